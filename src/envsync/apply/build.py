@@ -1,0 +1,167 @@
+"""Build an environment in a staging area, with the field's own builders, and make every path in it the declared one."""
+
+import os
+import shutil
+import subprocess
+import threading
+from collections.abc import Callable, Mapping
+from functools import partial
+
+from envsync import activation, pyvenv_cfg, shebang
+from envsync.apply import effects, verify
+from envsync.errors import EnvsyncError, Problem
+from envsync.plan.actions import Blueprint
+
+__all__ = ["Workshop", "edit_settings", "retarget"]
+
+_TIME_LIMIT = 120
+"""Seconds that a builder gets."""
+
+
+class Workshop:
+    """Builds environments for one pass; what two of them share is done once."""
+
+    def __init__(self, cache: str) -> None:
+        """Take the cache folder, in which virtualenv keeps what it knows of interpreters."""
+        self._cache = cache
+        self._verified: set[tuple[object, ...]] = set()
+        self._virtualenv = threading.Lock()  # it keeps state in module globals
+
+    def build(self, blueprint: Blueprint, place: str) -> None:
+        """Build the environment of a blueprint in ``place``, which must not be there yet, and check that it runs.
+
+        Raises ``EnvsyncError`` (``builder-failed``, ``verify-failed``) or ``OSError``.
+        """
+        builder = self._builder(blueprint)
+        builder(blueprint, place)
+        _dress(blueprint, place)
+        alike = (blueprint.links, blueprint.settings[0], blueprint.builders, blueprint.system_site_packages)
+        if alike not in self._verified:
+            verify.runs_as(place, blueprint)
+            self._verified.add(alike)
+
+    def _builder(self, blueprint: Blueprint) -> Callable[[Blueprint, str], None]:
+        for name in blueprint.builders:
+            match name:
+                case "virtualenv":
+                    return self._with_virtualenv
+                case "venv":
+                    return _with_venv
+                case "uv":
+                    uv = _find_uv()
+                    if uv:
+                        return partial(_with_uv, uv)
+        hint = "Install it (the extra `uv` brings uv), or set `builder` to \"uv|virtualenv\"."
+        raise EnvsyncError(Problem("builder-missing", f"no builder of {'|'.join(blueprint.builders)} is there", hint))
+
+    def _with_virtualenv(self, blueprint: Blueprint, place: str) -> None:
+        from virtualenv import cli_run  # noqa: PLC0415  # 80 ms that only building should cost
+
+        arguments = ["--quiet", "--no-seed", "--symlinks", "--python", blueprint.executable]
+        arguments += ["--app-data", f"{self._cache}/virtualenv"]
+        if blueprint.system_site_packages:
+            arguments.append("--system-site-packages")
+        if blueprint.prompt is not None:
+            arguments += ["--prompt", blueprint.prompt]
+        # The user's own settings for virtualenv are for virtualenv: they could clear, copy or download.
+        environment = {key: value for key, value in os.environ.items() if not key.startswith("VIRTUALENV_")}
+        environment["VIRTUALENV_CONFIG_FILE"] = os.devnull
+        try:
+            with self._virtualenv:
+                cli_run([*arguments, place], setup_logging=False, env=environment)
+        except (Exception, SystemExit) as error:
+            if isinstance(error, OSError):
+                raise
+            raise _failed("virtualenv", blueprint, str(error)) from error
+
+
+def _with_venv(blueprint: Blueprint, place: str) -> None:
+    arguments = [blueprint.executable, "-E", "-s", "-m", "venv", "--without-pip", "--symlinks"]
+    if blueprint.system_site_packages:
+        arguments.append("--system-site-packages")
+    if blueprint.prompt is not None:
+        arguments += ["--prompt", blueprint.prompt]
+    _run("venv", blueprint, [*arguments, place], os.environ)
+
+
+def _with_uv(uv: str, blueprint: Blueprint, place: str) -> None:
+    arguments = [uv, "venv", "--quiet", "--no-config", "--no-project", "--no-python-downloads"]
+    arguments += ["--python", blueprint.executable]
+    if blueprint.system_site_packages:
+        arguments.append("--system-site-packages")
+    if blueprint.prompt is not None:
+        arguments += ["--prompt", blueprint.prompt]
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("UV_VENV", "UV_PYTHON"))}
+    _run("uv", blueprint, [*arguments, place], environment)
+
+
+def _find_uv() -> str | None:
+    try:
+        from uv import find_uv_bin  # noqa: PLC0415  # an optional extra
+
+        return os.fsdecode(find_uv_bin())
+    except (ImportError, FileNotFoundError):
+        return shutil.which("uv")
+
+
+def _run(builder: str, blueprint: Blueprint, arguments: list[str], environment: Mapping[str, str]) -> None:
+    try:
+        done = subprocess.run(
+            arguments,
+            check=False,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_TIME_LIMIT,
+            env=environment,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise _failed(builder, blueprint, f"it took longer than {_TIME_LIMIT} seconds") from error
+    if done.returncode != 0:
+        raise _failed(builder, blueprint, (done.stderr or done.stdout).strip()[-500:])
+
+
+def _failed(builder: str, blueprint: Blueprint, reason: str) -> EnvsyncError:
+    message = f"{builder} cannot build an environment with {blueprint.executable}: {reason}"
+    return EnvsyncError(Problem("builder-failed", message, "Nothing was changed. Try another `builder`."))
+
+
+def _dress(blueprint: Blueprint, place: str) -> None:
+    """Make what a builder wrote what the blueprint says: the declared path instead of the staging one, our links."""
+    for name, text in blueprint.links:
+        effects.set_inner_link(place, f"bin/{name}", text)
+    if blueprint.lib64 and not os.path.lexists(f"{place}/lib64"):
+        effects.set_inner_link(place, "lib64", "lib")
+    for name in sorted(os.listdir(f"{place}/bin")):
+        if not os.path.islink(f"{place}/bin/{name}"):
+            retarget(place, name, place, blueprint.path)
+    with open(f"{place}/pyvenv.cfg", encoding="utf-8", errors="surrogateescape") as file:
+        present = dict(pyvenv_cfg.parse(file.read()))
+    kept = {key: value for key, value in blueprint.optional if key in present}
+    edit_settings(place, kept | dict(blueprint.settings), drop=frozenset({"command"}))
+
+
+def retarget(environment: str, name: str, former: str, path: str) -> None:
+    """Make one script in ``bin`` name ``path`` where it names ``former``."""
+
+    def edit(content: bytes) -> bytes:
+        if name in activation.SCRIPTS:
+            text = content.decode("utf-8", "surrogateescape")
+            return activation.retarget(name, text, path).encode("utf-8", "surrogateescape")
+        interpreter = shebang.named_interpreter(content[: shebang.HEAD])
+        if interpreter is None or not interpreter.startswith(f"{former}/bin/"):
+            return content
+        return shebang.retarget(content, f"{path}/bin/{interpreter.rpartition('/')[2]}")
+
+    effects.edit_inner_file(environment, f"bin/{name}", edit)
+
+
+def edit_settings(environment: str, settings: Mapping[str, str], drop: frozenset[str] = frozenset()) -> None:
+    """Set keys of an environment's ``pyvenv.cfg`` in place."""
+
+    def edit(content: bytes) -> bytes:
+        text = content.decode("utf-8", "surrogateescape")
+        return pyvenv_cfg.update(text, settings, drop=drop).encode("utf-8", "surrogateescape")
+
+    effects.edit_inner_file(environment, "pyvenv.cfg", edit)

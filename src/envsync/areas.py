@@ -1,0 +1,58 @@
+"""Staging areas: the hidden folders beside an environment that envsync builds in, and how they are told apart.
+
+An area is marked before anything else is in it, so that what a killed pass leaves
+can be recognised by the next one. Pure: names and texts only.
+"""
+
+import json
+from dataclasses import asdict, dataclass
+
+__all__ = ["BUILT", "FORMER", "MARKER", "PREFIX", "Marker", "area_parent", "is_area_name", "read_marker", "write_marker"]
+
+PREFIX = ".envsync-"
+MARKER = "envsync.json"
+"""In an area: the file that says what it is for."""
+BUILT = "env"
+"""In an area: the environment that is built, or after the exchange the one that it replaced."""
+FORMER = "former"
+"""In an area: the former environment, while it is moved away where the two cannot be exchanged in one step."""
+
+
+@dataclass(frozen=True, slots=True)
+class Marker:
+    """What an area is for."""
+
+    name: str
+    path: str
+    end: str
+    kind: str = "staging"
+    """``staging``, or ``generation`` for a former content that is kept."""
+    made: str = ""
+    """When it became a generation, ISO 8601."""
+    envsync: int = 1
+
+
+def is_area_name(name: str) -> bool:
+    """Tell whether a folder may be an area by its name."""
+    token = name.removeprefix(PREFIX)
+    return token != name and len(token) == 16 and all(digit in "0123456789abcdef" for digit in token)  # noqa: PLR2004
+
+
+def read_marker(text: str) -> Marker | None:
+    """Read a marker; ``None`` where it is none of envsync's, or was cut short."""
+    try:
+        fields = json.loads(text)
+        marker = Marker(**fields)
+    except (ValueError, TypeError, RecursionError):
+        return None
+    return marker if marker.envsync == 1 and all(isinstance(one, str) for one in list(fields.values())[:5]) else None
+
+
+def write_marker(marker: Marker) -> str:
+    """Give a marker's text."""
+    return json.dumps(asdict(marker), indent=1) + "\n"
+
+
+def area_parent(end: str) -> str:
+    """Name the folder that holds the areas of the environment at ``end``."""
+    return end.rpartition("/")[0] or "/"

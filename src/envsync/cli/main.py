@@ -1,0 +1,98 @@
+"""Run one command: parse, reconcile, render; every failure ends here as a message and an exit status."""
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from envsync.cli.commands import COMMANDS, Result
+from envsync.cli.options import Options, parse
+from envsync.errors import EnvsyncError, ManifestError, Problem, UsageError
+from envsync.report.document import Verdict, document
+from envsync.report.paint import Paint
+from envsync.report.text import problem_lines
+
+__all__ = ["main"]
+
+_FAILED, _USAGE, _INTERRUPTED = 1, 2, 130
+
+
+def main(arguments: list[str]) -> int:
+    """Run the command and return its exit status."""
+    if sys.platform == "win32":
+        sys.stderr.write("envsync: Windows is not supported: it needs symlinks and locks as Linux and macOS have them\n")
+        return _USAGE
+    try:
+        return _run(arguments)
+    except BrokenPipeError:
+        # Whoever read has seen enough; the interpreter must not complain at its end about what is still buffered.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        sys.stderr.write("envsync: interrupted\n")
+        return _INTERRUPTED
+
+
+def _run(arguments: list[str]) -> int:
+    options = Options(next((word for word in arguments if word in COMMANDS), ""), json="--json" in arguments)
+    try:
+        options = parse(arguments)
+        result = COMMANDS[options.command](options)
+    except ManifestError as error:
+        return _fail(options, error.problems, _USAGE)
+    except UsageError as error:
+        return _fail(options, (error.problem,), _USAGE)
+    except EnvsyncError as error:
+        return _fail(options, (error.problem,), _FAILED)
+    except OSError as error:
+        if isinstance(error, BrokenPipeError):
+            raise
+        where = f" ({error.filename})" if isinstance(error.filename, str) else ""
+        return _fail(options, (Problem("system-error", f"{error.strerror or error}{where}"),), _FAILED)
+    _show(options, result)
+    return result.verdict.exit_code
+
+
+def _show(options: Options, result: Result) -> None:
+    if options.json:
+        entries = [result.entry(one) for one in result.environments]
+        _print_json(document(options.command, result.manifest, result.verdict, entries))
+    elif not options.quiet or result.verdict.exit_code:
+        _print_lines(sys.stdout, result.lines(paint(options, sys.stdout.isatty())))
+    if result.verdict.exit_code == _INTERRUPTED:
+        sys.stderr.write("envsync: interrupted; apply again to go on\n")
+
+
+def _fail(options: Options, problems: tuple[Problem, ...], exit_code: int) -> int:
+    if options.json:
+        manifest = next((problem.file for problem in problems if problem.file), None)
+        _print_json(document(options.command, manifest, Verdict("error", exit_code), (), problems))
+    else:
+        _print_lines(sys.stderr, problem_lines(problems, paint(options, sys.stderr.isatty())))
+    return exit_code
+
+
+def paint(options: Options, terminal: bool) -> Paint:
+    """Decide on colours: the option first, then NO_COLOR and FORCE_COLOR, then whether a terminal reads."""
+    match options.color:
+        case "always":
+            return Paint(colours=True)
+        case "never":
+            return Paint(colours=False)
+    if os.environ.get("NO_COLOR"):
+        return Paint(colours=False)
+    return Paint(colours=bool(os.environ.get("FORCE_COLOR")) or (terminal and os.environ.get("TERM") != "dumb"))
+
+
+def _print_json(content: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(content, indent=2) + "\n")
+    sys.stdout.flush()
+
+
+def _print_lines(stream: Any, lines: Iterable[str]) -> None:
+    stream.writelines(f"{line}\n" for line in lines)
+    stream.flush()
+
+
+Command = Callable[[Options], Result]

@@ -1,0 +1,99 @@
+"""The command's options: what may be written, and what it means."""
+
+import argparse
+import os
+from dataclasses import dataclass
+from typing import NoReturn
+
+from envsync import __version__
+from envsync.errors import Problem, UsageError
+
+__all__ = ["Options", "parse"]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a user asked for."""
+
+    command: str
+    names: tuple[str, ...] = ()
+    file: str | None = None
+    json: bool = False
+    color: str = "auto"
+    quiet: bool = False
+    verbose: bool = False
+    no_cache: bool = False
+    lock_timeout: float = 60.0
+    dry_run: bool = False
+    jobs: int = 0
+    force_rebuild: tuple[str, ...] = ()
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(Problem("usage", message, f"See: {self.prog} --help"))
+
+
+def parse(arguments: list[str]) -> Options:
+    """Read the command line. Raises ``UsageError``; ``--help`` and ``--version`` raise ``SystemExit``."""
+    given = vars(_parser().parse_args(arguments))
+    given["names"] = tuple(given.get("names") or ())
+    given["force_rebuild"] = tuple(given.get("force_rebuild") or ())
+    given["jobs"] = given.get("jobs") or min(32, 2 * (os.cpu_count() or 1))
+    return Options(**given)
+
+
+def _parser() -> argparse.ArgumentParser:
+    everywhere = _everywhere()
+    parser = _Parser(
+        prog="envsync",
+        description="Keep Python virtual environments as one file, envs.toml, says they should be.",
+        parents=[everywhere],
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"envsync {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def add(name: str, text: str, names: str = "*") -> argparse.ArgumentParser:
+        command = commands.add_parser(name, help=text, description=text, parents=[everywhere], allow_abbrev=False)
+        command.add_argument("names", nargs=names, metavar="NAME", help="environments; all where none is named")
+        return command
+
+    apply = add("apply", "create, repair or rebuild what differs from the manifest")
+    apply.add_argument("--dry-run", action="store_true", default=argparse.SUPPRESS, help="the same as plan")
+    apply.add_argument("--jobs", type=_count, metavar="N", help="environments to work on side by side")
+    apply.add_argument(
+        "--force-rebuild", action="append", metavar="NAME", help="rebuild this environment even if nothing is wrong"
+    )
+    add("plan", "show what apply would do, and why; writes nothing")
+    add("check", "say in one line whether all is in sync; exit status 3 on drift")
+    add("status", "show a table of the environments")
+    add("explain", "show an environment's link chains hop by hop, and each check with what was found", names="+")
+    return parser
+
+
+def _everywhere() -> argparse.ArgumentParser:
+    options = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
+    group = options.add_argument_group("options for all commands")
+    group.add_argument("--file", metavar="FILE", help="the manifest")
+    group.add_argument("--json", action="store_true", help="one JSON document on standard output")
+    group.add_argument("--color", choices=("auto", "always", "never"), help="auto: on terminals, minding NO_COLOR")
+    group.add_argument("--quiet", action="store_true", help="only problems")
+    group.add_argument("--verbose", action="store_true", help="list the unchanged too")
+    group.add_argument("--no-cache", action="store_true", help="neither read nor write caches")
+    group.add_argument("--lock-timeout", type=_seconds, metavar="SECONDS", help="how long to wait for another pass")
+    return options
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
+    return number
+
+
+def _seconds(text: str) -> float:
+    number = float(text)
+    if not 0 <= number < 1e9:  # noqa: PLR2004  # also refuses nan
+        raise argparse.ArgumentTypeError(f"{text} is not a number of seconds")
+    return number

@@ -1,0 +1,42 @@
+"""The few ways in which envsync fails, each with what happened, where, and what to do."""
+
+from dataclasses import dataclass
+
+__all__ = ["EnvsyncError", "ManifestError", "Problem", "UsageError"]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong, ready to be rendered as text or JSON."""
+
+    code: str
+    """Stable, kebab-case."""
+    message: str
+    """What was found, and where it is not a file's matter, what is allowed."""
+    hint: str = ""
+    """What to do about it; may be empty."""
+    file: str | None = None
+    line: int | None = None
+    column: int | None = None
+    key: str | None = None
+    """Dotted manifest key, such as ``envs.blog.path``."""
+
+
+class EnvsyncError(Exception):
+    """A failure that is a message, never a traceback."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.message)
+        self.problem = problem
+
+
+class UsageError(EnvsyncError):
+    """Wrong usage of the command: exit status 2."""
+
+
+class ManifestError(Exception):
+    """A manifest that cannot be read; carries every problem found, not the first only."""
+
+    def __init__(self, problems: tuple[Problem, ...]) -> None:
+        super().__init__("; ".join(problem.message for problem in problems))
+        self.problems = problems

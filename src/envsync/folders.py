@@ -1,0 +1,24 @@
+"""Where envsync keeps what is its own: caches that may be deleted at any time, and lock files."""
+
+import os
+import sys
+
+__all__ = ["cache_folder", "lock_folder"]
+
+
+def cache_folder() -> str:
+    """Give the folder of the caches, as platformdirs would; importing that costs more than a pass that has nothing to do."""
+    home = os.path.expanduser("~")
+    if sys.platform == "darwin":
+        default = f"{home}/Library/Caches"
+    else:
+        default = f"{home}/.cache"
+    chosen = os.environ.get("XDG_CACHE_HOME", "").strip()
+    return f"{chosen or default}/envsync"
+
+
+def lock_folder() -> str:
+    """Give the folder of the lock files: one for a user, whatever the manifest."""
+    import platformdirs  # noqa: PLC0415  # kept off the fast path
+
+    return f"{platformdirs.user_state_dir()}/envsync/locks"

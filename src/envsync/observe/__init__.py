@@ -1,0 +1,1 @@
+"""Look at the disk and at interpreters, and write nothing."""

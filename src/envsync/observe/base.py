@@ -1,0 +1,73 @@
+"""Tell whether a link lies in a virtual environment, and which link that environment itself uses."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from envsync import pyvenv_cfg
+
+__all__ = ["Base", "base_of", "locations"]
+
+_CFG_LIMIT = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """Where an environment's interpreter comes from."""
+
+    environment: str
+    link: str
+    """Absolute, unresolved."""
+
+
+def locations(link: str) -> Iterator[str]:
+    """Give the places that a link's last component leads through, the link itself first, parents unresolved."""
+    place = link
+    for _ in range(64):  # the caller has walked the chain: it ends well before
+        yield place
+        try:
+            text = os.readlink(place)
+        except OSError:
+            return
+        folder = os.path.dirname(place)
+        while text.startswith("../") and not os.path.islink(folder):
+            folder, text = os.path.dirname(folder), text[3:]
+        place = text if text.startswith("/") else f"{folder}/{text.removeprefix('./')}"
+
+
+def base_of(link: str) -> Base | None:
+    """Give the base of the last environment that ``link`` leads through, ``None`` if it leads through none.
+
+    An environment is told by ``pyvenv.cfg`` beside the interpreter or one folder above it (PEP 405).
+    """
+    inside: Base | None = None
+    environment: str | None = None
+    for place in locations(link):
+        if environment is not None and _environment_of(place) is None:
+            inside = Base(environment, place)
+        environment = _environment_of(place)
+        last = place
+    if environment is not None:
+        return Base(environment, _copied_from(environment, last))
+    return inside
+
+
+def _environment_of(place: str) -> str | None:
+    folder = os.path.dirname(place)
+    for candidate in (os.path.dirname(folder), folder):
+        if os.path.isfile(f"{candidate}/pyvenv.cfg"):
+            return candidate
+    return None
+
+
+def _copied_from(environment: str, copy: str) -> str:
+    """Name the interpreter that an environment's own copy was made from, by ``home``."""
+    try:
+        with open(f"{environment}/pyvenv.cfg", encoding="utf-8", errors="surrogateescape") as file:
+            settings = dict(pyvenv_cfg.parse(file.read(_CFG_LIMIT)))
+    except OSError:
+        return copy
+    home = settings.get("home", "")
+    version = settings.get("version_info", settings.get("version", "3"))
+    names = (f"python{'.'.join(version.split('.')[:2])}", "python3", "python", os.path.basename(copy))
+    return next((f"{home}/{name}" for name in names if os.path.exists(f"{home}/{name}")), f"{home}/{names[0]}")

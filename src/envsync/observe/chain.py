@@ -1,0 +1,105 @@
+"""Walk a path hop by hop, as the kernel would, and tell what each symlink on the way holds."""
+
+import os
+import stat
+import sys
+
+from envsync.observed import Chain, EndKind, Hop
+
+__all__ = ["MAX_HOPS", "walk"]
+
+MAX_HOPS = 32 if sys.platform == "darwin" else 40
+"""How many symlinks the kernel follows in one look-up: MAXSYMLINKS, path_resolution(7)."""
+
+
+def walk(path: str) -> Chain:
+    """Follow ``path`` to its end without writing anything.
+
+    ``path`` is absolute. Symlinked parents count as hops too, since the kernel counts them.
+    A missing component does not stop the walk: the rest of the way is what would have to be made.
+    Errors of the system are told in the chain, not raised (path_resolution(7)).
+    """
+    walker = _Walker(path)
+    reason = ""
+    try:
+        walker.run()
+    except _StoppedError as stop:
+        walker.kind, reason = stop.kind, stop.reason
+    to_make = tuple(place for place in walker.missing if place != walker.here)
+    return Chain(path, tuple(walker.hops), walker.here or "/", walker.kind, to_make, walker.starts_with_link, reason)
+
+
+class _StoppedError(Exception):
+    def __init__(self, kind: EndKind, reason: str) -> None:
+        super().__init__(reason)
+        self.kind = kind
+        self.reason = reason
+
+
+class _Walker:
+    """The state of one walk: where it is, and the components that lie ahead."""
+
+    def __init__(self, path: str) -> None:
+        self.here = ""  # the root; so joining is plain concatenation
+        self.ahead = _components(path)
+        self.hops: list[Hop] = []
+        self.missing: list[str] = []
+        self.kind = EndKind.DIRECTORY
+        self.starts_with_link = False
+
+    def run(self) -> None:
+        """Take every component in turn."""
+        while self.ahead:
+            part = self.ahead.pop()
+            if self.kind in {EndKind.FILE, EndKind.SPECIAL}:
+                raise _StoppedError(EndKind.UNREADABLE, f"{self.here} is not a directory")
+            if part == "..":
+                self.here = self.here.rpartition("/")[0]
+                self.kind = EndKind.DIRECTORY
+            else:
+                self._enter(f"{self.here}/{part}")
+        if self.missing and self.kind is not EndKind.MISSING:
+            raise _StoppedError(EndKind.UNREADABLE, f"{self.missing[0]} is not there")
+
+    def _enter(self, place: str) -> None:
+        try:
+            mode = os.lstat(place).st_mode
+            text = os.readlink(place) if stat.S_ISLNK(mode) else None
+        except FileNotFoundError:
+            self.here = place
+            self.kind = EndKind.MISSING
+            self.missing.append(place)
+        except OSError as error:
+            self.here = place
+            raise _StoppedError(EndKind.UNREADABLE, f"{error.strerror}: {place}") from error
+        else:
+            if text is None:
+                self.here = place
+                self.kind = _kind_of(mode)
+            else:
+                self._follow(place, text)
+
+    def _follow(self, place: str, text: str) -> None:
+        # Only the last component of the path as written, or of the links at it, has nothing ahead of it.
+        self.starts_with_link = self.starts_with_link or not self.ahead
+        self.hops.append(Hop(place, text))
+        if len(self.hops) > MAX_HOPS:
+            self.here = place
+            again = any(hop.link == place for hop in self.hops[:-1])
+            reason = f"{place} leads back to itself" if again else f"more than {MAX_HOPS} symlinks, the kernel's limit"
+            raise _StoppedError(EndKind.LOOP, reason)
+        if text.startswith("/"):
+            self.here = ""
+        self.kind = EndKind.DIRECTORY
+        self.ahead.extend(_components(text))
+
+
+def _components(path: str) -> list[str]:
+    """Split a path into its components, the first one last."""
+    return [part for part in reversed(path.split("/")) if part not in {"", "."}]
+
+
+def _kind_of(mode: int) -> EndKind:
+    if stat.S_ISDIR(mode):
+        return EndKind.DIRECTORY
+    return EndKind.FILE if stat.S_ISREG(mode) else EndKind.SPECIAL

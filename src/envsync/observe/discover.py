@@ -1,0 +1,144 @@
+"""Find the interpreters that are installed, by their links, without running any of them."""
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+__all__ = ["Candidate", "Found", "discover", "stable_twin"]
+
+_NAMED = re.compile(
+    r"(?:(?P<implementation>cpython|python|pypy|graalpy(?:-community)?)[-@]?)?"
+    r"(?P<version>\d+\.\d+(?:\.\d+)?)(?P<pre>(?:a|b|rc)\d+|-dev)?(?P<threads>t|\+freethreaded|-freethreaded)?"
+    r"(?:-(?:linux|macos|darwin|x86_64|aarch64|amd64|arm64|v\d|src).*)?"
+)
+_PATCH = re.compile(r"\d+\.\d+\.\d+")
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An interpreter link whose name tells roughly what it is."""
+
+    link: str
+    implementation: str
+    version: tuple[int, ...]
+    """``(3, 12)`` or ``(3, 12, 1)``, as far as the name tells."""
+    stable: bool
+    """Whether it survives a patch upgrade."""
+    final: bool = True
+    free_threaded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The candidates, the most trusted source first, and the folders that were searched."""
+
+    candidates: tuple[Candidate, ...]
+    searched: tuple[str, ...]
+
+
+def discover() -> Found:
+    """Search the folders of pyenv, mise, asdf, uv and Homebrew, python.org's framework, and PATH."""
+    trees = _tree_roots()
+    bins = tuple(dict.fromkeys([*os.environ.get("PATH", "").split(":"), "/usr/local/bin", "/usr/bin"]))
+    candidates: list[Candidate] = []
+    for root in trees:
+        candidates += _in_trees(root)
+    shims = tuple(f"{root.rpartition('/')[0]}/shims" for root in trees)
+    for folder in bins:
+        if folder.startswith("/") and folder not in shims:
+            candidates += _in_bin(folder)
+    return Found(tuple(candidates), (*trees, *(folder for folder in bins if folder.startswith("/"))))
+
+
+def stable_twin(path: str) -> str | None:
+    """Find a link that leads to the same tree as ``path``, which names one patch release, and would follow upgrades."""
+    parts = path.split("/")
+    for index, part in enumerate(parts):
+        if not _PATCH.search(part):
+            continue
+        folder, tree = "/".join(parts[:index]), "/".join(parts[: index + 1])
+        for twin in _links_to(tree, _twin_folders(folder)):
+            candidate = "/".join([twin, *parts[index + 1 :]])
+            if os.path.exists(candidate):
+                return candidate
+    return None
+
+
+def _twin_folders(folder: str) -> Iterator[str]:
+    yield folder
+    cellar, _, _formula = folder.rpartition("/Cellar/")
+    if cellar:
+        yield f"{cellar}/opt"
+
+
+def _links_to(tree: str, folders: Iterator[str]) -> Iterator[str]:
+    real = os.path.realpath(tree)
+    for folder in folders:
+        for entry in _entries(folder):
+            place = f"{folder}/{entry.name}"
+            if entry.is_symlink() and not _PATCH.search(entry.name) and os.path.realpath(place) == real:
+                yield place
+
+
+def _tree_roots() -> tuple[str, ...]:
+    home = os.path.expanduser("~")
+    get = os.environ.get
+    data = get("XDG_DATA_HOME") or f"{home}/.local/share"
+    brews = [get("HOMEBREW_PREFIX"), "/opt/homebrew", "/usr/local", "/home/linuxbrew/.linuxbrew"]
+    roots = [
+        f"{get('PYENV_ROOT') or f'{home}/.pyenv'}/versions",
+        f"{get('MISE_DATA_DIR') or f'{data}/mise'}/installs/python",
+        f"{get('ASDF_DATA_DIR') or f'{home}/.asdf'}/installs/python",
+        get("UV_PYTHON_INSTALL_DIR") or f"{data}/uv/python",
+        *(f"{brew}/opt" for brew in brews if brew),
+        "/Library/Frameworks/Python.framework/Versions",
+    ]
+    return tuple(dict.fromkeys(root for root in roots if root.startswith("/")))
+
+
+def _in_trees(root: str) -> Iterator[Candidate]:
+    """Give the interpreters of a folder of install trees, each named after its version."""
+    for entry in sorted(_entries(root), key=lambda entry: entry.name):
+        candidate = _named(entry.name, f"{root}/{entry.name}")
+        if candidate is None:
+            continue
+        minor = ".".join(map(str, candidate.version[:2]))
+        for name in ("python", f"python{minor}", "python3", f"{candidate.implementation}{minor}"):
+            link = f"{candidate.link}/bin/{name}"
+            if os.path.exists(link):
+                yield replace(candidate, link=link)
+                break
+
+
+def _in_bin(folder: str) -> Iterator[Candidate]:
+    for entry in sorted(_entries(folder), key=lambda entry: entry.name):
+        if entry.name.startswith(("python", "pypy", "graalpy")):
+            candidate = _named(entry.name, f"{folder}/{entry.name}")
+            if candidate is not None and os.path.exists(candidate.link):
+                yield candidate
+
+
+def _named(name: str, place: str) -> Candidate | None:
+    match = _NAMED.fullmatch(name)
+    if match is None:
+        return None
+    implementation = (match["implementation"] or "cpython").removesuffix("-community")
+    version = tuple(int(part) for part in match["version"].split("."))
+    return Candidate(
+        link=place,
+        implementation="cpython" if implementation == "python" else implementation,
+        version=version,
+        # A symlink is what a tool keeps stable; so is a name without a patch release, as Debian's and Homebrew's.
+        stable=len(version) < 3,  # noqa: PLR2004  # major, minor, patch
+        final=match["pre"] is None,
+        free_threaded=match["threads"] is not None,
+    )
+
+
+def _entries(folder: str) -> list["os.DirEntry[str]"]:
+    try:
+        with os.scandir(folder) as entries:
+            return list(entries)
+    except OSError:
+        return []

@@ -1,0 +1,161 @@
+"""Read the virtual environment at the end of a chain, as venv, virtualenv, uv or envsync wrote it."""
+
+import os
+import stat
+from collections.abc import Iterator
+
+from envsync import activation, pyvenv_cfg, shebang
+from envsync.areas import is_area_name
+from envsync.observed import Contents, Environment, InnerLink, Script
+
+__all__ = ["is_python_name", "read_environment", "witnesses_of"]
+
+_CFG_LIMIT = 64 * 1024
+_SCRIPT_LIMIT = 256 * 1024
+_BUILDER_FILES = frozenset(
+    {"__pycache__", "_virtualenv.py", "_virtualenv.pth", "_virtualenv.pyc", "README.txt", ".DS_Store"}
+)
+"""What builders themselves leave in ``site-packages``."""
+
+
+def read_environment(end: str, path: str) -> Environment | None:
+    """Read the environment in the folder ``end``, whose scripts ought to name ``path``.
+
+    ``None`` where the folder is not recognisably a virtual environment: that takes a regular file ``pyvenv.cfg``
+    with a ``home`` (PEP 405), or one beside ``bin/python`` and a ``lib/python*/site-packages``.
+    Raises ``OSError`` where something in it cannot be read.
+    """
+    cfg = _read_cfg(f"{end}/pyvenv.cfg")
+    if cfg is None:
+        return None
+    bin_entries = _scan(f"{end}/bin")
+    pythons = tuple(_pythons(bin_entries))
+    libraries = tuple(_libraries(end))
+    if "home" not in dict(cfg) and not (pythons and libraries):
+        return None
+    return Environment(
+        cfg=cfg,
+        pythons=pythons,
+        libraries=libraries,
+        lib64=_inner_link(f"{end}/lib64") if os.path.lexists(f"{end}/lib64") else None,
+        scripts=tuple(_stale_scripts(end, path, bin_entries)),
+        has_activate=any(entry.name == "activate" for entry in bin_entries),
+        contents=_contents(end, libraries, bin_entries),
+        debris=tuple(_debris(end, bin_entries)),
+    )
+
+
+def witnesses_of(end: str, environment: Environment) -> Iterator[str]:
+    """List the paths whose stamps vouch for what :func:`read_environment` saw."""
+    yield from (end, f"{end}/pyvenv.cfg", f"{end}/bin", f"{end}/lib", f"{end}/lib64")
+    yield from (f"{end}/bin/{python.name}" for python in environment.pythons)
+    yield from (f"{end}/bin/{name}" for name in activation.SCRIPTS)
+    for library in environment.libraries:
+        yield f"{end}/{library}"
+        yield f"{end}/{library}/site-packages"
+
+
+def is_python_name(name: str) -> bool:
+    """Tell whether an entry of ``bin`` is one of the interpreter's own names, not a script such as ``python-config``."""
+    rest = name.removeprefix("pypy").removeprefix("graalpy").removeprefix("python")
+    return rest == "" or (rest != name and rest.removesuffix("t").replace(".", "").isdigit())
+
+
+def _read_cfg(file: str) -> tuple[tuple[str, str], ...] | None:
+    text = _read(file, _CFG_LIMIT)
+    return None if text is None else pyvenv_cfg.parse(text.decode("utf-8", "surrogateescape"))
+
+
+def _read(file: str, limit: int) -> bytes | None:
+    """Read the beginning of a regular file; ``None`` for anything else, a symlink too, without waiting at a FIFO."""
+    try:
+        descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError:
+        if not stat.S_ISREG(os.lstat(file).st_mode):
+            return None  # neither a socket nor, with O_NOFOLLOW, a symlink can be opened
+        raise
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return None
+        return os.read(descriptor, limit)
+    finally:
+        os.close(descriptor)
+
+
+def _scan(folder: str) -> list["os.DirEntry[str]"]:
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(entries, key=lambda entry: entry.name)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def _pythons(entries: list["os.DirEntry[str]"]) -> Iterator[InnerLink]:
+    for entry in entries:
+        if is_python_name(entry.name):
+            yield _inner_link(entry.path)
+
+
+def _libraries(end: str) -> Iterator[str]:
+    for entry in _scan(f"{end}/lib"):
+        if entry.name.startswith(("python", "pypy", "graalpy")) and os.path.isdir(f"{entry.path}/site-packages"):
+            yield f"lib/{entry.name}"
+
+
+def _inner_link(place: str) -> InnerLink:
+    text = os.readlink(place) if os.path.islink(place) else None
+    return InnerLink(os.path.basename(place), text, os.path.exists(place))
+
+
+def _stale_scripts(end: str, path: str, entries: list["os.DirEntry[str]"]) -> Iterator[Script]:
+    """Find the scripts that name another folder than ``path``."""
+    former = {end} - {path}
+    for entry in entries:
+        if entry.name in activation.SCRIPTS and entry.is_file(follow_symlinks=False):
+            text = (_read(entry.path, _SCRIPT_LIMIT) or b"").decode("utf-8", "surrogateescape")
+            named = activation.named_folder(entry.name, text)
+            if named is not None and named != path:
+                former.add(named)
+                yield Script(entry.name, "activate", named)
+    for entry in entries:
+        if entry.is_file(follow_symlinks=False) and entry.name not in activation.SCRIPTS:
+            interpreter = shebang.named_interpreter(_read(entry.path, shebang.HEAD) or b"")
+            if interpreter is not None and _is_stale(interpreter, path, former):
+                yield Script(entry.name, "shebang", interpreter.rpartition("/bin/")[0])
+
+
+def _is_stale(interpreter: str, path: str, former: set[str]) -> bool:
+    """Tell whether a script runs with the Python of a place where this environment was, or of none that exists.
+
+    A user's own script that runs with another Python that is there is left alone.
+    """
+    folder, in_bin, name = interpreter.rpartition("/bin/")
+    if not in_bin or folder == path or not is_python_name(name):
+        return False
+    return folder in former or not os.path.lexists(interpreter)
+
+
+def _debris(end: str, bin_entries: list["os.DirEntry[str]"]) -> Iterator[str]:
+    yield from (entry.name for entry in _scan(end) if is_area_name(entry.name))
+    yield from (f"bin/{entry.name}" for entry in bin_entries if is_area_name(entry.name))
+
+
+def _contents(end: str, libraries: tuple[str, ...], bin_entries: list["os.DirEntry[str]"]) -> Contents:
+    packages: list[str] = []
+    links = [entry.name for entry in _scan(end) if entry.is_symlink() and entry.name != "lib64" and not is_area_name(entry.name)]
+    links += [
+        f"bin/{entry.name}"
+        for entry in bin_entries
+        if entry.is_symlink() and not is_python_name(entry.name) and not is_area_name(entry.name)
+    ]
+    links += [f"lib/{entry.name}" for entry in _scan(f"{end}/lib") if entry.is_symlink()]
+    for library in libraries:
+        links += [f"{library}/{entry.name}" for entry in _scan(f"{end}/{library}") if entry.is_symlink()]
+        for entry in _scan(f"{end}/{library}/site-packages"):
+            if entry.is_symlink():
+                links.append(f"{library}/site-packages/{entry.name}")
+            if entry.name not in _BUILDER_FILES:
+                packages.append(entry.name)
+    return Contents(tuple(packages), tuple(links))

@@ -1,0 +1,71 @@
+"""What interpreters said of themselves, remembered until their chain changes."""
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+from envsync.observe.chain import walk
+from envsync.observe.probe import Said, probe
+from envsync.observe.stamp import stamp
+from envsync.observed import Chain, Facts
+
+__all__ = ["FactsCache"]
+
+_FORMAT = 1
+
+
+class FactsCache:
+    """Asks each interpreter once; the answer holds while the stamps of its chain and standard library do.
+
+    The file may be deleted at any time, and one that makes no sense counts as none. Failures are never remembered: an
+    interpreter that is being upgraded fails for a moment only.
+    """
+
+    def __init__(self, file: str | None) -> None:
+        """Take the file to read; ``None`` to begin with nothing, and remember nothing beyond this pass."""
+        self._entries: dict[str, dict[str, Any]] = _read(file) if file else {}
+        self._fresh: dict[str, Said] = {}
+        self.changed = False
+
+    def ask(self, link: str, as_if: str | None, chain: Chain) -> Said:
+        """Give what the interpreter at ``link`` says; see :func:`envsync.observe.probe.probe`. Raises ``ProbeError``."""
+        key = f"{link}\0{as_if or ''}"
+        if key in self._fresh:
+            return self._fresh[key]
+        said = self._remembered(key, chain)
+        if said is None:
+            said = probe(link, as_if=as_if)
+            self._entries[key] = {"stamp": _stamp(chain, said), "said": asdict(said)}
+            self.changed = True
+        self._fresh[key] = said
+        return said
+
+    def text(self) -> bytes:
+        """Give what to write to the file."""
+        return json.dumps({"format": _FORMAT, "entries": self._entries}).encode()
+
+    def _remembered(self, key: str, chain: Chain) -> Said | None:
+        try:
+            entry = self._entries[key]
+            fields = dict(entry["said"])
+            said = Said(Facts(**fields.pop("facts")), **fields)
+        except (KeyError, TypeError, AttributeError, ValueError):
+            return None
+        return said if entry.get("stamp") == _stamp(chain, said) else None
+
+
+def _stamp(chain: Chain, said: Said) -> list[int]:
+    base = walk(said.base_executable).end if said.base_executable.startswith("/") else ""
+    paths = [chain.start, *(hop.link for hop in chain.hops), chain.end, f"{said.facts.stdlib}/os.py", base]
+    return stamp(paths)
+
+
+def _read(file: str) -> dict[str, dict[str, Any]]:
+    try:
+        with open(file, "rb") as stream:
+            document = json.load(stream)
+        entries = document["entries"] if document["format"] == _FORMAT else {}
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return {}
+    return entries if isinstance(entries, dict) else {}
+

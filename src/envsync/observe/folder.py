@@ -1,0 +1,111 @@
+"""Look at the place where an environment is to be: its chain, what stands at the end, and whether it may be there."""
+
+import os
+from collections.abc import Iterator
+
+from envsync.areas import MARKER, Marker, area_parent, is_area_name, read_marker
+from envsync.observe.chain import walk
+from envsync.observe.environment import read_environment
+from envsync.observed import Chain, EndKind, Folder
+
+__all__ = ["Leftovers", "read_folder"]
+
+_REPOSITORIES = (".git", ".hg", ".svn", ".jj")
+
+
+def read_folder(place: str, path: str, manifest: str, leftovers: "Leftovers") -> Folder:
+    """Observe the folder that ``place`` leads to, for an environment declared at ``path`` by the file ``manifest``.
+
+    Never raises for what the system refuses: that is part of what is observed.
+    """
+    chain = walk(place)
+    left = leftovers.of(chain.end)
+    kept = leftovers.generations_of(chain.end)
+    if chain.kind is not EndKind.DIRECTORY:
+        blocked = _first_blocked(chain)
+        return Folder(chain, None, is_empty=False, writable=not blocked, blocked_by=blocked, leftovers=left, generations=kept)
+    try:
+        environment = read_environment(chain.end, path)
+        is_empty = environment is None and not os.listdir(chain.end)
+        is_mount = os.path.ismount(chain.end)
+    except OSError as error:
+        reason = f"{error.strerror}: {error.filename}"
+        return Folder(_unreadable(chain, reason), None, is_empty=False, writable=True)
+    blocked = next((one for one in (chain.end, area_parent(chain.end)) if not os.access(one, os.W_OK | os.X_OK)), "")
+    unsafe = _unsafe(chain.end, manifest)
+    return Folder(chain, environment, is_empty, not blocked, blocked, unsafe, is_mount, left, kept)
+
+
+class Leftovers:
+    """Finds the areas that passes left beside environments, looking at each folder once."""
+
+    def __init__(self) -> None:
+        """Begin with no folder looked at."""
+        self._seen: dict[str, list[tuple[str, Marker | None]]] = {}
+
+    def of(self, end: str) -> tuple[str, ...]:
+        """List the staging areas that were made for the environment at ``end``, and those that were never marked."""
+        return tuple(
+            area
+            for area, marker in self._beside(end)
+            if marker is None or (marker.end == end and marker.kind == "staging")
+        )
+
+    def generations_of(self, end: str) -> tuple[str, ...]:
+        """List the areas that keep an earlier content of the environment at ``end``, the oldest first."""
+        kept = [
+            (marker.made, area)
+            for area, marker in self._beside(end)
+            if marker is not None and marker.end == end and marker.kind == "generation"
+        ]
+        return tuple(area for _, area in sorted(kept))
+
+    def _beside(self, end: str) -> list[tuple[str, Marker | None]]:
+        parent = area_parent(end)
+        if parent not in self._seen:
+            self._seen[parent] = list(_areas_in(parent))
+        return self._seen[parent]
+
+
+def _areas_in(parent: str) -> Iterator[tuple[str, Marker | None]]:
+    try:
+        with os.scandir(parent) as entries:
+            found = [entry.path for entry in entries if is_area_name(entry.name) and entry.is_dir(follow_symlinks=False)]
+    except OSError:
+        return
+    for area in found:
+        try:
+            with open(f"{area}/{MARKER}", encoding="utf-8", errors="surrogateescape") as file:
+                yield area, read_marker(file.read(65536))
+        except FileNotFoundError:
+            yield area, None
+        except OSError:
+            continue  # another user's
+
+
+def _unreadable(chain: Chain, reason: str) -> Chain:
+    return Chain(chain.start, chain.hops, chain.end, EndKind.UNREADABLE, (), chain.is_link, reason)
+
+
+def _first_blocked(chain: Chain) -> str:
+    """Name the folder in which something would have to be made but cannot, empty if there is none."""
+    outermost = chain.to_make[0] if chain.to_make else chain.end
+    parent = os.path.dirname(outermost)
+    return "" if os.access(parent, os.W_OK | os.X_OK) else parent
+
+
+def _unsafe(end: str, manifest: str) -> str:
+    """Say why no environment should be kept in this folder, empty if it is safe."""
+    if end == "/":
+        return "it is the root of the file system"
+    home = os.path.realpath(os.path.expanduser("~"))
+    if _contains(end, home):
+        return f"it is the home folder {home}, or holds it"
+    if _contains(end, os.path.realpath(manifest)) or _contains(end, os.path.realpath(os.path.dirname(manifest))):
+        return f"it holds the manifest {manifest}"
+    held = next((name for name in _REPOSITORIES if os.path.lexists(f"{end}/{name}")), None)
+    return f"it is the root of a repository ({held})" if held else ""
+
+
+def _contains(folder: str, place: str) -> bool:
+    return place == folder or place.startswith(f"{folder.rstrip('/')}/")

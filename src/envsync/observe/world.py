@@ -1,0 +1,122 @@
+"""Put together all that bears on one environment: its folder, its target, its interpreter, its further links."""
+
+import os
+from collections.abc import Iterator
+
+from envsync import desired
+from envsync.observe.chain import walk
+from envsync.observe.environment import witnesses_of
+from envsync.observe.folder import Leftovers, read_folder
+from envsync.observe.interpreter import Ask, Interpreters
+from envsync.observed import Chain, EndKind, Folder, Interpreter, InterpreterProblem, Side, World
+
+__all__ = ["Observer"]
+
+
+class Observer:
+    """Observes the environments of one manifest, in one pass; it only reads."""
+
+    def __init__(self, manifest: desired.Manifest, ask: Ask) -> None:
+        """Take the manifest, and the way to ask an interpreter for its facts."""
+        self._manifest = manifest
+        self._interpreters = Interpreters({one.path: one for one in manifest.environments}, ask)
+        self._leftovers = Leftovers()
+
+    def refreshed(self) -> "Observer":
+        """Give an observer that knows the same interpreters, but looks at every folder anew."""
+        fresh = Observer.__new__(Observer)
+        fresh._manifest = self._manifest
+        fresh._interpreters = self._interpreters
+        fresh._leftovers = Leftovers()
+        return fresh
+
+    def end_of(self, environment: desired.Environment) -> Chain:
+        """Walk to the folder in which the work on an environment is done."""
+        path = walk(environment.path)
+        if environment.target is not None and path.kind is EndKind.MISSING and not path.is_link:
+            return walk(environment.target)
+        return path
+
+    def observe(self, environment: desired.Environment) -> World:
+        """Observe one environment. What the system refuses is part of the answer, never raised."""
+        path = walk(environment.path)
+        target = None if environment.target is None else walk(environment.target)
+        begins_at = self.end_of(environment).start
+        folder = read_folder(begins_at, environment.path, self._manifest.file, self._leftovers)
+        interpreter = _not_its_own(environment, folder, self._interpreters.find(environment))
+        there = {folder.chain.end} | ({target.end} if target else set())
+        aliases = tuple(_alias(alias, environment.path, there) for alias in environment.aliases)
+        exposed = tuple(_exposed(one, environment.path, folder) for one in environment.exposed)
+        waiting_for = environment.wait_for
+        chains = [path, folder.chain, *([target] if target else []), *(side.chain for side in (*aliases, *exposed))]
+        return World(
+            path=path,
+            target=target,
+            folder=folder,
+            interpreter=interpreter,
+            aliases=aliases,
+            exposed=exposed,
+            waiting_for=waiting_for if waiting_for and not os.path.isdir(waiting_for) else None,
+            witnesses=tuple(self._witnesses(environment, folder, interpreter, chains)),
+        )
+
+    def _witnesses(
+        self,
+        environment: desired.Environment,
+        folder: Folder,
+        interpreter: Interpreter | InterpreterProblem,
+        chains: list[Chain],
+    ) -> Iterator[str]:
+        for chain in chains:
+            yield from _chain_witnesses(chain)
+        if folder.environment is not None:
+            yield from witnesses_of(folder.chain.end, folder.environment)
+        if interpreter.chain is not None:
+            yield from _chain_witnesses(interpreter.chain)
+        if isinstance(interpreter, Interpreter):
+            yield from interpreter_witnesses(interpreter)
+        yield from self._interpreters.searched()
+        if environment.wait_for:
+            yield environment.wait_for
+
+
+def interpreter_witnesses(interpreter: Interpreter) -> list[str]:
+    """List the paths, beside its chain, whose stamps vouch for an interpreter's facts."""
+    return [f"{interpreter.facts.stdlib}/os.py"]
+
+
+def _chain_witnesses(chain: Chain) -> list[str]:
+    return [chain.start, *(hop.link for hop in chain.hops), chain.end]
+
+
+def _not_its_own(
+    environment: desired.Environment, folder: Folder, found: Interpreter | InterpreterProblem
+) -> Interpreter | InterpreterProblem:
+    """Refuse an interpreter link that leads into the environment itself by another name."""
+    request = environment.python
+    if not isinstance(request, desired.PythonPath) or isinstance(found, InterpreterProblem):
+        return found
+    if os.path.realpath(os.path.dirname(request.path)) != f"{folder.chain.end}/bin":
+        return found
+    return InterpreterProblem(
+        declared=request.declared,
+        link=request.path,
+        code="interpreter-cycle",
+        message=f"{request.path} is this environment's own interpreter",
+        hint="Give `python` a path outside of the environment, or a version such as \"3.12\".",
+        chain=found.chain,
+    )
+
+
+def _alias(alias: str, path: str, there: set[str]) -> Side:
+    chain = walk(alias)
+    leads_there = chain.is_link and chain.end in there and chain.kind in {EndKind.DIRECTORY, EndKind.MISSING}
+    # A folder made for the link would stand in the way of the worktree that is to come there.
+    return Side(alias, path, chain, leads_there, available=os.path.isdir(os.path.dirname(alias)))
+
+
+def _exposed(one: desired.Exposed, path: str, folder: Folder) -> Side:
+    chain = walk(one.link)
+    text = f"{path}/bin/{one.command}"
+    leads_there = chain.is_link and any(hop.text == text for hop in chain.hops)
+    return Side(one.link, text, chain, leads_there, os.path.lexists(f"{folder.chain.end}/bin/{one.command}"))

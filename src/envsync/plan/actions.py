@@ -1,0 +1,157 @@
+"""What a plan consists of: drift, actions, conflicts. Complete values, so that applying decides nothing."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from envsync import desired
+from envsync.observed import Script, World
+
+__all__ = [
+    "Action",
+    "Blueprint",
+    "Conflict",
+    "Create",
+    "Drift",
+    "EnvironmentPlan",
+    "Link",
+    "Plan",
+    "Rebuild",
+    "Repair",
+    "State",
+]
+
+
+class State(Enum):
+    """How an environment stands to what the manifest says."""
+
+    IN_SYNC = "in-sync"
+    MISSING = "missing"
+    DRIFT = "drift"
+    CONFLICT = "conflict"
+    WAITING = "waiting"
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """A difference between the manifest and the disk."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """What envsync refuses to touch, and how a person can resolve it."""
+
+    code: str
+    message: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Blueprint:
+    """All that is needed to build an environment."""
+
+    name: str
+    path: str
+    """The declared path, which everything embedded names."""
+    end: str
+    """Where it goes."""
+    builders: tuple[str, ...]
+    executable: str
+    """The real interpreter, for the builder."""
+    links: tuple[tuple[str, str], ...]
+    """The ``python*`` entries of ``bin``, with their texts."""
+    settings: tuple[tuple[str, str], ...]
+    """What ``pyvenv.cfg`` must say."""
+    optional: tuple[tuple[str, str], ...]
+    """What it must say where the builder writes the key at all."""
+    lib64: bool
+    """Whether the distribution needs ``lib64`` beside ``lib``."""
+    prompt: str | None
+    system_site_packages: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Create:
+    """Build an environment where there is none."""
+
+    message: str
+    blueprint: Blueprint
+    to_make: tuple[str, ...]
+    """Missing folders on the way, outermost first."""
+    kind: str = "create"
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """Put single files of an environment right."""
+
+    message: str
+    blueprint: Blueprint
+    links: tuple[tuple[str, str], ...] = ()
+    """Symlinks inside of the environment to set, by relative path."""
+    settings: tuple[tuple[str, str], ...] = ()
+    """``pyvenv.cfg`` keys to set."""
+    scripts: tuple[Script, ...] = ()
+    """Scripts to make name the declared path."""
+    regenerate: bool = False
+    """Whether the activation scripts have to be written anew."""
+    kind: str = "repair"
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuild:
+    """Build an environment aside, and exchange it for the one that is there."""
+
+    message: str
+    blueprint: Blueprint
+    keep: int
+    """How many former contents to keep."""
+    generations: tuple[str, ...] = ()
+    """Areas of the contents that are kept already, the oldest first."""
+    kind: str = "rebuild"
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Make a symlink where nothing is."""
+
+    message: str
+    link: str
+    text: str
+    to_make: tuple[str, ...] = ()
+    """Missing folders on the way, outermost first."""
+    kind: str = "link"
+
+
+Action = Create | Repair | Rebuild | Link
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentPlan:
+    """What is to be done about one environment, and why."""
+
+    environment: desired.Environment
+    world: World
+    state: State
+    drift: tuple[Drift, ...] = ()
+    actions: tuple[Action, ...] = ()
+    conflicts: tuple[Conflict, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What a person should know, though nothing is wrong."""
+    interrupted: bool = False
+    """Whether an earlier pass left something to clear away."""
+
+    @property
+    def has_work(self) -> bool:
+        """Whether applying it would change anything."""
+        return bool(self.actions) or (self.interrupted and not self.conflicts)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All that a pass would do, complete before the first write."""
+
+    manifest: desired.Manifest
+    environments: tuple[EnvironmentPlan, ...]

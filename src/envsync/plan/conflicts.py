@@ -1,0 +1,173 @@
+"""Find what envsync must not touch, with the remedy for each. Pure."""
+
+import shlex
+from collections.abc import Iterator, Mapping
+
+from envsync import desired
+from envsync.observed import Chain, EndKind, Interpreter, InterpreterProblem, Side, World
+from envsync.plan.actions import Conflict
+
+__all__ = ["conflicts_between", "conflicts_of"]
+
+
+def conflicts_of(environment: desired.Environment, world: World, max_hops: int) -> tuple[Conflict, ...]:
+    """List all conflicts of one environment; ``max_hops`` is how many symlinks the kernel follows."""
+    found = [*_at_path(environment, world), *_at_folder(environment, world)]
+    if isinstance(world.interpreter, InterpreterProblem):
+        problem = world.interpreter
+        found.append(Conflict(problem.code, problem.message, problem.hint))
+    else:
+        found += _held(environment, world.interpreter)
+        found += _too_many_hops(world, world.interpreter, max_hops)
+    for side in world.aliases:
+        found += _side(side, "not-a-link", "link-elsewhere")
+    for side in world.exposed:
+        found += _side(side, "expose-taken", "expose-taken")
+    return tuple({(one.code, one.message): one for one in found}.values())
+
+
+def conflicts_between(
+    environments: tuple[desired.Environment, ...], chains: Mapping[str, Chain]
+) -> dict[str, tuple[Conflict, ...]]:
+    """List by name the conflicts between environments: one end or one place for two, or one inside another.
+
+    ``chains`` holds the chain of each environment's working folder by the environment's name.
+    """
+    found: dict[str, list[Conflict]] = {environment.name: [] for environment in environments}
+    holders: dict[str, str] = {}
+    for environment in environments:
+        for place in {chains[environment.name].end, environment.path, *environment.aliases}:
+            holder = holders.setdefault(place, environment.name)
+            if holder != environment.name:
+                for name, other in ((environment.name, holder), (holder, environment.name)):
+                    found[name].append(_shared(place, other))
+    ends = {chain.end: name for name, chain in chains.items()}
+    for environment in environments:
+        for place in (chains[environment.name].end, environment.path):
+            for outer in _parents(place):
+                other = ends.get(outer)
+                if other is not None and other != environment.name:
+                    found[environment.name].append(_nested(place, "lies inside", other, outer))
+                    found[other].append(_nested(outer, "holds", environment.name, place))
+    return {name: tuple(dict.fromkeys(conflicts)) for name, conflicts in found.items()}
+
+
+def _parents(place: str) -> Iterator[str]:
+    parent = place.rpartition("/")[0]
+    while parent:
+        yield parent
+        parent = parent.rpartition("/")[0]
+
+
+def _shared(place: str, other: str) -> Conflict:
+    hint = "Give each environment a place of its own; for a second way to the same one, use `aliases`."
+    return Conflict("path-shared", f"{place} belongs to the environment {other} as well", hint)
+
+
+def _nested(place: str, verb: str, other: str, others_place: str) -> Conflict:
+    hint = "Move one of them: rebuilding the outer one would take the inner one along."
+    return Conflict("path-nested", f"{place} {verb} the environment {other} at {others_place}", hint)
+
+
+def _at_path(environment: desired.Environment, world: World) -> Iterator[Conflict]:
+    chain, target = world.path, world.target
+    problem = _chain_conflict(chain)
+    if problem is not None:
+        yield problem
+    elif target is not None:
+        problem = _chain_conflict(target)
+        if problem is not None:
+            yield problem
+        elif chain.end == target.end:
+            return
+        elif chain.is_link:
+            hint = (
+                f"Change `target` to {chain.end}, or remove the link if you do not need it: "
+                f"rm {shlex.quote(environment.path)}"
+            )
+            yield Conflict("link-elsewhere", f"{chain.start} leads to {chain.end}, not to {target.start}", hint)
+        elif chain.kind is EndKind.DIRECTORY:
+            yield _not_a_link(chain, target)
+
+
+def _chain_conflict(chain: Chain) -> Conflict | None:
+    match chain.kind:
+        case EndKind.LOOP:
+            hint = f"Look at the links (ls -l {shlex.quote(chain.end)}) and let one of them lead to a folder."
+            return Conflict("link-loop", f"{chain.start}: {chain.reason}", hint)
+        case EndKind.UNREADABLE:
+            hint = "Make it readable for you, or correct the path."
+            return Conflict("not-readable", f"{chain.start} cannot be looked at: {chain.reason}", hint)
+        case EndKind.FILE | EndKind.SPECIAL:
+            hint = f"Move it away, for instance: mv {shlex.quote(chain.end)} {shlex.quote(chain.end + '.old')}"
+            where = chain.end if chain.end == chain.start else f"{chain.end}, where {chain.start} leads,"
+            return Conflict("not-a-directory", f"{where} is {chain.kind.value}", hint)
+        case EndKind.DIRECTORY | EndKind.MISSING:
+            return None
+
+
+def _not_a_link(chain: Chain, target: Chain) -> Conflict:
+    old, new = shlex.quote(chain.start), shlex.quote(target.start)
+    if target.kind is EndKind.MISSING:
+        folder = shlex.quote(target.start.rpartition("/")[0] or "/")
+        hint = f"Move it: mkdir -p {folder} && mv {old} {new} && ln -s {new} {old}"
+    else:
+        hint = f"The target is there already. Keep one of them, for instance: mv {old} {old}.old && ln -s {new} {old}"
+    return Conflict("not-a-link", f"{chain.start} is a folder, not a symlink to {target.start}", hint)
+
+
+def _at_folder(environment: desired.Environment, world: World) -> Iterator[Conflict]:
+    folder = world.folder
+    if folder.chain.kind not in {EndKind.DIRECTORY, EndKind.MISSING}:
+        problem = _chain_conflict(folder.chain)
+        if problem is not None:
+            yield problem
+        return
+    if folder.unsafe:
+        hint = f"Give {environment.name} a folder of its own, such as .venv in the project."
+        yield Conflict("unsafe-path", f"{folder.chain.end} is no place for an environment: {folder.unsafe}", hint)
+    elif folder.chain.kind is EndKind.DIRECTORY and folder.environment is None and not folder.is_empty:
+        end = shlex.quote(folder.chain.end)
+        hint = f"If nothing in it is needed, move it away: mv {end} {end}.old"
+        yield Conflict("not-a-venv", f"{folder.chain.end} is a folder, but no virtual environment", hint)
+    elif not folder.writable:
+        hint = f"Make it writable for you, or choose another path; see: ls -ld {shlex.quote(folder.blocked_by)}"
+        yield Conflict("not-writable", f"{folder.blocked_by} is not writable", hint)
+
+
+def _held(environment: desired.Environment, interpreter: Interpreter) -> Iterator[Conflict]:
+    if environment.requires_python is None:
+        return
+    from packaging.specifiers import SpecifierSet  # noqa: PLC0415  # costs more than the rest of a pass
+
+    if not SpecifierSet(environment.requires_python).contains(interpreter.facts.version, prereleases=True):
+        message = (
+            f"{interpreter.link} is now Python {interpreter.facts.version}, outside of requires-python "
+            f"{environment.requires_python}"
+        )
+        hint = "The environment is held as it is. Widen `requires-python`, or point `python` to a version within it."
+        yield Conflict("interpreter-held", message, hint)
+
+
+def _too_many_hops(world: World, interpreter: Interpreter, max_hops: int) -> Iterator[Conflict]:
+    # python3 leads to python, python to the interpreter link, and that one on through its own chain.
+    hops = len(world.path.hops) + 2 + len(interpreter.chain.hops)
+    if hops > max_hops:
+        message = f"{world.path.start}/bin/python3 would lead through {hops} symlinks; the kernel follows {max_hops}"
+        yield Conflict("link-loop", message, "Shorten the chain of links to the environment or to the interpreter.")
+
+
+def _side(side: Side, not_a_link: str, elsewhere: str) -> Iterator[Conflict]:
+    chain = side.chain
+    if side.leads_there or (chain.kind is EndKind.MISSING and not chain.is_link):
+        return
+    hint = f"Remove it if it is not needed: rm {shlex.quote(side.link)}; or take it out of the manifest."
+    if chain.kind in {EndKind.LOOP, EndKind.UNREADABLE}:
+        problem = _chain_conflict(chain)
+        if problem is not None:
+            yield problem
+    elif chain.is_link:
+        yield Conflict(elsewhere, f"{side.link} leads to {chain.end}, not to {side.text}", hint)
+    else:
+        hint = f"Move it away, for instance: mv {shlex.quote(side.link)} {shlex.quote(side.link + '.old')}"
+        yield Conflict(not_a_link, f"{side.link} is {chain.kind.value}, not a symlink to {side.text}", hint)

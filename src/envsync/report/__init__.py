@@ -1,0 +1,1 @@
+"""What a pass did, and how it is shown."""

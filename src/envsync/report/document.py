@@ -1,0 +1,103 @@
+"""The JSON document: one for every command, also on failure. Fields may be added; those that are here stay."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from envsync import __version__
+from envsync.apply.outcome import EnvironmentReport
+from envsync.errors import Problem
+from envsync.observed import Chain, Interpreter
+from envsync.plan.actions import Conflict, EnvironmentPlan
+
+__all__ = ["Verdict", "document", "environment_entry", "report_entry"]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How a command ended."""
+
+    status: str
+    """``in-sync``, ``drift``, ``conflict``, ``applied``, ``failed`` or ``error``."""
+    exit_code: int
+
+
+def document(
+    command: str,
+    manifest: str | None,
+    verdict: Verdict,
+    environments: Iterable[dict[str, Any]] = (),
+    problems: Iterable[Problem] = (),
+) -> dict[str, Any]:
+    """Put a whole document together."""
+    return {
+        "schema": 1,
+        "envsync": __version__,
+        "command": command,
+        "manifest": manifest,
+        "status": verdict.status,
+        "exit_code": verdict.exit_code,
+        "environments": list(environments),
+        "errors": [_problem(problem) for problem in problems],
+    }
+
+
+def environment_entry(plan: EnvironmentPlan) -> dict[str, Any]:
+    """Give the entry of one environment as planned."""
+    world = plan.world
+    return {
+        "name": plan.environment.name,
+        "path": plan.environment.path,
+        "end": world.folder.chain.end,
+        "hops": _hops(world.path),
+        "python": _python(plan),
+        "state": plan.state.value,
+        "drift": [{"code": drift.code, "message": drift.message} for drift in plan.drift],
+        "actions": [{"kind": action.kind, "message": action.message} for action in plan.actions],
+        "conflict": _conflict(plan.conflicts[0]) if plan.conflicts else None,
+        "conflicts": [_conflict(conflict) for conflict in plan.conflicts],
+        "notes": list(plan.notes),
+    }
+
+
+def report_entry(report: EnvironmentReport) -> dict[str, Any]:
+    """Give the entry of one environment after it was applied."""
+    error = report.error
+    return environment_entry(report.plan) | {
+        "outcome": report.outcome.value,
+        "error": {"code": error.code, "message": error.message, "hint": error.hint} if error else None,
+    }
+
+
+def _hops(chain: Chain) -> list[dict[str, str]]:
+    return [{"link": hop.link, "text": hop.text} for hop in chain.hops]
+
+
+def _python(plan: EnvironmentPlan) -> dict[str, Any]:
+    interpreter = plan.world.interpreter
+    chain = interpreter.chain
+    facts = interpreter.facts if isinstance(interpreter, Interpreter) else None
+    return {
+        "declared": interpreter.declared,
+        "link": interpreter.link,
+        "end": chain.end if chain else None,
+        "hops": _hops(chain) if chain else [],
+        "version": facts.version if facts else None,
+        "implementation": facts.implementation if facts else None,
+    }
+
+
+def _conflict(conflict: Conflict) -> dict[str, str]:
+    return {"code": conflict.code, "message": conflict.message, "hint": conflict.hint}
+
+
+def _problem(problem: Problem) -> dict[str, Any]:
+    return {
+        "code": problem.code,
+        "message": problem.message,
+        "hint": problem.hint,
+        "file": problem.file,
+        "line": problem.line,
+        "column": problem.column,
+        "key": problem.key,
+    }

@@ -1,0 +1,34 @@
+"""Make text fit for a terminal: escape what came from outside, shorten the home folder, and colour if asked to."""
+
+import os
+
+__all__ = ["Paint", "escape", "tilde"]
+
+_CODES = {"green": "32", "yellow": "33", "red": "31", "blue": "34", "dim": "2", "bold": "1"}
+
+
+class Paint:
+    """Colours text, or leaves it as it is."""
+
+    def __init__(self, *, colours: bool) -> None:
+        """Say whether the reader is a terminal that wants colours."""
+        self.colours = colours
+
+    def __call__(self, style: str, text: str) -> str:
+        """Give ``text`` in a style: a colour's name, ``dim`` or ``bold``."""
+        return f"\033[{_CODES[style]}m{text}\033[0m" if self.colours and style else text
+
+
+def escape(text: str) -> str:
+    """Write what is not printable as an escape sequence, so that no name or path can drive a terminal."""
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
+
+
+def tilde(path: str) -> str:
+    """Shorten the home folder at the beginning of a path to ``~``, and escape the rest."""
+    home = os.environ.get("HOME", "")
+    if len(home) > 1 and (path == home or path.startswith(f"{home}/")):
+        path = f"~{path[len(home) :]}"
+    return escape(path)

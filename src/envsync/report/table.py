@@ -1,0 +1,56 @@
+"""The table of `status`: aligned columns anywhere, rich's own on a terminal."""
+
+from collections.abc import Iterator
+
+from envsync.observed import Interpreter
+from envsync.plan.actions import EnvironmentPlan, Plan, State
+from envsync.report.paint import escape, tilde
+
+__all__ = ["plain_lines", "terminal_text"]
+
+_HEAD = ("NAME", "STATE", "PYTHON", "PATH", "END")
+_STYLES = {
+    State.IN_SYNC: "green",
+    State.MISSING: "yellow",
+    State.DRIFT: "yellow",
+    State.CONFLICT: "red",
+    State.WAITING: "dim",
+}
+
+
+def plain_lines(plan: Plan) -> Iterator[str]:
+    """Give the table as aligned text."""
+    rows = [_HEAD, *map(_row, plan.environments)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEAD))]
+    for row in rows:
+        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+
+
+def terminal_text(plan: Plan, width: int) -> str:
+    """Give the table as rich draws it, for a terminal that shows colours."""
+    from rich import box  # noqa: PLC0415  # only on a terminal
+    from rich.console import Console  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for title in _HEAD:
+        table.add_column(title, overflow="fold", no_wrap=title in {"NAME", "STATE", "PYTHON"})
+    for one in plan.environments:
+        cells = [Text(cell) for cell in _row(one)]
+        cells[1].stylize(_STYLES[one.state])
+        table.add_row(*cells)
+    console = Console(force_terminal=True, width=width, highlight=False)
+    with console.capture() as captured:
+        console.print(table)
+    return captured.get().rstrip("\n")
+
+
+def _row(one: EnvironmentPlan) -> tuple[str, ...]:
+    interpreter = one.world.interpreter
+    version = interpreter.facts.version if isinstance(interpreter, Interpreter) else "-"
+    codes = [conflict.code for conflict in one.conflicts] or [drift.code for drift in one.drift]
+    detail = f": {', '.join(dict.fromkeys(codes))}" if codes and one.state is not State.MISSING else ""
+    end = one.world.folder.chain.end
+    shown_end = "" if end == one.environment.path else tilde(end)
+    return (escape(one.environment.name), f"{one.state.value}{detail}", version, tilde(one.environment.path), shown_end)

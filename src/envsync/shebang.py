@@ -1,0 +1,57 @@
+"""The first lines of console scripts: which interpreter they name, and how to make them name another.
+
+Pure: bytes in, bytes out. A path that is too long for the kernel, or has a blank
+in it, cannot stand in a ``#!`` line; installers then go through ``/bin/sh``.
+"""
+
+import re
+import shlex
+import sys
+
+__all__ = ["HEAD", "named_interpreter", "retarget"]
+
+HEAD = 4096
+"""How much of a file must be read to see its interpreter: the kernel's PATH_MAX, plus the trampoline's own text."""
+_LONGEST = 512 if sys.platform == "darwin" else 127
+"""The longest ``#!`` line that every kernel takes: BINPRM_BUF_SIZE before Linux 5.1, less the newline (execve(2))."""
+_TRAMPOLINE = re.compile(rb"#!/bin/sh\n'''exec' (?P<token>.+?) \"\$0\" \"\$@\"\n' '''\n")
+_DIRECT = re.compile(rb"#!(?P<token>/[^\s\x00]*)(?P<rest>[^\n]*)\n")
+
+
+def named_interpreter(head: bytes) -> str | None:
+    """Tell the absolute path that a script's first lines run it with, ``None`` where there is none."""
+    if not head.startswith(b"#!"):
+        return None
+    trampoline = _TRAMPOLINE.match(head)
+    if trampoline:
+        try:
+            words = shlex.split(_text(trampoline["token"]))
+        except ValueError:
+            return None
+        return words[0] if words else None
+    direct = _DIRECT.match(head)
+    return _text(direct["token"]) if direct else None
+
+
+def retarget(content: bytes, interpreter: str) -> bytes:
+    """Make a script run with ``interpreter``, through ``/bin/sh`` where the path cannot stand in a ``#!`` line."""
+    match = _TRAMPOLINE.match(content)
+    arguments = b""
+    if match is None:
+        match = _DIRECT.match(content)
+        if match is None:
+            return content
+        arguments = match["rest"].rstrip()
+    line = b"#!" + _bytes(interpreter) + arguments
+    if len(line) <= _LONGEST and not re.search(r"\s", interpreter):
+        return line + b"\n" + content[match.end() :]
+    token = _bytes(shlex.quote(interpreter)) + arguments
+    return b"#!/bin/sh\n'''exec' " + token + b' "$0" "$@"\n\' \'\'\'\n' + content[match.end() :]
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode(errors="surrogateescape")
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode(errors="surrogateescape")

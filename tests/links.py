@@ -1,0 +1,20 @@
+"""What must never change: the inode and the text of every symlink."""
+
+import os
+from pathlib import Path
+
+Fingerprint = dict[str, tuple[int, str]]
+
+
+def fingerprint(root: Path) -> Fingerprint:
+    """Give inode and text of every symlink under ``root`` that is not inside a virtual environment."""
+    links: Fingerprint = {}
+    for folder, folders, files in os.walk(root):
+        if "pyvenv.cfg" in files:
+            folders.clear()
+            continue
+        for name in (*folders, *files):
+            path = os.path.join(folder, name)
+            if os.path.islink(path):
+                links[path] = (os.lstat(path).st_ino, os.readlink(path))
+    return links

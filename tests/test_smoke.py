@@ -1,0 +1,7 @@
+from conftest import Place
+
+
+def test_a_second_apply_finds_nothing_to_do(place: Place) -> None:
+    place.write('[envs.blog]\npath = "blog/.venv"\ntarget = "blog"\n')
+    assert place.apply()["blog"]["outcome"] == "created"
+    assert place.apply()["blog"]["outcome"] == "unchanged"
