@@ -94,7 +94,9 @@ SCRIPTS = {
         re.compile(r"^[ \t]*(?:export[ \t]+)?VIRTUAL_ENV=(?P<token>\S.*?)[ \t]*$", re.MULTILINE), _read_shell, _quote_sh
     ),
     "activate.csh": _Dialect(
-        re.compile(r"^[ \t]*setenv[ \t]+VIRTUAL_ENV[ \t]+(?P<token>\S.*?)[ \t]*$", re.MULTILINE), _read_shell, _quote_csh
+        re.compile(r"^[ \t]*setenv[ \t]+VIRTUAL_ENV[ \t]+(?P<token>\S.*?)[ \t]*$", re.MULTILINE),
+        _read_shell,
+        _quote_csh,
     ),
     "activate.fish": _Dialect(
         re.compile(r"^[ \t]*set[ \t]+-gx[ \t]+VIRTUAL_ENV[ \t]+(?P<token>\S.*?)[ \t]*$", re.MULTILINE),

@@ -7,7 +7,17 @@ can be recognised by the next one. Pure: names and texts only.
 import json
 from dataclasses import asdict, dataclass
 
-__all__ = ["BUILT", "FORMER", "MARKER", "PREFIX", "Marker", "area_parent", "is_area_name", "read_marker", "write_marker"]
+__all__ = [
+    "BUILT",
+    "FORMER",
+    "MARKER",
+    "PREFIX",
+    "Marker",
+    "area_parent",
+    "is_area_name",
+    "read_marker",
+    "write_marker",
+]
 
 PREFIX = ".envsync-"
 MARKER = "envsync.json"

@@ -7,7 +7,7 @@ __all__ = ["cache_folder", "lock_folder"]
 
 
 def cache_folder() -> str:
-    """Give the folder of the caches, as platformdirs would; importing that costs more than a pass that has nothing to do."""
+    """Give the folder of the caches, where platformdirs has it: importing that costs more than a pass without work."""
     home = os.path.expanduser("~")
     if sys.platform == "darwin":
         default = f"{home}/Library/Caches"

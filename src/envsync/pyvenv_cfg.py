@@ -35,7 +35,7 @@ def update(text: str, wanted: Mapping[str, str], *, drop: frozenset[str] = froze
     places: dict[str, int] = {}
     for line in text.splitlines():
         key, equals, _ = line.partition("=")
-        name = key.strip().lower() if equals and not key.lstrip().startswith("#") else None
+        name = key.strip().lower() if equals and not key.lstrip().startswith("#") else ""
         if name in drop:
             continue
         if name in wanted:

@@ -3,14 +3,15 @@
 from collections.abc import Iterable
 
 from envsync import desired
+from envsync.apply.outcome import Report
 from envsync.apply.run import Progress, Settings, apply_plans
-from envsync.observe.facts import FactsCache
 from envsync.observe.chain import MAX_HOPS
+from envsync.observe.facts import FactsCache
+from envsync.observe.interpreter import Interpreters
 from envsync.observe.world import Observer
 from envsync.plan.actions import Conflict, EnvironmentPlan, Plan
 from envsync.plan.conflicts import conflicts_between
 from envsync.plan.decide import Rules, decide
-from envsync.apply.outcome import Report
 
 __all__ = ["Reconciler"]
 
@@ -27,23 +28,24 @@ class Reconciler:
     ) -> None:
         """Take the manifest, what is known of interpreters, and the names of environments to rebuild in any case."""
         self._manifest = manifest
-        self._observer = Observer(manifest, facts.ask)
+        self._interpreters = Interpreters({one.path: one for one in manifest.environments}, facts.ask)
         self._rules = Rules(MAX_HOPS, manifest.builders, manifest.keep, frozenset(force_rebuild))
         self._between: dict[str, tuple[Conflict, ...]] = {}
 
     def plan(self, names: tuple[str, ...] = ()) -> Plan:
         """Observe and decide, for all environments or the named ones; writes nothing."""
         everyone = self._manifest.environments
-        chains = {environment.name: self._observer.end_of(environment) for environment in everyone}
+        observer = Observer(manifest=self._manifest, interpreters=self._interpreters)
+        chains = {environment.name: observer.end_of(environment) for environment in everyone}
         self._between = conflicts_between(everyone, chains)
         chosen = [environment for environment in everyone if not names or environment.name in names]
-        return Plan(self._manifest, tuple(self._plan_one(environment, self._observer) for environment in chosen))
+        return Plan(self._manifest, tuple(self._plan_one(environment, observer) for environment in chosen))
 
     def apply(self, plan: Plan, settings: Settings, progress: Progress) -> Report:
         """Carry out a plan; each environment is observed and decided again under its lock."""
 
         def again(environment: desired.Environment) -> EnvironmentPlan:
-            return self._plan_one(environment, self._observer.refreshed())
+            return self._plan_one(environment, Observer(self._manifest, self._interpreters))
 
         return apply_plans(plan, again, settings, progress)
 

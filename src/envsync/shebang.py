@@ -46,7 +46,7 @@ def retarget(content: bytes, interpreter: str) -> bytes:
     if len(line) <= _LONGEST and not re.search(r"\s", interpreter):
         return line + b"\n" + content[match.end() :]
     token = _bytes(shlex.quote(interpreter)) + arguments
-    return b"#!/bin/sh\n'''exec' " + token + b' "$0" "$@"\n\' \'\'\'\n' + content[match.end() :]
+    return b"#!/bin/sh\n'''exec' " + token + b" \"$0\" \"$@\"\n' '''\n" + content[match.end() :]
 
 
 def _text(raw: bytes) -> str:

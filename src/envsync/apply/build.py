@@ -51,7 +51,9 @@ class Workshop:
                     uv = _find_uv()
                     if uv:
                         return partial(_with_uv, uv)
-        hint = "Install it (the extra `uv` brings uv), or set `builder` to \"uv|virtualenv\"."
+                case _:
+                    continue
+        hint = 'Install it (the extra `uv` brings uv), or set `builder` to "uv|virtualenv".'
         raise EnvsyncError(Problem("builder-missing", f"no builder of {'|'.join(blueprint.builders)} is there", hint))
 
     def _with_virtualenv(self, blueprint: Blueprint, place: str) -> None:

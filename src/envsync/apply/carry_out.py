@@ -102,4 +102,3 @@ def _regenerate_scripts(blueprint: Blueprint, workshop: Workshop) -> None:
                 effects.put_inner_file(blueprint.end, f"bin/{name}", fresh)
     finally:
         effects.remove_area(area)
-

@@ -36,6 +36,7 @@ __all__ = [
     "replace_file",
     "set_inner_link",
     "swap",
+    "write_cache",
 ]
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -82,6 +83,13 @@ def replace_file(path: str, content: bytes, mode: int = 0o644) -> None:
     """Write a whole file so that at every instant the old or the new one is there."""
     with _open_folder(os.path.dirname(path)) as folder:
         _replace(folder, os.path.basename(path), content, mode)
+
+
+def write_cache(file: str, content: bytes) -> None:
+    """Write a cache file, making its folder; a cache folder behind a symlink stays behind it."""
+    folder = os.path.realpath(os.path.dirname(file))
+    os.makedirs(folder, mode=0o700, exist_ok=True)
+    replace_file(f"{folder}/{os.path.basename(file)}", content)
 
 
 def edit_inner_file(environment: str, relative: str, edit: Callable[[bytes], bytes]) -> None:

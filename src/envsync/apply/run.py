@@ -9,9 +9,9 @@ from envsync import desired
 from envsync.apply.build import Workshop
 from envsync.apply.carry_out import carry_out, clear_away
 from envsync.apply.locks import hold
+from envsync.apply.outcome import EnvironmentReport, Outcome, Report, outcome_of
 from envsync.errors import EnvsyncError, Problem
 from envsync.plan.actions import EnvironmentPlan, Plan, State
-from envsync.apply.outcome import EnvironmentReport, Outcome, Report, outcome_of
 
 __all__ = ["Progress", "Settings", "apply_plans"]
 
@@ -81,7 +81,9 @@ def _apply_one(plan: EnvironmentPlan, again: Again, settings: Settings, workshop
     except OSError as error:
         return EnvironmentReport(plan, Outcome.FAILED, _problem(error))
     except Exception as error:  # noqa: BLE001  # a mistake of envsync's own, too, must stop only this environment
-        problem = Problem("internal-error", f"{type(error).__name__}: {error}", "This is a mistake in envsync: report it.")
+        problem = Problem(
+            "internal-error", f"{type(error).__name__}: {error}", "This is a mistake in envsync: report it."
+        )
         return EnvironmentReport(plan, Outcome.FAILED, problem)
 
 

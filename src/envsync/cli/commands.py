@@ -5,13 +5,15 @@ import difflib
 import os
 import shutil
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from envsync import desired
+from envsync import desired, snapshot
 from envsync.apply import effects
-from envsync.apply.outcome import EnvironmentReport, Outcome, Report
+from envsync.apply.outcome import EnvironmentReport, Outcome, Report, outcome_of
 from envsync.apply.run import Settings
 from envsync.cli.options import Options
 from envsync.errors import Problem, UsageError
@@ -48,61 +50,57 @@ class Result:
 def _apply(options: Options) -> Result:
     if options.dry_run:
         return _plan(options)
-    with _session(options) as (reconciler, plan):
+    session = _Session(options)
+    plan = session.plan()
+    work = sum(one.has_work for one in plan.environments)
+    untouched = (EnvironmentReport(one, outcome_of(one.state, ())) for one in plan.environments)
+    report = Report(plan.manifest, tuple(untouched))
+    if work:
         settings = Settings(_cache_folder(), lock_folder(), options.jobs, options.lock_timeout)
-        work = sum(one.has_work for one in plan.environments)
         with ProgressDisplay(work, shown=not (options.quiet or options.json)) as display:
-            report = reconciler.apply(plan, settings, display.tick)
-    return Result(
-        plan.manifest.file,
-        _verdict_of_report(report),
-        report.environments,
-        lambda paint: text.report_lines(report, paint, verbose=options.verbose),
-    )
+            report = session.reconciler.apply(plan, settings, display.tick)
+        snapshot.settle()
+        plan = session.plan()
+    session.remember(plan)
+    verdict = _verdict_of_report(report)
+    show = partial(text.report_lines, report, verbose=options.verbose)
+    return Result(plan.manifest.file, verdict, report.environments, show)
 
 
 def _plan(options: Options) -> Result:
-    with _session(options) as (_, plan):
-        pass
-    verdict = _verdict_of_plan(plan, on_drift=_DONE)
-    return Result(
-        plan.manifest.file,
-        verdict,
-        plan.environments,
-        lambda paint: text.plan_lines(plan, paint, verbose=options.verbose),
-    )
+    return _look(options, partial(text.plan_lines, verbose=options.verbose))
 
 
 def _check(options: Options) -> Result:
-    with _session(options) as (_, plan):
-        pass
-    verdict = _verdict_of_plan(plan, on_drift=_DRIFT)
-    return Result(plan.manifest.file, verdict, plan.environments, lambda _: [text.check_line(plan)])
+    return _look(options, lambda plan, _: [text.check_line(plan)], on_drift=_DRIFT)
 
 
 def _status(options: Options) -> Result:
-    with _session(options) as (_, plan):
-        pass
-
-    def lines(paint: Paint) -> Iterable[str]:
+    def lines(plan: Plan, paint: Paint) -> Iterable[str]:
         if paint.colours and sys.stdout.isatty():
             return [table.terminal_text(plan, shutil.get_terminal_size().columns)]
         return table.plain_lines(plan)
 
-    return Result(plan.manifest.file, _verdict_of_plan(plan, on_drift=_DONE), plan.environments, lines)
+    return _look(options, lines)
 
 
 def _explain(options: Options) -> Result:
-    with _session(options) as (_, plan):
-        pass
-
-    def lines(paint: Paint) -> Iterator[str]:
+    def lines(plan: Plan, paint: Paint) -> Iterator[str]:
         for number, one in enumerate(plan.environments):
             if number:
                 yield ""
             yield from explain.explain_lines(one, paint)
 
-    return Result(plan.manifest.file, _verdict_of_plan(plan, on_drift=_DONE), plan.environments, lines)
+    return _look(options, lines)
+
+
+def _look(options: Options, lines: Callable[[Plan, Paint], Iterable[str]], *, on_drift: int = _DONE) -> Result:
+    """Plan, apply nothing, and show the plan one way or the other."""
+    session = _Session(options)
+    plan = session.plan()
+    session.remember(plan)
+    verdict = _verdict_of_plan(plan, on_drift=on_drift)
+    return Result(plan.manifest.file, verdict, plan.environments, partial(lines, plan))
 
 
 COMMANDS: dict[str, Callable[[Options], Result]] = {
@@ -114,26 +112,41 @@ COMMANDS: dict[str, Callable[[Options], Result]] = {
 }
 
 
-@contextlib.contextmanager
-def _session(options: Options) -> Iterator[tuple[Reconciler, Plan]]:
-    """Load the manifest and plan; at the end, remember what interpreters said."""
-    manifest = load(locate(options.file))
-    _check_names(manifest, (*options.names, *options.force_rebuild))
-    file = None if options.no_cache else f"{cache_folder()}/interpreters.json"
-    facts = FactsCache(file)
-    reconciler = Reconciler(manifest, facts, force_rebuild=options.force_rebuild)
-    names = options.names and (*options.names, *options.force_rebuild)
-    plan = reconciler.plan(names)
-    yield reconciler, plan
-    if file is not None and facts.changed:
-        with contextlib.suppress(OSError):  # a cache only saves time
-            effects.replace_file(f"{_cache_folder()}/interpreters.json", facts.text())
+class _Session:
+    """One command's way from the manifest to a plan, and what is remembered of it for the next."""
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.manifest = load(locate(options.file))
+        _check_names(self.manifest, (*options.names, *options.force_rebuild))
+        self._facts = FactsCache(None if options.no_cache else f"{cache_folder()}/interpreters.json")
+        self.reconciler = Reconciler(self.manifest, self._facts, force_rebuild=options.force_rebuild)
+        self._began = 0
+
+    def plan(self) -> Plan:
+        """Plan for the environments that were named."""
+        self._began = time.time_ns()
+        names = self.options.names and (*self.options.names, *self.options.force_rebuild)
+        return self.reconciler.plan(names)
+
+    def remember(self, plan: Plan) -> None:
+        """Write down what saves time later; a failure to do so is no failure."""
+        if self.options.no_cache:
+            return
+        if self._facts.changed:
+            with contextlib.suppress(OSError):
+                effects.write_cache(f"{cache_folder()}/interpreters.json", self._facts.text())
+        if not self.options.names:
+            count = len(plan.environments)
+            waiting = sum(one.state is State.WAITING for one in plan.environments)
+            done = text.unchanged_line(count - waiting, waiting, plan)
+            snapshot.take(plan, self._began, {"apply": f"{done}\n", "check": f"{text.check_line(plan)}\n"})
 
 
 def _cache_folder() -> str:
     folder = cache_folder()
     with contextlib.suppress(OSError):
-        os.makedirs(folder, exist_ok=True)
+        os.makedirs(folder, mode=0o700, exist_ok=True)
     return os.path.realpath(folder)
 
 
@@ -141,7 +154,9 @@ def _check_names(manifest: desired.Manifest, names: Iterable[str]) -> None:
     known = [environment.name for environment in manifest.environments]
     for name in names:
         if name in manifest.elsewhere:
-            raise UsageError(Problem("unknown-name", f"{name} is not for this host", "See its `hosts` and `platforms`."))
+            raise UsageError(
+                Problem("unknown-name", f"{name} is not for this host", "See its `hosts` and `platforms`.")
+            )
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1)
             hint = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(known[:20]) or 'none'}."

@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 from envsync.cli.commands import COMMANDS, Result
@@ -21,7 +21,9 @@ _FAILED, _USAGE, _INTERRUPTED = 1, 2, 130
 def main(arguments: list[str]) -> int:
     """Run the command and return its exit status."""
     if sys.platform == "win32":
-        sys.stderr.write("envsync: Windows is not supported: it needs symlinks and locks as Linux and macOS have them\n")
+        sys.stderr.write(
+            "envsync: Windows is not supported: it needs symlinks and locks as Linux and macOS have them\n"
+        )
         return _USAGE
     try:
         return _run(arguments)
@@ -80,6 +82,8 @@ def paint(options: Options, terminal: bool) -> Paint:
             return Paint(colours=True)
         case "never":
             return Paint(colours=False)
+        case _:
+            pass
     if os.environ.get("NO_COLOR"):
         return Paint(colours=False)
     return Paint(colours=bool(os.environ.get("FORCE_COLOR")) or (terminal and os.environ.get("TERM") != "dumb"))
@@ -93,6 +97,3 @@ def _print_json(content: dict[str, Any]) -> None:
 def _print_lines(stream: Any, lines: Iterable[str]) -> None:
     stream.writelines(f"{line}\n" for line in lines)
     stream.flush()
-
-
-Command = Callable[[Options], Result]

@@ -72,8 +72,8 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _everywhere() -> argparse.ArgumentParser:
-    options = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
+def _everywhere() -> _Parser:
+    options = _Parser(add_help=False, argument_default=argparse.SUPPRESS)
     group = options.add_argument_group("options for all commands")
     group.add_argument("--file", metavar="FILE", help="the manifest")
     group.add_argument("--json", action="store_true", help="one JSON document on standard output")

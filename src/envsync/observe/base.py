@@ -42,6 +42,7 @@ def base_of(link: str) -> Base | None:
     """
     inside: Base | None = None
     environment: str | None = None
+    last = link
     for place in locations(link):
         if environment is not None and _environment_of(place) is None:
             inside = Base(environment, place)

@@ -46,9 +46,11 @@ def discover() -> Found:
         candidates += _in_trees(root)
     shims = tuple(f"{root.rpartition('/')[0]}/shims" for root in trees)
     for folder in bins:
-        if folder.startswith("/") and folder not in shims:
+        # An activated environment must not become the base of others: it comes and goes with the shell.
+        if folder.startswith("/") and folder not in shims and not os.path.lexists(f"{folder}/../pyvenv.cfg"):
             candidates += _in_bin(folder)
-    return Found(tuple(candidates), (*trees, *(folder for folder in bins if folder.startswith("/"))))
+    searched = (*trees, *(folder for folder in bins if folder.startswith("/")))
+    return Found(tuple(candidates), tuple(dict.fromkeys(os.path.realpath(folder) for folder in searched)))
 
 
 def stable_twin(path: str) -> str | None:

@@ -56,7 +56,7 @@ def witnesses_of(end: str, environment: Environment) -> Iterator[str]:
 
 
 def is_python_name(name: str) -> bool:
-    """Tell whether an entry of ``bin`` is one of the interpreter's own names, not a script such as ``python-config``."""
+    """Tell whether an entry of ``bin`` is a name of the interpreter, not of a script such as ``python-config``."""
     rest = name.removeprefix("pypy").removeprefix("graalpy").removeprefix("python")
     return rest == "" or (rest != name and rest.removesuffix("t").replace(".", "").isdigit())
 
@@ -144,7 +144,11 @@ def _debris(end: str, bin_entries: list["os.DirEntry[str]"]) -> Iterator[str]:
 
 def _contents(end: str, libraries: tuple[str, ...], bin_entries: list["os.DirEntry[str]"]) -> Contents:
     packages: list[str] = []
-    links = [entry.name for entry in _scan(end) if entry.is_symlink() and entry.name != "lib64" and not is_area_name(entry.name)]
+    links = [
+        entry.name
+        for entry in _scan(end)
+        if entry.is_symlink() and entry.name != "lib64" and not is_area_name(entry.name)
+    ]
     links += [
         f"bin/{entry.name}"
         for entry in bin_entries

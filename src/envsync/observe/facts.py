@@ -17,8 +17,8 @@ _FORMAT = 1
 class FactsCache:
     """Asks each interpreter once; the answer holds while the stamps of its chain and standard library do.
 
-    The file may be deleted at any time, and one that makes no sense counts as none. Failures are never remembered: an
-    interpreter that is being upgraded fails for a moment only.
+    The file may be deleted at any time, and one that makes no sense counts as none. Failures are never remembered:
+    an interpreter that is being upgraded fails for a moment only.
     """
 
     def __init__(self, file: str | None) -> None:
@@ -28,7 +28,7 @@ class FactsCache:
         self.changed = False
 
     def ask(self, link: str, as_if: str | None, chain: Chain) -> Said:
-        """Give what the interpreter at ``link`` says; see :func:`envsync.observe.probe.probe`. Raises ``ProbeError``."""
+        """Give what the interpreter at ``link`` says, as :func:`envsync.observe.probe.probe` does."""
         key = f"{link}\0{as_if or ''}"
         if key in self._fresh:
             return self._fresh[key]
@@ -68,4 +68,3 @@ def _read(file: str) -> dict[str, dict[str, Any]]:
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return {}
     return entries if isinstance(entries, dict) else {}
-

@@ -23,7 +23,9 @@ def read_folder(place: str, path: str, manifest: str, leftovers: "Leftovers") ->
     kept = leftovers.generations_of(chain.end)
     if chain.kind is not EndKind.DIRECTORY:
         blocked = _first_blocked(chain)
-        return Folder(chain, None, is_empty=False, writable=not blocked, blocked_by=blocked, leftovers=left, generations=kept)
+        return Folder(
+            chain, None, is_empty=False, writable=not blocked, blocked_by=blocked, leftovers=left, generations=kept
+        )
     try:
         environment = read_environment(chain.end, path)
         is_empty = environment is None and not os.listdir(chain.end)
@@ -70,7 +72,9 @@ class Leftovers:
 def _areas_in(parent: str) -> Iterator[tuple[str, Marker | None]]:
     try:
         with os.scandir(parent) as entries:
-            found = [entry.path for entry in entries if is_area_name(entry.name) and entry.is_dir(follow_symlinks=False)]
+            found = [
+                entry.path for entry in entries if is_area_name(entry.name) and entry.is_dir(follow_symlinks=False)
+            ]
     except OSError:
         return
     for area in found:

@@ -94,7 +94,9 @@ class Interpreters:
             return self._settle(declared, link, chain, notes)
         except ProbeError as error:
             hint = f"Try it: {link} -c 'print(1)'. The environment is left as it is until the link works."
-            return InterpreterProblem(declared, link, "interpreter-missing", f"{link} does not work: {error}", hint, chain)
+            return InterpreterProblem(
+                declared, link, "interpreter-missing", f"{link} does not work: {error}", hint, chain
+            )
 
     def _onward(self, link: str, chain: Chain) -> tuple[str, str] | None:
         """Tell where a link really leads on to, if it is no interpreter of its own."""
@@ -112,7 +114,8 @@ class Interpreters:
     def _settle(self, declared: str, link: str, chain: Chain, notes: tuple[str, ...]) -> Interpreter:
         """Find the folder from which Python finds its standard library, beginning with the link's own.
 
-        That is how it will look for it from ``home``; a bare link to a relocatable build has to name the tree it leads to.
+        That is how it will look for it from ``home``: for a bare link to a relocatable build, ``home`` has to name the
+        tree that it leads to.
         """
         failure: ProbeError | None = None
         for home in _homes(link):
@@ -145,8 +148,10 @@ def _declared_as(result: _Result, declared: str, owner: desired.Environment) -> 
 
 def _cycle(declared: str, through: tuple[str, ...]) -> InterpreterProblem:
     own = len(set(through)) == 1
-    message = f"{through[0]} would be its own interpreter" if own else f"the links lead in a circle: {' -> '.join(through)}"
-    hint = "Give `python` a path outside of the environments it is for, or a version such as \"3.12\"."
+    message = (
+        f"{through[0]} would be its own interpreter" if own else f"the links lead in a circle: {' -> '.join(through)}"
+    )
+    hint = 'Give `python` a path outside of the environments it is for, or a version such as "3.12".'
     return InterpreterProblem(declared, through[-1], "interpreter-cycle", message, hint)
 
 

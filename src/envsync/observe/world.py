@@ -7,7 +7,7 @@ from envsync import desired
 from envsync.observe.chain import walk
 from envsync.observe.environment import witnesses_of
 from envsync.observe.folder import Leftovers, read_folder
-from envsync.observe.interpreter import Ask, Interpreters
+from envsync.observe.interpreter import Interpreters
 from envsync.observed import Chain, EndKind, Folder, Interpreter, InterpreterProblem, Side, World
 
 __all__ = ["Observer"]
@@ -16,19 +16,11 @@ __all__ = ["Observer"]
 class Observer:
     """Observes the environments of one manifest, in one pass; it only reads."""
 
-    def __init__(self, manifest: desired.Manifest, ask: Ask) -> None:
-        """Take the manifest, and the way to ask an interpreter for its facts."""
+    def __init__(self, manifest: desired.Manifest, interpreters: Interpreters) -> None:
+        """Take the manifest, and the finder of interpreters, which several observers may share."""
         self._manifest = manifest
-        self._interpreters = Interpreters({one.path: one for one in manifest.environments}, ask)
+        self._interpreters = interpreters
         self._leftovers = Leftovers()
-
-    def refreshed(self) -> "Observer":
-        """Give an observer that knows the same interpreters, but looks at every folder anew."""
-        fresh = Observer.__new__(Observer)
-        fresh._manifest = self._manifest
-        fresh._interpreters = self._interpreters
-        fresh._leftovers = Leftovers()
-        return fresh
 
     def end_of(self, environment: desired.Environment) -> Chain:
         """Walk to the folder in which the work on an environment is done."""
@@ -103,7 +95,7 @@ def _not_its_own(
         link=request.path,
         code="interpreter-cycle",
         message=f"{request.path} is this environment's own interpreter",
-        hint="Give `python` a path outside of the environment, or a version such as \"3.12\".",
+        hint='Give `python` a path outside of the environment, or a version such as "3.12".',
         chain=found.chain,
     )
 

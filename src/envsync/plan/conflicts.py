@@ -45,10 +45,10 @@ def conflicts_between(
     for environment in environments:
         for place in (chains[environment.name].end, environment.path):
             for outer in _parents(place):
-                other = ends.get(outer)
-                if other is not None and other != environment.name:
-                    found[environment.name].append(_nested(place, "lies inside", other, outer))
-                    found[other].append(_nested(outer, "holds", environment.name, place))
+                holder = ends.get(outer, environment.name)
+                if holder != environment.name:
+                    found[environment.name].append(_nested(place, "lies inside", holder, outer))
+                    found[holder].append(_nested(outer, "holds", environment.name, place))
     return {name: tuple(dict.fromkeys(conflicts)) for name, conflicts in found.items()}
 
 

@@ -43,7 +43,9 @@ def decide(
     conflicts = (*conflicts_of(environment, world, rules.max_hops), *between)
     interpreter = world.interpreter
     if conflicts or not isinstance(interpreter, Interpreter):
-        return EnvironmentPlan(environment, world, State.CONFLICT, conflicts=conflicts, notes=_notes(environment, world))
+        return EnvironmentPlan(
+            environment, world, State.CONFLICT, conflicts=conflicts, notes=_notes(environment, world)
+        )
     blueprint = _blueprint(environment, world, interpreter, rules)
     found = world.folder.environment
     if found is None:
@@ -81,9 +83,7 @@ def _create(world: World, blueprint: Blueprint) -> tuple[list[Drift], list[Actio
     return [Drift("missing", message)], [action]
 
 
-def _mend(
-    findings: Findings, world: World, blueprint: Blueprint, rules: Rules
-) -> tuple[list[Drift], list[Action]]:
+def _mend(findings: Findings, world: World, blueprint: Blueprint, rules: Rules) -> tuple[list[Drift], list[Action]]:
     if findings.rebuild:
         version = dict(blueprint.settings)["version"]
         return findings.drift, [
@@ -114,7 +114,9 @@ def _costs(found: Environment, world: World) -> tuple[Conflict, ...]:
     end = world.folder.chain.end
     if found.contents.links:
         message = f"a rebuild would lose your symlinks in {end}: {', '.join(found.contents.links)}"
-        return (Conflict("linked-inside", message, "Move them out of the environment, or remove them, then apply again."),)
+        return (
+            Conflict("linked-inside", message, "Move them out of the environment, or remove them, then apply again."),
+        )
     if found.contents.packages:
         count = len(found.contents.packages)
         message = f"it must be rebuilt, but holds packages ({count} entries in site-packages)"

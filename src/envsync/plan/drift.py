@@ -120,7 +120,9 @@ def _compare_links(findings: Findings, found: Environment, interpreter: Interpre
             continue
         findings.links.append((f"bin/{name}", text))
         if link is None:
-            findings.drift.append(Drift("python-dangling" if name == "python" else "python-link", f"bin/{name} is gone"))
+            findings.drift.append(
+                Drift("python-dangling" if name == "python" else "python-link", f"bin/{name} is gone")
+            )
         elif link.text is None:
             findings.drift.append(Drift("python-link", f"bin/{name} is a copy, not a symlink to {text}"))
         else:

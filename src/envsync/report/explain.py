@@ -61,10 +61,12 @@ def _environment(one: EnvironmentPlan) -> Iterator[str]:
         yield f"  pyvenv.cfg {escape(key)} = {escape(value)}"
     for link in found.pythons:
         works = "" if link.works else " (leads nowhere)"
-        yield f"  bin/{escape(link.name)} " + (f"-> {tilde(link.text)}{works}" if link.text is not None else "is a copy")
+        yield f"  bin/{escape(link.name)} " + (
+            f"-> {tilde(link.text)}{works}" if link.text is not None else "is a copy"
+        )
     yield f"  libraries {', '.join(map(escape, found.libraries)) or 'none'}"
     if found.lib64 is not None:
-        yield f"  lib64 " + (f"-> {escape(found.lib64.text)}" if found.lib64.text is not None else "is a folder")
+        yield f"  lib64 -> {escape(found.lib64.text)}" if found.lib64.text is not None else "  lib64 is a folder"
     for script in found.scripts:
         yield f"  bin/{escape(script.name)} names {tilde(script.named)}"
     yield f"  site-packages holds {len(found.contents.packages)} entries"

@@ -3,7 +3,7 @@
 import sys
 import time
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from envsync.apply.outcome import EnvironmentReport
 
@@ -27,7 +27,7 @@ class ProgressDisplay:
         self._done = 0
         self._display: tuple[Progress, TaskID] | None = None
 
-    def __enter__(self) -> "ProgressDisplay":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -49,7 +49,12 @@ class ProgressDisplay:
         from rich.console import Console  # noqa: PLC0415  # only on a terminal, and only for long work
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: PLC0415
 
-        columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}", markup=False))
+        columns = (
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("{task.description}", markup=False),
+        )
         progress = Progress(*columns, console=Console(stderr=True), transient=True)
         progress.start()
         return progress, progress.add_task("", total=self._total)

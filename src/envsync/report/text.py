@@ -8,7 +8,7 @@ from envsync.errors import Problem
 from envsync.plan.actions import EnvironmentPlan, Plan, State
 from envsync.report.paint import Paint, escape, tilde
 
-__all__ = ["check_line", "plan_lines", "problem_lines", "report_lines"]
+__all__ = ["check_line", "plan_lines", "problem_lines", "report_lines", "unchanged_line"]
 
 _PLANNED = {
     "create": ("+", "green"),
@@ -39,7 +39,7 @@ def plan_lines(plan: Plan, paint: Paint, *, verbose: bool) -> Iterator[str]:
         word = _planned_word(one)
         counts[word] += 1
         if word != "in sync" or verbose:
-            yield _line(*_PLANNED[word], word, one, _why(one), paint)
+            yield _line(_PLANNED[word], word, one, paint)
             yield from _details(one, paint)
         yield from _notes(one, paint, shown=word != "in sync" or verbose)
     yield _summary(counts, ("create", "rebuild", "repair", "link", "conflict", "waiting", "in sync"), plan)
@@ -53,7 +53,7 @@ def report_lines(report: Report, paint: Paint, *, verbose: bool) -> Iterator[str
         counts[word] += 1
         shown = one.outcome is not Outcome.UNCHANGED or verbose
         if shown:
-            yield _line(*_DONE[one.outcome], word, one.plan, _why(one.plan), paint)
+            yield _line(_DONE[one.outcome], word, one.plan, paint)
             yield from _details(one.plan, paint)
             yield from _failure(one, paint)
         yield from _notes(one.plan, paint, shown=shown)
@@ -72,6 +72,11 @@ def check_line(plan: Plan) -> str:
     shown = ", ".join(f"{escape(one.environment.name)} ({_codes(one)})" for one in astray[:5])
     more = f" and {len(astray) - 5} more" if len(astray) > 5 else ""  # noqa: PLR2004
     return f"{len(astray)} of {_environments(count)} not in sync: {shown}{more}"
+
+
+def unchanged_line(unchanged: int, skipped: int, plan: Plan) -> str:
+    """Give the last line of a report on a pass that had nothing to do."""
+    return _summary(Counter(unchanged=unchanged, skipped=skipped), ("skipped", "unchanged"), plan)
 
 
 def problem_lines(problems: Iterable[Problem], paint: Paint) -> Iterator[str]:
@@ -94,8 +99,10 @@ def _planned_word(one: EnvironmentPlan) -> str:
     return max((action.kind for action in one.actions), key=weights.index, default="in sync")
 
 
-def _line(symbol: str, style: str, word: str, one: EnvironmentPlan, why: str, paint: Paint) -> str:
+def _line(look: tuple[str, str], word: str, one: EnvironmentPlan, paint: Paint) -> str:
+    symbol, style = look
     name = escape(one.environment.name)
+    why = _why(one)
     return f"{paint(style, f'{symbol} {word:<9}')} {paint('bold', name)}  {tilde(one.environment.path)}  {why}".rstrip()
 
 

@@ -1,0 +1,101 @@
+"""The manifest and all that it includes: each file once, found, read and parsed."""
+
+import glob
+import itertools
+import os
+from collections.abc import Iterator
+
+from envsync.errors import ManifestError, Problem
+from envsync.manifest.absolute import absolute
+from envsync.manifest.document import Document
+from envsync.manifest.paths import expand
+from envsync.manifest.recorder import Recorder
+from envsync.manifest.source import read
+from envsync.manifest.syntax import parse
+from envsync.manifest.wording import Unfit, quoted
+
+__all__ = ["Gathering"]
+
+_MOST_FILES = 1000
+_MOST_MATCHES = 10 * _MOST_FILES
+_DEEPEST = 50
+
+
+class Gathering:
+    """Documents in the order in which they were met, and the problems on the way."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self.documents: list[Document] = []
+        self.problems: list[Problem] = []
+        self.complete = True
+        """Whether every file could be parsed."""
+        self._recorder = recorder
+        self._read: set[tuple[int, int]] = set()
+
+    def add(self, file: str, parent: Document | None = None, depth: int = 0) -> None:
+        """Read ``file`` and what it includes, unless it was read already."""
+        self._recorder.saw(file)
+        try:
+            document = self._document(file, parent)
+        except ManifestError as error:
+            self.complete = False
+            self.problems.extend(error.problems)
+            return
+        if document is None:
+            return
+        self.documents.append(document)
+        for written, found in self._included(document):
+            if depth >= _DEEPEST or len(self._read) >= _MOST_FILES:
+                self.complete = False
+                message = f"more than {_MOST_FILES} files, or {_DEEPEST} levels of them, are included"
+                self.problems.append(document.problem("manifest-too-deep", message, ("include",)))
+                return
+            if found is None:
+                self._missing(document, written)
+            else:
+                self.add(found, document, depth + 1)
+
+    def _document(self, file: str, parent: Document | None) -> Document | None:
+        hint = f"included by {parent.file}" if parent else ""
+        source = read(file, missing_hint=hint)
+        if source.identity in self._read:
+            return None
+        self._read.add(source.identity)
+        if parent is None and not source.text.strip():
+            message = "is empty; a manifest begins with `version = 1`"
+            raise ManifestError((Problem("manifest-value", message, "", file),))
+        return Document(file, source.text, parse(source.text, file), parent)
+
+    def _missing(self, document: Document, written: str) -> None:
+        self.complete = False
+        message = f"{quoted(written)} is not there"
+        hint = "a pattern, such as envs.d/*.toml, may match nothing"
+        self.problems.append(document.problem("manifest-missing", message, ("include",), hint))
+
+    def _included(self, document: Document) -> Iterator[tuple[str, str | None]]:
+        """Each include as written, with the file it leads to, or None where nothing is there."""
+        written = document.table.get("include")
+        for text in written if isinstance(written, list) else ():
+            try:
+                yield from self._matches(text, document.folder)
+            except (Unfit, TypeError, AttributeError):
+                # Validation tells what is wrong with it.
+                self.complete = False
+
+    def _matches(self, text: str, folder: str) -> Iterator[tuple[str, str | None]]:
+        if not glob.has_magic(text):
+            path = absolute(expand(text, self._recorder), folder, self._recorder.saw)
+            yield text, path if os.path.lexists(path) else None
+            return
+        parent = os.path.dirname(text)
+        if glob.has_magic(parent) or "**" in text:
+            self._recorder.beyond_replay()
+        else:
+            listed = expand(parent, self._recorder) if parent else folder
+            self._recorder.saw(absolute(listed, folder, self._recorder.saw))
+        pattern = os.path.join(glob.escape(folder), expand(text, self._recorder, glob.escape))
+        found = itertools.islice(glob.iglob(pattern, recursive=True), _MOST_MATCHES)
+        for path in sorted(found):
+            # A pattern means files: folders and the like beside them are no mistake, a dangling link is.
+            if os.path.isfile(path) or not os.path.exists(path):
+                yield text, absolute(path, folder, self._recorder.saw)

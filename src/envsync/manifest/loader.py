@@ -1,0 +1,156 @@
+"""A whole manifest: files gathered, validated table by table, and built; all problems at once."""
+
+import os
+import sys
+from dataclasses import dataclass, field
+
+import platformdirs
+
+from envsync.desired import Environment, Manifest, PythonRequest
+from envsync.errors import ManifestError, Problem
+from envsync.manifest import duplicates
+from envsync.manifest.absolute import absolute, current_folder
+from envsync.manifest.build import Values, applies, environment
+from envsync.manifest.complaints import MOST_PROBLEMS
+from envsync.manifest.document import Document
+from envsync.manifest.includes import Gathering
+from envsync.manifest.models import ManifestTable
+from envsync.manifest.paths import full_path
+from envsync.manifest.pythons import Pythons
+from envsync.manifest.recorder import Recorder
+from envsync.manifest.scope import Scope
+from envsync.manifest.validate import environment_values, settings, written
+from envsync.manifest.wording import Unfit
+
+__all__ = ["load"]
+
+_BIN_DIR = "~/.local/bin"
+
+
+@dataclass(frozen=True, slots=True)
+class _Machine:
+    hostname: str
+    platform: str
+
+
+@dataclass(slots=True)
+class _Found:
+    """What validation leaves: the main table where it is sound, and the sound environments."""
+
+    top: ManifestTable | None = None
+    here: list[Environment] = field(default_factory=list)
+    documents: list[Document] = field(default_factory=list)
+    """Where each of ``here`` is declared."""
+    elsewhere: list[str] = field(default_factory=list)
+
+
+def load(file: str, *, hostname: str | None = None, platform: str | None = None) -> Manifest:
+    """Return what the manifest ``file`` and its includes say for this host.
+
+    Raises ManifestError with every problem found in all of them.
+    """
+    recorder = Recorder()
+    gathering = Gathering(recorder)
+    gathering.add(_opened(file))
+    documents, problems = gathering.documents, gathering.problems
+    if not documents:
+        raise ManifestError(tuple(problems))
+    problems.extend(duplicates.names(documents))
+    state_dir = _state_dir(documents[0], recorder)
+    bin_dir = _bin_dir(documents[0], recorder, problems)
+    machine = _Machine(hostname or os.uname().nodename, platform or sys.platform)
+    found = _validated(gathering, state_dir, bin_dir, recorder, machine)
+    problems.extend(duplicates.commands(found.here, found.documents))
+    if problems or found.top is None:
+        raise ManifestError(_in_order(problems, documents))
+    return Manifest(
+        file=documents[0].file,
+        state_dir=state_dir,
+        bin_dir=bin_dir,
+        environments=tuple(found.here),
+        keep=found.top.keep,
+        builders=tuple(found.top.builder.split("|")),
+        installer=found.top.installer,
+        elsewhere=tuple(found.elsewhere),
+        inputs=recorder.inputs(),
+    )
+
+
+def _opened(file: str) -> str:
+    """Return the absolute path of the manifest, as it will be opened."""
+    try:
+        return absolute(file, file if file.startswith("/") else current_folder())
+    except OSError:
+        problem = Problem("manifest-missing", "is a relative path, and the current folder is gone", "", file)
+        raise ManifestError((problem,)) from None
+
+
+def _state_dir(main: Document, recorder: Recorder) -> str:
+    default = f"{platformdirs.user_state_dir('envsync', appauthor=False)}/envs"
+    return _folder(main, "state-dir", recorder) or absolute(default, "/")
+
+
+def _bin_dir(main: Document, recorder: Recorder, problems: list[Problem]) -> str:
+    try:
+        return _folder(main, "bin-dir", recorder) or full_path(_BIN_DIR, main.folder, recorder)
+    except Unfit as unfit:
+        problems.append(main.problem("manifest-value", unfit.message, ("bin-dir",), unfit.hint))
+        return main.folder
+
+
+def _folder(main: Document, key: str, recorder: Recorder) -> str | None:
+    """Return a folder among the settings, ahead of their validation: relative targets need it."""
+    text = main.table.get(key)
+    try:
+        return full_path(text, main.folder, recorder) if isinstance(text, str) else None
+    except Unfit:
+        # Validation tells of it.
+        return "/"
+
+
+def _validated(gathering: Gathering, state_dir: str, bin_dir: str, recorder: Recorder, machine: _Machine) -> _Found:
+    """Validate every document, and build each environment at once: raw tables take much memory."""
+    names = _named_pythons(gathering.documents, recorder)
+    found = _Found()
+    defaults: dict[int, Values] = {}
+    for document in gathering.documents:
+        pythons = Pythons(document.folder, recorder, names, complete=gathering.complete)
+        scope = Scope(document.folder, state_dir, pythons, recorder)
+        table = settings(document, scope, gathering.problems)
+        if document.parent is None:
+            found.top = table
+        common = {**defaults.get(id(document.parent), {}), **(written(table.defaults) if table else {})}
+        defaults[id(document)] = common
+        for name, own in environment_values(document, scope, gathering.problems):
+            values = {**common, **own}
+            if applies(values, machine.hostname, machine.platform):
+                found.here.append(environment(name, values, bin_dir))
+                found.documents.append(document)
+            else:
+                found.elsewhere.append(name)
+    return found
+
+
+def _named_pythons(documents: list[Document], recorder: Recorder) -> dict[str, PythonRequest | None]:
+    """Return what each name in any ``[pythons]`` stands for; None where validation will object to it."""
+    names: dict[str, PythonRequest | None] = {}
+    for document in documents:
+        pythons = Pythons(document.folder, recorder, {}, complete=True)
+        table = document.table.get("pythons")
+        for name, text in table.items() if isinstance(table, dict) else ():
+            try:
+                value = pythons.value(text) if isinstance(text, str) else None
+            except Unfit:
+                value = None
+            names.setdefault(name, value)
+    return names
+
+
+def _in_order(problems: list[Problem], documents: list[Document]) -> tuple[Problem, ...]:
+    """Problems as one reads the files, from top to bottom; a flood of them is cut."""
+    ranks: dict[str | None, int] = {document.file: rank for rank, document in enumerate(documents)}
+    ordered = sorted(problems, key=lambda one: (ranks.get(one.file, len(ranks)), one.line or 0, one.column or 0))
+    if len(ordered) <= MOST_PROBLEMS:
+        return tuple(ordered)
+    more = Problem("manifest-value", f"and more; these are the first {MOST_PROBLEMS} problems", file=documents[0].file)
+    return (*ordered[:MOST_PROBLEMS], more)

@@ -1,0 +1,72 @@
+"""Paths as users write them: ``~`` and ``${VAR}`` expanded, made absolute, never resolved."""
+
+import os
+import re
+from collections.abc import Callable
+
+from envsync.manifest.absolute import absolute
+from envsync.manifest.recorder import Recorder
+from envsync.manifest.wording import Unfit, escaped, quoted
+
+__all__ = ["expand", "full_path"]
+
+_DOLLAR = re.compile(r"\$\{([^}/]*)(\}?)")
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_BARE_VARIABLE = re.compile(r"(?:^|/)\$([A-Za-z_][A-Za-z0-9_]*)")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
+
+def full_path(text: str, folder: str, recorder: Recorder) -> str:
+    """``text`` expanded and absolute, relative to ``folder``; raises Unfit."""
+    return absolute(expand(text, recorder), folder, recorder.saw)
+
+
+def expand(text: str, recorder: Recorder, quote: Callable[[str], str] = str) -> str:
+    """``text`` with ``~`` and ``${VAR}`` replaced by what they stand for, each passed through ``quote``.
+
+    What was put in is not expanded again. Raises Unfit for an unset variable, an
+    unknown user, control characters, and where nothing is left.
+    """
+    if found := _CONTROL.search(text):
+        raise Unfit(f"has the control character {quoted(found[0])} in it: {quoted(text)}")
+    head, rest = "", text
+    if text.startswith("~"):
+        user, slash, tail = text.partition("/")
+        head, rest = quote(_home(user, recorder)), slash + tail
+    if "$" in rest:
+        rest = _with_variables(rest, recorder, quote)
+    expanded = head + rest
+    if not expanded:
+        raise Unfit("is an empty path" if not text else f"{quoted(text)} expands to nothing", "leave the key out")
+    if found := _CONTROL.search(expanded):
+        raise Unfit(f"has the control character {quoted(found[0])} in it: {quoted(expanded)}")
+    return expanded
+
+
+def _home(user: str, recorder: Recorder) -> str:
+    if user != "~":
+        # The password database is no file that could be looked at again.
+        recorder.beyond_replay()
+    home = os.path.expanduser(user)
+    if home == user:
+        raise Unfit(f"{quoted(user)} is the home folder of an unknown user", f"a file of that name: ./{escaped(user)}")
+    variable = recorder.variable("HOME")
+    if user == "~" and variable is not None and not variable.startswith("/"):
+        raise Unfit("~ cannot be expanded: HOME is not an absolute path")
+    return home.rstrip("/") or "/"
+
+
+def _with_variables(text: str, recorder: Recorder, quote: Callable[[str], str]) -> str:
+    if bare := _BARE_VARIABLE.search(text):
+        raise Unfit(f"${bare[1]} is not expanded", f"write ${{{bare[1]}}}")
+
+    def value(match: re.Match[str]) -> str:
+        name = match[1]
+        if not match[2] or not _NAME.fullmatch(name):
+            raise Unfit(f"{quoted(match[0])} is no variable", "write ${NAME}; there are no other forms")
+        found = recorder.variable(name)
+        if found is None:
+            raise Unfit(f"the environment variable {name} is not set", f"set {name}, or write the path out")
+        return quote(found)
+
+    return _DOLLAR.sub(value, text)

@@ -1,0 +1,37 @@
+"""What a manifest's meaning hangs on, noted while it is read."""
+
+import os
+
+from envsync.desired import Inputs
+
+__all__ = ["Recorder"]
+
+_ALWAYS = ("HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME", "ENVSYNC_FILE")
+
+
+class Recorder:
+    """Collects paths and variables, and gives them as :class:`envsync.desired.Inputs`."""
+
+    def __init__(self) -> None:
+        self._paths: dict[str, None] = {}
+        self._variables = {name: os.environ.get(name) for name in _ALWAYS}
+        # Without HOME the password database says where home is.
+        self._replayable = self._variables["HOME"] is not None
+
+    def saw(self, path: str) -> None:
+        """Note a path whose state mattered."""
+        self._paths[path] = None
+
+    def variable(self, name: str) -> str | None:
+        """Return an environment variable, noted; None where it is unset."""
+        if name not in self._variables:
+            self._variables[name] = os.environ.get(name)
+        return self._variables[name]
+
+    def beyond_replay(self) -> None:
+        """Note that something mattered that neither paths nor variables tell."""
+        self._replayable = False
+
+    def inputs(self) -> Inputs:
+        """All that was noted."""
+        return Inputs(tuple(self._paths), tuple(self._variables.items()), self._replayable)

@@ -1,0 +1,75 @@
+"""Take the snapshot that lets later passes see at a glance that nothing has changed."""
+
+import contextlib
+import time
+from collections.abc import Iterator
+
+from envsync import unchanged
+from envsync.apply import effects
+from envsync.desired import Manifest, PythonPath
+from envsync.observe.chain import walk
+from envsync.observe.stamp import stamp
+from envsync.plan.actions import Plan, State
+
+__all__ = ["settle", "take"]
+
+_FOLDERS = ("HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME")
+_SEARCH = (
+    "PATH",
+    "XDG_DATA_HOME",
+    "PYENV_ROOT",
+    "MISE_DATA_DIR",
+    "ASDF_DATA_DIR",
+    "UV_PYTHON_INSTALL_DIR",
+    "HOMEBREW_PREFIX",
+)
+"""Variables that decide where installed interpreters are looked for."""
+
+
+def settle() -> None:
+    """Wait until what was just written can be told from what is written next."""
+    time.sleep(2 * unchanged.SLACK / 1e9)
+
+
+def take(plan: Plan, began: int, lines: dict[str, str]) -> None:
+    """Write a snapshot of a plan that found everything in sync; ``began`` is when observing began, in nanoseconds.
+
+    Nothing is written where there is work or a conflict, where something was changed while the pass looked at it, or
+    where the same snapshot is there already. A failure to write is no failure: it only costs time.
+    """
+    quiet = {State.IN_SYNC, State.WAITING}
+    calm = all(one.state in quiet and not one.interrupted for one in plan.environments)
+    if not (calm and plan.manifest.inputs.replayable):
+        return
+    paths = list(dict.fromkeys(_witnesses(plan)))
+    numbers = stamp(paths)
+    if not unchanged.is_settled(numbers, began):
+        return
+    content = unchanged.encode(lines, plan.manifest.file, _variables(plan.manifest), paths, numbers)
+    file = unchanged.snapshot_file(plan.manifest.file)
+    with contextlib.suppress(OSError):
+        if _read(file) != content:
+            effects.write_cache(file, content)
+
+
+def _witnesses(plan: Plan) -> Iterator[str]:
+    for path in plan.manifest.inputs.paths:
+        chain = walk(path)
+        yield from (path, *(hop.link for hop in chain.hops), chain.end)
+    for one in plan.environments:
+        yield from one.world.witnesses
+
+
+def _variables(manifest: Manifest) -> list[str]:
+    names = [*_FOLDERS, *(name for name, _ in manifest.inputs.variables)]
+    if not all(isinstance(environment.python, PythonPath) for environment in manifest.environments):
+        names += _SEARCH
+    return list(dict.fromkeys(names))
+
+
+def _read(file: str) -> bytes | None:
+    try:
+        with open(file, "rb") as stream:
+            return stream.read()
+    except OSError:
+        return None

@@ -1,0 +1,114 @@
+"""Which manifest is meant."""
+
+import os
+
+import pytest
+from manifest_box import Box
+
+import envsync.manifest
+from envsync.errors import ManifestError
+from envsync.manifest import locate
+
+
+@pytest.fixture
+def box(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> Box:
+    return Box(tmp_path, monkeypatch)
+
+
+def enter(box: Box, folder: str) -> None:
+    box.monkeypatch.chdir(folder)
+    box.monkeypatch.setenv("PWD", folder)
+
+
+def test_a_given_file_wins_and_need_not_be_there(box: Box) -> None:
+    box.write("")
+    box.monkeypatch.setenv("ENVSYNC_FILE", "/other")
+    assert locate("/x/my.toml") == "/x/my.toml"
+    assert locate("./sub//my.toml") == f"{box.root}/sub/my.toml"
+
+
+def test_the_variable_comes_next_and_empty_counts_as_unset(box: Box) -> None:
+    box.write("")
+    box.monkeypatch.setenv("ENVSYNC_FILE", "v.toml")
+    assert locate(None) == f"{box.root}/v.toml"
+    box.monkeypatch.setenv("ENVSYNC_FILE", "")
+    assert locate(None) == box.file
+
+
+def test_the_nearest_manifest_upwards_comes_before_that_of_the_user(box: Box) -> None:
+    box.write("")
+    box.write("", "home/.config/envsync/envs.toml")
+    os.makedirs(f"{box.root}/a/b")
+    enter(box, f"{box.root}/a/b")
+    assert locate(None) == box.file
+    near = box.write("", "a/envs.toml")
+    assert locate(None) == near
+
+
+def test_the_manifest_of_the_user_comes_last(box: Box) -> None:
+    own = box.write("", "home/.config/envsync/envs.toml")
+    assert locate(None) == own
+    other = box.write("", "config/envsync/envs.toml")
+    box.monkeypatch.setenv("XDG_CONFIG_HOME", f"{box.root}/config")
+    assert locate(None) == other
+
+
+def test_a_dangling_link_counts_as_found(box: Box) -> None:
+    os.symlink("nowhere", box.file)
+    assert locate(None) == box.file
+
+
+def test_a_symlinked_folder_is_kept_as_the_user_sees_it(box: Box) -> None:
+    os.makedirs(f"{box.root}/real/deep")
+    os.symlink("real/deep", "link")
+    box.write("", "real/envs.toml")
+    box.write("")
+    enter(box, f"{box.root}/link")
+    assert locate(None) == box.file
+    assert locate("x.toml") == f"{box.root}/link/x.toml"
+    # The kernel's parent of a link is that of its end.
+    assert locate("../x.toml") == f"{box.root}/link/../x.toml"
+
+
+@pytest.mark.parametrize("seen", ["", "relative", "/nowhere-such", "/", "{root}/real/../real", "/a\udcff"])
+def test_a_pwd_that_is_wrong_or_untidy_is_not_believed(box: Box, seen: str) -> None:
+    os.mkdir("real")
+    box.monkeypatch.chdir("real")
+    box.monkeypatch.setenv("PWD", seen.format(root=box.root))
+    assert locate("x") == f"{box.root}/real/x"
+
+
+def test_nothing_found_names_the_places(box: Box) -> None:
+    with pytest.raises(ManifestError) as caught:
+        locate(None)
+    (problem,) = caught.value.problems
+    assert problem.code == "manifest-missing"
+    assert f"envs.toml in {box.root} and the folders above it" in problem.message
+    assert f"{box.home}/.config/envsync/envs.toml" in problem.message
+    assert "--file" in problem.hint
+
+
+@pytest.mark.parametrize("file", ["", "a\0b"])
+def test_a_name_that_no_file_can_have_is_an_error(file: str) -> None:
+    with pytest.raises(ManifestError) as caught:
+        locate(file)
+    assert caught.value.problems[0].code == "manifest-missing"
+
+
+def test_in_a_folder_that_is_gone_only_absolute_names_and_the_own_manifest_are_found(box: Box) -> None:
+    os.mkdir("gone")
+    enter(box, f"{box.root}/gone")
+    os.rmdir(f"{box.root}/gone")
+    assert locate("/x") == "/x"
+    with pytest.raises(ManifestError, match="current folder is gone"):
+        locate("x")
+    with pytest.raises(ManifestError, match="the current folder, which is gone"):
+        locate(None)
+    own = box.write("", "home/.config/envsync/envs.toml")
+    assert locate(None) == own
+
+
+def test_the_package_has_no_other_names() -> None:
+    assert callable(envsync.manifest.load)
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = envsync.manifest.nothing
