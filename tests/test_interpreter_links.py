@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from conftest import Place
 
 pytest_plugins = ["relocatable"]
@@ -193,7 +194,7 @@ def test_another_environment_is_followed_when_it_gets_another_interpreter(place:
     assert_made(place, "user", python_of("3.13"), os.path.dirname(python_of("3.13")))
 
 
-@pytest.mark.parametrize("python", ["blog/bin/python", "alias/bin/python", "blog/bin/python3", "outside"])
+@pytest.mark.parametrize("python", ["blog/bin/python", "alias/bin/python", "blog/bin/python3", "./outside"])
 def test_an_environments_own_python_is_a_conflict(place: Place, python_of: PythonOf, python: str) -> None:
     place.write(env("blog", python_of("3.12")))
     place.apply()
