@@ -1,3 +1,69 @@
-"""Keep Python virtual environments as one file says they should be."""
+"""Keep Python virtual environments as one file says they should be.
+
+The pipeline of the command, for programs::
+
+    manifest = envsync.load(envsync.locate())
+    reconciler = envsync.Reconciler(manifest, envsync.FactsCache(None))
+    plan = reconciler.plan()                        # writes nothing
+    report = reconciler.apply(plan, envsync.Settings(cache=..., locks=..., jobs=4, lock_timeout=60))
+
+What these give are frozen values: see :mod:`envsync.desired`, :mod:`envsync.observed`,
+:mod:`envsync.plan.actions` and :mod:`envsync.apply.outcome`.
+"""
+
+TYPE_CHECKING = False  # as in typing, without importing it: this is on the fast path
+
+if TYPE_CHECKING:
+    from envsync.apply.outcome import EnvironmentReport, Outcome, Report
+    from envsync.apply.run import Settings
+    from envsync.desired import Environment, Manifest
+    from envsync.errors import EnvsyncError, ManifestError, Problem
+    from envsync.manifest import load, locate
+    from envsync.observe.facts import FactsCache
+    from envsync.plan.actions import Conflict, Drift, EnvironmentPlan, Plan, State
+    from envsync.reconcile import Reconciler
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "Conflict",
+    "Drift",
+    "Environment",
+    "EnvironmentPlan",
+    "EnvironmentReport",
+    "EnvsyncError",
+    "FactsCache",
+    "Manifest",
+    "ManifestError",
+    "Outcome",
+    "Plan",
+    "Problem",
+    "Reconciler",
+    "Report",
+    "Settings",
+    "State",
+    "__version__",
+    "load",
+    "locate",
+]
+
+_HOMES = {
+    "envsync.apply.outcome": ("EnvironmentReport", "Outcome", "Report"),
+    "envsync.apply.run": ("Settings",),
+    "envsync.desired": ("Environment", "Manifest"),
+    "envsync.errors": ("EnvsyncError", "ManifestError", "Problem"),
+    "envsync.manifest": ("load", "locate"),
+    "envsync.observe.facts": ("FactsCache",),
+    "envsync.plan.actions": ("Conflict", "Drift", "EnvironmentPlan", "Plan", "State"),
+    "envsync.reconcile": ("Reconciler",),
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name when it is first used: a pass without work needs none of them."""
+    from importlib import import_module  # noqa: PLC0415
+
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(home), name)
+    raise AttributeError(f"module 'envsync' has no attribute {name!r}")

@@ -41,8 +41,11 @@ class Reconciler:
         chosen = [environment for environment in everyone if not names or environment.name in names]
         return Plan(self._manifest, tuple(self._plan_one(environment, observer) for environment in chosen))
 
-    def apply(self, plan: Plan, settings: Settings, progress: Progress) -> Report:
-        """Carry out a plan; each environment is observed and decided again under its lock."""
+    def apply(self, plan: Plan, settings: Settings, progress: Progress = lambda _: None) -> Report:
+        """Carry out a plan; each environment is observed and decided again under its lock.
+
+        ``progress`` is called, in this thread, with the report of each environment that is done.
+        """
 
         def again(environment: desired.Environment) -> EnvironmentPlan:
             return self._plan_one(environment, Observer(self._manifest, self._interpreters))

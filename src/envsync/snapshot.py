@@ -5,11 +5,11 @@ import time
 from collections.abc import Iterator
 
 from envsync import unchanged
-from envsync.apply import effects
 from envsync.desired import Manifest, PythonPath
 from envsync.observe.chain import walk
 from envsync.observe.stamp import stamp
 from envsync.plan.actions import Plan, State
+from envsync.write.files import write_cache
 
 __all__ = ["settle", "take"]
 
@@ -49,7 +49,7 @@ def take(plan: Plan, began: int, lines: dict[str, str]) -> None:
     file = unchanged.snapshot_file(plan.manifest.file)
     with contextlib.suppress(OSError):
         if _read(file) != content:
-            effects.write_cache(file, content)
+            write_cache(file, content)
 
 
 def _witnesses(plan: Plan) -> Iterator[str]:

@@ -1,1 +1,1 @@
-"""Carry out a plan. The only package that writes, and in it only :mod:`envsync.apply.effects`."""
+"""Carry out a plan, by means of :mod:`envsync.write` and of the field's own builders."""

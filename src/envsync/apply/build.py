@@ -8,9 +8,10 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 from envsync import activation, pyvenv_cfg, shebang
-from envsync.apply import effects, verify
+from envsync.apply import verify
 from envsync.errors import EnvsyncError, Problem
 from envsync.plan.actions import Blueprint
+from envsync.write import files
 
 __all__ = ["Workshop", "edit_settings", "retarget"]
 
@@ -132,9 +133,9 @@ def _failed(builder: str, blueprint: Blueprint, reason: str) -> EnvsyncError:
 def _dress(blueprint: Blueprint, place: str) -> None:
     """Make what a builder wrote what the blueprint says: the declared path instead of the staging one, our links."""
     for name, text in blueprint.links:
-        effects.set_inner_link(place, f"bin/{name}", text)
+        files.set_inner_link(place, f"bin/{name}", text)
     if blueprint.lib64 and not os.path.lexists(f"{place}/lib64"):
-        effects.set_inner_link(place, "lib64", "lib")
+        files.set_inner_link(place, "lib64", "lib")
     for name in sorted(os.listdir(f"{place}/bin")):
         if not os.path.islink(f"{place}/bin/{name}"):
             retarget(place, name, place, blueprint.path)
@@ -156,7 +157,7 @@ def retarget(environment: str, name: str, former: str, path: str) -> None:
             return content
         return shebang.retarget(content, f"{path}/bin/{interpreter.rpartition('/')[2]}")
 
-    effects.edit_inner_file(environment, f"bin/{name}", edit)
+    files.edit_inner_file(environment, f"bin/{name}", edit)
 
 
 def edit_settings(environment: str, settings: Mapping[str, str], drop: frozenset[str] = frozenset()) -> None:
@@ -166,4 +167,4 @@ def edit_settings(environment: str, settings: Mapping[str, str], drop: frozenset
         text = content.decode("utf-8", "surrogateescape")
         return pyvenv_cfg.update(text, settings, drop=drop).encode("utf-8", "surrogateescape")
 
-    effects.edit_inner_file(environment, "pyvenv.cfg", edit)
+    files.edit_inner_file(environment, "pyvenv.cfg", edit)

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from envsync import desired
 from envsync.apply.build import Workshop
 from envsync.apply.carry_out import carry_out, clear_away
-from envsync.apply.locks import hold
 from envsync.apply.outcome import EnvironmentReport, Outcome, Report, outcome_of
 from envsync.errors import EnvsyncError, Problem
 from envsync.plan.actions import EnvironmentPlan, Plan, State
+from envsync.write.locks import hold
 
 __all__ = ["Progress", "Settings", "apply_plans"]
 

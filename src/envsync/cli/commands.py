@@ -2,7 +2,6 @@
 
 import contextlib
 import difflib
-import os
 import shutil
 import sys
 import time
@@ -12,7 +11,6 @@ from functools import partial
 from typing import Any
 
 from envsync import desired, snapshot
-from envsync.apply import effects
 from envsync.apply.outcome import EnvironmentReport, Outcome, Report, outcome_of
 from envsync.apply.run import Settings
 from envsync.cli.options import Options
@@ -26,6 +24,7 @@ from envsync.report import explain, table, text
 from envsync.report.document import Verdict, environment_entry, report_entry
 from envsync.report.paint import Paint
 from envsync.report.progress import ProgressDisplay
+from envsync.write.files import write_cache
 
 __all__ = ["COMMANDS", "Result"]
 
@@ -56,7 +55,7 @@ def _apply(options: Options) -> Result:
     untouched = (EnvironmentReport(one, outcome_of(one.state, ())) for one in plan.environments)
     report = Report(plan.manifest, tuple(untouched))
     if work:
-        settings = Settings(_cache_folder(), lock_folder(), options.jobs, options.lock_timeout)
+        settings = Settings(cache_folder(), lock_folder(), options.jobs, options.lock_timeout)
         with ProgressDisplay(work, shown=not (options.quiet or options.json)) as display:
             report = session.reconciler.apply(plan, settings, display.tick)
         snapshot.settle()
@@ -135,19 +134,10 @@ class _Session:
             return
         if self._facts.changed:
             with contextlib.suppress(OSError):
-                effects.write_cache(f"{cache_folder()}/interpreters.json", self._facts.text())
+                write_cache(f"{cache_folder()}/interpreters.json", self._facts.text())
         if not self.options.names:
-            count = len(plan.environments)
-            waiting = sum(one.state is State.WAITING for one in plan.environments)
-            done = text.unchanged_line(count - waiting, waiting, plan)
+            done = text.unchanged_line(plan)
             snapshot.take(plan, self._began, {"apply": f"{done}\n", "check": f"{text.check_line(plan)}\n"})
-
-
-def _cache_folder() -> str:
-    folder = cache_folder()
-    with contextlib.suppress(OSError):
-        os.makedirs(folder, mode=0o700, exist_ok=True)
-    return os.path.realpath(folder)
 
 
 def _check_names(manifest: desired.Manifest, names: Iterable[str]) -> None:

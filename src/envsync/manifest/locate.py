@@ -1,7 +1,5 @@
 """Which manifest: found by name only, never opened."""
 
-from __future__ import annotations
-
 import os
 
 from envsync.manifest.absolute import absolute, current_folder
@@ -16,7 +14,7 @@ NAME = "envs.toml"
 VARIABLE = "ENVSYNC_FILE"
 
 
-def locate(file: str | None) -> str:
+def locate(file: str | None = None) -> str:
     """Absolute path of the manifest: ``file``, ``$ENVSYNC_FILE``, the nearest ``envs.toml``, the user's own.
 
     A file that was named is returned whether or not it is there; reading it says what
@@ -79,7 +77,7 @@ def _of_user() -> str:
     return absolute(f"{platformdirs.user_config_dir('envsync', appauthor=False)}/{NAME}", "/")
 
 
-def _missing(message: str, hint: str) -> ManifestError:
+def _missing(message: str, hint: str) -> "ManifestError":
     from envsync.errors import ManifestError, Problem  # noqa: PLC0415 - only where something is wrong
 
     printable = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in message)

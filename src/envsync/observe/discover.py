@@ -44,10 +44,8 @@ def discover() -> Found:
     candidates: list[Candidate] = []
     for root in trees:
         candidates += _in_trees(root)
-    shims = tuple(f"{root.rpartition('/')[0]}/shims" for root in trees)
     for folder in bins:
-        # An activated environment must not become the base of others: it comes and goes with the shell.
-        if folder.startswith("/") and folder not in shims and not os.path.lexists(f"{folder}/../pyvenv.cfg"):
+        if folder.startswith("/") and not _is_fleeting(folder):
             candidates += _in_bin(folder)
     searched = (*trees, *(folder for folder in bins if folder.startswith("/")))
     return Found(tuple(candidates), tuple(dict.fromkeys(os.path.realpath(folder) for folder in searched)))
@@ -65,6 +63,11 @@ def stable_twin(path: str) -> str | None:
             if os.path.exists(candidate):
                 return candidate
     return None
+
+
+def _is_fleeting(folder: str) -> bool:
+    """Tell whether what PATH gives here depends on the moment: shims, and environments that a shell has activated."""
+    return os.path.basename(folder) == "shims" or os.path.lexists(f"{folder}/../pyvenv.cfg")
 
 
 def _twin_folders(folder: str) -> Iterator[str]:

@@ -2,14 +2,17 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from typing import assert_never
 
 from envsync.apply.outcome import EnvironmentReport, Outcome, Report
 from envsync.errors import Problem
-from envsync.plan.actions import EnvironmentPlan, Plan, State
+from envsync.plan.actions import Action, Create, EnvironmentPlan, Link, Plan, Rebuild, Repair, State
 from envsync.report.paint import Paint, escape, tilde
 
 __all__ = ["check_line", "plan_lines", "problem_lines", "report_lines", "unchanged_line"]
 
+_WIDEST = 48
+"""The widest column of paths; a longer path pushes what follows it to the right."""
 _PLANNED = {
     "create": ("+", "green"),
     "rebuild": ("*", "yellow"),
@@ -33,32 +36,30 @@ _DONE = {
 
 
 def plan_lines(plan: Plan, paint: Paint, *, verbose: bool) -> Iterator[str]:
-    """Show what would be done."""
-    counts: Counter[str] = Counter()
-    for one in plan.environments:
-        word = _planned_word(one)
-        counts[word] += 1
-        if word != "in sync" or verbose:
-            yield _line(_PLANNED[word], word, one, paint)
-            yield from _details(one, paint)
-        yield from _notes(one, paint, shown=word != "in sync" or verbose)
-    yield _summary(counts, ("create", "rebuild", "repair", "link", "conflict", "waiting", "in sync"), plan)
+    """Show what would be done, and why."""
+    words = {one.environment.name: _planned_word(one) for one in plan.environments}
+    shown = [one for one in plan.environments if verbose or words[one.environment.name] != "in sync" or one.notes]
+    columns = _Columns(shown, paint)
+    for one in shown:
+        word = words[one.environment.name]
+        yield columns.line(_PLANNED[word], word, one)
+        yield from _details(one, paint)
+    order = ("create", "rebuild", "repair", "link", "conflict", "waiting", "in sync")
+    yield _summary(Counter(words.values()), order, plan)
 
 
 def report_lines(report: Report, paint: Paint, *, verbose: bool) -> Iterator[str]:
-    """Show what was done."""
-    counts: Counter[str] = Counter()
-    for one in report.environments:
-        word = one.outcome.value
-        counts[word] += 1
-        shown = one.outcome is not Outcome.UNCHANGED or verbose
-        if shown:
-            yield _line(_DONE[one.outcome], word, one.plan, paint)
-            yield from _details(one.plan, paint)
-            yield from _failure(one, paint)
-        yield from _notes(one.plan, paint, shown=shown)
-    words = ("created", "rebuilt", "repaired", "linked", "failed", "conflict", "skipped", "unchanged")
-    yield _summary(counts, words, Plan(report.manifest, tuple(one.plan for one in report.environments)))
+    """Show what was done, and why; what was not touched is counted."""
+    quiet = {Outcome.UNCHANGED, Outcome.SKIPPED}
+    shown = [one for one in report.environments if verbose or one.outcome not in quiet]
+    columns = _Columns([one.plan for one in shown], paint)
+    for one in shown:
+        yield columns.line(_DONE[one.outcome], _done_word(one), one.plan)
+        yield from _details(one.plan, paint)
+        yield from _failure(one, paint)
+    order = ("created", "rebuilt", "repaired", "linked", "failed", "conflict", "skipped", "unchanged", "waiting")
+    plans = tuple(one.plan for one in report.environments)
+    yield _summary(Counter(map(_done_word, report.environments)), order, Plan(report.manifest, plans))
 
 
 def check_line(plan: Plan) -> str:
@@ -74,9 +75,10 @@ def check_line(plan: Plan) -> str:
     return f"{len(astray)} of {_environments(count)} not in sync: {shown}{more}"
 
 
-def unchanged_line(unchanged: int, skipped: int, plan: Plan) -> str:
+def unchanged_line(plan: Plan) -> str:
     """Give the last line of a report on a pass that had nothing to do."""
-    return _summary(Counter(unchanged=unchanged, skipped=skipped), ("skipped", "unchanged"), plan)
+    counts = Counter("waiting" if one.state is State.WAITING else "unchanged" for one in plan.environments)
+    return _summary(counts, ("unchanged", "waiting"), plan)
 
 
 def problem_lines(problems: Iterable[Problem], paint: Paint) -> Iterator[str]:
@@ -99,11 +101,24 @@ def _planned_word(one: EnvironmentPlan) -> str:
     return max((action.kind for action in one.actions), key=weights.index, default="in sync")
 
 
-def _line(look: tuple[str, str], word: str, one: EnvironmentPlan, paint: Paint) -> str:
-    symbol, style = look
-    name = escape(one.environment.name)
-    why = _why(one)
-    return f"{paint(style, f'{symbol} {word:<9}')} {paint('bold', name)}  {tilde(one.environment.path)}  {why}".rstrip()
+def _done_word(one: EnvironmentReport) -> str:
+    return "waiting" if one.plan.state is State.WAITING else one.outcome.value
+
+
+class _Columns:
+    """Lines whose names and paths stand under each other."""
+
+    def __init__(self, shown: Iterable[EnvironmentPlan], paint: Paint) -> None:
+        self._paint = paint
+        cells = [(escape(one.environment.name), tilde(one.environment.path)) for one in shown]
+        self._name = max((len(name) for name, _ in cells), default=0)
+        self._path = min(max((len(path) for _, path in cells), default=0), _WIDEST)
+
+    def line(self, look: tuple[str, str], word: str, one: EnvironmentPlan) -> str:
+        symbol, style = look
+        name = self._paint("bold", f"{escape(one.environment.name):<{self._name}}")
+        path = f"{tilde(one.environment.path):<{self._path}}"
+        return f"{self._paint(style, f'{symbol} {word:<9}')}  {name}  {path}  {_why(one)}".rstrip()
 
 
 def _why(one: EnvironmentPlan) -> str:
@@ -111,15 +126,30 @@ def _why(one: EnvironmentPlan) -> str:
         return escape("; ".join(conflict.message for conflict in one.conflicts))
     if one.state is State.WAITING:
         return escape("; ".join(one.notes))
-    what = [action.message for action in one.actions]
-    reasons = [drift.message for drift in one.drift if drift.code not in {"missing", "link-missing"}]
+    what = ", ".join(filter(None, map(_summary_of, one.actions)))
+    reasons = [drift.message for drift in one.drift if not drift.code.endswith("missing")]
     shown = "; ".join(reasons[:3]) + (f" and {len(reasons) - 3} more" if len(reasons) > 3 else "")  # noqa: PLR2004
-    return escape(", ".join(what) + (f" ({shown})" if shown else ""))
+    return ": ".join(filter(None, (what, escape(shown))))
+
+
+def _summary_of(action: Action) -> str:
+    match action:
+        case Create() | Rebuild():
+            return f"Python {escape(dict(action.blueprint.settings)['version'])}"
+        case Repair():
+            return ""  # the reasons say it
+        case Link():
+            return f"{tilde(action.link)} -> {tilde(action.text)}"
+        case _:
+            assert_never(action)
 
 
 def _details(one: EnvironmentPlan, paint: Paint) -> Iterator[str]:
     for conflict in one.conflicts:
         yield f"    {paint('dim', 'hint:')} {escape(conflict.hint)}"
+    if one.state is not State.WAITING:
+        for note in one.notes:
+            yield f"    {paint('dim', 'note:')} {escape(note)}"
 
 
 def _failure(one: EnvironmentReport, paint: Paint) -> Iterator[str]:
@@ -127,14 +157,6 @@ def _failure(one: EnvironmentReport, paint: Paint) -> Iterator[str]:
         yield f"    {paint('red', 'error:')} {escape(one.error.message)}"
         if one.error.hint:
             yield f"    {paint('dim', 'hint:')} {escape(one.error.hint)}"
-
-
-def _notes(one: EnvironmentPlan, paint: Paint, *, shown: bool) -> Iterator[str]:
-    if one.state is not State.WAITING:
-        for note in one.notes:
-            if shown or note.startswith("not yet"):
-                name = "" if shown else f"{escape(one.environment.name)}: "
-                yield f"    {paint('dim', 'note:')} {name}{escape(note)}"
 
 
 def _summary(counts: Counter[str], words: tuple[str, ...], plan: Plan) -> str:

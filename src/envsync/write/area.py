@@ -1,0 +1,106 @@
+"""Staging areas: make them, mark them, and delete them again; the only place that deletes."""
+
+import contextlib
+import errno
+import fcntl
+import os
+import shutil
+import stat
+from dataclasses import replace
+
+from envsync import areas
+from envsync.areas import BUILT, FORMER, MARKER, Marker
+from envsync.write.handles import kind_of, open_folder, replace_in
+
+__all__ = [
+    "keep_as_generation",
+    "make_area",
+    "remove_area",
+    "remove_debris",
+]
+
+
+def make_area(parent: str, marker: Marker) -> str:
+    """Make a marked, hidden staging area in ``parent`` and return its path."""
+    while True:
+        area = f"{parent.rstrip('/')}/{areas.PREFIX}{os.urandom(8).hex()}"
+        os.mkdir(area, 0o700)
+        # Until it is marked, the lock tells it apart from one that a killed pass left; another pass that was quicker
+        # has removed it.
+        with contextlib.suppress(FileNotFoundError), open_folder(area) as folder:
+            fcntl.flock(folder, fcntl.LOCK_EX)
+            replace_in(folder, MARKER, areas.write_marker(marker).encode(errors="surrogateescape"), 0o644)
+            # An area beside a project's .venv is in its repository: keep it out of `git status`.
+            replace_in(folder, ".gitignore", b"*\n", 0o644)
+            return area
+
+
+def _mark_area(area: str, marker: Marker) -> None:
+    """Write what an area is for, in one step."""
+    with open_folder(area) as folder:
+        replace_in(folder, MARKER, areas.write_marker(marker).encode(errors="surrogateescape"), 0o644)
+
+
+def keep_as_generation(area: str, made: str, generations: tuple[str, ...]) -> None:
+    """Turn an area that holds a former environment into a generation, and remove the ``generations`` it supersedes."""
+    with open_folder(area) as folder:
+        marker = _read_marker(folder)
+    if marker is not None:
+        _mark_area(area, replace(marker, kind="generation", made=made))
+        for superseded in generations:
+            remove_area(superseded)
+
+
+def remove_area(area: str) -> None:
+    """Delete a staging area with what envsync put into it; the only function that deletes a tree.
+
+    It proves what it deletes: the name, the owner, the marker, from an open folder and never through a link. Without
+    a marker nothing is deleted but an empty area. Anything foreign in it stays, and the area with it.
+    """
+    if not areas.is_area_name(os.path.basename(area)):
+        raise ValueError(f"{area} is no staging area")
+    with contextlib.suppress(FileNotFoundError), open_folder(area) as folder:
+        if os.fstat(folder).st_uid != os.geteuid():
+            raise PermissionError(errno.EPERM, "it belongs to another user", area)
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        if _read_marker(folder) is not None:
+            for tree in (BUILT, FORMER):
+                if kind_of(tree, folder) == stat.S_IFDIR:
+                    _remove_tree(tree, folder)
+        own = [name for name in os.listdir(folder) if areas.is_area_name(name)]
+        for name in (*own, ".gitignore", MARKER):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(name, dir_fd=folder)
+        with contextlib.suppress(OSError):
+            os.rmdir(area)
+
+
+def remove_debris(environment: str, relatives: tuple[str, ...]) -> None:
+    """Delete the half-written files that a killed pass left inside an environment, by their names and kind."""
+    for relative in relatives:
+        name = os.path.basename(relative)
+        with open_folder(environment, os.path.dirname(relative)) as folder, contextlib.suppress(FileNotFoundError):
+            if areas.is_area_name(name) and kind_of(name, folder) in {stat.S_IFREG, stat.S_IFLNK}:
+                os.unlink(name, dir_fd=folder)
+
+
+def _remove_tree(name: str, folder: int) -> None:
+    def open_up(_function: object, _path: str, error: tuple[type, BaseException, object]) -> None:
+        raise error[1]
+
+    # A folder without write permission inside would stop the removal: its owner may change that.
+    for _, folders, _, here in os.fwalk(name, dir_fd=folder, follow_symlinks=False):
+        for inner in folders:
+            mode = os.stat(inner, dir_fd=here, follow_symlinks=False).st_mode
+            if stat.S_ISDIR(mode) and mode & 0o700 != 0o700:  # noqa: PLR2004  # rwx for the owner
+                os.chmod(inner, 0o700, dir_fd=here)
+    shutil.rmtree(name, dir_fd=folder, onerror=open_up)
+
+
+def _read_marker(folder: int) -> Marker | None:
+    try:
+        descriptor = os.open(MARKER, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+    except OSError:
+        return None
+    with open(descriptor, encoding="utf-8", errors="surrogateescape") as file:
+        return areas.read_marker(file.read(65536))

@@ -1,0 +1,87 @@
+"""Make folders and links where nothing is; rewrite files so that at every instant the old or the new one is there."""
+
+import os
+import stat
+from collections.abc import Callable
+
+from envsync.areas import PREFIX
+from envsync.write.handles import flush_folder, kind_of, open_folder, replace_in
+
+__all__ = [
+    "edit_inner_file",
+    "make_folder",
+    "make_link",
+    "put_inner_file",
+    "replace_file",
+    "set_inner_link",
+    "write_cache",
+]
+
+
+def make_folder(path: str) -> None:
+    """Make one folder; one that is there is fine. Raises ``OSError``."""
+    try:
+        os.mkdir(path)
+    except FileExistsError:
+        if not os.path.isdir(path):
+            raise
+    else:
+        flush_folder(os.path.dirname(path))
+
+
+def make_link(link: str, text: str) -> None:
+    """Make a symlink where nothing is. Raises ``FileExistsError`` where something is: it never replaces."""
+    os.symlink(text, link)
+    flush_folder(os.path.dirname(link))
+
+
+def replace_file(path: str, content: bytes, mode: int = 0o644) -> None:
+    """Write a whole file so that at every instant the old or the new one is there."""
+    with open_folder(os.path.dirname(path)) as folder:
+        replace_in(folder, os.path.basename(path), content, mode)
+
+
+def write_cache(file: str, content: bytes) -> None:
+    """Write a cache file, making its folder; a cache folder behind a symlink stays behind it."""
+    folder = os.path.realpath(os.path.dirname(file))
+    os.makedirs(folder, mode=0o700, exist_ok=True)
+    replace_file(f"{folder}/{os.path.basename(file)}", content)
+
+
+def edit_inner_file(environment: str, relative: str, edit: Callable[[bytes], bytes]) -> None:
+    """Rewrite a regular file inside an environment, keeping its mode; nothing is written if nothing changes.
+
+    A new file takes the old one's place: the old one may share its inode with an installer's cache.
+    """
+    with open_folder(environment, os.path.dirname(relative)) as folder:
+        name = os.path.basename(relative)
+        descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+        with open(descriptor, "rb") as file:
+            mode = stat.S_IMODE(os.fstat(descriptor).st_mode)
+            content = file.read()
+        changed = edit(content)
+        if changed != content:
+            replace_in(folder, name, changed, mode)
+
+
+def put_inner_file(environment: str, relative: str, source: str) -> None:
+    """Put a copy of the file ``source`` into an environment, in place of what regular file is there."""
+    with open(source, "rb") as file:
+        content = file.read()
+    with open_folder(environment, os.path.dirname(relative)) as folder:
+        name = os.path.basename(relative)
+        if kind_of(name, folder) in {None, stat.S_IFREG}:  # a symlink there is the user's own
+            replace_in(folder, name, content, 0o644)
+
+
+def set_inner_link(environment: str, relative: str, text: str) -> None:
+    """Make an environment's own entry, such as ``bin/python``, a symlink that holds ``text``, in one step."""
+    with open_folder(environment, os.path.dirname(relative)) as folder:
+        name, new = os.path.basename(relative), f"{PREFIX}{os.urandom(8).hex()}"
+        os.symlink(text, new, dir_fd=folder)
+        try:
+            os.rename(new, name, src_dir_fd=folder, dst_dir_fd=folder)
+        except OSError:
+            os.unlink(new, dir_fd=folder)
+            raise
+        os.fsync(folder)

@@ -1,0 +1,77 @@
+"""Open folders without following links, replace and flush files in them: what every writer is made of."""
+
+import contextlib
+import os
+import stat
+from collections.abc import Iterator
+
+from envsync.areas import PREFIX
+
+__all__ = [
+    "flush_file",
+    "flush_folder",
+    "kind_of",
+    "open_folder",
+    "replace_in",
+]
+
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+@contextlib.contextmanager
+def open_folder(path: str, inner: str = "") -> Iterator[int]:
+    """Open a folder, and in it a folder further down, without following a link at either."""
+    descriptor = os.open(path, _FOLDER)
+    try:
+        for part in inner.split("/") if inner else ():
+            deeper = os.open(part, _FOLDER, dir_fd=descriptor)
+            os.close(descriptor)
+            descriptor = deeper
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def kind_of(name: str, folder: int) -> int | None:
+    """Give the type bits of an entry, not following it; ``None`` where nothing is."""
+    try:
+        return stat.S_IFMT(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode)
+    except FileNotFoundError:
+        return None
+
+
+def replace_in(folder: int, name: str, content: bytes, mode: int) -> None:
+    """Write a file in an open folder, flushed, so that at every instant the old or the new one is there."""
+    new = f"{PREFIX}{os.urandom(8).hex()}"
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode, dir_fd=folder)
+    try:
+        with open(descriptor, "wb") as file:
+            os.fchmod(descriptor, mode)
+            file.write(content)
+            file.flush()
+            os.fsync(descriptor)
+        os.rename(new, name, src_dir_fd=folder, dst_dir_fd=folder)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(new, dir_fd=folder)
+        raise
+    os.fsync(folder)
+
+
+def flush_file(name: str, folder: int) -> None:
+    """Wait until a regular file in an open folder is on the disk; other kinds are passed over."""
+    if kind_of(name, folder) == stat.S_IFREG:
+        descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def flush_folder(path: str) -> None:
+    """Wait until a folder's entries are on the disk."""
+    descriptor = os.open(path or "/", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

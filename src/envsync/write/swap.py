@@ -1,0 +1,69 @@
+"""Bring a built environment to its end: in one step, and flushed before it."""
+
+import ctypes
+import os
+import stat
+import sys
+
+from envsync.areas import BUILT, FORMER
+from envsync.write import rename
+from envsync.write.handles import flush_file, flush_folder, open_folder
+
+__all__ = [
+    "flush",
+    "move_in",
+    "put_back",
+    "swap",
+]
+
+
+def flush(folder: str) -> None:
+    """Wait until all that was written under ``folder`` is on the disk (syncfs(2), elsewhere fsync(2) of each file)."""
+    with open_folder(folder) as descriptor:
+        if sys.platform == "linux":
+            libc = ctypes.CDLL(None, use_errno=True)
+            if libc.syncfs(descriptor) == 0:
+                return
+        for _, _, files, here in os.fwalk(".", dir_fd=descriptor, follow_symlinks=False):
+            for name in files:
+                flush_file(name, here)
+            os.fsync(here)
+
+
+def move_in(area: str, end: str) -> None:
+    """Move the environment built in ``area`` to ``end``, where nothing or an empty folder must be.
+
+    Raises ``OSError`` (``EEXIST``, ``ENOTEMPTY``) where something is: it never replaces.
+    """
+    built = f"{area}/{BUILT}"
+    try:
+        mode = stat.S_IMODE(os.lstat(end).st_mode)
+    except FileNotFoundError:
+        if not rename.move_new(built, end):
+            os.rename(built, end)  # rename(2) of a folder replaces nothing but an empty folder
+    else:
+        os.chmod(built, mode)
+        os.rename(built, end)
+    flush_folder(os.path.dirname(end))
+
+
+def swap(area: str, end: str) -> None:
+    """Exchange the environment built in ``area`` for the one at ``end``; the former one is then in ``area``.
+
+    Where the file system cannot do it in one step, in two that :func:`put_back` can undo.
+    """
+    built, former = f"{area}/{BUILT}", f"{area}/{FORMER}"
+    if not rename.exchange(built, end):
+        os.rename(end, former)
+        os.rename(built, end)
+        os.rename(former, built)
+    flush_folder(os.path.dirname(end))
+    flush_folder(area)
+
+
+def put_back(area: str, end: str) -> None:
+    """Undo a swap in two steps that was cut off between them."""
+    former = f"{area}/{FORMER}"
+    if os.path.lexists(former) and not os.path.lexists(end):
+        os.rename(former, end)
+        flush_folder(os.path.dirname(end))
