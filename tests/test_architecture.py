@@ -9,7 +9,7 @@ import pytest
 SOURCE = Path(__file__).parent.parent / "src" / "envsync"
 LAYERS = (
     {"folders", "observe.stamp"},
-    {"errors", "desired", "observed", "areas", "pyvenv_cfg", "activation", "shebang"},
+    {"errors", "desired", "observed", "markers", "areas", "pyvenv_cfg", "activation", "shebang"},
     {"manifest"},
     {"observe"},
     {"plan"},

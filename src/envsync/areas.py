@@ -7,17 +7,7 @@ can be recognised by the next one. Pure: names and texts only.
 import json
 from dataclasses import asdict, dataclass
 
-__all__ = [
-    "BUILT",
-    "FORMER",
-    "MARKER",
-    "PREFIX",
-    "Marker",
-    "area_parent",
-    "is_area_name",
-    "read_marker",
-    "write_marker",
-]
+__all__ = ["BUILT", "FORMER", "MARKER", "PREFIX", "Marker", "is_area_name", "parent_of", "read_marker", "write_marker"]
 
 PREFIX = ".envsync-"
 MARKER = "envsync.json"
@@ -39,6 +29,8 @@ class Marker:
     """``staging``, or ``generation`` for a former content that is kept."""
     made: str = ""
     """When it became a generation, ISO 8601."""
+    contents: dict[str, int] | None = None
+    """Where contents are exchanged one by one: the inodes of the new entries by name."""
     envsync: int = 1
 
 
@@ -55,7 +47,10 @@ def read_marker(text: str) -> Marker | None:
         marker = Marker(**fields)
     except (ValueError, TypeError, RecursionError):
         return None
-    return marker if marker.envsync == 1 and all(isinstance(one, str) for one in list(fields.values())[:5]) else None
+    sound = marker.envsync == 1 and all(
+        isinstance(one, str) for one in (marker.name, marker.end, marker.kind, marker.made)
+    )
+    return marker if sound and isinstance(marker.contents, dict | None) else None
 
 
 def write_marker(marker: Marker) -> str:
@@ -63,6 +58,6 @@ def write_marker(marker: Marker) -> str:
     return json.dumps(asdict(marker), indent=1) + "\n"
 
 
-def area_parent(end: str) -> str:
-    """Name the folder that holds the areas of the environment at ``end``."""
+def parent_of(end: str) -> str:
+    """Name the folder beside ``end`` that holds its areas, where it can be exchanged."""
     return end.rpartition("/")[0] or "/"

@@ -3,7 +3,7 @@
 import os
 import sys
 
-__all__ = ["cache_folder", "lock_folder"]
+__all__ = ["cache_folder", "state_folders"]
 
 
 def cache_folder() -> str:
@@ -17,8 +17,9 @@ def cache_folder() -> str:
     return f"{chosen or default}/envsync"
 
 
-def lock_folder() -> str:
-    """Give the folder of the lock files: one for a user, whatever the manifest."""
+def state_folders() -> tuple[str, str]:
+    """Give the folders of the lock files and of the logs: one of each for a user, whatever the manifest."""
     import platformdirs  # noqa: PLC0415  # kept off the fast path
 
-    return f"{platformdirs.user_state_dir()}/envsync/locks"
+    state = f"{platformdirs.user_state_dir()}/envsync"
+    return f"{state}/locks", f"{state}/logs"

@@ -29,7 +29,7 @@ class Reconciler:
         """Take the manifest, what is known of interpreters, and the names of environments to rebuild in any case."""
         self._manifest = manifest
         self._interpreters = Interpreters({one.path: one for one in manifest.environments}, facts.ask)
-        self._rules = Rules(MAX_HOPS, manifest.builders, manifest.keep, frozenset(force_rebuild))
+        self._rules = Rules(MAX_HOPS, manifest.builders, manifest.keep, manifest.installer, frozenset(force_rebuild))
         self._between: dict[str, tuple[Conflict, ...]] = {}
 
     def plan(self, names: tuple[str, ...] = ()) -> Plan:
@@ -54,4 +54,8 @@ class Reconciler:
 
     def _plan_one(self, environment: desired.Environment, observer: Observer) -> EnvironmentPlan:
         between = self._between.get(environment.name, ())
-        return decide(environment, observer.observe(environment), self._rules, between)
+        forced = environment.name in self._rules.force_rebuild
+        plan = decide(environment, observer.observe(environment, stock=forced), self._rules, between)
+        if plan.needs_stock:  # only a rebuild has to know what is installed
+            plan = decide(environment, observer.observe(environment, stock=True), self._rules, between)
+        return plan

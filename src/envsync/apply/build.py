@@ -1,19 +1,20 @@
 """Build an environment in a staging area, with the field's own builders, and make every path in it the declared one."""
 
 import os
-import shutil
 import subprocess
 import threading
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from envsync import activation, pyvenv_cfg, shebang
+from envsync import pyvenv_cfg
 from envsync.apply import verify
+from envsync.apply.embedded import retarget
 from envsync.errors import EnvsyncError, Problem
+from envsync.observe.tools import find_uv
 from envsync.plan.actions import Blueprint
 from envsync.write import files
 
-__all__ = ["Workshop", "edit_settings", "retarget"]
+__all__ = ["Workshop", "edit_settings"]
 
 _TIME_LIMIT = 120
 """Seconds that a builder gets."""
@@ -22,9 +23,10 @@ _TIME_LIMIT = 120
 class Workshop:
     """Builds environments for one pass; what two of them share is done once."""
 
-    def __init__(self, cache: str) -> None:
-        """Take the cache folder, in which virtualenv keeps what it knows of interpreters."""
+    def __init__(self, cache: str, logs: str) -> None:
+        """Take the cache folder, in which virtualenv keeps what it knows of interpreters, and the folder for logs."""
         self._cache = cache
+        self._logs = logs
         self._verified: set[tuple[object, ...]] = set()
         self._virtualenv = threading.Lock()  # it keeps state in module globals
 
@@ -41,6 +43,10 @@ class Workshop:
             verify.runs_as(place, blueprint)
             self._verified.add(alike)
 
+    def log_of(self, blueprint: Blueprint) -> str:
+        """Name the log of an environment's installer."""
+        return f"{self._logs}/{blueprint.name}.log"
+
     def _builder(self, blueprint: Blueprint) -> Callable[[Blueprint, str], None]:
         for name in blueprint.builders:
             match name:
@@ -49,7 +55,7 @@ class Workshop:
                 case "venv":
                     return _with_venv
                 case "uv":
-                    uv = _find_uv()
+                    uv = find_uv()
                     if uv:
                         return partial(_with_uv, uv)
                 case _:
@@ -98,15 +104,6 @@ def _with_uv(uv: str, blueprint: Blueprint, place: str) -> None:
     _run("uv", blueprint, [*arguments, place], environment)
 
 
-def _find_uv() -> str | None:
-    try:
-        from uv import find_uv_bin  # noqa: PLC0415  # an optional extra
-
-        return os.fsdecode(find_uv_bin())
-    except (ImportError, FileNotFoundError):
-        return shutil.which("uv")
-
-
 def _run(builder: str, blueprint: Blueprint, arguments: list[str], environment: Mapping[str, str]) -> None:
     try:
         done = subprocess.run(
@@ -143,21 +140,6 @@ def _dress(blueprint: Blueprint, place: str) -> None:
         present = dict(pyvenv_cfg.parse(file.read()))
     kept = {key: value for key, value in blueprint.optional if key in present}
     edit_settings(place, kept | dict(blueprint.settings), drop=frozenset({"command"}))
-
-
-def retarget(environment: str, name: str, former: str, path: str) -> None:
-    """Make one script in ``bin`` name ``path`` where it names ``former``."""
-
-    def edit(content: bytes) -> bytes:
-        if name in activation.SCRIPTS:
-            text = content.decode("utf-8", "surrogateescape")
-            return activation.retarget(name, text, path).encode("utf-8", "surrogateescape")
-        interpreter = shebang.named_interpreter(content[: shebang.HEAD])
-        if interpreter is None or not interpreter.startswith(f"{former}/bin/"):
-            return content
-        return shebang.retarget(content, f"{path}/bin/{interpreter.rpartition('/')[2]}")
-
-    files.edit_inner_file(environment, f"bin/{name}", edit)
 
 
 def edit_settings(environment: str, settings: Mapping[str, str], drop: frozenset[str] = frozenset()) -> None:

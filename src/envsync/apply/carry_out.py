@@ -4,11 +4,14 @@ import os
 from datetime import UTC, datetime
 from typing import assert_never
 
-from envsync.apply import build
-from envsync.apply.build import Workshop
-from envsync.areas import BUILT, Marker, area_parent
-from envsync.plan.actions import Action, Blueprint, Create, EnvironmentPlan, Link, Rebuild, Repair
+from envsync.apply.build import Workshop, edit_settings
+from envsync.apply.embedded import declare_paths, retarget
+from envsync.apply.furnish import furnish
+from envsync.areas import BUILT, Marker
+from envsync.plan.actions import Action, Blueprint, Create, EnvironmentPlan, Furnishing, Install, Link, Rebuild, Repair
+from envsync.plan.furnishing import RECORD
 from envsync.write.area import keep_as_generation, make_area, remove_area, remove_debris
+from envsync.write.contents import swap_contents, undo_contents
 from envsync.write.files import make_folder, make_link, put_inner_file, set_inner_link
 from envsync.write.swap import flush, move_in, put_back, swap
 
@@ -16,10 +19,11 @@ __all__ = ["carry_out", "clear_away"]
 
 
 def clear_away(plan: EnvironmentPlan) -> None:
-    """Undo or remove what an interrupted pass left for this environment. Raises ``OSError``."""
+    """Finish, undo or remove what an interrupted pass left for this environment. Raises ``OSError``."""
     end = plan.world.folder.chain.end
     for area in plan.world.folder.leftovers:
         put_back(area, end)
+        undo_contents(area, end)
         remove_area(area)
     found = plan.world.folder.environment
     if found is not None and found.debris:
@@ -35,6 +39,8 @@ def carry_out(action: Action, workshop: Workshop) -> None:
             _repair(action, workshop)
         case Rebuild():
             _rebuild(action, workshop)
+        case Install():
+            _install(action, workshop)
         case Link():
             for folder in action.to_make:
                 make_folder(folder)
@@ -46,40 +52,67 @@ def carry_out(action: Action, workshop: Workshop) -> None:
 def _create(action: Create, workshop: Workshop) -> None:
     for folder in action.to_make:
         make_folder(folder)
-    area = _build_aside(action.blueprint, workshop)
+    area = _build_aside(action.blueprint, action.furnishing, workshop)
     try:
-        move_in(area, action.blueprint.end)
+        if action.blueprint.exchangeable:
+            move_in(area, action.blueprint.end)
+        else:
+            swap_contents(area, action.blueprint.end)
     finally:
         remove_area(area)
 
 
 def _rebuild(action: Rebuild, workshop: Workshop) -> None:
-    end = action.blueprint.end
-    area = _build_aside(action.blueprint, workshop)
+    blueprint = action.blueprint
+    area = _build_aside(blueprint, action.furnishing, workshop)
     try:
-        swap(area, end)
-    except BaseException:
-        put_back(area, end)
+        if blueprint.exchangeable:
+            swap(area, blueprint.end)
+        else:
+            swap_contents(area, blueprint.end)
+    except OSError:  # then the former environment is at its place
         remove_area(area)
         raise
     if action.keep:
         superseded = action.generations[: len(action.generations) + 1 - action.keep]
-        keep_as_generation(area, datetime.now(UTC).isoformat(timespec="seconds"), superseded)
+        keep_as_generation(area, datetime.now(UTC).isoformat(timespec="microseconds"), superseded)
     else:
+        for kept in (area, *action.generations):
+            remove_area(kept)
+
+
+def _install(action: Install, workshop: Workshop) -> None:
+    blueprint, wanted = action.blueprint, action.furnishing
+    area = make_area(blueprint.area_parent, Marker(blueprint.name, blueprint.path, blueprint.end))
+    try:
+        furnish(blueprint.end, blueprint, wanted, area, workshop.log_of(blueprint))
+        declare_paths(blueprint.end, blueprint.path, blueprint.library)
+        _record(blueprint.end, wanted)
+    finally:
         remove_area(area)
 
 
-def _build_aside(blueprint: Blueprint, workshop: Workshop) -> str:
-    """Build in a staging area beside the end, and flush it; on failure nothing of it stays."""
-    marker = Marker(blueprint.name, blueprint.path, blueprint.end)
-    area = make_area(area_parent(blueprint.end), marker)
+def _build_aside(blueprint: Blueprint, wanted: Furnishing | None, workshop: Workshop) -> str:
+    """Build in a staging area, and flush it; on failure nothing of it stays."""
+    area = make_area(blueprint.area_parent, Marker(blueprint.name, blueprint.path, blueprint.end))
+    place = f"{area}/{BUILT}"
     try:
-        workshop.build(blueprint, f"{area}/{BUILT}")
+        workshop.build(blueprint, place)
+        if wanted is not None:
+            furnish(place, blueprint, wanted, area, workshop.log_of(blueprint))
+            declare_paths(place, blueprint.path, blueprint.library)
+            _record(place, wanted)
         flush(area)
     except BaseException:
         remove_area(area)
         raise
     return area
+
+
+def _record(environment: str, wanted: Furnishing) -> None:
+    """Write down what was installed from, where nothing else tells it later."""
+    if wanted.declared is not None and wanted.declared.unsure:
+        edit_settings(environment, {RECORD: wanted.declared.digest})
 
 
 def _repair(action: Repair, workshop: Workshop) -> None:
@@ -88,16 +121,16 @@ def _repair(action: Repair, workshop: Workshop) -> None:
     if action.regenerate:
         _regenerate_scripts(action.blueprint, workshop)
     for script in action.scripts:
-        build.retarget(end, script.name, script.named, path)
+        retarget(end, script.name, script.named, path)
     for relative, text in action.links:
         set_inner_link(end, relative, text)
     if action.settings:
-        build.edit_settings(end, dict(action.settings))
+        edit_settings(end, dict(action.settings))
 
 
 def _regenerate_scripts(blueprint: Blueprint, workshop: Workshop) -> None:
     """Take the activation scripts from a fresh build."""
-    area = _build_aside(blueprint, workshop)
+    area = _build_aside(blueprint, None, workshop)
     try:
         for name in sorted(os.listdir(f"{area}/{BUILT}/bin")):
             fresh = f"{area}/{BUILT}/bin/{name}"

@@ -26,6 +26,7 @@ class Outcome(Enum):
 
 _BY_KIND = {
     "link": Outcome.LINKED,
+    "install": Outcome.INSTALLED,
     "repair": Outcome.REPAIRED,
     "create": Outcome.CREATED,
     "rebuild": Outcome.REBUILT,

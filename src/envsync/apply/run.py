@@ -28,6 +28,8 @@ class Settings:
     """The cache folder."""
     locks: str
     """The folder of the lock files."""
+    logs: str
+    """The folder of the installers' logs."""
     jobs: int
     lock_timeout: float
 
@@ -37,7 +39,7 @@ def apply_plans(plan: Plan, again: Again, settings: Settings, progress: Progress
 
     An interruption lets the environments under way end, begins no other, and is told in the report.
     """
-    workshop = Workshop(settings.cache)
+    workshop = Workshop(settings.cache, settings.logs)
     reports: dict[str, EnvironmentReport] = {}
     interrupted = False
     executor = ThreadPoolExecutor(max_workers=max(1, settings.jobs), thread_name_prefix="envsync")

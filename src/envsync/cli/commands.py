@@ -15,7 +15,7 @@ from envsync.apply.outcome import EnvironmentReport, Outcome, Report, outcome_of
 from envsync.apply.run import Settings
 from envsync.cli.options import Options
 from envsync.errors import Problem, UsageError
-from envsync.folders import cache_folder, lock_folder
+from envsync.folders import cache_folder, state_folders
 from envsync.manifest import load, locate
 from envsync.observe.facts import FactsCache
 from envsync.plan.actions import EnvironmentPlan, Plan, State
@@ -55,7 +55,7 @@ def _apply(options: Options) -> Result:
     untouched = (EnvironmentReport(one, outcome_of(one.state, ())) for one in plan.environments)
     report = Report(plan.manifest, tuple(untouched))
     if work:
-        settings = Settings(cache_folder(), lock_folder(), options.jobs, options.lock_timeout)
+        settings = Settings(cache_folder(), *state_folders(), options.jobs, options.lock_timeout)
         with ProgressDisplay(work, shown=not (options.quiet or options.json)) as display:
             report = session.reconciler.apply(plan, settings, display.tick)
         snapshot.settle()

@@ -2,8 +2,9 @@
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 
-from envsync.areas import MARKER, Marker, area_parent, is_area_name, read_marker
+from envsync.areas import MARKER, Marker, is_area_name, parent_of, read_marker
 from envsync.observe.chain import walk
 from envsync.observe.environment import read_environment
 from envsync.observed import Chain, EndKind, Folder
@@ -19,23 +20,31 @@ def read_folder(place: str, path: str, manifest: str, leftovers: "Leftovers") ->
     Never raises for what the system refuses: that is part of what is observed.
     """
     chain = walk(place)
-    left = leftovers.of(chain.end)
-    kept = leftovers.generations_of(chain.end)
+    parent = parent_of(chain.end)
     if chain.kind is not EndKind.DIRECTORY:
+        left, kept = leftovers.of(chain.end), leftovers.generations_of(chain.end)
         blocked = _first_blocked(chain)
-        return Folder(
-            chain, None, is_empty=False, writable=not blocked, blocked_by=blocked, leftovers=left, generations=kept
-        )
+        return Folder(chain, None, False, not blocked, blocked, areas=parent, leftovers=left, generations=kept)
     try:
         environment = read_environment(chain.end, path)
-        is_empty = environment is None and not os.listdir(chain.end)
-        is_mount = os.path.ismount(chain.end)
+        is_empty = environment is None and not any(not is_area_name(name) for name in os.listdir(chain.end))
+        exchangeable = not os.path.ismount(chain.end) and os.access(parent, os.W_OK | os.X_OK)
     except OSError as error:
-        reason = f"{error.strerror}: {error.filename}"
-        return Folder(_unreadable(chain, reason), None, is_empty=False, writable=True)
-    blocked = next((one for one in (chain.end, area_parent(chain.end)) if not os.access(one, os.W_OK | os.X_OK)), "")
-    unsafe = _unsafe(chain.end, manifest)
-    return Folder(chain, environment, is_empty, not blocked, blocked, unsafe, is_mount, left, kept)
+        unreadable = replace(chain, kind=EndKind.UNREADABLE, reason=f"{error.strerror}: {error.filename}")
+        return Folder(unreadable, None, is_empty=False, writable=True)
+    blocked = "" if os.access(chain.end, os.W_OK | os.X_OK) else chain.end
+    return Folder(
+        chain=chain,
+        environment=environment,
+        is_empty=is_empty,
+        writable=not blocked,
+        blocked_by=blocked,
+        unsafe=_unsafe(chain.end, manifest),
+        areas=parent if exchangeable else chain.end,
+        exchangeable=exchangeable,
+        leftovers=leftovers.of(chain.end),
+        generations=leftovers.generations_of(chain.end),
+    )
 
 
 class Leftovers:
@@ -49,7 +58,7 @@ class Leftovers:
         """List the staging areas that were made for the environment at ``end``, and those that were never marked."""
         return tuple(
             area
-            for area, marker in self._beside(end)
+            for area, marker in self._near(end)
             if marker is None or (marker.end == end and marker.kind == "staging")
         )
 
@@ -57,16 +66,19 @@ class Leftovers:
         """List the areas that keep an earlier content of the environment at ``end``, the oldest first."""
         kept = [
             (marker.made, area)
-            for area, marker in self._beside(end)
+            for area, marker in self._near(end)
             if marker is not None and marker.end == end and marker.kind == "generation"
         ]
         return tuple(area for _, area in sorted(kept))
 
-    def _beside(self, end: str) -> list[tuple[str, Marker | None]]:
-        parent = area_parent(end)
-        if parent not in self._seen:
-            self._seen[parent] = list(_areas_in(parent))
-        return self._seen[parent]
+    def _near(self, end: str) -> list[tuple[str, Marker | None]]:
+        """List the areas beside ``end`` and in it."""
+        return [found for folder in (parent_of(end), end) for found in self._in(folder)]
+
+    def _in(self, folder: str) -> list[tuple[str, Marker | None]]:
+        if folder not in self._seen:
+            self._seen[folder] = list(_areas_in(folder))
+        return self._seen[folder]
 
 
 def _areas_in(parent: str) -> Iterator[tuple[str, Marker | None]]:

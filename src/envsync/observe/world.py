@@ -4,11 +4,14 @@ import os
 from collections.abc import Iterator
 
 from envsync import desired
+from envsync.markers import marker_values
 from envsync.observe.chain import walk
 from envsync.observe.environment import witnesses_of
 from envsync.observe.folder import Leftovers, read_folder
 from envsync.observe.interpreter import Interpreters
-from envsync.observed import Chain, EndKind, Folder, Interpreter, InterpreterProblem, Side, World
+from envsync.observe.stock import read_stock
+from envsync.observe.tools import find_uv
+from envsync.observed import Chain, Declared, EndKind, Folder, Interpreter, InterpreterProblem, Side, World
 
 __all__ = ["Observer"]
 
@@ -29,8 +32,11 @@ class Observer:
             return walk(environment.target)
         return path
 
-    def observe(self, environment: desired.Environment) -> World:
-        """Observe one environment. What the system refuses is part of the answer, never raised."""
+    def observe(self, environment: desired.Environment, *, stock: bool = False) -> World:
+        """Observe one environment, with what is installed in it if something is declared or ``stock`` asks for it.
+
+        What the system refuses is part of the answer, never raised.
+        """
         path = walk(environment.path)
         target = None if environment.target is None else walk(environment.target)
         begins_at = self.end_of(environment).start
@@ -40,6 +46,9 @@ class Observer:
         aliases = tuple(_alias(alias, environment.path, there) for alias in environment.aliases)
         exposed = tuple(_exposed(one, environment.path, folder) for one in environment.exposed)
         waiting_for = environment.wait_for
+        declared = self._declared(environment, interpreter)
+        found = folder.environment
+        look = found is not None and (stock or declared is not None)
         chains = [path, folder.chain, *([target] if target else []), *(side.chain for side in (*aliases, *exposed))]
         return World(
             path=path,
@@ -48,9 +57,24 @@ class Observer:
             interpreter=interpreter,
             aliases=aliases,
             exposed=exposed,
+            stock=read_stock(folder.chain.end, found.libraries) if look and found is not None else None,
+            declared=declared,
             waiting_for=waiting_for if waiting_for and not os.path.isdir(waiting_for) else None,
-            witnesses=tuple(self._witnesses(environment, folder, interpreter, chains)),
+            witnesses=(
+                *self._witnesses(environment, folder, interpreter, chains),
+                *(_file_witnesses(declared) if declared else ()),
+            ),
         )
+
+    def _declared(
+        self, environment: desired.Environment, interpreter: Interpreter | InterpreterProblem
+    ) -> Declared | None:
+        if not environment.packages.declared or isinstance(interpreter, InterpreterProblem):
+            return None
+        from envsync.observe.declared import read_declared  # noqa: PLC0415  # only where packages are declared
+
+        with_uv = self._manifest.installer != "pip" and find_uv() is not None
+        return read_declared(environment.packages, marker_values(interpreter.facts), with_uv=with_uv)
 
     def _witnesses(
         self,
@@ -79,6 +103,11 @@ def interpreter_witnesses(interpreter: Interpreter) -> list[str]:
 
 def _chain_witnesses(chain: Chain) -> list[str]:
     return [chain.start, *(hop.link for hop in chain.hops), chain.end]
+
+
+def _file_witnesses(declared: Declared) -> Iterator[str]:
+    for file in declared.files:
+        yield from _chain_witnesses(walk(file))
 
 
 def _not_its_own(

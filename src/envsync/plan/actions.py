@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from envsync import desired
-from envsync.observed import Script, World
+from envsync.observed import Declared, Distribution, Script, World
 
 __all__ = [
     "Action",
@@ -13,6 +13,8 @@ __all__ = [
     "Create",
     "Drift",
     "EnvironmentPlan",
+    "Furnishing",
+    "Install",
     "Link",
     "Plan",
     "Rebuild",
@@ -57,9 +59,18 @@ class Blueprint:
     """The declared path, which everything embedded names."""
     end: str
     """Where it goes."""
+    area_parent: str
+    """Where its staging area goes."""
+    exchangeable: bool
+    """Whether the end can be exchanged for another folder; else its contents are, one by one."""
     builders: tuple[str, ...]
     executable: str
     """The real interpreter, for the builder."""
+    minor: str
+    """``3.12``."""
+    stdlib: str
+    library: str
+    """The folder that holds ``site-packages``, relative."""
     links: tuple[tuple[str, str], ...]
     """The ``python*`` entries of ``bin``, with their texts."""
     settings: tuple[tuple[str, str], ...]
@@ -73,6 +84,22 @@ class Blueprint:
 
 
 @dataclass(frozen=True, slots=True)
+class Furnishing:
+    """What is to be installed in an environment."""
+
+    installer: str
+    """``auto``, ``uv`` or ``pip``."""
+    declared: Declared | None = None
+    former: tuple[Distribution, ...] = ()
+    """What was installed before a rebuild, and has to come back."""
+    on_missing: str = "fail"
+    remove: tuple[str, ...] = ()
+    """What nothing declares, where only the declared is wanted."""
+    sync_options: tuple[str, ...] = ()
+    """Options of ``uv sync``."""
+
+
+@dataclass(frozen=True, slots=True)
 class Create:
     """Build an environment where there is none."""
 
@@ -80,6 +107,7 @@ class Create:
     blueprint: Blueprint
     to_make: tuple[str, ...]
     """Missing folders on the way, outermost first."""
+    furnishing: Furnishing | None = None
     kind: str = "create"
 
 
@@ -110,7 +138,18 @@ class Rebuild:
     """How many former contents to keep."""
     generations: tuple[str, ...] = ()
     """Areas of the contents that are kept already, the oldest first."""
+    furnishing: Furnishing | None = None
     kind: str = "rebuild"
+
+
+@dataclass(frozen=True, slots=True)
+class Install:
+    """Install what is declared into an environment that is there."""
+
+    message: str
+    blueprint: Blueprint
+    furnishing: Furnishing
+    kind: str = "install"
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +164,7 @@ class Link:
     kind: str = "link"
 
 
-Action = Create | Repair | Rebuild | Link
+Action = Create | Repair | Rebuild | Install | Link
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +179,8 @@ class EnvironmentPlan:
     conflicts: tuple[Conflict, ...] = ()
     notes: tuple[str, ...] = ()
     """What a person should know, though nothing is wrong."""
+    needs_stock: bool = False
+    """Whether this is no plan yet, because it hangs on what is installed, and that was not looked at."""
     interrupted: bool = False
     """Whether an earlier pass left something to clear away."""
 

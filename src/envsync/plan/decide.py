@@ -1,6 +1,6 @@
 """Decide for one environment: in sync, waiting, in conflict, or which actions, the least force first. Pure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from envsync import desired
 from envsync.observed import Chain, EndKind, Environment, Interpreter, World
@@ -11,6 +11,7 @@ from envsync.plan.actions import (
     Create,
     Drift,
     EnvironmentPlan,
+    Install,
     Link,
     Rebuild,
     Repair,
@@ -18,6 +19,7 @@ from envsync.plan.actions import (
 )
 from envsync.plan.conflicts import conflicts_of
 from envsync.plan.drift import Findings, compare, optional_settings, wanted_links, wanted_settings
+from envsync.plan.furnishing import declared_furnishing, missing_packages, rebuilt_furnishing, unrestorable
 
 __all__ = ["Rules", "decide"]
 
@@ -29,6 +31,7 @@ class Rules:
     max_hops: int
     builders: tuple[str, ...]
     keep: int
+    installer: str = "auto"
     force_rebuild: frozenset[str] = frozenset()
     """Names of environments to rebuild even if nothing is wrong with them."""
 
@@ -40,65 +43,91 @@ def decide(
     if world.waiting_for is not None:
         note = f"waits for {world.waiting_for}"
         return EnvironmentPlan(environment, world, State.WAITING, notes=(note,))
-    conflicts = (*conflicts_of(environment, world, rules.max_hops), *between)
+    conflicts = (*conflicts_of(environment, world, rules.max_hops), *_unreadable(world), *between)
+    notes = _notes(world)
     interpreter = world.interpreter
     if conflicts or not isinstance(interpreter, Interpreter):
-        return EnvironmentPlan(
-            environment, world, State.CONFLICT, conflicts=conflicts, notes=_notes(environment, world)
-        )
+        return EnvironmentPlan(environment, world, State.CONFLICT, conflicts=conflicts, notes=notes)
     blueprint = _blueprint(environment, world, interpreter, rules)
     found = world.folder.environment
     if found is None:
-        drift, actions = _create(world, blueprint)
+        plan = _create(environment, world, blueprint, rules)
     else:
         findings = compare(environment, found, interpreter)
-        if environment.name in rules.force_rebuild:
-            findings.rebuild = True
-        if findings.rebuild:
-            conflicts = _costs(found, world)
-            if conflicts:
-                return EnvironmentPlan(
-                    environment, world, State.CONFLICT, tuple(findings.drift), (), conflicts, _notes(environment, world)
-                )
-        drift, actions = _mend(findings, world, blueprint, rules)
-    more_drift, links = _links(environment, world)
-    drift, actions = drift + more_drift, actions + links
-    state = State.IN_SYNC if not actions else State.MISSING if found is None else State.DRIFT
-    return EnvironmentPlan(
-        environment=environment,
-        world=world,
-        state=state,
-        drift=tuple(drift),
-        actions=tuple(actions),
-        notes=_notes(environment, world),
-        interrupted=bool(world.folder.leftovers or (found is not None and found.debris)),
-    )
+        if findings.rebuild or environment.name in rules.force_rebuild:
+            plan = _rebuild(environment, world, blueprint, rules, findings)
+        else:
+            plan = _mend(environment, world, blueprint, rules, findings)
+    left = bool(world.folder.leftovers or (found is not None and found.debris))
+    plan = replace(plan, notes=(*notes, *plan.notes), interrupted=left)
+    return plan if plan.conflicts else _with_links(plan)
 
 
-def _create(world: World, blueprint: Blueprint) -> tuple[list[Drift], list[Action]]:
+def _unreadable(world: World) -> tuple[Conflict, ...]:
+    """Refuse to install from inputs that cannot be read."""
+    problems = world.declared.problems if world.declared is not None else ()
+    hint = "Correct the file, or take it out of the manifest."
+    return tuple(Conflict("inputs-unreadable", problem, hint) for problem in problems)
+
+
+def _create(environment: desired.Environment, world: World, blueprint: Blueprint, rules: Rules) -> EnvironmentPlan:
     end = world.folder.chain.end
-    message = f"nothing is at {end}" if world.folder.chain.kind is EndKind.MISSING else f"{end} is empty"
-    version = dict(blueprint.settings)["version"]
-    action = Create(f"create for Python {version}", blueprint, world.folder.chain.to_make)
-    return [Drift("missing", message)], [action]
+    reason = f"nothing is at {end}" if world.folder.chain.kind is EndKind.MISSING else f"{end} is empty"
+    furnishing = declared_furnishing(environment, world, rules.installer)
+    installing = f" and install {_listed(environment)}" if furnishing else ""
+    message = f"create for Python {_version(blueprint)}{installing}"
+    action = Create(message, blueprint, world.folder.chain.to_make, furnishing)
+    drift = (Drift("missing", reason),)
+    return EnvironmentPlan(environment, world, State.MISSING, drift, (action,))
 
 
-def _mend(findings: Findings, world: World, blueprint: Blueprint, rules: Rules) -> tuple[list[Drift], list[Action]]:
-    if findings.rebuild:
-        version = dict(blueprint.settings)["version"]
-        return findings.drift, [
-            Rebuild(f"rebuild for Python {version}", blueprint, rules.keep, world.folder.generations)
-        ]
-    if not findings.drift:
-        return [], []
+def _rebuild(
+    environment: desired.Environment, world: World, blueprint: Blueprint, rules: Rules, findings: Findings
+) -> EnvironmentPlan:
+    if world.stock is None or world.folder.environment is None:
+        return EnvironmentPlan(environment, world, State.DRIFT, needs_stock=True)
+    conflicts = _losses(world.folder.environment, world)
+    drift = tuple(findings.drift)
+    if conflicts:
+        return EnvironmentPlan(environment, world, State.CONFLICT, drift, (), conflicts)
+    furnishing = rebuilt_furnishing(environment, world, rules.installer)
+    count = len(world.stock.distributions)
+    reinstall = f" and reinstall {count} package{'s' if count != 1 else ''}" if count else ""
+    message = f"rebuild for Python {_version(blueprint)}{reinstall}"
+    notes = list(unrestorable(world.stock))
+    if not world.folder.exchangeable:
+        message += ", not atomically"
+        notes.append(f"{world.folder.chain.end} cannot be exchanged for another folder: its contents are, one by one")
+    action = Rebuild(message, blueprint, rules.keep, world.folder.generations, furnishing)
+    return EnvironmentPlan(environment, world, State.DRIFT, drift, (action,), notes=tuple(notes))
+
+
+def _mend(
+    environment: desired.Environment, world: World, blueprint: Blueprint, rules: Rules, findings: Findings
+) -> EnvironmentPlan:
+    actions: list[Action] = []
+    drift = list(findings.drift)
+    if drift:
+        actions.append(_repair(blueprint, findings))
+    missing = missing_packages(environment, world)
+    if missing:
+        drift += [Drift("packages", one) for one in missing]
+        furnishing = declared_furnishing(environment, world, rules.installer)
+        if furnishing is not None:
+            actions.append(Install(f"install {_listed(environment)}", blueprint, furnishing))
+    state = State.DRIFT if actions else State.IN_SYNC
+    return EnvironmentPlan(environment, world, state, tuple(drift), tuple(actions))
+
+
+def _repair(blueprint: Blueprint, findings: Findings) -> Repair:
     parts = sorted(
         {name for name, _ in findings.links}
-        | {script.name if script.kind == "activate" else f"bin/{script.name}" for script in findings.scripts}
+        | {f"bin/{script.name}" for script in findings.scripts}
         | ({"pyvenv.cfg"} if findings.settings else set())
         | ({"activation scripts"} if findings.regenerate else set())
     )
     shown = ", ".join(parts[:4]) + (f" and {len(parts) - 4} more" if len(parts) > 4 else "")  # noqa: PLR2004
-    repair = Repair(
+    return Repair(
         message=f"repair {shown}",
         blueprint=blueprint,
         links=tuple(findings.links),
@@ -106,29 +135,19 @@ def _mend(findings: Findings, world: World, blueprint: Blueprint, rules: Rules) 
         scripts=tuple(findings.scripts),
         regenerate=findings.regenerate,
     )
-    return findings.drift, [repair]
 
 
-def _costs(found: Environment, world: World) -> tuple[Conflict, ...]:
-    """Say what a rebuild would lose."""
-    end = world.folder.chain.end
-    if found.contents.links:
-        message = f"a rebuild would lose your symlinks in {end}: {', '.join(found.contents.links)}"
-        return (
-            Conflict("linked-inside", message, "Move them out of the environment, or remove them, then apply again."),
-        )
-    if found.contents.packages:
-        count = len(found.contents.packages)
-        message = f"it must be rebuilt, but holds packages ({count} entries in site-packages)"
-        hint = "Rebuilding with packages is not in this version yet; the environment is left as it is."
-        return (Conflict("holds-packages", message, hint),)
-    if world.folder.is_mount:
-        message = f"{end} is a mount point, and cannot be exchanged for another folder"
-        return (Conflict("not-writable", message, "Rebuilding inside a mount point is not in this version yet."),)
-    return ()
+def _losses(found: Environment, world: World) -> tuple[Conflict, ...]:
+    """Say what a rebuild would lose that no installer brings back."""
+    if not found.contents.links:
+        return ()
+    message = f"a rebuild would lose your symlinks in {world.folder.chain.end}: {', '.join(found.contents.links)}"
+    return (Conflict("linked-inside", message, "Move them out of the environment, or remove them, then apply again."),)
 
 
-def _links(environment: desired.Environment, world: World) -> tuple[list[Drift], list[Action]]:
+def _with_links(plan: EnvironmentPlan) -> EnvironmentPlan:
+    """Add the symlinks that lead to the environment: last, when it is there."""
+    environment, world = plan.environment, plan.world
     drift: list[Drift] = []
     actions: list[Action] = []
     if environment.target is not None and world.path.end != world.folder.chain.end:
@@ -139,18 +158,16 @@ def _links(environment: desired.Environment, world: World) -> tuple[list[Drift],
             if not side.leads_there and side.available:
                 drift.append(Drift(code, f"nothing is at {side.link}"))
                 actions.append(_link(side.link, side.text, side.chain))
-    return drift, actions
+    state = State.DRIFT if actions and plan.state is State.IN_SYNC else plan.state
+    return replace(plan, state=state, drift=(*plan.drift, *drift), actions=(*plan.actions, *actions))
 
 
 def _link(link: str, text: str, chain: Chain) -> Link:
     return Link(f"link {link} to {text}", link, text, chain.to_make)
 
 
-def _notes(environment: desired.Environment, world: World) -> tuple[str, ...]:
+def _notes(world: World) -> tuple[str, ...]:
     notes = list(world.interpreter.notes) if isinstance(world.interpreter, Interpreter) else []
-    if environment.packages.declared:
-        keys = ", ".join(environment.packages.declared)
-        notes.append(f"not yet: this version reads {keys}, but installs nothing")
     notes += [
         f"{side.link} is not linked: the environment has no {side.text.rpartition('/')[2]}"
         for side in world.exposed
@@ -161,7 +178,21 @@ def _notes(environment: desired.Environment, world: World) -> tuple[str, ...]:
         for side in world.aliases
         if not side.available
     ]
+    if world.stock is not None and world.stock.broken:
+        notes.append(f"broken package metadata: {', '.join(world.stock.broken)}")
     return tuple(notes)
+
+
+def _version(blueprint: Blueprint) -> str:
+    return dict(blueprint.settings)["version"]
+
+
+def _listed(environment: desired.Environment) -> str:
+    """Name what is declared, shortly."""
+    packages = environment.packages
+    names = [*packages.packages, *packages.requirements]
+    names += [packages.project] if packages.project else []
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")  # noqa: PLR2004
 
 
 def _blueprint(environment: desired.Environment, world: World, interpreter: Interpreter, rules: Rules) -> Blueprint:
@@ -171,8 +202,13 @@ def _blueprint(environment: desired.Environment, world: World, interpreter: Inte
         name=environment.name,
         path=environment.path,
         end=world.folder.chain.end,
+        area_parent=world.folder.areas,
+        exchangeable=world.folder.exchangeable,
         builders=rules.builders,
         executable=facts.executable,
+        minor=facts.minor,
+        stdlib=facts.stdlib,
+        library=facts.library,
         links=wanted_links(interpreter),
         settings=tuple((wanted_settings(environment, interpreter) | own).items()),
         optional=tuple(optional_settings(environment, interpreter).items()),

@@ -6,7 +6,7 @@ from typing import assert_never
 
 from envsync.apply.outcome import EnvironmentReport, Outcome, Report
 from envsync.errors import Problem
-from envsync.plan.actions import Action, Create, EnvironmentPlan, Link, Plan, Rebuild, Repair, State
+from envsync.plan.actions import Action, Create, EnvironmentPlan, Install, Link, Plan, Rebuild, Repair, State
 from envsync.report.paint import Paint, escape, tilde
 
 __all__ = ["check_line", "plan_lines", "problem_lines", "report_lines", "unchanged_line"]
@@ -17,6 +17,7 @@ _PLANNED = {
     "create": ("+", "green"),
     "rebuild": ("*", "yellow"),
     "repair": ("~", "yellow"),
+    "install": ("~", "yellow"),
     "link": (">", "blue"),
     "conflict": ("!", "red"),
     "waiting": (".", "dim"),
@@ -33,6 +34,10 @@ _DONE = {
     Outcome.SKIPPED: (".", "dim"),
     Outcome.UNCHANGED: ("=", "dim"),
 }
+_DONE_WORDS = (
+    *("created", "rebuilt", "repaired", "installed", "linked"),
+    *("failed", "conflict", "skipped", "unchanged", "waiting"),
+)
 
 
 def plan_lines(plan: Plan, paint: Paint, *, verbose: bool) -> Iterator[str]:
@@ -44,7 +49,7 @@ def plan_lines(plan: Plan, paint: Paint, *, verbose: bool) -> Iterator[str]:
         word = words[one.environment.name]
         yield columns.line(_PLANNED[word], word, one)
         yield from _details(one, paint)
-    order = ("create", "rebuild", "repair", "link", "conflict", "waiting", "in sync")
+    order = ("create", "rebuild", "repair", "install", "link", "conflict", "waiting", "in sync")
     yield _summary(Counter(words.values()), order, plan)
 
 
@@ -57,9 +62,8 @@ def report_lines(report: Report, paint: Paint, *, verbose: bool) -> Iterator[str
         yield columns.line(_DONE[one.outcome], _done_word(one), one.plan)
         yield from _details(one.plan, paint)
         yield from _failure(one, paint)
-    order = ("created", "rebuilt", "repaired", "linked", "failed", "conflict", "skipped", "unchanged", "waiting")
     plans = tuple(one.plan for one in report.environments)
-    yield _summary(Counter(map(_done_word, report.environments)), order, Plan(report.manifest, plans))
+    yield _summary(Counter(map(_done_word, report.environments)), _DONE_WORDS, Plan(report.manifest, plans))
 
 
 def check_line(plan: Plan) -> str:
@@ -97,7 +101,7 @@ def _planned_word(one: EnvironmentPlan) -> str:
         return "conflict"
     if one.state is State.WAITING:
         return "waiting"
-    weights = ("link", "repair", "create", "rebuild")
+    weights = ("link", "install", "repair", "create", "rebuild")
     return max((action.kind for action in one.actions), key=weights.index, default="in sync")
 
 
@@ -135,7 +139,9 @@ def _why(one: EnvironmentPlan) -> str:
 def _summary_of(action: Action) -> str:
     match action:
         case Create() | Rebuild():
-            return f"Python {escape(dict(action.blueprint.settings)['version'])}"
+            return escape(action.message.partition(" for ")[2])
+        case Install():
+            return escape(action.message)
         case Repair():
             return ""  # the reasons say it
         case Link():

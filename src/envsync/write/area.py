@@ -12,12 +12,7 @@ from envsync import areas
 from envsync.areas import BUILT, FORMER, MARKER, Marker
 from envsync.write.handles import kind_of, open_folder, replace_in
 
-__all__ = [
-    "keep_as_generation",
-    "make_area",
-    "remove_area",
-    "remove_debris",
-]
+__all__ = ["keep_as_generation", "make_area", "read_area", "remark", "remove_area", "remove_debris"]
 
 
 def make_area(parent: str, marker: Marker) -> str:
@@ -35,20 +30,26 @@ def make_area(parent: str, marker: Marker) -> str:
             return area
 
 
-def _mark_area(area: str, marker: Marker) -> None:
-    """Write what an area is for, in one step."""
+def read_area(area: str) -> Marker | None:
+    """Read what an area is for; ``None`` where it is not marked."""
     with open_folder(area) as folder:
-        replace_in(folder, MARKER, areas.write_marker(marker).encode(errors="surrogateescape"), 0o644)
+        return _read_marker(folder)
 
 
-def keep_as_generation(area: str, made: str, generations: tuple[str, ...]) -> None:
-    """Turn an area that holds a former environment into a generation, and remove the ``generations`` it supersedes."""
+def remark(area: str, **changes: object) -> None:
+    """Change what an area's marker says, in one step."""
     with open_folder(area) as folder:
         marker = _read_marker(folder)
-    if marker is not None:
-        _mark_area(area, replace(marker, kind="generation", made=made))
-        for superseded in generations:
-            remove_area(superseded)
+        if marker is not None:
+            text = areas.write_marker(replace(marker, **changes))  # type: ignore[arg-type]
+            replace_in(folder, MARKER, text.encode(errors="surrogateescape"), 0o644)
+
+
+def keep_as_generation(area: str, made: str, superseded: tuple[str, ...]) -> None:
+    """Turn an area that holds a former environment into a generation, and remove those it supersedes."""
+    remark(area, kind="generation", made=made, contents=None)
+    for generation in superseded:
+        remove_area(generation)
 
 
 def remove_area(area: str) -> None:

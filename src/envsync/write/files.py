@@ -3,6 +3,7 @@
 import os
 import stat
 from collections.abc import Callable
+from typing import BinaryIO
 
 from envsync.areas import PREFIX
 from envsync.write.handles import flush_folder, kind_of, open_folder, replace_in
@@ -11,6 +12,8 @@ __all__ = [
     "edit_inner_file",
     "make_folder",
     "make_link",
+    "new_file",
+    "new_log",
     "put_inner_file",
     "replace_file",
     "set_inner_link",
@@ -46,6 +49,18 @@ def write_cache(file: str, content: bytes) -> None:
     folder = os.path.realpath(os.path.dirname(file))
     os.makedirs(folder, mode=0o700, exist_ok=True)
     replace_file(f"{folder}/{os.path.basename(file)}", content)
+
+
+def new_file(path: str, content: bytes) -> None:
+    """Write a file where nothing is."""
+    with open(path, "xb") as file:
+        file.write(content)
+
+
+def new_log(path: str) -> BinaryIO:
+    """Open a log to append to, making its folder; the caller closes it."""
+    os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+    return open(path, "a+b")  # the caller's
 
 
 def edit_inner_file(environment: str, relative: str, edit: Callable[[bytes], bytes]) -> None:

@@ -9,12 +9,7 @@ from envsync.areas import BUILT, FORMER
 from envsync.write import rename
 from envsync.write.handles import flush_file, flush_folder, open_folder
 
-__all__ = [
-    "flush",
-    "move_in",
-    "put_back",
-    "swap",
-]
+__all__ = ["flush", "move_in", "put_back", "swap", "trade"]
 
 
 def flush(folder: str) -> None:
@@ -50,15 +45,30 @@ def move_in(area: str, end: str) -> None:
 def swap(area: str, end: str) -> None:
     """Exchange the environment built in ``area`` for the one at ``end``; the former one is then in ``area``.
 
-    Where the file system cannot do it in one step, in two that :func:`put_back` can undo.
+    Where the file system cannot do it in one step, in two that :func:`put_back` can undo. Raises ``OSError``; then
+    the former environment is at its place.
     """
     built, former = f"{area}/{BUILT}", f"{area}/{FORMER}"
-    if not rename.exchange(built, end):
-        os.rename(end, former)
-        os.rename(built, end)
-        os.rename(former, built)
-    flush_folder(os.path.dirname(end))
-    flush_folder(area)
+    trade(built, end, former)
+    try:
+        flush_folder(os.path.dirname(end))
+        flush_folder(area)
+    except OSError:
+        trade(built, end, former)
+        raise
+
+
+def trade(one: str, other: str, spare: str) -> None:
+    """Exchange two entries, through the name ``spare`` where the file system cannot do it in one step."""
+    if rename.exchange(one, other):
+        return
+    os.rename(other, spare)
+    try:
+        os.rename(one, other)
+    except OSError:
+        os.rename(spare, other)
+        raise
+    os.rename(spare, one)
 
 
 def put_back(area: str, end: str) -> None:

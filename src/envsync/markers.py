@@ -1,0 +1,21 @@
+"""The values of environment markers for an interpreter (PEP 508). Pure but for what this machine is."""
+
+from packaging.markers import default_environment
+
+from envsync.observed import Facts
+
+__all__ = ["marker_values"]
+
+_IMPLEMENTATIONS = {"cpython": "CPython", "pypy": "PyPy", "graalpy": "GraalVM"}
+
+
+def marker_values(facts: Facts) -> dict[str, str]:
+    """Give the values of environment markers for an interpreter of this machine (PEP 508)."""
+    values = {key: str(value) for key, value in default_environment().items()}
+    return values | {
+        "implementation_name": facts.implementation,
+        "implementation_version": facts.version,
+        "platform_python_implementation": _IMPLEMENTATIONS.get(facts.implementation, facts.implementation),
+        "python_full_version": facts.version,
+        "python_version": facts.minor,
+    }

@@ -1,0 +1,129 @@
+"""Take stock of what is installed in an environment, from its metadata on disk alone."""
+
+import json
+import os
+from collections.abc import Iterator
+from importlib.metadata import Distribution as Metadata
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from packaging.utils import canonicalize_name
+
+from envsync.observed import Distribution, Origin, Stock
+
+__all__ = ["read_stock"]
+
+_LIMIT = 1 << 20
+
+
+def read_stock(end: str, libraries: tuple[str, ...]) -> Stock:
+    """Read the distributions in the ``site-packages`` folders of an environment.
+
+    One that is seen twice, through a linked folder or a linked ``dist-info``, counts once. Metadata that is broken is
+    told, not raised.
+    """
+    found: dict[str, Distribution] = {}
+    broken: list[str] = []
+    owned: set[str] = set()
+    entries: list[str] = []
+    seen: set[str] = set()
+    for library in libraries:
+        folder = f"{end}/{library}/site-packages"
+        real = os.path.realpath(folder)
+        if real in seen:
+            continue
+        seen.add(real)
+        entries += [f"{folder}/{name}" for name in sorted(os.listdir(folder))]
+    for place in entries:
+        real = os.path.realpath(place)
+        if not place.endswith((".dist-info", ".egg-info", ".egg-link")) or real in seen:
+            continue
+        seen.add(real)
+        distribution = _read_link(place) if place.endswith(".egg-link") else _read(place)
+        if distribution is None:
+            broken.append(os.path.basename(place))
+        elif distribution.name not in found:
+            found[distribution.name] = distribution
+        owned |= _owned(place)
+    loose = [os.path.basename(place) for place in entries if not _is_accounted(os.path.basename(place), owned)]
+    return Stock(tuple(found.values()), tuple(broken), tuple(loose))
+
+
+def _read(place: str) -> Distribution | None:
+    try:
+        metadata = Metadata.at(place)
+        fields = metadata.metadata
+        if "Name" not in fields or "Version" not in fields:
+            return None
+        name, version = fields["Name"], fields["Version"]
+        return Distribution(
+            name=canonicalize_name(name),
+            version=version,
+            requires=tuple(metadata.requires or ()),
+            origin=_origin(metadata.read_text("direct_url.json")),
+            requested=os.path.lexists(f"{place}/REQUESTED"),
+            legacy=place.endswith(".egg-info"),
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _read_link(place: str) -> Distribution | None:
+    """Read an ``.egg-link``: setuptools' own editable installs, before PEP 660."""
+    try:
+        with open(place, encoding="utf-8", errors="surrogateescape") as file:
+            project = file.readline(_LIMIT).strip()
+        infos = [name for name in os.listdir(project) if name.endswith(".egg-info")]
+    except OSError:
+        return None
+    read = _read(f"{project}/{infos[0]}") if infos else None
+    name = os.path.basename(place).removesuffix(".egg-link")
+    version = read.version if read else "0"
+    requires = read.requires if read else ()
+    return Distribution(
+        canonicalize_name(name), version, requires, Origin(os.path.realpath(project), editable=True), True
+    )
+
+
+def _origin(text: str | None) -> Origin | None:
+    """Read ``direct_url.json`` (PEP 610). Raises ``ValueError`` and ``KeyError`` for one that makes no sense."""
+    if not text:
+        return None
+    document: dict[str, Any] = json.loads(text)
+    url = document["url"]
+    if not isinstance(url, str):
+        raise TypeError("url")
+    subdirectory = f"#subdirectory={document['subdirectory']}" if document.get("subdirectory") else ""
+    if "dir_info" in document:
+        path = unquote(urlsplit(url).path) if url.startswith("file:") else url
+        if document["dir_info"].get("editable"):
+            return Origin(os.path.realpath(path), editable=True)
+        return Origin(f"{url}{subdirectory}")
+    if "vcs_info" in document:
+        vcs = document["vcs_info"]
+        return Origin(f"{vcs['vcs']}+{url}@{vcs['commit_id']}{subdirectory}")
+    return Origin(f"{url}{subdirectory}")
+
+
+def _owned(place: str) -> set[str]:
+    """Give the top-level names that a distribution's ``RECORD`` or ``top_level.txt`` claims."""
+    names = {os.path.basename(place)}
+    for name, separator in (("RECORD", ","), ("top_level.txt", "\n"), ("installed-files.txt", "\n")):
+        for line in _lines(f"{place}/{name}"):
+            first = line.split(separator, 1)[0].strip().strip('"').removeprefix("../")
+            top = first.split("/", 1)[0]
+            names |= {top, f"{top}.py"} if name == "top_level.txt" else {top}
+    return names
+
+
+def _lines(file: str) -> Iterator[str]:
+    try:
+        with open(file, encoding="utf-8", errors="surrogateescape") as stream:
+            yield from stream
+    except OSError:
+        return
+
+
+def _is_accounted(name: str, owned: set[str]) -> bool:
+    builders = {"__pycache__", "_virtualenv.py", "_virtualenv.pth", "README.txt", "easy-install.pth", ".DS_Store"}
+    return name in owned or name in builders or name.startswith("__editable__")

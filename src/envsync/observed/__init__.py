@@ -1,0 +1,31 @@
+"""What the file system holds: the observed side of a reconcile.
+
+Twin of :mod:`envsync.desired`. These values are complete: whoever has them decides
+without looking at the disk again.
+"""
+
+from envsync.observed.chain import Chain, EndKind, Hop
+from envsync.observed.environment import Contents, Environment, InnerLink, Script
+from envsync.observed.interpreter import Facts, Interpreter, InterpreterProblem
+from envsync.observed.stock import Declared, Distribution, Origin, Stock
+from envsync.observed.world import Folder, Side, World
+
+__all__ = [
+    "Chain",
+    "Contents",
+    "Declared",
+    "Distribution",
+    "EndKind",
+    "Environment",
+    "Facts",
+    "Folder",
+    "Hop",
+    "InnerLink",
+    "Interpreter",
+    "InterpreterProblem",
+    "Origin",
+    "Script",
+    "Side",
+    "Stock",
+    "World",
+]

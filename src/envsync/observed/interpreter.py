@@ -1,0 +1,74 @@
+"""An interpreter link that works, or the reason why it does not."""
+
+from dataclasses import dataclass
+
+from envsync.observed.chain import Chain
+
+__all__ = ["Facts", "Interpreter", "InterpreterProblem"]
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What an interpreter says of itself; see :mod:`envsync.observe.probe`."""
+
+    version: str
+    """``3.12.1``, ``3.14.0rc2``."""
+    implementation: str
+    """``cpython``, ``pypy``, ``graalpy``."""
+    abi: str
+    """Implementation, version, ABI flags and platform, but no patch release: ``cpython-312-x86_64-linux-gnu``."""
+    base_prefix: str
+    base_exec_prefix: str
+    executable: str
+    """The real binary."""
+    stdlib: str
+    """The folder of ``os.py``."""
+    library: str
+    """The folder of an environment that holds ``site-packages``, relative: ``lib/python3.12``."""
+    platlibdir: str
+    """``lib``, or ``lib64`` where the distribution has two."""
+    version_info: str
+    """``3.12.1.final.0``."""
+
+    @property
+    def minor(self) -> str:
+        """``3.12``."""
+        return ".".join(self.version_info.split(".")[:2])
+
+    @property
+    def release(self) -> str:
+        """``3.12.1``, without a pre-release suffix."""
+        return ".".join(self.version_info.split(".")[:3])
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names in an environment's ``bin`` beside ``python``, which they point to."""
+        threaded = (f"python{self.minor}t",) if self.library.endswith("t") else ()
+        return ("python3", f"python{self.minor}", *threaded)
+
+
+@dataclass(frozen=True, slots=True)
+class Interpreter:
+    """An interpreter link that works."""
+
+    declared: str
+    link: str
+    """What ``bin/python`` holds: absolute, unresolved."""
+    home: str
+    """What ``home`` in ``pyvenv.cfg`` holds."""
+    chain: Chain
+    facts: Facts
+    notes: tuple[str, ...] = ()
+    """What a person should know of how the link was found."""
+
+
+@dataclass(frozen=True, slots=True)
+class InterpreterProblem:
+    """An interpreter link that does not work; the environment is left as it is."""
+
+    declared: str
+    link: str | None
+    code: str
+    message: str
+    hint: str
+    chain: Chain | None = None

@@ -1,0 +1,72 @@
+"""What is installed, and what is to be."""
+
+from dataclasses import dataclass
+
+__all__ = ["Declared", "Distribution", "Origin", "Stock"]
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a distribution was installed from, if not from an index (PEP 610)."""
+
+    requirement: str
+    """What an installer needs to install it again: a URL, or the path of an editable project."""
+    editable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Distribution:
+    """One installed distribution, read from its metadata."""
+
+    name: str
+    """Normalized (PEP 503)."""
+    version: str
+    requires: tuple[str, ...] = ()
+    """``Requires-Dist``, as written (PEP 508)."""
+    origin: Origin | None = None
+    requested: bool = False
+    """Whether somebody asked for it by name (``REQUESTED``, PEP 376)."""
+    legacy: bool = False
+    """Whether it was installed without wheel metadata (``.egg-info``)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stock:
+    """What is installed in an environment, from its metadata alone: no interpreter is needed."""
+
+    distributions: tuple[Distribution, ...] = ()
+    broken: tuple[str, ...] = ()
+    """Metadata folders that do not tell what they are of."""
+    loose: tuple[str, ...] = ()
+    """Entries of ``site-packages`` that belong to no distribution."""
+
+    def versions(self) -> dict[str, str]:
+        """Give versions by name."""
+        return {one.name: one.version for one in self.distributions}
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """What the manifest's package keys come to, with every file read."""
+
+    requirements: tuple[str, ...] = ()
+    """PEP 508, as they have to be met by what is installed."""
+    constraints: tuple[str, ...] = ()
+    arguments: tuple[str, ...] = ()
+    """Requirements as an installer takes them: ``-r FILE``, ``-e PATH``, ``name>=1``."""
+    editables: tuple[str, ...] = ()
+    """Absolute paths of projects to install as editable."""
+    projects: tuple[str, ...] = ()
+    """Absolute paths of projects to install as they are."""
+    locked: tuple[str, ...] = ()
+    """From a lock: exact requirements, to be installed without their dependencies."""
+    sync: str | None = None
+    """A project with ``uv.lock``, for ``uv sync``."""
+    unsure: bool = False
+    """Whether only an installer can tell that it is met."""
+    digest: str = ""
+    """Of all inputs."""
+    files: tuple[str, ...] = ()
+    """Every file that was read, or is not there to be read."""
+    problems: tuple[str, ...] = ()
+    """What is wrong with the inputs."""

@@ -1,0 +1,71 @@
+"""All that bears on one environment."""
+
+from dataclasses import dataclass
+
+from envsync.observed.chain import Chain
+from envsync.observed.environment import Environment
+from envsync.observed.interpreter import Interpreter, InterpreterProblem
+from envsync.observed.stock import Declared, Stock
+
+__all__ = ["Folder", "Side", "World"]
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """What stands at the end of an environment's chain."""
+
+    chain: Chain
+    environment: Environment | None
+    """``None`` where what is there is no virtual environment, or nothing is there."""
+    is_empty: bool
+    """An existing directory with nothing in it."""
+    writable: bool
+    """Whether envsync may write where it would have to."""
+    blocked_by: str = ""
+    """The folder that is not writable."""
+    unsafe: str = ""
+    """Why nobody should keep an environment here, if so."""
+    areas: str = ""
+    """The folder that staging areas go into: beside the end, or in it where the end cannot be exchanged."""
+    exchangeable: bool = True
+    """Whether the end can be exchanged for another folder: it is no mount point, and its parent is writable."""
+    leftovers: tuple[str, ...] = ()
+    """Staging areas that an interrupted pass left for this end."""
+    generations: tuple[str, ...] = ()
+    """Areas that keep an earlier content of this end, the oldest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One further symlink to an environment: an alias, or an exposed command."""
+
+    link: str
+    text: str
+    """What it has to hold when envsync makes it."""
+    chain: Chain
+    leads_there: bool
+    available: bool = True
+    """Whether it can be made: the environment has the command, the alias's folder is there."""
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """All that bears on one environment."""
+
+    path: Chain
+    """The chain from the declared path."""
+    target: Chain | None
+    """The chain from the declared target."""
+    folder: Folder
+    """Where the work is done: the end of ``path``, or of ``target`` where nothing is at ``path`` yet."""
+    interpreter: Interpreter | InterpreterProblem
+    aliases: tuple[Side, ...] = ()
+    exposed: tuple[Side, ...] = ()
+    stock: Stock | None = None
+    """What is installed, where it was looked at."""
+    declared: Declared | None = None
+    """What is to be installed, where something is declared."""
+    waiting_for: str | None = None
+    """The folder to wait for, where it is not there."""
+    witnesses: tuple[str, ...] = ()
+    """Paths which, while their ``lstat`` stays the same, vouch for all of the above."""

@@ -1,0 +1,73 @@
+"""Exchange the contents of two folders, where the folders themselves cannot be: a mount point, an unwritable parent.
+
+Not atomic, but each step can be told afterwards, and undone: ``pyvenv.cfg`` comes last,
+and until it has come the former environment is what counts.
+"""
+
+import os
+
+from envsync.areas import BUILT, FORMER, is_area_name
+from envsync.write.area import read_area, remark
+from envsync.write.handles import flush_folder
+from envsync.write.swap import trade
+
+__all__ = ["swap_contents", "undo_contents"]
+
+_LAST = "pyvenv.cfg"
+
+
+def swap_contents(area: str, end: str) -> None:
+    """Exchange the entries built in ``area``, which lies in ``end``, for those of ``end``; the former are then in it.
+
+    Raises ``OSError``; then the former contents are at their place.
+    """
+    built, former = f"{area}/{BUILT}", f"{area}/{FORMER}"
+    new = {name: os.lstat(f"{built}/{name}").st_ino for name in os.listdir(built)}
+    remark(area, contents=new)
+    try:
+        for name in sorted({*new, *_entries(end)}, key=lambda name: (name == _LAST, name)):
+            _move(f"{built}/{name}", f"{end}/{name}", former)
+        flush_folder(end)
+        flush_folder(built)
+    except OSError:
+        undo_contents(area, end, even_if_complete=True)
+        raise
+
+
+def undo_contents(area: str, end: str, *, even_if_complete: bool = False) -> None:
+    """Bring the former contents back, if exchanging them was begun and not ended."""
+    marker = read_area(area)
+    if marker is None or not marker.contents or marker.kind != "staging":
+        return
+    built, former = f"{area}/{BUILT}", f"{area}/{FORMER}"
+    new = marker.contents
+    if _inode(f"{end}/{_LAST}") == new.get(_LAST) and not even_if_complete:
+        return
+    for name in (*new, *(name for name in os.listdir(built) if name not in new)):
+        here, there = f"{built}/{name}", f"{end}/{name}"
+        if os.path.lexists(former) and not os.path.lexists(there):
+            os.rename(former, there)
+        elif name not in new or _inode(there) == new[name]:
+            _move(here, there, former)
+    remark(area, contents=None)
+
+
+def _move(one: str, other: str, spare: str) -> None:
+    """Exchange two entries of which one may be missing."""
+    if os.path.lexists(one) and os.path.lexists(other):
+        trade(one, other, spare)
+    elif os.path.lexists(one):
+        os.rename(one, other)
+    elif os.path.lexists(other):
+        os.rename(other, one)
+
+
+def _entries(end: str) -> list[str]:
+    return [name for name in os.listdir(end) if not is_area_name(name)]
+
+
+def _inode(place: str) -> int | None:
+    try:
+        return os.lstat(place).st_ino
+    except FileNotFoundError:
+        return None
