@@ -9,9 +9,10 @@ from envsync.observe.chain import MAX_HOPS
 from envsync.observe.facts import FactsCache
 from envsync.observe.interpreter import Interpreters
 from envsync.observe.world import Observer
-from envsync.plan.actions import Conflict, EnvironmentPlan, Plan
+from envsync.plan.actions import Conflict, EnvironmentPlan, Plan, Rollback
 from envsync.plan.conflicts import conflicts_between
 from envsync.plan.decide import Rules, decide
+from envsync.plan.rollback import decide_rollback
 
 __all__ = ["Reconciler"]
 
@@ -29,7 +30,14 @@ class Reconciler:
         """Take the manifest, what is known of interpreters, and the names of environments to rebuild in any case."""
         self._manifest = manifest
         self._interpreters = Interpreters({one.path: one for one in manifest.environments}, facts.ask)
-        self._rules = Rules(MAX_HOPS, manifest.builders, manifest.keep, manifest.installer, frozenset(force_rebuild))
+        self._rules = Rules(
+            max_hops=MAX_HOPS,
+            builders=manifest.builders,
+            keep=manifest.keep,
+            installer=manifest.installer,
+            shelf=manifest.state_dir,
+            force_rebuild=frozenset(force_rebuild),
+        )
         self._between: dict[str, tuple[Conflict, ...]] = {}
 
     def plan(self, names: tuple[str, ...] = ()) -> Plan:
@@ -41,14 +49,21 @@ class Reconciler:
         chosen = [environment for environment in everyone if not names or environment.name in names]
         return Plan(self._manifest, tuple(self._plan_one(environment, observer) for environment in chosen))
 
+    def plan_rollback(self, name: str) -> Plan:
+        """Decide on exchanging one environment for the generation that is kept of it; writes nothing."""
+        plan = self.plan((name,))
+        return Plan(self._manifest, tuple(decide_rollback(one) for one in plan.environments))
+
     def apply(self, plan: Plan, settings: Settings, progress: Progress = lambda _: None) -> Report:
         """Carry out a plan; each environment is observed and decided again under its lock.
 
         ``progress`` is called, in this thread, with the report of each environment that is done.
         """
+        back = any(isinstance(action, Rollback) for one in plan.environments for action in one.actions)
 
         def again(environment: desired.Environment) -> EnvironmentPlan:
-            return self._plan_one(environment, Observer(self._manifest, self._interpreters))
+            fresh = self._plan_one(environment, Observer(self._manifest, self._interpreters))
+            return decide_rollback(fresh) if back else fresh
 
         return apply_plans(plan, again, settings, progress)
 

@@ -8,10 +8,21 @@ from envsync.apply.build import Workshop, edit_settings
 from envsync.apply.embedded import declare_paths, retarget
 from envsync.apply.furnish import furnish
 from envsync.areas import BUILT, Marker
-from envsync.plan.actions import Action, Blueprint, Create, EnvironmentPlan, Furnishing, Install, Link, Rebuild, Repair
+from envsync.plan.actions import (
+    Action,
+    Blueprint,
+    Create,
+    EnvironmentPlan,
+    Furnishing,
+    Install,
+    Link,
+    Rebuild,
+    Repair,
+    Rollback,
+)
 from envsync.plan.furnishing import RECORD
 from envsync.write.area import keep_as_generation, make_area, remove_area, remove_debris
-from envsync.write.contents import swap_contents, undo_contents
+from envsync.write.contents import roll_back, swap_contents, undo_contents
 from envsync.write.files import make_folder, make_link, put_inner_file, set_inner_link
 from envsync.write.swap import flush, move_in, put_back, swap
 
@@ -24,7 +35,8 @@ def clear_away(plan: EnvironmentPlan) -> None:
     for area in plan.world.folder.leftovers:
         put_back(area, end)
         undo_contents(area, end)
-        remove_area(area)
+        if area not in plan.world.folder.generations:
+            remove_area(area)
     found = plan.world.folder.environment
     if found is not None and found.debris:
         remove_debris(end, found.debris)
@@ -41,6 +53,8 @@ def carry_out(action: Action, workshop: Workshop) -> None:
             _rebuild(action, workshop)
         case Install():
             _install(action, workshop)
+        case Rollback():
+            roll_back(action.area, action.end, _now(), exchangeable=action.exchangeable)
         case Link():
             for folder in action.to_make:
                 make_folder(folder)
@@ -75,10 +89,14 @@ def _rebuild(action: Rebuild, workshop: Workshop) -> None:
         raise
     if action.keep:
         superseded = action.generations[: len(action.generations) + 1 - action.keep]
-        keep_as_generation(area, datetime.now(UTC).isoformat(timespec="microseconds"), superseded)
+        keep_as_generation(area, _now(), action.shelf, superseded)
     else:
         for kept in (area, *action.generations):
             remove_area(kept)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="microseconds")
 
 
 def _install(action: Install, workshop: Workshop) -> None:

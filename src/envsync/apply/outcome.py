@@ -19,6 +19,7 @@ class Outcome(Enum):
     REPAIRED = "repaired"
     CREATED = "created"
     REBUILT = "rebuilt"
+    ROLLED_BACK = "rolled-back"
     SKIPPED = "skipped"
     CONFLICT = "conflict"
     FAILED = "failed"
@@ -30,6 +31,7 @@ _BY_KIND = {
     "repair": Outcome.REPAIRED,
     "create": Outcome.CREATED,
     "rebuild": Outcome.REBUILT,
+    "rollback": Outcome.ROLLED_BACK,
 }
 _WEIGHT = list(Outcome)
 

@@ -18,6 +18,7 @@ from envsync.errors import Problem, UsageError
 from envsync.folders import cache_folder, state_folders
 from envsync.manifest import load, locate
 from envsync.observe.facts import FactsCache
+from envsync.observe.kept import Kept, read_kept
 from envsync.plan.actions import EnvironmentPlan, Plan, State
 from envsync.reconcile import Reconciler
 from envsync.report import explain, table, text
@@ -76,11 +77,25 @@ def _check(options: Options) -> Result:
 
 def _status(options: Options) -> Result:
     def lines(plan: Plan, paint: Paint) -> Iterable[str]:
+        kept = _kept(plan)
         if paint.colours and sys.stdout.isatty():
-            return [table.terminal_text(plan, shutil.get_terminal_size().columns)]
-        return table.plain_lines(plan)
+            return [table.terminal_text(plan, kept, shutil.get_terminal_size().columns)]
+        return table.plain_lines(plan, kept)
 
     return _look(options, lines)
+
+
+def _kept(plan: Plan) -> dict[str, tuple[Kept, ...]]:
+    return {one.environment.name: tuple(map(read_kept, one.world.folder.generations)) for one in plan.environments}
+
+
+def _rollback(options: Options) -> Result:
+    session = _Session(options)
+    plan = session.reconciler.plan_rollback(options.names[0])
+    settings = Settings(cache_folder(), *state_folders(), options.jobs, options.lock_timeout)
+    report = session.reconciler.apply(plan, settings)
+    show = partial(text.report_lines, report, verbose=True)
+    return Result(plan.manifest.file, _verdict_of_report(report), report.environments, show)
 
 
 def _explain(options: Options) -> Result:
@@ -108,6 +123,7 @@ COMMANDS: dict[str, Callable[[Options], Result]] = {
     "check": _check,
     "status": _status,
     "explain": _explain,
+    "rollback": _rollback,
 }
 
 

@@ -54,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"envsync {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    def add(name: str, text: str, names: str = "*") -> argparse.ArgumentParser:
+    def add(name: str, text: str, names: str | int = "*") -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=text, description=text, parents=[everywhere], allow_abbrev=False)
         command.add_argument("names", nargs=names, metavar="NAME", help="environments; all where none is named")
         return command
@@ -68,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     add("plan", "show what apply would do, and why; writes nothing")
     add("check", "say in one line whether all is in sync; exit status 3 on drift")
     add("status", "show a table of the environments")
+    add("rollback", "swap an environment back to the generation that is kept of it", names=1)
     add("explain", "show an environment's link chains hop by hop, and each check with what was found", names="+")
     return parser
 

@@ -50,8 +50,9 @@ def read_folder(place: str, path: str, manifest: str, leftovers: "Leftovers") ->
 class Leftovers:
     """Finds the areas that passes left beside environments, looking at each folder once."""
 
-    def __init__(self) -> None:
-        """Begin with no folder looked at."""
+    def __init__(self, shelf: str) -> None:
+        """Begin with no folder looked at; ``shelf`` is the folder of generations."""
+        self._shelf = shelf
         self._seen: dict[str, list[tuple[str, Marker | None]]] = {}
 
     def of(self, end: str) -> tuple[str, ...]:
@@ -59,7 +60,7 @@ class Leftovers:
         return tuple(
             area
             for area, marker in self._near(end)
-            if marker is None or (marker.end == end and marker.kind == "staging")
+            if marker is None or (marker.end == end and (marker.kind == "staging" or marker.contents))
         )
 
     def generations_of(self, end: str) -> tuple[str, ...]:
@@ -72,8 +73,9 @@ class Leftovers:
         return tuple(area for _, area in sorted(kept))
 
     def _near(self, end: str) -> list[tuple[str, Marker | None]]:
-        """List the areas beside ``end`` and in it."""
-        return [found for folder in (parent_of(end), end) for found in self._in(folder)]
+        """List the areas beside ``end``, in it, and on the shelf."""
+        folders = dict.fromkeys((parent_of(end), end, os.path.realpath(self._shelf)))
+        return [found for folder in folders for found in self._in(folder)]
 
     def _in(self, folder: str) -> list[tuple[str, Marker | None]]:
         if folder not in self._seen:

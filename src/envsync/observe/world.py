@@ -23,7 +23,7 @@ class Observer:
         """Take the manifest, and the finder of interpreters, which several observers may share."""
         self._manifest = manifest
         self._interpreters = interpreters
-        self._leftovers = Leftovers()
+        self._leftovers = Leftovers(manifest.state_dir)
 
     def end_of(self, environment: desired.Environment) -> Chain:
         """Walk to the folder in which the work on an environment is done."""

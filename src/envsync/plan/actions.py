@@ -19,6 +19,7 @@ __all__ = [
     "Plan",
     "Rebuild",
     "Repair",
+    "Rollback",
     "State",
 ]
 
@@ -136,6 +137,8 @@ class Rebuild:
     blueprint: Blueprint
     keep: int
     """How many former contents to keep."""
+    shelf: str = ""
+    """The folder that generations are moved to where it is on the same file system."""
     generations: tuple[str, ...] = ()
     """Areas of the contents that are kept already, the oldest first."""
     furnishing: Furnishing | None = None
@@ -153,6 +156,18 @@ class Install:
 
 
 @dataclass(frozen=True, slots=True)
+class Rollback:
+    """Exchange an environment for the generation that is kept of it."""
+
+    message: str
+    end: str
+    area: str
+    """Of the generation."""
+    exchangeable: bool
+    kind: str = "rollback"
+
+
+@dataclass(frozen=True, slots=True)
 class Link:
     """Make a symlink where nothing is."""
 
@@ -164,7 +179,7 @@ class Link:
     kind: str = "link"
 
 
-Action = Create | Repair | Rebuild | Install | Link
+Action = Create | Repair | Rebuild | Install | Rollback | Link
 
 
 @dataclass(frozen=True, slots=True)

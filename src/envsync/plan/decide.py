@@ -32,6 +32,8 @@ class Rules:
     builders: tuple[str, ...]
     keep: int
     installer: str = "auto"
+    shelf: str = ""
+    """The folder of generations."""
     force_rebuild: frozenset[str] = frozenset()
     """Names of environments to rebuild even if nothing is wrong with them."""
 
@@ -74,7 +76,7 @@ def _create(environment: desired.Environment, world: World, blueprint: Blueprint
     end = world.folder.chain.end
     reason = f"nothing is at {end}" if world.folder.chain.kind is EndKind.MISSING else f"{end} is empty"
     furnishing = declared_furnishing(environment, world, rules.installer)
-    installing = f" and install {_listed(environment)}" if furnishing else ""
+    installing = f" with {_listed(environment)}" if furnishing else ""
     message = f"create for Python {_version(blueprint)}{installing}"
     action = Create(message, blueprint, world.folder.chain.to_make, furnishing)
     drift = (Drift("missing", reason),)
@@ -98,7 +100,7 @@ def _rebuild(
     if not world.folder.exchangeable:
         message += ", not atomically"
         notes.append(f"{world.folder.chain.end} cannot be exchanged for another folder: its contents are, one by one")
-    action = Rebuild(message, blueprint, rules.keep, world.folder.generations, furnishing)
+    action = Rebuild(message, blueprint, rules.keep, rules.shelf, world.folder.generations, furnishing)
     return EnvironmentPlan(environment, world, State.DRIFT, drift, (action,), notes=tuple(notes))
 
 

@@ -78,14 +78,14 @@ def _reasons_to_rebuild(found: Environment, facts: Facts) -> Iterator[Drift]:
     if implementation != facts.implementation:
         message = f"built for {implementation}, the link is now {facts.implementation}"
         yield Drift("python-implementation", message)
-    elif (found.setting("envsync-abi") or facts.abi) != facts.abi:
-        message = f"built for {found.setting('envsync-abi')}, the link is now {facts.abi}"
-        yield Drift("python-implementation", message)
     built_for = _minor(found)
     others = [library for library in found.libraries if library != facts.library]
     if facts.library in found.libraries:
         if others and built_for not in {None, facts.minor}:
             yield _minor_drift(built_for or "", facts)
+        elif found.setting("envsync-abi") not in {None, facts.abi} and built_for == facts.minor:
+            message = f"built for {found.setting('envsync-abi')}, the link is now {facts.abi}"
+            yield Drift("python-implementation", message)
     elif others or built_for not in {None, facts.minor}:
         yield _minor_drift(built_for or others[0].rpartition("/")[2], facts)
     else:

@@ -57,6 +57,7 @@ def environment_entry(plan: EnvironmentPlan) -> dict[str, Any]:
         "conflict": _conflict(plan.conflicts[0]) if plan.conflicts else None,
         "conflicts": [_conflict(conflict) for conflict in plan.conflicts],
         "notes": list(plan.notes),
+        "generations": list(world.folder.generations),
     }
 
 

@@ -1,14 +1,17 @@
 """The table of `status`: aligned columns anywhere, rich's own on a terminal."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
+from envsync.observe.kept import Kept
 from envsync.observed import Interpreter
 from envsync.plan.actions import EnvironmentPlan, Plan, State
 from envsync.report.paint import escape, tilde
 
 __all__ = ["plain_lines", "terminal_text"]
 
-_HEAD = ("NAME", "STATE", "PYTHON", "PATH", "END")
+Keepings = Mapping[str, tuple[Kept, ...]]
+"""The generations of each environment, by its name."""
+_HEAD = ("NAME", "STATE", "PYTHON", "PATH", "END", "KEPT")
 _STYLES = {
     State.IN_SYNC: "green",
     State.MISSING: "yellow",
@@ -18,15 +21,15 @@ _STYLES = {
 }
 
 
-def plain_lines(plan: Plan) -> Iterator[str]:
+def plain_lines(plan: Plan, kept: Keepings) -> Iterator[str]:
     """Give the table as aligned text."""
-    rows = [_HEAD, *map(_row, plan.environments)]
+    rows = [_HEAD, *(_row(one, kept) for one in plan.environments)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(_HEAD))]
     for row in rows:
         yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
 
 
-def terminal_text(plan: Plan, width: int) -> str:
+def terminal_text(plan: Plan, kept: Keepings, width: int) -> str:
     """Give the table as rich draws it, for a terminal that shows colours."""
     from rich import box  # noqa: PLC0415  # only on a terminal
     from rich.console import Console  # noqa: PLC0415
@@ -37,7 +40,7 @@ def terminal_text(plan: Plan, width: int) -> str:
     for title in _HEAD:
         table.add_column(title, overflow="fold", no_wrap=title in {"NAME", "STATE", "PYTHON"})
     for one in plan.environments:
-        cells = [Text(cell) for cell in _row(one)]
+        cells = [Text(cell) for cell in _row(one, kept)]
         cells[1].stylize(_STYLES[one.state])
         table.add_row(*cells)
     console = Console(force_terminal=True, width=width, highlight=False)
@@ -46,11 +49,25 @@ def terminal_text(plan: Plan, width: int) -> str:
     return captured.get().rstrip("\n")
 
 
-def _row(one: EnvironmentPlan) -> tuple[str, ...]:
+def _row(one: EnvironmentPlan, kept: Keepings) -> tuple[str, ...]:
     interpreter = one.world.interpreter
     version = interpreter.facts.version if isinstance(interpreter, Interpreter) else "-"
     codes = [conflict.code for conflict in one.conflicts] or [drift.code for drift in one.drift]
     detail = f": {', '.join(dict.fromkeys(codes))}" if codes and one.state is not State.MISSING else ""
     end = one.world.folder.chain.end
     shown_end = "" if end == one.environment.path else tilde(end)
-    return (escape(one.environment.name), f"{one.state.value}{detail}", version, tilde(one.environment.path), shown_end)
+    return (
+        escape(one.environment.name),
+        f"{one.state.value}{detail}",
+        version,
+        tilde(one.environment.path),
+        shown_end,
+        _kept(kept[one.environment.name]),
+    )
+
+
+def _kept(generations: tuple[Kept, ...]) -> str:
+    if not generations:
+        return ""
+    versions = ", ".join(dict.fromkeys(escape(one.version or "?") for one in generations))
+    return f"{versions} ({sum(one.size for one in generations) / 1e6:.1f} MB)"

@@ -6,7 +6,18 @@ from typing import assert_never
 
 from envsync.apply.outcome import EnvironmentReport, Outcome, Report
 from envsync.errors import Problem
-from envsync.plan.actions import Action, Create, EnvironmentPlan, Install, Link, Plan, Rebuild, Repair, State
+from envsync.plan.actions import (
+    Action,
+    Create,
+    EnvironmentPlan,
+    Install,
+    Link,
+    Plan,
+    Rebuild,
+    Repair,
+    Rollback,
+    State,
+)
 from envsync.report.paint import Paint, escape, tilde
 
 __all__ = ["check_line", "plan_lines", "problem_lines", "report_lines", "unchanged_line"]
@@ -26,6 +37,7 @@ _PLANNED = {
 _DONE = {
     Outcome.CREATED: ("+", "green"),
     Outcome.REBUILT: ("*", "green"),
+    Outcome.ROLLED_BACK: ("*", "green"),
     Outcome.REPAIRED: ("~", "green"),
     Outcome.INSTALLED: ("~", "green"),
     Outcome.LINKED: (">", "green"),
@@ -35,7 +47,7 @@ _DONE = {
     Outcome.UNCHANGED: ("=", "dim"),
 }
 _DONE_WORDS = (
-    *("created", "rebuilt", "repaired", "installed", "linked"),
+    *("created", "rebuilt", "rolled-back", "repaired", "installed", "linked"),
     *("failed", "conflict", "skipped", "unchanged", "waiting"),
 )
 
@@ -140,7 +152,7 @@ def _summary_of(action: Action) -> str:
     match action:
         case Create() | Rebuild():
             return escape(action.message.partition(" for ")[2])
-        case Install():
+        case Install() | Rollback():
             return escape(action.message)
         case Repair():
             return ""  # the reasons say it

@@ -45,9 +45,16 @@ def remark(area: str, **changes: object) -> None:
             replace_in(folder, MARKER, text.encode(errors="surrogateescape"), 0o644)
 
 
-def keep_as_generation(area: str, made: str, superseded: tuple[str, ...]) -> None:
-    """Turn an area that holds a former environment into a generation, and remove those it supersedes."""
+def keep_as_generation(area: str, made: str, shelf: str, superseded: tuple[str, ...]) -> None:
+    """Turn an area that holds a former environment into a generation, and remove those it supersedes.
+
+    It is moved to the folder ``shelf`` if that is on the same file system, else it stays where it is.
+    """
     remark(area, kind="generation", made=made, contents=None)
+    with contextlib.suppress(OSError):
+        os.makedirs(shelf, exist_ok=True)
+        if os.stat(shelf).st_dev == os.stat(area).st_dev and os.path.dirname(area) != os.path.realpath(shelf):
+            os.rename(area, f"{os.path.realpath(shelf)}/{os.path.basename(area)}")
     for generation in superseded:
         remove_area(generation)
 

@@ -9,9 +9,9 @@ import os
 from envsync.areas import BUILT, FORMER, is_area_name
 from envsync.write.area import read_area, remark
 from envsync.write.handles import flush_folder
-from envsync.write.swap import trade
+from envsync.write.swap import swap, trade
 
-__all__ = ["swap_contents", "undo_contents"]
+__all__ = ["roll_back", "swap_contents", "undo_contents"]
 
 _LAST = "pyvenv.cfg"
 
@@ -34,10 +34,19 @@ def swap_contents(area: str, end: str) -> None:
         raise
 
 
+def roll_back(area: str, end: str, made: str, *, exchangeable: bool) -> None:
+    """Exchange the environment at ``end`` for the generation in ``area``, which then keeps what was there."""
+    if exchangeable:
+        swap(area, end)
+    else:
+        swap_contents(area, end)
+    remark(area, made=made, contents=None)
+
+
 def undo_contents(area: str, end: str, *, even_if_complete: bool = False) -> None:
     """Bring the former contents back, if exchanging them was begun and not ended."""
     marker = read_area(area)
-    if marker is None or not marker.contents or marker.kind != "staging":
+    if marker is None or not marker.contents:
         return
     built, former = f"{area}/{BUILT}", f"{area}/{FORMER}"
     new = marker.contents

@@ -1,0 +1,31 @@
+"""Decide on swapping an environment back to the generation that is kept of it. Pure."""
+
+from dataclasses import replace
+
+from envsync.plan.actions import Conflict, EnvironmentPlan, Rollback, State
+
+__all__ = ["decide_rollback"]
+
+_IN_THE_WAY = frozenset({"link-loop", "link-elsewhere", "not-a-link", "not-readable", "not-a-directory", "unsafe-path"})
+"""Conflicts under which the environment's place itself is in question."""
+
+
+def decide_rollback(plan: EnvironmentPlan) -> EnvironmentPlan:
+    """Turn an environment's plan into one that rolls it back to its latest generation.
+
+    Whatever else is to be done about it is not done: rolling back has to work above all when something is wrong.
+    """
+    folder = plan.world.folder
+    conflicts = tuple(one for one in plan.conflicts if one.code in _IN_THE_WAY)
+    if not folder.generations:
+        hint = "Generations are kept by rebuilds, as many as `keep` says."
+        conflicts += (Conflict("no-generation", f"nothing is kept of {plan.environment.name}", hint),)
+    elif folder.environment is None:
+        hint = "Apply makes it anew."
+        conflicts += (Conflict("not-a-venv", f"there is no environment at {folder.chain.end}", hint),)
+    if conflicts:
+        return replace(plan, state=State.CONFLICT, drift=(), actions=(), conflicts=conflicts)
+    area = folder.generations[-1]
+    action = Rollback(f"swap back to {area}", folder.chain.end, area, folder.exchangeable)
+    note = "where its Python is another minor version by now, `apply` rebuilds it again"
+    return replace(plan, state=State.DRIFT, drift=(), actions=(action,), conflicts=(), notes=(note,))
