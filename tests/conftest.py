@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from links import Fingerprint, fingerprint
 from pythons import PYTHONS
 
@@ -102,7 +103,6 @@ def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
     monkeypatch.setenv("PYTHONPATH", SOURCE)
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.setenv("PATH", "/usr/local/bin:/usr/bin:/bin")
-    # virtualenv asks an interpreter once, and that takes 0.2 s: its answers may be shared by the tests.
     monkeypatch.chdir(home)
 
 
@@ -115,7 +115,7 @@ def place(tmp_path: Path) -> Place:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _nothing_outside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def _nothing_outside() -> Iterator[None]:
     """Prove that no test writes into the repository."""
     root = Path(__file__).parent.parent
     watched = [root / "src", root / "examples", root / "tests"]

@@ -53,7 +53,7 @@ def _layer(module: str) -> int:
     for number, names in enumerate(LAYERS):
         if module in names:
             return number
-    package = module.split(".")[0]
+    package = module.split(".", maxsplit=1)[0]
     return next(number for number, names in enumerate(LAYERS) if package in names)
 
 

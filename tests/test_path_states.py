@@ -1,27 +1,24 @@
 """What is at ``path``, crossed with what is declared: every cell has one outcome, and nothing else is touched."""
 
-import json
 import os
 import socket
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Place
-from links import fingerprint
-from uv import find_uv_bin
 
-from envsync.cli.main import main
+from bench import Listing, build, files, listing, plant, run, settle
+from conftest import Place
 
 LIMIT = 32 if sys.platform == "darwin" else 40
 """How many symlinks the kernel follows."""
 IN_PLACE = "unchanged or repaired"
 FINE = {"created": {"created"}, IN_PLACE: {"unchanged", "repaired"}}
-Listing = dict[str, tuple[object, ...]]
-Apply = Callable[..., dict[str, Any]]
+Command = Callable[..., dict[str, Any]]
 
 # what is at path: (no target, target where the path leads, target elsewhere); None: there is no such case
 CELLS: dict[str, tuple[str, str | None, str]] = {
@@ -57,7 +54,7 @@ CELLS: dict[str, tuple[str, str | None, str]] = {
 WHERE = {"nothing, missing parents": "new/deep/env", "link in a linked folder": "linked/env"}
 TARGETS = (None, "ends/env", "other/deep/place")
 CASES = [
-    pytest.param(state, target, outcome, id=f"{state} - {'no target' if target is None else target}")
+    pytest.param((state, target, outcome), id=f"{state} - {'no target' if target is None else target}")
     for state, outcomes in CELLS.items()
     for target, outcome in zip(TARGETS, outcomes, strict=True)
     if outcome is not None
@@ -81,17 +78,6 @@ def hops_of(python: str) -> int:
         python = os.path.join(os.path.dirname(python), os.readlink(python))
         count += 1
     return count
-
-
-def build(builder: str, python: str, place: Path) -> None:
-    command = {
-        "venv": [python, "-m", "venv", "--without-pip"],
-        "virtualenv": [sys.executable, "-m", "virtualenv", "-q", "--no-seed", "--python", python],
-        "uv": [find_uv_bin(), "venv", "-q", "--no-config", "--no-project", "--python", python],
-    }[builder]
-    subprocess.run([*command, str(place)], check=True, capture_output=True)
-    (site,) = place.glob("lib/python3*/site-packages")
-    (site / "mine.py").write_text("here = True\n")
 
 
 def links_at(state: str, root: Path) -> bool:
@@ -126,8 +112,6 @@ def prepare(state: str, root: Path, python: str) -> None:
     at_end = root / ("ends/env" if links_at(state, root) else "env")
     most = LIMIT - 2 - hops_of(python)  # python3 leads to python, and that one to the interpreter link
     match state.removeprefix("link to "):
-        case "relative link" | "absolute link" | "chain of three" | "link in a linked folder" | "empty folder":
-            at_end.mkdir()
         case "too many hops":
             chain(root, LIMIT + 1)
         case "one hop too many for bin/python3":
@@ -136,66 +120,45 @@ def prepare(state: str, root: Path, python: str) -> None:
             chain(root, most)
         case "venv" | "virtualenv" | "uv" as builder:
             build(builder, python, at_end)
+            plant(at_end)
+        case kind:
+            put(kind, at_end)
+
+
+def put(kind: str, place: Path) -> None:
+    """Put something at the end that envsync did not make."""
+    match kind:
+        case "relative link" | "absolute link" | "chain of three" | "link in a linked folder" | "empty folder":
+            place.mkdir()
         case "foreign folder" | "a foreign folder":
-            (at_end / "bin").mkdir(parents=True)
-            (at_end / "bin/python").write_text("a snake")
+            (place / "bin").mkdir(parents=True)
+            (place / "bin/python").write_text("a snake")
         case "file" | "a file":
-            at_end.write_text("mine")
+            place.write_text("mine")
         case "FIFO":
-            os.mkfifo(at_end)
+            os.mkfifo(place)
         case "socket":
             with socket.socket(socket.AF_UNIX) as listener:
-                os.chdir(root)  # a socket's name must be short
-                listener.bind("env")
+                os.chdir(place.parent)  # a socket's name must be short
+                listener.bind(place.name)
+        case _:
+            assert kind.startswith(("nothing", "dangling", "loop", "device"))
 
 
-def listing(root: Path) -> Listing:
-    """Give all that can be seen of every entry under ``root``, without following a link."""
-    found: Listing = {}
-    for folder, folders, files in os.walk(root):
-        for name in (".", *folders, *files):
-            path = Path(folder, name)
-            seen = path.lstat()
-            held = os.readlink(path) if path.is_symlink() else path.read_bytes() if path.is_file() else None
-            found[os.path.relpath(path, root)] = (
-                *(seen.st_mode, seen.st_ino, seen.st_nlink, seen.st_uid, seen.st_size),
-                *(seen.st_mtime_ns, seen.st_ctime_ns, held),
-            )
-    return found
-
-
-def not_inside(before: Listing, environment: str) -> Listing:
-    """Leave out folders, whose times change when something is made in them, and the environment itself."""
-    return {
-        name: seen
-        for name, seen in before.items()
-        if not os.path.normpath(name).startswith(f"{environment}/") and not (isinstance(seen[0], int) and _folder(seen[0]))
-    }
-
-
-def _folder(mode: int) -> bool:
-    return mode & 0o170000 == 0o040000
+def foreign(before: Listing, environment: str) -> Listing:
+    """Leave out the environment itself."""
+    return {name: seen for name, seen in files(before).items() if not name.startswith(f"{environment}/")}
 
 
 @pytest.fixture
 def command(
-    place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path_factory: Any
-) -> Apply:
-    """Run the command in this process: a new one costs more than all the rest of a test."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))
-    monkeypatch.chdir(place.root)
-
-    def run(name: str) -> dict[str, Any]:
-        capsys.readouterr()
-        links = fingerprint(place.root)
-        status = main([name, "--json"])
-        document = json.loads(capsys.readouterr().out)
-        assert isinstance(document, dict)
-        assert document["exit_code"] == status
-        place.assert_links_kept(links)
-        return document
-
-    return run
+    place: Place,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Command:
+    settle(place, monkeypatch, tmp_path_factory)
+    return partial(run, place, capsys)
 
 
 def assert_in_conflict(document: dict[str, Any], code: str, message: str) -> None:
@@ -210,10 +173,11 @@ def assert_in_conflict(document: dict[str, Any], code: str, message: str) -> Non
         assert conflict["hint"]
 
 
-@pytest.mark.parametrize(("state", "target", "expected"), CASES)
+@pytest.mark.parametrize("case", CASES)
 def test_what_is_at_the_path_decides_what_happens(
-    state: str, target: str | None, expected: str, place: Place, command: Apply, python_of: Callable[[str], str]
+    case: tuple[str, str | None, str], place: Place, command: Command, python_of: Callable[[str], str]
 ) -> None:
+    state, target, expected = case
     python, path = python_of("3.12"), WHERE.get(state, "env")
     prepare(state, place.root, python)
     if target == "ends/env" and state == "dangling, missing parents":
@@ -241,7 +205,9 @@ def test_what_is_at_the_path_decides_what_happens(
     assert (second["status"], second["exit_code"]) == ("in-sync", 0)
     assert planned["environments"][0]["actions"] == entry["actions"]
     environment = os.path.relpath(os.path.realpath(place.root / path), place.root)
-    assert not_inside(before, environment).items() <= after.items(), "something foreign was touched"
+    assert foreign(before, environment).items() <= after.items(), "something foreign was touched"
+    added = {name for name in after.keys() - before.keys() if not f"{name}/".startswith(f"{environment}/")}
+    assert added <= {path, *map(str, Path(environment).parents), *map(str, Path(path).parents)}, "more than asked for"
     assert_works(place, path, target, environment, keeps=expected == IN_PLACE)
 
 
@@ -249,7 +215,9 @@ def assert_works(place: Place, path: str, target: str | None, end: str, *, keeps
     """The environment runs under its declared name, and holds no name but that."""
     declared = str(place.root / path)
     for name in ("python", "python3", "python3.12"):
-        done = subprocess.run([f"{declared}/bin/{name}", "-Ic", "import sys; print(sys.prefix)"], capture_output=True)
+        done = subprocess.run(
+            [f"{declared}/bin/{name}", "-Ic", "import sys; print(sys.prefix)"], check=True, capture_output=True
+        )
         assert done.stdout.decode().strip() == declared
     assert place.python(path, "import sys; print(sys.prefix != sys.base_prefix)") == "True"
     activate = (place.root / end / "bin/activate").read_text()
@@ -264,7 +232,7 @@ def assert_works(place: Place, path: str, target: str | None, end: str, *, keeps
 
 @pytest.mark.parametrize("linked", [False, True])
 def test_what_cannot_be_looked_at_is_a_conflict(
-    place: Place, command: Apply, python_of: Callable[[str], str], linked: bool
+    place: Place, command: Command, python_of: Callable[[str], str], linked: bool
 ) -> None:
     if os.geteuid() == 0:
         pytest.skip("root may look at everything")
@@ -282,7 +250,7 @@ def test_what_cannot_be_looked_at_is_a_conflict(
 
 
 def test_missing_parents_of_an_environment_that_waits_are_not_made(
-    place: Place, command: Apply, python_of: Callable[[str], str]
+    place: Place, command: Command, python_of: Callable[[str], str]
 ) -> None:
     place.write(f'[envs.one]\npath = "repo/.venv"\nwait-for = "repo"\npython = "{python_of("3.12")}"\n')
     before = listing(place.root)
@@ -291,3 +259,20 @@ def test_missing_parents_of_an_environment_that_waits_are_not_made(
     assert listing(place.root) == before
     (place.root / "repo").mkdir()
     assert command("apply")["environments"][0]["outcome"] == "created"
+
+
+@pytest.mark.parametrize(("spare", "outcome"), [(0, "created"), (-1, "conflict")])
+def test_the_link_that_is_to_be_made_counts_among_the_hops(
+    place: Place, command: Command, python_of: Callable[[str], str], spare: int, outcome: str
+) -> None:
+    hops = LIMIT - 3 - spare  # the link at the path, python3 and python come before
+    (place.root / "hops").mkdir()
+    (place.root / "hops/1").symlink_to(os.path.realpath(python_of("3.12")))
+    for number in range(2, hops + 1):
+        (place.root / f"hops/{number}").symlink_to(str(number - 1))
+    place.write(f'[envs.one]\npath = "env"\ntarget = "{place.root}/ends/env"\npython = "{place.root}/hops/{hops}"\n')
+    (entry,) = command("apply")["environments"]
+    assert entry["outcome"] == outcome
+    assert os.path.lexists(place.root / "env") == (outcome == "created")
+    if outcome == "created":
+        subprocess.run([place.root / "env/bin/python3", "-Ic", ""], check=True)

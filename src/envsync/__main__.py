@@ -14,8 +14,13 @@ def main() -> int:
     if line is not None:
         try:
             os.write(1, line.encode())
-        except OSError:
+        except BrokenPipeError:
             return 0  # whoever read has seen enough
+        except OSError as error:
+            if sys.stdout is None:
+                return 0  # closed by whoever called
+            os.write(2, f"envsync: {error.strerror}: standard output\n".encode())
+            return 1
         return 0
     from envsync.cli.main import main as run  # noqa: PLC0415  # heavy; the fast path does without it
 

@@ -71,6 +71,10 @@ def _read_python(token: str) -> str | None:
     return value if isinstance(value, str) else None
 
 
+def _read_bat(token: str) -> str:
+    return token.replace("%%", "%")
+
+
 def _quote_sh(text: str) -> str:
     return "'" + text.replace("'", "'\"'\"'") + "'"
 
@@ -87,6 +91,10 @@ def _quote_fish(text: str) -> str:
 def _quote_nu(text: str) -> str:
     sharps = "#" * (max(map(len, re.findall("#+", text)), default=0) + 1)
     return f"r{sharps}'{text}'{sharps}"
+
+
+def _quote_bat(text: str) -> str:
+    return text.replace("%", "%%")
 
 
 SCRIPTS = {
@@ -107,6 +115,11 @@ SCRIPTS = {
         re.compile(r"^[ \t]*(?:let|const)[ \t]+virtual_env[ \t]*=[ \t]*(?P<token>\S.*?)[ \t]*$", re.MULTILINE),
         _read_nu,
         _quote_nu,
+    ),
+    "activate.bat": _Dialect(  # uv writes it on every platform
+        re.compile(r"^@?(?:set \"VIRTUAL_ENV=|for %%i in \(\")(?P<token>(?:[^%\n]|%%)+)\"(?:\) do|$)", re.MULTILINE),
+        _read_bat,
+        _quote_bat,
     ),
     "activate.xsh": _Dialect(
         re.compile(r"^[ \t]*self\.embedded_virtual_env[ \t]*=[ \t]*(?P<token>\S.*?)[ \t]*$", re.MULTILINE),

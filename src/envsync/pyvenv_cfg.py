@@ -12,7 +12,7 @@ __all__ = ["parse", "unquote", "update"]
 def parse(text: str) -> tuple[tuple[str, str], ...]:
     """List the settings in file order, keys in lower case, values stripped but otherwise as written."""
     settings = []
-    for line in text.splitlines():
+    for line in _lines(text):
         key, equals, value = line.partition("=")
         if equals and not key.lstrip().startswith("#"):
             settings.append((key.strip().lower(), value.strip()))
@@ -33,7 +33,7 @@ def update(text: str, wanted: Mapping[str, str], *, drop: frozenset[str] = froze
     """
     lines: list[str] = []
     places: dict[str, int] = {}
-    for line in text.splitlines():
+    for line in _lines(text):
         key, equals, _ = line.partition("=")
         name = key.strip().lower() if equals and not key.lstrip().startswith("#") else ""
         if name in drop:
@@ -48,3 +48,8 @@ def update(text: str, wanted: Mapping[str, str], *, drop: frozenset[str] = froze
     lines = [line for line in lines if line.strip()]
     lines += [f"{key} = {value}" for key, value in wanted.items() if key not in places]
     return "".join(f"{line}\n" for line in lines)
+
+
+def _lines(text: str) -> list[str]:
+    """Split at newlines only, as a text file is read; ``splitlines`` knows a dozen more ends of a line."""
+    return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")

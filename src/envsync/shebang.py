@@ -36,17 +36,19 @@ def named_interpreter(head: bytes) -> str | None:
 def retarget(content: bytes, interpreter: str) -> bytes:
     """Make a script run with ``interpreter``, through ``/bin/sh`` where the path cannot stand in a ``#!`` line."""
     match = _TRAMPOLINE.match(content)
-    arguments = b""
-    if match is None:
+    if match is not None:
+        arguments = "".join(f" {word}" for word in shlex.split(_text(match["token"]))[1:])
+    else:
         match = _DIRECT.match(content)
         if match is None:
             return content
-        arguments = match["rest"].rstrip()
-    line = b"#!" + _bytes(interpreter) + arguments
+        arguments = _text(match["rest"].rstrip())
+    line = _bytes(f"#!{interpreter}{arguments}")
     if len(line) <= _LONGEST and not re.search(r"\s", interpreter):
         return line + b"\n" + content[match.end() :]
-    token = _bytes(shlex.quote(interpreter)) + arguments
-    return b"#!/bin/sh\n'''exec' " + token + b" \"$0\" \"$@\"\n' '''\n" + content[match.end() :]
+    # The line that /bin/sh runs stands in a string for Python, which must not find an escape sequence in it.
+    token = shlex.quote(interpreter).replace("\\", "'\"\\\\\"'")
+    return _bytes(f"#!/bin/sh\n'''exec' {token}{arguments} \"$0\" \"$@\"\n' '''\n") + content[match.end() :]
 
 
 def _text(raw: bytes) -> str:

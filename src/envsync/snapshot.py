@@ -9,9 +9,9 @@ from envsync.desired import Manifest, PythonPath
 from envsync.observe.chain import walk
 from envsync.observe.stamp import stamp
 from envsync.plan.actions import Plan, State
-from envsync.write.files import write_cache
+from envsync.write.files import remove_cache, write_cache
 
-__all__ = ["settle", "take"]
+__all__ = ["forget", "settle", "take"]
 
 _FOLDERS = ("HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME")
 _SEARCH = (
@@ -29,6 +29,12 @@ _SEARCH = (
 def settle() -> None:
     """Wait until what was just written can be told from what is written next."""
     time.sleep(2 * unchanged.SLACK / 1e9)
+
+
+def forget(manifest: str) -> None:
+    """Remove a manifest's snapshot before there is work: what an interrupted pass leaves must be seen by the next."""
+    with contextlib.suppress(OSError):
+        remove_cache(unchanged.snapshot_file(manifest))
 
 
 def take(plan: Plan, began: int, lines: dict[str, str]) -> None:

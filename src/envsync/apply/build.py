@@ -1,5 +1,6 @@
 """Build an environment in a staging area, with the field's own builders, and make every path in it the declared one."""
 
+import errno
 import os
 import subprocess
 import threading
@@ -8,7 +9,6 @@ from functools import partial
 
 from envsync import pyvenv_cfg
 from envsync.apply import verify
-from envsync.apply.embedded import retarget
 from envsync.errors import EnvsyncError, Problem
 from envsync.observe.tools import find_uv
 from envsync.plan.actions import Blueprint
@@ -123,19 +123,18 @@ def _run(builder: str, blueprint: Blueprint, arguments: list[str], environment: 
 
 
 def _failed(builder: str, blueprint: Blueprint, reason: str) -> EnvsyncError:
+    if os.strerror(errno.ENOSPC) in reason:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), blueprint.end)
     message = f"{builder} cannot build an environment with {blueprint.executable}: {reason}"
     return EnvsyncError(Problem("builder-failed", message, "Nothing was changed. Try another `builder`."))
 
 
 def _dress(blueprint: Blueprint, place: str) -> None:
-    """Make what a builder wrote what the blueprint says: the declared path instead of the staging one, our links."""
+    """Make what a builder wrote what the blueprint says."""
     for name, text in blueprint.links:
         files.set_inner_link(place, f"bin/{name}", text)
     if blueprint.lib64 and not os.path.lexists(f"{place}/lib64"):
         files.set_inner_link(place, "lib64", "lib")
-    for name in sorted(os.listdir(f"{place}/bin")):
-        if not os.path.islink(f"{place}/bin/{name}"):
-            retarget(place, name, place, blueprint.path)
     with open(f"{place}/pyvenv.cfg", encoding="utf-8", errors="surrogateescape") as file:
         present = dict(pyvenv_cfg.parse(file.read()))
     kept = {key: value for key, value in blueprint.optional if key in present}

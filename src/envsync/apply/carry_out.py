@@ -36,7 +36,7 @@ def clear_away(plan: EnvironmentPlan) -> None:
         put_back(area, end)
         undo_contents(area, end)
         if area not in plan.world.folder.generations:
-            remove_area(area)
+            remove_area(area, end)
     found = plan.world.folder.environment
     if found is not None and found.debris:
         remove_debris(end, found.debris)
@@ -64,16 +64,17 @@ def carry_out(action: Action, workshop: Workshop) -> None:
 
 
 def _create(action: Create, workshop: Workshop) -> None:
+    blueprint = action.blueprint
     for folder in action.to_make:
         make_folder(folder)
-    area = _build_aside(action.blueprint, action.furnishing, workshop)
+    area = _build_aside(blueprint, action.furnishing, workshop)
     try:
-        if action.blueprint.exchangeable:
-            move_in(area, action.blueprint.end)
+        if blueprint.exchangeable:
+            move_in(area, blueprint.end)
         else:
-            swap_contents(area, action.blueprint.end)
+            swap_contents(area, blueprint.end)
     finally:
-        remove_area(area)
+        remove_area(area, blueprint.end)
 
 
 def _rebuild(action: Rebuild, workshop: Workshop) -> None:
@@ -85,14 +86,14 @@ def _rebuild(action: Rebuild, workshop: Workshop) -> None:
         else:
             swap_contents(area, blueprint.end)
     except OSError:  # then the former environment is at its place
-        remove_area(area)
+        remove_area(area, blueprint.end)
         raise
     if action.keep:
         superseded = action.generations[: len(action.generations) + 1 - action.keep]
-        keep_as_generation(area, _now(), action.shelf, superseded)
+        keep_as_generation(area, blueprint.end, _now(), action.shelf, superseded)
     else:
         for kept in (area, *action.generations):
-            remove_area(kept)
+            remove_area(kept, blueprint.end)
 
 
 def _now() -> str:
@@ -107,7 +108,7 @@ def _install(action: Install, workshop: Workshop) -> None:
         declare_paths(blueprint.end, blueprint.path, blueprint.library)
         _record(blueprint.end, wanted)
     finally:
-        remove_area(area)
+        remove_area(area, blueprint.end)
 
 
 def _build_aside(blueprint: Blueprint, wanted: Furnishing | None, workshop: Workshop) -> str:
@@ -118,11 +119,11 @@ def _build_aside(blueprint: Blueprint, wanted: Furnishing | None, workshop: Work
         workshop.build(blueprint, place)
         if wanted is not None:
             furnish(place, blueprint, wanted, area, workshop.log_of(blueprint))
-            declare_paths(place, blueprint.path, blueprint.library)
             _record(place, wanted)
+        declare_paths(place, blueprint.path, blueprint.library)
         flush(area)
     except BaseException:
-        remove_area(area)
+        remove_area(area, blueprint.end)
         raise
     return area
 
@@ -134,25 +135,28 @@ def _record(environment: str, wanted: Furnishing) -> None:
 
 
 def _repair(action: Repair, workshop: Workshop) -> None:
-    """Put files right, ``pyvenv.cfg`` last: until it is right, the next pass sees that there is work left."""
+    """Put files right, ``pyvenv.cfg`` last: until it is right, the next pass sees that there is work left.
+
+    The activation scripts come after the others, since they tell where a moved environment was.
+    """
     end, path = action.blueprint.end, action.blueprint.path
-    if action.regenerate:
-        _regenerate_scripts(action.blueprint, workshop)
-    for script in action.scripts:
+    for script in sorted(action.scripts, key=lambda script: script.kind == "activate"):
         retarget(end, script.name, script.named, path)
+    if action.regenerate:
+        _regenerate_scripts(action.blueprint, action.regenerate, workshop)
     for relative, text in action.links:
         set_inner_link(end, relative, text)
     if action.settings:
         edit_settings(end, dict(action.settings))
 
 
-def _regenerate_scripts(blueprint: Blueprint, workshop: Workshop) -> None:
-    """Take the activation scripts from a fresh build."""
+def _regenerate_scripts(blueprint: Blueprint, names: tuple[str, ...], workshop: Workshop) -> None:
+    """Take activation scripts from a fresh build."""
     area = _build_aside(blueprint, None, workshop)
     try:
-        for name in sorted(os.listdir(f"{area}/{BUILT}/bin")):
+        for name in names:
             fresh = f"{area}/{BUILT}/bin/{name}"
-            if name.lower().startswith(("activate", "deactivate")) and not os.path.islink(fresh):
+            if os.path.isfile(fresh):
                 put_inner_file(blueprint.end, f"bin/{name}", fresh)
     finally:
-        remove_area(area)
+        remove_area(area, blueprint.end)

@@ -10,7 +10,7 @@ from envsync.apply.build import Workshop
 from envsync.apply.carry_out import carry_out, clear_away
 from envsync.apply.outcome import EnvironmentReport, Outcome, Report, outcome_of
 from envsync.errors import EnvsyncError, Problem
-from envsync.plan.actions import EnvironmentPlan, Plan, State
+from envsync.plan.actions import EnvironmentPlan, Link, Plan, State
 from envsync.write.locks import hold
 
 __all__ = ["Progress", "Settings", "apply_plans"]
@@ -67,9 +67,8 @@ def apply_plans(plan: Plan, again: Again, settings: Settings, progress: Progress
 
 
 def _apply_one(plan: EnvironmentPlan, again: Again, settings: Settings, workshop: Workshop) -> EnvironmentReport:
-    end = plan.world.folder.chain.end
     try:
-        with hold(settings.locks, end, settings.lock_timeout):
+        with hold(settings.locks, plan.world.folder.chain.end, settings.lock_timeout):
             plan = again(plan.environment)  # the disk may have changed since, by another pass above all
             if plan.interrupted and plan.state is not State.CONFLICT:
                 clear_away(plan)
@@ -77,16 +76,21 @@ def _apply_one(plan: EnvironmentPlan, again: Again, settings: Settings, workshop
             for action in plan.actions:
                 carry_out(action, workshop)
             after = again(plan.environment)
+            more = [action for action in after.actions if isinstance(action, Link)]
+            if plan.actions and more:  # commands that are there only now
+                for action in more:
+                    carry_out(action, workshop)
+                after = again(plan.environment)
         return _report(plan, after)
     except EnvsyncError as error:
         return EnvironmentReport(plan, Outcome.FAILED, error.problem)
     except OSError as error:
         return EnvironmentReport(plan, Outcome.FAILED, _problem(error))
     except Exception as error:  # noqa: BLE001  # a mistake of envsync's own, too, must stop only this environment
-        problem = Problem(
-            "internal-error", f"{type(error).__name__}: {error}", "This is a mistake in envsync: report it."
+        hint = "This is a mistake in envsync: report it."
+        return EnvironmentReport(
+            plan, Outcome.FAILED, Problem("internal-error", f"{type(error).__name__}: {error}", hint)
         )
-        return EnvironmentReport(plan, Outcome.FAILED, problem)
 
 
 def _report(plan: EnvironmentPlan, after: EnvironmentPlan) -> EnvironmentReport:

@@ -56,6 +56,7 @@ def _apply(options: Options) -> Result:
     untouched = (EnvironmentReport(one, outcome_of(one.state, ())) for one in plan.environments)
     report = Report(plan.manifest, tuple(untouched))
     if work:
+        snapshot.forget(plan.manifest.file)
         settings = Settings(cache_folder(), *state_folders(), options.jobs, options.lock_timeout)
         with ProgressDisplay(work, shown=not (options.quiet or options.json)) as display:
             report = session.reconciler.apply(plan, settings, display.tick)
@@ -92,6 +93,7 @@ def _kept(plan: Plan) -> dict[str, tuple[Kept, ...]]:
 def _rollback(options: Options) -> Result:
     session = _Session(options)
     plan = session.reconciler.plan_rollback(options.names[0])
+    snapshot.forget(plan.manifest.file)
     settings = Settings(cache_folder(), *state_folders(), options.jobs, options.lock_timeout)
     report = session.reconciler.apply(plan, settings)
     show = partial(text.report_lines, report, verbose=True)

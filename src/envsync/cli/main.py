@@ -1,10 +1,12 @@
 """Run one command: parse, reconcile, render; every failure ends here as a message and an exit status."""
 
+import contextlib
+import io
 import json
 import os
 import sys
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TextIO
 
 from envsync.cli.commands import COMMANDS, Result
 from envsync.cli.options import Options, parse
@@ -25,15 +27,29 @@ def main(arguments: list[str]) -> int:
             "envsync: Windows is not supported: it needs symlinks and locks as Linux and macOS have them\n"
         )
         return _USAGE
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by whoever called: nobody wants to read it
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115  # for as long as the process lives
     try:
-        return _run(arguments)
+        status = _run(arguments)
+        sys.stdout.flush()
     except BrokenPipeError:
-        # Whoever read has seen enough; the interpreter must not complain at its end about what is still buffered.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _silence(sys.stdout)  # whoever read has seen enough
         return 0
     except KeyboardInterrupt:
         sys.stderr.write("envsync: interrupted\n")
         return _INTERRUPTED
+    except OSError as error:
+        _silence(sys.stdout)
+        sys.stderr.write(f"envsync: {error.strerror}: standard output\n")
+        return _FAILED
+    return status
+
+
+def _silence(stream: TextIO) -> None:
+    """Keep the interpreter from complaining at its end about what it could not write."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _run(arguments: list[str]) -> int:
@@ -48,8 +64,6 @@ def _run(arguments: list[str]) -> int:
     except EnvsyncError as error:
         return _fail(options, (error.problem,), _FAILED)
     except OSError as error:
-        if isinstance(error, BrokenPipeError):
-            raise
         where = f" ({error.filename})" if isinstance(error.filename, str) else ""
         return _fail(options, (Problem("system-error", f"{error.strerror or error}{where}"),), _FAILED)
     _show(options, result)
@@ -94,6 +108,6 @@ def _print_json(content: dict[str, Any]) -> None:
     sys.stdout.flush()
 
 
-def _print_lines(stream: Any, lines: Iterable[str]) -> None:
+def _print_lines(stream: TextIO, lines: Iterable[str]) -> None:
     stream.writelines(f"{line}\n" for line in lines)
     stream.flush()

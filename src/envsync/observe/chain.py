@@ -54,12 +54,14 @@ class _Walker:
             if self.kind in {EndKind.FILE, EndKind.SPECIAL}:
                 raise _StoppedError(EndKind.UNREADABLE, f"{self.here} is not a directory")
             if part == "..":
+                if self.missing:
+                    raise _StoppedError(
+                        EndKind.UNREADABLE, f"{self.missing[0]} is not there, and `..` behind it leads nowhere"
+                    )
                 self.here = self.here.rpartition("/")[0]
                 self.kind = EndKind.DIRECTORY
             else:
                 self._enter(f"{self.here}/{part}")
-        if self.missing and self.kind is not EndKind.MISSING:
-            raise _StoppedError(EndKind.UNREADABLE, f"{self.missing[0]} is not there")
 
     def _enter(self, place: str) -> None:
         try:

@@ -13,6 +13,7 @@ _NAMED = re.compile(
     r"(?:-(?:linux|macos|darwin|x86_64|aarch64|amd64|arm64|v\d|src).*)?"
 )
 _PATCH = re.compile(r"\d+\.\d+\.\d+")
+_MINOR = re.compile(r"\d+\.\d+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +59,11 @@ def stable_twin(path: str) -> str | None:
         if not _PATCH.search(part):
             continue
         folder, tree = "/".join(parts[:index]), "/".join(parts[: index + 1])
-        for twin in _links_to(tree, _twin_folders(folder)):
-            candidate = "/".join([twin, *parts[index + 1 :]])
-            if os.path.exists(candidate):
-                return candidate
+        twins = ("/".join([twin, *parts[index + 1 :]]) for twin in _links_to(tree, _twin_folders(folder)))
+        # mise keeps `3` and `latest` beside `3.12`: those would follow to another minor version as well.
+        usable = sorted(filter(os.path.exists, twins), key=lambda twin: _MINOR.search(twin) is None)
+        if usable:
+            return usable[0]
     return None
 
 

@@ -8,7 +8,7 @@ from envsync import activation, pyvenv_cfg, shebang
 from envsync.areas import is_area_name
 from envsync.observed import Contents, Environment, InnerLink, Script
 
-__all__ = ["is_python_name", "read_environment", "witnesses_of"]
+__all__ = ["is_activator", "is_python_name", "read_environment", "witnesses_of"]
 
 _CFG_LIMIT = 64 * 1024
 _SCRIPT_LIMIT = 256 * 1024
@@ -38,8 +38,8 @@ def read_environment(end: str, path: str) -> Environment | None:
         pythons=pythons,
         libraries=libraries,
         lib64=_inner_link(f"{end}/lib64") if os.path.lexists(f"{end}/lib64") else None,
-        scripts=tuple(_stale_scripts(end, path, bin_entries)),
-        has_activate=any(entry.name == "activate" for entry in bin_entries),
+        scripts=tuple(_stale_scripts({end, dict(cfg).get("envsync-path", end)}, path, bin_entries)),
+        activators=tuple(entry.name for entry in bin_entries if is_activator(entry.name)),
         contents=_contents(end, libraries, bin_entries),
         debris=tuple(_debris(end, bin_entries)),
     )
@@ -59,6 +59,11 @@ def is_python_name(name: str) -> bool:
     """Tell whether an entry of ``bin`` is a name of the interpreter, not of a script such as ``python-config``."""
     rest = name.removeprefix("pypy").removeprefix("graalpy").removeprefix("python")
     return rest == "" or (rest != name and rest.removesuffix("t").replace(".", "").isdigit())
+
+
+def is_activator(name: str) -> bool:
+    """Tell whether an entry of ``bin`` is an activation script or the counterpart of one."""
+    return name.lower().partition(".")[0] in {"activate", "deactivate", "activate_this"}
 
 
 def _read_cfg(file: str) -> tuple[tuple[str, str], ...] | None:
@@ -109,9 +114,8 @@ def _inner_link(place: str) -> InnerLink:
     return InnerLink(os.path.basename(place), text, os.path.exists(place))
 
 
-def _stale_scripts(end: str, path: str, entries: list["os.DirEntry[str]"]) -> Iterator[Script]:
-    """Find the scripts that name another folder than ``path``."""
-    former = {end} - {path}
+def _stale_scripts(former: set[str], path: str, entries: list["os.DirEntry[str]"]) -> Iterator[Script]:
+    """Find the scripts that name a folder where this environment was, or is by another name, instead of ``path``."""
     for entry in entries:
         if entry.name in activation.SCRIPTS and entry.is_file(follow_symlinks=False):
             text = (_read(entry.path, _SCRIPT_LIMIT) or b"").decode("utf-8", "surrogateescape")
@@ -127,14 +131,12 @@ def _stale_scripts(end: str, path: str, entries: list["os.DirEntry[str]"]) -> It
 
 
 def _is_stale(interpreter: str, path: str, former: set[str]) -> bool:
-    """Tell whether a script runs with the Python of a place where this environment was, or of none that exists.
+    """Tell whether a script runs with this environment's Python by a place where the environment was.
 
-    A user's own script that runs with another Python that is there is left alone.
+    A user's own script that runs with another Python is left alone, whether or not that one is there at the moment.
     """
     folder, in_bin, name = interpreter.rpartition("/bin/")
-    if not in_bin or folder == path or not is_python_name(name):
-        return False
-    return folder in former or not os.path.lexists(interpreter)
+    return bool(in_bin) and folder != path and folder in former and is_python_name(name)
 
 
 def _debris(end: str, bin_entries: list["os.DirEntry[str]"]) -> Iterator[str]:

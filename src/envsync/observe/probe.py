@@ -86,7 +86,7 @@ def probe(executable: str, *, as_if: str | None = None) -> Said:
         raise ProbeError(f"it did not answer as Python does{_tail(output or errors)}")
     try:
         return _read(json.loads(lines[-1].removeprefix(b"envsync:")), executable)
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ProbeError(f"its answer makes no sense{_tail(output)}") from error
 
 

@@ -9,6 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 from packaging.utils import canonicalize_name
 
+from envsync.observe.loose import find_loose
 from envsync.observed import Distribution, Origin, Stock
 
 __all__ = ["read_stock"]
@@ -16,25 +17,17 @@ __all__ = ["read_stock"]
 _LIMIT = 1 << 20
 
 
-def read_stock(end: str, libraries: tuple[str, ...]) -> Stock:
+def read_stock(end: str, libraries: tuple[str, ...], *, loose: bool = False) -> Stock:
     """Read the distributions in the ``site-packages`` folders of an environment.
 
     One that is seen twice, through a linked folder or a linked ``dist-info``, counts once. Metadata that is broken is
-    told, not raised.
+    told, not raised. With ``loose``, what no distribution claims is listed as well, which reads every ``RECORD``.
     """
     found: dict[str, Distribution] = {}
     broken: list[str] = []
-    owned: set[str] = set()
-    entries: list[str] = []
     seen: set[str] = set()
-    for library in libraries:
-        folder = f"{end}/{library}/site-packages"
-        real = os.path.realpath(folder)
-        if real in seen:
-            continue
-        seen.add(real)
-        entries += [f"{folder}/{name}" for name in sorted(os.listdir(folder))]
-    for place in entries:
+    folders = _distinct(f"{end}/{library}/site-packages" for library in libraries)
+    for place in (f"{folder}/{name}" for folder in folders for name in sorted(os.listdir(folder))):
         real = os.path.realpath(place)
         if not place.endswith((".dist-info", ".egg-info", ".egg-link")) or real in seen:
             continue
@@ -42,11 +35,15 @@ def read_stock(end: str, libraries: tuple[str, ...]) -> Stock:
         distribution = _read_link(place) if place.endswith(".egg-link") else _read(place)
         if distribution is None:
             broken.append(os.path.basename(place))
-        elif distribution.name not in found:
-            found[distribution.name] = distribution
-        owned |= _owned(place)
-    loose = [os.path.basename(place) for place in entries if not _is_accounted(os.path.basename(place), owned)]
-    return Stock(tuple(found.values()), tuple(broken), tuple(loose))
+        else:
+            found.setdefault(distribution.name, distribution)
+    unclaimed = tuple(find_loose(end, folders)) if loose else ()
+    return Stock(tuple(found.values()), tuple(broken), unclaimed)
+
+
+def _distinct(folders: Iterator[str]) -> list[str]:
+    """Drop folders that are others by another name."""
+    return list({os.path.realpath(folder): folder for folder in folders}.values())
 
 
 def _read(place: str) -> Distribution | None:
@@ -103,27 +100,3 @@ def _origin(text: str | None) -> Origin | None:
         vcs = document["vcs_info"]
         return Origin(f"{vcs['vcs']}+{url}@{vcs['commit_id']}{subdirectory}")
     return Origin(f"{url}{subdirectory}")
-
-
-def _owned(place: str) -> set[str]:
-    """Give the top-level names that a distribution's ``RECORD`` or ``top_level.txt`` claims."""
-    names = {os.path.basename(place)}
-    for name, separator in (("RECORD", ","), ("top_level.txt", "\n"), ("installed-files.txt", "\n")):
-        for line in _lines(f"{place}/{name}"):
-            first = line.split(separator, 1)[0].strip().strip('"').removeprefix("../")
-            top = first.split("/", 1)[0]
-            names |= {top, f"{top}.py"} if name == "top_level.txt" else {top}
-    return names
-
-
-def _lines(file: str) -> Iterator[str]:
-    try:
-        with open(file, encoding="utf-8", errors="surrogateescape") as stream:
-            yield from stream
-    except OSError:
-        return
-
-
-def _is_accounted(name: str, owned: set[str]) -> bool:
-    builders = {"__pycache__", "_virtualenv.py", "_virtualenv.pth", "README.txt", "easy-install.pth", ".DS_Store"}
-    return name in owned or name in builders or name.startswith("__editable__")

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from envsync import desired
 from envsync.markers import marker_values
+from envsync.observe.base import locations
 from envsync.observe.chain import walk
 from envsync.observe.environment import witnesses_of
 from envsync.observe.folder import Leftovers, read_folder
@@ -42,7 +43,7 @@ class Observer:
         begins_at = self.end_of(environment).start
         folder = read_folder(begins_at, environment.path, self._manifest.file, self._leftovers)
         interpreter = _not_its_own(environment, folder, self._interpreters.find(environment))
-        there = {folder.chain.end} | ({target.end} if target else set())
+        there = {path.end, folder.chain.end} | ({target.end} if target else set())
         aliases = tuple(_alias(alias, environment.path, there) for alias in environment.aliases)
         exposed = tuple(_exposed(one, environment.path, folder) for one in environment.exposed)
         waiting_for = environment.wait_for
@@ -57,7 +58,7 @@ class Observer:
             interpreter=interpreter,
             aliases=aliases,
             exposed=exposed,
-            stock=read_stock(folder.chain.end, found.libraries) if look and found is not None else None,
+            stock=read_stock(folder.chain.end, found.libraries, loose=stock) if look and found is not None else None,
             declared=declared,
             waiting_for=waiting_for if waiting_for and not os.path.isdir(waiting_for) else None,
             witnesses=(
@@ -117,7 +118,9 @@ def _not_its_own(
     request = environment.python
     if not isinstance(request, desired.PythonPath) or isinstance(found, InterpreterProblem):
         return found
-    if os.path.realpath(os.path.dirname(request.path)) != f"{folder.chain.end}/bin":
+    if not any(
+        os.path.realpath(os.path.dirname(place)) == f"{folder.chain.end}/bin" for place in locations(request.path)
+    ):
         return found
     return InterpreterProblem(
         declared=request.declared,

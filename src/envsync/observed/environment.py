@@ -52,7 +52,8 @@ class Environment:
     """The entry ``lib64``, which some distributions have beside ``lib``."""
     scripts: tuple[Script, ...]
     """Scripts that name a folder which is not the declared path."""
-    has_activate: bool
+    activators: tuple[str, ...]
+    """The activation scripts that are there."""
     contents: Contents
     debris: tuple[str, ...] = ()
     """Half-written files of an interrupted pass, relative."""

@@ -124,8 +124,8 @@ class Repair:
     """``pyvenv.cfg`` keys to set."""
     scripts: tuple[Script, ...] = ()
     """Scripts to make name the declared path."""
-    regenerate: bool = False
-    """Whether the activation scripts have to be written anew."""
+    regenerate: tuple[str, ...] = ()
+    """Activation scripts to write anew."""
     kind: str = "repair"
 
 

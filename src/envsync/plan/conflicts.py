@@ -152,6 +152,8 @@ def _held(environment: desired.Environment, interpreter: Interpreter) -> Iterato
 def _too_many_hops(world: World, interpreter: Interpreter, max_hops: int) -> Iterator[Conflict]:
     # python3 leads to python, python to the interpreter link, and that one on through its own chain.
     hops = len(world.path.hops) + 2 + len(interpreter.chain.hops)
+    if world.target is not None and world.path.end != world.folder.chain.end:
+        hops += 1 + len(world.target.hops)  # the link that is to be made, and on from there
     if hops > max_hops:
         message = f"{world.path.start}/bin/python3 would lead through {hops} symlinks; the kernel follows {max_hops}"
         yield Conflict("link-loop", message, "Shorten the chain of links to the environment or to the interpreter.")

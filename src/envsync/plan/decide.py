@@ -100,7 +100,9 @@ def _rebuild(
     if not world.folder.exchangeable:
         message += ", not atomically"
         notes.append(f"{world.folder.chain.end} cannot be exchanged for another folder: its contents are, one by one")
-    action = Rebuild(message, blueprint, rules.keep, rules.shelf, world.folder.generations, furnishing)
+    # What no installer brings back is not thrown away, whatever `keep` says.
+    keep = rules.keep or min(1, len(world.stock.loose))
+    action = Rebuild(message, blueprint, keep, rules.shelf, world.folder.generations, furnishing)
     return EnvironmentPlan(environment, world, State.DRIFT, drift, (action,), notes=tuple(notes))
 
 
@@ -126,7 +128,7 @@ def _repair(blueprint: Blueprint, findings: Findings) -> Repair:
         {name for name, _ in findings.links}
         | {f"bin/{script.name}" for script in findings.scripts}
         | ({"pyvenv.cfg"} if findings.settings else set())
-        | ({"activation scripts"} if findings.regenerate else set())
+        | {f"bin/{name}" for name in findings.regenerate}
     )
     shown = ", ".join(parts[:4]) + (f" and {len(parts) - 4} more" if len(parts) > 4 else "")  # noqa: PLR2004
     return Repair(
@@ -135,7 +137,7 @@ def _repair(blueprint: Blueprint, findings: Findings) -> Repair:
         links=tuple(findings.links),
         settings=tuple(findings.settings),
         scripts=tuple(findings.scripts),
-        regenerate=findings.regenerate,
+        regenerate=tuple(sorted(findings.regenerate)),
     )
 
 

@@ -27,7 +27,7 @@ class Findings:
     links: list[tuple[str, str]] = field(default_factory=list)
     settings: list[tuple[str, str]] = field(default_factory=list)
     scripts: list[Script] = field(default_factory=list)
-    regenerate: bool = False
+    regenerate: set[str] = field(default_factory=set)
 
 
 def compare(wanted: desired.Environment, found: Environment, interpreter: Interpreter) -> Findings:
@@ -160,7 +160,8 @@ def _compare_settings(
         findings.settings.append((key, value))
         message = f"pyvenv.cfg has no {key}" if held is None else f"{key} is {held}, not {value}"
         findings.drift.append(Drift(_CODES.get(key, "python-patch"), message))
-        findings.regenerate = findings.regenerate or key == "prompt"
+        if key == "prompt":
+            findings.regenerate |= {*found.activators}
 
 
 def _same(key: str, held: str, wanted: str) -> bool:
@@ -172,7 +173,15 @@ def _same(key: str, held: str, wanted: str) -> bool:
         case "version_info":
             return held == wanted or wanted.startswith(f"{held}.")  # uv writes 3.12.1, virtualenv 3.12.1.final.0
         case _:
-            return held == wanted
+            return held == wanted.strip()
+
+
+def _renamed(found: Environment, moved: list[str], path: str) -> str:
+    """Give the command that made an environment with its former paths replaced."""
+    command = found.setting("command") or ""
+    for former in moved:
+        command = command.replace(former, path)
+    return command
 
 
 def _compare_scripts(findings: Findings, wanted: desired.Environment, found: Environment) -> None:
@@ -180,10 +189,11 @@ def _compare_scripts(findings: Findings, wanted: desired.Environment, found: Env
     moved = sorted({script.named for script in found.scripts if script.kind == "activate"})
     stale = [script.name for script in found.scripts if script.kind == "shebang"]
     if moved:
+        findings.settings += [("command", _renamed(found, moved, wanted.path))] if found.setting("command") else []
         findings.drift.append(Drift("moved", f"the activation scripts name {', '.join(moved)}, not {wanted.path}"))
     if stale:
         shown = ", ".join(stale[:3]) + (f" and {len(stale) - 3} more" if len(stale) > 3 else "")  # noqa: PLR2004
         findings.drift.append(Drift("scripts", f"{shown} in bin would run with another Python"))
-    if not found.has_activate:
-        findings.regenerate = True
+    if "activate" not in found.activators:
+        findings.regenerate.add("activate")
         findings.drift.append(Drift("scripts", "bin/activate is gone"))

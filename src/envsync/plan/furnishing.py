@@ -59,7 +59,8 @@ def rebuilt_furnishing(environment: desired.Environment, world: World, installer
 def unrestorable(stock: Stock) -> Iterator[str]:
     """Tell what a rebuild leaves behind, in the generation that is kept: what no installer knows."""
     if stock.loose:
-        yield f"not brought back from site-packages, since no package has them: {', '.join(stock.loose[:8])}"
+        more = f" and {len(stock.loose) - 8} more" if len(stock.loose) > 8 else ""  # noqa: PLR2004
+        yield f"only kept, not brought back, since no package has them: {', '.join(stock.loose[:8])}{more}"
     legacy = [one.name for one in stock.distributions if one.legacy and one.origin is None]
     if legacy:
         yield f"installed without wheel metadata, brought back by name and version: {', '.join(legacy)}"

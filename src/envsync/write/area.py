@@ -17,23 +17,30 @@ __all__ = ["keep_as_generation", "make_area", "read_area", "remark", "remove_are
 
 def make_area(parent: str, marker: Marker) -> str:
     """Make a marked, hidden staging area in ``parent`` and return its path."""
+    text = areas.write_marker(marker).encode(errors="surrogateescape")
     while True:
         area = f"{parent.rstrip('/')}/{areas.PREFIX}{os.urandom(8).hex()}"
         os.mkdir(area, 0o700)
-        # Until it is marked, the lock tells it apart from one that a killed pass left; another pass that was quicker
-        # has removed it.
-        with contextlib.suppress(FileNotFoundError), open_folder(area) as folder:
-            fcntl.flock(folder, fcntl.LOCK_EX)
-            replace_in(folder, MARKER, areas.write_marker(marker).encode(errors="surrogateescape"), 0o644)
-            # An area beside a project's .venv is in its repository: keep it out of `git status`.
-            replace_in(folder, ".gitignore", b"*\n", 0o644)
-            return area
+        try:
+            with open_folder(area) as folder:
+                # Until it is marked, only this lock tells it from one that a killed pass left.
+                fcntl.flock(folder, fcntl.LOCK_EX)
+                replace_in(folder, MARKER, text, 0o644)
+                # An area beside a project's .venv is in its repository: keep it out of `git status`.
+                replace_in(folder, ".gitignore", b"*\n", 0o644)
+        except FileNotFoundError:
+            continue  # another pass was quicker, and has cleared it away
+        except OSError:
+            remove_area(area, marker.end)
+            raise
+        return area
 
 
 def read_area(area: str) -> Marker | None:
-    """Read what an area is for; ``None`` where it is not marked."""
-    with open_folder(area) as folder:
+    """Read what an area is for; ``None`` where it is not marked, or gone by now."""
+    with contextlib.suppress(FileNotFoundError), open_folder(area) as folder:
         return _read_marker(folder)
+    return None
 
 
 def remark(area: str, **changes: object) -> None:
@@ -45,7 +52,7 @@ def remark(area: str, **changes: object) -> None:
             replace_in(folder, MARKER, text.encode(errors="surrogateescape"), 0o644)
 
 
-def keep_as_generation(area: str, made: str, shelf: str, superseded: tuple[str, ...]) -> None:
+def keep_as_generation(area: str, end: str, made: str, shelf: str, superseded: tuple[str, ...]) -> None:
     """Turn an area that holds a former environment into a generation, and remove those it supersedes.
 
     It is moved to the folder ``shelf`` if that is on the same file system, else it stays where it is.
@@ -56,14 +63,15 @@ def keep_as_generation(area: str, made: str, shelf: str, superseded: tuple[str, 
         if os.stat(shelf).st_dev == os.stat(area).st_dev and os.path.dirname(area) != os.path.realpath(shelf):
             os.rename(area, f"{os.path.realpath(shelf)}/{os.path.basename(area)}")
     for generation in superseded:
-        remove_area(generation)
+        remove_area(generation, end)
 
 
-def remove_area(area: str) -> None:
+def remove_area(area: str, end: str) -> None:
     """Delete a staging area with what envsync put into it; the only function that deletes a tree.
 
-    It proves what it deletes: the name, the owner, the marker, from an open folder and never through a link. Without
-    a marker nothing is deleted but an empty area. Anything foreign in it stays, and the area with it.
+    It proves what it deletes: the name, the owner, the marker that says it was made for the environment at ``end``,
+    from an open folder and never through a link. Without a marker nothing is deleted but an empty area. Anything
+    foreign in it stays, and the area with it.
     """
     if not areas.is_area_name(os.path.basename(area)):
         raise ValueError(f"{area} is no staging area")
@@ -71,7 +79,10 @@ def remove_area(area: str) -> None:
         if os.fstat(folder).st_uid != os.geteuid():
             raise PermissionError(errno.EPERM, "it belongs to another user", area)
         fcntl.flock(folder, fcntl.LOCK_EX)
-        if _read_marker(folder) is not None:
+        marker = _read_marker(folder)
+        if marker is not None and marker.end != end:
+            return  # it was not marked yet when it was found: another environment is being built in it
+        if marker is not None:
             for tree in (BUILT, FORMER):
                 if kind_of(tree, folder) == stat.S_IFDIR:
                     _remove_tree(tree, folder)

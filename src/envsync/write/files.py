@@ -15,6 +15,7 @@ __all__ = [
     "new_file",
     "new_log",
     "put_inner_file",
+    "remove_cache",
     "replace_file",
     "set_inner_link",
     "write_cache",
@@ -61,6 +62,11 @@ def new_log(path: str) -> BinaryIO:
     """Open a log to append to, making its folder; the caller closes it."""
     os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
     return open(path, "a+b")  # the caller's
+
+
+def remove_cache(file: str) -> None:
+    """Remove a cache file."""
+    os.unlink(file)
 
 
 def edit_inner_file(environment: str, relative: str, edit: Callable[[bytes], bytes]) -> None:

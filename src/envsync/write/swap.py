@@ -49,6 +49,7 @@ def swap(area: str, end: str) -> None:
     the former environment is at its place.
     """
     built, former = f"{area}/{BUILT}", f"{area}/{FORMER}"
+    os.chmod(built, stat.S_IMODE(os.lstat(end).st_mode))
     trade(built, end, former)
     try:
         flush_folder(os.path.dirname(end))

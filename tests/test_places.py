@@ -1,0 +1,236 @@
+"""Where environments may be: hosts, waiting, shared and nested places, unsafe ones, further links."""
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from conftest import Place, Run
+from processes import unprivileged
+
+HOST = os.uname().nodename
+
+
+def conflict(place: Place, name: str = "a") -> dict[str, str]:
+    """Apply, assert that the environment is in conflict and that nothing is made, and give the conflict."""
+    before = sorted(place.root.rglob("*"))
+    run = place.envsync("apply", "--json", name)
+    entry = run.environments[name]
+    assert (run.status, entry["state"], entry["outcome"]) == (1, "conflict", "conflict")
+    assert sorted(place.root.rglob("*")) == before
+    assert entry["conflict"]["hint"]
+    found: dict[str, str] = entry["conflict"]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("key", "applies"),
+    [
+        (f'hosts = ["{HOST}"]', True),
+        (f'hosts = ["nobodys", "{HOST[:2]}*"]', True),
+        ('hosts = ["nobodys-*"]', False),
+        ('platforms = ["linux", "darwin"]', True),
+        (f'platforms = ["{"darwin" if os.uname().sysname == "Linux" else "linux"}"]', False),
+    ],
+)
+def test_an_environment_is_for_its_hosts_and_platforms(place: Place, key: str, applies: bool) -> None:
+    place.write(f'[envs.a]\npath = "a"\n{key}\n')
+    run = place.envsync("apply", "--json")
+    assert run.status == 0
+    assert ("a" in run.environments) == applies == (place.root / "a").exists()
+    named = place.envsync("apply", "a")
+    assert named.status == (0 if applies else 2)
+    assert applies or "host" in named.err
+
+
+def test_an_environment_waits_for_its_folder_and_goes_on_when_it_appears(place: Place) -> None:
+    place.write('[envs.a]\npath = "clone/deep/.venv"\ntarget = "a"\nwait-for = "clone"\n[envs.b]\npath = "b"\n')
+    for _ in range(2):
+        run = place.envsync("apply", "--json")
+        assert run.status == 0
+        assert (run.environments["a"]["state"], run.environments["a"]["outcome"]) == ("waiting", "skipped")
+        assert not (place.root / "clone").exists()
+        assert not (place.root / "state" / "a").exists()
+    assert "waits for" in place.envsync("plan").out
+    assert place.envsync("check").out == "1 environment in sync, 1 waiting\n"
+    assert "waiting" in place.envsync("status").out
+    (place.root / "clone").mkdir()
+    assert place.envsync("check").status == 3
+    assert place.apply()["a"]["outcome"] == "created"
+    assert os.readlink(place.root / "clone" / "deep" / ".venv") == str(place.root / "state" / "a")
+
+
+def test_an_environment_waits_for_its_project_unless_told_otherwise(place: Place) -> None:
+    place.write('[envs.a]\npath = "clone/.venv"\nproject = "clone"\n')
+    assert place.apply()["a"]["state"] == "waiting"
+    place.write('[envs.a]\npath = "clone/.venv"\nproject = "clone"\nwait-for = "mount"\n')
+    assert place.apply()["a"]["state"] == "waiting"
+    assert not (place.root / "clone").exists()
+
+
+def test_a_file_in_place_of_the_awaited_folder_is_no_folder(place: Place) -> None:
+    (place.root / "clone").write_text("")
+    place.write('[envs.a]\npath = "x/.venv"\nwait-for = "clone"\n')
+    assert place.apply()["a"]["state"] == "waiting"
+    assert not (place.root / "x").exists()
+
+
+@pytest.mark.parametrize("second", ['path = "one"', 'path = "link"', 'path = "two"\ntarget = "../one"'])
+def test_two_environments_with_one_end_are_both_in_conflict(place: Place, second: str) -> None:
+    (place.root / "link").symlink_to("one")
+    place.write(f'[envs.a]\npath = "one"\n[envs.b]\n{second}\n[envs.c]\npath = "c"\n')
+    run = place.envsync("apply", "--json")
+    assert run.status == 1
+    assert [run.environments[name]["conflict"]["code"] for name in "ab"] == ["path-shared"] * 2
+    assert "b" in run.environments["a"]["conflict"]["message"]
+    assert run.environments["c"]["outcome"] == "created"
+    assert not (place.root / "one").exists()
+
+
+@pytest.mark.parametrize("inner", ["one/inner", "one/lib/deep/er", "link/inner"])
+def test_an_environment_inside_another_is_a_conflict_of_both(place: Place, inner: str) -> None:
+    (place.root / "link").symlink_to("one")
+    place.write(f'[envs.a]\npath = "one"\n[envs.b]\npath = "{inner}"\n')
+    run = place.envsync("apply", "--json")
+    assert run.status == 1
+    assert [run.environments[name]["conflict"]["code"] for name in "ab"] == ["path-nested"] * 2
+    assert not (place.root / "one").exists()
+
+
+@pytest.mark.parametrize("path", ["~", "/", "~/..", ".", "..", "./", "home-link"])
+def test_home_root_and_the_manifests_folder_are_no_place(place: Place, path: str) -> None:
+    (place.root / "home-link").symlink_to(place.variables["HOME"])
+    place.write(f'[envs.a]\npath = "{path}"\n')
+    run = place.envsync("apply", "--json")
+    assert run.status in {1, 2}
+    if run.status == 1:
+        assert run.environments["a"]["conflict"]["code"] == "unsafe-path"
+    assert not list(place.root.rglob("pyvenv.cfg"))
+
+
+@pytest.mark.parametrize("kind", [".git", ".hg", ".jj", ".git file"])
+def test_the_root_of_a_repository_is_no_place_even_with_a_pyvenv_cfg(place: Place, kind: str) -> None:
+    root = place.root / "repository"
+    root.mkdir()
+    if kind == ".git file":
+        (root / ".git").write_text("gitdir: elsewhere\n")
+    else:
+        (root / kind).mkdir()
+    place.write('[envs.a]\npath = "repository"\n')
+    assert conflict(place)["code"] == "unsafe-path"
+    (root / "pyvenv.cfg").write_text("home = /nowhere\n")
+    assert conflict(place)["code"] == "unsafe-path"
+
+
+def test_a_home_that_holds_a_pyvenv_cfg_is_still_no_place(place: Place) -> None:
+    home = Path(place.variables["HOME"])
+    (home / "pyvenv.cfg").write_text("home = /usr/bin\n")
+    place.write('[envs.a]\npath = "~"\n')
+    assert conflict(place)["code"] == "unsafe-path"
+    assert (home / "pyvenv.cfg").read_text() == "home = /usr/bin\n"
+
+
+def test_a_manifest_behind_a_link_protects_both_of_its_folders(place: Place) -> None:
+    dotfiles, config = place.root / "dotfiles", place.root / "config"
+    dotfiles.mkdir()
+    config.mkdir()
+    (dotfiles / "envs.toml").write_text(
+        f'version = 1\n[envs.a]\npath = "{dotfiles}"\n[envs.b]\npath = "{config}"\n[envs.c]\npath = "../c"\n'
+    )
+    (config / "envs.toml").symlink_to(dotfiles / "envs.toml")
+    run = place.envsync("apply", "--json", "--file", "config/envs.toml")
+    assert [run.environments[name]["conflict"]["code"] for name in "ab"] == ["unsafe-path"] * 2
+    assert (place.root / "c" / "pyvenv.cfg").exists()
+
+
+def without_privileges(place: Place, *arguments: str) -> Run:
+    run = unprivileged(place, *arguments)
+    if run is None:
+        pytest.skip("root cannot give up its powers here")
+    return run
+
+
+@pytest.mark.parametrize("path", ["closed/a", "closed/deep/a", "link"])
+def test_a_parent_that_is_not_writable_is_a_conflict_that_names_it(place: Place, path: str) -> None:
+    closed = place.root / "closed"
+    closed.mkdir()
+    (place.root / "link").symlink_to("closed/a")
+    place.write(f'[envs.a]\npath = "{path}"\n[envs.b]\npath = "b"\n')
+    closed.chmod(0o555)
+    run = without_privileges(place, "apply", "--json")
+    closed.chmod(0o755)
+    found = run.environments["a"]["conflict"]
+    assert (run.status, found["code"]) == (1, "not-writable")
+    assert str(closed) in found["message"]
+    assert found["hint"]
+    assert os.listdir(closed) == []
+    assert run.environments["b"]["outcome"] == "created"
+
+
+def test_an_environment_that_is_not_readable_is_a_conflict(place: Place) -> None:
+    place.write('[envs.a]\npath = "a"\n[envs.b]\npath = "b"\n')
+    place.apply()
+    (place.root / "a").chmod(0)
+    run = without_privileges(place, "apply", "--json")
+    (place.root / "a").chmod(0o755)
+    assert (run.status, run.environments["a"]["outcome"]) == (1, "conflict")
+    assert run.environments["b"]["outcome"] == "unchanged"
+
+
+def test_a_manifest_that_is_not_readable_is_exit_status_2(place: Place) -> None:
+    place.write('[envs.a]\npath = "a"\n')
+    place.manifest.chmod(0)
+    run = without_privileges(place, "apply")
+    assert (run.status, run.out) == (2, "")
+    assert str(place.manifest) in run.err
+
+
+@pytest.mark.parametrize("kind", ["file", "folder", "link elsewhere", "dangling link"])
+def test_what_has_an_exposed_commands_name_is_never_replaced(place: Place, kind: str) -> None:
+    link = place.root / "exposed" / "py"
+    link.parent.mkdir()
+    if kind == "file":
+        link.write_text("mine")
+    elif kind == "folder":
+        link.mkdir()
+    else:
+        link.symlink_to("/bin/sh" if kind == "link elsewhere" else "/nowhere/py")
+    before = (link.lstat().st_ino, link.lstat().st_ctime_ns)
+    place.write('[envs.a]\npath = "a"\nexpose = ["python:py"]\n')
+    assert conflict(place)["code"] == "expose-taken"
+    assert (link.lstat().st_ino, link.lstat().st_ctime_ns) == before
+
+
+def test_an_exposed_command_is_linked_by_the_declared_path(place: Place) -> None:
+    place.write('[envs.a]\npath = "a"\ntarget = "t"\nexpose = ["python:py", "absent"]\n')
+    run = place.envsync("apply", "--json")
+    assert run.status == 0
+    assert os.readlink(place.root / "exposed" / "py") == str(place.root / "a" / "bin" / "python")
+    assert os.listdir(place.root / "exposed") == ["py"]
+    assert any("absent" in note for note in place.envsync("plan", "--json").environments["a"]["notes"])
+    assert place.apply()["a"]["outcome"] == "unchanged"
+
+
+@pytest.mark.parametrize(
+    ("kind", "code"), [("file", "not-a-link"), ("folder", "not-a-link"), ("link", "link-elsewhere")]
+)
+def test_what_stands_at_an_alias_is_never_replaced(place: Place, kind: str, code: str) -> None:
+    alias = place.root / "alias"
+    if kind == "file":
+        alias.write_text("mine")
+    elif kind == "folder":
+        alias.mkdir()
+    else:
+        alias.symlink_to("/usr")
+    before = (alias.lstat().st_ino, alias.lstat().st_ctime_ns, stat.S_IFMT(alias.lstat().st_mode))
+    place.write('[envs.a]\npath = "a"\naliases = ["alias"]\n')
+    assert conflict(place)["code"] == code
+    assert (alias.lstat().st_ino, alias.lstat().st_ctime_ns, stat.S_IFMT(alias.lstat().st_mode)) == before
+
+
+def test_declared_packages_are_in_the_plan_or_noted_as_not_carried_out_yet(place: Place) -> None:
+    place.write('[envs.a]\npath = "a"\npackages = ["ruff>=0.5"]\n')
+    entry = place.envsync("plan", "--json").environments["a"]
+    planned = any("ruff" in action["message"] for action in entry["actions"])
+    assert planned or any(note.startswith("not yet") and "packages" in note for note in entry["notes"])
