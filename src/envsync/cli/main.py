@@ -29,7 +29,7 @@ def main(arguments: list[str]) -> int:
         return _USAGE
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # closed by whoever called: nobody wants to read it
-            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115  # for as long as the process lives
+            setattr(sys, name, io.StringIO())
     try:
         status = _run(arguments)
         sys.stdout.flush()
