@@ -7,13 +7,26 @@ can be recognised by the next one. Pure: names and texts only.
 import json
 from dataclasses import asdict, dataclass
 
-__all__ = ["BUILT", "FORMER", "MARKER", "PREFIX", "Marker", "is_area_name", "parent_of", "read_marker", "write_marker"]
+__all__ = [
+    "BUILT",
+    "FORMER",
+    "MARKER",
+    "PREFIX",
+    "SCRATCH",
+    "Marker",
+    "is_area_name",
+    "parent_of",
+    "read_marker",
+    "write_marker",
+]
 
 PREFIX = ".envsync-"
 MARKER = "envsync.json"
 """In an area: the file that says what it is for."""
 BUILT = "env"
 """In an area: the environment that is built, or after the exchange the one that it replaced."""
+SCRATCH = "scratch"
+"""In an area: throw-away work."""
 FORMER = "former"
 """In an area: the former environment, while it is moved away where the two cannot be exchanged in one step."""
 

@@ -4,9 +4,9 @@ import os
 from datetime import UTC, datetime
 from typing import assert_never
 
-from envsync.apply.build import Workshop, edit_settings
 from envsync.apply.embedded import declare_paths, retarget
 from envsync.apply.furnish import furnish
+from envsync.apply.workshop import Workshop, edit_settings
 from envsync.areas import BUILT, Marker
 from envsync.plan.actions import (
     Action,
@@ -116,11 +116,11 @@ def _build_aside(blueprint: Blueprint, wanted: Furnishing | None, workshop: Work
     area = make_area(blueprint.area_parent, Marker(blueprint.name, blueprint.path, blueprint.end))
     place = f"{area}/{BUILT}"
     try:
-        workshop.build(blueprint, place)
+        workshop.build(blueprint, area)
         if wanted is not None:
             furnish(place, blueprint, wanted, area, workshop.log_of(blueprint))
+            declare_paths(place, blueprint.path, blueprint.library)
             _record(place, wanted)
-        declare_paths(place, blueprint.path, blueprint.library)
         flush(area)
     except BaseException:
         remove_area(area, blueprint.end)

@@ -6,9 +6,9 @@ from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 
 from envsync import desired
-from envsync.apply.build import Workshop
 from envsync.apply.carry_out import carry_out, clear_away
 from envsync.apply.outcome import EnvironmentReport, Outcome, Report, outcome_of
+from envsync.apply.workshop import Workshop
 from envsync.errors import EnvsyncError, Problem
 from envsync.plan.actions import EnvironmentPlan, Link, Plan, State
 from envsync.write.locks import hold

@@ -9,10 +9,10 @@ import stat
 from dataclasses import replace
 
 from envsync import areas
-from envsync.areas import BUILT, FORMER, MARKER, Marker
+from envsync.areas import BUILT, FORMER, MARKER, SCRATCH, Marker
 from envsync.write.handles import kind_of, open_folder, replace_in
 
-__all__ = ["keep_as_generation", "make_area", "read_area", "remark", "remove_area", "remove_debris"]
+__all__ = ["keep_as_generation", "make_area", "read_area", "remark", "remove_area", "remove_debris", "remove_scratch"]
 
 
 def make_area(parent: str, marker: Marker) -> str:
@@ -83,7 +83,7 @@ def remove_area(area: str, end: str) -> None:
         if marker is not None and marker.end != end:
             return  # it was not marked yet when it was found: another environment is being built in it
         if marker is not None:
-            for tree in (BUILT, FORMER):
+            for tree in (BUILT, FORMER, SCRATCH):
                 if kind_of(tree, folder) == stat.S_IFDIR:
                     _remove_tree(tree, folder)
         own = [name for name in os.listdir(folder) if areas.is_area_name(name)]
@@ -92,6 +92,13 @@ def remove_area(area: str, end: str) -> None:
                 os.unlink(name, dir_fd=folder)
         with contextlib.suppress(OSError):
             os.rmdir(area)
+
+
+def remove_scratch(area: str) -> None:
+    """Delete the throw-away work in a staging area of this pass."""
+    with open_folder(area) as folder:
+        if _read_marker(folder) is not None and kind_of(SCRATCH, folder) == stat.S_IFDIR:
+            _remove_tree(SCRATCH, folder)
 
 
 def remove_debris(environment: str, relatives: tuple[str, ...]) -> None:
