@@ -233,7 +233,7 @@ def test_an_environment_that_works_again_is_in_sync_again(flip: Flip) -> None:
 def test_a_failed_rebuild_leaves_the_old_environment(flip: Flip, monkeypatch: pytest.MonkeyPatch) -> None:
     before = listing(flip.end)
     flip.declare(head='builder = "venv"')
-    monkeypatch.setattr("envsync.apply.build._with_venv", _refuse)
+    monkeypatch.setattr("envsync.apply.builders._with_venv", _refuse)
     flip.point("3.12")
     entry = flip.apply()
     assert entry["outcome"] == "failed"

@@ -151,7 +151,7 @@ def _why(one: EnvironmentPlan) -> str:
 def _summary_of(action: Action) -> str:
     match action:
         case Create() | Rebuild():
-            return escape(action.message.partition(" for ")[2])
+            return escape(action.message.partition(" for ")[2].replace(" and reinstall ", ", "))
         case Install() | Rollback():
             return escape(action.message)
         case Repair():
