@@ -5,7 +5,7 @@ The pipeline of the command, for programs::
     manifest = envsync.load(envsync.locate())
     reconciler = envsync.Reconciler(manifest, envsync.FactsCache(None))
     plan = reconciler.plan()                        # writes nothing
-    report = reconciler.apply(plan, envsync.Settings(cache=..., locks=..., jobs=4, lock_timeout=60))
+    report = reconciler.apply(plan, envsync.Settings(...))
 
 What these give are frozen values: see :mod:`envsync.desired`, :mod:`envsync.observed`,
 :mod:`envsync.plan.actions` and :mod:`envsync.apply.outcome`.

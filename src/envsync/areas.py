@@ -42,9 +42,22 @@ class Marker:
     """``staging``, or ``generation`` for a former content that is kept."""
     made: str = ""
     """When it became a generation, ISO 8601."""
+    built: int | None = None
+    """The inode of the environment that was built, written down before it is exchanged for the former one."""
     contents: dict[str, int] | None = None
     """Where contents are exchanged one by one: the inodes of the new entries by name."""
     envsync: int = 1
+
+
+_KINDS: dict[str, tuple[type, ...]] = {
+    "envsync": (int,),
+    "name": (str,),
+    "end": (str,),
+    "kind": (str,),
+    "made": (str,),
+    "built": (int, type(None)),
+    "contents": (dict, type(None)),
+}
 
 
 def is_area_name(name: str) -> bool:
@@ -60,10 +73,7 @@ def read_marker(text: str) -> Marker | None:
         marker = Marker(**fields)
     except (ValueError, TypeError, RecursionError):
         return None
-    sound = marker.envsync == 1 and all(
-        isinstance(one, str) for one in (marker.name, marker.end, marker.kind, marker.made)
-    )
-    return marker if sound and isinstance(marker.contents, dict | None) else None
+    return marker if all(isinstance(getattr(marker, key), kinds) for key, kinds in _KINDS.items()) else None
 
 
 def write_marker(marker: Marker) -> str:

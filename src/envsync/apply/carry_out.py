@@ -4,7 +4,7 @@ import os
 from datetime import UTC, datetime
 from typing import assert_never
 
-from envsync.apply.embedded import declare_paths, retarget
+from envsync.apply.embedded import declare_paths, declare_scripts
 from envsync.apply.furnish import furnish
 from envsync.apply.workshop import Workshop, edit_settings
 from envsync.areas import BUILT, Marker
@@ -21,25 +21,33 @@ from envsync.plan.actions import (
     Rollback,
 )
 from envsync.plan.furnishing import RECORD
-from envsync.write.area import keep_as_generation, make_area, remove_area, remove_debris
+from envsync.write.area import holds_former, keep_as_generation, make_area, remove_area, remove_debris
 from envsync.write.contents import roll_back, swap_contents, undo_contents
 from envsync.write.files import make_folder, make_link, put_inner_file, set_inner_link
+from envsync.write.handles import Root
 from envsync.write.swap import flush, move_in, put_back, swap
 
 __all__ = ["carry_out", "clear_away"]
 
 
-def clear_away(plan: EnvironmentPlan) -> None:
-    """Finish, undo or remove what an interrupted pass left for this environment. Raises ``OSError``."""
-    end = plan.world.folder.chain.end
-    for area in plan.world.folder.leftovers:
-        put_back(area, end)
-        undo_contents(area, end)
-        if area not in plan.world.folder.generations:
-            remove_area(area, end)
-    found = plan.world.folder.environment
-    if found is not None and found.debris:
-        remove_debris(end, found.debris)
+def clear_away(plan: EnvironmentPlan, shelf: str, keep: int) -> None:
+    """Finish, undo or remove what an interrupted pass left for this environment.
+
+    A former environment that it left goes to the folder ``shelf``, as one of ``keep`` generations. Raises ``OSError``.
+    """
+    folder = plan.world.folder
+    for area in folder.leftovers:
+        put_back(area, folder.chain.end)
+        undo_contents(area, folder.chain.end)
+        if area in folder.generations:
+            continue
+        if holds_former(area, folder.chain.end):
+            superseded = folder.generations[: len(folder.generations) + 1 - max(1, keep)]
+            keep_as_generation(area, folder.chain.end, _now(), shelf, superseded)
+        else:
+            remove_area(area, folder.chain.end)
+    if folder.environment is not None and folder.environment.debris:
+        remove_debris(Root(folder.chain.end, folder.identity), folder.environment.debris)
 
 
 def carry_out(action: Action, workshop: Workshop) -> None:
@@ -54,7 +62,7 @@ def carry_out(action: Action, workshop: Workshop) -> None:
         case Install():
             _install(action, workshop)
         case Rollback():
-            roll_back(action.area, action.end, _now(), exchangeable=action.exchangeable)
+            roll_back(action.area, Root(action.end, action.identity), _now(), exchangeable=action.exchangeable)
         case Link():
             for folder in action.to_make:
                 make_folder(folder)
@@ -72,7 +80,7 @@ def _create(action: Create, workshop: Workshop) -> None:
         if blueprint.exchangeable:
             move_in(area, blueprint.end)
         else:
-            swap_contents(area, blueprint.end)
+            swap_contents(area, _root(blueprint))
     finally:
         remove_area(area, blueprint.end)
 
@@ -82,9 +90,9 @@ def _rebuild(action: Rebuild, workshop: Workshop) -> None:
     area = _build_aside(blueprint, action.furnishing, workshop)
     try:
         if blueprint.exchangeable:
-            swap(area, blueprint.end)
+            swap(area, _root(blueprint))
         else:
-            swap_contents(area, blueprint.end)
+            swap_contents(area, _root(blueprint))
     except OSError:  # then the former environment is at its place
         remove_area(area, blueprint.end)
         raise
@@ -96,6 +104,10 @@ def _rebuild(action: Rebuild, workshop: Workshop) -> None:
             remove_area(kept, blueprint.end)
 
 
+def _root(blueprint: Blueprint) -> Root:
+    return Root(blueprint.end, blueprint.identity)
+
+
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="microseconds")
 
@@ -105,8 +117,9 @@ def _install(action: Install, workshop: Workshop) -> None:
     area = make_area(blueprint.area_parent, Marker(blueprint.name, blueprint.path, blueprint.end))
     try:
         furnish(blueprint.end, blueprint, wanted, area, workshop.log_of(blueprint))
-        declare_paths(blueprint.end, blueprint.path, blueprint.library)
-        _record(blueprint.end, wanted)
+        scripts = [(name, blueprint.end) for name in sorted(os.listdir(f"{blueprint.end}/bin"))]
+        declare_scripts(_root(blueprint), scripts, blueprint.path, blueprint.library)
+        _record(_root(blueprint), wanted)
     finally:
         remove_area(area, blueprint.end)
 
@@ -120,7 +133,7 @@ def _build_aside(blueprint: Blueprint, wanted: Furnishing | None, workshop: Work
         if wanted is not None:
             furnish(place, blueprint, wanted, area, workshop.log_of(blueprint))
             declare_paths(place, blueprint.path, blueprint.library)
-            _record(place, wanted)
+            _record(Root(place), wanted)
         flush(area)
     except BaseException:
         remove_area(area, blueprint.end)
@@ -128,10 +141,10 @@ def _build_aside(blueprint: Blueprint, wanted: Furnishing | None, workshop: Work
     return area
 
 
-def _record(environment: str, wanted: Furnishing) -> None:
+def _record(root: Root, wanted: Furnishing) -> None:
     """Write down what was installed from, where nothing else tells it later."""
     if wanted.declared is not None and wanted.declared.unsure:
-        edit_settings(environment, {RECORD: wanted.declared.digest})
+        edit_settings(root, {RECORD: wanted.declared.digest})
 
 
 def _repair(action: Repair, workshop: Workshop) -> None:
@@ -139,15 +152,15 @@ def _repair(action: Repair, workshop: Workshop) -> None:
 
     The activation scripts come after the others, since they tell where a moved environment was.
     """
-    end, path = action.blueprint.end, action.blueprint.path
-    for script in sorted(action.scripts, key=lambda script: script.kind == "activate"):
-        retarget(end, script.name, script.named, path)
+    blueprint, root = action.blueprint, _root(action.blueprint)
+    ordered = sorted(action.scripts, key=lambda script: script.kind == "activate")
+    declare_scripts(root, [(script.name, script.named) for script in ordered], blueprint.path, blueprint.library)
     if action.regenerate:
-        _regenerate_scripts(action.blueprint, action.regenerate, workshop)
+        _regenerate_scripts(blueprint, action.regenerate, workshop)
     for relative, text in action.links:
-        set_inner_link(end, relative, text)
+        set_inner_link(root, relative, text)
     if action.settings:
-        edit_settings(end, dict(action.settings))
+        edit_settings(root, dict(action.settings))
 
 
 def _regenerate_scripts(blueprint: Blueprint, names: tuple[str, ...], workshop: Workshop) -> None:
@@ -157,6 +170,6 @@ def _regenerate_scripts(blueprint: Blueprint, names: tuple[str, ...], workshop: 
         for name in names:
             fresh = f"{area}/{BUILT}/bin/{name}"
             if os.path.isfile(fresh):
-                put_inner_file(blueprint.end, f"bin/{name}", fresh)
+                put_inner_file(_root(blueprint), f"bin/{name}", fresh)
     finally:
         remove_area(area, blueprint.end)

@@ -5,12 +5,13 @@ import csv
 import hashlib
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from envsync import activation, shebang
 from envsync.write.files import edit_inner_file
+from envsync.write.handles import Root
 
-__all__ = ["declare_paths", "retarget"]
+__all__ = ["declare_paths", "declare_scripts"]
 
 _TEXT_LIMIT = 4 << 20
 
@@ -21,23 +22,33 @@ def declare_paths(place: str, path: str, library: str) -> None:
     Scripts in ``bin`` have their interpreter replaced; in other text files outside of ``site-packages`` the folder's
     name is. The files of the packages stay as they are, hard links to an installer's cache included.
     """
-    changed = {}
+    root = Root(place)
+    declare_scripts(root, [(name, place) for name in sorted(os.listdir(f"{place}/bin"))], path, library)
+    changed = []
     for relative in _files(place, skip=f"{place}/{library}/site-packages"):
-        before = os.lstat(f"{place}/{relative}")
-        if os.path.dirname(relative) == "bin":
-            retarget(place, os.path.basename(relative), place, path)
         if _names(f"{place}/{relative}", place):
-            old, new = os.fsencode(place), os.fsencode(path)
-            edit_inner_file(place, relative, lambda content, old=old, new=new: content.replace(old, new))  # type: ignore[misc]
-        if os.lstat(f"{place}/{relative}").st_ino != before.st_ino:
-            changed[relative] = _entry(f"{place}/{relative}")
-    if changed:
-        _update_records(place, library, changed)
+            edit_inner_file(root, relative, _replacement(place, path))
+            changed.append(relative)
+    _update_records(root, library, changed)
 
 
-def retarget(environment: str, name: str, former: str, path: str) -> None:
-    """Make one script in ``bin`` name ``path`` where it names ``former``."""
+def declare_scripts(root: Root, scripts: Iterable[tuple[str, str]], path: str, library: str) -> None:
+    """Make scripts in ``bin``, each with the folder that it names, name ``path`` instead; the user's own links stay."""
+    changed = []
+    for name, former in scripts:
+        if not os.path.islink(f"{root.path}/bin/{name}") and os.path.isfile(f"{root.path}/bin/{name}"):
+            before = os.lstat(f"{root.path}/bin/{name}").st_ino
+            _retarget(root, name, former, path)
+            if os.lstat(f"{root.path}/bin/{name}").st_ino != before:
+                changed.append(f"bin/{name}")
+    _update_records(root, library, changed)
 
+
+def _replacement(place: str, path: str) -> Callable[[bytes], bytes]:
+    return lambda content: content.replace(os.fsencode(place), os.fsencode(path))
+
+
+def _retarget(root: Root, name: str, former: str, path: str) -> None:
     def edit(content: bytes) -> bytes:
         if name in activation.SCRIPTS:
             text = content.decode("utf-8", "surrogateescape")
@@ -47,7 +58,7 @@ def retarget(environment: str, name: str, former: str, path: str) -> None:
             return content
         return shebang.retarget(content, f"{path}/bin/{interpreter.rpartition('/')[2]}")
 
-    edit_inner_file(environment, f"bin/{name}", edit)
+    edit_inner_file(root, f"bin/{name}", edit)
 
 
 def _files(place: str, skip: str) -> Iterator[str]:
@@ -76,12 +87,16 @@ def _entry(file: str) -> tuple[str, str]:
     return f"sha256={digest}", str(len(content))
 
 
-def _update_records(place: str, library: str, changed: dict[str, tuple[str, str]]) -> None:
+def _update_records(root: Root, library: str, changed: list[str]) -> None:
     site = f"{library}/site-packages"
-    for name in sorted(os.listdir(f"{place}/{site}")):
-        record = f"{site}/{name}/RECORD"
-        if name.endswith(".dist-info") and os.path.isfile(f"{place}/{record}"):
-            edit_inner_file(place, record, lambda content: _edit_record(content, site, changed))
+    if not changed or not os.path.isdir(f"{root.path}/{site}"):
+        return
+    entries = {relative: _entry(f"{root.path}/{relative}") for relative in changed}
+    for name in sorted(os.listdir(f"{root.path}/{site}")):
+        record = f"{root.path}/{site}/{name}/RECORD"
+        links = os.path.islink(os.path.dirname(record)) or os.path.islink(record)
+        if name.endswith(".dist-info") and os.path.isfile(record) and not links:
+            edit_inner_file(root, f"{site}/{name}/RECORD", lambda content: _edit_record(content, site, entries))
 
 
 def _edit_record(content: bytes, site: str, changed: dict[str, tuple[str, str]]) -> bytes:

@@ -32,6 +32,10 @@ class Settings:
     """The folder of the installers' logs."""
     jobs: int
     lock_timeout: float
+    shelf: str
+    """The folder of generations: the manifest's ``state-dir``."""
+    keep: int = 1
+    """How many generations to keep."""
 
 
 def apply_plans(plan: Plan, again: Again, settings: Settings, progress: Progress) -> Report:
@@ -67,11 +71,13 @@ def apply_plans(plan: Plan, again: Again, settings: Settings, progress: Progress
 
 
 def _apply_one(plan: EnvironmentPlan, again: Again, settings: Settings, workshop: Workshop) -> EnvironmentReport:
+    end = plan.world.folder.chain.end
     try:
-        with hold(settings.locks, plan.world.folder.chain.end, settings.lock_timeout):
+        with hold(settings.locks, end, settings.lock_timeout):
             plan = again(plan.environment)  # the disk may have changed since, by another pass above all
+            _check_end(plan, end)
             if plan.interrupted and plan.state is not State.CONFLICT:
-                clear_away(plan)
+                clear_away(plan, settings.shelf, settings.keep)
                 plan = again(plan.environment)
             for action in plan.actions:
                 carry_out(action, workshop)
@@ -91,6 +97,13 @@ def _apply_one(plan: EnvironmentPlan, again: Again, settings: Settings, workshop
         return EnvironmentReport(
             plan, Outcome.FAILED, Problem("internal-error", f"{type(error).__name__}: {error}", hint)
         )
+
+
+def _check_end(plan: EnvironmentPlan, locked: str) -> None:
+    end = plan.world.folder.chain.end
+    if end != locked:
+        message = f"{plan.environment.path} led to {locked}, and leads to {end} by now"
+        raise EnvsyncError(Problem("changed-meanwhile", message, "Apply again."))
 
 
 def _report(plan: EnvironmentPlan, after: EnvironmentPlan) -> EnvironmentReport:

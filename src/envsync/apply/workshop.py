@@ -12,6 +12,7 @@ from envsync.areas import BUILT
 from envsync.plan.actions import Blueprint
 from envsync.write.area import remove_scratch
 from envsync.write.files import edit_inner_file
+from envsync.write.handles import Root
 from envsync.write.tree import Entry, make_scratch, write_tree
 
 __all__ = ["Workshop", "edit_settings"]
@@ -65,13 +66,13 @@ class Workshop:
         return mould
 
 
-def edit_settings(environment: str, settings: Mapping[str, str]) -> None:
+def edit_settings(root: Root, settings: Mapping[str, str]) -> None:
     """Set keys of an environment's ``pyvenv.cfg`` in place."""
 
     def edit(content: bytes) -> bytes:
         return _text(pyvenv_cfg.update(content.decode("utf-8", "surrogateescape"), settings))
 
-    edit_inner_file(environment, "pyvenv.cfg", edit)
+    edit_inner_file(root, "pyvenv.cfg", edit)
 
 
 def _kind(blueprint: Blueprint) -> tuple[object, ...]:

@@ -57,7 +57,7 @@ def _apply(options: Options) -> Result:
     report = Report(plan.manifest, tuple(untouched))
     if work:
         snapshot.forget(plan.manifest.file)
-        settings = Settings(cache_folder(), *state_folders(), options.jobs, options.lock_timeout)
+        settings = session.settings()
         with ProgressDisplay(work, shown=not (options.quiet or options.json)) as display:
             report = session.reconciler.apply(plan, settings, display.tick)
         snapshot.settle()
@@ -94,7 +94,7 @@ def _rollback(options: Options) -> Result:
     session = _Session(options)
     plan = session.reconciler.plan_rollback(options.names[0])
     snapshot.forget(plan.manifest.file)
-    settings = Settings(cache_folder(), *state_folders(), options.jobs, options.lock_timeout)
+    settings = session.settings()
     report = session.reconciler.apply(plan, settings)
     show = partial(text.report_lines, report, verbose=True)
     return Result(plan.manifest.file, _verdict_of_report(report), report.environments, show)
@@ -139,6 +139,19 @@ class _Session:
         self._facts = FactsCache(None if options.no_cache else f"{cache_folder()}/interpreters.json")
         self.reconciler = Reconciler(self.manifest, self._facts, force_rebuild=options.force_rebuild)
         self._began = 0
+
+    def settings(self) -> Settings:
+        """Say how to apply."""
+        locks, logs = state_folders()
+        return Settings(
+            cache=cache_folder(),
+            locks=locks,
+            logs=logs,
+            jobs=self.options.jobs,
+            lock_timeout=self.options.lock_timeout,
+            shelf=self.manifest.state_dir,
+            keep=self.manifest.keep,
+        )
 
     def plan(self) -> Plan:
         """Plan for the environments that were named."""

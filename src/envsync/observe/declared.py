@@ -14,6 +14,7 @@ from packaging.pylock import Package, PackageArchive, PackageDirectory, PackageS
 from packaging.requirements import InvalidRequirement, Requirement
 
 from envsync.desired import Packages
+from envsync.observe.read import read_regular
 from envsync.observed import Declared
 
 __all__ = ["read_declared"]
@@ -88,11 +89,13 @@ class _Reader:
         """Read a file once; a missing one is a problem."""
         if file not in self.files:
             try:
-                with open(file, "rb") as stream:
-                    self.files[file] = stream.read(_LIMIT)
+                self.files[file] = read_regular(os.path.realpath(file), _LIMIT)
             except OSError as error:
                 self.files[file] = None
                 self.problems.append(f"{file}: {error.strerror}")
+            else:
+                if self.files[file] is None:
+                    self.problems.append(f"{file} is not there, or is no regular file")
         return self.files[file]
 
     def read_requirements(self, file: str, *, constraint: bool = False) -> None:

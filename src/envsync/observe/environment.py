@@ -1,11 +1,11 @@
 """Read the virtual environment at the end of a chain, as venv, virtualenv, uv or envsync wrote it."""
 
 import os
-import stat
 from collections.abc import Iterator
 
 from envsync import activation, pyvenv_cfg, shebang
 from envsync.areas import is_area_name
+from envsync.observe.read import read_regular
 from envsync.observed import Contents, Environment, InnerLink, Script
 
 __all__ = ["is_activator", "is_python_name", "read_environment", "witnesses_of"]
@@ -67,26 +67,8 @@ def is_activator(name: str) -> bool:
 
 
 def _read_cfg(file: str) -> tuple[tuple[str, str], ...] | None:
-    text = _read(file, _CFG_LIMIT)
+    text = read_regular(file, _CFG_LIMIT)
     return None if text is None else pyvenv_cfg.parse(text.decode("utf-8", "surrogateescape"))
-
-
-def _read(file: str, limit: int) -> bytes | None:
-    """Read the beginning of a regular file; ``None`` for anything else, a symlink too, without waiting at a FIFO."""
-    try:
-        descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except OSError:
-        if not stat.S_ISREG(os.lstat(file).st_mode):
-            return None  # neither a socket nor, with O_NOFOLLOW, a symlink can be opened
-        raise
-    try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            return None
-        return os.read(descriptor, limit)
-    finally:
-        os.close(descriptor)
 
 
 def _scan(folder: str) -> list["os.DirEntry[str]"]:
@@ -118,14 +100,14 @@ def _stale_scripts(former: set[str], path: str, entries: list["os.DirEntry[str]"
     """Find the scripts that name a folder where this environment was, or is by another name, instead of ``path``."""
     for entry in entries:
         if entry.name in activation.SCRIPTS and entry.is_file(follow_symlinks=False):
-            text = (_read(entry.path, _SCRIPT_LIMIT) or b"").decode("utf-8", "surrogateescape")
+            text = (read_regular(entry.path, _SCRIPT_LIMIT) or b"").decode("utf-8", "surrogateescape")
             named = activation.named_folder(entry.name, text)
             if named is not None and named != path:
                 former.add(named)
                 yield Script(entry.name, "activate", named)
     for entry in entries:
         if entry.is_file(follow_symlinks=False) and entry.name not in activation.SCRIPTS:
-            interpreter = shebang.named_interpreter(_read(entry.path, shebang.HEAD) or b"")
+            interpreter = shebang.named_interpreter(read_regular(entry.path, shebang.HEAD) or b"")
             if interpreter is not None and _is_stale(interpreter, path, former):
                 yield Script(entry.name, "shebang", interpreter.rpartition("/bin/")[0])
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from envsync.areas import MARKER, Marker, is_area_name, parent_of, read_marker
 from envsync.observe.chain import walk
 from envsync.observe.environment import read_environment
+from envsync.observe.read import read_text
 from envsync.observed import Chain, EndKind, Folder
 
 __all__ = ["Leftovers", "read_folder"]
@@ -24,18 +25,20 @@ def read_folder(place: str, path: str, manifest: str, leftovers: "Leftovers") ->
     if chain.kind is not EndKind.DIRECTORY:
         left, kept = leftovers.of(chain.end), leftovers.generations_of(chain.end)
         blocked = _first_blocked(chain)
-        return Folder(chain, None, False, not blocked, blocked, areas=parent, leftovers=left, generations=kept)
+        return Folder(chain, None, None, False, not blocked, blocked, areas=parent, leftovers=left, generations=kept)
     try:
+        found = os.lstat(chain.end)
         environment = read_environment(chain.end, path)
         is_empty = environment is None and not any(not is_area_name(name) for name in os.listdir(chain.end))
         exchangeable = not os.path.ismount(chain.end) and os.access(parent, os.W_OK | os.X_OK)
     except OSError as error:
         unreadable = replace(chain, kind=EndKind.UNREADABLE, reason=f"{error.strerror}: {error.filename}")
-        return Folder(unreadable, None, is_empty=False, writable=True)
+        return Folder(unreadable, None, None, is_empty=False, writable=True)
     blocked = "" if os.access(chain.end, os.W_OK | os.X_OK) else chain.end
     return Folder(
         chain=chain,
         environment=environment,
+        identity=(found.st_dev, found.st_ino),
         is_empty=is_empty,
         writable=not blocked,
         blocked_by=blocked,
@@ -92,13 +95,8 @@ def _areas_in(parent: str) -> Iterator[tuple[str, Marker | None]]:
     except OSError:
         return
     for area in found:
-        try:
-            with open(f"{area}/{MARKER}", encoding="utf-8", errors="surrogateescape") as file:
-                yield area, read_marker(file.read(65536))
-        except FileNotFoundError:
-            yield area, None
-        except OSError:
-            continue  # another user's
+        if os.access(area, os.R_OK | os.X_OK):  # else it is another user's
+            yield area, read_marker(read_text(f"{area}/{MARKER}"))
 
 
 def _unreadable(chain: Chain, reason: str) -> Chain:

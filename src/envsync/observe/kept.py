@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from envsync import pyvenv_cfg
 from envsync.areas import BUILT, MARKER, read_marker
+from envsync.observe.read import read_text
 
 __all__ = ["Kept", "read_kept"]
 
@@ -24,8 +25,8 @@ class Kept:
 
 def read_kept(area: str) -> Kept:
     """Look at a generation. What cannot be read counts as nothing."""
-    marker = read_marker(_text(f"{area}/{MARKER}"))
-    settings = dict(pyvenv_cfg.parse(_text(f"{area}/{BUILT}/pyvenv.cfg")))
+    marker = read_marker(read_text(f"{area}/{MARKER}"))
+    settings = dict(pyvenv_cfg.parse(read_text(f"{area}/{BUILT}/pyvenv.cfg")))
     return Kept(
         area, marker.made if marker else "", settings.get("version") or settings.get("version_info"), _size(area)
     )
@@ -45,11 +46,3 @@ def _size(folder: str) -> int:
                 seen.add((found.st_dev, found.st_ino))
                 total += found.st_blocks * 512
     return total
-
-
-def _text(file: str) -> str:
-    try:
-        with open(file, encoding="utf-8", errors="surrogateescape") as stream:
-            return stream.read(65536)
-    except OSError:
-        return ""

@@ -47,6 +47,8 @@ def _distinct(folders: Iterator[str]) -> list[str]:
 
 
 def _read(place: str) -> Distribution | None:
+    if os.path.isdir(place) and not any(os.path.isfile(f"{place}/{name}") for name in ("METADATA", "PKG-INFO")):
+        return None
     try:
         metadata = Metadata.at(place)
         fields = metadata.metadata

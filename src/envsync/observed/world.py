@@ -17,6 +17,8 @@ class Folder:
     chain: Chain
     environment: Environment | None
     """``None`` where what is there is no virtual environment, or nothing is there."""
+    identity: tuple[int, int] | None
+    """Device and inode of the end, where it is a directory."""
     is_empty: bool
     """An existing directory with nothing in it."""
     writable: bool

@@ -60,6 +60,8 @@ class Blueprint:
     """The declared path, which everything embedded names."""
     end: str
     """Where it goes."""
+    identity: tuple[int, int] | None
+    """Device and inode of what is there."""
     area_parent: str
     """Where its staging area goes."""
     exchangeable: bool
@@ -161,6 +163,7 @@ class Rollback:
 
     message: str
     end: str
+    identity: tuple[int, int] | None
     area: str
     """Of the generation."""
     exchangeable: bool

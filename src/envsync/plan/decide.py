@@ -206,6 +206,7 @@ def _blueprint(environment: desired.Environment, world: World, interpreter: Inte
         name=environment.name,
         path=environment.path,
         end=world.folder.chain.end,
+        identity=world.folder.identity,
         area_parent=world.folder.areas,
         exchangeable=world.folder.exchangeable,
         builders=rules.builders,

@@ -26,6 +26,6 @@ def decide_rollback(plan: EnvironmentPlan) -> EnvironmentPlan:
     if conflicts:
         return replace(plan, state=State.CONFLICT, drift=(), actions=(), conflicts=conflicts)
     area = folder.generations[-1]
-    action = Rollback(f"swap back to {area}", folder.chain.end, area, folder.exchangeable)
+    action = Rollback(f"swap back to {area}", folder.chain.end, folder.identity, area, folder.exchangeable)
     note = "where its Python is another minor version by now, `apply` rebuilds it again"
     return replace(plan, state=State.DRIFT, drift=(), actions=(action,), conflicts=(), notes=(note,))

@@ -10,9 +10,18 @@ from dataclasses import replace
 
 from envsync import areas
 from envsync.areas import BUILT, FORMER, MARKER, SCRATCH, Marker
-from envsync.write.handles import kind_of, open_folder, replace_in
+from envsync.write.handles import Root, kind_of, open_folder, replace_in
 
-__all__ = ["keep_as_generation", "make_area", "read_area", "remark", "remove_area", "remove_debris", "remove_scratch"]
+__all__ = [
+    "holds_former",
+    "keep_as_generation",
+    "make_area",
+    "read_area",
+    "remark",
+    "remove_area",
+    "remove_debris",
+    "remove_scratch",
+]
 
 
 def make_area(parent: str, marker: Marker) -> str:
@@ -52,12 +61,29 @@ def remark(area: str, **changes: object) -> None:
             replace_in(folder, MARKER, text.encode(errors="surrogateescape"), 0o644)
 
 
+def holds_former(area: str, end: str) -> bool:
+    """Tell whether an area holds the former environment already: its exchange was the last thing that happened."""
+    marker = read_area(area)
+    if marker is None or _inode(f"{area}/{BUILT}/pyvenv.cfg") is None:
+        return False
+    if marker.contents:
+        return _inode(f"{end}/pyvenv.cfg") == marker.contents.get("pyvenv.cfg")
+    return marker.built is not None and marker.built != _inode(f"{area}/{BUILT}")
+
+
+def _inode(place: str) -> int | None:
+    try:
+        return os.lstat(place).st_ino
+    except FileNotFoundError:
+        return None
+
+
 def keep_as_generation(area: str, end: str, made: str, shelf: str, superseded: tuple[str, ...]) -> None:
     """Turn an area that holds a former environment into a generation, and remove those it supersedes.
 
     It is moved to the folder ``shelf`` if that is on the same file system, else it stays where it is.
     """
-    remark(area, kind="generation", made=made, contents=None)
+    remark(area, kind="generation", made=made, contents=None, built=None)
     with contextlib.suppress(OSError):
         os.makedirs(shelf, exist_ok=True)
         if os.stat(shelf).st_dev == os.stat(area).st_dev and os.path.dirname(area) != os.path.realpath(shelf):
@@ -101,11 +127,11 @@ def remove_scratch(area: str) -> None:
             _remove_tree(SCRATCH, folder)
 
 
-def remove_debris(environment: str, relatives: tuple[str, ...]) -> None:
+def remove_debris(root: Root, relatives: tuple[str, ...]) -> None:
     """Delete the half-written files that a killed pass left inside an environment, by their names and kind."""
     for relative in relatives:
         name = os.path.basename(relative)
-        with open_folder(environment, os.path.dirname(relative)) as folder, contextlib.suppress(FileNotFoundError):
+        with open_folder(root, os.path.dirname(relative)) as folder, contextlib.suppress(FileNotFoundError):
             if areas.is_area_name(name) and kind_of(name, folder) in {stat.S_IFREG, stat.S_IFLNK}:
                 os.unlink(name, dir_fd=folder)
 

@@ -8,7 +8,7 @@ import os
 
 from envsync.areas import BUILT, FORMER, is_area_name
 from envsync.write.area import read_area, remark
-from envsync.write.handles import flush_folder
+from envsync.write.handles import Root, flush_folder, open_folder
 from envsync.write.swap import swap, trade
 
 __all__ = ["roll_back", "swap_contents", "undo_contents"]
@@ -16,12 +16,14 @@ __all__ = ["roll_back", "swap_contents", "undo_contents"]
 _LAST = "pyvenv.cfg"
 
 
-def swap_contents(area: str, end: str) -> None:
-    """Exchange the entries built in ``area``, which lies in ``end``, for those of ``end``; the former are then in it.
+def swap_contents(area: str, root: Root) -> None:
+    """Exchange the entries built in ``area``, which lies in ``root``, for those of ``root``; the former are then in it.
 
     Raises ``OSError``; then the former contents are at their place.
     """
-    built, former = f"{area}/{BUILT}", f"{area}/{FORMER}"
+    built, former, end = f"{area}/{BUILT}", f"{area}/{FORMER}", root.path
+    with open_folder(root):
+        pass  # it is the one that was looked at
     new = {name: os.lstat(f"{built}/{name}").st_ino for name in os.listdir(built)}
     remark(area, contents=new)
     try:
@@ -34,13 +36,13 @@ def swap_contents(area: str, end: str) -> None:
         raise
 
 
-def roll_back(area: str, end: str, made: str, *, exchangeable: bool) -> None:
+def roll_back(area: str, end: Root, made: str, *, exchangeable: bool) -> None:
     """Exchange the environment at ``end`` for the generation in ``area``, which then keeps what was there."""
     if exchangeable:
         swap(area, end)
     else:
         swap_contents(area, end)
-    remark(area, made=made, contents=None)
+    remark(area, made=made, contents=None, built=None)
 
 
 def undo_contents(area: str, end: str, *, even_if_complete: bool = False) -> None:

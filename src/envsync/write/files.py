@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import BinaryIO
 
 from envsync.areas import PREFIX
-from envsync.write.handles import flush_folder, kind_of, open_folder, replace_in
+from envsync.write.handles import Root, flush_folder, kind_of, open_folder, replace_in
 
 __all__ = [
     "edit_inner_file",
@@ -69,12 +69,12 @@ def remove_cache(file: str) -> None:
     os.unlink(file)
 
 
-def edit_inner_file(environment: str, relative: str, edit: Callable[[bytes], bytes]) -> None:
+def edit_inner_file(root: Root, relative: str, edit: Callable[[bytes], bytes]) -> None:
     """Rewrite a regular file inside an environment, keeping its mode; nothing is written if nothing changes.
 
     A new file takes the old one's place: the old one may share its inode with an installer's cache.
     """
-    with open_folder(environment, os.path.dirname(relative)) as folder:
+    with open_folder(root, os.path.dirname(relative)) as folder:
         name = os.path.basename(relative)
         descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
         with open(descriptor, "rb") as file:
@@ -85,19 +85,19 @@ def edit_inner_file(environment: str, relative: str, edit: Callable[[bytes], byt
             replace_in(folder, name, changed, mode)
 
 
-def put_inner_file(environment: str, relative: str, source: str) -> None:
+def put_inner_file(root: Root, relative: str, source: str) -> None:
     """Put a copy of the file ``source`` into an environment, in place of what regular file is there."""
     with open(source, "rb") as file:
         content = file.read()
-    with open_folder(environment, os.path.dirname(relative)) as folder:
+    with open_folder(root, os.path.dirname(relative)) as folder:
         name = os.path.basename(relative)
         if kind_of(name, folder) in {None, stat.S_IFREG}:  # a symlink there is the user's own
             replace_in(folder, name, content, 0o644)
 
 
-def set_inner_link(environment: str, relative: str, text: str) -> None:
+def set_inner_link(root: Root, relative: str, text: str) -> None:
     """Make an environment's own entry, such as ``bin/python``, a symlink that holds ``text``, in one step."""
-    with open_folder(environment, os.path.dirname(relative)) as folder:
+    with open_folder(root, os.path.dirname(relative)) as folder:
         name, new = os.path.basename(relative), f"{PREFIX}{os.urandom(8).hex()}"
         os.symlink(text, new, dir_fd=folder)
         try:

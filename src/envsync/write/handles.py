@@ -1,13 +1,16 @@
 """Open folders without following links, replace and flush files in them: what every writer is made of."""
 
 import contextlib
+import errno
 import os
 import stat
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from envsync.areas import PREFIX
 
 __all__ = [
+    "Root",
     "flush_file",
     "flush_folder",
     "kind_of",
@@ -18,11 +21,28 @@ __all__ = [
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
+@dataclass(frozen=True, slots=True)
+class Root:
+    """A folder to write in: an environment, or one that is being built."""
+
+    path: str
+    identity: tuple[int, int] | None = None
+    """Device and inode that it had when it was looked at; another folder at its place is left alone."""
+
+
 @contextlib.contextmanager
-def open_folder(path: str, inner: str = "") -> Iterator[int]:
-    """Open a folder, and in it a folder further down, without following a link at either."""
-    descriptor = os.open(path, _FOLDER)
+def open_folder(root: Root | str, inner: str = "") -> Iterator[int]:
+    """Open a folder, and in it a folder further down, without following a link at either.
+
+    Raises ``OSError`` (``ESTALE`` where another folder has come to its place).
+    """
+    if isinstance(root, str):
+        root = Root(root)
+    descriptor = os.open(root.path, _FOLDER)
     try:
+        found = os.fstat(descriptor)
+        if root.identity not in {None, (found.st_dev, found.st_ino)}:
+            raise OSError(errno.ESTALE, "another folder has come to its place meanwhile", root.path)
         for part in inner.split("/") if inner else ():
             deeper = os.open(part, _FOLDER, dir_fd=descriptor)
             os.close(descriptor)

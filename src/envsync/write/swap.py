@@ -7,7 +7,8 @@ import sys
 
 from envsync.areas import BUILT, FORMER
 from envsync.write import rename
-from envsync.write.handles import flush_file, flush_folder, open_folder
+from envsync.write.area import remark
+from envsync.write.handles import Root, flush_file, flush_folder, open_folder
 
 __all__ = ["flush", "move_in", "put_back", "swap", "trade"]
 
@@ -42,20 +43,24 @@ def move_in(area: str, end: str) -> None:
     flush_folder(os.path.dirname(end))
 
 
-def swap(area: str, end: str) -> None:
+def swap(area: str, end: Root) -> None:
     """Exchange the environment built in ``area`` for the one at ``end``; the former one is then in ``area``.
 
     Where the file system cannot do it in one step, in two that :func:`put_back` can undo. Raises ``OSError``; then
     the former environment is at its place.
     """
     built, former = f"{area}/{BUILT}", f"{area}/{FORMER}"
-    os.chmod(built, stat.S_IMODE(os.lstat(end).st_mode))
-    trade(built, end, former)
+    with open_folder(end) as folder:
+        os.chmod(built, stat.S_IMODE(os.fstat(folder).st_mode))
+    remark(area, built=os.lstat(built).st_ino)
+    trade(built, end.path, former)
     try:
-        flush_folder(os.path.dirname(end))
+        with open_folder(Root(built, end.identity)):
+            pass  # it is the one that was looked at, not one that has come to its place at the last instant
+        flush_folder(os.path.dirname(end.path))
         flush_folder(area)
     except OSError:
-        trade(built, end, former)
+        trade(built, end.path, former)
         raise
 
 
