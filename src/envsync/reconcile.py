@@ -47,7 +47,8 @@ class Reconciler:
         chains = {environment.name: observer.end_of(environment) for environment in everyone}
         self._between = conflicts_between(everyone, chains)
         chosen = [environment for environment in everyone if not names or environment.name in names]
-        return Plan(self._manifest, tuple(self._plan_one(environment, observer) for environment in chosen))
+        plans = tuple(self._plan_one(environment, observer) for environment in chosen)
+        return Plan(self._manifest, plans, observer.strays({chain.end for chain in chains.values()}))
 
     def plan_rollback(self, name: str) -> Plan:
         """Decide on exchanging one environment for the generation that is kept of it; writes nothing."""

@@ -27,7 +27,7 @@ from envsync.write.files import make_folder, make_link, put_inner_file, set_inne
 from envsync.write.handles import Root
 from envsync.write.swap import flush, move_in, put_back, swap
 
-__all__ = ["carry_out", "clear_away"]
+__all__ = ["carry_out", "clear_area", "clear_away"]
 
 
 def clear_away(plan: EnvironmentPlan, shelf: str, keep: int) -> None:
@@ -37,17 +37,23 @@ def clear_away(plan: EnvironmentPlan, shelf: str, keep: int) -> None:
     """
     folder = plan.world.folder
     for area in folder.leftovers:
-        put_back(area, folder.chain.end)
-        undo_contents(area, folder.chain.end)
         if area in folder.generations:
-            continue
-        if holds_former(area, folder.chain.end):
-            superseded = folder.generations[: len(folder.generations) + 1 - max(1, keep)]
-            keep_as_generation(area, folder.chain.end, _now(), shelf, superseded)
+            undo_contents(area, folder.chain.end)
         else:
-            remove_area(area, folder.chain.end)
+            superseded = folder.generations[: len(folder.generations) + 1 - max(1, keep)]
+            clear_area(area, folder.chain.end, shelf, superseded)
     if folder.environment is not None and folder.environment.debris:
         remove_debris(Root(folder.chain.end, folder.identity), folder.environment.debris)
+
+
+def clear_area(area: str, end: str, shelf: str, superseded: tuple[str, ...]) -> None:
+    """Finish, undo or remove what an interrupted pass left in a staging area. Raises ``OSError``."""
+    put_back(area, end)
+    undo_contents(area, end)
+    if holds_former(area, end):
+        keep_as_generation(area, end, _now(), shelf, superseded)
+    else:
+        remove_area(area, end)
 
 
 def carry_out(action: Action, workshop: Workshop) -> None:

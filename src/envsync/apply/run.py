@@ -1,12 +1,14 @@
 """Apply a plan: environments side by side, each under its lock, each failing for itself alone."""
 
+import contextlib
 import errno
+import os
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 
 from envsync import desired
-from envsync.apply.carry_out import carry_out, clear_away
+from envsync.apply.carry_out import carry_out, clear_area, clear_away
 from envsync.apply.outcome import EnvironmentReport, Outcome, Report, outcome_of
 from envsync.apply.workshop import Workshop
 from envsync.errors import EnvsyncError, Problem
@@ -43,6 +45,8 @@ def apply_plans(plan: Plan, again: Again, settings: Settings, progress: Progress
 
     An interruption lets the environments under way end, begins no other, and is told in the report.
     """
+    for area, end in plan.strays:
+        _clear_stray(area, end, settings)
     workshop = Workshop(settings.cache, settings.logs)
     reports: dict[str, EnvironmentReport] = {}
     interrupted = False
@@ -97,6 +101,12 @@ def _apply_one(plan: EnvironmentPlan, again: Again, settings: Settings, workshop
         return EnvironmentReport(
             plan, Outcome.FAILED, Problem("internal-error", f"{type(error).__name__}: {error}", hint)
         )
+
+
+def _clear_stray(area: str, end: str, settings: Settings) -> None:
+    """Clear away what an interrupted pass of another manifest left, unless that one is at work, or it cannot be."""
+    with contextlib.suppress(EnvsyncError, OSError), hold(settings.locks, end, 0):
+        clear_area(area, end, os.path.dirname(area), ())
 
 
 def _check_end(plan: EnvironmentPlan, locked: str) -> None:

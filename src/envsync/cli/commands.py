@@ -55,7 +55,7 @@ def _apply(options: Options) -> Result:
     work = sum(one.has_work for one in plan.environments)
     untouched = (EnvironmentReport(one, outcome_of(one.state, ())) for one in plan.environments)
     report = Report(plan.manifest, tuple(untouched))
-    if work:
+    if plan.has_work:
         snapshot.forget(plan.manifest.file)
         settings = session.settings()
         with ProgressDisplay(work, shown=not (options.quiet or options.json)) as display:

@@ -75,6 +75,15 @@ class Leftovers:
         ]
         return tuple(area for _, area in sorted(kept))
 
+    def strays(self, ends: set[str]) -> tuple[tuple[str, str], ...]:
+        """List the staging areas seen so far that were made for other ends than ``ends``, each with its own."""
+        return tuple(
+            (area, marker.end)
+            for areas in self._seen.values()
+            for area, marker in areas
+            if marker is not None and marker.kind == "staging" and marker.end not in ends
+        )
+
     def _near(self, end: str) -> list[tuple[str, Marker | None]]:
         """List the areas beside ``end``, in it, and on the shelf."""
         folders = dict.fromkeys((parent_of(end), end, os.path.realpath(self._shelf)))

@@ -26,6 +26,10 @@ class Observer:
         self._interpreters = interpreters
         self._leftovers = Leftovers(manifest.state_dir)
 
+    def strays(self, ends: set[str]) -> tuple[tuple[str, str], ...]:
+        """List staging areas that were met on the way, but belong to none of ``ends``; each with its own end."""
+        return self._leftovers.strays(ends)
+
     def end_of(self, environment: desired.Environment) -> Chain:
         """Walk to the folder in which the work on an environment is done."""
         path = walk(environment.path)

@@ -214,3 +214,10 @@ class Plan:
 
     manifest: desired.Manifest
     environments: tuple[EnvironmentPlan, ...]
+    strays: tuple[tuple[str, str], ...] = ()
+    """Staging areas, each with its end, of environments that this manifest does not declare."""
+
+    @property
+    def has_work(self) -> bool:
+        """Whether applying it would change anything."""
+        return bool(self.strays) or any(one.has_work for one in self.environments)
