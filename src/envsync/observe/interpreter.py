@@ -93,7 +93,7 @@ class Interpreters:
                 return self._by_path(declared, further, (*notes, note), (*seen, link))
             return self._settle(declared, link, chain, notes)
         except ProbeError as error:
-            hint = f"Try it: {link} -c 'print(1)'. The environment is left as it is until the link works."
+            hint = error.hint or f"Try it: {link} -c 'print(1)'. The environment is left as it is until the link works."
             return InterpreterProblem(
                 declared, link, "interpreter-missing", f"{link} does not work: {error}", hint, chain
             )

@@ -65,8 +65,9 @@ class Said:
 class ProbeError(Exception):
     """The interpreter gave no usable answer; the message is a clause that says what it did instead."""
 
-    def __init__(self, message: str, *, may_be_misplaced: bool = False) -> None:
+    def __init__(self, message: str, *, hint: str = "", may_be_misplaced: bool = False) -> None:
         super().__init__(message)
+        self.hint = hint
         self.may_be_misplaced = may_be_misplaced
         """Whether it started but failed at once, as Python does where it does not find its standard library."""
 
@@ -94,7 +95,9 @@ def _read(answer: dict[str, Any], executable: str) -> Said:
     version_info = str(answer["version_info"])
     major, minor = (int(part) for part in version_info.split(".")[:2])
     if (major, minor) < (3, 7):
-        raise ProbeError(f"it is Python {'.'.join(version_info.split('.')[:3])}; environments need 3.7 or later")
+        version = ".".join(version_info.split(".")[:3])
+        hint = "Point `python` to a newer one. The environment is left as it is."
+        raise ProbeError(f"it is Python {version}; environments need 3.7 or later", hint=hint)
     text = {key: str(value) for key, value in answer.items()}
     facts = Facts(
         version=text["version"],
