@@ -8,6 +8,7 @@ from envsync.apply.run import Progress, Settings, apply_plans
 from envsync.observe.chain import MAX_HOPS
 from envsync.observe.facts import FactsCache
 from envsync.observe.interpreter import Interpreters
+from envsync.observe.kept import read_kept
 from envsync.observe.world import Observer
 from envsync.plan.actions import Conflict, EnvironmentPlan, Plan, Rollback
 from envsync.plan.conflicts import conflicts_between
@@ -53,7 +54,7 @@ class Reconciler:
     def plan_rollback(self, name: str) -> Plan:
         """Decide on exchanging one environment for the generation that is kept of it; writes nothing."""
         plan = self.plan((name,))
-        return Plan(self._manifest, tuple(decide_rollback(one) for one in plan.environments))
+        return Plan(self._manifest, tuple(map(_roll_back, plan.environments)))
 
     def apply(self, plan: Plan, settings: Settings, progress: Progress = lambda _: None) -> Report:
         """Carry out a plan; each environment is observed and decided again under its lock.
@@ -64,7 +65,7 @@ class Reconciler:
 
         def again(environment: desired.Environment) -> EnvironmentPlan:
             fresh = self._plan_one(environment, Observer(self._manifest, self._interpreters))
-            return decide_rollback(fresh) if back else fresh
+            return _roll_back(fresh) if back else fresh
 
         return apply_plans(plan, again, settings, progress)
 
@@ -75,3 +76,8 @@ class Reconciler:
         if plan.needs_stock:  # only a rebuild has to know what is installed
             plan = decide(environment, observer.observe(environment, stock=True), self._rules, between)
         return plan
+
+
+def _roll_back(plan: EnvironmentPlan) -> EnvironmentPlan:
+    generations = plan.world.folder.generations
+    return decide_rollback(plan, read_kept(generations[-1]).version if generations else None)

@@ -37,7 +37,7 @@ def build_bare(blueprint: Blueprint, place: str, cache: str) -> None:
             case _:
                 continue
     hint = 'Install it (the extra `uv` brings uv), or set `builder` to "uv|virtualenv".'
-    raise EnvsyncError(Problem("builder-missing", f"no builder of {'|'.join(blueprint.builders)} is there", hint))
+    raise EnvsyncError(Problem("builder-missing", f"{' and '.join(blueprint.builders)} cannot be found", hint))
 
 
 def _with_virtualenv(blueprint: Blueprint, place: str, cache: str) -> None:

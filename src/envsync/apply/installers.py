@@ -15,8 +15,10 @@ from envsync.write.files import new_log
 
 __all__ = ["InstallError", "Installer", "Uv", "find_installer"]
 
-_SHOWN = 12
+_SHOWN = 6
 """Lines of a failed installer's output that are shown."""
+_WIDEST = 300
+"""Characters of each."""
 _FAILURE = re.compile(r"\s*(?:error|failed|because|\N{MULTIPLICATION SIGN})", re.IGNORECASE)
 _FRAME = re.compile(r"^[\s\N{MULTIPLICATION SIGN}\u2500-\u25ff]+")
 """What uv draws around its messages."""
@@ -141,4 +143,5 @@ def _gist(said: str) -> str:
     lines = [line.rstrip() for line in re.sub(r"\x1b\[[0-9;]*m", "", said).splitlines() if line.strip()]
     first = next((number for number, line in enumerate(lines) if _FAILURE.match(line)), None)
     chosen = lines[first:] if first is not None else lines[-_SHOWN:]
-    return " / ".join(_FRAME.sub("", line) for line in chosen[:_SHOWN])
+    shown = [re.sub(r"^(?:ERROR|error): ", "", _FRAME.sub("", line))[:_WIDEST] for line in chosen]
+    return " / ".join(shown[:_SHOWN])

@@ -5,7 +5,7 @@ import errno
 import os
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from envsync import desired
 from envsync.apply.carry_out import carry_out, clear_area, clear_away
@@ -122,7 +122,7 @@ def _report(plan: EnvironmentPlan, after: EnvironmentPlan) -> EnvironmentReport:
         left = "; ".join(drift.message for drift in after.drift)
         problem = Problem("not-converged", f"it was applied, and yet: {left}", "Something else changes it meanwhile.")
         return EnvironmentReport(plan, Outcome.FAILED, problem)
-    return EnvironmentReport(plan, outcome_of(plan.state, plan.actions))
+    return EnvironmentReport(replace(plan, notes=after.notes), outcome_of(plan.state, plan.actions))
 
 
 def _problem(error: OSError) -> Problem:

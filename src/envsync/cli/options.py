@@ -29,6 +29,15 @@ class Options:
     force_rebuild: tuple[str, ...] = ()
 
 
+_EPILOG = """\
+the manifest: --file, else $ENVSYNC_FILE, else envs.toml in the current folder or a parent,
+else envsync/envs.toml in your configuration folder
+
+exit status: 0 done, or in sync; 1 an environment failed or is in conflict; 2 wrong usage, or a
+manifest that cannot be read; 3 check found drift; 130 interrupted
+"""
+
+
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise UsageError(Problem("usage", message, f"See: {self.prog} --help"))
@@ -50,6 +59,8 @@ def _parser() -> argparse.ArgumentParser:
         description="Keep Python virtual environments as one file, envs.toml, says they should be.",
         parents=[everywhere],
         allow_abbrev=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=_EPILOG,
     )
     parser.add_argument("--version", action="version", version=f"envsync {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -61,11 +72,14 @@ def _parser() -> argparse.ArgumentParser:
 
     apply = add("apply", "create, repair or rebuild what differs from the manifest")
     apply.add_argument("--dry-run", action="store_true", default=argparse.SUPPRESS, help="the same as plan")
-    apply.add_argument("--jobs", type=_count, metavar="N", help="environments to work on side by side")
     apply.add_argument(
-        "--force-rebuild", action="append", metavar="NAME", help="rebuild this environment even if nothing is wrong"
+        "--jobs", type=_count, metavar="N", help="environments to work on side by side (default: 2 for each core)"
     )
-    add("plan", "show what apply would do, and why; writes nothing")
+    plan = add("plan", "show what apply would do, and why; writes nothing but caches")
+    for command in (apply, plan):
+        command.add_argument(
+            "--force-rebuild", action="append", metavar="NAME", help="rebuild this environment even if nothing is wrong"
+        )
     add("check", "say in one line whether all is in sync; exit status 3 on drift")
     add("status", "show a table of the environments")
     add("rollback", "swap an environment back to the generation that is kept of it", names=1)
@@ -79,22 +93,26 @@ def _everywhere() -> _Parser:
     group.add_argument("--file", metavar="FILE", help="the manifest")
     group.add_argument("--json", action="store_true", help="one JSON document on standard output")
     group.add_argument("--color", choices=("auto", "always", "never"), help="auto: on terminals, minding NO_COLOR")
-    group.add_argument("--quiet", action="store_true", help="only problems")
-    group.add_argument("--verbose", action="store_true", help="list the unchanged too")
+    group.add_argument("-q", "--quiet", action="store_true", help="only problems")
+    group.add_argument("-v", "--verbose", action="store_true", help="list the unchanged too")
     group.add_argument("--no-cache", action="store_true", help="neither read nor write caches")
-    group.add_argument("--lock-timeout", type=_seconds, metavar="SECONDS", help="how long to wait for another pass")
+    group.add_argument(
+        "--lock-timeout", type=_seconds, metavar="SECONDS", help="how long to wait for another pass (default: 60)"
+    )
     return options
 
 
 def _count(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
-    return number
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 on")
+    return int(text)
 
 
 def _seconds(text: str) -> float:
-    number = float(text)
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1
     if not 0 <= number < 1e9:  # noqa: PLR2004  # also refuses nan
-        raise argparse.ArgumentTypeError(f"{text} is not a number of seconds")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds")
     return number

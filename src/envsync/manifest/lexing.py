@@ -15,7 +15,8 @@ PART = rf"(?:[A-Za-z0-9_-]++|{_BASIC}|{_LITERAL})"
 
 DOTTED = rf"{PART}(?:[ \t]*+\.[ \t]*+{PART})*+"
 
-MULTILINE = r'(?:"""(?:[^"\\]++|\\[\s\S]|"(?!""))*+"{3,5}' + r"|'''(?:[^']++|'(?!''))*+'{3,5})"
+# Atomic groups, not nested possessive ones: Python 3.11 before 3.11.4 gets those wrong.
+MULTILINE = r'(?:"""(?>(?:[^"\\]|\\[\s\S]|"(?!""))*)"{3,5}' + r"|'''(?>(?:[^']|'(?!''))*)'{3,5})"
 
 COMMENT = r"#[^\n]*+"
 

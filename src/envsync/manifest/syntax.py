@@ -112,6 +112,8 @@ def _problem(message: str, text: str, file: str) -> Problem:
         )
     if said.startswith(("Cannot mutate", "Cannot redefine")):
         said = f"{_named(said)} is complete already; nothing can be added to it here"
+    if said == r"Illegal character '\n'":
+        said = "a string is not closed before the line ends"
     plain, hint = _PLAIN.get(said, (said, ""))
     return Problem("manifest-syntax", escaped(plain), hint, file, line, column)
 

@@ -39,6 +39,7 @@ def read_environment(end: str, path: str) -> Environment | None:
         libraries=libraries,
         lib64=_inner_link(f"{end}/lib64") if os.path.lexists(f"{end}/lib64") else None,
         scripts=tuple(_stale_scripts({end, dict(cfg).get("envsync-path", end)}, path, bin_entries)),
+        has_bin=bool(bin_entries),
         activators=tuple(entry.name for entry in bin_entries if is_activator(entry.name)),
         contents=_contents(end, libraries, bin_entries),
         debris=tuple(_debris(end, bin_entries)),

@@ -52,6 +52,8 @@ class Environment:
     """The entry ``lib64``, which some distributions have beside ``lib``."""
     scripts: tuple[Script, ...]
     """Scripts that name a folder which is not the declared path."""
+    has_bin: bool
+    """Whether there is a folder ``bin`` with anything in it."""
     activators: tuple[str, ...]
     """The activation scripts that are there."""
     contents: Contents

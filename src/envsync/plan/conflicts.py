@@ -100,6 +100,8 @@ def _chain_conflict(chain: Chain) -> Conflict | None:
             return Conflict("not-readable", f"{chain.start} cannot be looked at: {chain.reason}", hint)
         case EndKind.FILE | EndKind.SPECIAL:
             hint = f"Move it away, for instance: mv {shlex.quote(chain.end)} {shlex.quote(chain.end + '.old')}"
+            if chain.is_link:
+                hint = "Let the link lead elsewhere, or choose another path."
             where = chain.end if chain.end == chain.start else f"{chain.end}, where {chain.start} leads,"
             return Conflict("not-a-directory", f"{where} is {chain.kind.value}", hint)
         case EndKind.DIRECTORY | EndKind.MISSING:
@@ -129,6 +131,8 @@ def _at_folder(environment: desired.Environment, world: World) -> Iterator[Confl
     elif folder.chain.kind is EndKind.DIRECTORY and folder.environment is None and not folder.is_empty:
         end = shlex.quote(folder.chain.end)
         hint = f"If nothing in it is needed, move it away: mv {end} {end}.old"
+        if folder.chain.is_link:
+            hint = f"{folder.chain.start} leads there: let the link lead elsewhere, or choose another path."
         yield Conflict("not-a-venv", f"{folder.chain.end} is a folder, but no virtual environment", hint)
     elif not folder.writable:
         hint = f"Make it writable for you, or choose another path; see: ls -ld {shlex.quote(folder.blocked_by)}"

@@ -19,7 +19,7 @@ from envsync.plan.actions import (
 )
 from envsync.plan.conflicts import conflicts_of
 from envsync.plan.drift import Findings, compare, optional_settings, wanted_links, wanted_settings
-from envsync.plan.furnishing import declared_furnishing, missing_packages, rebuilt_furnishing, unrestorable
+from envsync.plan.furnishing import UNDECLARED, declared_furnishing, missing_packages, rebuilt_furnishing, unrestorable
 
 __all__ = ["Rules", "decide"]
 
@@ -118,7 +118,9 @@ def _mend(
         drift += [Drift("packages", one) for one in missing]
         furnishing = declared_furnishing(environment, world, rules.installer)
         if furnishing is not None:
-            actions.append(Install(f"install {_listed(environment)}", blueprint, furnishing))
+            removal = all(one.endswith(UNDECLARED) for one in missing)
+            message = f"remove {', '.join(furnishing.remove)}" if removal else f"install {_listed(environment)}"
+            actions.append(Install(message, blueprint, furnishing))
     state = State.DRIFT if actions else State.IN_SYNC
     return EnvironmentPlan(environment, world, state, tuple(drift), tuple(actions))
 
@@ -173,9 +175,11 @@ def _link(link: str, text: str, chain: Chain) -> Link:
 def _notes(world: World) -> tuple[str, ...]:
     notes = list(world.interpreter.notes) if isinstance(world.interpreter, Interpreter) else []
     notes += [
-        f"{side.link} is not linked: the environment has no {side.text.rpartition('/')[2]}"
+        f"{side.link} leads nowhere: the environment has no {side.text.rpartition('/')[2]}"
+        if side.leads_there
+        else f"{side.link} is not linked: the environment has no {side.text.rpartition('/')[2]}"
         for side in world.exposed
-        if not side.available and not side.leads_there
+        if not side.available and world.folder.environment is not None
     ]
     notes += [
         f"{side.link} is not linked: {side.link.rpartition('/')[0]} is not there"

@@ -90,6 +90,8 @@ def _reasons_to_rebuild(found: Environment, facts: Facts) -> Iterator[Drift]:
         yield _minor_drift(built_for or others[0].rpartition("/")[2], facts)
     else:
         yield Drift("layout", f"{facts.library}/site-packages is gone")
+    if not found.has_bin:
+        yield Drift("layout", "bin is gone, and the commands in it")
 
 
 def _minor_drift(built_for: str, facts: Facts) -> Drift:
@@ -153,15 +155,29 @@ def _compare_settings(
     settings |= {key: value for key, value in optional_settings(wanted, interpreter).items() if key in present}
     if not present.keys() & {"version", "version_info", "python-version"}:
         settings["version"] = interpreter.facts.release
+    stale = {}
     for key, value in settings.items():
         held = present.get(key)
         if held is not None and _same(key, held, value):
             continue
         findings.settings.append((key, value))
+        if key not in _CODES:
+            stale[key] = held
+            continue
         message = f"pyvenv.cfg has no {key}" if held is None else f"{key} is {held}, not {value}"
-        findings.drift.append(Drift(_CODES.get(key, "python-patch"), message))
+        findings.drift.append(Drift(_CODES[key], message))
         if key == "prompt":
             findings.regenerate |= {*found.activators}
+    if stale:
+        findings.drift.append(Drift("python-patch", _stale(stale, interpreter.facts)))
+
+
+def _stale(stale: dict[str, str | None], facts: Facts) -> str:
+    """Tell in one sentence that ``pyvenv.cfg`` is behind its interpreter."""
+    held = stale.get("version") or stale.get("version_info")
+    if held is not None:
+        return f"pyvenv.cfg is for Python {held}, the link is now {facts.version}"
+    return f"pyvenv.cfg is behind the interpreter in {', '.join(stale)}"
 
 
 def _same(key: str, held: str, wanted: str) -> bool:

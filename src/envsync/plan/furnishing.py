@@ -10,6 +10,7 @@ from envsync.plan.packages import extraneous, unmet
 
 __all__ = ["declared_furnishing", "missing_packages", "rebuilt_furnishing", "unrestorable"]
 
+UNDECLARED = " is installed, and nothing declares it"
 RECORD = "envsync-inputs"
 """The ``pyvenv.cfg`` key that holds the digest of what was installed last."""
 
@@ -24,18 +25,21 @@ def missing_packages(environment: desired.Environment, world: World) -> list[str
     recorded = found.setting(RECORD) if found is not None else None
     missing = unmet(world.declared, world.stock, markers, recorded)
     if environment.packages.exact and not missing:
-        missing += [f"{name} is installed, and nothing declares it" for name in _undeclared(environment, world, facts)]
+        missing += [f"{name}{UNDECLARED}" for name in _undeclared(environment, world, facts)]
     return missing
 
 
 def declared_furnishing(environment: desired.Environment, world: World, installer: str) -> Furnishing | None:
     """Say what has to be installed for what is declared; ``None`` where nothing is."""
     facts = _facts(world)
-    if world.declared is None or facts is None or not environment.packages.declared:
+    declared = world.declared
+    if declared is None or facts is None:
+        return None
+    if not (declared.arguments or declared.locked or declared.sync or environment.packages.exact):
         return None
     return Furnishing(
         installer=installer,
-        declared=world.declared,
+        declared=declared,
         remove=_undeclared(environment, world, facts),
         sync_options=tuple(_sync_options(environment.packages)),
     )

@@ -1,8 +1,9 @@
 """Make text fit for a terminal: escape what came from outside, shorten the home folder, and colour if asked to."""
 
 import os
+import re
 
-__all__ = ["Paint", "escape", "tilde"]
+__all__ = ["Paint", "escape", "homely", "tilde"]
 
 _CODES = {"green": "32", "yellow": "33", "red": "31", "blue": "34", "dim": "2", "bold": "1"}
 
@@ -24,6 +25,14 @@ def escape(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
+
+
+def homely(text: str) -> str:
+    """Shorten the home folder wherever a path in a sentence begins with it, and escape the rest."""
+    home = os.environ.get("HOME", "")
+    if len(home) > 1:
+        text = re.sub(rf"(?<![^\s('\"=]){re.escape(home)}(?=[/\s,:;)]|$)", "~", text)
+    return escape(text)
 
 
 def tilde(path: str) -> str:

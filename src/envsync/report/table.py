@@ -36,11 +36,13 @@ def terminal_text(plan: Plan, kept: Keepings, width: int) -> str:
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
+    rows = [_row(one, kept) for one in plan.environments]
+    shown = _fitting(rows, width)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for title in _HEAD:
-        table.add_column(title, overflow="fold", no_wrap=title in {"NAME", "STATE", "PYTHON"})
-    for one in plan.environments:
-        cells = [Text(cell) for cell in _row(one, kept)]
+    for column in shown:
+        table.add_column(_HEAD[column], overflow="fold")
+    for one, row in zip(plan.environments, rows, strict=True):
+        cells = [Text(row[column]) for column in shown]
         cells[1].stylize(_STYLES[one.state])
         table.add_row(*cells)
     console = Console(force_terminal=True, width=width, highlight=False)
@@ -49,9 +51,29 @@ def terminal_text(plan: Plan, kept: Keepings, width: int) -> str:
     return captured.get().rstrip("\n")
 
 
+def _fitting(rows: list[tuple[str, ...]], width: int) -> list[int]:
+    """Choose the columns that fit: without the ends, and then what is kept, if it has to be."""
+    shown = list(range(len(_HEAD)))
+    for drop in (_HEAD.index("END"), _HEAD.index("KEPT")):
+        taken = sum(max(len(row[column]) for row in (_HEAD, *rows)) + 2 for column in shown)
+        if taken <= width:
+            break
+        shown.remove(drop)
+    return shown
+
+
+def _version(one: EnvironmentPlan) -> str:
+    """Give the version that an environment is for, and the one that its link leads to where that differs."""
+    interpreter, found = one.world.interpreter, one.world.folder.environment
+    wanted = interpreter.facts.version if isinstance(interpreter, Interpreter) else None
+    settings = dict(found.cfg) if found is not None else {}
+    held = settings.get("version") or settings.get("version_info")
+    if held is None or wanted is None or held.startswith(wanted):
+        return escape(wanted or held or "-")
+    return escape(f"{held} -> {wanted}")
+
+
 def _row(one: EnvironmentPlan, kept: Keepings) -> tuple[str, ...]:
-    interpreter = one.world.interpreter
-    version = interpreter.facts.version if isinstance(interpreter, Interpreter) else "-"
     codes = [conflict.code for conflict in one.conflicts] or [drift.code for drift in one.drift]
     detail = f": {', '.join(dict.fromkeys(codes))}" if codes and one.state is not State.MISSING else ""
     end = one.world.folder.chain.end
@@ -59,7 +81,7 @@ def _row(one: EnvironmentPlan, kept: Keepings) -> tuple[str, ...]:
     return (
         escape(one.environment.name),
         f"{one.state.value}{detail}",
-        version,
+        _version(one),
         tilde(one.environment.path),
         shown_end,
         _kept(kept[one.environment.name]),

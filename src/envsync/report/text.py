@@ -18,7 +18,7 @@ from envsync.plan.actions import (
     Rollback,
     State,
 )
-from envsync.report.paint import Paint, escape, tilde
+from envsync.report.paint import Paint, escape, homely, tilde
 
 __all__ = ["check_line", "plan_lines", "problem_lines", "report_lines", "unchanged_line"]
 
@@ -139,21 +139,21 @@ class _Columns:
 
 def _why(one: EnvironmentPlan) -> str:
     if one.conflicts:
-        return escape("; ".join(conflict.message for conflict in one.conflicts))
+        return homely("; ".join(conflict.message for conflict in one.conflicts))
     if one.state is State.WAITING:
-        return escape("; ".join(one.notes))
+        return homely("; ".join(one.notes))
     what = ", ".join(filter(None, map(_summary_of, one.actions)))
     reasons = [drift.message for drift in one.drift if not drift.code.endswith("missing")]
     shown = "; ".join(reasons[:3]) + (f" and {len(reasons) - 3} more" if len(reasons) > 3 else "")  # noqa: PLR2004
-    return ": ".join(filter(None, (what, escape(shown))))
+    return ": ".join(filter(None, (what, homely(shown))))
 
 
 def _summary_of(action: Action) -> str:
     match action:
         case Create() | Rebuild():
-            return escape(action.message.partition(" for ")[2].replace(" and reinstall ", ", "))
+            return homely(action.message.partition(" for ")[2].replace(" and reinstall ", ", "))
         case Install() | Rollback():
-            return escape(action.message)
+            return homely(action.message)
         case Repair():
             return ""  # the reasons say it
         case Link():
@@ -167,22 +167,22 @@ def _details(one: EnvironmentPlan, paint: Paint) -> Iterator[str]:
         yield f"    {paint('dim', 'hint:')} {escape(conflict.hint)}"
     if one.state is not State.WAITING:
         for note in one.notes:
-            yield f"    {paint('dim', 'note:')} {escape(note)}"
+            yield f"    {paint('dim', 'note:')} {homely(note)}"
 
 
 def _failure(one: EnvironmentReport, paint: Paint) -> Iterator[str]:
     if one.error is not None:
-        yield f"    {paint('red', 'error:')} {escape(one.error.message)}"
+        yield f"    {paint('red', 'error:')} {homely(one.error.message)}"
         if one.error.hint:
             yield f"    {paint('dim', 'hint:')} {escape(one.error.hint)}"
 
 
 def _summary(counts: Counter[str], words: tuple[str, ...], plan: Plan) -> str:
     if not plan.environments:
-        elsewhere = len(plan.manifest.elsewhere)
-        rest = f" ({elsewhere} for other hosts)" if elsewhere else ""
-        return f"no environments to look after{rest}"
-    return ", ".join(f"{counts[word]} {word}" for word in words if counts[word])
+        others = len(plan.manifest.elsewhere)
+        return f"no environments to look after{f' ({others} for other hosts)' if others else ''}"
+    elsewhere = [f"{len(plan.manifest.elsewhere)} for other hosts"] if plan.manifest.elsewhere else []
+    return ", ".join([f"{counts[word]} {word}" for word in words if counts[word]] + elsewhere)
 
 
 def _codes(one: EnvironmentPlan) -> str:
