@@ -14,6 +14,7 @@ import pytest
 from links import Fingerprint, fingerprint
 from pythons import PYTHONS
 
+pytest_plugins = ["plugins_crash"]
 SOURCE = str(Path(__file__).parent.parent / "src")
 
 

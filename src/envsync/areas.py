@@ -42,6 +42,8 @@ class Marker:
     """``staging``, or ``generation`` for a former content that is kept."""
     made: str = ""
     """When it became a generation, ISO 8601."""
+    discard: bool = False
+    """Whether what is exchanged for what was built may be thrown away: all that is in it has been taken over."""
     built: int | None = None
     """The inode of the environment that was built, written down before it is exchanged for the former one."""
     contents: dict[str, int] | None = None
@@ -55,6 +57,7 @@ _KINDS: dict[str, tuple[type, ...]] = {
     "end": (str,),
     "kind": (str,),
     "made": (str,),
+    "discard": (bool,),
     "built": (int, type(None)),
     "contents": (dict, type(None)),
 }

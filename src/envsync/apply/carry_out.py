@@ -26,6 +26,7 @@ from envsync.write.contents import roll_back, swap_contents, undo_contents
 from envsync.write.files import make_folder, make_link, put_inner_file, set_inner_link
 from envsync.write.handles import Root
 from envsync.write.swap import flush, move_in, put_back, swap
+from envsync.write.tree import link_tree
 
 __all__ = ["carry_out", "clear_area", "clear_away"]
 
@@ -94,6 +95,32 @@ def _create(action: Create, workshop: Workshop) -> None:
 def _rebuild(action: Rebuild, workshop: Workshop) -> None:
     blueprint = action.blueprint
     area = _build_aside(blueprint, action.furnishing, workshop)
+    _exchange(area, blueprint)
+    if action.keep:
+        superseded = action.generations[: len(action.generations) + 1 - action.keep]
+        keep_as_generation(area, blueprint.end, _now(), action.shelf, superseded)
+    else:
+        for kept in (area, *action.generations):
+            remove_area(kept, blueprint.end)
+
+
+def _install(action: Install, workshop: Workshop) -> None:
+    """Install into a second environment that shares its files with the first, and exchange the two."""
+    blueprint = action.blueprint
+    marker = Marker(blueprint.name, blueprint.path, blueprint.end, discard=True)
+    area = make_area(blueprint.area_parent, marker)
+    try:
+        link_tree(_root(blueprint), f"{area}/{BUILT}")
+        _furnish(area, blueprint, action.furnishing, workshop)
+        flush(area)
+    except BaseException:
+        remove_area(area, blueprint.end)
+        raise
+    _exchange(area, blueprint)
+    remove_area(area, blueprint.end)
+
+
+def _exchange(area: str, blueprint: Blueprint) -> None:
     try:
         if blueprint.exchangeable:
             swap(area, _root(blueprint))
@@ -102,12 +129,6 @@ def _rebuild(action: Rebuild, workshop: Workshop) -> None:
     except OSError:  # then the former environment is at its place
         remove_area(area, blueprint.end)
         raise
-    if action.keep:
-        superseded = action.generations[: len(action.generations) + 1 - action.keep]
-        keep_as_generation(area, blueprint.end, _now(), action.shelf, superseded)
-    else:
-        for kept in (area, *action.generations):
-            remove_area(kept, blueprint.end)
 
 
 def _root(blueprint: Blueprint) -> Root:
@@ -118,28 +139,13 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="microseconds")
 
 
-def _install(action: Install, workshop: Workshop) -> None:
-    blueprint, wanted = action.blueprint, action.furnishing
-    area = make_area(blueprint.area_parent, Marker(blueprint.name, blueprint.path, blueprint.end))
-    try:
-        furnish(blueprint.end, blueprint, wanted, area, workshop.log_of(blueprint))
-        scripts = [(name, blueprint.end) for name in sorted(os.listdir(f"{blueprint.end}/bin"))]
-        declare_scripts(_root(blueprint), scripts, blueprint.path, blueprint.library)
-        _record(_root(blueprint), wanted)
-    finally:
-        remove_area(area, blueprint.end)
-
-
 def _build_aside(blueprint: Blueprint, wanted: Furnishing | None, workshop: Workshop) -> str:
     """Build in a staging area, and flush it; on failure nothing of it stays."""
     area = make_area(blueprint.area_parent, Marker(blueprint.name, blueprint.path, blueprint.end))
-    place = f"{area}/{BUILT}"
     try:
         workshop.build(blueprint, area)
         if wanted is not None:
-            furnish(place, blueprint, wanted, area, workshop.log_of(blueprint))
-            declare_paths(place, blueprint.path, blueprint.library)
-            _record(Root(place), wanted)
+            _furnish(area, blueprint, wanted, workshop)
         flush(area)
     except BaseException:
         remove_area(area, blueprint.end)
@@ -147,10 +153,12 @@ def _build_aside(blueprint: Blueprint, wanted: Furnishing | None, workshop: Work
     return area
 
 
-def _record(root: Root, wanted: Furnishing) -> None:
-    """Write down what was installed from, where nothing else tells it later."""
-    if wanted.declared is not None and wanted.declared.unsure:
-        edit_settings(root, {RECORD: wanted.declared.digest})
+def _furnish(area: str, blueprint: Blueprint, wanted: Furnishing, workshop: Workshop) -> None:
+    place = f"{area}/{BUILT}"
+    furnish(place, blueprint, wanted, area, workshop.log_of(blueprint))
+    declare_paths(place, blueprint.path, blueprint.library)
+    if wanted.declared is not None and wanted.declared.unsure:  # nothing else tells later what it was installed from
+        edit_settings(Root(place), {RECORD: wanted.declared.digest})
 
 
 def _repair(action: Repair, workshop: Workshop) -> None:

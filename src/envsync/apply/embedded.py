@@ -24,41 +24,46 @@ def declare_paths(place: str, path: str, library: str) -> None:
     """
     root = Root(place)
     declare_scripts(root, [(name, place) for name in sorted(os.listdir(f"{place}/bin"))], path, library)
-    changed = []
+    changes = {}
     for relative in _files(place, skip=f"{place}/{library}/site-packages"):
-        if _names(f"{place}/{relative}", place):
-            edit_inner_file(root, relative, _replacement(place, path))
-            changed.append(relative)
-    _update_records(root, library, changed)
+        content = _read(f"{place}/{relative}")
+        if b"\0" not in content and os.fsencode(place) in content:
+            changes[relative] = content.replace(os.fsencode(place), os.fsencode(path))
+    _carry_out(root, library, changes)
 
 
 def declare_scripts(root: Root, scripts: Iterable[tuple[str, str]], path: str, library: str) -> None:
     """Make scripts in ``bin``, each with the folder that it names, name ``path`` instead; the user's own links stay."""
-    changed = []
+    changes = {}
     for name, former in scripts:
-        if not os.path.islink(f"{root.path}/bin/{name}") and os.path.isfile(f"{root.path}/bin/{name}"):
-            before = os.lstat(f"{root.path}/bin/{name}").st_ino
-            _retarget(root, name, former, path)
-            if os.lstat(f"{root.path}/bin/{name}").st_ino != before:
-                changed.append(f"bin/{name}")
-    _update_records(root, library, changed)
+        file = f"{root.path}/bin/{name}"
+        if os.path.isfile(file) and not os.path.islink(file):
+            content = _read(file)
+            changed = _retarget(name, content, former, path)
+            if changed != content:
+                changes[f"bin/{name}"] = changed
+    _carry_out(root, library, changes)
 
 
-def _replacement(place: str, path: str) -> Callable[[bytes], bytes]:
-    return lambda content: content.replace(os.fsencode(place), os.fsencode(path))
+def _carry_out(root: Root, library: str, changes: dict[str, bytes]) -> None:
+    """Write what has changed, ``RECORD`` before the rest: while a file is stale, the next pass sees that it is."""
+    _update_records(root, library, {relative: _entry(content) for relative, content in changes.items()})
+    for relative, content in changes.items():
+        edit_inner_file(root, relative, _give(content))
 
 
-def _retarget(root: Root, name: str, former: str, path: str) -> None:
-    def edit(content: bytes) -> bytes:
-        if name in activation.SCRIPTS:
-            text = content.decode("utf-8", "surrogateescape")
-            return activation.retarget(name, text, path).encode("utf-8", "surrogateescape")
-        interpreter = shebang.named_interpreter(content[: shebang.HEAD])
-        if interpreter is None or not interpreter.startswith(f"{former}/bin/"):
-            return content
-        return shebang.retarget(content, f"{path}/bin/{interpreter.rpartition('/')[2]}")
+def _give(content: bytes) -> Callable[[bytes], bytes]:
+    return lambda _: content
 
-    edit_inner_file(root, f"bin/{name}", edit)
+
+def _retarget(name: str, content: bytes, former: str, path: str) -> bytes:
+    if name in activation.SCRIPTS:
+        text = content.decode("utf-8", "surrogateescape")
+        return activation.retarget(name, text, path).encode("utf-8", "surrogateescape")
+    interpreter = shebang.named_interpreter(content[: shebang.HEAD])
+    if interpreter is None or not interpreter.startswith(f"{former}/bin/"):
+        return content
+    return shebang.retarget(content, f"{path}/bin/{interpreter.rpartition('/')[2]}")
 
 
 def _files(place: str, skip: str) -> Iterator[str]:
@@ -70,28 +75,24 @@ def _files(place: str, skip: str) -> Iterator[str]:
                 yield os.path.relpath(file, place)
 
 
-def _names(file: str, place: str) -> bool:
-    """Tell whether a text file names the folder."""
+def _read(file: str) -> bytes:
+    """Read a file that may be a script; nothing of one that is too large to be one."""
     if os.path.getsize(file) > _TEXT_LIMIT:
-        return False
+        return b""
     with open(file, "rb") as stream:
-        content = stream.read()
-    return b"\0" not in content and os.fsencode(place) in content
+        return stream.read()
 
 
-def _entry(file: str) -> tuple[str, str]:
+def _entry(content: bytes) -> tuple[str, str]:
     """Give a file's hash and size as ``RECORD`` has them (PEP 376, PEP 627)."""
-    with open(file, "rb") as stream:
-        content = stream.read()
     digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
     return f"sha256={digest}", str(len(content))
 
 
-def _update_records(root: Root, library: str, changed: list[str]) -> None:
+def _update_records(root: Root, library: str, entries: dict[str, tuple[str, str]]) -> None:
     site = f"{library}/site-packages"
-    if not changed or not os.path.isdir(f"{root.path}/{site}"):
+    if not entries or not os.path.isdir(f"{root.path}/{site}"):
         return
-    entries = {relative: _entry(f"{root.path}/{relative}") for relative in changed}
     for name in sorted(os.listdir(f"{root.path}/{site}")):
         record = f"{root.path}/{site}/{name}/RECORD"
         links = os.path.islink(os.path.dirname(record)) or os.path.islink(record)

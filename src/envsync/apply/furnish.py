@@ -3,13 +3,16 @@
 import os
 from collections.abc import Iterable
 
+from packaging.utils import canonicalize_name
+
 from envsync.apply.installers import Installer, InstallError, Uv, find_installer
 from envsync.errors import EnvsyncError, Problem
 from envsync.observe.stock import read_stock
 from envsync.observed import Declared, Distribution
 from envsync.plan.actions import Blueprint, Furnishing
 from envsync.plan.packages import SEEDS
-from envsync.write.files import new_file
+from envsync.write.files import new_file, remove_recorded
+from envsync.write.handles import Root
 
 __all__ = ["furnish"]
 
@@ -26,6 +29,7 @@ def furnish(place: str, blueprint: Blueprint, wanted: Furnishing, area: str, log
     present = read_stock(place, (blueprint.library,)).versions()
     missing = [one for one in wanted.former if one.name not in present]
     _restore(place, missing, wanted, installer)
+    _unrequest(place, blueprint, {one.name for one in missing if not one.requested})
     if wanted.remove:
         present = read_stock(place, (blueprint.library,)).versions()
         extra = [name for name in wanted.remove if name in present]
@@ -59,6 +63,15 @@ def _restore(place: str, missing: list[Distribution], wanted: Furnishing, instal
             names = "; ".join(failures)
             hint = 'The old environment is kept. With `on-missing = "relax"` newer releases are taken instead.'
             raise EnvsyncError(Problem("package-missing", f"cannot bring back {names}", hint)) from None
+
+
+def _unrequest(place: str, blueprint: Blueprint, names: set[str]) -> None:
+    """Take the mark of having been asked for from what came only as a dependency before (``REQUESTED``, PEP 376)."""
+    site = f"{blueprint.library}/site-packages"
+    for entry in sorted(os.listdir(f"{place}/{site}")):
+        marked = entry.endswith(".dist-info") and os.path.isfile(f"{place}/{site}/{entry}/REQUESTED")
+        if marked and canonicalize_name(entry.partition("-")[0]) in names:
+            remove_recorded(Root(place), f"{site}/{entry}", "REQUESTED")
 
 
 def _restore_one(place: str, one: Distribution, wanted: Furnishing, installer: Installer) -> str:

@@ -15,8 +15,8 @@ from envsync.write.files import new_log
 
 __all__ = ["InstallError", "Installer", "Uv", "find_installer"]
 
-_SHOWN = 6
-"""Lines of a failed installer's output that are shown."""
+_SHOWN = 4
+"""Lines that are shown of the beginning, and of the end, of a failed installer's output."""
 _WIDEST = 300
 """Characters of each."""
 _FAILURE = re.compile(r"\s*(?:error|failed|because|\N{MULTIPLICATION SIGN})", re.IGNORECASE)
@@ -142,6 +142,8 @@ def _gist(said: str) -> str:
     """Keep what matters of an installer's output: from its first error on, without progress."""
     lines = [line.rstrip() for line in re.sub(r"\x1b\[[0-9;]*m", "", said).splitlines() if line.strip()]
     first = next((number for number, line in enumerate(lines) if _FAILURE.match(line)), None)
-    chosen = lines[first:] if first is not None else lines[-_SHOWN:]
+    chosen = [line for line in (lines[first:] if first is not None else lines) if "[end of output]" not in line]
     shown = [re.sub(r"^(?:ERROR|error): ", "", _FRAME.sub("", line))[:_WIDEST] for line in chosen]
-    return " / ".join(shown[:_SHOWN])
+    if len(shown) > 2 * _SHOWN:  # what failed stands at the beginning, why often at the end
+        shown = [*shown[:_SHOWN], "...", *shown[-_SHOWN:]]
+    return " / ".join(shown)

@@ -120,9 +120,13 @@ def _report(plan: EnvironmentPlan, after: EnvironmentPlan) -> EnvironmentReport:
     """Tell what was done, and do not call it done if there is drift still."""
     if plan.actions and after.drift:
         left = "; ".join(drift.message for drift in after.drift)
-        problem = Problem("not-converged", f"it was applied, and yet: {left}", "Something else changes it meanwhile.")
+        problem = Problem(
+            "not-converged", f"it was applied, and yet: {left}", f"See: envsync explain {plan.environment.name}"
+        )
         return EnvironmentReport(plan, Outcome.FAILED, problem)
-    return EnvironmentReport(replace(plan, notes=after.notes), outcome_of(plan.state, plan.actions))
+    return EnvironmentReport(
+        replace(plan, notes=tuple(dict.fromkeys((*plan.notes, *after.notes)))), outcome_of(plan.state, plan.actions)
+    )
 
 
 def _problem(error: OSError) -> Problem:

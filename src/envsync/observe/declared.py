@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, cast
+from urllib.parse import quote
 
 from packaging.dependency_groups import resolve_dependency_groups
 from packaging.markers import Environment
@@ -39,7 +40,11 @@ def read_declared(packages: Packages, environment: dict[str, str], *, with_uv: b
         reader.read_requirements(file, constraint=True)
         reader.arguments += ("-c", file)
     if packages.project is not None:
-        reader.read_project(packages, with_uv=with_uv)
+        try:
+            reader.read_project(packages, with_uv=with_uv)
+        except Exception as error:  # noqa: BLE001  # each of packaging's many kinds has a message for people
+            shown = "; ".join(map(str, error.exceptions)) if isinstance(error, ExceptionGroup) else str(error)
+            reader.problems.append(f"{packages.project}/pyproject.toml: {shown}")
     return reader.result((packages, with_uv))
 
 
@@ -119,7 +124,7 @@ class _Reader:
 
     def _read_line(self, line: str, folder: str) -> None:
         if line.startswith((".", "/")) and os.path.isdir(os.path.join(folder, line)):
-            self.projects.append(os.path.normpath(os.path.join(folder, line)))
+            self.projects.append(_url(os.path.join(folder, line)))
         else:
             self.add_requirement(line)
 
@@ -146,15 +151,17 @@ class _Reader:
         document = self._parse(f"{project}/pyproject.toml", content)
         if document is None:
             return
+        packaged = _is_packaged(document) and bool(_table(document, "project"))
+        locked = not (with_uv and os.path.isfile(f"{project}/uv.lock")) and os.path.isfile(f"{project}/pylock.toml")
         if with_uv and os.path.isfile(f"{project}/uv.lock"):
-            self.read(f"{project}/uv.lock")
+            self._read_uv_lock(f"{project}/uv.lock")
             self.sync = project
             self.unsure = True
-        elif os.path.isfile(f"{project}/pylock.toml"):
+        if locked:
             self._read_lock(f"{project}/pylock.toml", packages)
         else:
-            self._read_dependencies(document, packages)
-        if "project" in document and _is_packaged(document):
+            self._read_dependencies(document, packages, packaged=packaged)
+        if packaged:
             self._add_project(project, document, packages, alone=bool(self.sync or self.locked))
 
     def _parse(self, file: str, content: bytes | None) -> dict[str, Any] | None:
@@ -171,32 +178,35 @@ class _Reader:
         if packages.editable:
             self.editables.append(os.path.realpath(project))
         else:
-            self.projects.append(project)
+            self.projects.append(_url(project))
         if not self.sync:
             self.arguments += ("-e", f"{project}{extras}") if packages.editable else (f"{project}{extras}",)
         name = document["project"].get("name")
         if isinstance(name, str):
             self.add_requirement(f"{name}{extras}")
 
-    def _read_dependencies(self, document: dict[str, Any], packages: Packages) -> None:
-        table = document.get("project", {})
-        optional = table.get("optional-dependencies", {})
-        own = not _is_packaged(document)
-        lines = [*_texts(table.get("dependencies", []))]
+    def _read_dependencies(self, document: dict[str, Any], packages: Packages, *, packaged: bool) -> None:
+        table = _table(document, "project")
+        optional = _table(table, "optional-dependencies")
+        own = [*_texts(table.get("dependencies"))]
         for extra in packages.extras:
-            lines += _texts(optional.get(extra, []))
+            own += _texts(optional.get(extra))
+        groups: list[str] = []
         for group in packages.groups:
-            try:
-                needed = list(resolve_dependency_groups(document.get("dependency-groups", {}), group))
-            except (ValueError, LookupError, TypeError) as error:
-                self.problems.append(f"{packages.project}/pyproject.toml: group {group}: {error}")
-            else:
-                self.arguments += needed
-                lines += needed
-        for line in lines:
+            groups += resolve_dependency_groups(_table(document, "dependency-groups"), group)
+        for line in (*own, *groups):
             self.add_requirement(line)
-        if own:
-            self.arguments += _texts(table.get("dependencies", []))
+        if self.sync is None:
+            self.arguments += groups if packaged else [*own, *groups]
+
+    def _read_uv_lock(self, file: str) -> None:
+        """Take from ``uv.lock`` which versions it allows; which of them are wanted here, uv decides."""
+        document = self._parse(file, self.read(file)) or {}
+        versions: dict[str, set[str]] = {}
+        for package in document.get("package", []):
+            if {"editable", "virtual", "directory"}.isdisjoint(package.get("source", {})) and "version" in package:
+                versions.setdefault(package["name"], set()).add(package["version"])
+        self.constraints += [f"{name}=={version}" for name, (version, *more) in versions.items() if not more]
 
     def _read_lock(self, file: str, packages: Packages) -> None:
         document = self._parse(file, self.read(file))
@@ -240,10 +250,9 @@ def _pin(package: Package, source: _Source, folder: str) -> str:
             part = f"#subdirectory={source.subdirectory}" if source.subdirectory else ""
             return f"{package.name} @ {source.type}+{source.url or source.path}@{source.commit_id}{part}"
         case PackageDirectory():
-            return f"{package.name} @ file://{os.path.normpath(os.path.join(folder, source.path))}"
+            return f"{package.name} @ {_url(os.path.join(folder, source.path))}"
         case PackageArchive():
-            path = os.path.normpath(os.path.join(folder, source.path or ""))
-            return f"{package.name} @ {source.url or f'file://{path}'}"
+            return f"{package.name} @ {source.url or _url(os.path.join(folder, source.path or ''))}"
         case PackageWheel() | PackageSdist():
             return f"{package.name}=={package.version}"
 
@@ -254,8 +263,19 @@ def _as_environment(values: dict[str, str]) -> Environment:
 
 def _is_packaged(document: dict[str, Any]) -> bool:
     """Tell whether a project can be installed itself, or only lists what it needs (uv's virtual projects)."""
-    package = document.get("tool", {}).get("uv", {}).get("package")
+    package = _table(_table(document, "tool"), "uv").get("package")
     return package if isinstance(package, bool) else "build-system" in document
+
+
+def _table(document: dict[str, Any], key: str) -> dict[str, Any]:
+    table = document.get(key, {})
+    if not isinstance(table, dict):
+        raise TypeError(f"{key} is no table")
+    return table
+
+
+def _url(path: str) -> str:
+    return f"file://{quote(os.path.realpath(path))}"
 
 
 def _texts(value: object) -> Iterable[str]:

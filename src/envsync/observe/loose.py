@@ -8,45 +8,66 @@ from envsync.observe.environment import is_activator, is_python_name
 
 __all__ = ["find_loose"]
 
-_TOP = frozenset({"bin", "include", "lib", "lib64", "pyvenv.cfg", ".gitignore", "CACHEDIR.TAG", ".lock", ".DS_Store"})
-_SITE = frozenset(
-    {"__pycache__", "_virtualenv.py", "_virtualenv.pth", "README.txt", "easy-install.pth", ".DS_Store", ".lock"}
-)
-_BIN = frozenset({"pydoc.bat", "__pycache__"})
+_BUILDERS = frozenset({"pyvenv.cfg", ".gitignore", "CACHEDIR.TAG", ".lock", "lib64", ".DS_Store", "bin/pydoc.bat"})
+_IN_SITE = frozenset({"_virtualenv.py", "_virtualenv.pth", "README.txt", "easy-install.pth", ".DS_Store", ".lock"})
+_METADATA = (".dist-info", ".egg-info", ".egg-link")
 
 
-def find_loose(end: str, sites: list[str]) -> Iterator[str]:
+def find_loose(end: str, libraries: tuple[str, ...]) -> Iterator[str]:
     """List, relative to the environment, what a rebuild would not bring back.
 
-    ``sites`` are its ``site-packages`` folders. Folders are told as a whole where nothing claims anything in them.
+    Folders are told as a whole where nothing claims anything in them. Byte code is nobody's.
     """
-    claimed = {claim for site in sites for claim in _claims(end, site)}
-    for name in sorted(os.listdir(end)):
-        if name not in _TOP and name not in claimed and not name.startswith(".envsync-"):
-            yield name
-    for name in sorted(os.listdir(f"{end}/bin")) if os.path.isdir(f"{end}/bin") else ():
-        if f"bin/{name}" not in claimed and name not in _BIN and not (is_python_name(name) or is_activator(name)):
-            yield f"bin/{name}"
-    for site in sites:
-        for name in sorted(os.listdir(site)):
-            relative = os.path.relpath(f"{site}/{name}", end)
-            info = name.endswith((".dist-info", ".egg-info", ".egg-link")) or name.startswith("__editable__")
-            if relative not in claimed and name not in _SITE and not info:
+    sites = {f"{library}/site-packages" for library in libraries}
+    files = {claim for site in sites for claim in _claims(end, site)}
+    folders = {"bin", "include", "lib", *libraries, *sites}
+    for file in files:
+        folder = os.path.dirname(file)
+        while folder and folder not in folders:
+            folders.add(folder)
+            folder = os.path.dirname(folder)
+    yield from _unclaimed(end, "", files, folders, sites)
+
+
+def _unclaimed(end: str, inside: str, files: set[str], folders: set[str], sites: set[str]) -> Iterator[str]:
+    with os.scandir(f"{end}/{inside}") as entries:
+        for entry in sorted(entries, key=lambda entry: entry.name):
+            relative = f"{inside}/{entry.name}".removeprefix("/")
+            if relative in files or _is_builders(inside, entry.name, sites):
+                continue
+            if relative in folders and entry.is_dir(follow_symlinks=False):
+                yield from _unclaimed(end, relative, files, folders, sites)
+            elif relative not in folders:
                 yield relative
 
 
+def _is_builders(inside: str, name: str, sites: set[str]) -> bool:
+    if name == "__pycache__" or name.endswith(".pyc") or name.startswith(".envsync-"):
+        return True
+    if inside == "bin" and (is_python_name(name) or is_activator(name)):
+        return True
+    if inside in sites:
+        return name in _IN_SITE or name.endswith(_METADATA) or name.startswith("__editable__")
+    return f"{inside}/{name}".removeprefix("/") in _BUILDERS
+
+
 def _claims(end: str, site: str) -> Iterator[str]:
-    """Give the paths that the distributions in a folder claim, and the folders these lie in, relative to ``end``."""
-    for name in os.listdir(site):
-        for listing in ("RECORD", "installed-files.txt", "top_level.txt"):
-            base = f"{site}/{name}" if listing == "installed-files.txt" else site
-            for first in _firsts(f"{site}/{name}/{listing}"):
-                path = os.path.relpath(os.path.normpath(f"{base}/{first}"), end)
-                if listing == "top_level.txt":
-                    yield f"{path}.py"
-                while path and not path.startswith(".."):
-                    yield path
-                    path = os.path.dirname(path)
+    """Give the files that the distributions in a folder claim, relative to ``end``."""
+    for name in os.listdir(f"{end}/{site}"):
+        for listing in ("RECORD", "installed-files.txt"):
+            base = site if listing == "RECORD" else f"{site}/{name}"
+            for first in _firsts(f"{end}/{site}/{name}/{listing}"):
+                yield os.path.normpath(f"{base}/{first}")
+        if name.endswith(".egg-info") and not os.path.exists(f"{end}/{site}/{name}/installed-files.txt"):
+            yield from _top_level(end, site, f"{site}/{name}/top_level.txt")
+
+
+def _top_level(end: str, site: str, listing: str) -> Iterator[str]:
+    """Give all files of the modules that old metadata only names."""
+    for first in _firsts(f"{end}/{listing}"):
+        yield f"{site}/{first}.py"
+        for folder, _, names in os.walk(f"{end}/{site}/{first}"):
+            yield from (os.path.relpath(f"{folder}/{name}", end) for name in names)
 
 
 def _firsts(listing: str) -> Iterator[str]:

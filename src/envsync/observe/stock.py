@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterator
 from importlib.metadata import Distribution as Metadata
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from packaging.utils import canonicalize_name
 
@@ -37,7 +37,7 @@ def read_stock(end: str, libraries: tuple[str, ...], *, loose: bool = False) -> 
             broken.append(os.path.basename(place))
         else:
             found.setdefault(distribution.name, distribution)
-    unclaimed = tuple(find_loose(end, folders)) if loose else ()
+    unclaimed = tuple(find_loose(end, libraries)) if loose else None
     return Stock(tuple(found.values()), tuple(broken), unclaimed)
 
 
@@ -52,9 +52,9 @@ def _read(place: str) -> Distribution | None:
     try:
         metadata = Metadata.at(place)
         fields = metadata.metadata
-        if "Name" not in fields or "Version" not in fields:
+        name, version = str(fields["Name"] or ""), str(fields["Version"] or "")
+        if not name.strip() or not version.strip():
             return None
-        name, version = fields["Name"], fields["Version"]
         return Distribution(
             name=canonicalize_name(name),
             version=version,
@@ -63,7 +63,7 @@ def _read(place: str) -> Distribution | None:
             requested=os.path.lexists(f"{place}/REQUESTED"),
             legacy=place.endswith(".egg-info"),
         )
-    except (OSError, ValueError, KeyError, TypeError):
+    except Exception:  # noqa: BLE001  # whatever is wrong with it, it does not tell what it is of
         return None
 
 
@@ -97,8 +97,9 @@ def _origin(text: str | None) -> Origin | None:
         path = unquote(urlsplit(url).path) if url.startswith("file:") else url
         if document["dir_info"].get("editable"):
             return Origin(os.path.realpath(path), editable=True)
-        return Origin(f"{url}{subdirectory}")
+        return Origin(f"file://{quote(os.path.realpath(path))}{subdirectory}" if path.startswith("/") else url)
     if "vcs_info" in document:
         vcs = document["vcs_info"]
-        return Origin(f"{vcs['vcs']}+{url}@{vcs['commit_id']}{subdirectory}")
+        commit = f"{vcs['vcs']}+{url}@{vcs['commit_id']}{subdirectory}"
+        return Origin(commit, revision=vcs.get("requested_revision"))
     return Origin(f"{url}{subdirectory}")

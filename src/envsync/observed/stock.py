@@ -12,6 +12,8 @@ class Origin:
     requirement: str
     """What an installer needs to install it again: a URL, or the path of an editable project."""
     editable: bool = False
+    revision: str | None = None
+    """The branch, tag or commit that was asked for, where the requirement names the commit that it was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +39,8 @@ class Stock:
     distributions: tuple[Distribution, ...] = ()
     broken: tuple[str, ...] = ()
     """Metadata folders that do not tell what they are of."""
-    loose: tuple[str, ...] = ()
-    """Entries of ``site-packages`` that belong to no distribution."""
+    loose: tuple[str, ...] | None = None
+    """What no distribution claims, relative to the environment; ``None`` where it was not looked for."""
 
     def versions(self) -> dict[str, str]:
         """Give versions by name."""
@@ -57,7 +59,7 @@ class Declared:
     editables: tuple[str, ...] = ()
     """Absolute paths of projects to install as editable."""
     projects: tuple[str, ...] = ()
-    """Absolute paths of projects to install as they are."""
+    """``file:`` URLs of projects to install as they are."""
     locked: tuple[str, ...] = ()
     """From a lock: exact requirements, to be installed without their dependencies."""
     sync: str | None = None

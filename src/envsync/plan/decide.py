@@ -61,7 +61,7 @@ def decide(
         else:
             plan = _mend(environment, world, blueprint, rules, findings)
     left = bool(world.folder.leftovers or (found is not None and found.debris))
-    plan = replace(plan, notes=(*notes, *plan.notes), interrupted=left)
+    plan = replace(plan, notes=(*notes, *plan.notes, *_missing_commands(plan)), interrupted=left)
     return plan if plan.conflicts else _with_links(plan)
 
 
@@ -86,7 +86,7 @@ def _create(environment: desired.Environment, world: World, blueprint: Blueprint
 def _rebuild(
     environment: desired.Environment, world: World, blueprint: Blueprint, rules: Rules, findings: Findings
 ) -> EnvironmentPlan:
-    if world.stock is None or world.folder.environment is None:
+    if world.stock is None or world.stock.loose is None or world.folder.environment is None:
         return EnvironmentPlan(environment, world, State.DRIFT, needs_stock=True)
     conflicts = _losses(world.folder.environment, world)
     drift = tuple(findings.drift)
@@ -174,21 +174,26 @@ def _link(link: str, text: str, chain: Chain) -> Link:
 
 def _notes(world: World) -> tuple[str, ...]:
     notes = list(world.interpreter.notes) if isinstance(world.interpreter, Interpreter) else []
-    notes += [
-        f"{side.link} leads nowhere: the environment has no {side.text.rpartition('/')[2]}"
-        if side.leads_there
-        else f"{side.link} is not linked: the environment has no {side.text.rpartition('/')[2]}"
-        for side in world.exposed
-        if not side.available and world.folder.environment is not None
-    ]
+    if world.stock is not None and world.stock.broken:
+        notes.append(f"broken package metadata: {', '.join(world.stock.broken)}")
     notes += [
         f"{side.link} is not linked: {side.link.rpartition('/')[0]} is not there"
         for side in world.aliases
         if not side.available
     ]
-    if world.stock is not None and world.stock.broken:
-        notes.append(f"broken package metadata: {', '.join(world.stock.broken)}")
     return tuple(notes)
+
+
+def _missing_commands(plan: EnvironmentPlan) -> tuple[str, ...]:
+    """Tell which exposed commands an environment lacks, unless what is about to be done may bring them."""
+    if any(isinstance(action, Create | Rebuild | Install) for action in plan.actions):
+        return ()
+    return tuple(
+        f"{side.link} {'leads nowhere' if side.leads_there else 'is not linked'}: "
+        f"the environment has no {side.text.rpartition('/')[2]}"
+        for side in plan.world.exposed
+        if not side.available
+    )
 
 
 def _version(blueprint: Blueprint) -> str:

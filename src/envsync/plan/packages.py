@@ -1,5 +1,6 @@
 """Decide whether what is declared is installed, and what a rebuild has to bring back. Pure."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -10,6 +11,7 @@ from envsync.observed import Declared, Distribution, Stock
 
 __all__ = ["SEEDS", "extraneous", "unmet"]
 
+_COMMIT = re.compile(r"[0-9a-f]{40}")
 SEEDS = frozenset({"pip", "setuptools", "wheel"})
 """What builders seed environments with: nobody has to declare it."""
 
@@ -26,10 +28,8 @@ def unmet(declared: Declared, stock: Stock, markers: Mapping[str, str], recorded
     check.constrain(declared.constraints)
     editable = {one.origin.requirement for one in stock.distributions if one.origin and one.origin.editable}
     check.missing += [f"{path} is not installed as editable" for path in declared.editables if path not in editable]
-    origins = {one.origin.requirement for one in stock.distributions if one.origin}
-    for path in declared.projects:
-        if not any(origin.startswith(f"file://{path}") for origin in origins):
-            check.missing.append(f"{path} is not installed")
+    origins = {one.origin.requirement.partition("#")[0] for one in stock.distributions if one.origin}
+    check.missing += [f"{url} is not installed" for url in declared.projects if url not in origins]
     if declared.unsure and declared.digest != recorded:
         check.missing.append("its inputs have changed since they were installed" if recorded else "not installed yet")
     return list(dict.fromkeys(check.missing))
@@ -41,7 +41,7 @@ def extraneous(declared: Declared, stock: Stock, markers: Mapping[str, str]) -> 
     for text in declared.requirements:
         check.need(text, ())
     kept = {name for name, _ in check.seen} | SEEDS
-    paths = {*declared.editables, *(f"file://{path}" for path in declared.projects)}
+    paths = {*declared.editables, *declared.projects}
     kept |= {one.name for one in stock.distributions if one.origin and one.origin.requirement in paths}
     return tuple(sorted(one.name for one in stock.distributions if one.name not in kept))
 
@@ -104,10 +104,30 @@ def _fits(requirement: Requirement, found: Distribution) -> bool:
         return requirement.specifier.contains(found.version, prereleases=True)
     if found.origin is None:
         return False
-    wanted, had = (url.partition("#")[0].rstrip("/") for url in (requirement.url, found.origin.requirement))
-    if "+" in wanted.partition("://")[0]:  # a branch or tag is installed as the commit that it was
-        return had.rpartition("@")[0] == (wanted.rpartition("@")[0] if "@" in wanted.rpartition("/")[2] else wanted)
-    return had in {wanted, wanted.removeprefix("file://")}
+    wanted, wanted_part = _parts(requirement.url)
+    had, had_part = _parts(found.origin.requirement)
+    if "+" not in wanted.partition("://")[0]:
+        return had in {wanted, wanted.removeprefix("file://")}
+    repository, revision = _revision(wanted)
+    had_repository, commit = _revision(had)
+    # A branch or tag is installed as the commit that it was; what was asked for is written down beside it.
+    same = revision in {None, commit, found.origin.revision}
+    unknown = found.origin.revision is None and revision is not None and _COMMIT.fullmatch(revision) is None
+    return (repository, wanted_part) == (had_repository, had_part) and (same or unknown)
+
+
+def _parts(url: str) -> tuple[str, str]:
+    """Split a URL from the ``subdirectory`` in its fragment."""
+    bare, _, fragment = url.partition("#")
+    parts = [one.removeprefix("subdirectory=") for one in fragment.split("&") if one.startswith("subdirectory=")]
+    return bare.rstrip("/"), parts[0] if parts else ""
+
+
+def _revision(url: str) -> tuple[str, str | None]:
+    """Split a repository's URL from the revision behind its path."""
+    folder, _, last = url.rpartition("/")
+    name, at, revision = last.partition("@")
+    return f"{folder}/{name}", revision if at else None
 
 
 def _shown(requirement: Requirement) -> str:

@@ -64,7 +64,7 @@ def remark(area: str, **changes: object) -> None:
 def holds_former(area: str, end: str) -> bool:
     """Tell whether an area holds the former environment already: its exchange was the last thing that happened."""
     marker = read_area(area)
-    if marker is None or _inode(f"{area}/{BUILT}/pyvenv.cfg") is None:
+    if marker is None or marker.discard or _inode(f"{area}/{BUILT}/pyvenv.cfg") is None:
         return False
     if marker.contents:
         return _inode(f"{end}/pyvenv.cfg") == marker.contents.get("pyvenv.cfg")

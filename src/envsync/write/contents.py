@@ -26,11 +26,13 @@ def swap_contents(area: str, root: Root) -> None:
         pass  # it is the one that was looked at
     new = {name: os.lstat(f"{built}/{name}").st_ino for name in os.listdir(built)}
     remark(area, contents=new)
+    os.mkdir(former)
     try:
         for name in sorted({*new, *_entries(end)}, key=lambda name: (name == _LAST, name)):
-            _move(f"{built}/{name}", f"{end}/{name}", former)
+            _move(f"{built}/{name}", f"{end}/{name}", f"{former}/{name}")
         flush_folder(end)
         flush_folder(built)
+        os.rmdir(former)
     except OSError:
         undo_contents(area, end, even_if_complete=True)
         raise
@@ -50,16 +52,23 @@ def undo_contents(area: str, end: str, *, even_if_complete: bool = False) -> Non
     marker = read_area(area)
     if marker is None or not marker.contents:
         return
-    built, former = f"{area}/{BUILT}", f"{area}/{FORMER}"
-    new = marker.contents
+    built, former, new = f"{area}/{BUILT}", f"{area}/{FORMER}", marker.contents
+    cut_off = os.listdir(former) if os.path.isdir(former) else []
     if _inode(f"{end}/{_LAST}") == new.get(_LAST) and not even_if_complete:
+        for name in cut_off:
+            os.rename(f"{former}/{name}", f"{built}/{name}")
         return
-    for name in (*new, *(name for name in os.listdir(built) if name not in new)):
-        here, there = f"{built}/{name}", f"{end}/{name}"
-        if os.path.lexists(former) and not os.path.lexists(there):
-            os.rename(former, there)
-        elif name not in new or _inode(there) == new[name]:
-            _move(here, there, former)
+    for name in cut_off:
+        if _inode(f"{end}/{name}") == new.get(name, 0):
+            os.rename(f"{end}/{name}", f"{built}/{name}")
+        os.rename(f"{former}/{name}", f"{end}/{name}")
+    # The last one first: from then on it is plain that the exchange is not complete.
+    names = sorted({*new, *os.listdir(built)}, key=lambda name: (name != _LAST, name))
+    for name in names:
+        if name not in new or _inode(f"{end}/{name}") == new[name]:
+            _move(f"{built}/{name}", f"{end}/{name}", f"{former}/{name}")
+    if os.path.isdir(former):
+        os.rmdir(former)
     remark(area, contents=None)
 
 

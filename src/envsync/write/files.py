@@ -16,6 +16,7 @@ __all__ = [
     "new_log",
     "put_inner_file",
     "remove_cache",
+    "remove_recorded",
     "replace_file",
     "set_inner_link",
     "write_cache",
@@ -74,7 +75,7 @@ def edit_inner_file(root: Root, relative: str, edit: Callable[[bytes], bytes]) -
 
     A new file takes the old one's place: the old one may share its inode with an installer's cache.
     """
-    with open_folder(root, os.path.dirname(relative)) as folder:
+    with open_folder(root) as top, open_folder(root, os.path.dirname(relative)) as folder:
         name = os.path.basename(relative)
         descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
         with open(descriptor, "rb") as file:
@@ -82,7 +83,19 @@ def edit_inner_file(root: Root, relative: str, edit: Callable[[bytes], bytes]) -
             content = file.read()
         changed = edit(content)
         if changed != content:
-            replace_in(folder, name, changed, mode)
+            replace_in(folder, name, changed, mode, by_way_of=top)
+
+
+def remove_recorded(root: Root, metadata: str, name: str) -> None:
+    """Remove a file of a distribution's metadata in an environment that is being built, and its ``RECORD`` line."""
+    with open_folder(root, metadata) as folder:
+        os.unlink(name, dir_fd=folder)
+    line = f"{os.path.basename(metadata)}/{name},".encode()
+
+    def edit(content: bytes) -> bytes:
+        return b"".join(one for one in content.splitlines(keepends=True) if not one.startswith(line))
+
+    edit_inner_file(root, f"{metadata}/RECORD", edit)
 
 
 def put_inner_file(root: Root, relative: str, source: str) -> None:

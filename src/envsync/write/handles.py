@@ -60,20 +60,23 @@ def kind_of(name: str, folder: int) -> int | None:
         return None
 
 
-def replace_in(folder: int, name: str, content: bytes, mode: int) -> None:
-    """Write a file in an open folder, flushed, so that at every instant the old or the new one is there."""
-    new = f"{PREFIX}{os.urandom(8).hex()}"
-    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode, dir_fd=folder)
+def replace_in(folder: int, name: str, content: bytes, mode: int, *, by_way_of: int | None = None) -> None:
+    """Write a file in an open folder, flushed, so that at every instant the old or the new one is there.
+
+    It is written in the open folder ``by_way_of``, where what a killed pass leaves is looked for, if that is given.
+    """
+    new, way = f"{PREFIX}{os.urandom(8).hex()}", folder if by_way_of is None else by_way_of
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode, dir_fd=way)
     try:
         with open(descriptor, "wb") as file:
             os.fchmod(descriptor, mode)
             file.write(content)
             file.flush()
             os.fsync(descriptor)
-        os.rename(new, name, src_dir_fd=folder, dst_dir_fd=folder)
+        os.rename(new, name, src_dir_fd=way, dst_dir_fd=folder)
     except BaseException:
         with contextlib.suppress(OSError):
-            os.unlink(new, dir_fd=folder)
+            os.unlink(new, dir_fd=way)
         raise
     os.fsync(folder)
 

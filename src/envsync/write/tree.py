@@ -1,12 +1,16 @@
-"""Write a whole new tree into a staging area; it is flushed as a whole, later."""
+"""Write whole trees into a staging area; they are flushed as a whole, later."""
 
+import errno
 import os
+import shutil
+import stat
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from envsync.areas import SCRATCH
+from envsync.areas import SCRATCH, is_area_name
+from envsync.write.handles import Root, open_folder
 
-__all__ = ["Entry", "make_scratch", "write_tree"]
+__all__ = ["Entry", "link_tree", "make_scratch", "write_tree"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,3 +43,32 @@ def write_tree(place: str, entries: Iterable[Entry]) -> None:
                 file.write(entry.content)
         else:
             os.mkdir(path)
+
+
+def link_tree(source: Root, place: str) -> None:
+    """Make the folder ``place`` a second one with the same content: folders of its own, hard links to every file.
+
+    Who changes it must replace files, not write into them; installers do. Areas in it are left out.
+    """
+    os.mkdir(place)
+    with open_folder(source) as folder:
+        for inside, folders, names, here in os.fwalk(".", dir_fd=folder, follow_symlinks=False):
+            target = os.path.normpath(f"{place}/{inside}")
+            folders[:] = [name for name in folders if not is_area_name(name)]
+            for name in (*folders, *names):
+                mode = os.stat(name, dir_fd=here, follow_symlinks=False).st_mode
+                if stat.S_ISDIR(mode):
+                    os.mkdir(f"{target}/{name}")
+                    os.chmod(f"{target}/{name}", stat.S_IMODE(mode))
+                elif not is_area_name(name):
+                    _link(name, here, f"{source.path}/{inside}/{name}", f"{target}/{name}")
+
+
+def _link(name: str, folder: int, original: str, copy: str) -> None:
+    try:
+        os.link(name, copy, src_dir_fd=folder, follow_symlinks=False)
+    except OSError as error:
+        # Another's file that the kernel protects, or a file system without hard links.
+        if error.errno not in {errno.EPERM, errno.ENOTSUP, errno.EMLINK, errno.EXDEV, errno.EACCES}:
+            raise
+        shutil.copy2(original, copy, follow_symlinks=False)

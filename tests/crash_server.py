@@ -1,0 +1,38 @@
+"""The other end of ``crash_driver``."""
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass
+class Done:
+    status: int
+    out: str
+    err: str
+    calls: list[str] = field(default_factory=list)
+    """The mutating calls that were begun."""
+
+
+class Server:
+    """Runs the command in forks of a process that has loaded it, which takes a third of the time."""
+
+    def __init__(self, variables: dict[str, str]) -> None:
+        driver = str(Path(__file__).with_name("crash_driver.py"))
+        self._process = subprocess.Popen(
+            [sys.executable, "-B", driver], env=variables, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+
+    def run(self, folder: Path, arguments: tuple[str, ...], kill: int | None) -> Done:
+        request = {"folder": str(folder), "arguments": arguments, "watched": kill is not None, "kill": kill or 0}
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps(request) + "\n")
+        self._process.stdin.flush()
+        answer = json.loads(self._process.stdout.readline())
+        return Done(answer["status"], answer["out"], answer["err"], answer["calls"].splitlines())
+
+    def close(self) -> None:
+        self._process.communicate(timeout=60)

@@ -1,0 +1,33 @@
+"""The command kills itself right before its k-th mutating call, for every k."""
+
+import signal
+
+import pytest
+
+from crash_scenario import KINDS, Scenario, chosen, prepared, report
+
+STEP = 14
+LONG = ("rebuild", "create")
+SHARDS = [(kind, shard, 2 if kind in LONG else 1) for kind in KINDS for shard in range(2 if kind in LONG else 1)]
+
+
+def violation_at(scenario: Scenario, number: int) -> str:
+    scenario.restore()
+    done = scenario.run(*scenario.command, kill=number)
+    if done.status != -signal.SIGKILL:
+        return f"it was to be killed, and ended with {done.status}: {done.err[-500:]}"
+    said = scenario.violation(done, killed=True)
+    return f"before {done.calls[-1]}: {said}" if said else ""
+
+
+@pytest.mark.parametrize(("kind", "shard", "shards"), SHARDS)
+def test_killed_before_any_of_its_writes_it_leaves_the_old_or_the_new(
+    kind: str, shard: int, shards: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    scenario = prepared(kind, tmp_path_factory)
+    scenario.restore()
+    calls = scenario.run(*scenario.command, kill=0).calls
+    assert len(calls) > 8, "the counter sees the writes"
+    points = chosen(len(calls), STEP if shards > 1 else STEP // 2, shard, shards)
+    violations = {number: said for number in points if (said := violation_at(scenario, number))}
+    report(f"{kind}, killed from inside, of {len(calls)} calls", len(points), violations)
