@@ -127,4 +127,5 @@ def test_the_fast_path_loads_nothing_heavy() -> None:
             "os",
             "sys",
             "marshal",
+            "binascii",
         }

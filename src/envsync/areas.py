@@ -42,6 +42,8 @@ class Marker:
     """``staging``, or ``generation`` for a former content that is kept."""
     made: str = ""
     """When it became a generation, ISO 8601."""
+    loose: bool = False
+    """Whether a generation holds what no installer brings back: then no later rebuild removes it."""
     discard: bool = False
     """Whether what is exchanged for what was built may be thrown away: all that is in it has been taken over."""
     built: int | None = None
@@ -58,6 +60,7 @@ _KINDS: dict[str, tuple[type, ...]] = {
     "kind": (str,),
     "made": (str,),
     "discard": (bool,),
+    "loose": (bool,),
     "built": (int, type(None)),
     "contents": (dict, type(None)),
 }
@@ -76,7 +79,11 @@ def read_marker(text: str) -> Marker | None:
         marker = Marker(**fields)
     except (ValueError, TypeError, RecursionError):
         return None
-    return marker if all(isinstance(getattr(marker, key), kinds) for key, kinds in _KINDS.items()) else None
+    if not all(isinstance(getattr(marker, key), kinds) for key, kinds in _KINDS.items()):
+        return None
+    names = marker.contents or {}
+    plain = all(name not in {"", ".", ".."} and "/" not in name and "\0" not in name for name in names)
+    return marker if plain and all(isinstance(inode, int) for inode in names.values()) else None
 
 
 def write_marker(marker: Marker) -> str:

@@ -14,7 +14,7 @@ def cache_folder() -> str:
     else:
         default = f"{home}/.cache"
     chosen = os.environ.get("XDG_CACHE_HOME", "").strip()
-    return f"{chosen or default}/envsync"
+    return f"{chosen if chosen.startswith('/') else default}/envsync"
 
 
 def state_folders() -> tuple[str, str]:

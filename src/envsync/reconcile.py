@@ -5,12 +5,13 @@ from collections.abc import Iterable
 from envsync import desired
 from envsync.apply.outcome import Report
 from envsync.apply.run import Progress, Settings, apply_plans
-from envsync.observe.chain import MAX_HOPS
+from envsync.observe.chain import MAX_HOPS, walk
 from envsync.observe.facts import FactsCache
 from envsync.observe.interpreter import Interpreters
 from envsync.observe.kept import read_kept
 from envsync.observe.world import Observer
-from envsync.plan.actions import Conflict, EnvironmentPlan, Plan, Rollback
+from envsync.observed import Folder, InterpreterProblem, World
+from envsync.plan.actions import Conflict, EnvironmentPlan, Plan, Rollback, State
 from envsync.plan.conflicts import conflicts_between
 from envsync.plan.decide import Rules, decide
 from envsync.plan.rollback import decide_rollback
@@ -46,10 +47,12 @@ class Reconciler:
         everyone = self._manifest.environments
         observer = Observer(manifest=self._manifest, interpreters=self._interpreters)
         chains = {environment.name: observer.end_of(environment) for environment in everyone}
-        self._between = conflicts_between(everyone, chains)
+        ends = {name: chain.end for name, chain in chains.items()}
+        places = {environment.name: tuple(observer.places_of(environment)) for environment in everyone}
+        self._between = conflicts_between(everyone, ends, places)
         chosen = [environment for environment in everyone if not names or environment.name in names]
         plans = tuple(self._plan_one(environment, observer) for environment in chosen)
-        return Plan(self._manifest, plans, observer.strays({chain.end for chain in chains.values()}))
+        return Plan(self._manifest, plans, observer.strays({*ends.values()}))
 
     def plan_rollback(self, name: str) -> Plan:
         """Decide on exchanging one environment for the generation that is kept of it; writes nothing."""
@@ -72,12 +75,29 @@ class Reconciler:
     def _plan_one(self, environment: desired.Environment, observer: Observer) -> EnvironmentPlan:
         between = self._between.get(environment.name, ())
         forced = environment.name in self._rules.force_rebuild
-        plan = decide(environment, observer.observe(environment, stock=forced), self._rules, between)
-        if plan.needs_stock:  # only a rebuild has to know what is installed
-            plan = decide(environment, observer.observe(environment, stock=True), self._rules, between)
+        try:
+            plan = decide(environment, observer.observe(environment, stock=forced), self._rules, between)
+            if plan.needs_stock:  # only a rebuild has to know what is installed
+                plan = decide(environment, observer.observe(environment, stock=True), self._rules, between)
+        except Exception as error:  # noqa: BLE001  # one bad environment stops only itself
+            return _undecided(environment, error)
         return plan
+
+
+def _undecided(environment: desired.Environment, error: Exception) -> EnvironmentPlan:
+    """Make a conflict of what nobody has thought of: an input that a library chokes on, a mistake of envsync's."""
+    chain = walk(environment.path)
+    inner = error.exceptions[0] if isinstance(error, ExceptionGroup) else error
+    message = f"it cannot be decided: {type(inner).__name__}: {inner}"
+    hint = "Look at its requirements, its project's files and its interpreter; if they are sound, report it."
+    problem = InterpreterProblem(environment.python.declared, None, "internal-error", message, hint)
+    folder = Folder(chain, None, None, is_empty=False, writable=True)
+    conflict = Conflict(problem.code, problem.message, problem.hint)
+    world = World(path=chain, target=None, folder=folder, interpreter=problem)
+    return EnvironmentPlan(environment, world, State.CONFLICT, conflicts=(conflict,))
 
 
 def _roll_back(plan: EnvironmentPlan) -> EnvironmentPlan:
     generations = plan.world.folder.generations
-    return decide_rollback(plan, read_kept(generations[-1]).version if generations else None)
+    kept = read_kept(generations[-1]) if generations else None
+    return decide_rollback(plan, kept.version if kept and kept.sound else None)

@@ -11,6 +11,7 @@ it runs in shell hooks.
 import marshal
 import os
 import sys
+from binascii import crc32
 from collections.abc import Iterable, Sequence
 
 from envsync import __version__
@@ -24,6 +25,7 @@ SLACK = 20_000_000
 _COARSE = 2_000_000_000
 """The same for file systems that keep whole seconds."""
 _SHAPE = 3
+_LARGEST = 64 << 20
 
 
 def verdict(arguments: list[str]) -> str | None:
@@ -36,8 +38,7 @@ def verdict(arguments: list[str]) -> str | None:
         from envsync.manifest.locate import locate  # noqa: PLC0415  # loads nothing more itself
 
         manifest = locate(file)
-        with open(snapshot_file(manifest), "rb", 0) as stream:
-            lines, shape, paths, numbers = decode(stream.read())
+        lines, shape, paths, numbers = decode(_read(snapshot_file(manifest)))
         if shape == _shape(manifest, [name for name, _ in shape[_SHAPE:]]) and stamp(paths) == numbers:
             return lines[command]
     except Exception:  # noqa: BLE001  # whatever is wrong, the long way tells it properly
@@ -49,12 +50,15 @@ def encode(
     lines: dict[str, str], manifest: str, variables: Iterable[str], paths: Sequence[str], numbers: Sequence[int]
 ) -> bytes:
     """Give a snapshot's bytes: what to print for each command, and what has to stay as it is."""
-    return marshal.dumps((lines, _shape(manifest, variables), list(paths), list(numbers)))
+    content = marshal.dumps((lines, _shape(manifest, variables), list(paths), list(numbers)))
+    return crc32(content).to_bytes(4, "big") + content
 
 
 def decode(content: bytes) -> tuple[dict[str, str], list[tuple[str, str | None]], list[str], list[int]]:
     """Read a snapshot's bytes; raises anything for bytes that are none."""
-    lines, shape, paths, numbers = marshal.loads(content)  # noqa: S302  # the user's own cache, as a .pyc is
+    if crc32(content[4:]).to_bytes(4, "big") != content[:4]:
+        raise ValueError("damaged")
+    lines, shape, paths, numbers = marshal.loads(content[4:])  # noqa: S302  # the user's own cache, as a .pyc is
     return lines, shape, paths, numbers
 
 
@@ -73,6 +77,15 @@ def is_settled(numbers: Sequence[int], now: int) -> bool:
     return all(
         changed < now - (_COARSE if changed % 1_000_000_000 == 0 and changed else SLACK) for changed in numbers[1::3]
     )
+
+
+def _read(file: str) -> bytes:
+    descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a FIFO must not hold up a shell
+    try:
+        size = os.fstat(descriptor).st_size
+        return os.read(descriptor, size) if size < _LARGEST else b""
+    finally:
+        os.close(descriptor)
 
 
 def _shape(manifest: str, variables: Iterable[str]) -> list[tuple[str, str | None]]:

@@ -1,5 +1,6 @@
 """Carry out the actions of one environment's plan, as they stand."""
 
+import contextlib
 import os
 from datetime import UTC, datetime
 from typing import assert_never
@@ -8,6 +9,8 @@ from envsync.apply.embedded import declare_paths, declare_scripts
 from envsync.apply.furnish import furnish
 from envsync.apply.workshop import Workshop, edit_settings
 from envsync.areas import BUILT, Marker
+from envsync.observe.environment import find_libraries
+from envsync.observe.stock import read_stock
 from envsync.plan.actions import (
     Action,
     Blueprint,
@@ -21,7 +24,15 @@ from envsync.plan.actions import (
     Rollback,
 )
 from envsync.plan.furnishing import RECORD
-from envsync.write.area import holds_former, keep_as_generation, make_area, remove_area, remove_debris
+from envsync.plan.packages import SEEDS
+from envsync.write.area import (
+    holds_former,
+    keep_as_generation,
+    make_area,
+    remove_area,
+    remove_debris,
+    remove_superseded,
+)
 from envsync.write.contents import roll_back, swap_contents, undo_contents
 from envsync.write.files import make_folder, make_link, put_inner_file, set_inner_link
 from envsync.write.handles import Root
@@ -31,28 +42,27 @@ from envsync.write.tree import link_tree
 __all__ = ["carry_out", "clear_area", "clear_away"]
 
 
-def clear_away(plan: EnvironmentPlan, shelf: str, keep: int) -> None:
+def clear_away(plan: EnvironmentPlan, shelf: str) -> None:
     """Finish, undo or remove what an interrupted pass left for this environment.
 
-    A former environment that it left goes to the folder ``shelf``, as one of ``keep`` generations. Raises ``OSError``.
+    A former environment that it left goes to the folder ``shelf``, as a generation. Raises ``OSError``.
     """
     folder = plan.world.folder
     for area in folder.leftovers:
         if area in folder.generations:
             undo_contents(area, folder.chain.end)
         else:
-            superseded = folder.generations[: len(folder.generations) + 1 - max(1, keep)]
-            clear_area(area, folder.chain.end, shelf, superseded)
+            clear_area(area, folder.chain.end, shelf)
     if folder.environment is not None and folder.environment.debris:
         remove_debris(Root(folder.chain.end, folder.identity), folder.environment.debris)
 
 
-def clear_area(area: str, end: str, shelf: str, superseded: tuple[str, ...]) -> None:
+def clear_area(area: str, end: str, shelf: str) -> None:
     """Finish, undo or remove what an interrupted pass left in a staging area. Raises ``OSError``."""
     put_back(area, end)
     undo_contents(area, end)
     if holds_former(area, end):
-        keep_as_generation(area, end, _now(), shelf, superseded)
+        keep_as_generation(area, _now(), shelf, loose=True)  # nobody has looked whether it is
     else:
         remove_area(area, end)
 
@@ -96,12 +106,24 @@ def _rebuild(action: Rebuild, workshop: Workshop) -> None:
     blueprint = action.blueprint
     area = _build_aside(blueprint, action.furnishing, workshop)
     _exchange(area, blueprint)
-    if action.keep:
-        superseded = action.generations[: len(action.generations) + 1 - action.keep]
-        keep_as_generation(area, blueprint.end, _now(), action.shelf, superseded)
+    loose = _holds_more(f"{area}/{BUILT}", action)
+    keep = max(action.keep, int(loose))
+    if keep:
+        keep_as_generation(area, _now(), action.shelf, loose=loose)
     else:
-        for kept in (area, *action.generations):
-            remove_area(kept, blueprint.end)
+        remove_area(area, blueprint.end)
+    remove_superseded(action.generations[: len(action.generations) + min(1, keep) - action.keep], blueprint.end)
+
+
+def _holds_more(former: str, action: Rebuild) -> bool:
+    """Look once more, now that nothing can come to it, whether a former environment holds more than the new one."""
+    try:
+        libraries = tuple(find_libraries(former))
+        stock = read_stock(former, libraries, loose=True)
+    except OSError:
+        return True
+    planned = {one.name for one in action.furnishing.former} if action.furnishing else set()
+    return bool(stock.loose or stock.broken or {one.name for one in stock.distributions} - planned - SEEDS)
 
 
 def _install(action: Install, workshop: Workshop) -> None:
@@ -117,7 +139,8 @@ def _install(action: Install, workshop: Workshop) -> None:
         remove_area(area, blueprint.end)
         raise
     _exchange(area, blueprint)
-    remove_area(area, blueprint.end)
+    with contextlib.suppress(OSError):  # it is done; what is left is cleared away by the next pass
+        remove_area(area, blueprint.end)
 
 
 def _exchange(area: str, blueprint: Blueprint) -> None:

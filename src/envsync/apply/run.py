@@ -36,8 +36,6 @@ class Settings:
     lock_timeout: float
     shelf: str
     """The folder of generations: the manifest's ``state-dir``."""
-    keep: int = 1
-    """How many generations to keep."""
 
 
 def apply_plans(plan: Plan, again: Again, settings: Settings, progress: Progress) -> Report:
@@ -81,7 +79,7 @@ def _apply_one(plan: EnvironmentPlan, again: Again, settings: Settings, workshop
             plan = again(plan.environment)  # the disk may have changed since, by another pass above all
             _check_end(plan, end)
             if plan.interrupted and plan.state is not State.CONFLICT:
-                clear_away(plan, settings.shelf, settings.keep)
+                clear_away(plan, settings.shelf)
                 plan = again(plan.environment)
             for action in plan.actions:
                 carry_out(action, workshop)
@@ -106,7 +104,7 @@ def _apply_one(plan: EnvironmentPlan, again: Again, settings: Settings, workshop
 def _clear_stray(area: str, end: str, settings: Settings) -> None:
     """Clear away what an interrupted pass of another manifest left, unless that one is at work, or it cannot be."""
     with contextlib.suppress(EnvsyncError, OSError), hold(settings.locks, end, 0):
-        clear_area(area, end, os.path.dirname(area), ())
+        clear_area(area, end, os.path.dirname(area))
 
 
 def _check_end(plan: EnvironmentPlan, locked: str) -> None:
@@ -118,8 +116,8 @@ def _check_end(plan: EnvironmentPlan, locked: str) -> None:
 
 def _report(plan: EnvironmentPlan, after: EnvironmentPlan) -> EnvironmentReport:
     """Tell what was done, and do not call it done if there is drift still."""
-    if plan.actions and after.drift:
-        left = "; ".join(drift.message for drift in after.drift)
+    if plan.actions and (after.drift or after.conflicts):
+        left = "; ".join([drift.message for drift in after.drift] + [one.message for one in after.conflicts])
         problem = Problem(
             "not-converged", f"it was applied, and yet: {left}", f"See: envsync explain {plan.environment.name}"
         )
@@ -139,5 +137,5 @@ def _problem(error: OSError) -> Problem:
         errno.EPERM: ("not-writable", "Make it writable for you, then apply again."),
         errno.EROFS: ("not-writable", "The file system is mounted read-only."),
         errno.EIO: ("io-error", "The disk or its connection fails: see the system's log."),
-    }.get(error.errno or 0, ("system-error", "Nothing is half made; apply again when it is mended."))
+    }.get(error.errno or 0, ("system-error", "Apply again when that is mended."))
     return Problem(code, f"{error.strerror or error}{place}", hint)

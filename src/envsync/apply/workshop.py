@@ -55,7 +55,8 @@ class Workshop:
 
     def log_of(self, blueprint: Blueprint) -> str:
         """Name the log of an environment's installer."""
-        return f"{self._logs}/{blueprint.name}.log"
+        name = blueprint.name.encode()[:200].decode(errors="ignore")  # a file's name has room for 255 bytes
+        return f"{self._logs}/{name}.log"
 
     def _make(self, blueprint: Blueprint, area: str) -> _Mould:
         # Builders take the folder's name for the prompt.

@@ -150,7 +150,6 @@ class _Session:
             jobs=self.options.jobs,
             lock_timeout=self.options.lock_timeout,
             shelf=self.manifest.state_dir,
-            keep=self.manifest.keep,
         )
 
     def plan(self) -> Plan:

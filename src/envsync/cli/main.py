@@ -30,6 +30,8 @@ def main(arguments: list[str]) -> int:
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # closed by whoever called: nobody wants to read it
             setattr(sys, name, io.StringIO())
+        with contextlib.suppress(AttributeError):
+            getattr(sys, name).reconfigure(errors="backslashreplace")  # a name must not fail for the locale's sake
     try:
         status = _run(arguments)
         sys.stdout.flush()

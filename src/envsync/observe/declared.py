@@ -60,6 +60,7 @@ class _Reader:
     sync: str | None = None
     unsure: bool = False
     files: dict[str, bytes | None] = field(default_factory=dict)
+    looked_for: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
     def result(self, options: object) -> Declared:
@@ -76,7 +77,7 @@ class _Reader:
             sync=self.sync,
             unsure=self.unsure,
             digest=digest.hexdigest()[:32],
-            files=tuple(self.files),
+            files=(*self.files, *self.looked_for),
             problems=tuple(self.problems),
         )
 
@@ -147,6 +148,7 @@ class _Reader:
     def read_project(self, packages: Packages, *, with_uv: bool) -> None:
         """Read a project: its lock if there is one, else its own dependencies."""
         project = packages.project or ""
+        self.looked_for += [f"{project}/uv.lock", f"{project}/pylock.toml"]
         content = self.read(f"{project}/pyproject.toml")
         document = self._parse(f"{project}/pyproject.toml", content)
         if document is None:

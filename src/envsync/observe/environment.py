@@ -1,6 +1,7 @@
 """Read the virtual environment at the end of a chain, as venv, virtualenv, uv or envsync wrote it."""
 
 import os
+import stat
 from collections.abc import Iterator
 
 from envsync import activation, pyvenv_cfg, shebang
@@ -8,9 +9,9 @@ from envsync.areas import is_area_name
 from envsync.observe.read import read_regular
 from envsync.observed import Contents, Environment, InnerLink, Script
 
-__all__ = ["is_activator", "is_python_name", "read_environment", "witnesses_of"]
+__all__ = ["find_libraries", "is_activator", "is_python_name", "read_environment", "witnesses_of"]
 
-_CFG_LIMIT = 64 * 1024
+_CFG_LIMIT = 1 << 20
 _SCRIPT_LIMIT = 256 * 1024
 _BUILDER_FILES = frozenset(
     {"__pycache__", "_virtualenv.py", "_virtualenv.pth", "_virtualenv.pyc", "README.txt", ".DS_Store"}
@@ -30,7 +31,7 @@ def read_environment(end: str, path: str) -> Environment | None:
         return None
     bin_entries = _scan(f"{end}/bin")
     pythons = tuple(_pythons(bin_entries))
-    libraries = tuple(_libraries(end))
+    libraries = tuple(find_libraries(end))
     if "home" not in dict(cfg) and not (pythons and libraries):
         return None
     return Environment(
@@ -54,6 +55,7 @@ def witnesses_of(end: str, environment: Environment) -> Iterator[str]:
     for library in environment.libraries:
         yield f"{end}/{library}"
         yield f"{end}/{library}/site-packages"
+        yield os.path.realpath(f"{end}/{library}/site-packages")
 
 
 def is_python_name(name: str) -> bool:
@@ -86,10 +88,19 @@ def _pythons(entries: list["os.DirEntry[str]"]) -> Iterator[InnerLink]:
             yield _inner_link(entry.path)
 
 
-def _libraries(end: str) -> Iterator[str]:
+def find_libraries(end: str) -> Iterator[str]:
+    """Give the folders that hold ``site-packages``, relative to the environment. Raises ``OSError``."""
     for entry in _scan(f"{end}/lib"):
-        if entry.name.startswith(("python", "pypy", "graalpy")) and os.path.isdir(f"{entry.path}/site-packages"):
+        if entry.name.startswith(("python", "pypy", "graalpy")) and _is_folder(f"{entry.path}/site-packages"):
             yield f"lib/{entry.name}"
+
+
+def _is_folder(place: str) -> bool:
+    """Tell whether a folder is there; unlike ``isdir``, what cannot be looked at is an error, not a no."""
+    try:
+        return stat.S_ISDIR(os.stat(place).st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
 
 
 def _inner_link(place: str) -> InnerLink:
@@ -119,12 +130,17 @@ def _is_stale(interpreter: str, path: str, former: set[str]) -> bool:
     A user's own script that runs with another Python is left alone, whether or not that one is there at the moment.
     """
     folder, in_bin, name = interpreter.rpartition("/bin/")
-    return bool(in_bin) and folder != path and folder in former and is_python_name(name)
+    if not in_bin or folder == path or folder not in former or not is_python_name(name):
+        return False
+    # A place that is there, and no environment, was never this one, whatever pyvenv.cfg says.
+    return not os.path.exists(folder) or os.path.isfile(f"{folder}/pyvenv.cfg")
 
 
 def _debris(end: str, bin_entries: list["os.DirEntry[str]"]) -> Iterator[str]:
-    yield from (entry.name for entry in _scan(end) if is_area_name(entry.name))
-    yield from (f"bin/{entry.name}" for entry in bin_entries if is_area_name(entry.name))
+    for folder, entries in (("", _scan(end)), ("bin/", bin_entries)):
+        for entry in entries:
+            if is_area_name(entry.name) and not entry.is_dir(follow_symlinks=False):
+                yield f"{folder}{entry.name}"
 
 
 def _contents(end: str, libraries: tuple[str, ...], bin_entries: list["os.DirEntry[str]"]) -> Contents:

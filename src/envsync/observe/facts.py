@@ -6,12 +6,14 @@ from typing import Any
 
 from envsync.observe.chain import walk
 from envsync.observe.probe import Said, probe
+from envsync.observe.read import read_regular
 from envsync.observe.stamp import stamp
 from envsync.observed import Chain, Facts
 
 __all__ = ["FactsCache"]
 
 _FORMAT = 1
+_LIMIT = 16 << 20
 
 
 class FactsCache:
@@ -49,9 +51,12 @@ class FactsCache:
             entry = self._entries[key]
             fields = dict(entry["said"])
             said = Said(Facts(**fields.pop("facts")), **fields)
+            texts = [*asdict(said.facts).values(), said.prefix, said.executable, said.base_executable]
+            if not all(isinstance(text, str) and "\0" not in text for text in texts):
+                return None
+            return said if entry.get("stamp") == _stamp(chain, said) else None
         except (KeyError, TypeError, AttributeError, ValueError):
             return None
-        return said if entry.get("stamp") == _stamp(chain, said) else None
 
 
 def _stamp(chain: Chain, said: Said) -> list[int]:
@@ -62,8 +67,7 @@ def _stamp(chain: Chain, said: Said) -> list[int]:
 
 def _read(file: str) -> dict[str, dict[str, Any]]:
     try:
-        with open(file, "rb") as stream:
-            document = json.load(stream)
+        document = json.loads(read_regular(file, _LIMIT) or b"")
         entries = document["entries"] if document["format"] == _FORMAT else {}
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return {}

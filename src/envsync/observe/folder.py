@@ -1,5 +1,6 @@
 """Look at the place where an environment is to be: its chain, what stands at the end, and whether it may be there."""
 
+import contextlib
 import os
 from collections.abc import Iterator
 from dataclasses import replace
@@ -7,6 +8,7 @@ from dataclasses import replace
 from envsync.areas import MARKER, Marker, is_area_name, parent_of, read_marker
 from envsync.observe.chain import walk
 from envsync.observe.environment import read_environment
+from envsync.observe.mounts import mounts_in
 from envsync.observe.read import read_text
 from envsync.observed import Chain, EndKind, Folder
 
@@ -30,7 +32,8 @@ def read_folder(place: str, path: str, manifest: str, leftovers: "Leftovers") ->
         found = os.lstat(chain.end)
         environment = read_environment(chain.end, path)
         is_empty = environment is None and not any(not is_area_name(name) for name in os.listdir(chain.end))
-        exchangeable = not os.path.ismount(chain.end) and os.access(parent, os.W_OK | os.X_OK)
+        mounts = mounts_in(chain.end)
+        exchangeable = chain.end not in mounts and os.access(parent, os.W_OK | os.X_OK)
     except OSError as error:
         unreadable = replace(chain, kind=EndKind.UNREADABLE, reason=f"{error.strerror}: {error.filename}")
         return Folder(unreadable, None, None, is_empty=False, writable=True)
@@ -45,6 +48,7 @@ def read_folder(place: str, path: str, manifest: str, leftovers: "Leftovers") ->
         unsafe=_unsafe(chain.end, manifest),
         areas=parent if exchangeable else chain.end,
         exchangeable=exchangeable,
+        mounts=tuple(mount for mount in mounts if mount != chain.end),
         leftovers=leftovers.of(chain.end),
         generations=leftovers.generations_of(chain.end),
     )
@@ -104,8 +108,13 @@ def _areas_in(parent: str) -> Iterator[tuple[str, Marker | None]]:
     except OSError:
         return
     for area in found:
-        if os.access(area, os.R_OK | os.X_OK):  # else it is another user's
-            yield area, read_marker(read_text(f"{area}/{MARKER}"))
+        with contextlib.suppress(OSError):
+            status = os.lstat(area)
+            if status.st_uid != os.geteuid() or status.st_mode & 0o022:
+                continue  # another's, or one that others could have written in: its marker proves nothing
+            marker = read_marker(read_text(f"{area}/{MARKER}"))
+            if marker is not None or all(map(is_area_name, os.listdir(area))):
+                yield area, marker
 
 
 def _unreadable(chain: Chain, reason: str) -> Chain:

@@ -91,7 +91,7 @@ class Interpreters:
             if onward is not None:
                 further, note = onward
                 return self._by_path(declared, further, (*notes, note), (*seen, link))
-            return self._settle(declared, link, chain, notes)
+            return replace(self._settle(declared, link, chain, notes), through=seen)
         except ProbeError as error:
             hint = error.hint or f"Try it: {link} -c 'print(1)'. The environment is left as it is until the link works."
             return InterpreterProblem(
@@ -135,8 +135,11 @@ def _homes(link: str) -> Iterator[str]:
 
 
 def _is_script(path: str) -> bool:
-    with open(path, "rb") as file:
-        return file.read(2) == b"#!"
+    try:
+        with open(path, "rb") as file:
+            return file.read(2) == b"#!"
+    except OSError:
+        return False  # it may be run all the same; that will tell
 
 
 def _declared_as(result: _Result, declared: str, owner: desired.Environment) -> _Result:

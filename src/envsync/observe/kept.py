@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from envsync import pyvenv_cfg
 from envsync.areas import BUILT, MARKER, read_marker
+from envsync.observe.environment import read_environment
 from envsync.observe.read import read_text
 
 __all__ = ["Kept", "read_kept"]
@@ -21,15 +22,21 @@ class Kept:
     """Of its Python."""
     size: int
     """Bytes on the disk."""
+    sound: bool
+    """Whether it is an environment still."""
 
 
 def read_kept(area: str) -> Kept:
     """Look at a generation. What cannot be read counts as nothing."""
     marker = read_marker(read_text(f"{area}/{MARKER}"))
-    settings = dict(pyvenv_cfg.parse(read_text(f"{area}/{BUILT}/pyvenv.cfg")))
-    return Kept(
-        area, marker.made if marker else "", settings.get("version") or settings.get("version_info"), _size(area)
-    )
+    place = f"{area}/{BUILT}"
+    settings = dict(pyvenv_cfg.parse(read_text(f"{place}/pyvenv.cfg")))
+    try:
+        sound = not os.path.islink(place) and read_environment(place, place) is not None
+    except OSError:
+        sound = False
+    version = settings.get("version") or settings.get("version_info")
+    return Kept(area, marker.made if marker else "", version, _size(area), sound)
 
 
 def _size(folder: str) -> int:

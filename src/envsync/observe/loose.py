@@ -71,6 +71,8 @@ def _top_level(end: str, site: str, listing: str) -> Iterator[str]:
 
 
 def _firsts(listing: str) -> Iterator[str]:
+    if not os.path.isfile(listing):
+        return
     try:
         with open(listing, encoding="utf-8", errors="surrogateescape", newline="") as stream:
             yield from (row[0] for row in csv.reader(stream) if row and row[0])

@@ -10,11 +10,10 @@ from urllib.parse import quote, unquote, urlsplit
 from packaging.utils import canonicalize_name
 
 from envsync.observe.loose import find_loose
+from envsync.observe.read import read_text
 from envsync.observed import Distribution, Origin, Stock
 
 __all__ = ["read_stock"]
-
-_LIMIT = 1 << 20
 
 
 def read_stock(end: str, libraries: tuple[str, ...], *, loose: bool = False) -> Stock:
@@ -47,7 +46,11 @@ def _distinct(folders: Iterator[str]) -> list[str]:
 
 
 def _read(place: str) -> Distribution | None:
-    if os.path.isdir(place) and not any(os.path.isfile(f"{place}/{name}") for name in ("METADATA", "PKG-INFO")):
+    if os.path.isdir(place):
+        files = [name for name in ("METADATA", "PKG-INFO", "direct_url.json") if os.path.lexists(f"{place}/{name}")]
+        if not {"METADATA", "PKG-INFO"} & {*files} or not all(os.path.isfile(f"{place}/{name}") for name in files):
+            return None  # nothing, or something that must not be opened: a FIFO waits for ever
+    elif not os.path.isfile(place):
         return None
     try:
         metadata = Metadata.at(place)
@@ -70,10 +73,9 @@ def _read(place: str) -> Distribution | None:
 def _read_link(place: str) -> Distribution | None:
     """Read an ``.egg-link``: setuptools' own editable installs, before PEP 660."""
     try:
-        with open(place, encoding="utf-8", errors="surrogateescape") as file:
-            project = file.readline(_LIMIT).strip()
+        project = read_text(place).partition("\n")[0].strip()
         infos = [name for name in os.listdir(project) if name.endswith(".egg-info")]
-    except OSError:
+    except (OSError, ValueError):
         return None
     read = _read(f"{project}/{infos[0]}") if infos else None
     name = os.path.basename(place).removesuffix(".egg-link")

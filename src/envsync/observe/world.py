@@ -25,6 +25,7 @@ class Observer:
         self._manifest = manifest
         self._interpreters = interpreters
         self._leftovers = Leftovers(manifest.state_dir)
+        self._folders: dict[str, str] = {}
 
     def strays(self, ends: set[str]) -> tuple[tuple[str, str], ...]:
         """List staging areas that were met on the way, but belong to none of ``ends``; each with its own end."""
@@ -36,6 +37,17 @@ class Observer:
         if environment.target is not None and path.kind is EndKind.MISSING and not path.is_link:
             return walk(environment.target)
         return path
+
+    def places_of(self, environment: desired.Environment) -> Iterator[str]:
+        """Give where an environment's own links really are: its path, its aliases, its exposed commands."""
+        for link in (environment.path, *environment.aliases, *(one.link for one in environment.exposed)):
+            folder, _, name = link.rpartition("/")
+            yield f"{self._real(folder or '/').rstrip('/')}/{name}"
+
+    def _real(self, folder: str) -> str:
+        if folder not in self._folders:
+            self._folders[folder] = walk(folder).end
+        return self._folders[folder]
 
     def observe(self, environment: desired.Environment, *, stock: bool = False) -> World:
         """Observe one environment, with what is installed in it if something is declared or ``stock`` asks for it.
@@ -98,12 +110,17 @@ class Observer:
             yield from interpreter_witnesses(interpreter)
         yield from self._interpreters.searched()
         if environment.wait_for:
-            yield environment.wait_for
+            yield from _chain_witnesses(walk(environment.wait_for))
+        for alias in environment.aliases:
+            yield from _chain_witnesses(walk(os.path.dirname(alias)))
 
 
 def interpreter_witnesses(interpreter: Interpreter) -> list[str]:
     """List the paths, beside its chain, whose stamps vouch for an interpreter's facts."""
-    return [f"{interpreter.facts.stdlib}/os.py"]
+    paths = [f"{interpreter.facts.stdlib}/os.py"]
+    for link in interpreter.through:
+        paths += [*_chain_witnesses(walk(link)), f"{os.path.dirname(os.path.dirname(link))}/pyvenv.cfg"]
+    return paths
 
 
 def _chain_witnesses(chain: Chain) -> list[str]:

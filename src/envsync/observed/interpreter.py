@@ -60,6 +60,8 @@ class Interpreter:
     facts: Facts
     notes: tuple[str, ...] = ()
     """What a person should know of how the link was found."""
+    through: tuple[str, ...] = ()
+    """The links that led on to this one: into environments, to scripts."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,28 +27,31 @@ def conflicts_of(environment: desired.Environment, world: World, max_hops: int) 
 
 
 def conflicts_between(
-    environments: tuple[desired.Environment, ...], chains: Mapping[str, Chain]
+    environments: tuple[desired.Environment, ...], ends: Mapping[str, str], places: Mapping[str, tuple[str, ...]]
 ) -> dict[str, tuple[Conflict, ...]]:
     """List by name the conflicts between environments: one end or one place for two, or one inside another.
 
-    ``chains`` holds the chain of each environment's working folder by the environment's name.
+    ``ends`` holds each environment's real folder by its name, ``places`` where its path, aliases and exposed commands
+    really are.
     """
     found: dict[str, list[Conflict]] = {environment.name: [] for environment in environments}
     holders: dict[str, str] = {}
     for environment in environments:
-        for place in {chains[environment.name].end, environment.path, *environment.aliases}:
-            holder = holders.setdefault(place, environment.name)
-            if holder != environment.name:
-                for name, other in ((environment.name, holder), (holder, environment.name)):
-                    found[name].append(_shared(place, other))
-    ends = {chain.end: name for name, chain in chains.items()}
+        name = environment.name
+        for place in dict.fromkeys((ends[name], *places[name], environment.path, *environment.aliases)):
+            holder = holders.setdefault(place, name)
+            if holder != name:
+                found[name].append(_shared(place, holder))
+                found[holder].append(_shared(place, name))
+    owners = {end: name for name, end in ends.items()}
     for environment in environments:
-        for place in (chains[environment.name].end, environment.path):
+        name = environment.name
+        for place in dict.fromkeys((ends[name], *places[name], environment.path)):
             for outer in _parents(place):
-                holder = ends.get(outer, environment.name)
-                if holder != environment.name:
-                    found[environment.name].append(_nested(place, "lies inside", holder, outer))
-                    found[holder].append(_nested(outer, "holds", environment.name, place))
+                if outer in owners:
+                    found[name].append(_nested(place, "lies inside", owners[outer], outer))
+                    if owners[outer] != name:
+                        found[owners[outer]].append(_nested(outer, "holds", name, place))
     return {name: tuple(dict.fromkeys(conflicts)) for name, conflicts in found.items()}
 
 

@@ -100,9 +100,7 @@ def _rebuild(
     if not world.folder.exchangeable:
         message += ", not atomically"
         notes.append(f"{world.folder.chain.end} cannot be exchanged for another folder: its contents are, one by one")
-    # What no installer brings back is not thrown away, whatever `keep` says.
-    keep = rules.keep or min(1, len(world.stock.loose))
-    action = Rebuild(message, blueprint, keep, rules.shelf, world.folder.generations, furnishing)
+    action = Rebuild(message, blueprint, rules.keep, rules.shelf, world.folder.generations, furnishing)
     return EnvironmentPlan(environment, world, State.DRIFT, drift, (action,), notes=tuple(notes))
 
 
@@ -145,6 +143,9 @@ def _repair(blueprint: Blueprint, findings: Findings) -> Repair:
 
 def _losses(found: Environment, world: World) -> tuple[Conflict, ...]:
     """Say what a rebuild would lose that no installer brings back."""
+    if world.folder.mounts:
+        message = f"something is mounted in it: {', '.join(world.folder.mounts)}"
+        return (Conflict("mounted-inside", message, "Unmount it, then apply again."),)
     if not found.contents.links:
         return ()
     message = f"a rebuild would lose your symlinks in {world.folder.chain.end}: {', '.join(found.contents.links)}"

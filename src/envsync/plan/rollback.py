@@ -12,8 +12,9 @@ _IN_THE_WAY = frozenset({"link-loop", "link-elsewhere", "not-a-link", "not-reada
 
 
 def decide_rollback(plan: EnvironmentPlan, version: str | None) -> EnvironmentPlan:
-    """Turn an environment's plan into one that rolls it back to its latest generation, of the given Python version.
+    """Turn an environment's plan into one that rolls it back to its latest generation.
 
+    ``version`` is that of the generation's Python, ``None`` where it is no whole environment.
     Whatever else is to be done about it is not done: rolling back has to work above all when something is wrong.
     """
     folder = plan.world.folder
@@ -21,6 +22,9 @@ def decide_rollback(plan: EnvironmentPlan, version: str | None) -> EnvironmentPl
     if not folder.generations:
         hint = "Generations are kept by rebuilds, as many as `keep` says."
         conflicts += (Conflict("no-generation", f"nothing is kept of {plan.environment.name}", hint),)
+    elif version is None:
+        hint = "Look at what is left of it, and remove it."
+        conflicts += (Conflict("no-generation", f"{folder.generations[-1]} holds no whole environment", hint),)
     elif folder.environment is None:
         hint = "Apply makes it anew."
         conflicts += (Conflict("not-a-venv", f"there is no environment at {folder.chain.end}", hint),)

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from envsync import areas
 from envsync.areas import BUILT, FORMER, MARKER, SCRATCH, Marker
+from envsync.observe.mounts import mounts_in
 from envsync.write.handles import Root, kind_of, open_folder, replace_in
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "remove_area",
     "remove_debris",
     "remove_scratch",
+    "remove_superseded",
 ]
 
 
@@ -78,18 +80,26 @@ def _inode(place: str) -> int | None:
         return None
 
 
-def keep_as_generation(area: str, end: str, made: str, shelf: str, superseded: tuple[str, ...]) -> None:
-    """Turn an area that holds a former environment into a generation, and remove those it supersedes.
+def keep_as_generation(area: str, made: str, shelf: str, *, loose: bool) -> None:
+    """Turn an area that holds a former environment into a generation.
 
-    It is moved to the folder ``shelf`` if that is on the same file system, else it stays where it is.
+    ``loose`` says whether it holds what no installer brings back. It is moved to the folder ``shelf`` if that is on the
+    same file system, else it stays where it is.
     """
-    remark(area, kind="generation", made=made, contents=None, built=None)
+    remark(area, kind="generation", made=made, loose=loose, contents=None, built=None)
     with contextlib.suppress(OSError):
         os.makedirs(shelf, exist_ok=True)
         if os.stat(shelf).st_dev == os.stat(area).st_dev and os.path.dirname(area) != os.path.realpath(shelf):
             os.rename(area, f"{os.path.realpath(shelf)}/{os.path.basename(area)}")
-    for generation in superseded:
-        remove_area(generation, end)
+
+
+def remove_superseded(generations: tuple[str, ...], end: str) -> None:
+    """Delete generations, but for those that hold what no installer brings back; failing to costs only room."""
+    for generation in generations:
+        with contextlib.suppress(OSError):
+            marker = read_area(generation)
+            if marker is not None and not marker.loose:
+                remove_area(generation, end)
 
 
 def remove_area(area: str, end: str) -> None:
@@ -108,14 +118,18 @@ def remove_area(area: str, end: str) -> None:
         marker = _read_marker(folder)
         if marker is not None and marker.end != end:
             return  # it was not marked yet when it was found: another environment is being built in it
+        if mounts_in(os.path.realpath(area)):
+            raise OSError(errno.EBUSY, "something is mounted in it", area)
         if marker is not None:
             for tree in (BUILT, FORMER, SCRATCH):
                 if kind_of(tree, folder) == stat.S_IFDIR:
                     _remove_tree(tree, folder)
-        own = [name for name in os.listdir(folder) if areas.is_area_name(name)]
-        for name in (*own, ".gitignore", MARKER):
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(name, dir_fd=folder)
+        names = os.listdir(folder)
+        own = [name for name in names if areas.is_area_name(name) and kind_of(name, folder) == stat.S_IFREG]
+        if marker is not None or len(own) == len(names):
+            for name in (*own, "locked.txt", ".gitignore", MARKER):
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(name, dir_fd=folder)
         with contextlib.suppress(OSError):
             os.rmdir(area)
 

@@ -1,5 +1,6 @@
 """Make folders and links where nothing is; rewrite files so that at every instant the old or the new one is there."""
 
+import contextlib
 import os
 import stat
 from collections.abc import Callable
@@ -62,7 +63,8 @@ def new_file(path: str, content: bytes) -> None:
 def new_log(path: str) -> BinaryIO:
     """Open a log to append to, making its folder; the caller closes it."""
     os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-    return open(path, "a+b")  # the caller's
+    descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    return open(descriptor, "a+b")
 
 
 def remove_cache(file: str) -> None:
@@ -99,12 +101,14 @@ def remove_recorded(root: Root, metadata: str, name: str) -> None:
 
 
 def put_inner_file(root: Root, relative: str, source: str) -> None:
-    """Put a copy of the file ``source`` into an environment, in place of what regular file is there."""
+    """Put a copy of the file ``source`` into an environment; another regular file there is kept as ``NAME.orig``."""
     with open(source, "rb") as file:
         content = file.read()
     with open_folder(root, os.path.dirname(relative)) as folder:
         name = os.path.basename(relative)
         if kind_of(name, folder) in {None, stat.S_IFREG}:  # a symlink there is the user's own
+            with contextlib.suppress(FileNotFoundError, FileExistsError):
+                os.link(name, f"{name}.orig", src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
             replace_in(folder, name, content, 0o644)
 
 

@@ -24,7 +24,7 @@ def hold(folder: str, end: str, timeout: float) -> Iterator[None]:
     """
     os.makedirs(folder, mode=0o700, exist_ok=True)
     name = hashlib.sha256(end.encode(errors="surrogateescape")).hexdigest()[:32]
-    descriptor = os.open(f"{folder}/{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = os.open(f"{folder}/{name}.lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         _wait(descriptor, end, timeout)
         os.ftruncate(descriptor, 0)
