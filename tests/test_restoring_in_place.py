@@ -1,5 +1,6 @@
 """Where a folder cannot be exchanged, its contents are: not atomically, and yet old or new in the end."""
 
+import contextlib
 import errno
 import os
 import shutil
@@ -234,7 +235,8 @@ def test_wherever_undoing_is_killed_the_next_pass_goes_on(
         with monkeypatch.context() as patch:
             patch.setattr(rename, "exchange", lambda *_: False)
             patch.setattr("envsync.write.contents.flush_folder", _fail)
-            swap_contents(area, root)
+            with contextlib.suppress(OSError):
+                swap_contents(area, root)
 
     for area, _ in attempts(monkeypatch, end, _KilledError(), begin_and_undo, atomic=atomic):
         undo_contents(str(area), str(end))

@@ -12,7 +12,7 @@ from envsync.apply.carry_out import carry_out, clear_area, clear_away
 from envsync.apply.outcome import EnvironmentReport, Outcome, Report, outcome_of
 from envsync.apply.workshop import Workshop
 from envsync.errors import EnvsyncError, Problem
-from envsync.plan.actions import EnvironmentPlan, Link, Plan, State
+from envsync.plan.actions import EnvironmentPlan, Link, Plan, Rollback, State
 from envsync.write.locks import hold
 
 __all__ = ["Progress", "Settings", "apply_plans"]
@@ -116,7 +116,8 @@ def _check_end(plan: EnvironmentPlan, locked: str) -> None:
 
 def _report(plan: EnvironmentPlan, after: EnvironmentPlan) -> EnvironmentReport:
     """Tell what was done, and do not call it done if there is drift still."""
-    if plan.actions and (after.drift or after.conflicts):
+    back = any(isinstance(action, Rollback) for action in plan.actions)  # what is wrong with the earlier one is known
+    if plan.actions and not back and (after.drift or after.conflicts):
         left = "; ".join([drift.message for drift in after.drift] + [one.message for one in after.conflicts])
         problem = Problem(
             "not-converged", f"it was applied, and yet: {left}", f"See: envsync explain {plan.environment.name}"

@@ -59,9 +59,7 @@ def undo_contents(area: str, end: str, *, even_if_complete: bool = False) -> Non
             os.rename(f"{former}/{name}", f"{built}/{name}")
         return
     for name in cut_off:
-        if _inode(f"{end}/{name}") == new.get(name, 0):
-            os.rename(f"{end}/{name}", f"{built}/{name}")
-        os.rename(f"{former}/{name}", f"{end}/{name}")
+        _settle(f"{built}/{name}", f"{end}/{name}", f"{former}/{name}", new.get(name, 0))
     # The last one first: from then on it is plain that the exchange is not complete.
     names = sorted({*new, *os.listdir(built)}, key=lambda name: (name != _LAST, name))
     for name in names:
@@ -70,6 +68,18 @@ def undo_contents(area: str, end: str, *, even_if_complete: bool = False) -> Non
     if os.path.isdir(former):
         os.rmdir(former)
     remark(area, contents=None)
+
+
+def _settle(built: str, end: str, spare: str, new: int) -> None:
+    """Bring an exchange through ``spare`` that was cut off to a state in which each entry is at one of two places."""
+    if _inode(spare) != new:  # the former entry: the exchange was under way
+        if _inode(end) == new:
+            os.rename(end, built)
+        os.rename(spare, end)
+    elif _inode(end) is None:  # the new entry: undoing it had begun
+        os.rename(spare, end)
+    else:
+        os.rename(spare, built)
 
 
 def _move(one: str, other: str, spare: str) -> None:
