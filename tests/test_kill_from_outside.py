@@ -9,14 +9,14 @@ import pytest
 from crash_scenario import ALL, KINDS, Scenario, chosen, prepared, report
 from crash_trace import Point, Tracer, points_of, was_met
 
-STEPS = {"rebuild": 30, "create": 40, "repair": 12, "install": 25, "rollback": 8}
+STEPS = {"rebuild": 60, "create": 80, "repair": 24, "install": 50, "rollback": 16}
 VICTIMS = [
     *(("tree", kind, STEPS[kind]) for kind in KINDS),
     *(("envsync", kind, 1) for kind in KINDS if ALL),
-    *(("uv", kind, 20) for kind in ("rebuild", "create", "install")),
+    *(("uv", kind, 35) for kind in ("rebuild", "create", "install")),
 ]
 ERRORS = ("ENOSPC", "EIO", "EACCES")
-FAILING = [("rebuild", 60), ("create", 80), ("repair", 20), ("install", 40), ("rollback", 15)]
+FAILING = [("rebuild", 140), ("create", 160), ("repair", 40), ("install", 100), ("rollback", 30)]
 NEVER_MET = "never met"
 SPOKEN = re.compile(r"[12]\b")
 """How the arguments of a write begin that goes to a terminal or a pipe of the caller's."""
