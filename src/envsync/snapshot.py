@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from envsync import unchanged
 from envsync.desired import Manifest, PythonPath
 from envsync.observe.chain import walk
+from envsync.observe.read import read_regular
 from envsync.observe.stamp import stamp
 from envsync.plan.actions import Plan, State
 from envsync.write.files import remove_cache, write_cache
@@ -54,7 +55,7 @@ def take(plan: Plan, began: int, lines: dict[str, str]) -> None:
     content = unchanged.encode(lines, plan.manifest.file, _variables(plan.manifest), paths, numbers)
     file = unchanged.snapshot_file(plan.manifest.file)
     with contextlib.suppress(OSError):
-        if _read(file) != content:
+        if read_regular(file, len(content) + 1) != content:
             write_cache(file, content)
 
 
@@ -71,11 +72,3 @@ def _variables(manifest: Manifest) -> list[str]:
     if not all(isinstance(environment.python, PythonPath) for environment in manifest.environments):
         names += _SEARCH
     return list(dict.fromkeys(names))
-
-
-def _read(file: str) -> bytes | None:
-    try:
-        with open(file, "rb") as stream:
-            return stream.read()
-    except OSError:
-        return None
