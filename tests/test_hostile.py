@@ -191,3 +191,10 @@ def test_places_that_meet_through_a_link_are_a_conflict_before_anything_is_made(
     run = place.envsync("apply", "--json")
     assert {entry["conflict"]["code"] for entry in run.environments.values()} == {"path-shared"}
     assert os.listdir(place.root / "real") == []
+
+
+def test_more_generations_are_kept_where_more_are_to_be_kept(made: Place) -> None:
+    made.manifest.write_text(made.manifest.read_text().replace("version = 1", "version = 1\nkeep = 5"))
+    for _ in range(5):
+        made.apply("--force-rebuild", "blog")
+    assert len(made.envsync("status", "--json").environments["blog"]["generations"]) == 5

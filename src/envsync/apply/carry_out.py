@@ -99,7 +99,8 @@ def _create(action: Create, workshop: Workshop) -> None:
         else:
             swap_contents(area, _root(blueprint))
     finally:
-        remove_area(area, blueprint.end)
+        with contextlib.suppress(OSError):  # what is left is cleared away by the next pass
+            remove_area(area, blueprint.end)
 
 
 def _rebuild(action: Rebuild, workshop: Workshop) -> None:
@@ -112,7 +113,8 @@ def _rebuild(action: Rebuild, workshop: Workshop) -> None:
         keep_as_generation(area, _now(), action.shelf, loose=loose)
     else:
         remove_area(area, blueprint.end)
-    remove_superseded(action.generations[: len(action.generations) + min(1, keep) - action.keep], blueprint.end)
+    surplus = max(0, len(action.generations) + min(1, keep) - action.keep)
+    remove_superseded(action.generations[:surplus], blueprint.end)
 
 
 def _holds_more(former: str, action: Rebuild) -> bool:
@@ -122,8 +124,7 @@ def _holds_more(former: str, action: Rebuild) -> bool:
         stock = read_stock(former, libraries, loose=True)
     except OSError:
         return True
-    planned = {one.name for one in action.furnishing.former} if action.furnishing else set()
-    return bool(stock.loose or stock.broken or {one.name for one in stock.distributions} - planned - SEEDS)
+    return bool(stock.loose or stock.broken or {one.name for one in stock.distributions} - {*action.known} - SEEDS)
 
 
 def _install(action: Install, workshop: Workshop) -> None:

@@ -144,6 +144,8 @@ class Rebuild:
     generations: tuple[str, ...] = ()
     """Areas of the contents that are kept already, the oldest first."""
     furnishing: Furnishing | None = None
+    known: tuple[str, ...] = ()
+    """The distributions that were there when this was planned."""
     kind: str = "rebuild"
 
 

@@ -100,7 +100,8 @@ def _rebuild(
     if not world.folder.exchangeable:
         message += ", not atomically"
         notes.append(f"{world.folder.chain.end} cannot be exchanged for another folder: its contents are, one by one")
-    action = Rebuild(message, blueprint, rules.keep, rules.shelf, world.folder.generations, furnishing)
+    known = tuple(one.name for one in world.stock.distributions)
+    action = Rebuild(message, blueprint, rules.keep, rules.shelf, world.folder.generations, furnishing, known)
     return EnvironmentPlan(environment, world, State.DRIFT, drift, (action,), notes=tuple(notes))
 
 
