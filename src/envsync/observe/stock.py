@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Iterator
+from email import message_from_string
 from importlib.metadata import Distribution as Metadata
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
@@ -46,6 +47,7 @@ def _distinct(folders: Iterator[str]) -> list[str]:
 
 
 def _read(place: str) -> Distribution | None:
+    legacy = place.endswith(".egg-info")
     if os.path.isdir(place):
         files = [name for name in ("METADATA", "PKG-INFO", "direct_url.json") if os.path.lexists(f"{place}/{name}")]
         if not {"METADATA", "PKG-INFO"} & {*files} or not all(os.path.isfile(f"{place}/{name}") for name in files):
@@ -54,17 +56,18 @@ def _read(place: str) -> Distribution | None:
         return None
     try:
         metadata = Metadata.at(place)
-        fields = metadata.metadata
-        name, version = str(fields["Name"] or ""), str(fields["Version"] or "")
-        if not name.strip() or not version.strip():
+        text = metadata.read_text("METADATA") or metadata.read_text("PKG-INFO") or metadata.read_text("") or ""
+        fields = message_from_string(text.partition("\n\n")[0])  # without the description, which is most of it
+        name, version = fields.get("Name", "").strip(), fields.get("Version", "").strip()
+        if not name or not version:
             return None
         return Distribution(
             name=canonicalize_name(name),
             version=version,
-            requires=tuple(metadata.requires or ()),
+            requires=tuple(fields.get_all("Requires-Dist") or (metadata.requires if legacy else None) or ()),
             origin=_origin(metadata.read_text("direct_url.json")),
             requested=os.path.lexists(f"{place}/REQUESTED"),
-            legacy=place.endswith(".egg-info"),
+            legacy=legacy,
         )
     except Exception:  # noqa: BLE001  # whatever is wrong with it, it does not tell what it is of
         return None
