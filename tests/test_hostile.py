@@ -198,3 +198,12 @@ def test_more_generations_are_kept_where_more_are_to_be_kept(made: Place) -> Non
     for _ in range(5):
         made.apply("--force-rebuild", "blog")
     assert len(made.envsync("status", "--json").environments["blog"]["generations"]) == 5
+
+
+def test_a_path_that_the_locale_cannot_name_is_a_conflict(place: Place) -> None:
+    place.write('[envs.blog]\npath = "\u6f22/.venv"\n')
+    plain = {"LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    run = place.envsync("plan", "--json", **plain)
+    assert (run.status, run.environments["blog"]["conflict"]["code"]) == (1, "not-readable")
+    place.write('[envs.blog]\npath = "\u6f22/.venv"\n')
+    assert place.envsync("apply", PYTHONIOENCODING="ascii").status == 0

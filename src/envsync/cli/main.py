@@ -68,6 +68,11 @@ def _run(arguments: list[str]) -> int:
     except OSError as error:
         where = f" ({error.filename})" if isinstance(error.filename, str) else ""
         return _fail(options, (Problem("system-error", f"{error.strerror or error}{where}"),), _FAILED)
+    except Exception as error:
+        if options.verbose:
+            raise
+        hint = "This is a mistake in envsync: report it, with what --verbose shows."
+        return _fail(options, (Problem("internal-error", f"{type(error).__name__}: {error}", hint),), _FAILED)
     _show(options, result)
     return result.verdict.exit_code
 

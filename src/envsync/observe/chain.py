@@ -71,6 +71,10 @@ class _Walker:
             self.here = place
             self.kind = EndKind.MISSING
             self.missing.append(place)
+        except UnicodeEncodeError:
+            self.here = place
+            reason = f"the file system's encoding here, {sys.getfilesystemencoding()}, cannot name it"
+            raise _StoppedError(EndKind.UNREADABLE, reason) from None
         except OSError as error:
             self.here = place
             raise _StoppedError(EndKind.UNREADABLE, f"{error.strerror}: {place}") from error

@@ -23,6 +23,8 @@ def read_folder(place: str, path: str, manifest: str, leftovers: "Leftovers") ->
     Never raises for what the system refuses: that is part of what is observed.
     """
     chain = walk(place)
+    if chain.kind in {EndKind.LOOP, EndKind.UNREADABLE}:
+        return Folder(chain, None, None, is_empty=False, writable=True)
     parent = parent_of(chain.end)
     if chain.kind is not EndKind.DIRECTORY:
         left, kept = leftovers.of(chain.end), leftovers.generations_of(chain.end)
