@@ -260,3 +260,12 @@ def test_one_environment_in_conflict_stops_only_itself(flip: Flip) -> None:
     )
     outcomes = {entry["name"]: entry["outcome"] for entry in json.loads(done.stdout)["environments"]}
     assert (outcomes, done.returncode) == ({"one": "conflict", "two": "created"}, 1)
+
+
+def test_status_tells_what_is_kept_with_its_version_and_size(flip: Flip) -> None:
+    flip.point("3.12")
+    flip.apply()
+    (kept,) = flip.place.envsync("status", "--json").document["environments"][0]["kept"]
+    assert kept["version"].startswith("3.11.")
+    assert (kept["size"] > 10_000, kept["sound"]) == (True, True)
+    assert "MB" in flip.place.envsync("status").out

@@ -5,8 +5,8 @@ import difflib
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -40,11 +40,15 @@ class Result:
     verdict: Verdict
     environments: tuple[EnvironmentPlan, ...] | tuple[EnvironmentReport, ...]
     lines: Callable[[Paint], Iterable[str]]
+    kept: Mapping[str, tuple[Kept, ...]] = field(default_factory=dict)
+    """The generations of each environment, where the command looked at them."""
 
-    @staticmethod
-    def entry(one: EnvironmentPlan | EnvironmentReport) -> dict[str, Any]:
+    def entry(self, one: EnvironmentPlan | EnvironmentReport) -> dict[str, Any]:
         """Give an environment's entry in the JSON document."""
-        return environment_entry(one) if isinstance(one, EnvironmentPlan) else report_entry(one)
+        if isinstance(one, EnvironmentReport):
+            return report_entry(one)
+        kept = self.kept.get(one.environment.name)
+        return environment_entry(one) | ({} if kept is None else {"kept": [asdict(generation) for generation in kept]})
 
 
 def _apply(options: Options) -> Result:
@@ -78,16 +82,18 @@ def _check(options: Options) -> Result:
 
 def _status(options: Options) -> Result:
     def lines(plan: Plan, paint: Paint) -> Iterable[str]:
-        kept = _kept(plan)
+        kept = _kept(plan.environments)
         if paint.colours and sys.stdout.isatty():
             return [table.terminal_text(plan, kept, shutil.get_terminal_size().columns)]
         return table.plain_lines(plan, kept)
 
-    return _look(options, lines)
+    result = _look(options, lines)
+    plans = [one for one in result.environments if isinstance(one, EnvironmentPlan)]
+    return replace(result, kept=_kept(plans)) if options.json else result
 
 
-def _kept(plan: Plan) -> dict[str, tuple[Kept, ...]]:
-    return {one.environment.name: tuple(map(read_kept, one.world.folder.generations)) for one in plan.environments}
+def _kept(plans: Iterable[EnvironmentPlan]) -> dict[str, tuple[Kept, ...]]:
+    return {one.environment.name: tuple(map(read_kept, one.world.folder.generations)) for one in plans}
 
 
 def _rollback(options: Options) -> Result:
