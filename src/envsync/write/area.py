@@ -151,16 +151,13 @@ def remove_debris(root: Root, relatives: tuple[str, ...]) -> None:
 
 
 def _remove_tree(name: str, folder: int) -> None:
-    def open_up(_function: object, _path: str, error: tuple[type, BaseException, object]) -> None:
-        raise error[1]
-
     # A folder without write permission inside would stop the removal: its owner may change that.
     for _, folders, _, here in os.fwalk(name, dir_fd=folder, follow_symlinks=False):
         for inner in folders:
             mode = os.stat(inner, dir_fd=here, follow_symlinks=False).st_mode
             if stat.S_ISDIR(mode) and mode & 0o700 != 0o700:  # noqa: PLR2004  # rwx for the owner
                 os.chmod(inner, 0o700, dir_fd=here)
-    shutil.rmtree(name, dir_fd=folder, onerror=open_up)
+    shutil.rmtree(name, dir_fd=folder)
 
 
 def _read_marker(folder: int) -> Marker | None:
