@@ -7,6 +7,7 @@ from envsync.apply.outcome import Report
 from envsync.apply.run import Progress, Settings, apply_plans
 from envsync.observe.chain import MAX_HOPS, walk
 from envsync.observe.facts import FactsCache
+from envsync.observe.folder import Leftovers
 from envsync.observe.interpreter import Interpreters
 from envsync.observe.kept import read_kept
 from envsync.observe.world import Observer
@@ -41,11 +42,13 @@ class Reconciler:
             force_rebuild=frozenset(force_rebuild),
         )
         self._between: dict[str, tuple[Conflict, ...]] = {}
+        self._leftovers = Leftovers(manifest.state_dir)
 
     def plan(self, names: tuple[str, ...] = ()) -> Plan:
         """Observe and decide, for all environments or the named ones; writes nothing."""
         everyone = self._manifest.environments
-        observer = Observer(manifest=self._manifest, interpreters=self._interpreters)
+        self._leftovers = Leftovers(self._manifest.state_dir)
+        observer = self._observer()
         chains = {environment.name: observer.end_of(environment) for environment in everyone}
         ends = {name: chain.end for name, chain in chains.items()}
         places = {environment.name: tuple(observer.places_of(environment)) for environment in everyone}
@@ -67,10 +70,14 @@ class Reconciler:
         back = any(isinstance(action, Rollback) for one in plan.environments for action in one.actions)
 
         def again(environment: desired.Environment) -> EnvironmentPlan:
-            fresh = self._plan_one(environment, Observer(self._manifest, self._interpreters))
+            fresh = self._plan_one(environment, self._observer())
             return _roll_back(fresh) if back else fresh
 
         return apply_plans(plan, again, settings, progress)
+
+    def _observer(self) -> Observer:
+        """Give an observer that has seen nothing yet but what earlier passes left, which is looked for once a plan."""
+        return Observer(self._manifest, self._interpreters, self._leftovers)
 
     def _plan_one(self, environment: desired.Environment, observer: Observer) -> EnvironmentPlan:
         between = self._between.get(environment.name, ())

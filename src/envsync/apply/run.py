@@ -75,7 +75,7 @@ def apply_plans(plan: Plan, again: Again, settings: Settings, progress: Progress
 def _apply_one(plan: EnvironmentPlan, again: Again, settings: Settings, workshop: Workshop) -> EnvironmentReport:
     end = plan.world.folder.chain.end
     try:
-        with hold(settings.locks, end, settings.lock_timeout):
+        with hold(settings.locks, end, settings.lock_timeout), workshop.turn(plan):
             plan = again(plan.environment)  # the disk may have changed since, by another pass above all
             _check_end(plan, end)
             if plan.interrupted and plan.state is not State.CONFLICT:

@@ -1,15 +1,17 @@
 """Build environments in staging areas: each kind once with a builder, then as many as are wanted from its mould."""
 
+import contextlib
 import os
 import threading
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from envsync import activation, pyvenv_cfg
 from envsync.apply import verify
 from envsync.apply.builders import build_bare
 from envsync.areas import BUILT
-from envsync.plan.actions import Blueprint
+from envsync.plan.actions import Blueprint, EnvironmentPlan
 from envsync.write.area import remove_scratch
 from envsync.write.files import edit_inner_file
 from envsync.write.handles import Root
@@ -35,6 +37,7 @@ class Workshop:
         self._logs = logs
         self._moulds: dict[tuple[object, ...], _Mould] = {}
         self._making = threading.Lock()
+        self._turn = threading.Lock()
 
     def build(self, blueprint: Blueprint, area: str) -> None:
         """Build the environment of a blueprint in a staging area; every path in it is the declared one.
@@ -52,6 +55,15 @@ class Workshop:
             if kind not in self._moulds:
                 verify.runs_as(f"{area}/{BUILT}", blueprint)
                 self._moulds[kind] = mould
+
+    def turn(self, plan: EnvironmentPlan) -> AbstractContextManager[object]:
+        """Give what to hold while a plan is carried out.
+
+        Installers run beside each other. Work that is all short calls of Python's own is faster one at a time: threads
+        would only hand each other the interpreter lock.
+        """
+        installs = any(getattr(action, "furnishing", None) is not None for action in plan.actions)
+        return contextlib.nullcontext() if installs else self._turn
 
     def log_of(self, blueprint: Blueprint) -> str:
         """Name the log of an environment's installer."""

@@ -20,11 +20,11 @@ __all__ = ["Observer"]
 class Observer:
     """Observes the environments of one manifest, in one pass; it only reads."""
 
-    def __init__(self, manifest: desired.Manifest, interpreters: Interpreters) -> None:
-        """Take the manifest, and the finder of interpreters, which several observers may share."""
+    def __init__(self, manifest: desired.Manifest, interpreters: Interpreters, leftovers: Leftovers) -> None:
+        """Take the manifest, and what several observers may share: the finders of interpreters and of leftovers."""
         self._manifest = manifest
         self._interpreters = interpreters
-        self._leftovers = Leftovers(manifest.state_dir)
+        self._leftovers = leftovers
         self._folders: dict[str, str] = {}
 
     def strays(self, ends: set[str]) -> tuple[tuple[str, str], ...]:
