@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from conftest import Place
+from envsync.apply.carry_out import clear_area
 
 NAME = ".envsync-0123456789abcdef"
 
@@ -97,3 +98,10 @@ def test_half_written_files_in_an_environment_are_removed(made: Place) -> None:
     assert made.envsync("apply", "--no-cache", "--verbose").status == 0
     assert not (end / NAME).exists()
     assert not (end / "bin" / NAME).exists()
+
+
+def test_an_area_that_became_a_generation_since_it_was_listed_stays(made: Place) -> None:
+    end = made.root / "state" / "blog"
+    left = area(made.root / "state", end, kind="generation", made="2026-01-01T00:00:00")
+    clear_area(str(left), str(end), str(made.root / "state"))
+    assert (left / "env").is_dir()

@@ -12,7 +12,7 @@ from envsync.observe.interpreter import Interpreters
 from envsync.observe.kept import read_kept
 from envsync.observe.world import Observer
 from envsync.observed import Folder, InterpreterProblem, World
-from envsync.plan.actions import Conflict, EnvironmentPlan, Plan, Rollback, State
+from envsync.plan.actions import Conflict, EnvironmentPlan, Plan, Rebuild, Rollback, State
 from envsync.plan.conflicts import conflicts_between
 from envsync.plan.decide import Rules, decide
 from envsync.plan.rollback import decide_rollback
@@ -68,16 +68,20 @@ class Reconciler:
         ``progress`` is called, in this thread, with the report of each environment that is done.
         """
         back = any(isinstance(action, Rollback) for one in plan.environments for action in one.actions)
+        # What earlier passes left is looked for once a plan, which a folder of a thousand environments needs; but anew
+        # under the lock where something is done with it.
+        minded = {one.environment.name for one in plan.environments if one.interrupted or _minds_generations(one)}
 
         def again(environment: desired.Environment) -> EnvironmentPlan:
-            fresh = self._plan_one(environment, self._observer())
+            fresh = self._plan_one(environment, self._observer(anew=environment.name in minded))
             return _roll_back(fresh) if back else fresh
 
         return apply_plans(plan, again, settings, progress)
 
-    def _observer(self) -> Observer:
-        """Give an observer that has seen nothing yet but what earlier passes left, which is looked for once a plan."""
-        return Observer(self._manifest, self._interpreters, self._leftovers)
+    def _observer(self, *, anew: bool = False) -> Observer:
+        """Give an observer that has seen nothing yet but, unless ``anew``, what earlier passes left."""
+        leftovers = Leftovers(self._manifest.state_dir) if anew else self._leftovers
+        return Observer(self._manifest, self._interpreters, leftovers)
 
     def _plan_one(self, environment: desired.Environment, observer: Observer) -> EnvironmentPlan:
         between = self._between.get(environment.name, ())
@@ -102,6 +106,10 @@ def _undecided(environment: desired.Environment, error: Exception) -> Environmen
     conflict = Conflict(problem.code, problem.message, problem.hint)
     world = World(path=chain, target=None, folder=folder, interpreter=problem)
     return EnvironmentPlan(environment, world, State.CONFLICT, conflicts=(conflict,))
+
+
+def _minds_generations(plan: EnvironmentPlan) -> bool:
+    return any(isinstance(action, Rebuild | Rollback) for action in plan.actions)
 
 
 def _roll_back(plan: EnvironmentPlan) -> EnvironmentPlan:

@@ -29,6 +29,7 @@ from envsync.write.area import (
     holds_former,
     keep_as_generation,
     make_area,
+    read_area,
     remove_area,
     remove_debris,
     remove_superseded,
@@ -58,7 +59,13 @@ def clear_away(plan: EnvironmentPlan, shelf: str) -> None:
 
 
 def clear_area(area: str, end: str, shelf: str) -> None:
-    """Finish, undo or remove what an interrupted pass left in a staging area. Raises ``OSError``."""
+    """Finish, undo or remove what an interrupted pass left in a staging area. Raises ``OSError``.
+
+    Called under the lock of ``end``: an area that was listed before may have become a generation of a pass since.
+    """
+    marker = read_area(area)
+    if marker is not None and (marker.kind, marker.end) != ("staging", end):
+        return
     put_back(area, end)
     undo_contents(area, end)
     if holds_former(area, end):
