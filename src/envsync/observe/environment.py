@@ -91,12 +91,15 @@ def _pythons(entries: list["os.DirEntry[str]"]) -> Iterator[InnerLink]:
 def find_libraries(end: str) -> Iterator[str]:
     """Give the folders that hold ``site-packages``, relative to the environment. Raises ``OSError``."""
     for entry in _scan(f"{end}/lib"):
-        if entry.name.startswith(("python", "pypy", "graalpy")) and _is_folder(f"{entry.path}/site-packages"):
+        if entry.name.startswith(("python", "pypy", "graalpy")) and _is_folder(f"{entry.path}/site-packages/."):
             yield f"lib/{entry.name}"
 
 
 def _is_folder(place: str) -> bool:
-    """Tell whether a folder is there; unlike ``isdir``, what cannot be looked at is an error, not a no."""
+    """Tell whether a folder is there; unlike ``isdir``, what cannot be looked at is an error, not a no.
+
+    With ``/.`` at its end the folder itself has to be searchable as well: else its packages would seem to be gone.
+    """
     try:
         return stat.S_ISDIR(os.stat(place).st_mode)
     except (FileNotFoundError, NotADirectoryError):
