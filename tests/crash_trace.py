@@ -8,6 +8,7 @@ envsync's own process, or the uv that it runs.
 import contextlib
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -107,7 +108,13 @@ class Tracer:
         injected = ["-e", f"inject={inject}"] if inject else []
         variables = dict(self.scenario.variables)
         if self.victim == "uv":
-            values = {"strace": self._strace, "trace": trace, "calls": names, "uv": find_uv_bin(), "group": group}
+            values = {
+                "strace": shlex.quote(self._strace),
+                "trace": trace,
+                "calls": names,
+                "uv": shlex.quote(find_uv_bin()),
+                "group": group,
+            }
             variables["PYTHONPATH"] += f":{self._stand_in(_WRAPPER.format(inject=' '.join(injected), **values))}"
             variables["PYTHONPATH"] = ":".join(reversed(variables["PYTHONPATH"].split(":")))
         else:
