@@ -37,6 +37,8 @@ class UsageError(EnvsyncError):
 class ManifestError(Exception):
     """A manifest that cannot be read; carries every problem found, not the first only."""
 
-    def __init__(self, problems: tuple[Problem, ...]) -> None:
+    def __init__(self, problems: tuple[Problem, ...], paths: tuple[str, ...] = ()) -> None:
         super().__init__("; ".join(problem.message for problem in problems))
         self.problems = problems
+        self.paths = paths
+        """What was read or looked for: whoever mends it changes one of these."""

@@ -1,6 +1,7 @@
 """One pass: observe, plan, apply. The whole pipeline on one screen."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from envsync import desired
 from envsync.apply.outcome import Report
@@ -62,18 +63,25 @@ class Reconciler:
         plan = self.plan((name,))
         return Plan(self._manifest, tuple(map(_roll_back, plan.environments)))
 
-    def apply(self, plan: Plan, settings: Settings, progress: Progress = lambda _: None) -> Report:
+    def apply(
+        self, plan: Plan, settings: Settings, progress: Progress = lambda _: None, *, steady: bool = False
+    ) -> Report:
         """Carry out a plan; each environment is observed and decided again under its lock.
 
-        ``progress`` is called, in this thread, with the report of each environment that is done.
+        ``progress`` is called, in this thread, with the report of each environment that is done. With ``steady`` a
+        rebuild that the plan does not have is not begun: what asks for it may be over in a moment.
         """
         back = any(isinstance(action, Rollback) for one in plan.environments for action in one.actions)
         # What earlier passes left is looked for once a plan, which a folder of a thousand environments needs; but anew
         # under the lock where something is done with it.
         minded = {one.environment.name for one in plan.environments if one.interrupted or _minds_generations(one)}
 
+        rebuilt = {one.environment.name for one in plan.environments if _rebuilds(one)}
+
         def again(environment: desired.Environment) -> EnvironmentPlan:
             fresh = self._plan_one(environment, self._observer(anew=environment.name in minded))
+            if steady and environment.name not in rebuilt and _rebuilds(fresh):
+                return replace(fresh, actions=())
             return _roll_back(fresh) if back else fresh
 
         return apply_plans(plan, again, settings, progress)
@@ -110,6 +118,10 @@ def _undecided(environment: desired.Environment, error: Exception) -> Environmen
 
 def _minds_generations(plan: EnvironmentPlan) -> bool:
     return any(isinstance(action, Rebuild | Rollback) for action in plan.actions)
+
+
+def _rebuilds(plan: EnvironmentPlan) -> bool:
+    return any(isinstance(action, Rebuild) for action in plan.actions)
 
 
 def _roll_back(plan: EnvironmentPlan) -> EnvironmentPlan:

@@ -27,7 +27,7 @@ from envsync.report.paint import Paint
 from envsync.report.progress import ProgressDisplay
 from envsync.write.files import write_cache
 
-__all__ = ["COMMANDS", "Result"]
+__all__ = ["COMMANDS", "Result", "check_names", "settings_of"]
 
 _DONE, _TROUBLE, _DRIFT, _INTERRUPTED = 0, 1, 3, 130
 
@@ -61,7 +61,7 @@ def _apply(options: Options) -> Result:
     report = Report(plan.manifest, tuple(untouched))
     if plan.has_work:
         snapshot.forget(plan.manifest.file)
-        settings = session.settings()
+        settings = settings_of(session.manifest, options)
         with ProgressDisplay(work, shown=not (options.quiet or options.json)) as display:
             report = session.reconciler.apply(plan, settings, display.tick)
         snapshot.settle()
@@ -100,7 +100,7 @@ def _rollback(options: Options) -> Result:
     session = _Session(options)
     plan = session.reconciler.plan_rollback(options.names[0])
     snapshot.forget(plan.manifest.file)
-    settings = session.settings()
+    settings = settings_of(session.manifest, options)
     report = session.reconciler.apply(plan, settings)
     show = partial(text.report_lines, report, verbose=True)
     return Result(plan.manifest.file, _verdict_of_report(report), report.environments, show)
@@ -141,22 +141,10 @@ class _Session:
     def __init__(self, options: Options) -> None:
         self.options = options
         self.manifest = load(locate(options.file))
-        _check_names(self.manifest, (*options.names, *options.force_rebuild))
+        check_names(self.manifest, (*options.names, *options.force_rebuild))
         self._facts = FactsCache(None if options.no_cache else f"{cache_folder()}/interpreters.json")
         self.reconciler = Reconciler(self.manifest, self._facts, force_rebuild=options.force_rebuild)
         self._began = 0
-
-    def settings(self) -> Settings:
-        """Say how to apply."""
-        locks, logs = state_folders()
-        return Settings(
-            cache=cache_folder(),
-            locks=locks,
-            logs=logs,
-            jobs=self.options.jobs,
-            lock_timeout=self.options.lock_timeout,
-            shelf=self.manifest.state_dir,
-        )
 
     def plan(self) -> Plan:
         """Plan for the environments that were named."""
@@ -176,7 +164,21 @@ class _Session:
             snapshot.take(plan, self._began, {"apply": f"{done}\n", "check": f"{text.check_line(plan)}\n"})
 
 
-def _check_names(manifest: desired.Manifest, names: Iterable[str]) -> None:
+def settings_of(manifest: desired.Manifest, options: Options, *, lock_timeout: float = 60.0) -> Settings:
+    """Say how to apply a manifest."""
+    locks, logs = state_folders()
+    return Settings(
+        cache=cache_folder(),
+        locks=locks,
+        logs=logs,
+        jobs=options.jobs,
+        lock_timeout=lock_timeout if options.lock_timeout is None else options.lock_timeout,
+        shelf=manifest.state_dir,
+    )
+
+
+def check_names(manifest: desired.Manifest, names: Iterable[str]) -> None:
+    """Raise ``UsageError`` for a name that is not among a manifest's environments for this host."""
     known = [environment.name for environment in manifest.environments]
     for name in names:
         if name in manifest.elsewhere:

@@ -10,9 +10,9 @@ from typing import Any, TextIO
 
 from envsync.cli.commands import COMMANDS, Result
 from envsync.cli.options import Options, parse
+from envsync.cli.painting import paint
 from envsync.errors import EnvsyncError, ManifestError, Problem, UsageError
 from envsync.report.document import Verdict, document
-from envsync.report.paint import Paint
 from envsync.report.text import problem_lines
 
 __all__ = ["main"]
@@ -58,6 +58,10 @@ def _run(arguments: list[str]) -> int:
     options = Options(next((word for word in arguments if word in COMMANDS), ""), json="--json" in arguments)
     try:
         options = parse(arguments)
+        if options.command == "watch":
+            from envsync.cli.watch import watch  # noqa: PLC0415  # watchfiles brings asyncio
+
+            return watch(options)
         result = COMMANDS[options.command](options)
     except ManifestError as error:
         return _fail(options, error.problems, _USAGE)
@@ -88,7 +92,11 @@ def _show(options: Options, result: Result) -> None:
 
 
 def _fail(options: Options, problems: tuple[Problem, ...], exit_code: int) -> int:
-    if options.json:
+    if options.json and options.command == "watch":
+        from envsync.report.watching import failure_entry, now  # noqa: PLC0415  # brings watchfiles
+
+        _print_json(failure_entry(exit_code, problems, now()), indent=None)
+    elif options.json:
         manifest = next((problem.file for problem in problems if problem.file), None)
         _print_json(document(options.command, manifest, Verdict("error", exit_code), (), problems))
     else:
@@ -96,22 +104,8 @@ def _fail(options: Options, problems: tuple[Problem, ...], exit_code: int) -> in
     return exit_code
 
 
-def paint(options: Options, terminal: bool) -> Paint:
-    """Decide on colours: the option first, then NO_COLOR and FORCE_COLOR, then whether a terminal reads."""
-    match options.color:
-        case "always":
-            return Paint(colours=True)
-        case "never":
-            return Paint(colours=False)
-        case _:
-            pass
-    if os.environ.get("NO_COLOR"):
-        return Paint(colours=False)
-    return Paint(colours=bool(os.environ.get("FORCE_COLOR")) or (terminal and os.environ.get("TERM") != "dumb"))
-
-
-def _print_json(content: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps(content, indent=2) + "\n")
+def _print_json(content: dict[str, Any], *, indent: int | None = 2) -> None:
+    sys.stdout.write(json.dumps(content, indent=indent) + "\n")
     sys.stdout.flush()
 
 

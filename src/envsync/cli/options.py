@@ -23,10 +23,14 @@ class Options:
     quiet: bool = False
     verbose: bool = False
     no_cache: bool = False
-    lock_timeout: float = 60.0
+    lock_timeout: float | None = None
     dry_run: bool = False
     jobs: int = 0
     force_rebuild: tuple[str, ...] = ()
+    interval: float = 600.0
+    settle: float = 0.5
+    poll: bool = False
+    once: bool = False
 
 
 _EPILOG = """\
@@ -72,9 +76,6 @@ def _parser() -> argparse.ArgumentParser:
 
     apply = add("apply", "create, repair or rebuild what differs from the manifest")
     apply.add_argument("--dry-run", action="store_true", default=argparse.SUPPRESS, help="the same as plan")
-    apply.add_argument(
-        "--jobs", type=_count, metavar="N", help="environments to work on side by side (default: 2 for each core)"
-    )
     plan = add("plan", "show what apply would do, and why; writes nothing but caches")
     for command in (apply, plan):
         command.add_argument(
@@ -82,9 +83,23 @@ def _parser() -> argparse.ArgumentParser:
         )
     add("check", "say in one line whether all is in sync; exit status 3 on drift")
     add("status", "show a table of the environments")
+    watch = add("watch", "reconcile whenever something changes that the environments hang on")
+    _add_watch_options(watch)
+    for command in (apply, watch):
+        command.add_argument(
+            "--jobs", type=_count, metavar="N", help="environments to work on side by side (default: 2 for each core)"
+        )
     add("rollback", "swap an environment back to the generation that is kept of it", names=1)
     add("explain", "show an environment's link chains hop by hop, and each check with what was found", names="+")
     return parser
+
+
+def _add_watch_options(watch: argparse.ArgumentParser) -> None:
+    watch.argument_default = argparse.SUPPRESS
+    watch.add_argument("--settle", type=_seconds, metavar="SECONDS", help="quiet before acting (default: 0.5)")
+    watch.add_argument("--interval", type=_period, metavar="SECONDS", help="between full passes (default: 600)")
+    watch.add_argument("--poll", action="store_true", help="look every 2 seconds: for network file systems")
+    watch.add_argument("--once", action="store_true", help="end after one settled pass")
 
 
 def _everywhere() -> _Parser:
@@ -106,6 +121,13 @@ def _count(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 on")
     return int(text)
+
+
+def _period(text: str) -> float:
+    number = _seconds(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is less than a second")
+    return number
 
 
 def _seconds(text: str) -> float:

@@ -85,6 +85,7 @@ class Gathering:
     def _matches(self, text: str, folder: str) -> Iterator[tuple[str, str | None]]:
         if not glob.has_magic(text):
             path = absolute(expand(text, self._recorder), folder, self._recorder.saw)
+            self._recorder.saw(path)
             yield text, path if os.path.lexists(path) else None
             return
         parent = os.path.dirname(text)

@@ -54,7 +54,7 @@ def load(file: str, *, hostname: str | None = None, platform: str | None = None)
     gathering.add(_opened(file))
     documents, problems = gathering.documents, gathering.problems
     if not documents:
-        raise ManifestError(tuple(problems))
+        raise ManifestError(tuple(problems), recorder.inputs().paths)
     problems.extend(duplicates.names(documents))
     state_dir = _state_dir(documents[0], recorder)
     bin_dir = _bin_dir(documents[0], recorder, problems)
@@ -62,7 +62,7 @@ def load(file: str, *, hostname: str | None = None, platform: str | None = None)
     found = _validated(gathering, state_dir, bin_dir, recorder, machine)
     problems.extend(duplicates.commands(found.here, found.documents))
     if problems or found.top is None:
-        raise ManifestError(_in_order(problems, documents))
+        raise ManifestError(_in_order(problems, documents), recorder.inputs().paths)
     return Manifest(
         file=documents[0].file,
         state_dir=state_dir,

@@ -29,6 +29,10 @@ class FactsCache:
         self._fresh: dict[str, Said] = {}
         self.changed = False
 
+    def begin_pass(self) -> None:
+        """Look at the stamps of each interpreter anew, where the same object serves several passes."""
+        self._fresh.clear()
+
     def ask(self, link: str, as_if: str | None, chain: Chain) -> Said:
         """Give what the interpreter at ``link`` says, as :func:`envsync.observe.probe.probe` does."""
         key = f"{link}\0{as_if or ''}"

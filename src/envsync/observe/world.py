@@ -81,6 +81,7 @@ class Observer:
                 *self._witnesses(environment, folder, interpreter, chains),
                 *(_file_witnesses(declared) if declared else ()),
             ),
+            listed=(*_listed(folder, packages=declared is not None), *self._interpreters.searched()),
         )
 
     def _declared(
@@ -113,6 +114,18 @@ class Observer:
             yield from _chain_witnesses(walk(environment.wait_for))
         for alias in environment.aliases:
             yield from _chain_witnesses(walk(os.path.dirname(alias)))
+
+
+def _listed(folder: Folder, *, packages: bool) -> Iterator[str]:
+    end, found = folder.chain.end, folder.environment
+    if folder.chain.kind is EndKind.DIRECTORY:
+        yield end
+    if found is not None:
+        yield from (f"{end}/bin", f"{end}/lib")
+        for library in found.libraries:
+            yield f"{end}/{library}"
+            if packages:
+                yield os.path.realpath(f"{end}/{library}/site-packages")
 
 
 def interpreter_witnesses(interpreter: Interpreter) -> list[str]:

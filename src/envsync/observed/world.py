@@ -73,3 +73,5 @@ class World:
     """The folder to wait for, where it is not there."""
     witnesses: tuple[str, ...] = ()
     """Paths which, while their ``lstat`` stays the same, vouch for all of the above."""
+    listed: tuple[str, ...] = ()
+    """Folders of which each entry bears on it: what comes or goes there may change the verdict."""

@@ -10,7 +10,7 @@ from envsync.errors import Problem
 from envsync.observed import Chain, Interpreter
 from envsync.plan.actions import Conflict, EnvironmentPlan
 
-__all__ = ["Verdict", "document", "environment_entry", "report_entry"]
+__all__ = ["Verdict", "document", "environment_entry", "problem_entry", "report_entry"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ def document(
         "status": verdict.status,
         "exit_code": verdict.exit_code,
         "environments": list(environments),
-        "errors": [_problem(problem) for problem in problems],
+        "errors": [problem_entry(problem) for problem in problems],
     }
 
 
@@ -92,7 +92,8 @@ def _conflict(conflict: Conflict) -> dict[str, str]:
     return {"code": conflict.code, "message": conflict.message, "hint": conflict.hint}
 
 
-def _problem(problem: Problem) -> dict[str, Any]:
+def problem_entry(problem: Problem) -> dict[str, Any]:
+    """Give the entry of one problem."""
     return {
         "code": problem.code,
         "message": problem.message,

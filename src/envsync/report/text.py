@@ -20,7 +20,15 @@ from envsync.plan.actions import (
 )
 from envsync.report.paint import Paint, escape, homely, tilde
 
-__all__ = ["check_line", "plan_lines", "problem_lines", "report_lines", "unchanged_line"]
+__all__ = [
+    "check_line",
+    "outcome_lines",
+    "plan_lines",
+    "problem_lines",
+    "report_lines",
+    "state_lines",
+    "unchanged_line",
+]
 
 _WIDEST = 48
 """The widest column of paths; a longer path pushes what follows it to the right."""
@@ -76,6 +84,20 @@ def report_lines(report: Report, paint: Paint, *, verbose: bool) -> Iterator[str
         yield from _failure(one, paint)
     plans = tuple(one.plan for one in report.environments)
     yield _summary(Counter(map(_done_word, report.environments)), _DONE_WORDS, Plan(report.manifest, plans))
+
+
+def outcome_lines(one: EnvironmentReport, paint: Paint) -> Iterator[str]:
+    """Show what was done about one environment, by itself."""
+    yield _Columns([one.plan], paint).line(_DONE[one.outcome], _done_word(one), one.plan)
+    yield from _details(one.plan, paint)
+    yield from _failure(one, paint)
+
+
+def state_lines(one: EnvironmentPlan, paint: Paint) -> Iterator[str]:
+    """Show how one environment stands, by itself."""
+    word = _planned_word(one)
+    yield _Columns([one], paint).line(_PLANNED[word], word, one)
+    yield from _details(one, paint)
 
 
 def check_line(plan: Plan) -> str:

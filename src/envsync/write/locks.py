@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from envsync.errors import EnvsyncError, Problem
 
-__all__ = ["hold"]
+__all__ = ["hold", "hold_watch"]
 
 _PAUSE = 0.05
 """Seconds between two tries."""
@@ -22,29 +22,62 @@ def hold(folder: str, end: str, timeout: float) -> Iterator[None]:
     The lock files lie in ``folder`` and stay there: one that is deleted would be two locks for whoever waits.
     Raises ``EnvsyncError`` (``locked``), which says who holds it, or ``OSError``.
     """
+    with _open(folder, end) as descriptor:
+        _wait(descriptor, end, timeout)
+        _sign(descriptor)
+        yield
+
+
+@contextlib.contextmanager
+def hold_watch(folder: str, manifest: str) -> Iterator[None]:
+    """Hold what only one watcher of a manifest can: by its path as opened, and by the file that it leads to.
+
+    Raises ``EnvsyncError`` (``already-watched``), which says who does, or ``OSError``.
+    """
+    with contextlib.ExitStack() as stack:
+        for name in dict.fromkeys((manifest, os.path.realpath(manifest))):
+            descriptor = stack.enter_context(_open(folder, f"watch {name}"))
+            if not _try(descriptor):
+                message = f"{manifest} is watched already, by {_holder(descriptor)}"
+                hint = "One watcher is enough. To use this one instead, stop that one first."
+                raise EnvsyncError(Problem("already-watched", message, hint))
+            _sign(descriptor)
+        yield
+
+
+@contextlib.contextmanager
+def _open(folder: str, key: str) -> Iterator[int]:
     os.makedirs(folder, mode=0o700, exist_ok=True)
-    name = hashlib.sha256(end.encode(errors="surrogateescape")).hexdigest()[:32]
+    name = hashlib.sha256(key.encode(errors="surrogateescape")).hexdigest()[:32]
     descriptor = os.open(f"{folder}/{name}.lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
-        _wait(descriptor, end, timeout)
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"process {os.getpid()}".encode(), 0)
-        yield
+        yield descriptor
     finally:
         os.close(descriptor)
 
 
+def _try(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _sign(descriptor: int) -> None:
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, f"process {os.getpid()}".encode(), 0)
+
+
+def _holder(descriptor: int) -> str:
+    return os.pread(descriptor, 200, 0).decode(errors="replace") or "another process"
+
+
 def _wait(descriptor: int, end: str, timeout: float) -> None:
     deadline = time.monotonic() + timeout
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() >= deadline:
-                holder = os.pread(descriptor, 200, 0).decode(errors="replace") or "another process"
-                message = f"{end} is locked by {holder}; gave up after {timeout:g} seconds"
-                hint = "Let it end, or wait longer with --lock-timeout."
-                raise EnvsyncError(Problem("locked", message, hint)) from None
-            time.sleep(_PAUSE)
-        else:
-            return
+    while not _try(descriptor):
+        if time.monotonic() >= deadline:
+            message = f"{end} is locked by {_holder(descriptor)}; gave up after {timeout:g} seconds"
+            hint = "Let it end, or wait longer with --lock-timeout."
+            raise EnvsyncError(Problem("locked", message, hint))
+        time.sleep(_PAUSE)

@@ -1,0 +1,1 @@
+"""Reconcile on change: events only wake, and each pass looks at everything."""

@@ -1,0 +1,88 @@
+"""What a watcher tells: values, rendered elsewhere."""
+
+from dataclasses import dataclass
+
+from envsync.apply.outcome import EnvironmentReport
+from envsync.errors import Problem
+from envsync.plan.actions import EnvironmentPlan
+from envsync.watch.agenda import Reason
+
+__all__ = [
+    "Applied",
+    "Conflicted",
+    "Degraded",
+    "Event",
+    "ManifestFailed",
+    "Passed",
+    "Started",
+    "Stopped",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """It watches from now on."""
+
+    manifest: str
+    environments: int
+    folders: int
+    """How many folders are watched."""
+    polling: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """A pass ended."""
+
+    reason: Reason
+    environments: tuple[EnvironmentPlan, ...]
+    """As the pass found them."""
+    applied: tuple[EnvironmentReport, ...]
+    """What it worked on."""
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """One environment was worked on, or could not be."""
+
+    report: EnvironmentReport
+    retry_in: float | None = None
+    """Seconds until the next try, after a failure."""
+    repeated: bool = False
+    """Whether it is the same failure as the last time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conflicted:
+    """An environment is in conflict, or is no more, which its plan tells."""
+
+    plan: EnvironmentPlan
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestFailed:
+    """The manifest cannot be read, so the last good one stays in force; without problems: it is good again."""
+
+    manifest: str
+    problems: tuple[Problem, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Degraded:
+    """It polls from now on."""
+
+    problem: Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """It ends."""
+
+    exit_code: int
+    signal: str | None
+    at_once: bool = False
+    """Whether a step that took too long was cut off."""
+
+
+Event = Started | Passed | Applied | Conflicted | ManifestFailed | Degraded | Stopped

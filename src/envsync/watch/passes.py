@@ -1,0 +1,121 @@
+"""One pass for a watcher: the manifest as it is now, or the last good one, observed, planned, applied."""
+
+import contextlib
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
+from envsync import snapshot
+from envsync.apply.outcome import Report
+from envsync.apply.run import Settings
+from envsync.desired import Inputs, Manifest
+from envsync.errors import ManifestError, Problem
+from envsync.observe.chain import walk
+from envsync.observe.facts import FactsCache
+from envsync.observe.stamp import stamp
+from envsync.plan.actions import EnvironmentPlan, Plan
+from envsync.reconcile import Reconciler
+from envsync.unchanged import is_settled
+from envsync.watch.scope import Scope, scope_of
+from envsync.write.files import write_cache
+
+__all__ = ["Look", "Passes"]
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What one look at everything found."""
+
+    plan: Plan
+    scope: Scope
+    problems: tuple[Problem, ...]
+    """Why the manifest cannot be read; then all else goes by the last good one."""
+
+
+class Passes:
+    """Looks and applies for one manifest file; what is unchanged is not read again."""
+
+    def __init__(
+        self,
+        file: str,
+        load: Callable[[str], Manifest],
+        settings: Callable[[Manifest], Settings],
+        *,
+        names: tuple[str, ...] = (),
+        facts: str | None = None,
+    ) -> None:
+        """Take the manifest's path as opened, how to load it and how to apply it, and where facts are remembered."""
+        self._file = file
+        self._load = load
+        self._settings = settings
+        self._names = names
+        self._facts_file = facts
+        self._facts = FactsCache(facts)
+        self._manifest: Manifest | None = None
+        self._problems: tuple[Problem, ...] = ()
+        self._inputs = Inputs(replayable=False)
+        self._numbers: list[int] = []
+        self._reconciler: Reconciler | None = None
+
+    def look(self, *, afresh: bool = False) -> Look:
+        """Observe and plan; nothing is written but what interpreters said.
+
+        The manifest is read anew if anything has changed that it hangs on, or ``afresh`` asks for it. Raises
+        ``ManifestError`` only where no good one has been read yet.
+        """
+        manifest = self._read(afresh=afresh)
+        self._facts.begin_pass()
+        self._reconciler = Reconciler(manifest, self._facts)
+        there = {one.name for one in manifest.environments}
+        names = tuple(name for name in self._names if name in there)
+        plan = self._reconciler.plan(names) if names or not self._names else Plan(manifest, ())
+        self._remember()
+        return Look(plan, scope_of(plan.environments, (*manifest.inputs.paths, *self._inputs.paths)), self._problems)
+
+    def apply(self, look: Look, chosen: Iterable[EnvironmentPlan], *, strays: bool) -> Report:
+        """Carry out what a look planned for some environments.
+
+        A rebuild that was not planned then is left to a later pass, which looks twice.
+        """
+        manifest = look.plan.manifest
+        snapshot.forget(manifest.file)
+        plan = replace(look.plan, environments=tuple(chosen), strays=look.plan.strays if strays else ())
+        reconciler = self._reconciler or Reconciler(manifest, self._facts)
+        return reconciler.apply(plan, self._settings(manifest), steady=True)
+
+    def inputs_of(self, plan: EnvironmentPlan) -> object:
+        """Give what the fate of an environment hangs on, to tell whether it has changed."""
+        return (plan.environment, tuple(stamp(plan.world.witnesses)))
+
+    def _read(self, *, afresh: bool) -> Manifest:
+        numbers = stamp(_witnesses(self._inputs))
+        if self._manifest is not None and numbers == self._numbers and self._inputs.replayable and not afresh:
+            return self._manifest
+        began = time.time_ns()
+        try:
+            self._manifest = self._load(self._file)
+        except ManifestError as error:
+            if self._manifest is None:
+                raise
+            self._problems = error.problems
+            self._inputs = replace(self._manifest.inputs, paths=(self._file, *error.paths))
+        else:
+            self._problems = ()
+            self._inputs = self._manifest.inputs
+        numbers = stamp(_witnesses(self._inputs))
+        self._numbers = numbers if is_settled(numbers, began) else []
+        return self._manifest
+
+    def _remember(self) -> None:
+        if self._facts.changed and self._facts_file is not None:
+            with contextlib.suppress(OSError):
+                write_cache(self._facts_file, self._facts.text())
+        self._facts.changed = False
+
+
+def _witnesses(inputs: Inputs) -> list[str]:
+    paths: list[str] = []
+    for path in inputs.paths:
+        chain = walk(path)
+        paths += [path, *(hop.link for hop in chain.hops), chain.end]
+    return paths
