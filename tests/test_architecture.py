@@ -16,7 +16,9 @@ LAYERS = (
     {"write"},
     {"apply"},
     {"unchanged"},
-    {"reconcile", "snapshot", "report"},
+    {"reconcile", "snapshot"},
+    {"watch"},
+    {"report"},
     {"cli"},
     {"__main__", "__init__"},
 )

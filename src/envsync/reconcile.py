@@ -1,6 +1,6 @@
 """One pass: observe, plan, apply. The whole pipeline on one screen."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from envsync import desired
@@ -19,6 +19,8 @@ from envsync.plan.decide import Rules, decide
 from envsync.plan.rollback import decide_rollback
 
 __all__ = ["Reconciler"]
+
+_NOTHING: Mapping[str, EnvironmentPlan] = {}
 
 
 class Reconciler:
@@ -45,17 +47,24 @@ class Reconciler:
         self._between: dict[str, tuple[Conflict, ...]] = {}
         self._leftovers = Leftovers(manifest.state_dir)
 
-    def plan(self, names: tuple[str, ...] = ()) -> Plan:
-        """Observe and decide, for all environments or the named ones; writes nothing."""
+    def plan(self, names: tuple[str, ...] = (), vouched: Mapping[str, EnvironmentPlan] = _NOTHING) -> Plan:
+        """Observe and decide, for all environments or the named ones; writes nothing.
+
+        ``vouched`` are earlier plans, of the same manifest, whose witnesses are what they were: they still hold.
+        """
         everyone = self._manifest.environments
         self._leftovers = Leftovers(self._manifest.state_dir)
         observer = self._observer()
-        chains = {environment.name: observer.end_of(environment) for environment in everyone}
-        ends = {name: chain.end for name, chain in chains.items()}
-        places = {environment.name: tuple(observer.places_of(environment)) for environment in everyone}
+        ends: dict[str, str] = {}
+        places: dict[str, tuple[str, ...]] = {}
+        for environment in everyone:
+            name, known = environment.name, vouched.get(environment.name)
+            ends[name] = known.world.folder.chain.end if known else observer.end_of(environment).end
+            places[name] = known.world.places if known else tuple(observer.places_of(environment))
         self._between = conflicts_between(everyone, ends, places)
+        still = {name: plan for name, plan in vouched.items() if not self._between.get(name)}
         chosen = [environment for environment in everyone if not names or environment.name in names]
-        plans = tuple(self._plan_one(environment, observer) for environment in chosen)
+        plans = tuple(still.get(one.name) or self._plan_one(one, observer) for one in chosen)
         return Plan(self._manifest, plans, observer.strays({*ends.values()}))
 
     def plan_rollback(self, name: str) -> Plan:

@@ -12,7 +12,7 @@ from envsync.observe.stamp import stamp
 from envsync.plan.actions import Plan, State
 from envsync.write.files import remove_cache, write_cache
 
-__all__ = ["forget", "settle", "take"]
+__all__ = ["forget", "settle", "take", "variables_of"]
 
 _FOLDERS = ("HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME")
 _SEARCH = (
@@ -52,7 +52,7 @@ def take(plan: Plan, began: int, lines: dict[str, str]) -> None:
     numbers = stamp(paths)
     if not unchanged.is_settled(numbers, began):
         return
-    content = unchanged.encode(lines, plan.manifest.file, _variables(plan.manifest), paths, numbers)
+    content = unchanged.encode(lines, plan.manifest.file, variables_of(plan.manifest), paths, numbers)
     file = unchanged.snapshot_file(plan.manifest.file)
     with contextlib.suppress(OSError):
         if read_regular(file, len(content) + 1) != content:
@@ -67,7 +67,8 @@ def _witnesses(plan: Plan) -> Iterator[str]:
         yield from one.world.witnesses
 
 
-def _variables(manifest: Manifest) -> list[str]:
+def variables_of(manifest: Manifest) -> list[str]:
+    """List the environment variables that bear on what a manifest means, and on which interpreters are found."""
     names = [*_FOLDERS, *(name for name, _ in manifest.inputs.variables)]
     if not all(isinstance(environment.python, PythonPath) for environment in manifest.environments):
         names += _SEARCH

@@ -42,6 +42,8 @@ class Result:
     lines: Callable[[Paint], Iterable[str]]
     kept: Mapping[str, tuple[Kept, ...]] = field(default_factory=dict)
     """The generations of each environment, where the command looked at them."""
+    more: dict[str, Any] = field(default_factory=dict)
+    """What else stands in the JSON document."""
 
     def entry(self, one: EnvironmentPlan | EnvironmentReport) -> dict[str, Any]:
         """Give an environment's entry in the JSON document."""

@@ -14,6 +14,7 @@ from envsync.cli.painting import paint
 from envsync.errors import EnvsyncError, ManifestError, Problem, UsageError
 from envsync.report.document import Verdict, document
 from envsync.report.text import problem_lines
+from envsync.report.watching import failure_entry, now
 
 __all__ = ["main"]
 
@@ -55,20 +56,19 @@ def _silence(stream: TextIO) -> None:
 
 
 def _run(arguments: list[str]) -> int:
-    options = Options(next((word for word in arguments if word in COMMANDS), ""), json="--json" in arguments)
+    command = next((word for word in arguments if word in {*COMMANDS, "watch", "service"}), "")
+    options = Options(command, json="--json" in arguments)
     try:
         options = parse(arguments)
-        if options.command == "watch":
-            from envsync.cli.watch import watch  # noqa: PLC0415  # watchfiles brings asyncio
-
-            return watch(options)
-        result = COMMANDS[options.command](options)
+        result = _carry_out(options)
     except ManifestError as error:
         return _fail(options, error.problems, _USAGE)
     except UsageError as error:
         return _fail(options, (error.problem,), _USAGE)
     except EnvsyncError as error:
         return _fail(options, (error.problem,), _FAILED)
+    except BrokenPipeError:
+        raise
     except OSError as error:
         where = f" ({error.filename})" if isinstance(error.filename, str) else ""
         return _fail(options, (Problem("system-error", f"{error.strerror or error}{where}"),), _FAILED)
@@ -77,24 +77,34 @@ def _run(arguments: list[str]) -> int:
             raise
         hint = "This is a mistake in envsync: report it, with what --verbose shows."
         return _fail(options, (Problem("internal-error", f"{type(error).__name__}: {error}", hint),), _FAILED)
-    _show(options, result)
-    return result.verdict.exit_code
+    return result if isinstance(result, int) else _show(options, result)
 
 
-def _show(options: Options, result: Result) -> None:
+def _carry_out(options: Options) -> Result | int:
+    if options.command == "watch":
+        from envsync.cli.watch import watch  # noqa: PLC0415  # watchfiles brings asyncio
+
+        return watch(options)
+    if options.command == "service":
+        from envsync.cli.service import service  # noqa: PLC0415  # rarely wanted
+
+        return service(options)
+    return COMMANDS[options.command](options)
+
+
+def _show(options: Options, result: Result) -> int:
     if options.json:
         entries = [result.entry(one) for one in result.environments]
-        _print_json(document(options.command, result.manifest, result.verdict, entries))
+        _print_json(document(options.command, result.manifest, result.verdict, entries) | result.more)
     elif not options.quiet or result.verdict.exit_code:
         _print_lines(sys.stdout, result.lines(paint(options, sys.stdout.isatty())))
     if result.verdict.exit_code == _INTERRUPTED:
         sys.stderr.write("envsync: interrupted; apply again to go on\n")
+    return result.verdict.exit_code
 
 
 def _fail(options: Options, problems: tuple[Problem, ...], exit_code: int) -> int:
     if options.json and options.command == "watch":
-        from envsync.report.watching import failure_entry, now  # noqa: PLC0415  # brings watchfiles
-
         _print_json(failure_entry(exit_code, problems, now()), indent=None)
     elif options.json:
         manifest = next((problem.file for problem in problems if problem.file), None)

@@ -31,6 +31,8 @@ class Options:
     settle: float = 0.5
     poll: bool = False
     once: bool = False
+    action: str = ""
+    """What a command that does several things is to do."""
 
 
 _EPILOG = """\
@@ -89,6 +91,15 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument(
             "--jobs", type=_count, metavar="N", help="environments to work on side by side (default: 2 for each core)"
         )
+    service = commands.add_parser(
+        "service",
+        help="let your system run watch: install, uninstall, show or status",
+        description="Let systemd (launchd on macOS) run `envsync watch` for you.",
+        parents=[everywhere],
+        allow_abbrev=False,
+    )
+    service.add_argument("action", choices=("install", "uninstall", "show", "status"), help="what to do")
+    service.add_argument("--poll", action="store_true", default=argparse.SUPPRESS, help="let it poll, as watch --poll")
     add("rollback", "swap an environment back to the generation that is kept of it", names=1)
     add("explain", "show an environment's link chains hop by hop, and each check with what was found", names="+")
     return parser

@@ -3,7 +3,6 @@
 import json
 import os
 import sys
-import time
 from datetime import datetime
 
 from envsync.cli.commands import check_names, settings_of
@@ -14,7 +13,7 @@ from envsync.manifest import load, locate
 from envsync.report.watching import event_entry, event_lines, is_result, now
 from envsync.watch.control import Control
 from envsync.watch.events import Event, Started, Stopped
-from envsync.watch.loop import Tempo, Watcher
+from envsync.watch.loop import Audience, Tempo, Watcher
 from envsync.watch.passes import Passes
 from envsync.watch.source import Listening
 from envsync.watch.systemd import ServiceManager
@@ -41,8 +40,7 @@ def watch(options: Options) -> int:
     )
     source = Listening(control.flag, options.settle, polling=options.poll)
     tempo = Tempo(options.settle, options.interval, options.once)
-    manager = ServiceManager(os.environ)
-    watcher = Watcher(passes, source, control, tempo, clock=time.monotonic, tell=teller.tell, manager=manager)
+    watcher = Watcher(passes, source, control, tempo, Audience(teller.tell, ServiceManager(os.environ)))
     control.listen()
     with hold_watch(state_folders()[0], file):
         return watcher.run(polling=options.poll)

@@ -81,6 +81,7 @@ class Observer:
                 *self._witnesses(environment, folder, interpreter, chains),
                 *(_file_witnesses(declared) if declared else ()),
             ),
+            places=tuple(self.places_of(environment)),
             listed=(*_listed(folder, packages=declared is not None), *self._interpreters.searched()),
         )
 

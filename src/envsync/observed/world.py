@@ -75,3 +75,5 @@ class World:
     """Paths which, while their ``lstat`` stays the same, vouch for all of the above."""
     listed: tuple[str, ...] = ()
     """Folders of which each entry bears on it: what comes or goes there may change the verdict."""
+    places: tuple[str, ...] = ()
+    """Where the environment's own links really are: its path, its aliases, its exposed commands."""

@@ -9,11 +9,22 @@ from envsync import __version__
 from envsync.errors import Problem
 from envsync.plan.actions import State
 from envsync.report.document import environment_entry, problem_entry, report_entry
-from envsync.report.paint import Paint, tilde
+from envsync.report.paint import Paint, escape, tilde
 from envsync.report.text import outcome_lines, problem_lines, state_lines
 from envsync.watch.events import Applied, Conflicted, Degraded, Event, ManifestFailed, Passed, Started, Stopped
 
 __all__ = ["event_entry", "event_lines", "failure_entry", "is_result", "now"]
+
+
+_NAMES: dict[type[Event], str] = {
+    Started: "started",
+    Passed: "pass",
+    Applied: "applied",
+    Conflicted: "conflict",
+    ManifestFailed: "manifest-error",
+    Degraded: "degraded",
+    Stopped: "stopped",
+}
 
 
 def is_result(event: Event) -> bool:
@@ -24,31 +35,43 @@ def is_result(event: Event) -> bool:
 def event_lines(event: Event, paint: Paint, *, verbose: bool) -> Iterator[str]:
     """Show an event to people, who want to know what changed and otherwise their peace."""
     match event:
-        case Applied(report, retry_in, repeated):
-            if not repeated or verbose:
-                yield from outcome_lines(report, paint)
-            if retry_in is not None and (not repeated or verbose):
-                yield f"    {paint('dim', 'next try:')} in {retry_in:g} s, or when its inputs change"
+        case Applied():
+            if not event.repeated or verbose:
+                yield from _applied(event, paint)
         case Conflicted(plan):
             yield from state_lines(plan, paint)
-        case ManifestFailed(manifest, ()):
-            yield f"{tilde(manifest)} is good again"
-        case ManifestFailed(_, problems):
-            yield from problem_lines(problems, paint)
-            yield f"  {paint('dim', 'note:')} the last good manifest stays in force"
+        case ManifestFailed():
+            yield from _manifest(event, paint)
         case Degraded(problem):
-            yield f"{paint('yellow', 'warning')}: {problem.message}"
-            yield f"  {paint('dim', 'hint:')} {problem.hint}"
+            yield f"{paint('yellow', 'warning')}: {escape(problem.message)}"
+            yield f"  {paint('dim', 'hint:')} {escape(problem.hint)}"
         case Started(manifest, environments, folders, polling):
             how = "looking every few seconds at" if polling else "watching"
-            yield f"{how} {folders} folders for {environments} environments of {tilde(manifest)}"
+            yield f"{how} {folders} folders for {_environments(environments)} of {tilde(manifest)}"
         case Passed():
-            if verbose:
-                yield paint("dim", _pass_line(event))
+            yield from [paint("dim", _pass_line(event))] * verbose
         case Stopped(_, signal, at_once):
             yield f"stopped{f' by {signal}' if signal else ''}{', in the middle of a step' if at_once else ''}"
         case _:
             assert_never(event)
+
+
+def _applied(event: Applied, paint: Paint) -> Iterator[str]:
+    yield from outcome_lines(event.report, paint)
+    if event.retry_in is not None:
+        yield f"    {paint('dim', 'next try:')} in {event.retry_in:g} s, or when its inputs change"
+
+
+def _manifest(event: ManifestFailed, paint: Paint) -> Iterator[str]:
+    if not event.problems:
+        yield f"{tilde(event.manifest)} is good again"
+        return
+    yield from problem_lines(event.problems, paint)
+    yield f"  {paint('dim', 'note:')} the last good manifest stays in force"
+
+
+def _environments(count: int) -> str:
+    return f"{count} environment" if count == 1 else f"{count} environments"
 
 
 def now() -> str:
@@ -69,36 +92,36 @@ def failure_entry(exit_code: int, problems: Iterable[Problem], time: str) -> dic
 
 
 def _fields(event: Event) -> tuple[str, dict[str, Any]]:
+    fields: dict[str, Any]
     match event:
         case Started(manifest, environments, folders, polling):
             mode = "polling" if polling else "events"
-            return "started", {
-                "manifest": manifest,
-                "environments": environments,
-                "folders": folders,
-                "mode": mode,
-            }
-        case Passed(reason, plans, applied, seconds):
-            states = Counter(one.state.value for one in plans)
-            outcomes = Counter(one.outcome.value for one in applied)
-            return "pass", {
-                "reason": reason.value,
-                "states": {state.value: states[state.value] for state in State},
-                "outcomes": dict(outcomes),
-                "seconds": round(seconds, 4),
-            }
+            fields = {"manifest": manifest, "environments": environments, "folders": folders, "mode": mode}
+        case Passed():
+            fields = _counts(event)
         case Applied(report, retry_in):
-            return "applied", {"environment": report_entry(report), "retry_in": retry_in}
+            fields = {"environment": report_entry(report), "retry_in": retry_in}
         case Conflicted(plan):
-            return "conflict", {"environment": environment_entry(plan)}
+            fields = {"environment": environment_entry(plan)}
         case ManifestFailed(manifest, problems):
-            return "manifest-error", {"manifest": manifest, "errors": [problem_entry(one) for one in problems]}
+            fields = {"manifest": manifest, "errors": [problem_entry(one) for one in problems]}
         case Degraded(problem):
-            return "degraded", {"code": problem.code, "message": problem.message, "hint": problem.hint}
+            fields = {"code": problem.code, "message": problem.message, "hint": problem.hint}
         case Stopped(exit_code, signal, at_once):
-            return "stopped", {"exit_code": exit_code, "signal": signal, "at_once": at_once, "errors": []}
+            fields = {"exit_code": exit_code, "signal": signal, "at_once": at_once, "errors": []}
         case _:
             assert_never(event)
+    return _NAMES[type(event)], fields
+
+
+def _counts(event: Passed) -> dict[str, Any]:
+    states = Counter(one.state.value for one in event.environments)
+    return {
+        "reason": event.reason.value,
+        "states": {state.value: states[state.value] for state in State},
+        "outcomes": dict(Counter(one.outcome.value for one in event.applied)),
+        "seconds": round(event.seconds, 4),
+    }
 
 
 def _pass_line(event: Passed) -> str:

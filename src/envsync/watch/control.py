@@ -75,7 +75,7 @@ class Control:
             raise KeyboardInterrupt
 
     def _end(self) -> None:
-        """End the process with all that it has started. What they leave half made lies aside; the next pass clears it."""
+        """End the process and all that it started; what is half made lies aside, until the next pass clears it away."""
         try:
             for child in _descendants(os.getpid()):
                 with contextlib.suppress(OSError):

@@ -1,9 +1,10 @@
 """The watcher: waits, lets things settle, makes a pass, watches what that pass looked at."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from envsync.apply.outcome import EnvironmentReport, Outcome, Report
+from envsync.apply.outcome import Outcome, Report
 from envsync.errors import Problem
 from envsync.plan.actions import Conflict, EnvironmentPlan, State
 from envsync.watch.agenda import Agenda, Reason
@@ -15,7 +16,7 @@ from envsync.watch.scope import Scope
 from envsync.watch.source import Clock, Source
 from envsync.watch.systemd import ServiceManager
 
-__all__ = ["Tempo", "Watcher"]
+__all__ = ["Audience", "Tempo", "Watcher"]
 
 _GRACE = 0.2
 """Seconds for news of a change that was found without any."""
@@ -31,31 +32,30 @@ class Tempo:
     interval: float = 600.0
     once: bool = False
     """Whether to end after the first pass that leaves nothing to wait for."""
+    clock: Clock = time.monotonic
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """Who is told."""
+
+    tell: Callable[[Event], None]
+    manager: ServiceManager
 
 
 class Watcher:
     """Reconciles on change, until it is told to stop."""
 
-    def __init__(
-        self,
-        passes: Passes,
-        source: Source,
-        control: Control,
-        tempo: Tempo,
-        *,
-        clock: Clock,
-        tell: Callable[[Event], None],
-        manager: ServiceManager,
-    ) -> None:
+    def __init__(self, passes: Passes, source: Source, control: Control, tempo: Tempo, audience: Audience) -> None:
         """Take what makes passes, what hears of changes, what was asked for, and who is told."""
         self._passes = passes
         self._source = source
         self._control = control
         self._tempo = tempo
-        self._clock = clock
-        self._tell = tell
-        self._manager = manager
-        self._agenda = Agenda(tempo.settle, tempo.interval, clock())
+        self._clock = tempo.clock
+        self._tell = audience.tell
+        self._manager = audience.manager
+        self._agenda = Agenda(tempo.settle, tempo.interval, tempo.clock())
         self._agreement = Agreement(tempo.settle)
         self._back_off = BackOff()
         self._scope = Scope((), (), (), ())
@@ -84,9 +84,9 @@ class Watcher:
 
     def _begin(self) -> None:
         look = self._look()
-        self._watch(look.scope)
-        manifest = look.plan.manifest
-        self._tell(Started(manifest.file, len(look.plan.environments), len(look.scope.inodes), self._polling))
+        self._watch(self._passes.scope_of(look))
+        environments, folders = len(look.plan.environments), len(self._scope.inodes)
+        self._tell(Started(look.plan.manifest.file, environments, folders, self._polling))
         self._manager.ready(_status(look))
 
     def _is_calm(self) -> bool:
@@ -157,9 +157,10 @@ class Watcher:
             self._watch(self._scope.renewed())
             look = self._look()
         for _ in range(_CHASES):
-            if look.scope == self._scope:
+            scope = self._passes.scope_of(look)
+            if scope == self._scope:
                 break
-            self._watch(look.scope)
+            self._watch(scope)
             look = self._look()
         return look
 

@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from envsync import snapshot
@@ -13,7 +13,7 @@ from envsync.errors import ManifestError, Problem
 from envsync.observe.chain import walk
 from envsync.observe.facts import FactsCache
 from envsync.observe.stamp import stamp
-from envsync.plan.actions import EnvironmentPlan, Plan
+from envsync.plan.actions import EnvironmentPlan, Plan, State
 from envsync.reconcile import Reconciler
 from envsync.unchanged import is_settled
 from envsync.watch.scope import Scope, scope_of
@@ -27,7 +27,6 @@ class Look:
     """What one look at everything found."""
 
     plan: Plan
-    scope: Scope
     problems: tuple[Problem, ...]
     """Why the manifest cannot be read; then all else goes by the last good one."""
 
@@ -56,6 +55,8 @@ class Passes:
         self._inputs = Inputs(replayable=False)
         self._numbers: list[int] = []
         self._reconciler: Reconciler | None = None
+        self._known_of: Manifest | None = None
+        self._known: dict[str, tuple[EnvironmentPlan, list[int]]] = {}
 
     def look(self, *, afresh: bool = False) -> Look:
         """Observe and plan; nothing is written but what interpreters said.
@@ -68,9 +69,15 @@ class Passes:
         self._reconciler = Reconciler(manifest, self._facts)
         there = {one.name for one in manifest.environments}
         names = tuple(name for name in self._names if name in there)
-        plan = self._reconciler.plan(names) if names or not self._names else Plan(manifest, ())
-        self._remember()
-        return Look(plan, scope_of(plan.environments, (*manifest.inputs.paths, *self._inputs.paths)), self._problems)
+        began = time.time_ns()
+        vouched = {} if afresh else self._still_good(manifest)
+        plan = self._reconciler.plan(names, vouched) if names or not self._names else Plan(manifest, ())
+        self._remember(plan, vouched, began)
+        return Look(plan, self._problems)
+
+    def scope_of(self, look: Look) -> Scope:
+        """Give what to watch, by what a look found."""
+        return scope_of(look.plan.environments, (*look.plan.manifest.inputs.paths, *self._inputs.paths))
 
     def apply(self, look: Look, chosen: Iterable[EnvironmentPlan], *, strays: bool) -> Report:
         """Carry out what a look planned for some environments.
@@ -106,7 +113,21 @@ class Passes:
         self._numbers = numbers if is_settled(numbers, began) else []
         return self._manifest
 
-    def _remember(self) -> None:
+    def _still_good(self, manifest: Manifest) -> dict[str, EnvironmentPlan]:
+        """Give the environments that were in sync, and of which nothing has changed that this hung on."""
+        if manifest is not self._known_of:
+            return {}
+        return {name: one for name, (one, numbers) in self._known.items() if stamp(one.world.witnesses) == numbers}
+
+    def _remember(self, plan: Plan, vouched: Mapping[str, EnvironmentPlan], began: int) -> None:
+        """Remember what interpreters said, and the environments in sync with the stamps that vouch for them."""
+        self._known_of = plan.manifest
+        self._known = {name: known for name, known in self._known.items() if name in vouched}
+        for one in plan.environments:
+            if one.state is State.IN_SYNC and not one.interrupted and one.environment.name not in self._known:
+                numbers = stamp(one.world.witnesses)
+                if is_settled(numbers, began):
+                    self._known[one.environment.name] = (one, numbers)
         if self._facts.changed and self._facts_file is not None:
             with contextlib.suppress(OSError):
                 write_cache(self._facts_file, self._facts.text())

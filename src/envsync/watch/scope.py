@@ -109,9 +109,13 @@ class _Real:
         self._known: dict[str, str] = {}
 
     def folder(self, folder: str) -> str:
-        if folder not in self._known:
-            self._known[folder] = os.path.realpath(folder)
-        return self._known[folder]
+        known = self._known.get(folder)
+        if known is None:
+            parent, _, name = folder.rpartition("/")
+            place = f"{self.folder(parent).rstrip('/')}/{name}" if name else "/"
+            known = os.path.realpath(place) if name in {".", ".."} or os.path.islink(place) else place
+            self._known[folder] = known
+        return known
 
     def place(self, path: str) -> str:
         folder, _, name = path.rpartition("/")

@@ -153,7 +153,7 @@ class Listening:
             return _unreadable(self._scope.unreadable[0])
         for _ in range(_TRIES):
             try:
-                self._notify = RustNotify(self._scope.folders, False, False, 0, False, False)  # noqa: FBT003
+                self._notify = RustNotify(self._scope.folders, False, False, 0, False, False)
             except (FileNotFoundError, PermissionError):  # it went between looking and watching
                 self._scope = self._scope.renewed()
             except (OSError, WatchfilesRustInternalError) as error:

@@ -76,7 +76,7 @@ class ServiceManager:
         with contextlib.suppress(OSError):
             if self._socket is None:
                 self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | getattr(socket, "SOCK_CLOEXEC", 0))
-                self._socket.setblocking(False)  # noqa: FBT003
+                self._socket.setblocking(False)
                 self._socket.connect(self._address)
             self._socket.send("\n".join(lines).encode(errors="backslashreplace"))
 

@@ -1,0 +1,162 @@
+"""The program that runs services for a user: systemd, or launchd on macOS; asked with its own command."""
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from typing import Protocol
+
+from envsync.errors import EnvsyncError, Problem
+from envsync.service.definition import LABEL, UNIT, Definition, plist, unit
+
+__all__ = ["State", "Supervisor", "supervisor"]
+
+_TIME_LIMIT = 60
+"""Seconds that the supervisor gets to answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """How a service stands."""
+
+    enabled: bool
+    """Whether it starts by itself."""
+    running: bool
+    detail: str
+    """What its supervisor says of it, in a line."""
+
+
+class Supervisor(Protocol):
+    """Starts and stops the service that a file defines."""
+
+    name: str
+    file: str
+    """Where the definition belongs."""
+
+    def text(self, definition: Definition) -> str:
+        """Give the file's content."""
+
+    def start(self) -> None:
+        """Take up the file as it is now, start it, and see that it starts by itself. Raises ``EnvsyncError``."""
+
+    def stop(self) -> None:
+        """Stop it, and see that it no longer starts by itself; the file is still there. Raises ``EnvsyncError``."""
+
+    def forget(self) -> None:
+        """Take note that the file is gone. Raises ``EnvsyncError``."""
+
+    def state(self) -> State:
+        """Tell how it stands. Raises ``EnvsyncError``."""
+
+
+def supervisor() -> Supervisor:
+    """Give this system's supervisor. Raises ``EnvsyncError`` (``service-unsupported``)."""
+    if sys.platform == "darwin":
+        return Launchd()
+    if shutil.which("systemctl") is None:
+        hint = "Start `envsync watch` from whatever starts your session, or `envsync watch --once` from cron."
+        raise EnvsyncError(Problem("service-unsupported", "there is no systemd here to run a service", hint))
+    return Systemd()
+
+
+class Systemd:
+    """systemd's manager of user services (systemctl(1))."""
+
+    name = "systemd"
+
+    def __init__(self) -> None:
+        config = os.environ.get("XDG_CONFIG_HOME", "")
+        folder = config if config.startswith("/") else os.path.expanduser("~/.config")
+        self.file = f"{folder}/systemd/user/{UNIT}"
+
+    def text(self, definition: Definition) -> str:
+        """Give the unit."""
+        return unit(definition)
+
+    def start(self) -> None:
+        """Reload, enable and restart."""
+        self._ask("daemon-reload")
+        self._ask("enable", UNIT)
+        self._ask("restart", UNIT)
+
+    def stop(self) -> None:
+        """Disable and stop."""
+        self._ask("disable", "--now", UNIT)
+
+    def forget(self) -> None:
+        """Reload."""
+        self._ask("daemon-reload")
+
+    def state(self) -> State:
+        """Ask for its properties."""
+        said = self._ask("show", "--property=ActiveState,SubState,UnitFileState,StatusText", UNIT)
+        found = dict(line.split("=", 1) for line in said.splitlines() if "=" in line)
+        detail = f"{found.get('ActiveState', 'unknown')} ({found.get('SubState', '')})"
+        text = found.get("StatusText", "")
+        running = found.get("ActiveState") in {"active", "reloading", "activating"}
+        return State(found.get("UnitFileState") == "enabled", running, f"{detail}: {text}" if text else detail)
+
+    def _ask(self, *arguments: str) -> str:
+        hint = f"See: systemctl --user status {UNIT}; journalctl --user -u {UNIT}"
+        return _run(["systemctl", "--user", *arguments], hint)
+
+
+class Launchd:
+    """launchd's manager of a user's agents (launchctl(1))."""
+
+    name = "launchd"
+
+    def __init__(self) -> None:
+        self.file = os.path.expanduser(f"~/Library/LaunchAgents/{LABEL}.plist")
+        self._domain = f"gui/{os.getuid()}"
+
+    def text(self, definition: Definition) -> str:
+        """Give the agent."""
+        return plist(definition)
+
+    def start(self) -> None:
+        """Load the agent, which starts it; one that is loaded already is unloaded before."""
+        if self._is_loaded():
+            self._ask("bootout", f"{self._domain}/{LABEL}")
+        self._ask("bootstrap", self._domain, self.file)
+
+    def stop(self) -> None:
+        """Unload the agent."""
+        if self._is_loaded():
+            self._ask("bootout", f"{self._domain}/{LABEL}")
+
+    def forget(self) -> None:
+        """Do nothing: what is unloaded is forgotten."""
+
+    def state(self) -> State:
+        """Look at what launchd prints of it."""
+        if not self._is_loaded():
+            return State(enabled=os.path.exists(self.file), running=False, detail="not loaded")
+        said = self._ask("print", f"{self._domain}/{LABEL}")
+        line = next((line.strip() for line in said.splitlines() if line.strip().startswith("state =")), "")
+        return State(enabled=True, running=line == "state = running", detail=line.removeprefix("state = "))
+
+    def _is_loaded(self) -> bool:
+        try:
+            self._ask("print", f"{self._domain}/{LABEL}")
+        except EnvsyncError:
+            return False
+        return True
+
+    def _ask(self, *arguments: str) -> str:
+        return _run(["launchctl", *arguments], f"See: launchctl print {self._domain}/{LABEL}")
+
+
+def _run(command: list[str], hint: str) -> str:
+    shown = " ".join(command)
+    try:
+        done = subprocess.run(
+            command, check=False, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_TIME_LIMIT
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise EnvsyncError(Problem("service-failed", f"{shown}: {error}", hint)) from error
+    if done.returncode != 0:
+        said = " / ".join((done.stderr or done.stdout).strip().splitlines()[-2:])
+        raise EnvsyncError(Problem("service-failed", f"{shown}: {said or f'exit status {done.returncode}'}", hint))
+    return done.stdout
