@@ -132,7 +132,7 @@ class Watcher:
         report = self._passes.apply(look, chosen, strays=strays) if chosen or strays else None
         after = self._settle_down(look, wrote=report is not None)
         self._tell_reports(report, after)
-        self._tell_conflicts(after)
+        self._tell_conflicts(after, {one.plan.environment.name for one in report.environments} if report else set())
         if self._chosen(after):  # it came to be while this pass was under way
             self._agenda.heard(self._clock())
         seconds = self._clock() - began
@@ -208,13 +208,13 @@ class Watcher:
             self._trouble = self._trouble or failed
         self._agenda.retry(self._back_off.next(now))
 
-    def _tell_conflicts(self, look: Look) -> None:
+    def _tell_conflicts(self, look: Look, worked_on: set[str]) -> None:
         now = self._clock()
         standing: dict[str, tuple[Conflict, ...]] = {}
         for plan in look.plan.environments:
             name = plan.environment.name
             if plan.state is not State.CONFLICT:
-                if name in self._conflicts:
+                if name in self._conflicts and name not in worked_on:
                     self._tell(Conflicted(plan))
             elif self._agreement.stands(plan, now):
                 standing[name] = plan.conflicts
