@@ -17,7 +17,7 @@ LAYERS = (
     {"apply"},
     {"unchanged"},
     {"reconcile", "snapshot"},
-    {"watch"},
+    {"watch", "service"},
     {"report"},
     {"cli"},
     {"__main__", "__init__"},

@@ -137,7 +137,10 @@ class Watcher:
             self._agenda.heard(self._clock())
         seconds = self._clock() - began
         self._tell(Passed(reason, look.plan.environments, report.environments if report else (), seconds))
-        self._manager.ready(_status(after))
+        if reason is Reason.SIGNAL:
+            self._manager.ready(_status(after))
+        else:
+            self._manager.status(_status(after))
 
     def _chosen(self, look: Look) -> list[EnvironmentPlan]:
         now = self._clock()
