@@ -200,8 +200,19 @@ def test_what_changed_without_an_event_makes_it_poll_once(stage: Stage) -> None:
     stage.interval = 5.0
     stage.missing = True
     stage.run()
-    assert [problem.code for problem in stage.polled] == ["events-lost"] * 3
-    assert [event.problem.code for _, event in stage.events(Degraded)] == ["events-lost"]
+    assert {problem.code for problem in stage.polled} == {"events-lost"}
+    assert [(at, event.problem.code) for at, event in stage.events(Degraded)] == [(5.7, "events-lost")]
+    assert stage.passes()[1] == (6.2, "change")
+
+
+def test_a_change_whose_event_comes_late_is_no_reason_to_poll(stage: Stage, link: Path, python_of: PythonOf) -> None:
+    stage.interval = 5.0
+    stage.missing = True
+    stage.until = 8.0
+    stage.at(5.6, flip(link, tree(python_of("3.12"))))
+    stage.run()
+    assert (stage.polled, stage.events(Degraded)) == ([], [])
+    assert outcomes(stage) == [(6.1, "one", Outcome.REBUILT)]
 
 
 def test_a_manifest_that_breaks_is_told_once_and_the_last_good_one_stays(stage: Stage) -> None:

@@ -4,12 +4,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from envsync.apply.outcome import Outcome, Report
+from envsync.apply.outcome import EnvironmentReport, Outcome
 from envsync.errors import Problem
-from envsync.plan.actions import Conflict, EnvironmentPlan, State
+from envsync.plan.actions import EnvironmentPlan, State
 from envsync.watch.agenda import Agenda, Reason
 from envsync.watch.control import Control
-from envsync.watch.events import Applied, Conflicted, Degraded, Event, ManifestFailed, Passed, Started, Stopped
+from envsync.watch.events import Degraded, Event, Passed, Started, Stopped
+from envsync.watch.news import News
 from envsync.watch.passes import Look, Passes
 from envsync.watch.patience import Agreement, BackOff
 from envsync.watch.scope import Scope
@@ -60,10 +61,7 @@ class Watcher:
         self._back_off = BackOff()
         self._scope = Scope((), (), (), ())
         self._polling = False
-        self._problems: tuple[Problem, ...] = ()
-        self._conflicts: dict[str, tuple[Conflict, ...]] = {}
-        self._errors: dict[str, Problem | None] = {}
-        self._trouble = False
+        self._news = News(audience.tell)
         self._passed = False
 
     def run(self, *, polling: bool) -> int:
@@ -76,8 +74,8 @@ class Watcher:
                 self._agenda.ask()
             self._control.attempt(self._step)
             if self._tempo.once and self._is_calm():
-                self._tell(Stopped(int(self._trouble), None))
-                return int(self._trouble)
+                self._tell(Stopped(int(self._news.trouble), None))
+                return int(self._news.trouble)
         self._manager.stopping()
         self._tell(Stopped(self._control.exit_code, self._control.stopped_by.name))
         return self._control.exit_code
@@ -87,7 +85,7 @@ class Watcher:
         self._watch(self._passes.scope_of(look))
         environments, folders = len(look.plan.environments), len(self._scope.inodes)
         self._tell(Started(look.plan.manifest.file, environments, folders, self._polling))
-        self._manager.ready(_status(look))
+        self._manager.status(_status(look), ready=True)
 
     def _is_calm(self) -> bool:
         return self._passed and not self._agenda.unsettled and self._agreement.next(self._clock()) is None
@@ -96,6 +94,9 @@ class Watcher:
         seconds, reason = self._agenda.next(self._clock())
         if seconds > 0:
             self._wait(seconds)
+            return
+        if reason is Reason.INTERVAL and self._source.missed():
+            self._doubt()
             return
         with self._manager.at_work():
             self._pass(reason)
@@ -119,28 +120,24 @@ class Watcher:
 
     def _pass(self, reason: Reason) -> None:
         began = self._clock()
-        missed = self._source.missed()
-        if reason is Reason.INTERVAL and missed:
-            self._doubt()
         self._agenda.begin(began)
         if reason is Reason.SIGNAL:
             self._manager.reloading()
         look = self._look(afresh=reason in {Reason.SIGNAL, Reason.INTERVAL})
-        self._tell_manifest(look)
+        self._news.of_manifest(look)
         chosen = self._chosen(look)
         strays = bool(look.plan.strays) and reason in {Reason.START, Reason.SIGNAL, Reason.INTERVAL}
         report = self._passes.apply(look, chosen, strays=strays) if chosen or strays else None
+        done = report.environments if report else ()
         after = self._settle_down(look, wrote=report is not None)
-        self._tell_reports(report, after)
-        self._tell_conflicts(after, {one.plan.environment.name for one in report.environments} if report else set())
+        self._news.of_work(done, self._let_rest(done, after))
+        now, worked_on = self._clock(), {one.plan.environment.name for one in done}
+        self._news.of_conflicts(after.plan.environments, lambda one: self._agreement.stands(one, now), worked_on)
         if self._chosen(after):  # it came to be while this pass was under way
-            self._agenda.heard(self._clock())
-        seconds = self._clock() - began
-        self._tell(Passed(reason, look.plan.environments, report.environments if report else (), seconds))
-        if reason is Reason.SIGNAL:
-            self._manager.ready(_status(after))
-        else:
-            self._manager.status(_status(after))
+            self._agenda.heard(now)
+        self._tell(Passed(reason, look.plan.environments, done, self._clock() - began))
+        self._manager.status(_status(after), ready=reason is Reason.SIGNAL)
+        self._source.missed()
 
     def _chosen(self, look: Look) -> list[EnvironmentPlan]:
         now = self._clock()
@@ -178,55 +175,29 @@ class Watcher:
         self._tell(Degraded(problem))
 
     def _doubt(self) -> None:
-        """Give up listening where something that is watched has changed, and no event told of it."""
-        if self._source.wait(_GRACE, expectant=True).changed:
-            return
-        message = "something that is watched has changed without an event, as on network file systems"
-        hint = "Looking for changes every few seconds instead; --poll does so from the start."
-        problem = self._source.poll(Problem("events-lost", message, hint))
-        if problem is not None:
-            self._degrade(problem)
+        """Take what has changed without having been heard for a change, and give up listening if no event comes."""
+        heard = self._source.wait(_GRACE, expectant=True)
+        if not heard.changed:
+            message = "something that is watched has changed without an event, as on network file systems"
+            hint = "Looking for changes every few seconds instead; --poll does so from the start."
+            problem = self._source.poll(Problem("events-lost", message, hint))
+            if problem is not None:
+                self._degrade(problem)
+        self._agenda.heard(self._clock())
+        self._look()
 
-    def _tell_manifest(self, look: Look) -> None:
-        if look.problems != self._problems:
-            self._problems = look.problems
-            self._tell(ManifestFailed(look.plan.manifest.file, look.problems))
-
-    def _tell_reports(self, report: Report | None, after: Look) -> None:
+    def _let_rest(self, done: tuple[EnvironmentReport, ...], after: Look) -> dict[str, float]:
+        """Let what failed rest; gives the seconds until the next try by name."""
         now = self._clock()
-        self._trouble = False
         left = {one.environment.name: one for one in after.plan.environments if one.has_work}
         self._back_off.keep_only(left)
-        for one in report.environments if report else ():
+        retries = {}
+        for one in done:
             name = one.plan.environment.name
-            failed = one.outcome is Outcome.FAILED
-            if name in left and (failed or one.outcome is Outcome.UNCHANGED):
-                retry_in = self._back_off.failed(name, now, self._passes.inputs_of(left[name]))
-            else:
-                retry_in = None
-            if failed or one.outcome is not Outcome.UNCHANGED:
-                repeated = failed and self._errors.get(name) == one.error
-                self._tell(Applied(one, retry_in, repeated))
-            self._errors[name] = one.error
-            self._trouble = self._trouble or failed
+            if name in left and one.outcome in {Outcome.FAILED, Outcome.UNCHANGED}:
+                retries[name] = self._back_off.failed(name, now, self._passes.inputs_of(left[name]))
         self._agenda.retry(self._back_off.next(now))
-
-    def _tell_conflicts(self, look: Look, worked_on: set[str]) -> None:
-        now = self._clock()
-        standing: dict[str, tuple[Conflict, ...]] = {}
-        for plan in look.plan.environments:
-            name = plan.environment.name
-            if plan.state is not State.CONFLICT:
-                if name in self._conflicts and name not in worked_on:
-                    self._tell(Conflicted(plan))
-            elif self._agreement.stands(plan, now):
-                standing[name] = plan.conflicts
-                if self._conflicts.get(name) != plan.conflicts:
-                    self._tell(Conflicted(plan))
-            elif name in self._conflicts:
-                standing[name] = self._conflicts[name]
-        self._conflicts = standing
-        self._trouble = self._trouble or bool(standing)
+        return retries
 
 
 def _status(look: Look) -> str:

@@ -57,7 +57,7 @@ class Source(Protocol):
         """Wait for a change, at most so many seconds, or until the flag is set."""
 
     def missed(self) -> bool:
-        """Tell whether something in the scope has changed since it was last armed or asked, whatever was heard."""
+        """Tell whether something in the scope has changed since it was last armed or asked, heard or not."""
 
     def poll(self, problem: Problem) -> Problem | None:
         """Look again and again from now on, for the given reason; gives it if that is new."""
@@ -102,8 +102,8 @@ class Listening:
         return problem
 
     def missed(self) -> bool:
-        """Compare with what was there when it was armed."""
-        return self._look()
+        """Compare with what was there; while it polls, it does so anyway."""
+        return self._notify is not None and self._look()
 
     def wait(self, timeout: float, *, expectant: bool) -> Heard:
         """Wait for a change; see :class:`Source`."""

@@ -28,17 +28,13 @@ class ServiceManager:
         """Seconds between two signs of life, ``None`` where nobody waits for any."""
         return self._beat
 
-    def ready(self, status: str) -> None:
-        """Tell that it watches."""
-        self._tell("READY=1", f"STATUS={_line(status)}")
-
     def reloading(self) -> None:
-        """Tell that the manifest is read anew; :meth:`ready` ends it."""
+        """Tell that everything is read anew; being ready ends it."""
         self._tell("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
 
-    def status(self, status: str) -> None:
-        """Tell what it does."""
-        self._tell(f"STATUS={_line(status)}")
+    def status(self, status: str, *, ready: bool = False) -> None:
+        """Tell how it goes, and that it watches."""
+        self._tell(*(["READY=1"] if ready else []), f"STATUS={_line(status)}")
 
     def stopping(self) -> None:
         """Tell that it ends."""
