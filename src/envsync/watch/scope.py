@@ -1,6 +1,7 @@
 """What to watch: the parents of all that a verdict hangs on, taken from what was observed."""
 
 import os
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from stat import S_ISDIR
@@ -14,6 +15,9 @@ __all__ = ["Scope", "scope_of"]
 
 _CHURN = frozenset({"__pycache__", ".DS_Store"})
 """What comes and goes without meaning anything."""
+_RECURSIVE = sys.platform == "darwin"
+"""FSEvents tells of all that is below a folder, and of what becomes of the folders above it: there the way up would
+bring in everything that happens on the machine, and nothing new."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,11 +131,11 @@ class _Real:
 def _scope(names: set[str], listed: set[str]) -> Scope:
     direct = {_parent(name) for name in names if name != "/"} | listed
     for folder in direct:
-        names.update(_with_parents(folder))
+        names.update(_way_to(folder))
     inodes, unreadable = [], []
     for folder in sorted({_parent(name) for name in names} | listed):
         found = _stat(folder)
-        if found is None or not S_ISDIR(found.st_mode):
+        if found is None or not S_ISDIR(found.st_mode) or (_RECURSIVE and folder == "/"):
             continue
         if os.access(folder, os.R_OK) and folder.isascii() | _is_utf8(folder):
             inodes.append((folder, found.st_dev, found.st_ino))
@@ -145,9 +149,12 @@ def _on(chain: Chain) -> Iterator[str]:
     yield chain.end
 
 
-def _with_parents(folder: str) -> Iterator[str]:
+def _way_to(folder: str) -> Iterator[str]:
+    """Give a folder and those above it, as far as each has to be watched for the name of the one below."""
     while folder != "/":
         yield folder
+        if _RECURSIVE and os.path.isdir(folder):
+            return
         folder = _parent(folder)
 
 
