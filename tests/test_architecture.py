@@ -2,9 +2,13 @@
 
 import ast
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import pytest
+
+from envsync.cli.commands import COMMANDS
+from envsync.cli.options import parse
 
 SOURCE = Path(__file__).parent.parent / "src" / "envsync"
 LAYERS = (
@@ -131,3 +135,10 @@ def test_the_fast_path_loads_nothing_heavy() -> None:
             "marshal",
             "binascii",
         }
+
+
+def test_each_command_has_its_function_and_its_options() -> None:
+    for name, module in COMMANDS.items():
+        assert name in import_module(f"envsync.cli.{module}").COMMANDS
+        with pytest.raises(SystemExit, match="0"):
+            parse([name, "--help"])

@@ -8,9 +8,10 @@ import sys
 from collections.abc import Iterable
 from typing import Any, TextIO
 
-from envsync.cli.commands import COMMANDS, Result
+from envsync.cli.commands import COMMANDS, carry_out
 from envsync.cli.options import Options, parse
 from envsync.cli.painting import paint
+from envsync.cli.session import Result
 from envsync.errors import EnvsyncError, ManifestError, Problem, UsageError
 from envsync.report.document import Verdict, document
 from envsync.report.text import problem_lines
@@ -56,11 +57,11 @@ def _silence(stream: TextIO) -> None:
 
 
 def _run(arguments: list[str]) -> int:
-    command = next((word for word in arguments if word in {*COMMANDS, "watch", "service"}), "")
+    command = next((word for word in arguments if word in COMMANDS), "")
     options = Options(command, json="--json" in arguments)
     try:
         options = parse(arguments)
-        result = _carry_out(options)
+        result = carry_out(options)
     except ManifestError as error:
         return _fail(options, error.problems, _USAGE)
     except UsageError as error:
@@ -78,18 +79,6 @@ def _run(arguments: list[str]) -> int:
         hint = "This is a mistake in envsync: report it, with what --verbose shows."
         return _fail(options, (Problem("internal-error", f"{type(error).__name__}: {error}", hint),), _FAILED)
     return result if isinstance(result, int) else _show(options, result)
-
-
-def _carry_out(options: Options) -> Result | int:
-    if options.command == "watch":
-        from envsync.cli.watch import watch  # noqa: PLC0415  # watchfiles brings asyncio
-
-        return watch(options)
-    if options.command == "service":
-        from envsync.cli.service import service  # noqa: PLC0415  # rarely wanted
-
-        return service(options)
-    return COMMANDS[options.command](options)
 
 
 def _show(options: Options, result: Result) -> int:

@@ -8,8 +8,8 @@ from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
 
-from envsync.cli.commands import Result
 from envsync.cli.options import Options
+from envsync.cli.session import Result
 from envsync.desired import Manifest, PythonPath
 from envsync.errors import EnvsyncError, Problem
 from envsync.folders import state_folders
@@ -22,10 +22,10 @@ from envsync.service.supervisor import Supervisor, supervisor
 from envsync.snapshot import variables_of
 from envsync.write.service import remove_definition, write_definition
 
-__all__ = ["service"]
+__all__ = ["COMMANDS"]
 
 
-def service(options: Options) -> Result:
+def _service(options: Options) -> Result:
     """Install, remove, show or tell of the service. Raises ``EnvsyncError`` or ``ManifestError``."""
     boss = supervisor()
     match options.action:
@@ -127,3 +127,6 @@ def _command() -> tuple[str, ...]:
     if os.path.basename(started) == "envsync" and os.access(started, os.X_OK):
         return (started,)
     return (sys.executable, "-m", "envsync")
+
+
+COMMANDS = {"service": _service}

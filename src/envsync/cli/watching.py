@@ -5,9 +5,9 @@ import os
 import sys
 from datetime import datetime
 
-from envsync.cli.commands import check_names, settings_of
 from envsync.cli.options import Options
 from envsync.cli.painting import paint
+from envsync.cli.session import check_names, settings_of
 from envsync.folders import cache_folder, state_folders
 from envsync.manifest import load, locate
 from envsync.report.watching import event_entry, event_lines, is_result, now
@@ -19,13 +19,13 @@ from envsync.watch.source import Listening
 from envsync.watch.systemd import ServiceManager
 from envsync.write.locks import hold_watch
 
-__all__ = ["watch"]
+__all__ = ["COMMANDS"]
 
 _LOCK_TIMEOUT = 5.0
 """Seconds to wait for another pass: a watcher comes back to it."""
 
 
-def watch(options: Options) -> int:
+def _watch(options: Options) -> int:
     """Reconcile on change until a signal ends it; returns the exit status."""
     file = locate(options.file)
     check_names(load(file), options.names)
@@ -85,3 +85,6 @@ class _Teller:
         stamp = f"{datetime.now().astimezone():%H:%M:%S} " if self._timed else ""
         blank = " " * len(stamp)
         return "".join(f"{blank if number else colours('dim', stamp)}{line}\n" for number, line in enumerate(lines))
+
+
+COMMANDS = {"watch": _watch}

@@ -1,0 +1,125 @@
+"""One command's way from options to a plan, and what commands give back."""
+
+import contextlib
+import difflib
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from typing import Any
+
+from envsync import desired, snapshot
+from envsync.apply.outcome import EnvironmentReport
+from envsync.apply.run import Settings
+from envsync.cli.options import Options
+from envsync.errors import Problem, UsageError
+from envsync.folders import cache_folder, state_folders
+from envsync.manifest import load, locate
+from envsync.observe.facts import FactsCache
+from envsync.observe.kept import Kept
+from envsync.plan.actions import EnvironmentPlan, Plan, State
+from envsync.reconcile import Reconciler
+from envsync.report import text
+from envsync.report.document import Verdict, environment_entry, report_entry
+from envsync.report.paint import Paint
+from envsync.write.files import write_cache
+
+__all__ = ["DONE", "DRIFT", "INTERRUPTED", "TROUBLE", "Result", "Session", "check_names", "look", "settings_of"]
+
+DONE, TROUBLE, DRIFT, INTERRUPTED = 0, 1, 3, 130
+"""Exit statuses."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a command came to, ready to be shown one way or the other."""
+
+    manifest: str
+    verdict: Verdict
+    environments: tuple[EnvironmentPlan, ...] | tuple[EnvironmentReport, ...]
+    lines: Callable[[Paint], Iterable[str]]
+    kept: Mapping[str, tuple[Kept, ...]] = field(default_factory=dict)
+    """The generations of each environment, where the command looked at them."""
+    more: dict[str, Any] = field(default_factory=dict)
+    """What else stands in the JSON document."""
+
+    def entry(self, one: EnvironmentPlan | EnvironmentReport) -> dict[str, Any]:
+        """Give an environment's entry in the JSON document."""
+        if isinstance(one, EnvironmentReport):
+            return report_entry(one)
+        kept = self.kept.get(one.environment.name)
+        return environment_entry(one) | ({} if kept is None else {"kept": [asdict(generation) for generation in kept]})
+
+
+class Session:
+    """One command's way from the manifest to a plan, and what is remembered of it for the next."""
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.manifest = load(locate(options.file))
+        check_names(self.manifest, (*options.names, *options.force_rebuild))
+        self._facts = FactsCache(None if options.no_cache else f"{cache_folder()}/interpreters.json")
+        self.reconciler = Reconciler(self.manifest, self._facts, force_rebuild=options.force_rebuild)
+        self._began = 0
+
+    def plan(self) -> Plan:
+        """Plan for the environments that were named."""
+        self._began = time.time_ns()
+        names = self.options.names and (*self.options.names, *self.options.force_rebuild)
+        return self.reconciler.plan(names)
+
+    def remember(self, plan: Plan) -> None:
+        """Write down what saves time later; a failure to do so is no failure."""
+        if self.options.no_cache:
+            return
+        if self._facts.changed:
+            with contextlib.suppress(OSError):
+                write_cache(f"{cache_folder()}/interpreters.json", self._facts.text())
+        if not self.options.names:
+            done = text.unchanged_line(plan)
+            snapshot.take(plan, self._began, {"apply": f"{done}\n", "check": f"{text.check_line(plan)}\n"})
+
+
+def settings_of(manifest: desired.Manifest, options: Options, *, lock_timeout: float = 60.0) -> Settings:
+    """Say how to apply a manifest."""
+    locks, logs = state_folders()
+    return Settings(
+        cache=cache_folder(),
+        locks=locks,
+        logs=logs,
+        jobs=options.jobs,
+        lock_timeout=lock_timeout if options.lock_timeout is None else options.lock_timeout,
+        shelf=manifest.state_dir,
+    )
+
+
+def check_names(manifest: desired.Manifest, names: Iterable[str]) -> None:
+    """Raise ``UsageError`` for a name that is not among a manifest's environments for this host."""
+    known = [environment.name for environment in manifest.environments]
+    for name in names:
+        if name in manifest.elsewhere:
+            raise UsageError(
+                Problem("unknown-name", f"{name} is not for this host", "See its `hosts` and `platforms`.")
+            )
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(known[:20]) or 'none'}."
+            raise UsageError(Problem("unknown-name", f"no environment is called {name}", hint, file=manifest.file))
+
+
+def look(options: Options, lines: Callable[[Plan, Paint], Iterable[str]], *, on_drift: int = DONE) -> Result:
+    """Plan, apply nothing, and show the plan one way or the other."""
+    session = Session(options)
+    plan = session.plan()
+    session.remember(plan)
+    verdict = _verdict_of_plan(plan, on_drift=on_drift)
+    return Result(plan.manifest.file, verdict, plan.environments, partial(lines, plan))
+
+
+def _verdict_of_plan(plan: Plan, *, on_drift: int) -> Verdict:
+    states = {one.state for one in plan.environments}
+    if State.CONFLICT in states:
+        return Verdict("conflict", TROUBLE)
+    if states & {State.DRIFT, State.MISSING}:
+        return Verdict("drift", on_drift)
+    return Verdict("in-sync", DONE)
