@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-_LOADED = ("envsync.__main__", "envsync.cli.main", "envsync.cli.commands", "virtualenv", "pydantic", "uv")
+_LOADED = ("envsync.__main__", "envsync.cli.main", "envsync.cli.reconciling", "virtualenv", "pydantic", "uv")
 _EVENTS = frozenset(
     {"os.chmod", "os.chown", "os.link", "os.mkdir", "os.remove", "os.rename", "os.rmdir", "os.symlink", "os.truncate"}
     | {"os.utime", "os.setxattr", "fcntl.flock", "subprocess.Popen"}

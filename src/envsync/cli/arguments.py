@@ -1,0 +1,121 @@
+"""The commands and what each may be given: data, from which the parser is made."""
+
+import argparse
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["COMMANDS", "EVERYWHERE", "Argument", "Command"]
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """One option or position, with what argparse is told of it."""
+
+    names: tuple[str, ...]
+    settings: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command, what it does in a line, and its arguments."""
+
+    name: str
+    help: str
+    arguments: tuple[Argument, ...] = ()
+
+
+def _flag(*names: str, text: str) -> Argument:
+    return Argument(names, {"action": "store_true", "help": text})
+
+
+def _option(*names: str, metavar: str, text: str, **settings: Any) -> Argument:
+    return Argument(names, {"metavar": metavar, "help": text, **settings})
+
+
+def _position(name: str, text: str, **settings: Any) -> Argument:
+    return Argument((name,), {"help": text, **settings})
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 on")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1
+    if not 0 <= number < 1e9:  # noqa: PLR2004  # also refuses nan
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds")
+    return number
+
+
+def _period(text: str) -> float:
+    number = _seconds(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is less than a second")
+    return number
+
+
+EVERYWHERE = (
+    _option("--file", metavar="FILE", text="the manifest"),
+    _flag("--json", text="one JSON document on standard output"),
+    Argument(("--color",), {"choices": ("auto", "always", "never"), "help": "auto: on terminals, minding NO_COLOR"}),
+    _flag("-q", "--quiet", text="only problems"),
+    _flag("-v", "--verbose", text="list the unchanged too"),
+    _flag("--no-cache", text="neither read nor write caches"),
+    _option("--lock-timeout", metavar="SECONDS", type=_seconds, text="how long to wait for another pass (default: 60)"),
+)
+"""Options that all commands have."""
+
+_NAMES = _position("names", "environments; all where none is named", nargs="*", metavar="NAME")
+_FORCE = _option(
+    "--force-rebuild", metavar="NAME", action="append", text="rebuild this environment even if nothing is wrong"
+)
+_JOBS = _option(
+    "--jobs", metavar="N", type=_count, text="environments to work on side by side (default: 2 for each core)"
+)
+
+COMMANDS = (
+    Command(
+        "apply",
+        "create, repair or rebuild what differs from the manifest",
+        (_NAMES, _flag("--dry-run", text="the same as plan"), _FORCE, _JOBS),
+    ),
+    Command("plan", "show what apply would do, and why; writes nothing but caches", (_NAMES, _FORCE)),
+    Command("check", "say in one line whether all is in sync; exit status 3 on drift", (_NAMES,)),
+    Command("status", "show a table of the environments", (_NAMES,)),
+    Command(
+        "explain",
+        "show an environment's link chains hop by hop, and each check with what was found",
+        (_position("names", "environments", nargs="+", metavar="NAME"),),
+    ),
+    Command(
+        "watch",
+        "reconcile whenever something changes that the environments hang on",
+        (
+            _NAMES,
+            _option("--settle", metavar="SECONDS", type=_seconds, text="quiet before acting (default: 0.5)"),
+            _option("--interval", metavar="SECONDS", type=_period, text="between full passes (default: 600)"),
+            _flag("--poll", text="look every 2 seconds: for network file systems"),
+            _flag("--once", text="end after one settled pass"),
+            _JOBS,
+        ),
+    ),
+    Command(
+        "service",
+        "let systemd, or launchd on macOS, run watch for you",
+        (
+            _position("action", "what to do", choices=("install", "uninstall", "show", "status")),
+            _flag("--poll", text="let it poll, as watch --poll"),
+        ),
+    ),
+    Command(
+        "rollback",
+        "swap an environment back to the generation that is kept of it",
+        (_position("names", "the environment", nargs=1, metavar="NAME"),),
+    ),
+)
