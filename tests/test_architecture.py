@@ -16,7 +16,7 @@ LAYERS = (
     {"errors", "desired", "observed", "markers", "areas", "pyvenv_cfg", "activation", "shebang"},
     {"manifest"},
     {"observe"},
-    {"plan"},
+    {"plan", "edit"},
     {"write"},
     {"apply"},
     {"unchanged"},

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["COMMANDS", "EVERYWHERE", "Argument", "Command"]
+__all__ = ["COMMANDS", "EVERYWHERE", "KEYS", "Argument", "Command"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,12 @@ def _flag(*names: str, text: str) -> Argument:
 
 def _option(*names: str, metavar: str, text: str, **settings: Any) -> Argument:
     return Argument(names, {"metavar": metavar, "help": text, **settings})
+
+
+def _key(name: str, text: str, *, metavar: str | None = "VALUE", **settings: Any) -> Argument:
+    """Give the option for a key of an environment."""
+    shown = {} if metavar is None else {"metavar": metavar}
+    return Argument((f"--{name}",), {"dest": f"key_{name}", "help": text, **shown, **settings})
 
 
 def _position(name: str, text: str, **settings: Any) -> Argument:
@@ -79,6 +85,34 @@ _JOBS = _option(
     "--jobs", metavar="N", type=_count, text="environments to work on side by side (default: 2 for each core)"
 )
 
+_TEXT_KEYS = (
+    ("path", "where people and tools find it"),
+    ("target", "the folder that a symlink at path leads to; relative: in state-dir"),
+    ("python", "a name from [pythons], a path, or a version request"),
+    ("requires-python", "versions of Python outside of which it is left as it is"),
+    ("project", "folder of a project to install"),
+    ("prompt", "what activation shows"),
+    ("wait-for", "until this folder is there, do nothing"),
+)
+_LIST_KEYS = (
+    ("requirements", "a requirements file to install"),
+    ("packages", "a package to install, as in PEP 508"),
+    ("constraints", "a constraints file for the installer"),
+    ("groups", "a dependency group of the project"),
+    ("extras", "an extra of the project"),
+    ("aliases", "a further symlink to it"),
+    ("expose", "a command to link into bin-dir, command or command:name"),
+    ("hosts", "a pattern of the hosts where it applies"),
+    ("platforms", "linux or darwin"),
+)
+_FLAG_KEYS = (
+    ("exact", "remove packages that nothing declares"),
+    ("system-site-packages", "let it see the packages of its base"),
+)
+
+KEYS = tuple(name for name, _ in (*_TEXT_KEYS, *_LIST_KEYS, *_FLAG_KEYS))
+"""The keys of an environment, in the order in which they are written."""
+
 COMMANDS = (
     Command(
         "apply",
@@ -112,6 +146,34 @@ COMMANDS = (
             _position("action", "what to do", choices=("install", "uninstall", "show", "status")),
             _flag("--poll", text="let it poll, as watch --poll"),
         ),
+    ),
+    Command("init", "write a manifest with the interpreters of this machine, where none is"),
+    Command(
+        "import",
+        "declare the environments that are found below some folders",
+        (
+            _position("paths", "folders to look into; the current one where none is given", nargs="*", metavar="PATH"),
+            _flag("--cross", text="look into other file systems too"),
+            _flag("--freeze", text="record the packages that are installed"),
+            _flag("--dry-run", text="show what would be declared"),
+        ),
+    ),
+    Command(
+        "add",
+        "declare an environment",
+        (
+            _position("names", "its name", nargs=1, metavar="NAME"),
+            *(_key(name, text) for name, text in _TEXT_KEYS),
+            *(_key(name, f"{text}; may be given several times", action="append") for name, text in _LIST_KEYS),
+            *(_key(name, text, metavar=None, action="store_true") for name, text in _FLAG_KEYS),
+            _key("no-editable", "install the project as it is", metavar=None, action="store_true"),
+            _key("on-missing", "a version that the new Python lacks", metavar=None, choices=("fail", "relax")),
+        ),
+    ),
+    Command(
+        "remove",
+        "declare an environment no more; nothing is deleted but its entry",
+        (_position("names", "its name", nargs=1, metavar="NAME"),),
     ),
     Command(
         "rollback",

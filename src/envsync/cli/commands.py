@@ -9,6 +9,7 @@ __all__ = ["COMMANDS", "carry_out"]
 
 COMMANDS = {
     **dict.fromkeys(("apply", "plan", "check", "status", "explain", "rollback"), "reconciling"),
+    **dict.fromkeys(("init", "import", "add", "remove"), "editing"),
     "watch": "watching",
     "service": "service",
 }

@@ -4,7 +4,7 @@ import argparse
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from envsync import __version__
 from envsync.cli.arguments import COMMANDS, EVERYWHERE, Argument
@@ -35,6 +35,11 @@ class Options:
     once: bool = False
     action: str = ""
     """What a command that does several things is to do."""
+    paths: tuple[str, ...] = ()
+    cross: bool = False
+    freeze: bool = False
+    values: tuple[tuple[str, Any], ...] = ()
+    """Keys of an environment, kebab-case, with what they are to hold."""
 
 
 _EPILOG = """\
@@ -54,8 +59,9 @@ class _Parser(argparse.ArgumentParser):
 def parse(arguments: list[str]) -> Options:
     """Read the command line. Raises ``UsageError``; ``--help`` and ``--version`` raise ``SystemExit``."""
     given = vars(_parser().parse_args(arguments))
-    for name in ("names", "force_rebuild"):
+    for name in ("names", "force_rebuild", "paths"):
         given[name] = tuple(given.get(name) or ())
+    given["values"] = tuple((key.removeprefix("key_"), given.pop(key)) for key in [*given] if key.startswith("key_"))
     given.setdefault("jobs", min(32, 2 * (os.cpu_count() or 1)))
     return Options(**given)
 

@@ -8,14 +8,14 @@ from envsync.manifest.locate import locate
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from envsync.manifest.loader import load
+    from envsync.manifest.loader import declared_in, load
 
-__all__ = ["load", "locate"]
+__all__ = ["declared_in", "load", "locate"]
 
 
 def __getattr__(name: str) -> object:
-    if name == "load":
-        from envsync.manifest.loader import load  # noqa: PLC0415 - brings pydantic and tomllib
+    if name in {"declared_in", "load"}:
+        from envsync.manifest import loader  # noqa: PLC0415 - brings pydantic and tomllib
 
-        return load
+        return getattr(loader, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -3,7 +3,7 @@
 import glob
 import itertools
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from envsync.errors import ManifestError, Problem
 from envsync.manifest.absolute import absolute
@@ -19,17 +19,19 @@ __all__ = ["Gathering"]
 _MOST_FILES = 1000
 _MOST_MATCHES = 10 * _MOST_FILES
 _DEEPEST = 50
+_NONE: Mapping[str, str] = {}
 
 
 class Gathering:
     """Documents in the order in which they were met, and the problems on the way."""
 
-    def __init__(self, recorder: Recorder) -> None:
+    def __init__(self, recorder: Recorder, texts: Mapping[str, str] = _NONE) -> None:
         self.documents: list[Document] = []
         self.problems: list[Problem] = []
         self.complete = True
         """Whether every file could be parsed."""
         self._recorder = recorder
+        self._texts = texts
         self._read: set[tuple[int, int]] = set()
 
     def add(self, file: str, parent: Document | None = None, depth: int = 0) -> None:
@@ -61,10 +63,11 @@ class Gathering:
         if source.identity in self._read:
             return None
         self._read.add(source.identity)
-        if parent is None and not source.text.strip():
+        text = self._texts.get(file, source.text).removeprefix("\ufeff").replace("\r\n", "\n")
+        if parent is None and not text.strip():
             message = "is empty; a manifest begins with `version = 1`"
             raise ManifestError((Problem("manifest-value", message, "", file),))
-        return Document(file, source.text, parse(source.text, file), parent)
+        return Document(file, text, parse(text, file), parent)
 
     def _missing(self, document: Document, written: str) -> None:
         self.complete = False

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import platformdirs
@@ -22,8 +23,9 @@ from envsync.manifest.scope import Scope
 from envsync.manifest.validate import environment_values, settings, written
 from envsync.manifest.wording import Unfit
 
-__all__ = ["load"]
+__all__ = ["declared_in", "load"]
 
+_NONE: Mapping[str, str] = {}
 _BIN_DIR = "~/.local/bin"
 
 
@@ -44,13 +46,16 @@ class _Found:
     elsewhere: list[str] = field(default_factory=list)
 
 
-def load(file: str, *, hostname: str | None = None, platform: str | None = None) -> Manifest:
+def load(
+    file: str, *, hostname: str | None = None, platform: str | None = None, texts: Mapping[str, str] = _NONE
+) -> Manifest:
     """Return what the manifest ``file`` and its includes say for this host.
 
-    Raises ManifestError with every problem found in all of them.
+    ``texts`` holds what some of the files, by their paths as opened, are taken to say instead. Raises ManifestError
+    with every problem found in all of them.
     """
     recorder = Recorder()
-    gathering = Gathering(recorder)
+    gathering = Gathering(recorder, texts)
     gathering.add(_opened(file))
     documents, problems = gathering.documents, gathering.problems
     if not documents:
@@ -74,6 +79,17 @@ def load(file: str, *, hostname: str | None = None, platform: str | None = None)
         elsewhere=tuple(found.elsewhere),
         inputs=recorder.inputs(),
     )
+
+
+def declared_in(file: str, name: str) -> str | None:
+    """Return which file, the manifest ``file`` or one that it includes, declares an environment; None if none does."""
+    gathering = Gathering(Recorder())
+    gathering.add(_opened(file))
+    for document in gathering.documents:
+        table = document.table.get("envs")
+        if isinstance(table, dict) and name in table:
+            return document.file
+    return None
 
 
 def _opened(file: str) -> str:

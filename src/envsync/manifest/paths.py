@@ -8,7 +8,7 @@ from envsync.manifest.absolute import absolute
 from envsync.manifest.recorder import Recorder
 from envsync.manifest.wording import Unfit, escaped, quoted
 
-__all__ = ["expand", "full_path"]
+__all__ = ["expand", "full_path", "is_literal"]
 
 _DOLLAR = re.compile(r"\$\{([^}/]*)(\}?)")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -19,6 +19,11 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 def full_path(text: str, folder: str, recorder: Recorder) -> str:
     """``text`` expanded and absolute, relative to ``folder``; raises Unfit."""
     return absolute(expand(text, recorder), folder, recorder.saw)
+
+
+def is_literal(path: str) -> bool:
+    """Whether an absolute path, written as it is into a manifest, means itself: there are no escapes for ``$``."""
+    return path.isprintable() and not (_DOLLAR.search(path) or _BARE_VARIABLE.search(path))
 
 
 def expand(text: str, recorder: Recorder, quote: Callable[[str], str] = str) -> str:

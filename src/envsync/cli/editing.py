@@ -1,0 +1,178 @@
+"""The commands that write the manifest; none of them touches an environment."""
+
+import errno
+import os
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from envsync.cli.arguments import KEYS
+from envsync.cli.options import Options
+from envsync.cli.session import Result, check_names
+from envsync.desired import Environment
+from envsync.edit.adopt import adopt, frozen, shortened
+from envsync.edit.entries import Entry, with_entries, without_entry
+from envsync.edit.template import template
+from envsync.errors import EnvsyncError, ManifestError, Problem, UsageError
+from envsync.manifest import declared_in, load, locate
+from envsync.manifest.absolute import absolute, current_folder
+from envsync.manifest.paths import is_literal
+from envsync.observe.chain import walk
+from envsync.observe.discover import discover
+from envsync.observe.environment import find_libraries
+from envsync.observe.read import read_regular
+from envsync.observe.search import FoundEnvironment, search
+from envsync.observe.stock import read_stock
+from envsync.observed import EndKind
+from envsync.report.document import Verdict
+from envsync.report.paint import Paint, escape, homely
+from envsync.write.manifest import new_manifest, replace_manifest
+
+__all__ = ["COMMANDS"]
+
+_LIMIT = 16 << 20
+_PATHS = frozenset({"path", "project", "wait-for", "requirements", "constraints", "aliases"})
+"""Keys whose relative values mean the current folder on a command line, but the manifest's folder in a manifest."""
+
+
+def _init(options: Options) -> Result:
+    file = _own_file(options)
+    chain = walk(file)
+    if chain.kind is not EndKind.MISSING:
+        message = f"{file} is there already"
+        raise EnvsyncError(Problem("manifest-exists", message, "Nothing was written. Edit it, or name another."))
+    new_manifest(chain.end, chain.to_make, template(discover().candidates, _home()).encode())
+    load(file)
+    lines = [f"wrote {file}", "declare what is there already: envsync import PATH; or: envsync add NAME --path PATH"]
+    return _result(file, lines, changed=True)
+
+
+def _import(options: Options) -> Result:
+    file = locate(options.file)
+    manifest = load(file)
+    tops = [absolute(os.path.expanduser(path), current_folder()) for path in options.paths or (".",)]
+    for top in tops:
+        if not os.path.isdir(top):
+            raise UsageError(Problem("usage", f"{top} is no folder", "Name the folders to look into."))
+    found = search(tops, cross=options.cross)
+    ends = {os.path.realpath(one.target or one.path) for one in manifest.environments}
+    ends |= {os.path.realpath(one.path) for one in manifest.environments}
+    new = [one for one in found if one.end not in ends]
+    fit = [one for one in new if _is_expressible(one)]
+    names = {*(one.name for one in manifest.environments), *manifest.elsewhere}
+    entries = adopt(fit, names, _home(), manifest.state_dir, _packages if options.freeze else lambda _: ())
+    if entries and not options.dry_run:
+        _edit(file, file, lambda text: with_entries(text, entries))
+    verb = "would declare" if options.dry_run else "declared"
+    lines = [f"{verb} {entry.name}: {dict(entry.values)['path']}" for entry in entries]
+    lines += [f"cannot be written in a manifest: {one.paths[0]}" for one in new if one not in fit]
+    lines.append(f"{len(entries)} new, {len(found) - len(new)} declared already")
+    more = {"declared": [{"name": entry.name, **dict(entry.values)} for entry in entries]}
+    return _result(file, lines, changed=bool(entries) and not options.dry_run, more=more)
+
+
+def _add(options: Options) -> Result:
+    file = locate(options.file)
+    manifest = load(file)
+    name = options.names[0]
+    if name in {*(one.name for one in manifest.environments), *manifest.elsewhere}:
+        raise UsageError(Problem("name-taken", f"an environment is called {name} already", "Choose another name."))
+    given = dict(options.values)
+    if "path" not in given:
+        raise UsageError(Problem("usage", "--path says where people and tools find it", f"add {name} --path PATH"))
+    if given.pop("no-editable", False):
+        given["editable"] = False
+    ordered = sorted(given.items(), key=lambda item: KEYS.index(item[0]) if item[0] in KEYS else len(KEYS))
+    entry = Entry(name, tuple((key, _value(key, value)) for key, value in ordered))
+    _edit(file, file, lambda text: with_entries(text, [entry]))
+    more = {"declared": [{"name": name, **dict(entry.values)}]}
+    return _result(file, [f"declared {name} in {file}", "make it: envsync apply"], changed=True, more=more)
+
+
+def _remove(options: Options) -> Result:
+    file = locate(options.file)
+    manifest = load(file)
+    name = options.names[0]
+    if name not in manifest.elsewhere:
+        check_names(manifest, (name,))
+    place = declared_in(file, name) or file
+    _edit(file, place, lambda text: without_entry(text, name))
+    gone = next((one for one in manifest.environments if one.name == name), None)
+    left = _left(gone) if gone else []
+    lines = [f"{name} is declared no more in {place}; nothing else was removed", *(f"left: {one}" for one in left)]
+    return _result(file, lines, changed=True, more={"removed": name, "left": left})
+
+
+COMMANDS = {"init": _init, "import": _import, "add": _add, "remove": _remove}
+
+
+def _edit(main: str, file: str, change: Callable[[str], str]) -> None:
+    """Change a file, ``main`` or one that it includes, if the manifest as a whole is good with it."""
+    former = read_regular(os.path.realpath(file), _LIMIT) or b""
+    text = change(former.decode("utf-8"))
+    try:
+        load(main, texts={file: text})
+    except ManifestError as error:
+        raise ManifestError(tuple(_as_candidate(problem) for problem in error.problems)) from error
+    try:
+        replace_manifest(file, former, text.encode("utf-8"))
+    except OSError as error:
+        hint = "Nothing was changed. Try again." if error.errno == errno.ESTALE else "Nothing was changed."
+        raise EnvsyncError(Problem("edit-failed", f"{file}: {error.strerror}", hint)) from error
+
+
+def _as_candidate(problem: Problem) -> Problem:
+    """Give a problem without the line: what would stand there was not written."""
+    message = f"with that, {problem.key or problem.file}: {problem.message}"
+    return Problem(problem.code, message, problem.hint or "Nothing was changed.", key=None)
+
+
+def _own_file(options: Options) -> str:
+    """Give where a new manifest belongs: where it is named, else in the user's configuration folder."""
+    import platformdirs  # noqa: PLC0415  # only for this
+
+    named = options.file or os.environ.get("ENVSYNC_FILE")
+    if named:
+        return absolute(named, current_folder())
+    return f"{platformdirs.user_config_dir('envsync', appauthor=False)}/envs.toml"
+
+
+def _home() -> str:
+    return os.path.expanduser("~")
+
+
+def _value(key: str, value: Any) -> Any:
+    """Give what stands in the manifest for a value on the command line."""
+    if isinstance(value, list):
+        return [_value(key, one) for one in value]
+    is_path = key in _PATHS or (key == "python" and "/" in value)
+    if not is_path or value.startswith(("~", "/", "$")):
+        return value
+    return shortened(absolute(value, current_folder()), _home())
+
+
+def _is_expressible(one: FoundEnvironment) -> bool:
+    texts = [*one.paths, *([one.text] if one.text else []), *([one.python] if one.python else [])]
+    return all(map(is_literal, texts)) and (one.prompt or "").isprintable()
+
+
+def _packages(one: FoundEnvironment) -> tuple[str, ...]:
+    try:
+        return frozen(read_stock(one.end, tuple(find_libraries(one.end))))
+    except OSError as error:
+        raise EnvsyncError(Problem("not-readable", f"{one.end}: {error.strerror}", "Leave out --freeze.")) from error
+
+
+def _left(gone: Environment) -> list[str]:
+    """Say what an environment that is declared no more leaves on the disk."""
+    links = [link for link in (gone.path, *gone.aliases, *(one.link for one in gone.exposed)) if os.path.islink(link)]
+    end = walk(gone.path).end
+    return [*links, *([end] if os.path.isfile(f"{end}/pyvenv.cfg") else [])]
+
+
+def _result(file: str, lines: Iterable[str], *, changed: bool, more: dict[str, Any] | None = None) -> Result:
+    def show(_: Paint) -> list[str]:
+        return [homely(escape(line)) for line in shown]
+
+    shown = list(lines)
+    verdict = Verdict("applied" if changed else "in-sync", 0)
+    return Result(file, verdict, (), show, more={"changed": changed} | (more or {}))

@@ -1,0 +1,131 @@
+"""Find the virtual environments below some folders, whoever made them, also those behind symlinks; reads only."""
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from envsync import pyvenv_cfg
+from envsync.areas import is_area_name
+from envsync.manifest.absolute import absolute
+from envsync.observe.base import base_of
+from envsync.observe.chain import walk
+from envsync.observe.discover import stable_twin
+from envsync.observe.read import read_text
+
+__all__ = ["FoundEnvironment", "search"]
+
+_SKIPPED = frozenset(
+    {"node_modules", "site-packages", "dist-packages", "__pycache__", ".git", ".hg", ".svn", ".jj", ".cache", "Caches"}
+    | {".tox", ".nox", ".Trash", "lost+found", "proc", "sys", "dev"}
+)
+"""Folders that are not looked into: caches, packages, and environments that are another tool's to keep."""
+_CACHE_TAG = "CACHEDIR.TAG"
+_INPUTS = ("requirements.txt", "requirements.in", "pyproject.toml", "uv.lock", "pylock.toml")
+
+
+@dataclass(frozen=True, slots=True)
+class FoundEnvironment:
+    """A virtual environment that is there."""
+
+    paths: tuple[str, ...]
+    """The symlinks that lead to it, or its own place where none does."""
+    end: str
+    text: str | None
+    """What the first symlink holds, absolute; ``None`` where it is no symlink."""
+    python: str | None
+    """The interpreter link that it uses; a stable link to the same tree is preferred."""
+    works: bool
+    """Whether that link leads to something."""
+    prompt: str | None
+    system_site_packages: bool
+    inputs: tuple[str, ...]
+    """Files beside its first path that may say what belongs in it, absolute."""
+
+
+def search(tops: Iterable[str], *, cross: bool) -> list[FoundEnvironment]:
+    """Find environments below ``tops``, absolute folders, sorted by their first path.
+
+    Only with ``cross`` are other file systems entered. What cannot be read is passed over.
+    """
+    places: dict[str, list[str]] = {}
+    for top in tops:
+        for place in _below(top, cross=cross):
+            end = os.path.realpath(place)
+            if place not in places.setdefault(end, []):
+                places[end].append(place)
+    return sorted((_look(end, sorted(found)) for end, found in places.items()), key=lambda one: one.paths)
+
+
+def _below(top: str, *, cross: bool) -> Iterator[str]:
+    if _is_environment(top):
+        yield top
+        return
+    try:
+        device = os.stat(top).st_dev
+    except OSError:
+        return
+    ahead = [top]
+    while ahead:
+        folder = ahead.pop()
+        entries = _entries(folder)
+        if folder != top and any(entry.name == _CACHE_TAG for entry in entries):
+            continue
+        for entry in entries:
+            place = f"{folder.rstrip('/')}/{entry.name}"
+            if _is_environment(place) and not is_area_name(entry.name):
+                yield place
+            elif _may_hold(entry) and (cross or _device(entry) == device):
+                ahead.append(place)
+
+
+def _look(end: str, places: list[str]) -> FoundEnvironment:
+    links = [place for place in places if walk(place).is_link]
+    paths = links or [end if end in places else places[0]]
+    settings = dict(pyvenv_cfg.parse(read_text(f"{end}/pyvenv.cfg")))
+    base = base_of(f"{end}/bin/python")
+    python = None if base is None else (stable_twin(base.link) or base.link)
+    beside = os.path.dirname(paths[0])
+    prompt = settings.get("prompt")
+    return FoundEnvironment(
+        paths=tuple(paths),
+        end=end,
+        text=_absolute_text(links[0]) if links else None,
+        python=python,
+        works=python is not None and os.path.exists(python),
+        prompt=pyvenv_cfg.unquote(prompt) if prompt is not None else None,
+        system_site_packages=settings.get("include-system-site-packages", "").lower() == "true",
+        inputs=tuple(f"{beside}/{name}" for name in _INPUTS if os.path.isfile(f"{beside}/{name}")),
+    )
+
+
+def _absolute_text(link: str) -> str:
+    """Give where a symlink says that it leads, unresolved."""
+    return absolute(os.readlink(link), os.path.realpath(os.path.dirname(link)))
+
+
+def _is_environment(place: str) -> bool:
+    """Tell whether a folder is recognisably an environment with an interpreter of its own (PEP 405)."""
+    return os.path.isfile(f"{place}/pyvenv.cfg") and os.path.lexists(f"{place}/bin/python")
+
+
+def _entries(folder: str) -> list["os.DirEntry[str]"]:
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(entries, key=lambda entry: entry.name)
+    except OSError:
+        return []
+
+
+def _may_hold(entry: "os.DirEntry[str]") -> bool:
+    """Tell whether to look into something for environments: a folder that is nobody's store, and no symlink."""
+    try:
+        return entry.name not in _SKIPPED and not is_area_name(entry.name) and entry.is_dir(follow_symlinks=False)
+    except OSError:
+        return False
+
+
+def _device(entry: "os.DirEntry[str]") -> int:
+    try:
+        return entry.stat(follow_symlinks=False).st_dev
+    except OSError:
+        return -1
