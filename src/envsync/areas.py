@@ -48,6 +48,8 @@ class Marker:
     """Whether what is exchanged for what was built may be thrown away: all that is in it has been taken over."""
     built: int | None = None
     """The inode of the environment that was built, written down before it is exchanged for the former one."""
+    manifest: str = ""
+    """The file of the manifest for which it was made."""
     contents: dict[str, int] | None = None
     """Where contents are exchanged one by one: the inodes of the new entries by name."""
     envsync: int = 1
@@ -57,6 +59,7 @@ _KINDS: dict[str, tuple[type, ...]] = {
     "envsync": (int,),
     "name": (str,),
     "end": (str,),
+    "manifest": (str,),
     "kind": (str,),
     "made": (str,),
     "discard": (bool,),

@@ -43,6 +43,7 @@ class Reconciler:
             installer=manifest.installer,
             shelf=manifest.state_dir,
             force_rebuild=frozenset(force_rebuild),
+            manifest=manifest.file if manifest.file.isprintable() else "",  # it goes into pyvenv.cfg
         )
         self._between: dict[str, tuple[Conflict, ...]] = {}
         self._leftovers = Leftovers(manifest.state_dir)

@@ -137,8 +137,7 @@ def _holds_more(former: str, action: Rebuild) -> bool:
 def _install(action: Install, workshop: Workshop) -> None:
     """Install into a second environment that shares its files with the first, and exchange the two."""
     blueprint = action.blueprint
-    marker = Marker(blueprint.name, blueprint.path, blueprint.end, discard=True)
-    area = make_area(blueprint.area_parent, marker)
+    area = make_area(blueprint.area_parent, _marker(blueprint, discard=True))
     try:
         link_tree(_root(blueprint), f"{area}/{BUILT}")
         _furnish(area, blueprint, action.furnishing, workshop)
@@ -162,6 +161,10 @@ def _exchange(area: str, blueprint: Blueprint) -> None:
         raise
 
 
+def _marker(blueprint: Blueprint, *, discard: bool = False) -> Marker:
+    return Marker(blueprint.name, blueprint.path, blueprint.end, manifest=blueprint.manifest, discard=discard)
+
+
 def _root(blueprint: Blueprint) -> Root:
     return Root(blueprint.end, blueprint.identity)
 
@@ -172,7 +175,7 @@ def _now() -> str:
 
 def _build_aside(blueprint: Blueprint, wanted: Furnishing | None, workshop: Workshop) -> str:
     """Build in a staging area, and flush it; on failure nothing of it stays."""
-    area = make_area(blueprint.area_parent, Marker(blueprint.name, blueprint.path, blueprint.end))
+    area = make_area(blueprint.area_parent, _marker(blueprint))
     try:
         workshop.build(blueprint, area)
         if wanted is not None:

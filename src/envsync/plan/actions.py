@@ -49,6 +49,8 @@ class Conflict:
     code: str
     message: str
     hint: str
+    remedy: tuple[tuple[str, ...], ...] = ()
+    """Commands that resolve it, one after the other, as lists of words; empty where that takes a decision."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,8 @@ class Blueprint:
     name: str
     path: str
     """The declared path, which everything embedded names."""
+    manifest: str
+    """The file that declares it."""
     end: str
     """Where it goes."""
     identity: tuple[int, int] | None

@@ -36,6 +36,8 @@ class Rules:
     """The folder of generations."""
     force_rebuild: frozenset[str] = frozenset()
     """Names of environments to rebuild even if nothing is wrong with them."""
+    manifest: str = ""
+    """The manifest's file: what is built is marked as made for it."""
 
 
 def decide(
@@ -146,7 +148,8 @@ def _losses(found: Environment, world: World) -> tuple[Conflict, ...]:
     """Say what a rebuild would lose that no installer brings back."""
     if world.folder.mounts:
         message = f"something is mounted in it: {', '.join(world.folder.mounts)}"
-        return (Conflict("mounted-inside", message, "Unmount it, then apply again."),)
+        unmounting = tuple(("umount", mount) for mount in world.folder.mounts)
+        return (Conflict("mounted-inside", message, "Unmount it, then apply again.", unmounting),)
     if not found.contents.links:
         return ()
     message = f"a rebuild would lose your symlinks in {world.folder.chain.end}: {', '.join(found.contents.links)}"
@@ -213,9 +216,11 @@ def _listed(environment: desired.Environment) -> str:
 def _blueprint(environment: desired.Environment, world: World, interpreter: Interpreter, rules: Rules) -> Blueprint:
     facts = interpreter.facts
     own = {"version": facts.release, "envsync-path": environment.path, "envsync-abi": facts.abi}
+    own |= {"envsync-name": environment.name, "envsync-manifest": rules.manifest}
     return Blueprint(
         name=environment.name,
         path=environment.path,
+        manifest=rules.manifest,
         end=world.folder.chain.end,
         identity=world.folder.identity,
         area_parent=world.folder.areas,
