@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-__all__ = ["EnvsyncError", "ManifestError", "Problem", "UsageError"]
+__all__ = ["CannotRunError", "EnvsyncError", "ManifestError", "Problem", "UsageError"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +25,25 @@ class Problem:
 class EnvsyncError(Exception):
     """A failure that is a message, never a traceback."""
 
+    exit_code = 1
+
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem.message)
         self.problem = problem
 
 
 class UsageError(EnvsyncError):
-    """Wrong usage of the command: exit status 2."""
+    """Wrong usage of the command."""
+
+    exit_code = 2
+
+
+class CannotRunError(EnvsyncError):
+    """A command of the user's that cannot be run: exit statuses as shells have them."""
+
+    def __init__(self, problem: Problem, exit_code: int) -> None:
+        super().__init__(problem)
+        self.exit_code = exit_code
 
 
 class ManifestError(Exception):

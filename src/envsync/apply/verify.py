@@ -7,7 +7,7 @@ import subprocess
 from envsync.errors import EnvsyncError, Problem
 from envsync.plan.actions import Blueprint
 
-__all__ = ["runs_as"]
+__all__ = ["runs_as", "works"]
 
 _TIME_LIMIT = 30
 _QUESTION = """
@@ -17,6 +17,22 @@ print(json.dumps({
     "sites": [p for p in sys.path if p.endswith(("site-packages", "dist-packages"))],
 }))
 """
+
+
+def works(place: str) -> bool:
+    """Tell whether the environment at ``place`` runs as one at all."""
+    try:
+        done = subprocess.run(
+            [f"{place}/bin/python", "-I", "-c", "import sys; print(sys.prefix)"],
+            check=False,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_TIME_LIMIT,
+            cwd="/",
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return done.returncode == 0 and os.fsdecode(done.stdout).removesuffix("\n") == place
 
 
 def runs_as(place: str, blueprint: Blueprint) -> None:

@@ -12,7 +12,7 @@ from envsync.cli.commands import COMMANDS, carry_out
 from envsync.cli.options import Options, parse
 from envsync.cli.painting import paint
 from envsync.cli.session import Result
-from envsync.errors import EnvsyncError, ManifestError, Problem, UsageError
+from envsync.errors import EnvsyncError, ManifestError, Problem
 from envsync.report.document import Verdict, document
 from envsync.report.text import problem_lines
 from envsync.report.watching import failure_entry, now
@@ -64,10 +64,8 @@ def _run(arguments: list[str]) -> int:
         result = carry_out(options)
     except ManifestError as error:
         return _fail(options, error.problems, _USAGE)
-    except UsageError as error:
-        return _fail(options, (error.problem,), _USAGE)
     except EnvsyncError as error:
-        return _fail(options, (error.problem,), _FAILED)
+        return _fail(options, (error.problem,), error.exit_code)
     except BrokenPipeError:
         raise
     except OSError as error:

@@ -9,10 +9,16 @@ from functools import partial
 from envsync import snapshot
 from envsync.apply.outcome import EnvironmentReport, Outcome, Report, outcome_of
 from envsync.cli.options import Options
+from envsync.cli.painting import layout
 from envsync.cli.session import DONE, DRIFT, INTERRUPTED, TROUBLE, Result, Session, look, settings_of
+from envsync.desired import Manifest
+from envsync.manifest import load, locate
 from envsync.observe.kept import Kept, read_kept
+from envsync.observe.keeper import keeper_of, keepers_here
+from envsync.observe.orphans import find_orphans
 from envsync.plan.actions import EnvironmentPlan, Plan
-from envsync.report import explain, table, text
+from envsync.plan.prune import Removal, plan_prune
+from envsync.report import explain, removals, table, text
 from envsync.report.document import Verdict
 from envsync.report.paint import Paint
 from envsync.report.progress import ProgressDisplay
@@ -50,15 +56,27 @@ def _check(options: Options) -> Result:
 
 
 def _status(options: Options) -> Result:
-    def lines(plan: Plan, paint: Paint) -> Iterable[str]:
+    def lines(plan: Plan, paint: Paint) -> Iterator[str]:
         kept = _kept(plan.environments)
         if paint.colours and sys.stdout.isatty():
-            return [table.terminal_text(plan, kept, shutil.get_terminal_size().columns)]
-        return table.plain_lines(plan, kept)
+            yield table.terminal_text(plan, kept, shutil.get_terminal_size().columns)
+        else:
+            yield from table.plain_lines(plan, kept)
+        if options.orphans:
+            yield from ("", *removals.removal_lines(_orphans(plan.manifest), None, paint))
 
     result = look(options, lines)
+    if not options.json:
+        return result
     plans = [one for one in result.environments if isinstance(one, EnvironmentPlan)]
-    return replace(result, kept=_kept(plans)) if options.json else result
+    more = {}
+    if options.orphans:
+        more = {"orphans": removals.removal_entries(_orphans(load(locate(options.file))), None)}
+    return replace(result, kept=_kept(plans), more=more)
+
+
+def _orphans(manifest: Manifest) -> tuple[Removal, ...]:
+    return plan_prune(find_orphans(manifest), (), (), everything=False)
 
 
 def _kept(plans: Iterable[EnvironmentPlan]) -> dict[str, tuple[Kept, ...]]:
@@ -76,11 +94,13 @@ def _rollback(options: Options) -> Result:
 
 
 def _explain(options: Options) -> Result:
+    lore = explain.Lore(keeper_of, keepers_here())
+
     def lines(plan: Plan, paint: Paint) -> Iterator[str]:
         for number, one in enumerate(plan.environments):
             if number:
                 yield ""
-            yield from explain.explain_lines(one, paint)
+            yield from explain.explain_lines(one, paint, layout(), lore)
 
     return look(options, lines)
 

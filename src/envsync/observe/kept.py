@@ -8,7 +8,7 @@ from envsync.areas import BUILT, MARKER, read_marker
 from envsync.observe.environment import read_environment
 from envsync.observe.read import read_text
 
-__all__ = ["Kept", "read_kept"]
+__all__ = ["Kept", "read_kept", "size_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +36,10 @@ def read_kept(area: str) -> Kept:
     except OSError:
         sound = False
     version = settings.get("version") or settings.get("version_info")
-    return Kept(area, marker.made if marker else "", version, _size(area), sound)
+    return Kept(area, marker.made if marker else "", version, size_of(area), sound)
 
 
-def _size(folder: str) -> int:
+def size_of(folder: str) -> int:
     """Add up what the files take, a file with several links once."""
     seen: set[tuple[int, int]] = set()
     total = 0

@@ -7,6 +7,7 @@ without looking at the disk again.
 from envsync.observed.chain import Chain, EndKind, Hop
 from envsync.observed.environment import Contents, Environment, InnerLink, Script
 from envsync.observed.interpreter import Facts, Interpreter, InterpreterProblem
+from envsync.observed.orphans import ExposedOrphan, Generation, Orphan
 from envsync.observed.stock import Declared, Distribution, Origin, Stock
 from envsync.observed.world import Folder, Side, World
 
@@ -17,13 +18,16 @@ __all__ = [
     "Distribution",
     "EndKind",
     "Environment",
+    "ExposedOrphan",
     "Facts",
     "Folder",
+    "Generation",
     "Hop",
     "InnerLink",
     "Interpreter",
     "InterpreterProblem",
     "Origin",
+    "Orphan",
     "Script",
     "Side",
     "Stock",

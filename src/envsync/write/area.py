@@ -121,9 +121,7 @@ def remove_area(area: str, end: str) -> None:
         if mounts_in(os.path.realpath(area)):
             raise OSError(errno.EBUSY, "something is mounted in it", area)
         if marker is not None:
-            for tree in (BUILT, FORMER, SCRATCH):
-                if kind_of(tree, folder) == stat.S_IFDIR:
-                    _remove_tree(tree, folder)
+            _remove_contents(folder)
         names = os.listdir(folder)
         own = [name for name in names if areas.is_area_name(name) and kind_of(name, folder) == stat.S_IFREG]
         if marker is not None or len(own) == len(names):
@@ -148,6 +146,15 @@ def remove_debris(root: Root, relatives: tuple[str, ...]) -> None:
         with open_folder(root, os.path.dirname(relative)) as folder, contextlib.suppress(FileNotFoundError):
             if areas.is_area_name(name) and kind_of(name, folder) in {stat.S_IFREG, stat.S_IFLNK}:
                 os.unlink(name, dir_fd=folder)
+
+
+def _remove_contents(folder: int) -> None:
+    for name in (BUILT, FORMER, SCRATCH):
+        kind = kind_of(name, folder)
+        if kind == stat.S_IFDIR:
+            _remove_tree(name, folder)
+        elif kind == stat.S_IFLNK:  # one that was to be exchanged for a folder
+            os.unlink(name, dir_fd=folder)
 
 
 def _remove_tree(name: str, folder: int) -> None:

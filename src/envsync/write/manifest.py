@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import fcntl
 import os
 import stat
 
@@ -18,6 +19,8 @@ def replace_manifest(file: str, former: bytes, content: bytes) -> None:
     """
     end = os.path.realpath(file)
     with open_folder(os.path.dirname(end)) as folder:
+        with contextlib.suppress(OSError):  # not every file system locks folders
+            fcntl.flock(folder, fcntl.LOCK_EX)  # of two at once, the second sees what the first wrote
         name = os.path.basename(end)
         descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
         with open(descriptor, "rb") as opened:
@@ -37,8 +40,13 @@ def new_manifest(end: str, to_make: tuple[str, ...], content: bytes) -> None:
     with open_folder(os.path.dirname(end)) as folder:
         name = os.path.basename(end)
         descriptor = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644, dir_fd=folder)
-        with open(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(descriptor)
+        try:
+            with open(descriptor, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(descriptor)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(name, dir_fd=folder)
+            raise
         os.fsync(folder)

@@ -1,0 +1,73 @@
+"""The commands for what is there: clear up, move, run."""
+
+import errno
+import os
+from functools import partial
+
+from envsync import snapshot
+from envsync.apply.move import move
+from envsync.apply.prune import prune
+from envsync.cli.options import Options
+from envsync.cli.session import DONE, TROUBLE, Result, Session, check_names, settings_of
+from envsync.errors import CannotRunError, EnvsyncError, Problem, UsageError
+from envsync.manifest import load, locate
+from envsync.observe.orphans import find_exposed, find_generations, find_orphans
+from envsync.plan.prune import plan_prune
+from envsync.report.document import Verdict
+from envsync.report.paint import Paint, homely
+from envsync.report.removals import removal_entries, removal_lines
+
+__all__ = ["COMMANDS"]
+
+
+def _prune(options: Options) -> Result:
+    manifest = load(locate(options.file))  # one that cannot be read declares nothing, and prunes nothing
+    orphans = find_orphans(manifest)
+    exposed = find_exposed(manifest, [one for one in orphans if not one.loose])
+    removals = plan_prune(orphans, find_generations(manifest), exposed, everything=options.everything)
+    done = None
+    if options.yes and removals:
+        snapshot.forget(manifest.file)
+        done = prune(removals, settings_of(manifest, options))
+    failed = any((done or {}).values())
+    status = "failed" if failed else "applied" if done else "in-sync" if not removals else "drift"
+    verdict = Verdict(status, TROUBLE if failed else DONE)
+    show = partial(removal_lines, removals, done)
+    return Result(manifest.file, verdict, (), show, more={"removals": removal_entries(removals, done)})
+
+
+def _move(options: Options) -> Result:
+    session = Session(options)
+    plan = session.plan().environments[0]
+    snapshot.forget(session.manifest.file)
+    moved = move(plan, settings_of(session.manifest, options), session.manifest.file)
+    path, target = plan.environment.path, plan.environment.target
+    line = f"{path} is a symlink to {target} now" if moved else f"{path} is a symlink to {target} already"
+
+    def show(_: Paint) -> list[str]:
+        return [homely(line)]
+
+    return Result(session.manifest.file, Verdict("applied" if moved else "in-sync", DONE), (), show)
+
+
+def _run(options: Options) -> int:
+    manifest = load(locate(options.file))
+    check_names(manifest, options.names)
+    words = options.words[1:] if options.words[:1] == ("--",) else options.words
+    if not words:
+        raise UsageError(Problem("usage", "there is no command to run", f"run {options.names[0]} -- python"))
+    path = next(one.path for one in manifest.environments if one.name == options.names[0])
+    if not os.access(f"{path}/bin/python", os.X_OK):
+        message = f"there is no environment that works at {path}"
+        raise EnvsyncError(Problem("no-environment", message, f"envsync apply {options.names[0]}"))
+    variables = {key: value for key, value in os.environ.items() if key != "PYTHONHOME"}
+    variables |= {"VIRTUAL_ENV": path, "PATH": f"{path}/bin:{os.environ.get('PATH', os.defpath)}"}
+    try:
+        os.execvpe(words[0], list(words), variables)  # noqa: S606  # the user's own command, as they wrote it
+    except OSError as error:
+        hint = f"It was looked for in {path}/bin and on PATH."
+        status = 127 if error.errno in {errno.ENOENT, errno.ENOTDIR} else 126
+        raise CannotRunError(Problem("cannot-run", f"{words[0]}: {error.strerror}", hint), status) from error
+
+
+COMMANDS = {"prune": _prune, "move": _move, "run": _run}

@@ -1,0 +1,70 @@
+"""Decide what may go of what a manifest's passes have made. Pure."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from envsync.observed import ExposedOrphan, Generation, Orphan
+
+__all__ = ["Removal", "plan_prune"]
+
+_SHOWN = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """One thing that nothing needs any more."""
+
+    kind: str
+    """``environment``, ``generation`` or ``command``."""
+    name: str
+    place: str
+    detail: str
+    """What it is, for people."""
+    size: int
+    made: str = ""
+    """When a generation was replaced, ISO 8601."""
+    end: str = ""
+    path: str = ""
+    identity: tuple[int, int] | None = None
+    text: str = ""
+    """What a command's symlink holds."""
+    kept_because: str = ""
+    """Why it stays all the same."""
+
+
+def plan_prune(
+    orphans: Iterable[Orphan], generations: Iterable[Generation], exposed: Iterable[ExposedOrphan], *, everything: bool
+) -> tuple[Removal, ...]:
+    """List what may go, and what would but must not; with ``everything`` the generations that are kept as well."""
+    return (
+        *map(_orphan, orphans),
+        *_exposed(exposed),
+        *(_generation(one) for one in generations if one.surplus or everything),
+    )
+
+
+def _orphan(one: Orphan) -> Removal:
+    shown = ", ".join(one.loose[:_SHOWN]) + (f" and {len(one.loose) - _SHOWN} more" if len(one.loose) > _SHOWN else "")
+    return Removal(
+        kind="environment",
+        name=one.name,
+        place=one.end,
+        detail=f"{one.path} leads to it, and will lead nowhere" if one.linked else f"was at {one.path}",
+        size=one.size,
+        end=one.end,
+        path=one.path,
+        identity=one.identity,
+        kept_because=f"it holds what no package owns: {shown}" if one.loose else "",
+    )
+
+
+def _exposed(exposed: Iterable[ExposedOrphan]) -> Iterator[Removal]:
+    for one in exposed:
+        name = one.link.rpartition("/")[2]
+        yield Removal("command", name, one.link, f"leads to {one.text}", 0, text=one.text)
+
+
+def _generation(one: Generation) -> Removal:
+    what = f"Python {one.version}" if one.version else "an earlier content"
+    whose = "" if one.declared else ", of an environment that is declared no more"
+    return Removal("generation", one.name, one.area, f"{what}{whose}", one.size, one.made, end=one.end)

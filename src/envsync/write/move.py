@@ -1,0 +1,30 @@
+"""Turn the folder at an environment's path into a symlink to another folder, in one step."""
+
+import os
+
+from envsync.areas import BUILT, FORMER, Marker
+from envsync.write.area import make_area, remove_area
+from envsync.write.handles import Root, flush_folder, open_folder
+from envsync.write.swap import trade
+
+__all__ = ["put_link"]
+
+
+def put_link(former: Root, text: str, marker: Marker, area_parent: str) -> None:
+    """Exchange a folder for a symlink that holds ``text``, and delete it.
+
+    What ``text`` leads to has to be complete: at every instant one of the two is there. ``marker`` must say that what
+    is exchanged may be thrown away. Raises ``OSError``; then the folder is at its place.
+    """
+    area = make_area(area_parent, marker)
+    link = f"{area}/{BUILT}"
+    try:
+        os.symlink(text, link)
+        with open_folder(former):
+            pass  # it is the one that was looked at
+        trade(link, former.path, f"{area}/{FORMER}")
+        flush_folder(os.path.dirname(former.path))
+    finally:
+        if os.path.islink(link):
+            os.unlink(link)
+        remove_area(area, marker.end)
