@@ -4,11 +4,12 @@ import errno
 import os
 from collections.abc import Callable, Iterable
 from typing import Any
+from unicodedata import category
 
-from envsync.cli.arguments import KEYS
+from envsync.cli.arguments import KEYS, PATH_KEYS
 from envsync.cli.options import Options
 from envsync.cli.session import Result, check_names
-from envsync.desired import Environment
+from envsync.desired import Environment, Manifest
 from envsync.edit.adopt import adopt, frozen, shortened
 from envsync.edit.entries import Entry, with_entries, without_entry
 from envsync.edit.template import template
@@ -19,6 +20,7 @@ from envsync.manifest.paths import is_literal
 from envsync.observe.chain import walk
 from envsync.observe.discover import discover
 from envsync.observe.environment import find_libraries
+from envsync.observe.folder import Leftovers, read_folder
 from envsync.observe.read import read_regular
 from envsync.observe.search import FoundEnvironment, search
 from envsync.observe.stock import read_stock
@@ -30,17 +32,20 @@ from envsync.write.manifest import new_manifest, replace_manifest
 __all__ = ["COMMANDS"]
 
 _LIMIT = 16 << 20
-_PATHS = frozenset({"path", "project", "wait-for", "requirements", "constraints", "aliases"})
-"""Keys whose relative values mean the current folder on a command line, but the manifest's folder in a manifest."""
 
 
 def _init(options: Options) -> Result:
     file = _own_file(options)
     chain = walk(file)
+    if chain.reason:
+        raise EnvsyncError(_unwritten(file, chain.reason))
     if chain.kind is not EndKind.MISSING:
         message = f"{file} is there already"
         raise EnvsyncError(Problem("manifest-exists", message, "Nothing was written. Edit it, or name another."))
-    new_manifest(chain.end, chain.to_make, template(discover().candidates, _home()).encode())
+    try:
+        new_manifest(chain.end, chain.to_make, template(discover().candidates, _home()).encode())
+    except OSError as error:
+        raise EnvsyncError(_unwritten(file, error.strerror)) from error
     load(file)
     lines = [f"wrote {file}", "declare what is there already: envsync import PATH; or: envsync add NAME --path PATH"]
     return _result(file, lines, changed=True)
@@ -49,24 +54,25 @@ def _init(options: Options) -> Result:
 def _import(options: Options) -> Result:
     file = locate(options.file)
     manifest = load(file)
-    tops = [absolute(os.path.expanduser(path), current_folder()) for path in options.paths or (".",)]
-    for top in tops:
-        if not os.path.isdir(top):
-            raise UsageError(Problem("usage", f"{top} is no folder", "Name the folders to look into."))
+    tops = [_folder(path) for path in options.paths or (".",)]
     found = search(tops, cross=options.cross)
     ends = {os.path.realpath(one.target or one.path) for one in manifest.environments}
     ends |= {os.path.realpath(one.path) for one in manifest.environments}
     new = [one for one in found if one.end not in ends]
-    fit = [one for one in new if _is_expressible(one)]
+    leftovers = Leftovers(manifest.state_dir)
+    unfit = {one.end: reason for one in new if (reason := _unfit(one, manifest, leftovers))}
+    skipped = [one for one in new if one.end in unfit]
     names = {*(one.name for one in manifest.environments), *manifest.elsewhere}
-    entries = adopt(fit, names, _home(), manifest.state_dir, _packages if options.freeze else lambda _: ())
+    packages = _packages if options.freeze else lambda _: ()
+    entries = adopt((one for one in new if one.end not in unfit), names, _home(), manifest.state_dir, packages)
     if entries and not options.dry_run:
         _edit(file, file, lambda text: with_entries(text, entries))
     verb = "would declare" if options.dry_run else "declared"
     lines = [f"{verb} {entry.name}: {dict(entry.values)['path']}" for entry in entries]
-    lines += [f"cannot be written in a manifest: {one.paths[0]}" for one in new if one not in fit]
+    lines += [f"left out {one.paths[0]}: {unfit[one.end]}" for one in skipped]
     lines.append(f"{len(entries)} new, {len(found) - len(new)} declared already")
-    more = {"declared": [{"name": entry.name, **dict(entry.values)} for entry in entries]}
+    more: dict[str, Any] = {"declared": [{"name": entry.name, **dict(entry.values)} for entry in entries]}
+    more["skipped"] = [one.paths[0] for one in skipped]
     return _result(file, lines, changed=bool(entries) and not options.dry_run, more=more)
 
 
@@ -108,16 +114,36 @@ COMMANDS = {"init": _init, "import": _import, "add": _add, "remove": _remove}
 def _edit(main: str, file: str, change: Callable[[str], str]) -> None:
     """Change a file, ``main`` or one that it includes, if the manifest as a whole is good with it."""
     former = read_regular(os.path.realpath(file), _LIMIT) or b""
-    text = change(former.decode("utf-8"))
+    text = change(former.decode("utf-8", "surrogateescape"))
+    content = _encoded(text)
     try:
         load(main, texts={file: text})
     except ManifestError as error:
         raise ManifestError(tuple(_as_candidate(problem) for problem in error.problems)) from error
     try:
-        replace_manifest(file, former, text.encode("utf-8"))
+        replace_manifest(file, former, content)
     except OSError as error:
         hint = "Nothing was changed. Try again." if error.errno == errno.ESTALE else "Nothing was changed."
         raise EnvsyncError(Problem("edit-failed", f"{file}: {error.strerror}", hint)) from error
+
+
+def _folder(path: str) -> str:
+    folder = absolute(os.path.expanduser(path), current_folder())
+    if not path or not os.path.isdir(folder):
+        raise UsageError(Problem("usage", f"{path or repr(path)} is no folder", "Name the folders to look into."))
+    return folder
+
+
+def _unwritten(file: str, reason: str | None) -> Problem:
+    return Problem("edit-failed", f"{file}: {reason}", "Nothing was written.")
+
+
+def _encoded(text: str) -> bytes:
+    try:
+        return text.encode("utf-8")
+    except UnicodeEncodeError:
+        message = "what is not UTF-8 cannot be written in a manifest"
+        raise UsageError(Problem("usage", message, "Nothing was changed. Rename the file or folder.")) from None
 
 
 def _as_candidate(problem: Problem) -> Problem:
@@ -130,9 +156,8 @@ def _own_file(options: Options) -> str:
     """Give where a new manifest belongs: where it is named, else in the user's configuration folder."""
     import platformdirs  # noqa: PLC0415  # only for this
 
-    named = options.file or os.environ.get("ENVSYNC_FILE")
-    if named:
-        return absolute(named, current_folder())
+    if options.file is not None or os.environ.get("ENVSYNC_FILE"):
+        return locate(options.file)
     return f"{platformdirs.user_config_dir('envsync', appauthor=False)}/envs.toml"
 
 
@@ -144,15 +169,32 @@ def _value(key: str, value: Any) -> Any:
     """Give what stands in the manifest for a value on the command line."""
     if isinstance(value, list):
         return [_value(key, one) for one in value]
-    is_path = key in _PATHS or (key == "python" and "/" in value)
-    if not is_path or value.startswith(("~", "/", "$")):
+    is_path = key in PATH_KEYS or (key == "python" and "/" in value)
+    if not is_path or not value or value.startswith(("~", "/", "$")):
         return value
-    return shortened(absolute(value, current_folder()), _home())
+    folder = current_folder()
+    if not is_literal(shortened(folder, _home())):
+        message = f"the current folder cannot be written in a manifest: {folder}"
+        raise UsageError(Problem("usage", message, f"Give {key} as an absolute path, or work in another folder."))
+    return shortened(absolute(value, folder), _home())
 
 
-def _is_expressible(one: FoundEnvironment) -> bool:
+def _unfit(one: FoundEnvironment, manifest: Manifest, leftovers: Leftovers) -> str:
+    """Say why an environment cannot be declared as it is, empty if it can."""
+    if not _is_expressible(one, manifest.state_dir):
+        return "no manifest can say what it is called or what it shows"
+    return read_folder(one.end, one.paths[0], manifest.file, leftovers).unsafe
+
+
+def _is_expressible(one: FoundEnvironment, state_dir: str) -> bool:
+    """Tell whether a manifest could say all of it, and would mean the same."""
     texts = [*one.paths, *([one.text] if one.text else []), *([one.python] if one.python else [])]
-    return all(map(is_literal, texts)) and (one.prompt or "").isprintable()
+    return (
+        all(text.startswith("/") and is_literal(text) for text in texts)
+        and not any(":" in path for path in one.paths)
+        and one.text != state_dir
+        and not any(category(sign) in {"Cc", "Cs"} for sign in one.prompt or "")
+    )
 
 
 def _packages(one: FoundEnvironment) -> tuple[str, ...]:
@@ -165,8 +207,8 @@ def _packages(one: FoundEnvironment) -> tuple[str, ...]:
 def _left(gone: Environment) -> list[str]:
     """Say what an environment that is declared no more leaves on the disk."""
     links = [link for link in (gone.path, *gone.aliases, *(one.link for one in gone.exposed)) if os.path.islink(link)]
-    end = walk(gone.path).end
-    return [*links, *([end] if os.path.isfile(f"{end}/pyvenv.cfg") else [])]
+    ends = dict.fromkeys(walk(place).end for place in (gone.path, gone.target) if place is not None)
+    return [*links, *(end for end in ends if os.path.isfile(f"{end}/pyvenv.cfg"))]
 
 
 def _result(file: str, lines: Iterable[str], *, changed: bool, more: dict[str, Any] | None = None) -> Result:

@@ -5,6 +5,8 @@ from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 from envsync.edit.entries import Entry
+from envsync.manifest import checks
+from envsync.manifest.wording import Unfit, quoted
 from envsync.observe.search import FoundEnvironment
 from envsync.observed import Stock
 
@@ -32,9 +34,11 @@ def adopt(
         name = _free(_names(one.paths[0]), names)
         names.add(name)
         values = [("path", shortened(one.paths[0], home)), *_values(one, home, state_dir)]
-        recorded = list(packages(one))
+        installed = packages(one)
+        recorded = [line for line in installed if _is_requirement(line)]
         values += [("packages", recorded)] if recorded else []
-        entries.append(Entry(name, tuple(values), tuple(_remarks(one, home))))
+        left_out = (f"left out, for it is no requirement: {quoted(line)}" for line in installed if line not in recorded)
+        entries.append(Entry(name, tuple(values), (*_remarks(one, home), *left_out)))
     return entries
 
 
@@ -54,14 +58,23 @@ def shortened(path: str, home: str) -> str:
     return f"~{path[len(home) :]}" if len(home) > 1 and f"{path}/".startswith(f"{home}/") else path
 
 
+def _is_requirement(line: str) -> bool:
+    try:
+        checks.package(line)
+    except Unfit:
+        return False
+    return True
+
+
 def _values(one: FoundEnvironment, home: str, state_dir: str) -> Iterable[tuple[str, Any]]:
     if one.text is not None:
         inside = one.text.removeprefix(f"{state_dir}/")
-        yield "target", inside if inside != one.text else shortened(one.text, home)
+        yield "target", shortened(one.text, home) if inside == one.text or inside.startswith("~") else inside
     if one.python is not None:
         yield "python", shortened(one.python, home)
-    if len(one.paths) > 1:
-        yield "aliases", [shortened(path, home) for path in one.paths[1:]]
+    aliases = [shortened(path, home) for path in one.paths[1:] if path != one.text]
+    if aliases:
+        yield "aliases", aliases
     if one.prompt:
         yield "prompt", one.prompt
     if one.system_site_packages:
@@ -74,15 +87,11 @@ def _remarks(one: FoundEnvironment, home: str) -> Iterable[str]:
     kinds = {file.rpartition("/")[2]: shortened(file, home) for file in one.inputs}
     for name in ("requirements.txt", "requirements.in"):
         if name in kinds:
-            yield f"requirements = [{_quoted(kinds[name])}]"
+            yield f"requirements = [{quoted(kinds[name], len(kinds[name]))}]"
             break
     if kinds.keys() & {"pyproject.toml", "uv.lock", "pylock.toml"}:
         folder = next(iter(kinds.values())).rpartition("/")[0]
-        yield f"project = {_quoted(folder)}"
-
-
-def _quoted(text: str) -> str:
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+        yield f"project = {quoted(folder, len(folder))}"
 
 
 def _names(path: str) -> Iterable[str]:

@@ -1,21 +1,25 @@
-"""Add an environment to a manifest's text, or take one out."""
+"""Add an entry for an environment to a manifest's text, or take one out."""
 
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import tomlkit
-from tomlkit.items import InlineTable
 
+from envsync.edit.inline import with_items, without_item
 from envsync.errors import EnvsyncError, Problem
-from envsync.manifest.positions import Statement, statements
+from envsync.manifest.positions import statements
 
 __all__ = ["Entry", "with_entries", "without_entry"]
 
 _ENVS = "envs"
 _WIDEST = 100
 """Longer lists are written with an item on each line."""
+_LINE = re.compile(r"[^\n]*\n|[^\n]+")
+"""What ``splitlines`` would also end a line at, such as U+2028, is text like any other."""
+_MARK = "\ufeff"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,19 @@ class Entry:
     """Lines to write as comments under it."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """Lines of a manifest that say one thing."""
+
+    key: tuple[str, ...]
+    is_header: bool
+    first: int
+    last: int
+    """Behind the last."""
+    floor: int
+    """Behind the last line of what is said before it: above that, what looks like a comment may be none."""
+
+
 def with_entries(text: str, entries: Iterable[Entry]) -> str:
     """Declare further environments, behind those that are declared already.
 
@@ -37,25 +54,17 @@ def with_entries(text: str, entries: Iterable[Entry]) -> str:
     entries = tuple(entries)
     if not entries:
         return text
-    wanted = tomllib.loads(_plain(text))
+    wanted = _parsed(text)
     wanted.setdefault(_ENVS, {}).update({entry.name: dict(entry.values) for entry in entries})
-    if _is_inline(text):
-        document = tomlkit.parse(text)
-        for entry in entries:
-            document[_ENVS][entry.name] = _inline(entry)
-        return _checked(tomlkit.dumps(document), wanted)
-    lines = text.splitlines(keepends=True)
-    at = _behind_environments(_plain(text), lines)
-    newline = "\r\n" if "\r\n" in text else "\n"
-    if at and not lines[at - 1].endswith("\n"):
-        lines[at - 1] += newline
-    new: list[str] = []
-    for entry in entries:
-        blank = [newline] if at or new else []
-        new += [*blank, *(f"{line}{newline}" for line in _rendered(entry))]
-    if at < len(lines) and lines[at].strip():
-        new.append(newline)
-    return _checked("".join([*lines[:at], *new, *lines[at:]]), wanted)
+    lines = _LINE.findall(text.removeprefix(_MARK))
+    runs = _runs(text)
+    inline = _inline(runs)
+    if inline is not None:
+        items = [f"{_key(entry.name)} = {_table(entry)}" for entry in entries]
+        lines[inline.first : inline.last] = [with_items("".join(lines[inline.first : inline.last]), items)]
+    else:
+        _insert(lines, _behind_environments(lines, runs), entries)
+    return _checked(text, lines, wanted)
 
 
 def without_entry(text: str, name: str) -> str:
@@ -63,85 +72,116 @@ def without_entry(text: str, name: str) -> str:
 
     Raises ``EnvsyncError`` (``edit-failed``) where that cannot be done without changing anything else.
     """
-    wanted = tomllib.loads(_plain(text))
-    del wanted[_ENVS][name]
-    if not wanted[_ENVS]:
-        del wanted[_ENVS]
-    if _is_inline(text):
-        document = tomlkit.parse(text)
-        del document[_ENVS][name]
-        return _checked(tomlkit.dumps(document), wanted)
-    lines = text.splitlines(keepends=True)
-    for span in reversed(_spans(_plain(text), name)):
-        _cut(lines, _with_remarks_above(lines, span[0]), _with_remarks_below(lines, span[1]))
-    return _checked("".join(lines), wanted)
+    wanted = _parsed(text)
+    if wanted.get(_ENVS, {}).pop(name, None) is None:
+        raise _failed(f"it declares no {name} any more")
+    lines = _LINE.findall(text.removeprefix(_MARK))
+    runs = _runs(text)
+    inline = _inline(runs)
+    if inline is not None:
+        lines[inline.first : inline.last] = [without_item("".join(lines[inline.first : inline.last]), name)]
+    else:
+        for run in reversed(_runs_of(runs, name, lines)):
+            _cut(lines, _with_remarks_above(lines, run), _with_remarks_below(lines, run.last))
+    return _checked(text, lines, wanted)
+
+
+def _insert(lines: list[str], at: int, entries: tuple[Entry, ...]) -> None:
+    """Write entries before a line, with blank lines around them unless there are none around the others."""
+    newline = "\r\n" if any(line.endswith("\r\n") for line in lines) else "\n"
+    if at and not lines[at - 1].endswith("\n"):
+        lines[at - 1] += newline
+    dense = at < len(lines) and bool(lines[at].strip()) and not any(entry.remarks for entry in entries)
+    new: list[str] = []
+    for entry in entries:
+        blank = [] if dense else [newline]
+        new += [*blank, *(f"{line}{newline}" for line in _rendered(entry))]
+    if not dense and at < len(lines) and lines[at].strip():
+        new.append(newline)
+    lines[at:at] = new
 
 
 def _cut(lines: list[str], first: int, last: int) -> None:
-    """Take out some lines, and blank lines of which what is left has no need."""
-    while last < len(lines) and not lines[last].strip() and (first == 0 or not lines[first - 1].strip()):
-        last += 1
-    while last == len(lines) and first and not lines[first - 1].strip():
-        first -= 1
-    del lines[first:last]
+    """Take out some lines, and of the blank lines around them as many as what is left has no need of."""
+    above, below = first, last
+    while above and not lines[above - 1].strip():
+        above -= 1
+    while below < len(lines) and not lines[below].strip():
+        below += 1
+    if above == 0:
+        del lines[:below]
+    elif below == len(lines) or below - last >= first - above:
+        del lines[above:last]
+    else:
+        del lines[first:below]
+
+
+def _parsed(text: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(_plain(text))
+    except tomllib.TOMLDecodeError as error:
+        raise _failed(str(error)) from error
 
 
 def _plain(text: str) -> str:
-    return text.removeprefix("\ufeff").replace("\r\n", "\n")
+    return text.removeprefix(_MARK).replace("\r\n", "\n")
 
 
-def _checked(text: str, wanted: Mapping[str, Any]) -> str:
-    """Make sure that the new text says what it is to say, and nothing else."""
-    try:
-        found = tomllib.loads(_plain(text))
-    except tomllib.TOMLDecodeError as error:
-        raise _failed(str(error)) from error
-    if not found.get(_ENVS):
-        found.pop(_ENVS, None)
-    if found != wanted:
+def _checked(text: str, lines: list[str], wanted: Mapping[str, Any]) -> str:
+    """Give the new text, which begins and ends as the old one; it must say what it is to say, and nothing else."""
+    mark = _MARK if text.startswith(_MARK) else ""
+    new = mark + "".join(lines)
+    if not text.endswith("\n"):
+        new = new.removesuffix("\n").removesuffix("\r")
+    found = _parsed(new)
+    if {**found, _ENVS: found.get(_ENVS) or {}} != {**wanted, _ENVS: wanted.get(_ENVS) or {}}:
         raise _failed("more than the entry would change")
-    return text
+    return new
 
 
 def _failed(reason: str) -> EnvsyncError:
     return EnvsyncError(Problem("edit-failed", f"the manifest cannot be edited: {reason}", "Edit it by hand."))
 
 
-def _is_inline(text: str) -> bool:
-    """Tell whether the environments stand in one inline table, which nothing can be written under."""
-    return any(one.key == (_ENVS,) and not one.is_header for one in statements(_plain(text)))
+def _runs(text: str) -> list[_Run]:
+    plain = _plain(text)
+    runs: list[_Run] = []
+    offset = line = floor = 0
+    for statement in statements(plain):
+        first = line + plain.count("\n", offset, statement.start)
+        line = first + plain.count("\n", statement.start, statement.end)
+        offset = statement.end
+        last = line if plain[offset - 1] == "\n" else line + 1
+        runs.append(_Run(statement.key, statement.is_header, first, last, floor))
+        floor = last
+    return runs
 
 
-def _belongs(statement: Statement, key: tuple[str, ...]) -> bool:
-    return statement.key[: len(key)] == key
+def _inline(runs: list[_Run]) -> _Run | None:
+    """Give the one inline table that all environments stand in, which nothing can be written under."""
+    return next((run for run in runs if run.key == (_ENVS,) and not run.is_header), None)
 
 
-def _line_of(text: str, offset: int) -> int:
-    return text.count("\n", 0, offset)
+def _runs_of(runs: list[_Run], name: str, lines: list[str]) -> list[_Run]:
+    """Give the runs of lines that say something of an environment; comments between two lines of it belong to it."""
+    found: list[_Run] = []
+    for run in runs:
+        if run.key[:2] != (_ENVS, name):
+            continue
+        if found and not run.is_header and all(map(_is_remark, lines[found[-1].last : run.first])):
+            found[-1] = replace(found[-1], last=run.last)
+        else:
+            found.append(run)
+    return found
 
 
-def _spans(text: str, name: str) -> list[tuple[int, int]]:
-    """Give the runs of lines, first and behind the last, that say something of an environment."""
-    spans: list[tuple[int, int]] = []
-    for statement in statements(text):
-        if _belongs(statement, (_ENVS, name)):
-            first = _line_of(text, statement.start)
-            last = first + len(text[statement.start : statement.end].splitlines())
-            if spans and not statement.is_header and _continues(spans[-1], first, text):
-                spans[-1] = (spans[-1][0], last)
-            else:
-                spans.append((first, last))
-    return spans
+def _is_remark(line: str) -> bool:
+    return not line.strip() or line.lstrip().startswith("#")
 
 
-def _continues(span: tuple[int, int], first: int, text: str) -> bool:
-    """Tell whether only blank lines and comments stand between a run and the next line."""
-    between = text.split("\n")[span[1] : first]
-    return all(not line.strip() or line.lstrip().startswith("#") for line in between)
-
-
-def _with_remarks_above(lines: list[str], first: int) -> int:
-    while first and lines[first - 1].lstrip().startswith("#"):
+def _with_remarks_above(lines: list[str], run: _Run) -> int:
+    first = run.first
+    while first > run.floor and lines[first - 1].lstrip().startswith("#"):
         first -= 1
     return first
 
@@ -154,28 +194,26 @@ def _with_remarks_below(lines: list[str], last: int) -> int:
     return end if end == len(lines) or not lines[end].strip() else last
 
 
-def _behind_environments(text: str, lines: list[str]) -> int:
-    """Give the line behind the last environment, or behind everything."""
+def _behind_environments(lines: list[str], runs: list[_Run]) -> int:
+    """Give the line behind the last table of an environment, or behind everything but blank lines at the end."""
     last = None
     inside = False
-    for statement in statements(text):
-        if statement.is_header:
-            inside = _belongs(statement, (_ENVS,)) and len(statement.key) > 1
+    for run in runs:
+        if run.is_header:
+            inside = run.key[0] == _ENVS and len(run.key) > 1
         if inside:
-            last = _line_of(text, statement.start) + len(text[statement.start : statement.end].splitlines())
-    return len(lines) if last is None else _with_remarks_below(lines, last)
+            last = run.last
+    if last is not None:
+        return _with_remarks_below(lines, last)
+    return next((at for at in range(len(lines), 0, -1) if lines[at - 1].strip()), 0)
 
 
 def _rendered(entry: Entry) -> list[str]:
-    table = tomlkit.table()
+    body = tomlkit.table()
     for key, value in entry.values:
-        table.append(key, _value(value))
-    tables = tomlkit.table(is_super_table=True)
-    tables.append(entry.name, table)
-    document = tomlkit.document()
-    document.append(_ENVS, tables)
-    remarks = [f"# {line}" for line in entry.remarks]
-    return [*tomlkit.dumps(document).rstrip("\n").split("\n"), *remarks]
+        body.append(key, _value(value))
+    lines = [f"[{_ENVS}.{_key(entry.name)}]", *tomlkit.dumps(body).rstrip("\n").split("\n")]
+    return [*lines, *(f"# {line}" for line in entry.remarks)]
 
 
 def _value(value: Any) -> Any:
@@ -186,7 +224,11 @@ def _value(value: Any) -> Any:
     return array.multiline(multiline=len(value) > 1 and len(array.as_string()) > _WIDEST)
 
 
-def _inline(entry: Entry) -> InlineTable:
+def _table(entry: Entry) -> str:
     table = tomlkit.inline_table()
     table.update(dict(entry.values))
-    return table
+    return table.as_string()
+
+
+def _key(name: str) -> str:
+    return tomlkit.key(name).as_string()

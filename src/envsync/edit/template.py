@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from envsync.edit.adopt import shortened
+from envsync.manifest.paths import is_literal
 from envsync.observe.discover import Candidate
 
 __all__ = ["template"]
@@ -37,15 +38,18 @@ def template(candidates: Iterable[Candidate], home: str) -> str:
         if candidate.version >= _OLDEST:
             best.setdefault(_name(candidate), candidate)
     ordered = sorted(best.items(), key=lambda item: (item[1].implementation != "cpython", item[1].version[:2]))
-    lines = [_line(name, candidate, home) for name, candidate in ordered if candidate.link.isprintable()]
-    stable = [name for name, candidate in ordered if candidate.stable]
+    lines = [_line(name, candidate, home) for name, candidate in ordered if is_literal(candidate.link)]
+    stable = [name for name, candidate in ordered if candidate.stable and name == _minor(candidate)]
     return _HEAD + "".join(lines) + _TAIL.replace("{python}", f'"{stable[-1] if stable else "3.12"}"')
 
 
 def _name(candidate: Candidate) -> str:
     implementation = "" if candidate.implementation == "cpython" else candidate.implementation
-    minor = ".".join(map(str, candidate.version[:2]))
-    return f"{implementation}{minor}{'t' if candidate.free_threaded else ''}"
+    return f"{implementation}{_minor(candidate)}{'t' if candidate.free_threaded else ''}"
+
+
+def _minor(candidate: Candidate) -> str:
+    return ".".join(map(str, candidate.version[:2]))
 
 
 def _line(name: str, candidate: Candidate, home: str) -> str:

@@ -1,6 +1,9 @@
 """Find the virtual environments below some folders, whoever made them, also those behind symlinks; reads only."""
 
+import ast
 import os
+import re
+import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -10,15 +13,18 @@ from envsync.manifest.absolute import absolute
 from envsync.observe.base import base_of
 from envsync.observe.chain import walk
 from envsync.observe.discover import stable_twin
-from envsync.observe.read import read_text
+from envsync.observe.environment import read_environment
+from envsync.observed import Environment
 
 __all__ = ["FoundEnvironment", "search"]
 
 _SKIPPED = frozenset(
     {"node_modules", "site-packages", "dist-packages", "__pycache__", ".git", ".hg", ".svn", ".jj", ".cache", "Caches"}
-    | {".tox", ".nox", ".Trash", "lost+found", "proc", "sys", "dev"}
+    | {".tox", ".nox", ".Trash", "lost+found"}
 )
 """Folders that are not looked into: caches, packages, and environments that are another tool's to keep."""
+_UNREAL = frozenset({"/proc", "/sys", "/dev"})
+_REPR = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")
 _CACHE_TAG = "CACHEDIR.TAG"
 _INPUTS = ("requirements.txt", "requirements.in", "pyproject.toml", "uv.lock", "pylock.toml")
 
@@ -47,13 +53,13 @@ def search(tops: Iterable[str], *, cross: bool) -> list[FoundEnvironment]:
 
     Only with ``cross`` are other file systems entered. What cannot be read is passed over.
     """
-    places: dict[str, list[str]] = {}
+    places: dict[str, dict[str, str]] = {}
     for top in tops:
         for place in _below(top, cross=cross):
-            end = os.path.realpath(place)
-            if place not in places.setdefault(end, []):
-                places[end].append(place)
-    return sorted((_look(end, sorted(found)) for end, found in places.items()), key=lambda one: one.paths)
+            real = f"{os.path.realpath(os.path.dirname(place))}/{os.path.basename(place)}"
+            places.setdefault(os.path.realpath(place), {}).setdefault(real, place)
+    found = (_look(end, sorted(here.values())) for end, here in places.items() if not _is_kept(end))
+    return sorted(filter(None, found), key=lambda one: one.paths)
 
 
 def _below(top: str, *, cross: bool) -> Iterator[str]:
@@ -72,16 +78,21 @@ def _below(top: str, *, cross: bool) -> Iterator[str]:
             continue
         for entry in entries:
             place = f"{folder.rstrip('/')}/{entry.name}"
-            if _is_environment(place) and not is_area_name(entry.name):
+            if is_area_name(entry.name) or not _is_folder(entry):
+                continue
+            if _is_environment(place):
                 yield place
-            elif _may_hold(entry) and (cross or _device(entry) == device):
+            elif place not in _UNREAL and _may_hold(entry) and (cross or _device(entry) == device):
                 ahead.append(place)
 
 
-def _look(end: str, places: list[str]) -> FoundEnvironment:
+def _look(end: str, places: list[str]) -> FoundEnvironment | None:
+    held = _read(end, places[0])
+    if held is None:
+        return None
     links = [place for place in places if walk(place).is_link]
     paths = links or [end if end in places else places[0]]
-    settings = dict(pyvenv_cfg.parse(read_text(f"{end}/pyvenv.cfg")))
+    settings = dict(held.cfg)
     base = base_of(f"{end}/bin/python")
     python = None if base is None else (stable_twin(base.link) or base.link)
     beside = os.path.dirname(paths[0])
@@ -92,10 +103,36 @@ def _look(end: str, places: list[str]) -> FoundEnvironment:
         text=_absolute_text(links[0]) if links else None,
         python=python,
         works=python is not None and os.path.exists(python),
-        prompt=pyvenv_cfg.unquote(prompt) if prompt is not None else None,
+        prompt=_meant(prompt) if prompt is not None else None,
         system_site_packages=settings.get("include-system-site-packages", "").lower() == "true",
         inputs=tuple(f"{beside}/{name}" for name in _INPUTS if os.path.isfile(f"{beside}/{name}")),
     )
+
+
+def _read(end: str, place: str) -> Environment | None:
+    """Read an environment as a pass would; ``None`` for what that would not recognise or cannot read."""
+    try:
+        return read_environment(end, place)
+    except OSError:
+        return None
+
+
+def _meant(prompt: str) -> str:
+    """Undo the ``repr`` that venv writes a prompt as; others write it as it is."""
+    plain = pyvenv_cfg.unquote(prompt)
+    if "\\" not in plain or not _REPR.fullmatch(prompt):
+        return plain
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of escapes that Python does not know
+        try:
+            return str(ast.literal_eval(prompt))
+        except (ValueError, SyntaxError):
+            return plain
+
+
+def _is_kept(end: str) -> bool:
+    """Tell whether a folder is envsync's own: a generation, or in a staging area."""
+    return any(map(is_area_name, end.split("/")))
 
 
 def _absolute_text(link: str) -> str:
@@ -116,12 +153,17 @@ def _entries(folder: str) -> list["os.DirEntry[str]"]:
         return []
 
 
-def _may_hold(entry: "os.DirEntry[str]") -> bool:
-    """Tell whether to look into something for environments: a folder that is nobody's store, and no symlink."""
+def _is_folder(entry: "os.DirEntry[str]") -> bool:
+    """Tell whether something is a folder, or leads to one."""
     try:
-        return entry.name not in _SKIPPED and not is_area_name(entry.name) and entry.is_dir(follow_symlinks=False)
+        return entry.is_dir()
     except OSError:
         return False
+
+
+def _may_hold(entry: "os.DirEntry[str]") -> bool:
+    """Tell whether to look into a folder for environments: if it is nobody's store, and no symlink."""
+    return entry.name not in _SKIPPED and not entry.is_symlink()
 
 
 def _device(entry: "os.DirEntry[str]") -> int:
