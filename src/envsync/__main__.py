@@ -10,7 +10,8 @@ __all__ = ["main"]
 
 def main() -> int:
     """Run the command line and return its exit status."""
-    line = verdict(sys.argv[1:])
+    arguments = sys.argv[1:]
+    line = _names(arguments[2:]) if arguments[:2] == ["completion", "--names"] else verdict(arguments)
     if line is not None:
         try:
             os.write(1, line.encode())
@@ -24,7 +25,15 @@ def main() -> int:
         return 0
     from envsync.cli.main import main as run  # noqa: PLC0415  # heavy; the fast path does without it
 
-    return run(sys.argv[1:])
+    return run(arguments)
+
+
+def _names(options: list[str]) -> str:
+    """Give the environments' names, a line each, to a completion script: it names the manifest by ``--file=FILE``."""
+    from envsync.manifest.names import names  # noqa: PLC0415  # only here
+
+    file = next((option.removeprefix("--file=") for option in options), None)
+    return "".join(f"{name}\n" for name in names(file))
 
 
 if __name__ == "__main__":

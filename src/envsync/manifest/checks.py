@@ -6,6 +6,7 @@ import re
 from envsync.manifest.wording import Unfit, listing, quoted, shown
 
 __all__ = [
+    "BUILDERS",
     "builder",
     "distinct",
     "environment_name",
@@ -19,7 +20,7 @@ __all__ = [
     "version",
 ]
 
-_BUILDERS = ("virtualenv", "uv", "venv")
+BUILDERS = ("virtualenv", "uv", "venv")
 _VERSION = 1
 _LONGEST_NAME = 100
 _PACKAGE_NAME = re.compile(r"[A-Z0-9](?:[A-Z0-9._-]*[A-Z0-9])?", re.IGNORECASE | re.ASCII)
@@ -59,9 +60,9 @@ def python_name(name: str) -> str:
 def builder(text: str) -> str:
     """Return a builder, or several in order of preference with ``|`` between them."""
     names = text.split("|")
-    allowed = f'write {listing([quoted(name) for name in _BUILDERS])}, or a preference list such as "uv|virtualenv"'
+    allowed = f'write {listing([quoted(name) for name in BUILDERS])}, or a preference list such as "uv|virtualenv"'
     for name in names:
-        if name not in _BUILDERS:
+        if name not in BUILDERS:
             raise Unfit(f"{quoted(name)} is no builder", allowed)
     if len(set(names)) < len(names):
         raise Unfit(f"{quoted(text)} names a builder twice", allowed)

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
 
 from envsync.desired import DefaultPython, PythonRequest
-from envsync.manifest import checks
+from envsync.manifest import checks, shapes
 from envsync.manifest.paths import expand
 from envsync.manifest.scope import Scope
 from envsync.manifest.wording import Unfit
@@ -58,25 +58,27 @@ def _python(text: str, info: ValidationInfo) -> PythonRequest:
     return _scope(info).pythons.request(text) or DefaultPython(text)
 
 
-Path = Annotated[str, AfterValidator(_path)]
-Pattern = Annotated[str, AfterValidator(_pattern)]
-Place = Annotated[str, AfterValidator(_place)]
+Path = Annotated[str, AfterValidator(_path), shapes.LINE]
+Pattern = Annotated[str, AfterValidator(_pattern), shapes.LINE]
+Place = Annotated[str, AfterValidator(_place), shapes.LINE]
 # Text for the schema and the type check before it; a PythonRequest afterwards.
-Python = Annotated[str, AfterValidator(_python)]
-Interpreter = Annotated[str, AfterValidator(_interpreter)]
-PackageName = Annotated[str, AfterValidator(checks.package_name)]
+Python = Annotated[str, AfterValidator(_python), shapes.VISIBLE]
+Interpreter = Annotated[str, AfterValidator(_interpreter), shapes.INTERPRETER]
+PackageName = Annotated[str, AfterValidator(checks.package_name), shapes.PACKAGE_NAME]
 
 
-def _without_default(schema: dict[str, Any]) -> None:
-    schema.pop("default", None)
+def _optional(description: str, *examples: Any, **more: Any) -> Any:
+    return Field(default=None, description=description, examples=list(examples), **more)
 
 
-def _optional(description: str, **more: Any) -> Any:
-    return Field(default=None, description=description, json_schema_extra=_without_default, **more)
+def _list(description: str, *examples: str) -> Any:
+    extra: dict[str, Any] = {"default": []}
+    return Field(default_factory=list, description=description, examples=[list(examples)], json_schema_extra=extra)
 
 
-def _list(description: str) -> Any:
-    return Field(default_factory=list, description=description)
+def _named(description: str, **examples: Any) -> Any:
+    extra: dict[str, Any] = {"additionalProperties": False}
+    return Field(default_factory=dict, description=description, examples=[examples], json_schema_extra=extra)
 
 
 def _kebab(name: str) -> str:
@@ -84,71 +86,107 @@ def _kebab(name: str) -> str:
 
 
 class _Table(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, alias_generator=_kebab, title=None)
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, alias_generator=_kebab)
 
 
 class _Settings(_Table):
     """What an environment and ``[defaults]`` can both say."""
 
-    python: Python = _optional("a name from [pythons], a path, or a version request")
-    requires_python: Annotated[str, AfterValidator(checks.specifier)] = _optional(
-        "versions of Python outside of which the environment is left as it is (PEP 440)"
+    python: Python = _optional(
+        "a name from [pythons], a path, or a version request; default: the Python that envsync runs on",
+        *("3.12", "~/.pyenv/versions/3.12/bin/python", "3.13t", "pypy3.10", ">=3.11,<3.13"),
     )
-    requirements: list[Path] = _list("requirements files to install")
-    packages: list[Annotated[str, AfterValidator(checks.package)]] = _list("packages to install (PEP 508)")
-    constraints: list[Path] = _list("constraints files for the installer")
-    project: Path = _optional("folder of a project to install")
-    groups: list[PackageName] = _list("the project's dependency groups (PEP 735)")
-    extras: list[PackageName] = _list("the project's extras")
+    requires_python: Annotated[str, AfterValidator(checks.specifier), shapes.SPECIFIER] = _optional(
+        "versions of Python (PEP 440); outside of them the environment is left as it is, and envsync says so; "
+        "default: any",
+        ">=3.12,<3.13",
+    )
+    requirements: list[Path] = _list("requirements files to install", "requirements.txt")
+    packages: list[Annotated[str, AfterValidator(checks.package), shapes.PACKAGE]] = _list(
+        'packages to install (PEP 508); add "pip" if you want pip inside', "ruff>=0.5", "flask"
+    )
+    constraints: list[Path] = _list("constraints files for the installer", "constraints.txt")
+    project: Path = _optional("folder of a project to install, with its lock where it has one", "~/src/blog")
+    groups: list[PackageName] = _list("dependency groups of the project (PEP 735)", "dev")
+    extras: list[PackageName] = _list("extras of the project", "postgres")
     editable: bool = Field(default=True, description="install the project as editable")
     exact: bool = Field(default=False, description="remove packages that nothing declares")
     on_missing: Literal["fail", "relax"] = Field(
-        default="fail", description="what a rebuild does about a version that the new Python lacks"
+        default="fail",
+        description="what a rebuild does about a version that the new Python lacks: fail and keep the old "
+        "environment, or relax to a newer release",
     )
-    system_site_packages: bool = Field(default=False, description="let the environment see its base's packages")
-    prompt: Annotated[str, AfterValidator(checks.prompt)] = _optional("what activation shows")
-    expose: list[Annotated[str, AfterValidator(checks.exposing)]] = _list(
-        "commands to link into bin-dir, `command` or `command:name`"
+    system_site_packages: bool = Field(default=False, description="let the environment see the packages of its base")
+    prompt: Annotated[str, AfterValidator(checks.prompt), shapes.LINE] = _optional(
+        "what activation shows; default: the name of the folder", "blog"
     )
-    wait_for: Path = _optional("wait until this folder is there; default: project")
-    hosts: list[Annotated[str, AfterValidator(checks.host_pattern)]] = _optional(
-        "patterns of the hosts where this applies; default: everywhere", min_length=1
+    expose: list[Annotated[str, AfterValidator(checks.exposing), shapes.COMMAND]] = _list(
+        "its commands as symlinks in bin-dir, `command` or `command:name`", "ruff", "flask:flask-app"
+    )
+    wait_for: Path = _optional("until this folder is there, do nothing; default: the project", "~/src/blog")
+    hosts: list[Annotated[str, AfterValidator(checks.host_pattern), shapes.VISIBLE]] = _optional(
+        "patterns of the hosts where the environment applies; default: everywhere", ["laptop*"], min_length=1
     )
     platforms: list[Literal["linux", "darwin"]] = _optional(
-        "the platforms where this applies; default: everywhere", min_length=1
+        "the platforms where the environment applies; default: everywhere", ["linux", "darwin"], min_length=1
     )
 
 
 class DefaultsTable(_Settings):
-    """``[defaults]``: what environments have that say nothing else."""
+    """For every environment that says nothing else: any key but path, target, aliases."""
+
+    model_config = ConfigDict(title="[defaults]")
 
 
 class EnvironmentTable(_Settings):
-    """``[envs.NAME]``: one environment."""
+    """A virtual environment; what it leaves out is as ``[defaults]`` says."""
 
-    path: Place = Field(description="where people and tools find the environment")
-    target: Annotated[str, AfterValidator(_target)] = _optional(
-        "the folder that a symlink at path leads to; relative: in state-dir"
+    model_config = ConfigDict(title="[envs.NAME]")
+
+    path: Place = Field(
+        description="where people and tools find the environment: a folder, or with `target` a symlink",
+        examples=["~/src/blog/.venv"],
     )
-    aliases: Annotated[list[Place], AfterValidator(_aliases)] = _list("further symlinks to the environment")
+    target: Annotated[str, AfterValidator(_target), shapes.LINE] = _optional(
+        "the folder that a symlink at path leads to; relative: in state-dir; default: no symlink, a folder at path",
+        "blog",
+    )
+    aliases: Annotated[list[Place], AfterValidator(_aliases)] = _list(
+        "further symlinks to the same environment, for worktrees", "~/wt/feature/.venv"
+    )
 
 
 class ManifestTable(_Table):
-    """A whole manifest."""
+    """The virtual environments of a machine; ``envsync apply`` makes them so."""
 
-    version: Annotated[Literal[1], BeforeValidator(checks.version)] = Field(description="the manifest's format")
-    state_dir: Path = _optional("where relative targets lie")
-    keep: Annotated[int, Field(ge=0)] = Field(default=1, description="generations kept per environment")
-    builder: Annotated[str, AfterValidator(checks.builder)] = Field(
-        default="virtualenv", description="virtualenv, uv or venv, or a preference list such as uv|virtualenv"
+    model_config = ConfigDict(title="envs.toml")
+
+    version: Annotated[Literal[1], BeforeValidator(checks.version), shapes.VERSION] = Field(
+        description="the format of this file, always 1; an included file may leave it out"
     )
-    installer: Literal["auto", "uv", "pip"] = Field(default="auto", description="auto: uv where found, else pip")
-    include: list[Pattern] = _list("more manifests, globs allowed")
-    bin_dir: Path = _optional("where exposed commands go; default: ~/.local/bin")
-    defaults: DefaultsTable = Field(default_factory=DefaultsTable, description="what environments have in common")
-    pythons: dict[Annotated[str, AfterValidator(checks.python_name)], Interpreter] = Field(
-        default_factory=dict, description="names for interpreter links"
+    state_dir: Path = _optional(
+        "where relative targets lie; default: ~/.local/state/envsync/envs, on macOS in ~/Library/Application Support",
+        "~/.local/state/envsync/envs",
     )
-    envs: dict[Annotated[str, AfterValidator(checks.environment_name)], EnvironmentTable] = Field(
-        default_factory=dict, description="the environments"
+    keep: Annotated[int, Field(ge=0)] = Field(
+        default=1, description="generations kept per environment for `rollback`, 0 for none"
+    )
+    builder: Annotated[str, AfterValidator(checks.builder), shapes.BUILDER] = Field(
+        default="virtualenv",
+        description="what makes environments: virtualenv, uv or venv, or a preference list: the first that is there",
+        examples=["uv|virtualenv"],
+    )
+    installer: Literal["auto", "uv", "pip"] = Field(
+        default="auto", description="what installs packages: uv, pip, or auto: uv where found, else pip"
+    )
+    include: list[Pattern] = _list(
+        "more manifests, globs allowed, relative to this file's folder as opened; no name twice", "envs.d/*.toml"
+    )
+    bin_dir: Path = _optional("where exposed commands go; default: ~/.local/bin", "~/.local/bin")
+    defaults: DefaultsTable = Field(default_factory=DefaultsTable)
+    pythons: dict[Annotated[str, AfterValidator(checks.python_name), shapes.VISIBLE], Interpreter] = _named(
+        "names for interpreter links, or for version requests", fast="pypy3.10"
+    )
+    envs: dict[Annotated[str, AfterValidator(checks.environment_name), shapes.ENVIRONMENT], EnvironmentTable] = _named(
+        "the environments by name", blog={"path": "~/src/blog/.venv"}
     )

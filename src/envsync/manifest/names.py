@@ -1,0 +1,87 @@
+"""The names of a manifest's environments, for a shell that waits for them after a Tab.
+
+They are read in a hurry: nothing is validated, what cannot be read is left out, and whatever
+takes more than a second is left at that. The validator and all that it needs are not loaded.
+"""
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+from envsync.manifest.locate import locate
+
+__all__ = ["names"]
+
+_SECONDS = 1.0
+_MOST_BYTES = 1 << 20
+_MOST_FILES = 100
+_MOST_NAMES = 1000
+
+
+class _Late(Exception):  # noqa: N818  # no error: what was found until then has to do
+    pass
+
+
+def names(file: str | None) -> list[str]:
+    """Give the names that the manifest meant by ``--file FILE`` and its includes declare; never raises."""
+    import signal  # noqa: PLC0415  # only here
+
+    def give_up(*_: object) -> None:
+        raise _Late
+
+    found: dict[str, None] = {}
+    signal.signal(signal.SIGALRM, give_up)
+    signal.setitimer(signal.ITIMER_REAL, _SECONDS)
+    try:
+        try:
+            for table in _tables(locate(file and _expanded(file))):
+                found.update(dict.fromkeys(filter(_is_typeable, table.get("envs", ()))))
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+    except Exception:  # noqa: BLE001, S110  # also _Late: a shell has no place for messages
+        pass
+    return list(found)[:_MOST_NAMES]
+
+
+def _tables(file: str) -> Iterator[dict[str, Any]]:
+    """Give the tables of a manifest and of what it includes, as far as they can be read."""
+    import tomllib  # noqa: PLC0415  # brings re: no other command on the fast path needs it
+
+    files, room = [file], _MOST_BYTES
+    for path in files:
+        try:
+            content = _read(path, room)
+            room -= len(content)
+            table = tomllib.loads(content.decode().removeprefix("\ufeff"))
+            yield table
+            for text in table.get("include", ()):
+                files += [one for one in _meant(text, os.path.dirname(path)) if one not in files]
+            del files[_MOST_FILES:]
+        except _Late:
+            raise
+        except Exception:  # noqa: BLE001, S112  # the others may be good
+            continue
+
+
+def _read(file: str, room: int) -> bytes:
+    descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a FIFO must not hold up a shell
+    with open(descriptor, "rb") as stream:
+        content = stream.read(room + 1)
+    return content if len(content) <= room else b""
+
+
+def _meant(text: str, folder: str) -> list[str]:
+    pattern = _expanded(text)
+    if not any(sign in pattern for sign in "*?["):
+        return [os.path.join(folder, pattern)]
+    import glob  # noqa: PLC0415  # few manifests need it
+
+    return sorted(glob.glob(os.path.join(glob.escape(folder), pattern), recursive=True))
+
+
+def _expanded(text: str) -> str:
+    return os.path.expandvars(os.path.expanduser(text))
+
+
+def _is_typeable(name: str) -> bool:
+    return bool(name) and name.isprintable() and not name.startswith("-")

@@ -1,0 +1,45 @@
+"""The shape of texts for editors: JSON Schemas that let through whatever the checks do.
+
+They catch most mistakes while one types; the checks tell all of them, and more plainly.
+The patterns are written in what Python, Rust and JavaScript have in common.
+"""
+
+import itertools
+from collections.abc import Iterable
+
+from pydantic import WithJsonSchema
+
+from envsync.manifest.checks import BUILDERS
+
+__all__ = [
+    "BUILDER", "COMMAND", "ENVIRONMENT", "INTERPRETER", "LINE", "PACKAGE", "PACKAGE_NAME", "SPECIFIER", "VERSION",
+    "VISIBLE",
+]  # fmt: skip
+
+_CONTROL = r"\x00-\x1f\x7f-\x9f"
+
+
+def _matching(pattern: str) -> WithJsonSchema:
+    return WithJsonSchema({"type": "string", "pattern": pattern})
+
+
+def _orders(names: Iterable[str]) -> list[str]:
+    """Give every choice of some of ``names``, in every order, with ``|`` between them."""
+    chosen = tuple(names)
+    sizes = range(1, len(chosen) + 1)
+    return ["|".join(order) for size in sizes for order in itertools.permutations(chosen, size)]
+
+
+BUILDER = WithJsonSchema({"type": "string", "enum": _orders(BUILDERS)})
+VERSION = WithJsonSchema({"type": "integer", "enum": [1]})
+
+LINE = _matching(f"^[^{_CONTROL}]+$")
+"""A path or a prompt."""
+VISIBLE = _matching(r"\S")
+ENVIRONMENT = _matching(rf"^[^\s/.\-{_CONTROL}][^\s/{_CONTROL}]*$")
+COMMAND = _matching(f"^[^/:{_CONTROL}]+(:[^/:{_CONTROL}]+)?$")
+PACKAGE = _matching(r"^\s*[A-Za-z0-9]")
+PACKAGE_NAME = _matching(r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$")
+SPECIFIER = _matching(r"^[\s,]*([~=!<>]|$)")
+INTERPRETER = _matching(r"^([~$<>=!]|.*/|((python|cpython|pypy|graalpy)[-@]?)?[0-9]{1,4}([.][0-9]{1,4}){0,2}t?$)")
+"""A path or a version request."""

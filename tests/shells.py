@@ -1,0 +1,146 @@
+"""Real shells with the completion script loaded: typed into, or asked for what they would offer."""
+
+import os
+import pty
+import shlex
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterable
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from conftest import Place
+
+__all__ = ["SHELLS", "offered", "type_into"]
+
+SHELLS = {
+    "bash": (["bash", "--norc", "--noprofile"], ["HISTFILE="]),
+    "zsh": (["zsh", "-f"], ["LISTMAX=999", "autoload -Uz compinit", "compinit -u -D"]),
+    "fish": (["fish", "--no-config"], ["set -g fish_autosuggestion_enabled 0"]),
+}
+"""How each shell is started, without settings of the tester's, and what it is told first."""
+
+_ENVSYNC = """\
+#!/bin/sh
+[ "$2" != --names ] || {{ if [ -e {names} ]; then exec cat {names}; else exec {python} -m envsync "$@"; fi; }}
+printf '%s\\037' "$@" >>{record}
+echo >>{record}
+"""
+"""Records its arguments; gives the names of a file, where there is one, for speed."""
+_CAPTURE = """\
+compadd() {{
+    if [[ ${{@[1,(i)(-|--)]}} != *-[OAD]\\ * ]]; then
+        builtin compadd -A captured "$@"
+        print -rl -- $captured >>{offers}
+    fi
+    builtin compadd "$@"
+}}
+"""
+_AT_TERMINAL = "import os, sys; os.login_tty(0); os.execvp(sys.argv[1], sys.argv[1:])"
+_ENDLESS = 60
+_END = "\x1e"
+
+
+def type_into(place: Place, shell: str, lines: Iterable[str], names: Iterable[str] = ()) -> list[list[str]]:
+    """Give the arguments with which envsync is called for each line that is typed; a tab completes.
+
+    Environments are those of the manifest, or ``names``.
+    """
+    command, settings = _started(shell)
+    bin_dir = _bin_dir(place, shell)
+    if names:
+        (bin_dir / "names").write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
+    _type(place, command, [*settings, f"source {shlex.quote(str(bin_dir / 'script'))}", *lines])
+    return [line.split("\x1f")[:-1] for line in (bin_dir / "record").read_text(encoding="utf-8").splitlines()]
+
+
+def offered(place: Place, shell: str, lines: Iterable[str]) -> list[set[str]]:
+    """Give what the shell would offer at the end of each line; words of the lines stand a blank apart."""
+    command, settings = _started(shell)
+    bin_dir = _bin_dir(place, shell)
+    source = f"source {shlex.quote(str(bin_dir / 'script'))}"
+    if shell == "zsh":
+        offers = bin_dir / "offers"
+        capture = _CAPTURE.format(offers=shlex.quote(str(offers))).splitlines()
+        asked = [f"{line}\t\rprint {_octal(_END)} >>{shlex.quote(str(offers))}" for line in lines]
+        _type(place, command, [*settings, source, *capture, *asked])
+        text = offers.read_text(encoding="utf-8")
+    else:
+        asked = [f"{_question(shell, line)}; printf {_octal(_END)}" for line in lines]
+        code = "\n".join([*settings, source, *asked])
+        done = subprocess.run(
+            [*command, "-c", code], check=True, cwd=place.root, env=_variables(place), capture_output=True, timeout=60
+        )
+        assert done.stderr == b""
+        text = done.stdout.decode()
+    return [{word.partition("\t")[0] for word in one.splitlines() if word} for one in text.split(_END)[:-1]]
+
+
+def _question(shell: str, line: str) -> str:
+    if shell == "fish":
+        return f"complete --do-complete {shlex.quote(line)}"
+    words = line.split(" ")
+    asked = f"COMP_LINE={shlex.quote(line)} COMP_WORDS=({shlex.join(words)}) COMP_CWORD={len(words) - 1}"
+    return f"{asked}; _envsync envsync {shlex.quote(words[-1])}; printf '%s\\n' \"${{COMPREPLY[@]}}\""
+
+
+def _octal(sign: str) -> str:
+    return f"'\\{ord(sign):03o}'"
+
+
+def _started(shell: str) -> tuple[list[str], list[str]]:
+    command, settings = SHELLS[shell]
+    if shutil.which(command[0]) is None:
+        pytest.skip(f"needs {shell}, which is not installed here")
+    return command, settings
+
+
+def _bin_dir(place: Place, shell: str) -> Path:
+    """Give a folder with an envsync for PATH, the completion script, and a file for what happens."""
+    bin_dir = place.root.parent / "bin"
+    bin_dir.mkdir()
+    (bin_dir / "script").write_text(import_module(f"envsync.cli.shells.{shell}").script())
+    (bin_dir / "record").touch()
+    paths = {"python": sys.executable, "names": f"{bin_dir}/names", "record": f"{bin_dir}/record"}
+    envsync = bin_dir / "envsync"
+    envsync.write_text(_ENVSYNC.format(**{key: shlex.quote(path) for key, path in paths.items()}))
+    envsync.chmod(0o755)
+    return bin_dir
+
+
+def _variables(place: Place) -> dict[str, str]:
+    locale = "en_US.UTF-8" if sys.platform == "darwin" else "C.UTF-8"
+    path = f"{place.root.parent / 'bin'}:{place.variables['PATH']}"
+    return place.variables | {"TERM": "dumb", "LC_ALL": locale, "PATH": path}
+
+
+def _type(place: Place, command: list[str], lines: Iterable[str]) -> None:
+    """Type lines into a shell at a terminal of its own."""
+    main, terminal = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-c", _AT_TERMINAL, *command, "-i"], cwd=place.root, env=_variables(place), stdin=terminal
+    )
+    with process:
+        os.close(terminal)
+        reader = threading.Thread(target=_drain, args=(main,))
+        reader.start()
+        os.write(main, "".join(f"{line}\r" for line in (*lines, "exit")).encode())
+        try:
+            process.wait(_ENDLESS)
+        finally:
+            process.kill()
+    reader.join()
+    os.close(main)
+
+
+def _drain(terminal: int) -> None:
+    """Read what a shell shows until it ends: nobody looks, but it must not wait for a reader."""
+    try:
+        while os.read(terminal, 4096):
+            pass
+    except OSError:
+        pass
