@@ -5,14 +5,13 @@ import shlex
 import sys
 from collections.abc import Iterable
 from dataclasses import asdict, replace
-from functools import partial
 from typing import Any
 
 from envsync.cli.options import Options
 from envsync.cli.session import Result
 from envsync.desired import Manifest, PythonPath
 from envsync.errors import EnvsyncError, Problem
-from envsync.folders import state_folders
+from envsync.folders import cache_folder, state_folders
 from envsync.manifest import load, locate
 from envsync.observe.read import read_text
 from envsync.report.document import Verdict
@@ -32,12 +31,13 @@ def _service(options: Options) -> Result:
         case "install":
             return _install(options, boss)
         case "uninstall":
-            return _uninstall(options, boss)
+            return _uninstall(boss)
         case "show":
-            text = boss.text(_definition(load(locate(options.file)), options))
-            return _result(options, boss, text.splitlines(), text=text)
+            manifest = load(locate(options.file))
+            text = boss.text(_definition(manifest, options))
+            return _result(boss, text.splitlines(), manifest=manifest.file, text=text)
         case _:
-            return _status(options, boss)
+            return _status(boss)
 
 
 def _install(options: Options, boss: Supervisor) -> Result:
@@ -55,12 +55,12 @@ def _install(options: Options, boss: Supervisor) -> Result:
     lines = [f"{'wrote' if changed else 'unchanged'}: {boss.file}", f"started; it watches {manifest.file}"]
     if boss.name == "systemd":
         lines.append("it runs while you are logged in; always: loginctl enable-linger")
-    return _result(options, boss, lines, status="applied")
+    return _result(boss, lines, status="applied", manifest=manifest.file)
 
 
-def _uninstall(options: Options, boss: Supervisor) -> Result:
+def _uninstall(boss: Supervisor) -> Result:
     if not os.path.lexists(boss.file):
-        return _result(options, boss, ["no service is installed"])
+        return _result(boss, ["no service is installed"])
     _refuse_foreign(boss)
     try:
         boss.stop()
@@ -69,33 +69,35 @@ def _uninstall(options: Options, boss: Supervisor) -> Result:
         raise EnvsyncError(replace(error.problem, hint=hint)) from error
     remove_definition(boss.file)
     boss.forget()
-    return _result(options, boss, [f"stopped and removed: {boss.file}"], status="applied")
+    return _result(boss, [f"stopped and removed: {boss.file}"], status="applied")
 
 
-def _status(options: Options, boss: Supervisor) -> Result:
+def _status(boss: Supervisor) -> Result:
     if not os.path.lexists(boss.file):
         hint = "install one: envsync service install"
-        return _result(options, boss, ["no service is installed", hint], exit_code=1, installed=False, running=False)
+        return _result(boss, ["no service is installed", hint], exit_code=1, installed=False, running=False)
     state = boss.state()
     lines = [f"installed: {boss.file}", f"starts by itself: {'yes' if state.enabled else 'no'}", f"now: {state.detail}"]
-    return _result(options, boss, lines, exit_code=0 if state.running else 1, installed=True, **asdict(state))
+    return _result(boss, lines, exit_code=0 if state.running else 1, installed=True, **asdict(state))
 
 
 def _result(
-    options: Options,
     boss: Supervisor,
     lines: Iterable[str],
     *,
     status: str = "in-sync",
     exit_code: int = 0,
+    manifest: str | None = None,
     **more: object,
 ) -> Result:
-    def show(lines: list[str], _: Paint) -> list[str]:
-        return lines if options.action == "show" else [homely(line) for line in lines]
+    def show(_: Paint) -> list[str]:
+        return shown
 
+    # The text of a definition is for a file, where no path may be shortened.
+    shown = list(lines) if "text" in more else [homely(line) for line in lines]
     fields: dict[str, Any] = {"service": {"supervisor": boss.name, "file": boss.file, **more}}
     verdict = Verdict("failed" if exit_code else status, exit_code)
-    return Result(locate(options.file), verdict, (), partial(show, list(lines)), more=fields)
+    return Result(manifest, verdict, (), show, more=fields)
 
 
 def _refuse_foreign(boss: Supervisor) -> None:
@@ -108,7 +110,7 @@ def _refuse_foreign(boss: Supervisor) -> None:
 
 def _definition(manifest: Manifest, options: Options) -> Definition:
     variables = [(name, os.environ[name]) for name in ("PATH", *variables_of(manifest)) if name in os.environ]
-    folders = [manifest.file, manifest.state_dir, manifest.bin_dir]
+    folders = [*manifest.inputs.paths, manifest.state_dir, manifest.bin_dir, cache_folder(), *state_folders()]
     for one in manifest.environments:
         folders += [one.path, *([one.target] if one.target else []), *one.aliases]
         folders += [one.python.path] if isinstance(one.python, PythonPath) else []

@@ -1,6 +1,7 @@
 """The text of the unit or agent that runs ``watch``. Pure."""
 
 import plistlib
+import re
 from dataclasses import dataclass
 
 __all__ = ["LABEL", "MARK", "UNIT", "Definition", "plist", "unit"]
@@ -10,6 +11,7 @@ LABEL = "envs-toml.envsync"
 MARK = "Written by `envsync service install`; `envsync service uninstall` removes it."
 """By this its own file is known."""
 _SYSTEM = ("/usr", "/boot", "/efi")
+_PLAIN = re.compile(r"[\w/ .,:+@~=-]+")
 _TEMPORARY = ("/tmp", "/var/tmp")  # noqa: S108  # what PrivateTmp hides; nothing is written there
 
 
@@ -40,7 +42,7 @@ def unit(definition: Definition) -> str:
         "",
         "[Service]",
         "Type=notify",
-        f"ExecStart={' '.join(_quoted(word, expands=True) for word in definition.command)}",
+        f"ExecStart={' '.join(_quoted(word, expands=True) for word in _startable(definition.command))}",
         "ExecReload=/bin/kill -HUP $MAINPID",
         "Restart=on-failure",
         "RestartSec=30",
@@ -77,6 +79,11 @@ def plist(definition: Definition) -> str:
     }
     head, _, body = plistlib.dumps(content, sort_keys=False).decode().partition("\n")
     return f"{head}\n<!-- {MARK} -->\n{body}"
+
+
+def _startable(command: tuple[str, ...]) -> tuple[str, ...]:
+    """Let ``env`` start a program whose path systemd would not take: only arguments may be anything."""
+    return command if _PLAIN.fullmatch(command[0]) else ("/usr/bin/env", *command)
 
 
 def _quoted(text: str, *, expands: bool = False) -> str:

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import queue
 import signal
 import subprocess
 import sys
@@ -9,10 +10,45 @@ import threading
 from collections.abc import Callable, Iterator
 from types import FrameType
 
-__all__ = ["Control"]
+__all__ = ["Control", "Flag"]
 
 _GRACE = 4.5
 """Seconds that the step under way gets."""
+
+
+class Flag:
+    """Wakes whoever waits, and may be set by a signal's handler at any moment.
+
+    ``threading.Event`` may not: its lock is one that the interrupted thread can be holding.
+    """
+
+    def __init__(self) -> None:
+        self._is_set = False
+        self._calls: queue.SimpleQueue[None] = queue.SimpleQueue()  # whose ``put`` is reentrant
+
+    def is_set(self) -> bool:
+        """Tell whether it was set."""
+        return self._is_set
+
+    def set(self) -> None:
+        """Wake whoever waits, now or later."""
+        self._is_set = True
+        self._calls.put(None)
+
+    def clear(self) -> None:
+        """Begin anew; what is set while this runs stays set."""
+        self._is_set = False
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self._calls.get_nowait()
+                self._is_set = False
+
+    def wait(self, timeout: float) -> bool:
+        """Wait until it is set, at most so many seconds; tells whether it is."""
+        if not self._is_set:
+            with contextlib.suppress(queue.Empty):
+                self._calls.get(timeout=timeout)
+        return self._is_set
 
 
 class Control:
@@ -20,7 +56,7 @@ class Control:
 
     def __init__(self, at_once: Callable[["Control"], None]) -> None:
         """Take what to do before the process ends at once, because a step takes too long or a second signal came."""
-        self.flag = threading.Event()
+        self.flag = Flag()
         """Set whenever something was asked for; whoever waits stops waiting."""
         self.stopped_by: signal.Signals | None = None
         self._at_once = at_once
@@ -42,8 +78,10 @@ class Control:
         """Tell whether a pass was asked for, once."""
         if self.stopped_by is None:
             self.flag.clear()
-        asked, self._asked = self._asked, False
-        return asked
+        if not self._asked:
+            return False
+        self._asked = False
+        return True
 
     def attempt(self, work: Callable[[], None]) -> None:
         """Do something that a signal which ends it interrupts, as Ctrl-C would; after such a signal do nothing."""

@@ -59,7 +59,7 @@ class Watcher:
         self._agenda = Agenda(tempo.settle, tempo.interval, tempo.clock())
         self._agreement = Agreement(tempo.settle)
         self._back_off = BackOff()
-        self._scope = Scope((), (), (), ())
+        self._scope = Scope((), (), (), (), ())
         self._polling = False
         self._news = News(audience.tell)
         self._passed = False

@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from stat import S_ISDIR
+from stat import S_ISDIR, S_ISVTX
 
 from envsync.areas import is_area_name
 from envsync.observe.chain import walk
@@ -24,14 +24,16 @@ bring in everything that happens on the machine, and nothing new."""
 class Scope:
     """Folders to watch, not what is below them, and which of their entries matter.
 
-    Folders and not files, since editors and package managers replace by rename. Each folder up to the root is
-    there for the name of the next: so a renamed parent is seen, and one that does not exist yet.
+    Folders and not files, since editors and package managers replace by rename. Folders farther up are there for the
+    name of the next: so a renamed parent is seen, and one that does not exist yet.
     """
 
     names: tuple[str, ...]
     """Paths that matter, sorted; each by its real folder and its own name, which may be a symlink's."""
     listed: tuple[str, ...]
     """Real folders of which every entry matters, sorted."""
+    direct: tuple[str, ...]
+    """Folders in which something matters for itself, not only for the way to it."""
     inodes: tuple[tuple[str, int, int], ...]
     """The folders that are there, with device and inode: a folder that was replaced has to be watched anew."""
     unreadable: tuple[str, ...]
@@ -44,7 +46,7 @@ class Scope:
 
     def renewed(self) -> "Scope":
         """Look anew which of the folders are there, and which ones they are."""
-        return _scope(set(self.names), set(self.listed))
+        return _scope(set(self.names), set(self.listed), set(self.direct))
 
     def signature(self) -> list[tuple[int, ...]]:
         """Tell what state all of it is in, for finding changes without events.
@@ -103,7 +105,9 @@ def scope_of(plans: Iterable[EnvironmentPlan], files: Iterable[str]) -> Scope:
             paths.pop(f"{world.interpreter.facts.stdlib}/os.py", None)
         listed.update(world.listed)
     real = _Real()
-    return _scope(set(map(real.place, paths)), {real.folder(folder) for folder in listed})
+    names = set(map(real.place, paths))
+    folders = {real.folder(folder) for folder in listed}
+    return _scope(names, folders, {_parent(name) for name in names if name != "/"} | folders)
 
 
 class _Real:
@@ -128,10 +132,10 @@ class _Real:
         return f"{self.folder(folder or '/').rstrip('/')}/{name}"
 
 
-def _scope(names: set[str], listed: set[str]) -> Scope:
-    direct = {_parent(name) for name in names if name != "/"} | listed
+def _scope(names: set[str], listed: set[str], direct: set[str]) -> Scope:
+    home = os.path.realpath(os.path.expanduser("~"))
     for folder in direct:
-        names.update(_way_to(folder))
+        names.update(_way_to(folder, home))
     inodes, unreadable = [], []
     for folder in sorted({_parent(name) for name in names} | listed):
         found = _stat(folder)
@@ -141,7 +145,7 @@ def _scope(names: set[str], listed: set[str]) -> Scope:
             inodes.append((folder, found.st_dev, found.st_ino))
         elif folder in direct:
             unreadable.append(folder)
-    return Scope(tuple(sorted(names)), tuple(sorted(listed)), tuple(inodes), tuple(unreadable))
+    return Scope(tuple(sorted(names)), tuple(sorted(listed)), tuple(sorted(direct)), tuple(inodes), tuple(unreadable))
 
 
 def _on(chain: Chain) -> Iterator[str]:
@@ -149,13 +153,18 @@ def _on(chain: Chain) -> Iterator[str]:
     yield chain.end
 
 
-def _way_to(folder: str) -> Iterator[str]:
-    """Give a folder and those above it, as far as each has to be watched for the name of the one below."""
+def _way_to(folder: str, home: str) -> Iterator[str]:
+    """Give a folder and those above it, as far as each has to be watched for the name of the one below.
+
+    Where everybody writes, in the home folder, above it and in ``/tmp``, that would cost more than it is worth.
+    """
     while folder != "/":
         yield folder
-        if _RECURSIVE and os.path.isdir(folder):
+        above = _parent(folder)
+        crowded = f"{home}/".startswith(f"{above.rstrip('/')}/") or _mode(above) & S_ISVTX
+        if os.path.isdir(folder) and (crowded or _RECURSIVE):
             return
-        folder = _parent(folder)
+        folder = above
 
 
 def _parent(path: str) -> str:

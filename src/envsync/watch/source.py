@@ -3,7 +3,6 @@
 import contextlib
 import errno
 import os
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from watchfiles._rust_notify import RustNotify, WatchfilesRustInternalError
 
 from envsync.errors import Problem
 from envsync.observe.read import read_text
+from envsync.watch.control import Flag
 from envsync.watch.scope import Hearing, Scope
 
 __all__ = ["Clock", "Heard", "Listening", "Source"]
@@ -27,6 +27,8 @@ _EAGER = 0.01
 _STORM = 5000
 """Events at once from which on the kernel may have dropped some (inotify(7), ``max_queued_events``)."""
 _TRIES = 3
+_LETTING_GO = 1.0
+"""Seconds until what watchfiles has closed is closed."""
 _REFUSALS = 5
 """So many events that watchfiles cannot tell are borne: a name that is no UTF-8 is all that it can say of them."""
 _POLL = 2.0
@@ -66,14 +68,14 @@ class Source(Protocol):
 class Listening:
     """Listens to the kernel's events while it can, and polls where it cannot."""
 
-    def __init__(self, flag: threading.Event, settle: float, *, polling: bool, clock: Clock = time.monotonic) -> None:
+    def __init__(self, flag: Flag, settle: float, *, polling: bool, clock: Clock = time.monotonic) -> None:
         """Take the flag that ends any waiting, and the settle time."""
         self._flag = flag
         self._settle = settle
         self._clock = clock
         self._polling = polling
         self._notify: RustNotify | None = None
-        self._scope = Scope((), (), (), ())
+        self._scope = Scope((), (), (), (), ())
         self._hearing = Hearing(self._scope)
         self._signature: list[tuple[int, ...]] = []
         self._next = 0.0
@@ -148,25 +150,33 @@ class Listening:
         return problem
 
     def _listen(self) -> Problem | None:
-        self._close()
+        # What was closed lets go of its watches in a thread of its own, a little later.
+        patience = self._clock() + (_LETTING_GO if self._close() else 0)
         if self._scope.unreadable:
             return _unreadable(self._scope.unreadable[0])
-        for _ in range(_TRIES):
+        tries = 0
+        while tries < _TRIES:
             try:
                 self._notify = RustNotify(self._scope.folders, False, False, 0, False, False)
             except (FileNotFoundError, PermissionError):  # it went between looking and watching
                 self._scope = self._scope.renewed()
+                tries += 1
             except (OSError, WatchfilesRustInternalError) as error:
-                return _degraded(str(error))
+                if self._clock() >= patience:
+                    return _degraded(str(error))
+                time.sleep(_EAGER)
             else:
                 return None
         return Problem("events-unsteady", "the folders to watch come and go", "Looking at them every few seconds.")
 
-    def _close(self) -> None:
-        if self._notify is not None:
-            with contextlib.suppress(RuntimeError):
-                self._notify.close()
-            self._notify = None
+    def _close(self) -> bool:
+        """Stop listening; tells whether it did listen."""
+        if self._notify is None:
+            return False
+        with contextlib.suppress(RuntimeError):
+            self._notify.close()
+        self._notify = None
+        return True
 
 
 def _ms(seconds: float) -> int:

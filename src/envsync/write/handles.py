@@ -92,8 +92,11 @@ def flush_file(name: str, folder: int) -> None:
 
 
 def flush_folder(path: str) -> None:
-    """Wait until a folder's entries are on the disk."""
-    descriptor = os.open(path or "/", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    """Wait until a folder's entries are on the disk; one that may be written in but not read is passed over."""
+    try:
+        descriptor = os.open(path or "/", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except PermissionError:
+        return
     try:
         os.fsync(descriptor)
     finally:

@@ -1,0 +1,75 @@
+"""Signals come at any moment: in the middle of what they are to interrupt, and of what notes them."""
+
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import Any
+
+import pytest
+
+from envsync.watch.control import Control
+from envsync.watch.source import Listening
+
+PATIENCE = 20
+"""Seconds until something counts as hanging."""
+
+
+def interrupted(work: Callable[[], object], count: int) -> bool:
+    """Do something, and hang up in the middle of it, at its ``count``-th instruction; tells whether it has so many."""
+    left = count
+
+    def trace(frame: FrameType, event: str, _: object) -> Any:
+        nonlocal left
+        frame.f_trace_opcodes = True
+        if event == "opcode":
+            left -= 1
+            if left == 0:
+                sys.settrace(None)
+                signal.raise_signal(signal.SIGHUP)
+        return trace
+
+    former = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        work()
+    finally:
+        sys.settrace(former)
+    return left <= 0
+
+
+@pytest.fixture
+def control() -> Iterator[Control]:
+    """Give what listens to the signals of this process; a test that hangs fails."""
+
+    def give_up(number: int, _: FrameType | None) -> None:
+        raise TimeoutError(signal.Signals(number).name)
+
+    numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGALRM)
+    former = {number: signal.getsignal(number) for number in numbers}
+    control = Control(lambda _: None)
+    control.listen()
+    signal.signal(signal.SIGALRM, give_up)
+    signal.alarm(PATIENCE)
+    yield control
+    signal.alarm(0)
+    for number, handler in former.items():
+        signal.signal(number, handler)
+
+
+def test_no_instruction_at_which_a_hangup_comes_loses_it_or_hangs(control: Control) -> None:
+    heard: list[bool] = []
+    count = 1
+    while interrupted(lambda: heard.append(control.asked()), count):
+        assert heard.pop() or control.asked(), f"lost at instruction {count}"
+        count += 1
+    assert count > 10
+
+
+def test_no_instruction_at_which_a_hangup_comes_while_it_polls_makes_it_hang(control: Control) -> None:
+    source = Listening(control.flag, 0.1, polling=True)
+    count = 1
+    while interrupted(lambda: source.wait(0.001, expectant=False), count):
+        assert control.asked(), f"lost at instruction {count}"
+        count += 1
+    assert count > 10
