@@ -6,7 +6,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +15,9 @@ from typing import Any
 import pytest
 
 from conftest import Place
+from envsync.desired import Inputs
 from envsync.errors import Problem
+from envsync.watch.control import Flag
 from envsync.watch.scope import scope_of
 from envsync.watch.source import Listening
 from processes import unprivileged
@@ -222,8 +223,8 @@ def test_what_has_changed_unheard_is_missed_once(tmp_path: Path) -> None:
         one.parent.mkdir()
     file.write_text("one")
     os.link(file, other)
-    source = Listening(threading.Event(), 0.01, polling=False)
-    scope = scope_of((), [str(file)])
+    source = Listening(Flag(), 0.01, polling=False)
+    scope = scope_of((), [Inputs((str(file),))])
     assert source.arm(scope) is None
     assert not source.missed()
     other.write_text("three")

@@ -101,6 +101,8 @@ class Inputs:
 
     paths: tuple[str, ...] = ()
     """Files that were read, folders that were globbed, links that a ``..`` was checked against."""
+    listed: tuple[str, ...] = ()
+    """Those of them of which every entry matters: folders that were globbed."""
     variables: tuple[tuple[str, str | None], ...] = ()
     """Environment variables that were consulted, with what they held (``None``: unset)."""
     replayable: bool = True

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from envsync.desired import Inputs
+
 __all__ = ["CannotRunError", "EnvsyncError", "ManifestError", "Problem", "UsageError"]
 
 
@@ -49,8 +51,8 @@ class CannotRunError(EnvsyncError):
 class ManifestError(Exception):
     """A manifest that cannot be read; carries every problem found, not the first only."""
 
-    def __init__(self, problems: tuple[Problem, ...], paths: tuple[str, ...] = ()) -> None:
+    def __init__(self, problems: tuple[Problem, ...], inputs: Inputs | None = None) -> None:
         super().__init__("; ".join(problem.message for problem in problems))
         self.problems = problems
-        self.paths = paths
-        """What was read or looked for: whoever mends it changes one of these."""
+        self.inputs = inputs or Inputs()
+        """What was read or looked for: whoever mends it changes some of it."""

@@ -32,10 +32,18 @@ class Reconciler:
         facts: FactsCache,
         *,
         force_rebuild: Iterable[str] = (),
+        without: str | None = None,
+        deep: bool = False,
     ) -> None:
-        """Take the manifest, what is known of interpreters, and the names of environments to rebuild in any case."""
+        """Take the manifest, what is known of interpreters, and the names of environments to rebuild in any case.
+
+        With ``without``, an interpreter's real path or that of its tree, plans are as if it were not there; with
+        ``deep`` every file of every installed package is compared with what was installed.
+        """
+        self._deep = deep
         self._manifest = manifest
-        self._interpreters = Interpreters({one.path: one for one in manifest.environments}, facts.ask)
+        by_path = {one.path: one for one in manifest.environments}
+        self._interpreters = Interpreters(by_path, facts.ask, without=without)
         self._rules = Rules(
             max_hops=MAX_HOPS,
             builders=manifest.builders,
@@ -105,9 +113,11 @@ class Reconciler:
         between = self._between.get(environment.name, ())
         forced = environment.name in self._rules.force_rebuild
         try:
-            plan = decide(environment, observer.observe(environment, stock=forced), self._rules, between)
+            world = observer.observe(environment, stock=forced, deep=self._deep)
+            plan = decide(environment, world, self._rules, between)
             if plan.needs_stock:  # only a rebuild has to know what is installed
-                plan = decide(environment, observer.observe(environment, stock=True), self._rules, between)
+                world = observer.observe(environment, stock=True, deep=self._deep)
+                plan = decide(environment, world, self._rules, between)
         except Exception as error:  # noqa: BLE001  # one bad environment stops only itself
             return _undecided(environment, error)
         return plan

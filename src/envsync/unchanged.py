@@ -33,14 +33,14 @@ def verdict(arguments: list[str]) -> str | None:
     asked = _plain(arguments)
     if asked is None:
         return None
-    command, file = asked
+    command, file, quiet = asked
     try:
         from envsync.manifest.locate import locate  # noqa: PLC0415  # loads nothing more itself
 
         manifest = locate(file)
         lines, shape, paths, numbers = decode(_read(snapshot_file(manifest)))
         if shape == _shape(manifest, [name for name, _ in shape[_SHAPE:]]) and stamp(paths) == numbers:
-            return lines[command]
+            return "" if quiet else lines[command]
     except Exception:  # noqa: BLE001  # whatever is wrong, the long way tells it properly
         return None
     return None
@@ -105,9 +105,10 @@ def _search_path() -> str:
     return ":".join(folder for folder in folders if not os.path.lexists(f"{folder}/../pyvenv.cfg"))
 
 
-def _plain(arguments: list[str]) -> tuple[str, str | None] | None:
+def _plain(arguments: list[str]) -> tuple[str, str | None, bool] | None:
     """Understand the plainest command lines; ``None`` for every other."""
     command = file = None
+    quiet = False
     words = iter(arguments)
     for word in words:
         if word in {"apply", "check"} and command is None:
@@ -116,6 +117,8 @@ def _plain(arguments: list[str]) -> tuple[str, str | None] | None:
             file = next(words, None)
         elif word.startswith("--file="):
             file = word[7:]
+        elif word in {"-q", "--quiet"}:
+            quiet = True
         else:
             return None
-    return (command, file) if command else None
+    return (command, file, quiet) if command else None

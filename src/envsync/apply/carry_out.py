@@ -7,6 +7,7 @@ from typing import assert_never
 
 from envsync.apply.embedded import declare_paths, declare_scripts
 from envsync.apply.furnish import furnish
+from envsync.apply.reinstall import check_sound, put_right
 from envsync.apply.workshop import Workshop, edit_settings
 from envsync.areas import BUILT, Marker
 from envsync.observe.environment import find_libraries
@@ -140,7 +141,7 @@ def _install(action: Install, workshop: Workshop) -> None:
     area = make_area(blueprint.area_parent, _marker(blueprint, discard=True))
     try:
         link_tree(_root(blueprint), f"{area}/{BUILT}")
-        _furnish(area, blueprint, action.furnishing, workshop)
+        _furnish_anew(area, blueprint, action.furnishing, workshop)
         flush(area)
     except BaseException:
         remove_area(area, blueprint.end)
@@ -148,6 +149,15 @@ def _install(action: Install, workshop: Workshop) -> None:
     _exchange(area, blueprint)
     with contextlib.suppress(OSError):  # it is done; what is left is cleared away by the next pass
         remove_area(area, blueprint.end)
+
+
+def _furnish_anew(area: str, blueprint: Blueprint, wanted: Furnishing, workshop: Workshop) -> None:
+    if wanted.damaged:
+        put_right(area, blueprint, wanted, lambda alone, fresh: _build_aside(alone, fresh, workshop))
+    if wanted.declared is not None:
+        _furnish(area, blueprint, wanted, workshop)
+    if wanted.damaged:
+        check_sound(area)
 
 
 def _exchange(area: str, blueprint: Blueprint) -> None:

@@ -23,7 +23,7 @@ def furnish(place: str, blueprint: Blueprint, wanted: Furnishing, area: str, log
     Declared packages come first, then the rest of the former stock at the versions it had. Raises ``EnvsyncError``,
     ``InstallError`` or ``OSError``.
     """
-    installer = find_installer(wanted.installer, blueprint, log)
+    installer = find_installer(wanted.installer, blueprint, log, cached=wanted.cached)
     if wanted.declared is not None:
         _install_declared(place, wanted, wanted.declared, installer, area)
     present = read_stock(place, (blueprint.library,)).versions()

@@ -44,6 +44,8 @@ class Uv:
 
     binary: str
     log: str
+    cached: bool = True
+    """Whether it may take files from its cache, with which environments share them."""
 
     def install(self, place: str, arguments: Sequence[str], *, dependencies: bool = True, cwd: str = "/") -> None:
         """Install with ``uv pip install``."""
@@ -61,6 +63,8 @@ class Uv:
 
     def _run(self, place: str, arguments: list[str], cwd: str) -> None:
         variables = {"UV_PROJECT_ENVIRONMENT": place, "UV_NO_PROGRESS": "1", "UV_PYTHON_DOWNLOADS": "never"}
+        if not self.cached:
+            variables |= {"UV_NO_CACHE": "1", "UV_LINK_MODE": "copy"}
         _run([self.binary, *arguments], _environment() | variables, cwd, self.log)
 
 
@@ -88,12 +92,15 @@ class Pip:
         _run(command, _environment() | variables, cwd, self.log)
 
 
-def find_installer(wanted: str, blueprint: Blueprint, log: str) -> Installer:
-    """Give the installer that a manifest asks for: ``uv``, ``pip``, or ``auto``. Raises ``EnvsyncError``."""
+def find_installer(wanted: str, blueprint: Blueprint, log: str, *, cached: bool = True) -> Installer:
+    """Give the installer that a manifest asks for: ``uv``, ``pip``, or ``auto``. Raises ``EnvsyncError``.
+
+    Without ``cached`` it takes nothing from a cache whose files environments share.
+    """
     minor = tuple(int(part) for part in blueprint.minor.split("."))
     uv = find_uv() if wanted != "pip" and (minor >= (3, 8) or wanted == "uv") else None
     if uv is not None:
-        return Uv(uv, log)
+        return Uv(uv, log, cached)
     if wanted == "uv":
         problem = Problem("installer-missing", "uv is not there", 'Install it, or set `installer` to "auto".')
         raise EnvsyncError(problem)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["COMMANDS", "EVERYWHERE", "KEYS", "Argument", "Command"]
+__all__ = ["COMMANDS", "EVERYWHERE", "KEYS", "PATH_KEYS", "Argument", "Command"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +81,7 @@ _NAMES = _position("names", "environments; all where none is named", nargs="*", 
 _FORCE = _option(
     "--force-rebuild", metavar="NAME", action="append", text="rebuild this environment even if nothing is wrong"
 )
+_DEEP = _flag("--deep", text="compare every file of every installed package with what was installed")
 _JOBS = _option(
     "--jobs", metavar="N", type=_count, text="environments to work on side by side (default: 2 for each core)"
 )
@@ -110,6 +111,14 @@ _FLAG_KEYS = (
     ("system-site-packages", "let it see the packages of its base"),
 )
 
+PATH_KEYS = frozenset({"path", "project", "wait-for", "requirements", "constraints", "aliases"})
+"""Keys whose relative values mean the current folder on a command line, but the manifest's folder in a manifest."""
+
+
+def _value(key: str) -> str:
+    return "PATH" if key in PATH_KEYS else "VALUE"
+
+
 KEYS = tuple(name for name, _ in (*_TEXT_KEYS, *_LIST_KEYS, *_FLAG_KEYS))
 """The keys of an environment, in the order in which they are written."""
 
@@ -117,11 +126,15 @@ COMMANDS = (
     Command(
         "apply",
         "create, repair or rebuild what differs from the manifest",
-        (_NAMES, _flag("--dry-run", text="the same as plan"), _FORCE, _JOBS),
+        (_NAMES, _flag("--dry-run", text="the same as plan"), _FORCE, _DEEP, _JOBS),
     ),
-    Command("plan", "show what apply would do, and why; writes nothing but caches", (_NAMES, _FORCE)),
-    Command("check", "say in one line whether all is in sync; exit status 3 on drift", (_NAMES,)),
-    Command("status", "show a table of the environments", (_NAMES,)),
+    Command("plan", "show what apply would do, and why; writes nothing but caches", (_NAMES, _FORCE, _DEEP)),
+    Command("check", "say in one line whether all is in sync; exit status 3 on drift", (_NAMES, _DEEP)),
+    Command(
+        "status",
+        "show a table of the environments",
+        (_NAMES, _flag("--orphans", text="list what envsync made and nothing declares any more as well")),
+    ),
     Command(
         "explain",
         "show an environment's link chains hop by hop, and each check with what was found",
@@ -147,6 +160,30 @@ COMMANDS = (
             _flag("--poll", text="let it poll, as watch --poll"),
         ),
     ),
+    Command(
+        "prune",
+        "list what envsync made and nothing declares any more, and old generations; remove them with --yes",
+        (
+            _flag("--yes", text="remove them"),
+            Argument(
+                ("--all",),
+                {"dest": "everything", "action": "store_true", "help": "the generations that are kept as well"},
+            ),
+        ),
+    ),
+    Command(
+        "move",
+        "make the folder at an environment's path its target, and path a symlink to it",
+        (_position("names", "the environment", nargs=1, metavar="NAME"),),
+    ),
+    Command(
+        "run",
+        "run a command in an environment, as if it were activated",
+        (
+            _position("names", "the environment", nargs=1, metavar="NAME"),
+            _position("words", "the command, behind --", nargs=argparse.REMAINDER, metavar="-- CMD"),
+        ),
+    ),
     Command("init", "write a manifest with the interpreters of this machine, where none is"),
     Command(
         "import",
@@ -162,9 +199,12 @@ COMMANDS = (
         "add",
         "declare an environment",
         (
-            _position("names", "its name", nargs=1, metavar="NAME"),
-            *(_key(name, text) for name, text in _TEXT_KEYS),
-            *(_key(name, f"{text}; may be given several times", action="append") for name, text in _LIST_KEYS),
+            _position("names", "its name", nargs=1, metavar="NEW_NAME"),
+            *(_key(name, text, metavar=_value(name)) for name, text in _TEXT_KEYS),
+            *(
+                _key(name, f"{text}; may be given several times", metavar=_value(name), action="append")
+                for name, text in _LIST_KEYS
+            ),
             *(_key(name, text, metavar=None, action="store_true") for name, text in _FLAG_KEYS),
             _key("no-editable", "install the project as it is", metavar=None, action="store_true"),
             _key("on-missing", "a version that the new Python lacks", metavar=None, choices=("fail", "relax")),
@@ -174,6 +214,32 @@ COMMANDS = (
         "remove",
         "declare an environment no more; nothing is deleted but its entry",
         (_position("names", "its name", nargs=1, metavar="NAME"),),
+    ),
+    Command("schema", "print the manifest's JSON Schema, for editors; with --json in a document, as schema_document"),
+    Command(
+        "completion",
+        "print a script with which a shell completes commands, options and names",
+        (_position("shell", "the shell that is to read it", choices=("bash", "zsh", "fish")),),
+    ),
+    Command(
+        "graph",
+        "draw which environments hang on which interpreter, and through which links",
+        (
+            _NAMES,
+            Argument(("--format",), {"choices": ("mermaid", "dot"), "help": "of the text (default: mermaid)"}),
+        ),
+    ),
+    Command(
+        "doctor",
+        "check this machine, or tell what hangs on an interpreter and what would become of it without",
+        (
+            _position(
+                "python",
+                "an interpreter's path, its tree, or a version such as 3.12; without it, the machine is checked",
+                nargs="?",
+                metavar="PYTHON",
+            ),
+        ),
     ),
     Command(
         "rollback",

@@ -10,8 +10,13 @@ __all__ = ["COMMANDS", "carry_out"]
 COMMANDS = {
     **dict.fromkeys(("apply", "plan", "check", "status", "explain", "rollback"), "reconciling"),
     **dict.fromkeys(("init", "import", "add", "remove"), "editing"),
+    **dict.fromkeys(("prune", "move", "run"), "keeping"),
     "watch": "watching",
     "service": "service",
+    "schema": "schema",
+    "completion": "completion",
+    "graph": "looking",
+    "doctor": "doctor",
 }
 """Each command's module in this package, whose own ``COMMANDS`` holds its function."""
 

@@ -29,6 +29,7 @@ class Options:
     dry_run: bool = False
     jobs: int = 0
     force_rebuild: tuple[str, ...] = ()
+    deep: bool = False
     interval: float = 600.0
     settle: float = 0.5
     poll: bool = False
@@ -36,10 +37,19 @@ class Options:
     action: str = ""
     """What a command that does several things is to do."""
     paths: tuple[str, ...] = ()
+    yes: bool = False
+    everything: bool = False
+    orphans: bool = False
+    words: tuple[str, ...] = ()
+    """The command to run."""
     cross: bool = False
     freeze: bool = False
     values: tuple[tuple[str, Any], ...] = ()
     """Keys of an environment, kebab-case, with what they are to hold."""
+    shell: str = ""
+    format: str = "mermaid"
+    python: str | None = None
+    """An interpreter that a command is about."""
 
 
 _EPILOG = """\
@@ -59,7 +69,7 @@ class _Parser(argparse.ArgumentParser):
 def parse(arguments: list[str]) -> Options:
     """Read the command line. Raises ``UsageError``; ``--help`` and ``--version`` raise ``SystemExit``."""
     given = vars(_parser().parse_args(arguments))
-    for name in ("names", "force_rebuild", "paths"):
+    for name in ("names", "force_rebuild", "paths", "words"):
         given[name] = tuple(given.get(name) or ())
     given["values"] = tuple((key.removeprefix("key_"), given.pop(key)) for key in [*given] if key.startswith("key_"))
     given.setdefault("jobs", min(32, 2 * (os.cpu_count() or 1)))

@@ -13,8 +13,8 @@ from envsync.cli.painting import layout
 from envsync.cli.session import DONE, DRIFT, INTERRUPTED, TROUBLE, Result, Session, look, settings_of
 from envsync.desired import Manifest
 from envsync.manifest import load, locate
-from envsync.observe.kept import Kept, read_kept
 from envsync.observe.keeper import keeper_of, keepers_here
+from envsync.observe.kept import Kept, read_kept
 from envsync.observe.orphans import find_orphans
 from envsync.plan.actions import EnvironmentPlan, Plan
 from envsync.plan.prune import Removal, plan_prune

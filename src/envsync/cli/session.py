@@ -34,7 +34,7 @@ DONE, TROUBLE, DRIFT, INTERRUPTED = 0, 1, 3, 130
 class Result:
     """What a command came to, ready to be shown one way or the other."""
 
-    manifest: str
+    manifest: str | None
     verdict: Verdict
     environments: tuple[EnvironmentPlan, ...] | tuple[EnvironmentReport, ...]
     lines: Callable[[Paint], Iterable[str]]
@@ -58,8 +58,8 @@ class Session:
         self.options = options
         self.manifest = load(locate(options.file))
         check_names(self.manifest, (*options.names, *options.force_rebuild))
-        self._facts = FactsCache(None if options.no_cache else f"{cache_folder()}/interpreters.json")
-        self.reconciler = Reconciler(self.manifest, self._facts, force_rebuild=options.force_rebuild)
+        self.facts = FactsCache(None if options.no_cache else f"{cache_folder()}/interpreters.json")
+        self.reconciler = Reconciler(self.manifest, self.facts, force_rebuild=options.force_rebuild, deep=options.deep)
         self._began = 0
 
     def plan(self) -> Plan:
@@ -72,9 +72,9 @@ class Session:
         """Write down what saves time later; a failure to do so is no failure."""
         if self.options.no_cache:
             return
-        if self._facts.changed:
+        if self.facts.changed:
             with contextlib.suppress(OSError):
-                write_cache(f"{cache_folder()}/interpreters.json", self._facts.text())
+                write_cache(f"{cache_folder()}/interpreters.json", self.facts.text())
         if not self.options.names:
             done = text.unchanged_line(plan)
             snapshot.take(plan, self._began, {"apply": f"{done}\n", "check": f"{text.check_line(plan)}\n"})

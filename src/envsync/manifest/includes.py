@@ -96,7 +96,7 @@ class Gathering:
             self._recorder.beyond_replay()
         else:
             listed = expand(parent, self._recorder) if parent else folder
-            self._recorder.saw(absolute(listed, folder, self._recorder.saw))
+            self._recorder.listed(absolute(listed, folder, self._recorder.saw))
         pattern = os.path.join(glob.escape(folder), expand(text, self._recorder, glob.escape))
         found = itertools.islice(glob.iglob(pattern, recursive=True), _MOST_MATCHES)
         for path in sorted(found):

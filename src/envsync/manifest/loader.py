@@ -59,7 +59,7 @@ def load(
     gathering.add(_opened(file))
     documents, problems = gathering.documents, gathering.problems
     if not documents:
-        raise ManifestError(tuple(problems), recorder.inputs().paths)
+        raise ManifestError(tuple(problems), recorder.inputs())
     problems.extend(duplicates.names(documents))
     state_dir = _state_dir(documents[0], recorder)
     bin_dir = _bin_dir(documents[0], recorder, problems)
@@ -67,7 +67,7 @@ def load(
     found = _validated(gathering, state_dir, bin_dir, recorder, machine)
     problems.extend(duplicates.commands(found.here, found.documents))
     if problems or found.top is None:
-        raise ManifestError(_in_order(problems, documents), recorder.inputs().paths)
+        raise ManifestError(_in_order(problems, documents), recorder.inputs())
     return Manifest(
         file=documents[0].file,
         state_dir=state_dir,

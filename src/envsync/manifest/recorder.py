@@ -14,6 +14,7 @@ class Recorder:
 
     def __init__(self) -> None:
         self._paths: dict[str, None] = {}
+        self._listed: dict[str, None] = {}
         self._variables = {name: os.environ.get(name) for name in _ALWAYS}
         # Without HOME the password database says where home is.
         self._replayable = self._variables["HOME"] is not None
@@ -21,6 +22,11 @@ class Recorder:
     def saw(self, path: str) -> None:
         """Note a path whose state mattered."""
         self._paths[path] = None
+
+    def listed(self, folder: str) -> None:
+        """Note a folder whose entries mattered."""
+        self.saw(folder)
+        self._listed[folder] = None
 
     def variable(self, name: str) -> str | None:
         """Return an environment variable, noted; None where it is unset."""
@@ -34,4 +40,4 @@ class Recorder:
 
     def inputs(self) -> Inputs:
         """All that was noted."""
-        return Inputs(tuple(self._paths), tuple(self._variables.items()), self._replayable)
+        return Inputs(tuple(self._paths), tuple(self._listed), tuple(self._variables.items()), self._replayable)

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-__all__ = ["Candidate", "Found", "discover", "stable_twin"]
+__all__ = ["Candidate", "Found", "discover", "keepers", "named", "stable_twin"]
 
 _NAMED = re.compile(
     r"(?:(?P<implementation>cpython|python|pypy|graalpy(?:-community)?)[-@]?)?"
@@ -40,7 +40,7 @@ class Found:
 
 def discover() -> Found:
     """Search the folders of pyenv, mise, asdf, uv and Homebrew, python.org's framework, and PATH."""
-    trees = _tree_roots()
+    trees = tuple(dict.fromkeys(root for _, root in keepers()))
     bins = tuple(dict.fromkeys([*os.environ.get("PATH", "").split(":"), "/usr/local/bin", "/usr/bin"]))
     candidates: list[Candidate] = []
     for root in trees:
@@ -88,26 +88,27 @@ def _links_to(tree: str, folders: Iterator[str]) -> Iterator[str]:
                 yield place
 
 
-def _tree_roots() -> tuple[str, ...]:
+def keepers() -> tuple[tuple[str, str], ...]:
+    """List the tools that keep install trees of interpreters, each with the folder in which they lie."""
     home = os.path.expanduser("~")
     get = os.environ.get
     data = get("XDG_DATA_HOME") or f"{home}/.local/share"
     brews = [get("HOMEBREW_PREFIX"), "/opt/homebrew", "/usr/local", "/home/linuxbrew/.linuxbrew"]
     roots = [
-        f"{get('PYENV_ROOT') or f'{home}/.pyenv'}/versions",
-        f"{get('MISE_DATA_DIR') or f'{data}/mise'}/installs/python",
-        f"{get('ASDF_DATA_DIR') or f'{home}/.asdf'}/installs/python",
-        get("UV_PYTHON_INSTALL_DIR") or f"{data}/uv/python",
-        *(f"{brew}/opt" for brew in brews if brew),
-        "/Library/Frameworks/Python.framework/Versions",
+        ("pyenv", f"{get('PYENV_ROOT') or f'{home}/.pyenv'}/versions"),
+        ("mise", f"{get('MISE_DATA_DIR') or f'{data}/mise'}/installs/python"),
+        ("asdf", f"{get('ASDF_DATA_DIR') or f'{home}/.asdf'}/installs/python"),
+        ("uv", get("UV_PYTHON_INSTALL_DIR") or f"{data}/uv/python"),
+        *(("Homebrew", f"{brew}/opt") for brew in brews if brew),
+        ("python.org", "/Library/Frameworks/Python.framework/Versions"),
     ]
-    return tuple(dict.fromkeys(root for root in roots if root.startswith("/")))
+    return tuple(dict.fromkeys((tool, root) for tool, root in roots if root.startswith("/")))
 
 
 def _in_trees(root: str) -> Iterator[Candidate]:
     """Give the interpreters of a folder of install trees, each named after its version."""
     for entry in sorted(_entries(root), key=lambda entry: entry.name):
-        candidate = _named(entry.name, f"{root}/{entry.name}")
+        candidate = named(entry.name, f"{root}/{entry.name}")
         if candidate is None:
             continue
         minor = ".".join(map(str, candidate.version[:2]))
@@ -121,12 +122,13 @@ def _in_trees(root: str) -> Iterator[Candidate]:
 def _in_bin(folder: str) -> Iterator[Candidate]:
     for entry in sorted(_entries(folder), key=lambda entry: entry.name):
         if entry.name.startswith(("python", "pypy", "graalpy")):
-            candidate = _named(entry.name, f"{folder}/{entry.name}")
+            candidate = named(entry.name, f"{folder}/{entry.name}")
             if candidate is not None and os.path.exists(candidate.link):
                 yield candidate
 
 
-def _named(name: str, place: str) -> Candidate | None:
+def named(name: str, place: str) -> Candidate | None:
+    """Give what the name of a tree or of an executable tells of it; ``None`` where it names no interpreter."""
     match = _NAMED.fullmatch(name)
     if match is None:
         return None

@@ -24,16 +24,26 @@ _Result = Interpreter | InterpreterProblem
 class Interpreters:
     """Finds the interpreter of each environment of one pass; every link is looked at once."""
 
-    def __init__(self, environments: Mapping[str, desired.Environment], ask: Ask) -> None:
-        """Take the environments by their declared ``path``, and the way to ask an interpreter."""
+    def __init__(
+        self, environments: Mapping[str, desired.Environment], ask: Ask, *, without: str | None = None
+    ) -> None:
+        """Take the environments by their declared ``path``, and the way to ask an interpreter.
+
+        With ``without``, a real path, all is as if nothing were there, nor below it.
+        """
         self._environments = environments
         self._ask = ask
+        self._without = without
         self._found: dict[PythonRequest, _Result] = {}
         self._installed: Found | None = None
 
     def find(self, environment: desired.Environment) -> _Result:
         """Give the interpreter link of an environment, or the reason why there is none that works."""
         return self._of(environment, ())
+
+    def at(self, link: str) -> _Result:
+        """Give the interpreter at a path, or the reason why it does not work."""
+        return self._by_path(link, link, (), ())
 
     def searched(self) -> tuple[str, ...]:
         """List the folders whose content decided which interpreter a version request got."""
@@ -70,7 +80,17 @@ class Interpreters:
     def _all(self) -> Found:
         if self._installed is None:
             self._installed = discover()
+            if self._without is not None:
+                candidates = self._installed.candidates
+                still = tuple(one for one in candidates if self._walk(one.link).kind is not EndKind.MISSING)
+                self._installed = replace(self._installed, candidates=still)
         return self._installed
+
+    def _walk(self, link: str) -> Chain:
+        chain = walk(link)
+        places = (*(hop.link for hop in chain.hops), chain.end) if self._without is not None else ()
+        gone = any(f"{place}/".startswith(f"{self._without}/") for place in places)
+        return replace(chain, kind=EndKind.MISSING) if gone else chain
 
     def _hinted(self, result: _Result) -> _Result:
         twin = stable_twin(result.link) if isinstance(result, Interpreter) else None
@@ -82,7 +102,7 @@ class Interpreters:
     def _by_path(self, declared: str, link: str, notes: tuple[str, ...], seen: tuple[str, ...]) -> _Result:
         if link in seen:
             return _cycle(declared, (*seen, link))
-        chain = walk(link)
+        chain = self._walk(link)
         problem = _unusable(declared, link, chain)
         if problem is not None:
             return problem

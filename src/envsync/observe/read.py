@@ -1,9 +1,10 @@
 """Read files of which one cannot know what they are."""
 
+import hashlib
 import os
 import stat
 
-__all__ = ["read_regular", "read_text"]
+__all__ = ["hash_regular", "read_regular", "read_text"]
 
 
 def read_regular(file: str, limit: int) -> bytes | None:
@@ -30,3 +31,17 @@ def read_text(file: str, limit: int = 65536) -> str:
         return (read_regular(file, limit) or b"").decode("utf-8", "surrogateescape")
     except OSError:
         return ""
+
+
+def hash_regular(file: str, algorithm: str) -> bytes | None:
+    """Hash a regular file, piece by piece; ``None`` for anything else, which is not opened. Links are followed."""
+    try:
+        if not stat.S_ISREG(os.stat(file).st_mode):
+            return None
+        descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+        with open(descriptor, "rb", buffering=0) as stream:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                return None
+            return hashlib.file_digest(stream, lambda: hashlib.new(algorithm, usedforsecurity=False)).digest()
+    except OSError:
+        return None

@@ -14,7 +14,7 @@ from envsync.observe.loose import find_loose
 from envsync.observe.read import read_text
 from envsync.observed import Distribution, Origin, Stock
 
-__all__ = ["read_stock"]
+__all__ = ["metadata_places", "parse_origin", "read_distribution", "read_stock", "site_folders"]
 
 
 def read_stock(end: str, libraries: tuple[str, ...], *, loose: bool = False) -> Stock:
@@ -25,14 +25,8 @@ def read_stock(end: str, libraries: tuple[str, ...], *, loose: bool = False) -> 
     """
     found: dict[str, Distribution] = {}
     broken: list[str] = []
-    seen: set[str] = set()
-    folders = _distinct(f"{end}/{library}/site-packages" for library in libraries)
-    for place in (f"{folder}/{name}" for folder in folders for name in sorted(os.listdir(folder))):
-        real = os.path.realpath(place)
-        if not place.endswith((".dist-info", ".egg-info", ".egg-link")) or real in seen:
-            continue
-        seen.add(real)
-        distribution = _read_link(place) if place.endswith(".egg-link") else _read(place)
+    for place in metadata_places(end, libraries):
+        distribution = read_distribution(place)
         if distribution is None:
             broken.append(os.path.basename(place))
         else:
@@ -41,8 +35,25 @@ def read_stock(end: str, libraries: tuple[str, ...], *, loose: bool = False) -> 
     return Stock(tuple(found.values()), tuple(broken), unclaimed)
 
 
-def _distinct(folders: Iterator[str]) -> list[str]:
-    """Drop folders that are others by another name."""
+def metadata_places(end: str, libraries: tuple[str, ...]) -> Iterator[str]:
+    """Give where the metadata of each distribution is, each place once however many links lead to it."""
+    seen: set[str] = set()
+    sites = site_folders(end, libraries)
+    for place in (f"{site}/{name}" for site in sites for name in sorted(os.listdir(site))):
+        real = os.path.realpath(place)
+        if place.endswith((".dist-info", ".egg-info", ".egg-link")) and real not in seen:
+            seen.add(real)
+            yield place
+
+
+def read_distribution(place: str) -> Distribution | None:
+    """Read one distribution from the place of its metadata; ``None`` where that does not tell what it is of."""
+    return _read_link(place) if place.endswith(".egg-link") else _read(place)
+
+
+def site_folders(end: str, libraries: tuple[str, ...]) -> list[str]:
+    """Give the ``site-packages`` folders of an environment, without those that are others by another name."""
+    folders = (f"{end}/{library}/site-packages" for library in libraries)
     return list({os.path.realpath(folder): folder for folder in folders}.values())
 
 
@@ -65,7 +76,7 @@ def _read(place: str) -> Distribution | None:
             name=canonicalize_name(name),
             version=version,
             requires=tuple(fields.get_all("Requires-Dist") or (metadata.requires if legacy else None) or ()),
-            origin=_origin(metadata.read_text("direct_url.json")),
+            origin=parse_origin(metadata.read_text("direct_url.json")),
             requested=os.path.lexists(f"{place}/REQUESTED"),
             legacy=legacy,
         )
@@ -89,8 +100,8 @@ def _read_link(place: str) -> Distribution | None:
     )
 
 
-def _origin(text: str | None) -> Origin | None:
-    """Read ``direct_url.json`` (PEP 610). Raises ``ValueError`` and ``KeyError`` for one that makes no sense."""
+def parse_origin(text: str | None) -> Origin | None:
+    """Read ``direct_url.json`` (PEP 610). Raises ``ValueError`` and its like for one that makes no sense."""
     if not text:
         return None
     document: dict[str, Any] = json.loads(text)

@@ -2,8 +2,15 @@
 
 import os
 import shutil
+import subprocess
+from collections.abc import Iterator
 
-__all__ = ["find_uv"]
+from envsync.observed.machine import Tool
+
+__all__ = ["find_uv", "read_tools"]
+
+_TIME_LIMIT = 10
+"""Seconds that a tool gets to tell its version."""
 
 
 def find_uv() -> str | None:
@@ -14,3 +21,34 @@ def find_uv() -> str | None:
         return os.fsdecode(find_uv_bin())
     except (ImportError, FileNotFoundError):
         return shutil.which("uv")
+
+
+def read_tools() -> Iterator[Tool]:
+    """Tell which builders and installers are there, and their versions; pip's is that of the newest wheel at hand."""
+    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415  # only for this
+
+    yield _uv()
+    try:
+        yield Tool("virtualenv", "virtualenv", version("virtualenv"))
+    except PackageNotFoundError:
+        yield Tool("virtualenv", None)
+    from virtualenv.seed.wheels.embed import MAX, get_embed_wheel  # noqa: PLC0415  # only for this
+
+    wheel = get_embed_wheel("pip", MAX)
+    yield Tool("pip", str(wheel.path), wheel.version) if wheel else Tool("pip", None)
+
+
+def _uv() -> Tool:
+    path = find_uv()
+    if path is None:
+        return Tool("uv", None)
+    try:
+        done = subprocess.run(
+            [path, "--version"], check=False, stdin=subprocess.DEVNULL, capture_output=True, timeout=_TIME_LIMIT
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return Tool("uv", path, problem=str(error))
+    words = done.stdout.decode(errors="replace").split()
+    if done.returncode != 0 or words[:1] != ["uv"]:
+        return Tool("uv", path, problem=f"`uv --version` ended with exit status {done.returncode}")
+    return Tool("uv", path, "".join(words[1:2]))

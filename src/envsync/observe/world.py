@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 
 from envsync import desired
 from envsync.markers import marker_values
@@ -12,7 +13,7 @@ from envsync.observe.folder import Leftovers, read_folder
 from envsync.observe.interpreter import Interpreters
 from envsync.observe.stock import read_stock
 from envsync.observe.tools import find_uv
-from envsync.observed import Chain, Declared, EndKind, Folder, Interpreter, InterpreterProblem, Side, World
+from envsync.observed import Chain, Declared, EndKind, Folder, Interpreter, InterpreterProblem, Side, Stock, World
 
 __all__ = ["Observer"]
 
@@ -49,10 +50,11 @@ class Observer:
             self._folders[folder] = walk(folder).end
         return self._folders[folder]
 
-    def observe(self, environment: desired.Environment, *, stock: bool = False) -> World:
+    def observe(self, environment: desired.Environment, *, stock: bool = False, deep: bool = False) -> World:
         """Observe one environment, with what is installed in it if something is declared or ``stock`` asks for it.
 
-        What the system refuses is part of the answer, never raised.
+        With ``deep``, every file of what is installed is looked at as well. What the system refuses is part of the
+        answer, never raised.
         """
         path = walk(environment.path)
         target = None if environment.target is None else walk(environment.target)
@@ -65,7 +67,7 @@ class Observer:
         waiting_for = environment.wait_for
         declared = self._declared(environment, interpreter)
         found = folder.environment
-        look = found is not None and (stock or declared is not None)
+        look = found is not None and (stock or deep or declared is not None)
         chains = [path, folder.chain, *([target] if target else []), *(side.chain for side in (*aliases, *exposed))]
         return World(
             path=path,
@@ -74,7 +76,7 @@ class Observer:
             interpreter=interpreter,
             aliases=aliases,
             exposed=exposed,
-            stock=read_stock(folder.chain.end, found.libraries, loose=stock) if look and found is not None else None,
+            stock=_stock(folder, loose=stock, deep=deep) if look else None,
             declared=declared,
             waiting_for=waiting_for if waiting_for and not os.path.isdir(waiting_for) else None,
             witnesses=(
@@ -115,6 +117,16 @@ class Observer:
             yield from _chain_witnesses(walk(environment.wait_for))
         for alias in environment.aliases:
             yield from _chain_witnesses(walk(os.path.dirname(alias)))
+
+
+def _stock(folder: Folder, *, loose: bool, deep: bool) -> Stock:
+    end, libraries = folder.chain.end, folder.environment.libraries if folder.environment is not None else ()
+    stock = read_stock(end, libraries, loose=loose)
+    if not deep:
+        return stock
+    from envsync.observe.record import find_damage  # noqa: PLC0415  # only where it is asked for
+
+    return replace(stock, damage=find_damage(end, libraries))
 
 
 def _listed(folder: Folder, *, packages: bool) -> Iterator[str]:

@@ -77,10 +77,10 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class Installed:
-    """An interpreter of this machine, by its real end."""
+    """An interpreter of this machine."""
 
     link: str
-    """The best path to it: one that an environment uses, or else the most stable one."""
+    """A path that an environment uses, or else the most stable one."""
     end: str
     version: str
     minor: str
@@ -89,7 +89,7 @@ class Installed:
     keeper: str = ""
     """The tool that keeps it, as far as its path tells."""
     stable: bool = True
-    """Whether ``link`` survives a patch upgrade."""
+    """Whether ``link`` names no patch release, and so survives the upgrade to the next."""
     twin: str | None = None
     """Where it does not: a link to the same tree that would."""
     relocatable: bool | None = None

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-__all__ = ["Declared", "Distribution", "Origin", "Stock"]
+__all__ = ["Damage", "Declared", "Distribution", "Origin", "Stock"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,32 @@ class Distribution:
 
 
 @dataclass(frozen=True, slots=True)
+class Damage:
+    """What is wrong with the files of one distribution, by its ``RECORD`` (PEP 376)."""
+
+    package: Distribution
+    metadata: str
+    """Its metadata folder, relative to the environment."""
+    missing: tuple[str, ...] = ()
+    """Files that are gone, as ``RECORD`` names them."""
+    changed: tuple[str, ...] = ()
+    """Files that are others than those that were installed."""
+    unchecked: str = ""
+    """Why its files could not be compared."""
+    leftovers: tuple[str, ...] = ()
+    """What an interrupted installation of it left, relative to the environment."""
+    links: tuple[str, ...] = ()
+    """Symlinks of the user's among its files or on the way to them, relative to the environment."""
+    known: bool = True
+    """Whether it can be told which version it was, and where it came from."""
+
+    @property
+    def spoilt(self) -> bool:
+        """Whether it has to be installed again; of one without wheel metadata nobody can tell."""
+        return not self.package.legacy and bool(self.missing or self.changed or self.unchecked)
+
+
+@dataclass(frozen=True, slots=True)
 class Stock:
     """What is installed in an environment, from its metadata alone: no interpreter is needed."""
 
@@ -41,6 +67,8 @@ class Stock:
     """Metadata folders that do not tell what they are of."""
     loose: tuple[str, ...] | None = None
     """What no distribution claims, relative to the environment; ``None`` where it was not looked for."""
+    damage: tuple[Damage, ...] | None = None
+    """What is wrong with their files, or cannot be told; ``None`` where it was not looked for."""
 
     def versions(self) -> dict[str, str]:
         """Give versions by name."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from envsync import desired
-from envsync.observed import Declared, Distribution, Script, World
+from envsync.observed import Damage, Declared, Distribution, Script, World
 
 __all__ = [
     "Action",
@@ -104,6 +104,10 @@ class Furnishing:
     """What nothing declares, where only the declared is wanted."""
     sync_options: tuple[str, ...] = ()
     """Options of ``uv sync``."""
+    damaged: tuple[Damage, ...] = ()
+    """What is installed and has to be put right."""
+    cached: bool = True
+    """Whether the installer may use its cache, whose files environments may share."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,16 +88,17 @@ def _at_path(environment: desired.Environment, world: World) -> Iterator[Conflic
                 f"Change `target` to {chain.end}, or remove the link if you do not need it: "
                 f"rm {shlex.quote(environment.path)}"
             )
-            yield Conflict("link-elsewhere", f"{chain.start} leads to {chain.end}, not to {target.start}", hint)
+            message = f"{chain.start} leads to {chain.end}, not to {target.start}"
+            yield Conflict("link-elsewhere", message, hint, (("rm", environment.path),))
         elif chain.kind is EndKind.DIRECTORY:
-            yield _not_a_link(chain, target)
+            yield _not_a_link(environment.name, world, chain, target)
 
 
 def _chain_conflict(chain: Chain) -> Conflict | None:
     match chain.kind:
         case EndKind.LOOP:
             hint = f"Look at the links (ls -l {shlex.quote(chain.end)}) and let one of them lead to a folder."
-            return Conflict("link-loop", f"{chain.start}: {chain.reason}", hint)
+            return Conflict("link-loop", f"{chain.start}: {chain.reason}", hint, _unlinking(chain))
         case EndKind.UNREADABLE:
             hint = "Make it readable for you, or correct the path."
             return Conflict("not-readable", f"{chain.start} cannot be looked at: {chain.reason}", hint)
@@ -106,19 +107,38 @@ def _chain_conflict(chain: Chain) -> Conflict | None:
             if chain.is_link:
                 hint = "Let the link lead elsewhere, or choose another path."
             where = chain.end if chain.end == chain.start else f"{chain.end}, where {chain.start} leads,"
-            return Conflict("not-a-directory", f"{where} is {chain.kind.value}", hint)
+            return Conflict("not-a-directory", f"{where} is {chain.kind.value}", hint, _clearing(chain))
         case EndKind.DIRECTORY | EndKind.MISSING:
             return None
 
 
-def _not_a_link(chain: Chain, target: Chain) -> Conflict:
-    old, new = shlex.quote(chain.start), shlex.quote(target.start)
-    if target.kind is EndKind.MISSING:
-        folder = shlex.quote(target.start.rpartition("/")[0] or "/")
-        hint = f"Move it: mkdir -p {folder} && mv {old} {new} && ln -s {new} {old}"
+def _unlinking(chain: Chain) -> tuple[tuple[str, ...], ...]:
+    """Give what removes the link at the start of a chain, if there is one: never what it leads to."""
+    return (("rm", chain.start),) if chain.is_link else ()
+
+
+def _clearing(chain: Chain) -> tuple[tuple[str, ...], ...]:
+    """Give what makes room at a path: without the link that is there, or with what is there moved away."""
+    return _unlinking(chain) or (("mv", chain.end, f"{chain.end}.old"),)
+
+
+def _not_a_link(name: str, world: World, chain: Chain, target: Chain) -> Conflict:
+    old, new = chain.start, target.start
+    remedy: tuple[tuple[str, ...], ...]
+    if target.kind is EndKind.MISSING and world.folder.environment is not None:
+        remedy = (("envsync", "move", name),)
+        hint = f"Move it: {_shown(remedy)}"
+    elif target.kind is EndKind.MISSING:
+        remedy = (("mkdir", "-p", new.rpartition("/")[0] or "/"), ("mv", old, new), ("ln", "-s", new, old))
+        hint = f"Move it: {_shown(remedy)}"
     else:
-        hint = f"The target is there already. Keep one of them, for instance: mv {old} {old}.old && ln -s {new} {old}"
-    return Conflict("not-a-link", f"{chain.start} is a folder, not a symlink to {target.start}", hint)
+        remedy = (("mv", old, f"{old}.old"), ("ln", "-s", new, old))
+        hint = f"The target is there already. Keep one of them, for instance: {_shown(remedy)}"
+    return Conflict("not-a-link", f"{chain.start} is a folder, not a symlink to {target.start}", hint, remedy)
+
+
+def _shown(commands: tuple[tuple[str, ...], ...]) -> str:
+    return " && ".join(map(shlex.join, commands))
 
 
 def _at_folder(environment: desired.Environment, world: World) -> Iterator[Conflict]:
@@ -136,7 +156,8 @@ def _at_folder(environment: desired.Environment, world: World) -> Iterator[Confl
         hint = f"If nothing in it is needed, move it away: mv {end} {end}.old"
         if folder.chain.is_link:
             hint = f"{folder.chain.start} leads there: let the link lead elsewhere, or choose another path."
-        yield Conflict("not-a-venv", f"{folder.chain.end} is a folder, but no virtual environment", hint)
+        message = f"{folder.chain.end} is a folder, but no virtual environment"
+        yield Conflict("not-a-venv", message, hint, _clearing(folder.chain))
     elif not folder.writable:
         hint = f"Make it writable for you, or choose another path; see: ls -ld {shlex.quote(folder.blocked_by)}"
         yield Conflict("not-writable", f"{folder.blocked_by} is not writable", hint)
@@ -176,7 +197,9 @@ def _side(side: Side, not_a_link: str, elsewhere: str) -> Iterator[Conflict]:
         if problem is not None:
             yield problem
     elif chain.is_link:
-        yield Conflict(elsewhere, f"{side.link} leads to {chain.end}, not to {side.text}", hint)
+        message = f"{side.link} leads to {chain.end}, not to {side.text}"
+        yield Conflict(elsewhere, message, hint, _unlinking(chain))
     else:
         hint = f"Move it away, for instance: mv {shlex.quote(side.link)} {shlex.quote(side.link + '.old')}"
-        yield Conflict(not_a_link, f"{side.link} is {chain.kind.value}, not a symlink to {side.text}", hint)
+        message = f"{side.link} is {chain.kind.value}, not a symlink to {side.text}"
+        yield Conflict(not_a_link, message, hint, (("mv", side.link, f"{side.link}.old"),))

@@ -1,5 +1,6 @@
 """Decide for one environment: in sync, waiting, in conflict, or which actions, the least force first. Pure."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from envsync import desired
@@ -11,6 +12,7 @@ from envsync.plan.actions import (
     Create,
     Drift,
     EnvironmentPlan,
+    Furnishing,
     Install,
     Link,
     Rebuild,
@@ -18,6 +20,7 @@ from envsync.plan.actions import (
     State,
 )
 from envsync.plan.conflicts import conflicts_of
+from envsync.plan.damage import damage_message, damaged_packages, irreparable, reinstall_message, uncheckable
 from envsync.plan.drift import Findings, compare, optional_settings, wanted_links, wanted_settings
 from envsync.plan.furnishing import UNDECLARED, declared_furnishing, missing_packages, rebuilt_furnishing, unrestorable
 
@@ -114,16 +117,30 @@ def _mend(
     drift = list(findings.drift)
     if drift:
         actions.append(_repair(blueprint, findings))
+    damaged = damaged_packages(world)
     missing = missing_packages(environment, world)
-    if missing:
-        drift += [Drift("packages", one) for one in missing]
-        furnishing = declared_furnishing(environment, world, rules.installer)
-        if furnishing is not None:
-            removal = all(one.endswith(UNDECLARED) for one in missing)
-            message = f"remove {', '.join(furnishing.remove)}" if removal else f"install {_listed(environment)}"
-            actions.append(Install(message, blueprint, furnishing))
+    drift += [Drift("packages", one) for one in (*map(damage_message, damaged), *missing)]
+    conflicts = tuple(irreparable(damaged))
+    if conflicts:
+        return EnvironmentPlan(environment, world, State.CONFLICT, tuple(drift), (), conflicts)
+    actions += _installs(environment, world, blueprint, rules, missing)
     state = State.DRIFT if actions else State.IN_SYNC
     return EnvironmentPlan(environment, world, state, tuple(drift), tuple(actions))
+
+
+def _installs(
+    environment: desired.Environment, world: World, blueprint: Blueprint, rules: Rules, missing: list[str]
+) -> Iterator[Install]:
+    """Give the one installation that puts damaged packages right, and brings what is missing."""
+    damaged = damaged_packages(world)
+    messages = [reinstall_message(damaged)] if damaged else []
+    furnishing = declared_furnishing(environment, world, rules.installer) if missing else None
+    if furnishing is not None:
+        removal = all(one.endswith(UNDECLARED) for one in missing)
+        messages.append(f"remove {', '.join(furnishing.remove)}" if removal else f"install {_listed(environment)}")
+    if messages:
+        wanted = replace(furnishing or Furnishing(rules.installer), damaged=damaged)
+        yield Install(", ".join(messages), blueprint, wanted)
 
 
 def _repair(blueprint: Blueprint, findings: Findings) -> Repair:
@@ -181,6 +198,7 @@ def _notes(world: World) -> tuple[str, ...]:
     notes = list(world.interpreter.notes) if isinstance(world.interpreter, Interpreter) else []
     if world.stock is not None and world.stock.broken:
         notes.append(f"broken package metadata: {', '.join(world.stock.broken)}")
+    notes += uncheckable(world)
     notes += [
         f"{side.link} is not linked: {side.link.rpartition('/')[0]} is not there"
         for side in world.aliases

@@ -7,10 +7,13 @@ from typing import Any
 from envsync import __version__
 from envsync.apply.outcome import EnvironmentReport
 from envsync.errors import Problem
-from envsync.observed import Chain, Interpreter
+from envsync.observed import Chain, Damage, Interpreter
 from envsync.plan.actions import Conflict, EnvironmentPlan
 
 __all__ = ["Verdict", "document", "environment_entry", "problem_entry", "report_entry"]
+
+_MOST = 20
+"""Files that are listed of a damaged package."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,7 @@ def environment_entry(plan: EnvironmentPlan) -> dict[str, Any]:
         "conflicts": [_conflict(conflict) for conflict in plan.conflicts],
         "notes": list(plan.notes),
         "generations": list(world.folder.generations),
-    }
+    } | _damage(plan)
 
 
 def report_entry(report: EnvironmentReport) -> dict[str, Any]:
@@ -67,6 +70,26 @@ def report_entry(report: EnvironmentReport) -> dict[str, Any]:
     return environment_entry(report.plan) | {
         "outcome": report.outcome.value,
         "error": {"code": error.code, "message": error.message, "hint": error.hint} if error else None,
+    }
+
+
+def _damage(plan: EnvironmentPlan) -> dict[str, Any]:
+    stock = plan.world.stock
+    if stock is None or stock.damage is None:
+        return {}
+    return {"damage": [_damage_entry(one) for one in stock.damage]}
+
+
+def _damage_entry(one: Damage) -> dict[str, Any]:
+    return {
+        "package": one.package.name,
+        "version": one.package.version,
+        "missing": list(one.missing[:_MOST]),
+        "missing_count": len(one.missing),
+        "changed": list(one.changed[:_MOST]),
+        "changed_count": len(one.changed),
+        "unchecked": one.unchecked or None,
+        "leftovers": list(one.leftovers[:_MOST]),
     }
 
 
@@ -88,8 +111,9 @@ def _python(plan: EnvironmentPlan) -> dict[str, Any]:
     }
 
 
-def _conflict(conflict: Conflict) -> dict[str, str]:
-    return {"code": conflict.code, "message": conflict.message, "hint": conflict.hint}
+def _conflict(conflict: Conflict) -> dict[str, Any]:
+    told = {"code": conflict.code, "message": conflict.message, "hint": conflict.hint}
+    return told | {"remedy": [list(command) for command in conflict.remedy]}
 
 
 def problem_entry(problem: Problem) -> dict[str, Any]:

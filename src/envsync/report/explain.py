@@ -1,90 +1,167 @@
-"""Explain one environment: its chains hop by hop, and each check with what was found."""
+"""Explain one environment: its chains hop by hop, each check with what was found, and what follows from it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 
-from envsync.observed import Chain, Interpreter, InterpreterProblem
-from envsync.plan.actions import EnvironmentPlan
-from envsync.report.paint import Paint, escape, tilde
+from envsync.desired import PythonVersion
+from envsync.observe.keeper import Keeper
+from envsync.observed import Chain, EndKind, Environment, Interpreter, InterpreterProblem
+from envsync.plan.actions import EnvironmentPlan, State
+from envsync.plan.examined import Finding, examined, reasons
+from envsync.report.paint import Paint, copyable, escape, homely, tilde
+from envsync.report.tree import Layout, Node, tree_lines
 
-__all__ = ["explain_lines"]
+__all__ = ["Lore", "explain_lines"]
+
+_STYLES = {
+    State.IN_SYNC: "green",
+    State.MISSING: "yellow",
+    State.DRIFT: "yellow",
+    State.CONFLICT: "red",
+    State.WAITING: "dim",
+}
+_FOUND = {
+    Finding.FITS: ("ok", "green"),
+    Finding.DIFFERS: ("differs", "yellow"),
+    Finding.CONFLICT: ("conflict", "red"),
+    Finding.UNSEEN: ("unseen", "dim"),
+}
+_INSTALLERS = {
+    "pyenv": ("pyenv", "install", "{}"),
+    "mise": ("mise", "install", "python@{}"),
+    "asdf": ("asdf", "install", "python", "{}"),
+    "uv": ("uv", "python", "install", "{}"),
+    "Homebrew": ("brew", "install", "python@{}"),
+}
+"""How each tool installs an interpreter."""
+_LINKLESS = frozenset({"pyenv", "asdf"})
+"""Tools that make no link for a minor version when they install a patch release of it."""
 
 
-def explain_lines(one: EnvironmentPlan, paint: Paint) -> Iterator[str]:
+@dataclass(frozen=True, slots=True)
+class Lore:
+    """What is known of this machine's interpreters beside the plan."""
+
+    keeper_of: Callable[[str], Keeper | None] = lambda _: None
+    tools: tuple[str, ...] = field(default=())
+    """Those that keep interpreters here."""
+
+
+def explain_lines(one: EnvironmentPlan, paint: Paint, layout: Layout, lore: Lore) -> Iterator[str]:
     """Show all that was looked at, and what follows from it."""
+    parts = (*_ways(one, lore), _environment(one), _checks(one), *_outcome(one))
+    root = Node(f"{escape(one.environment.name)}: {one.state.value}", "", _STYLES[one.state], parts)
+    yield from tree_lines(root, paint, layout)
+    remedy = [command for conflict in one.conflicts for command in conflict.remedy] + [*_installing(one, lore)]
+    if remedy:
+        yield ""
+        yield "Commands to resolve it; look at each before you run it:"
+        yield from (f"  {copyable(command)}" for command in dict.fromkeys(remedy))
+
+
+def _ways(one: EnvironmentPlan, lore: Lore) -> Iterator[Node]:
+    """Give the chain of everything that leads to the environment or to its interpreter."""
     world = one.world
-    yield f"{paint('bold', escape(one.environment.name))}: {one.state.value}"
-    yield ""
-    yield "path"
-    yield from _chain(world.path, paint)
+    yield _way("path", world.path, lore)
     if world.target is not None:
-        yield "target"
-        yield from _chain(world.target, paint)
-    for side in (*world.aliases, *world.exposed):
-        yield "further link"
-        yield from _chain(side.chain, paint)
-    yield "python"
-    yield from _interpreter(world.interpreter, paint)
-    yield "environment"
-    yield from _environment(one)
-    yield ""
-    yield from _verdict(one, paint)
+        yield _way("target", world.target, lore)
+    yield from (_way("alias", side.chain, lore) for side in world.aliases)
+    yield from (_way("command", side.chain, lore) for side in world.exposed)
+    yield _interpreter(world.interpreter, lore)
 
 
-def _chain(chain: Chain, paint: Paint) -> Iterator[str]:
-    yield f"  {tilde(chain.start)}"
+def _way(word: str, chain: Chain, lore: Lore) -> Node:
+    return Node(word, tilde(chain.start), "bold", tuple(_hops(chain, lore)))
+
+
+def _hops(chain: Chain, lore: Lore) -> Iterator[Node]:
     for hop in chain.hops:
-        yield f"    {paint('dim', 'link')} {tilde(hop.link)} -> {escape(hop.text)}"
-    reason = f" ({escape(chain.reason)})" if chain.reason else ""
-    yield f"    {paint('dim', 'end ')} {tilde(chain.end)}: {chain.kind.value}{reason}"
-    for folder in chain.to_make:
-        yield f"    {paint('dim', 'gone')} {tilde(folder)}"
+        yield Node("link", f"{tilde(hop.link)} -> {escape(hop.text)}{_keeper(hop.link, lore)}")
+    reason = f": {homely(chain.reason)}" if chain.reason else ""
+    yield Node("end", f"{tilde(chain.end)}, {chain.kind.value}{reason}{_keeper(chain.end, lore)}")
+    yield from (Node("gone", tilde(folder)) for folder in chain.to_make)
 
 
-def _interpreter(found: Interpreter | InterpreterProblem, paint: Paint) -> Iterator[str]:
-    yield f"  declared {escape(found.declared) or 'nothing: the interpreter that envsync runs on'}"
-    if found.chain is not None:
-        yield from _chain(found.chain, paint)
-    if isinstance(found, InterpreterProblem):
-        return
-    yield f"  {found.facts.implementation} {found.facts.version}, {found.facts.abi}"
-    yield f"  home {tilde(found.home)}, standard library {tilde(found.facts.stdlib)}"
-    for note in found.notes:
-        yield f"  {escape(note)}"
+def _keeper(path: str, lore: Lore) -> str:
+    keeper = lore.keeper_of(path)
+    if keeper is None:
+        return ""
+    return f" ({keeper.tool}, {'stable path' if keeper.stable else 'path of one patch release'})"
 
 
-def _environment(one: EnvironmentPlan) -> Iterator[str]:
-    found = one.world.folder.environment
-    if found is None:
-        yield f"  none at {tilde(one.world.folder.chain.end)}"
-        return
-    for key, value in found.cfg:
-        yield f"  pyvenv.cfg {escape(key)} = {escape(value)}"
+def _interpreter(found: Interpreter | InterpreterProblem, lore: Lore) -> Node:
+    below = [Node("through", tilde(link)) for link in (found.through if isinstance(found, Interpreter) else ())]
+    chain = found.chain
+    if chain is not None:
+        if chain.start not in {chain.end, *(hop.link for hop in chain.hops)}:
+            below.append(Node("name", f"{tilde(chain.start)}{_keeper(chain.start, lore)}"))
+        below += _hops(chain, lore)
+    if isinstance(found, Interpreter):
+        facts = found.facts
+        below.append(Node("is", escape(f"{facts.implementation} {facts.version}, {facts.abi}")))
+        below.append(Node("home", f"{tilde(found.home)}, standard library {tilde(facts.stdlib)}"))
+    return Node("python", escape(found.declared) or "none declared: what envsync runs on", "bold", tuple(below))
+
+
+def _environment(one: EnvironmentPlan) -> Node:
+    folder = one.world.folder
+    found = folder.environment
+    below = [*(_contents(found) if found else ()), *(Node("kept", tilde(area)) for area in folder.generations)]
+    text = tilde(folder.chain.end) if found else f"none at {tilde(folder.chain.end)}"
+    return Node("environment", text, "bold", tuple(below))
+
+
+def _contents(found: Environment) -> Iterator[Node]:
+    settings = tuple(Node(escape(key), f"= {tilde(value)}") for key, value in found.cfg)
+    yield Node("pyvenv.cfg", "", "", settings)
     for link in found.pythons:
-        works = "" if link.works else " (leads nowhere)"
-        yield f"  bin/{escape(link.name)} " + (
-            f"-> {tilde(link.text)}{works}" if link.text is not None else "is a copy"
-        )
-    yield f"  libraries {', '.join(map(escape, found.libraries)) or 'none'}"
+        to = "a copy, no link" if link.text is None else f"-> {tilde(link.text)}"
+        yield Node(f"bin/{escape(link.name)}", to if link.works else f"{to}, leads nowhere")
     if found.lib64 is not None:
-        yield f"  lib64 -> {escape(found.lib64.text)}" if found.lib64.text is not None else "  lib64 is a folder"
-    for script in found.scripts:
-        yield f"  bin/{escape(script.name)} names {tilde(script.named)}"
-    yield f"  site-packages holds {len(found.contents.packages)} entries"
-    for link_ in found.contents.links:
-        yield f"  your own symlink: {escape(link_)}"
-    for area in one.world.folder.generations:
-        yield f"  kept generation: {tilde(area)}"
+        yield Node("lib64", "a folder" if found.lib64.text is None else f"-> {escape(found.lib64.text)}")
+    yield from (Node(f"bin/{escape(script.name)}", f"names {tilde(script.named)}") for script in found.scripts)
+    yield Node("packages", f"{len(found.contents.packages)} entries in {_libraries(found)}")
+    yield from (Node("your link", escape(link)) for link in found.contents.links)
 
 
-def _verdict(one: EnvironmentPlan, paint: Paint) -> Iterator[str]:
+def _libraries(found: Environment) -> str:
+    return ", ".join(f"{escape(library)}/site-packages" for library in found.libraries) or "no site-packages"
+
+
+def _checks(one: EnvironmentPlan) -> Node:
+    nodes = []
+    for item in examined(one):
+        word, style = _FOUND[item.finding]
+        first, *more = (homely(text) for text in item.found)
+        nodes.append(Node(word, f"{item.subject}: {first}", style, tuple(Node("and", text) for text in more)))
+    return Node("checks", "", "bold", tuple(nodes))
+
+
+def _outcome(one: EnvironmentPlan) -> Iterator[Node]:
+    """Say what would be done, and why, or why nothing is."""
     for conflict in one.conflicts:
-        yield f"{paint('red', 'conflict')} {conflict.code}: {escape(conflict.message)}"
-        yield f"  {paint('dim', 'hint:')} {escape(conflict.hint)}"
-    for drift in one.drift:
-        yield f"{paint('yellow', 'drift')} {drift.code}: {escape(drift.message)}"
+        hint = (Node("hint", homely(conflict.hint)),) if conflict.hint else ()
+        yield Node("conflict", f"{conflict.code}: {homely(conflict.message)}", "red", hint)
     for action in one.actions:
-        yield f"{paint('blue', 'action')} {action.kind}: {escape(action.message)}"
-    for note in one.notes:
-        yield f"{paint('dim', 'note:')} {escape(note)}"
-    if not (one.conflicts or one.drift or one.notes):
-        yield "nothing to do"
+        why = tuple(Node("because", homely(reason)) for reason in reasons(action, one.drift))
+        yield Node("would", homely(action.message), "yellow", why)
+    if one.state is not State.WAITING:  # whose note is what was found
+        yield from (Node("note", homely(note)) for note in one.notes)
+    if not (one.conflicts or one.actions):
+        yield Node("nothing", "to do", "green")
+
+
+def _installing(one: EnvironmentPlan, lore: Lore) -> Iterator[tuple[str, ...]]:
+    """Give the command that brings a missing interpreter back, where one can tell which tool had it."""
+    found, request = one.world.interpreter, one.environment.python
+    if not isinstance(found, InterpreterProblem) or found.code != "interpreter-missing":
+        return
+    tool, release = "", ""
+    if isinstance(request, PythonVersion) and request.implementation == "cpython" and not request.free_threaded:
+        tool, release = "".join(lore.tools[:1]), request.specifier.removeprefix("==").removesuffix(".*")
+    elif found.chain is not None and found.chain.kind is EndKind.MISSING:
+        keeper = lore.keeper_of(found.chain.end)
+        if keeper is not None and not (keeper.stable and keeper.tool in _LINKLESS):
+            tool, release = keeper.tool, keeper.version
+    if tool in _INSTALLERS and release.replace(".", "").isdigit():
+        yield tuple(word.format(release) for word in _INSTALLERS[tool])

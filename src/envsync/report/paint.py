@@ -2,8 +2,10 @@
 
 import os
 import re
+import shlex
+from collections.abc import Iterable
 
-__all__ = ["Paint", "escape", "homely", "tilde"]
+__all__ = ["Paint", "copyable", "escape", "homely", "tilde"]
 
 _CODES = {"green": "32", "yellow": "33", "red": "31", "blue": "34", "dim": "2", "bold": "1"}
 
@@ -17,7 +19,7 @@ class Paint:
 
     def __call__(self, style: str, text: str) -> str:
         """Give ``text`` in a style: a colour's name, ``dim`` or ``bold``."""
-        return f"\033[{_CODES[style]}m{text}\033[0m" if self.colours and style else text
+        return f"\033[{_CODES[style]}m{text}\033[0m" if self.colours and style and text else text
 
 
 def escape(text: str) -> str:
@@ -41,3 +43,17 @@ def tilde(path: str) -> str:
     if len(home) > 1 and (path == home or path.startswith(f"{home}/")):
         path = f"~{path[len(home) :]}"
     return escape(path)
+
+
+def copyable(command: Iterable[str]) -> str:
+    """Write a command as a shell takes it; a word that cannot be printed as it is, in the way of bash, zsh and ksh."""
+    return " ".join(shlex.quote(word) if word.isprintable() else _ansi_quoted(word) for word in command)
+
+
+def _ansi_quoted(word: str) -> str:
+    plain = word.replace("\\", "\\\\").replace("'", "\\'")
+    octal = (
+        one if one.isprintable() else "".join(f"\\{byte:03o}" for byte in one.encode(errors="surrogateescape"))
+        for one in plain
+    )
+    return f"$'{''.join(octal)}'"

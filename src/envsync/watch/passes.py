@@ -77,7 +77,7 @@ class Passes:
 
     def scope_of(self, look: Look) -> Scope:
         """Give what to watch, by what a look found."""
-        return scope_of(look.plan.environments, (*look.plan.manifest.inputs.paths, *self._inputs.paths))
+        return scope_of(look.plan.environments, (look.plan.manifest.inputs, self._inputs))
 
     def apply(self, look: Look, chosen: Iterable[EnvironmentPlan], *, strays: bool) -> Report:
         """Carry out what a look planned for some environments.
@@ -105,7 +105,7 @@ class Passes:
             if self._manifest is None:
                 raise
             self._problems = error.problems
-            self._inputs = replace(self._manifest.inputs, paths=(self._file, *error.paths))
+            self._inputs = replace(error.inputs, paths=(self._file, *error.inputs.paths))
         else:
             self._problems = ()
             self._inputs = self._manifest.inputs

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from stat import S_ISDIR, S_ISVTX
 
 from envsync.areas import is_area_name
+from envsync.desired import Inputs
 from envsync.observe.chain import walk
 from envsync.observed import Chain, Interpreter
 from envsync.plan.actions import EnvironmentPlan
@@ -85,15 +86,13 @@ class Hearing:
             self._listed |= {*folders}
 
 
-def scope_of(plans: Iterable[EnvironmentPlan], files: Iterable[str]) -> Scope:
-    """Give what to watch for some environments, and for the ``files`` that their manifest hangs on."""
+def scope_of(plans: Iterable[EnvironmentPlan], inputs: Iterable[Inputs]) -> Scope:
+    """Give what to watch for some environments, and for the ``inputs`` that their manifest hangs on."""
     paths: dict[str, None] = {}
     listed: set[str] = set()
-    for file in files:
-        chain = walk(file)
-        paths |= dict.fromkeys(_on(chain))
-        if S_ISDIR(_mode(chain.end)):
-            listed.add(chain.end)
+    for one in inputs:
+        paths |= dict.fromkeys(path for file in one.paths for path in _on(walk(file)))
+        listed.update(walk(folder).end for folder in one.listed)
     for plan in plans:
         world = plan.world
         chains = [world.path, world.folder.chain, *([world.interpreter.chain] if world.interpreter.chain else [])]

@@ -6,6 +6,7 @@ import fcntl
 import os
 import shutil
 import stat
+from collections.abc import Iterable
 from dataclasses import replace
 
 from envsync import areas
@@ -23,6 +24,7 @@ __all__ = [
     "remove_debris",
     "remove_scratch",
     "remove_superseded",
+    "take_out",
 ]
 
 
@@ -137,6 +139,27 @@ def remove_scratch(area: str) -> None:
     with open_folder(area) as folder:
         if _read_marker(folder) is not None and kind_of(SCRATCH, folder) == stat.S_IFDIR:
             _remove_tree(SCRATCH, folder)
+
+
+def take_out(area: str, files: Iterable[str], folders: Iterable[str]) -> None:
+    """Delete entries of the environment that is being furnished in a staging area of this pass; no link is followed."""
+    with open_folder(area) as folder:
+        if _read_marker(folder) is None:
+            raise FileNotFoundError(errno.ENOENT, "it is no staging area", area)
+    for relative in files:
+        with contextlib.suppress(FileNotFoundError), _open_built(area, relative) as folder:
+            os.unlink(os.path.basename(relative), dir_fd=folder)
+    for relative in folders:
+        with contextlib.suppress(FileNotFoundError), _open_built(area, relative) as folder:
+            name = os.path.basename(relative)
+            if kind_of(name, folder) == stat.S_IFDIR:
+                _remove_tree(name, folder)
+            else:
+                os.unlink(name, dir_fd=folder)
+
+
+def _open_built(area: str, relative: str) -> contextlib.AbstractContextManager[int]:
+    return open_folder(area, os.path.dirname(f"{BUILT}/{relative}"))
 
 
 def remove_debris(root: Root, relatives: tuple[str, ...]) -> None:

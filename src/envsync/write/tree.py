@@ -1,5 +1,6 @@
 """Write whole trees into a staging area; they are flushed as a whole, later."""
 
+import contextlib
 import errno
 import os
 import shutil
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from envsync.areas import SCRATCH, is_area_name
 from envsync.write.handles import Root, open_folder
 
-__all__ = ["Entry", "link_tree", "make_scratch", "write_tree"]
+__all__ = ["Entry", "link_tree", "make_scratch", "move_files", "write_tree"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,25 @@ def link_tree(source: Root, place: str) -> None:
                     os.chmod(f"{target}/{name}", stat.S_IMODE(mode))
                 elif not is_area_name(name):
                     _link(name, here, f"{source.path}/{inside}/{name}", f"{target}/{name}")
+
+
+def move_files(source: str, target: Root, relatives: Iterable[str]) -> None:
+    """Move files from one tree of a staging area to the same places in another, making the folders that they need.
+
+    Files that are there are replaced; no link is followed on the way. Raises ``OSError``.
+    """
+    for relative in relatives:
+        inside, _, name = relative.rpartition("/")
+        _make_way(target, inside)
+        with open_folder(target, inside) as folder:
+            os.rename(f"{source}/{relative}", name, dst_dir_fd=folder)
+
+
+def _make_way(root: Root, inside: str) -> None:
+    parts = inside.split("/") if inside else []
+    for depth, name in enumerate(parts):
+        with contextlib.suppress(FileExistsError), open_folder(root, "/".join(parts[:depth])) as folder:
+            os.mkdir(name, dir_fd=folder)
 
 
 def _link(name: str, folder: int, original: str, copy: str) -> None:

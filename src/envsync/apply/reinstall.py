@@ -1,0 +1,112 @@
+"""Put damaged packages right: fresh ones are installed in an environment of their own, and take their place.
+
+No installer meets the damaged ones, which it might refuse to remove, or write into files that are shared.
+"""
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+
+from packaging.utils import canonicalize_version
+
+from envsync.areas import BUILT
+from envsync.errors import EnvsyncError, Problem
+from envsync.observe.environment import find_libraries
+from envsync.observe.record import find_damage, listed_files
+from envsync.observe.stock import metadata_places, read_stock
+from envsync.observed import Damage
+from envsync.plan.actions import Blueprint, Furnishing
+from envsync.plan.damage import damage_message
+from envsync.write.area import remove_area, take_out
+from envsync.write.handles import Root
+from envsync.write.tree import move_files
+
+__all__ = ["check_sound", "put_right"]
+
+Build = Callable[[Blueprint, Furnishing], str]
+"""Builds and furnishes an environment in a staging area of its own, which it gives."""
+
+_HINT = "The environment is what it was."
+
+
+def put_right(area: str, blueprint: Blueprint, wanted: Furnishing, build: Build) -> None:
+    """Put the damaged packages of the environment in a staging area right; all else in it stays.
+
+    Raises ``EnvsyncError`` or ``OSError``.
+    """
+    place = f"{area}/{BUILT}"
+    spoilt = [one for one in wanted.damaged if one.spoilt]
+    fresh = _fresh(blueprint, wanted, build) if spoilt else None
+    try:
+        files = {file for one in spoilt for file in listed_files(place, one.metadata)}
+        files |= {*_byte_code(place, files)}
+        folders = [folder for one in wanted.damaged for folder in one.leftovers] + [one.metadata for one in spoilt]
+        take_out(area, files, folders)
+        if fresh is not None:
+            source = f"{fresh}/{BUILT}"
+            move_files(source, Root(place), _all_listed(source, blueprint.library))
+    finally:
+        if fresh is not None:
+            remove_area(fresh, blueprint.end)
+
+
+def check_sound(area: str) -> None:
+    """Raise ``EnvsyncError`` where a package of the environment in a staging area is damaged."""
+    place = f"{area}/{BUILT}"
+    damage = find_damage(place, tuple(find_libraries(place)))
+    left = [damage_message(one) for one in damage if one.spoilt or one.leftovers]
+    if left:
+        raise EnvsyncError(Problem("package-damaged", f"putting it right did not help: {'; '.join(left)}", _HINT))
+
+
+def _fresh(blueprint: Blueprint, wanted: Furnishing, build: Build) -> str:
+    """Install damaged packages anew, each as it was, and give the staging area.
+
+    What spoils a file that is shared with an installer's cache spoils it there as well: then it does without.
+    """
+    former = tuple(one.package for one in wanted.damaged if one.spoilt)
+    settings = dict(blueprint.settings) | {"include-system-site-packages": "false"}
+    alone = replace(blueprint, system_site_packages=False, settings=tuple(settings.items()))
+    said = ""
+    for cached in (True, False):
+        try:
+            area = build(alone, Furnishing(wanted.installer, former=former, cached=cached))
+        except EnvsyncError as error:
+            if error.problem.code != "package-missing":
+                raise
+            raise EnvsyncError(replace(error.problem, hint=_HINT)) from None
+        said = _shortcoming(f"{area}/{BUILT}", blueprint.library, wanted.damaged)
+        if not said:
+            return area
+        remove_area(area, blueprint.end)
+    raise EnvsyncError(Problem("package-missing", f"it cannot be had as it was: {said}", _HINT))
+
+
+def _shortcoming(place: str, library: str, damaged: tuple[Damage, ...]) -> str:
+    """Say what is wrong with packages that were installed anew; nothing if they are what they were."""
+    versions = read_stock(place, (library,)).versions()
+    for one in damaged:
+        had, has = one.package.version, versions.get(one.package.name, "none")
+        if one.spoilt and canonicalize_version(had) != canonicalize_version(has):
+            return f"{one.package.name} {had} was installed, and {has} is to be had"
+    return "; ".join(damage_message(one) for one in find_damage(place, (library,)) if one.spoilt)
+
+
+def _byte_code(place: str, files: Iterable[str]) -> Iterator[str]:
+    """Find what Python compiled of some files: by time and size alone it may not see that they are others now."""
+    stems: dict[str, set[str]] = {}
+    for file in files:
+        folder, _, name = file.rpartition("/")
+        if name.endswith(".py"):
+            stems.setdefault(f"{folder}/__pycache__", set()).add(name.removesuffix(".py"))
+    for folder, wanted in stems.items():
+        cache = f"{place}/{folder}"
+        names = os.listdir(cache) if os.path.isdir(cache) and not os.path.islink(cache) else []
+        yield from (f"{folder}/{name}" for name in names if name.endswith(".pyc") and name.partition(".")[0] in wanted)
+
+
+def _all_listed(place: str, library: str) -> list[str]:
+    """Give all files of the packages in an environment."""
+    infos = [info[len(place) + 1 :] for info in metadata_places(place, (library,))]
+    files = sorted({file for info in infos for file in listed_files(place, info)})
+    return [file for file in files if os.path.lexists(f"{place}/{file}")]

@@ -1,0 +1,94 @@
+"""Look at this machine, and have what was found judged: all that ``doctor`` checks."""
+
+import os
+from collections.abc import Iterable, Iterator
+from datetime import date
+
+from envsync.desired import Manifest
+from envsync.errors import EnvsyncError
+from envsync.folders import cache_folder, state_folders
+from envsync.observe.chain import walk
+from envsync.observe.inotify import read_inotify
+from envsync.observe.installed import read_installed, shims
+from envsync.observe.interpreter import Interpreters
+from envsync.observe.room import is_on_path, one_of_each_device, read_room
+from envsync.observe.store import store_of
+from envsync.observe.tools import read_tools
+from envsync.observed.machine import Lodger, Service, Trial
+from envsync.plan import doctor
+from envsync.plan.actions import EnvironmentPlan, Plan
+from envsync.plan.doctor import Check
+from envsync.plan.lifetimes import Usage, check_interpreters, check_missing, check_venv, usage_of
+from envsync.service.supervisor import supervisor
+from envsync.watch.scope import scope_of
+from envsync.write.trial import try_exchange
+
+__all__ = ["check_machine", "check_plan"]
+
+_BOOTED = "/run/systemd/system"
+"""There where systemd runs the system (sd_booted(3)); its command alone may be installed anywhere."""
+
+
+def check_plan(plan: Plan, interpreters: Interpreters, today: date) -> Iterator[Check]:
+    """Check everything: the manifest, what its environments need, and the machine."""
+    manifest, plans = plan.manifest, plan.environments
+    yield doctor.check_manifest(manifest, walk(manifest.file))
+    yield from doctor.check_rooms([read_room("state-dir", manifest.state_dir)])
+    if any(one.environment.exposed for one in plans):
+        bin_dir = manifest.bin_dir
+        yield from doctor.check_bin_dir(read_room("bin-dir", bin_dir), on_path=is_on_path(bin_dir))
+    yield from doctor.check_exchange(_trials(manifest, plans))
+    yield from doctor.check_stores(_lodgers(plans))
+    yield from check_missing(plans)
+    folders = len(scope_of(plans, (manifest.inputs,)).folders)
+    usage = usage_of(plans, manifest.builders)
+    yield from check_machine(interpreters, usage, manifest.installer, folders, today)
+
+
+def check_machine(
+    interpreters: Interpreters, usage: Usage, installer: str, folders: int, today: date
+) -> Iterator[Check]:
+    """Check what no manifest is needed for; ``folders`` are those that ``watch`` would watch."""
+    yield from doctor.check_rooms([read_room("cache", cache_folder()), read_room("locks", state_folders()[0])])
+    yield from doctor.check_inotify(read_inotify(), folders)
+    yield from doctor.check_tools(read_tools(), usage.builders, installer)
+    yield from doctor.check_shims(shims())
+    found = read_installed(usage.users, interpreters)
+    yield check_venv(found)
+    yield from check_interpreters(found, usage, today)
+    yield from doctor.check_service(_service())
+
+
+def _trials(manifest: Manifest, plans: Iterable[EnvironmentPlan]) -> Iterator[Trial]:
+    """Try the exchange once on each file system, in folders in which envsync makes its areas anyway."""
+    if not os.path.isdir(manifest.state_dir):
+        yield Trial(manifest.state_dir, None, "it is not there yet")
+    folders = [one.world.folder.areas for one in plans if one.world.folder.exchangeable and not one.conflicts]
+    for folder in one_of_each_device((manifest.state_dir, *folders)):
+        try:
+            yield Trial(folder, try_exchange(folder))
+        except OSError as error:
+            yield Trial(folder, None, error.strerror or str(error))
+
+
+def _lodgers(plans: Iterable[EnvironmentPlan]) -> Iterator[Lodger]:
+    for one in plans:
+        end = one.world.folder.chain.end
+        store = store_of(end)
+        if store is not None:
+            yield Lodger(one.environment.name, end, *store)
+
+
+def _service() -> Service | None:
+    """Ask how the service stands; ``None`` where nothing could run one."""
+    try:
+        boss = supervisor()
+    except EnvsyncError:
+        return None
+    if not os.path.lexists(boss.file):
+        return Service(boss.file, installed=False) if boss.name != "systemd" or os.path.isdir(_BOOTED) else None
+    try:
+        state = boss.state()
+    except EnvsyncError as error:
+        return Service(boss.file, installed=True, detail=error.problem.message)
+    return Service(boss.file, installed=True, running=state.running, detail=state.detail)

@@ -1,0 +1,105 @@
+"""The command ``doctor``: checks of this machine, and what hangs on an interpreter."""
+
+import os
+from datetime import datetime
+from functools import partial
+
+from envsync.cli.checkup import check_machine, check_plan
+from envsync.cli.options import Options
+from envsync.cli.painting import layout
+from envsync.cli.session import DONE, TROUBLE, Result, Session
+from envsync.desired import Environment, Manifest, PythonPath, PythonRequest
+from envsync.errors import ManifestError, Problem, UsageError
+from envsync.folders import cache_folder
+from envsync.manifest.absolute import current_folder
+from envsync.manifest.pythons import Pythons
+from envsync.manifest.recorder import Recorder
+from envsync.manifest.wording import Unfit
+from envsync.observe.chain import walk
+from envsync.observe.facts import FactsCache
+from envsync.observe.interpreter import Interpreters
+from envsync.observed import Interpreter
+from envsync.plan.dependents import dependents
+from envsync.plan.doctor import Check, Health, check_unreadable
+from envsync.plan.lifetimes import Usage
+from envsync.reconcile import Reconciler
+from envsync.report.doctor import check_entries, check_lines, dependent_entries, dependent_lines
+from envsync.report.document import Verdict
+from envsync.report.paint import Paint
+
+__all__ = ["COMMANDS"]
+
+
+def _doctor(options: Options) -> Result:
+    """Check the machine, or with an interpreter named, tell what hangs on it."""
+    return _examine(options) if options.python is None else _without(options, options.python)
+
+
+def _examine(options: Options) -> Result:
+    today = datetime.now().astimezone().date()
+    try:
+        session = Session(options)
+    except ManifestError as error:
+        facts = FactsCache(None if options.no_cache else f"{cache_folder()}/interpreters.json")
+        usage = Usage({}, builders=("virtualenv",))
+        machine = check_machine(Interpreters({}, facts.ask), usage, "auto", 0, today)
+        return _checked(None, [*check_unreadable(error.problems), *machine])
+    plan = session.plan()
+    checks = list(check_plan(plan, _interpreters(session), today))
+    session.remember(plan)
+    return _checked(plan.manifest.file, checks)
+
+
+def _checked(manifest: str | None, checks: list[Check]) -> Result:
+    bad = any(check.health is Health.PROBLEM for check in checks)
+    verdict = Verdict("failed", TROUBLE) if bad else Verdict("in-sync", DONE)
+    more = {"checks": check_entries(checks)}
+    return Result(manifest, verdict, (), partial(check_lines, checks, layout=layout()), more=more)
+
+
+def _without(options: Options, text: str) -> Result:
+    session = Session(options)
+    gone, about = _meant(_request(session.manifest, text), _interpreters(session))
+    before = session.plan()
+    after = Reconciler(session.manifest, session.facts, without=gone).plan()
+    found = dependents(before, after, gone)
+    session.remember(before)
+
+    def lines(paint: Paint) -> list[str]:
+        return list(dependent_lines(about, found, paint, layout()))
+
+    more = {"python": gone, "dependents": dependent_entries(found)}
+    return Result(session.manifest.file, Verdict("in-sync", DONE), (), lines, more=more)
+
+
+def _interpreters(session: Session) -> Interpreters:
+    return Interpreters({one.path: one for one in session.manifest.environments}, session.facts.ask)
+
+
+def _request(manifest: Manifest, text: str) -> PythonRequest:
+    """Read what names an interpreter as a manifest would, with paths relative to the current folder."""
+    named = (one.python for one in manifest.environments if one.python.declared == text)
+    try:
+        found = next(named, None) or Pythons(current_folder(), Recorder(), {}, complete=True).request(text)
+    except Unfit as unfit:
+        raise UsageError(Problem("usage", unfit.message, unfit.hint)) from unfit
+    if found is None:
+        raise UsageError(Problem("usage", f"{text} names no interpreter"))
+    return found
+
+
+def _meant(request: PythonRequest, interpreters: Interpreters) -> tuple[str, str]:
+    """Give the real path of the interpreter or tree that is meant, and how to call it."""
+    if isinstance(request, PythonPath) and os.path.isdir(request.path):
+        tree = walk(request.path).end
+        return tree, f"what is in {tree}"
+    found = interpreters.find(Environment("", "/", python=request))
+    if isinstance(found, Interpreter):
+        return found.chain.end, f"{found.facts.implementation} {found.facts.version} at {found.chain.end}"
+    if isinstance(request, PythonPath):
+        end = walk(request.path).end
+        return end, f"{end}, which does not work"
+    raise UsageError(Problem(found.code, found.message, found.hint))
+
+
+COMMANDS = {"doctor": _doctor}

@@ -1,0 +1,252 @@
+"""Compare the files of installed distributions with what their ``RECORD`` says (PEP 376, PEP 627)."""
+
+import base64
+import csv
+import hashlib
+import io
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from packaging.utils import canonicalize_name
+
+from envsync import shebang
+from envsync.observe.environment import is_activator, is_python_name
+from envsync.observe.read import hash_regular, read_regular, read_text
+from envsync.observe.stock import metadata_places, parse_origin, read_distribution, site_folders
+from envsync.observed import Damage, Distribution
+
+__all__ = ["find_damage", "listed_files"]
+
+_LARGEST = 64 << 20
+"""Bytes of a ``RECORD``: no distribution has a million files."""
+_ALGORITHMS = hashlib.algorithms_guaranteed - {"shake_128", "shake_256"}
+_NEEDED = ("METADATA", "INSTALLER")
+"""What installers write beside ``RECORD``, the last of them when all else is there."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """One file of a distribution."""
+
+    name: str
+    """As ``RECORD`` has it."""
+    file: str
+    digest: str = ""
+    """``sha256=...``; nothing where only its presence is recorded."""
+    size: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Installed:
+    """One distribution with wheel metadata, as it stands on the disk."""
+
+    place: str
+    package: Distribution
+    rows: tuple[_Row, ...]
+    unchecked: str
+    """Why the rows tell nothing, if so."""
+
+
+def find_damage(end: str, libraries: tuple[str, ...]) -> tuple[Damage, ...]:
+    """Look at every file that the distributions of an environment list.
+
+    Gives one value for each distribution that is damaged, or cannot be checked. Files that several of them list are
+    sound if they are what one of them lists; what is missing of byte code is no damage.
+    """
+    places = list(metadata_places(end, libraries))
+    installed = [one for place in places if place.endswith(".dist-info") and (one := _read(place))]
+    check = _Check(end, installed)
+    compared = [check.compare(one) for one in installed]
+    remnants = list(_remnants(end, libraries, installed))
+    damaged = [one for one in _merge(compared, remnants) if one.spoilt or one.leftovers]
+    legacy = [read_distribution(place) for place in places if not place.endswith(".dist-info")]
+    return (
+        *(replace(one, links=tuple(_links(end, one))) for one in damaged),
+        *(Damage(one, "", unchecked="it was installed without a RECORD") for one in legacy if one is not None),
+    )
+
+
+def listed_files(end: str, metadata: str) -> tuple[str, ...]:
+    """Give the files in an environment that a metadata folder lists, relative; never what makes it an environment."""
+    rows, _ = _read_rows(f"{end}/{metadata}")
+    inside = {row.file[len(end) + 1 :] for row in rows if _is_inside(row, end)}
+    return tuple(sorted(one for one in inside if not _is_environments(one)))
+
+
+def _is_environments(relative: str) -> bool:
+    folder, _, name = relative.rpartition("/")
+    return relative == "pyvenv.cfg" or (folder == "bin" and (is_python_name(name) or is_activator(name)))
+
+
+def _read(place: str) -> _Installed | None:
+    """Read what a metadata folder lists; ``None`` for one that pip had put aside, and that tells nothing."""
+    rows, unchecked = _read_rows(place)
+    package = read_distribution(place)
+    if package is not None and any(row.name.endswith(".dist-info/REQUESTED") for row in rows):
+        package = replace(package, requested=True)
+    if _is_aside(place):
+        return None if package is None else _Installed(place, package, rows, "pip had put it aside")
+    return _Installed(place, package or _named(place), rows, unchecked)
+
+
+def _is_aside(place: str) -> bool:
+    """Tell whether pip has put something aside, to remove it when its successor is installed."""
+    return os.path.basename(place).startswith("~")
+
+
+def _named(place: str) -> Distribution:
+    """Tell from the name of a metadata folder what it is of; nothing where it does not tell."""
+    name, _, version = os.path.basename(place).removesuffix(".dist-info").partition("-")
+    try:
+        origin = parse_origin(read_text(f"{place}/direct_url.json"))
+    except Exception:  # noqa: BLE001  # whatever is wrong with it, it does not tell where the distribution came from
+        origin = None
+    return Distribution(
+        canonicalize_name(name), version, origin=origin, requested=os.path.lexists(f"{place}/REQUESTED")
+    )
+
+
+def _read_rows(place: str) -> tuple[tuple[_Row, ...], str]:
+    """Read a ``RECORD``; gives its rows, or why there are none."""
+    try:
+        content = read_regular(f"{place}/RECORD", _LARGEST)
+    except OSError as error:
+        return (), f"RECORD cannot be read: {error.strerror}"
+    if content is None:
+        return (), "RECORD is gone"
+    site = os.path.dirname(place)
+    try:
+        text = io.StringIO(content.decode("utf-8", "surrogateescape"), newline="")
+        rows = tuple(_row(fields, site) for fields in csv.reader(text, strict=True) if fields)
+    except (csv.Error, ValueError):
+        return (), "RECORD is malformed"
+    return rows, "" if rows and len(content) < _LARGEST else "RECORD is malformed"
+
+
+def _row(fields: list[str], site: str) -> _Row:
+    """Read one row. Raises ``ValueError`` for one that makes no sense."""
+    name, digest, size = fields
+    algorithm, equals, value = digest.partition("=")
+    if not name or "\0" in name or (digest and not (algorithm and equals and value)):
+        raise ValueError(name)
+    if size and not (size.isdecimal() and len(size) < 20):  # noqa: PLR2004  # more than any file system holds
+        raise ValueError(size)
+    return _Row(name, os.path.normpath(f"{site}/{name}" if name[0] != "/" else name), digest.rstrip("="), size)
+
+
+def _is_inside(row: _Row, end: str) -> bool:
+    return row.file.startswith(f"{end}/")
+
+
+def _is_byte_code(row: _Row) -> bool:
+    """Tell whether Python writes a file by itself, whenever it wants."""
+    return row.file.endswith(".pyc") or "__pycache__" in row.file.split("/")
+
+
+class _Check:
+    """Compares files with the rows that list them, each file once."""
+
+    def __init__(self, end: str, installed: Iterable[_Installed]) -> None:
+        self._end = end
+        self._rows: dict[str, list[_Row]] = {}
+        for one in installed:
+            for row in () if _is_aside(one.place) else one.rows:
+                self._rows.setdefault(row.file, []).append(row)
+        self._seen: dict[str, str] = {}
+
+    def compare(self, one: _Installed) -> Damage:
+        """Compare all files of a distribution."""
+        info = os.path.basename(one.place)
+        needed = (_Row(f"{info}/{name}", f"{one.place}/{name}") for name in _NEEDED)
+        rows = {row.file: row for row in (*needed, *one.rows) if not _is_byte_code(row)}
+        found = [] if _is_aside(one.place) else [(row.name, self._look(row)) for row in rows.values()]
+        origin = f"{info}/direct_url.json"
+        lost = (one.package.origin is None and os.path.lexists(f"{one.place}/direct_url.json")) or any(
+            name == origin and state for name, state in found
+        )
+        return Damage(
+            one.package,
+            os.path.relpath(one.place, self._end),
+            missing=tuple(name for name, state in found if state == "missing"),
+            changed=tuple(name for name, state in found if state == "changed"),
+            unchecked=one.unchecked,
+            known=bool(one.package.name and one.package.version) and not lost,
+        )
+
+    def _look(self, row: _Row) -> str:
+        """Give ``missing``, ``changed``, or nothing for a file that is as it should be."""
+        if row.file not in self._seen:
+            self._seen[row.file] = self._state(row)
+        return self._seen[row.file]
+
+    def _state(self, row: _Row) -> str:
+        if not _is_inside(row, self._end):
+            return "" if os.path.lexists(row.file) else "missing"
+        try:
+            found = os.stat(row.file)
+        except OSError:
+            return "missing"
+        claims = self._rows.get(row.file, ())
+        if not any(claim.digest for claim in claims):
+            return ""
+        if stat.S_ISREG(found.st_mode) and any(_matches(claim, found.st_size) for claim in claims if claim.digest):
+            return ""
+        return "" if self._is_script(row.file) else "changed"
+
+    def _is_script(self, file: str) -> bool:
+        """Tell whether a file is a script of a Python's: whoever moves an environment rewrites its first line."""
+        if os.path.dirname(file) != f"{self._end}/bin" or not os.path.isfile(file):
+            return False
+        head = read_text(os.path.realpath(file), shebang.HEAD).encode(errors="surrogateescape")
+        interpreter = shebang.named_interpreter(head)
+        return interpreter is not None and is_python_name(os.path.basename(interpreter))
+
+
+def _matches(row: _Row, size: int) -> bool:
+    if row.size and int(row.size) != size:
+        return False
+    algorithm, _, value = row.digest.partition("=")
+    if algorithm not in _ALGORITHMS:
+        return True  # of another age: its size has to do
+    digest = hash_regular(row.file, algorithm)
+    return digest is not None and base64.urlsafe_b64encode(digest).rstrip(b"=").decode() == value
+
+
+def _remnants(end: str, libraries: tuple[str, ...], installed: list[_Installed]) -> Iterator[tuple[str, str]]:
+    """Find what pip had put aside and did not come to remove: ``~lask`` for ``flask``; each with its distribution."""
+    known = {one.place for one in installed}
+    tails: dict[str, str] = {}
+    for one in installed:
+        tops = {row.name.partition("/")[0] for row in one.rows if "/" in row.name} | {os.path.basename(one.place)}
+        tails |= dict.fromkeys((top[1:] for top in tops), one.package.name)
+    for site in site_folders(end, libraries):
+        for name in sorted(os.listdir(site)):
+            place = f"{site}/{name}"
+            if _is_aside(place) and name[1:] in tails and place not in known:
+                yield place[len(end) + 1 :], tails[name[1:]]
+
+
+def _merge(compared: list[Damage], remnants: list[tuple[str, str]]) -> Iterator[Damage]:
+    """Make one value for each name: of several metadata folders the sound one counts, the spoilt are left over."""
+    names: dict[str, list[Damage]] = {}
+    for one in sorted(compared, key=lambda one: (_is_aside(one.metadata), one.spoilt)):
+        names.setdefault(one.package.name, []).append(one)
+    for name, (first, *others) in names.items():
+        left = [one.metadata for one in others if one.spoilt] + [place for place, owner in remnants if owner == name]
+        if _is_aside(first.metadata):
+            left.insert(0, first.metadata)
+        yield replace(first, leftovers=tuple(left))
+
+
+def _links(end: str, damage: Damage) -> Iterator[str]:
+    """Find the symlinks among and on the way to the files that putting it right would replace: they are the user's."""
+    listed = listed_files(end, damage.metadata) if damage.spoilt else ()
+    entries = {*listed, *damage.leftovers, damage.metadata}
+    for entry in [*entries]:
+        folder = os.path.dirname(entry)
+        while folder and folder not in entries:
+            entries.add(folder)
+            folder = os.path.dirname(folder)
+    yield from (entry for entry in sorted(entries) if os.path.islink(f"{end}/{entry}"))
