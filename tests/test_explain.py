@@ -4,6 +4,7 @@ import os
 import re
 import shlex
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -111,6 +112,15 @@ def make_folder(place: Place) -> None:
     place.write('[envs.a]\npath = "it\'s"\n')
 
 
+def with_command(place: Place) -> dict[str, str]:
+    """Give the variables of a shell that has envsync on its PATH."""
+    command = place.root.parent / "commands/envsync"
+    command.parent.mkdir(exist_ok=True)
+    command.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m envsync "$@"\n')
+    command.chmod(0o755)
+    return place.variables | {"PATH": f"{command.parent}:{place.variables['PATH']}"}
+
+
 def make_not_a_link(place: Place) -> None:
     place.write('[envs.a]\npath = "a b"\n')
     place.apply()
@@ -154,7 +164,7 @@ def test_the_commands_that_are_shown_resolve_the_conflict(place: Place, make: Ca
     found = commands(run.out)
     assert found
     for command in found:
-        subprocess.run(["bash", "-c", command], check=True, cwd="/")
+        subprocess.run(["bash", "-c", command], check=True, cwd=place.root, env=with_command(place))
     assert place.envsync("apply").status == 0
     assert place.envsync("check").status == 0
 
