@@ -1,5 +1,6 @@
 """Fixtures for all tests: a home of their own, real interpreters, and the command as a user runs it."""
 
+import atexit
 import json
 import os
 import subprocess
@@ -11,10 +12,11 @@ from typing import Any
 
 import pytest
 
+from crash_server import Server
 from links import Fingerprint, fingerprint
 from pythons import PYTHONS
 
-pytest_plugins = ["plugins_crash"]
+pytest_plugins = ["plugins_crash", "plugins_sampling"]
 SOURCE = str(Path(__file__).parent.parent / "src")
 
 
@@ -54,7 +56,11 @@ class Place:
         self.manifest.write_text(head + text, encoding="utf-8")
 
     def envsync(self, *arguments: str, **variables: str) -> Run:
-        """Run the command in a process of its own."""
+        """Run the command in a process of its own: a fork of one that has loaded it, unless Python itself minds."""
+        if not any(name.startswith(("PYTHON", "LC_", "LANG")) for name in variables):
+            forked = _server(self.variables).run(self.root, arguments, variables=self.variables | variables)
+            assert "Traceback" not in forked.err, forked.err
+            return Run(forked.status, forked.out.replace("\r\n", "\n"), forked.err)
         done = subprocess.run(
             [sys.executable, "-m", "envsync", *arguments],
             check=False,
@@ -91,6 +97,17 @@ class Place:
             timeout=60,
         )
         return done.stdout.strip()
+
+
+_SERVERS: list[Server] = []
+
+
+def _server(variables: dict[str, str]) -> Server:
+    """Give the one that runs the command for all tests of this process."""
+    if not _SERVERS:
+        _SERVERS.append(Server(variables))
+        atexit.register(_SERVERS[0].close)
+    return _SERVERS[0]
 
 
 @pytest.fixture(autouse=True)

@@ -66,6 +66,9 @@ def _command(request: dict[str, Any], files: list[int]) -> None:
     """Be the command, in a group of its own, with the three files for its output, its errors and its calls."""
     os.setsid()
     os.chdir(request["folder"])
+    if request["variables"] is not None:
+        os.environ.clear()
+        os.environ.update(request["variables"])
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(files[0], 1)
     os.dup2(files[1], 2)
@@ -94,7 +97,7 @@ def _serve(request: dict[str, Any]) -> dict[str, Any]:
         _, ended = os.waitpid(process, 0)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process, signal.SIGKILL)  # what it had started ends with it
-        texts = [os.pread(file, 1 << 24, 0).decode(errors="replace") for file in files]
+        texts = [os.pread(file, 1 << 24, 0).decode(errors="surrogateescape") for file in files]
     return {"status": os.waitstatus_to_exitcode(ended), "out": texts[0], "err": texts[1], "calls": texts[2]}
 
 

@@ -25,8 +25,12 @@ class Server:
             [sys.executable, "-B", driver], env=variables, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
 
-    def run(self, folder: Path, arguments: tuple[str, ...], kill: int | None) -> Done:
+    def run(
+        self, folder: Path, arguments: tuple[str, ...], kill: int | None = None, variables: dict[str, str] | None = None
+    ) -> Done:
+        """Run the command in a folder, with other variables if they are given."""
         request = {"folder": str(folder), "arguments": arguments, "watched": kill is not None, "kill": kill or 0}
+        request["variables"] = variables
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write(json.dumps(request) + "\n")
