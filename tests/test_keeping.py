@@ -36,7 +36,46 @@ def orphaned(place: Place) -> Place:
     place.apply()
     place.apply("--force-rebuild", "one")
     place.write(TWO)
+    (place.root / "one").unlink()
     return place
+
+
+def test_an_orphan_that_a_link_leads_to_still_stays_until_the_link_is_gone(orphaned: Place) -> None:
+    (orphaned.root / "one").symlink_to("state/one")
+    run = orphaned.envsync("prune", "--yes")
+    assert f"rm {orphaned.root}/one" in run.out
+    assert (orphaned.root / "state/one/pyvenv.cfg").exists()
+    assert (orphaned.root / "exposed/tool").is_symlink()
+
+
+def test_a_copy_of_an_environment_bears_no_valid_mark(orphaned: Place) -> None:
+    shutil.copytree(orphaned.root / "state/one", orphaned.root / "state/backup", symlinks=True)
+    orphaned.envsync("prune", "--yes")
+    assert (orphaned.root / "state/backup/pyvenv.cfg").exists()
+
+
+def test_a_folder_of_includes_that_is_not_there_prunes_nothing(place: Place) -> None:
+    (place.root / "d").mkdir()
+    (place.root / "d/one.toml").write_text('[envs.one]\npath = "../one"\ntarget = "one"\n')
+    place.write('include = ["d/*.toml"]\n')
+    place.apply()
+    (place.root / "one").unlink()
+    (place.root / "d").rename(place.root / "away")
+    run = place.envsync("prune", "--yes")
+    assert (run.status, "is not there" in run.err) == (1, True)
+    assert (place.root / "state/one/pyvenv.cfg").exists()
+
+
+def test_a_generation_with_files_of_the_users_goes_only_with_all(place: Place) -> None:
+    place.write(ONE)
+    place.apply()
+    (place.root / "one/notes.txt").write_text("mine")
+    place.apply("--force-rebuild", "one")
+    place.apply("--force-rebuild", "one")
+    assert "no package owns" in place.envsync("prune", "--yes").out
+    assert [path.read_text() for path in place.root.glob("state/.envsync-*/env/notes.txt")] == ["mine"]
+    place.envsync("prune", "--all", "--yes")
+    assert list(place.root.glob("state/.envsync-*/env/notes.txt")) == []
 
 
 def test_what_is_declared_no_more_is_listed_and_stays(orphaned: Place) -> None:
@@ -62,7 +101,6 @@ def test_yes_removes_it_and_nothing_else(orphaned: Place) -> None:
     assert not (root / "state/one").exists()
     assert sorted(path.name for path in (root / "state").iterdir()) == ["foreign", "link"]
     assert list((root / "exposed").iterdir()) == []
-    assert (root / "one").is_symlink(), "a link of the user's may dangle, but stays"
     kept = {
         link for link in links if "/state/one/" not in link and "/.envsync-" not in link and "/exposed/" not in link
     }
@@ -154,6 +192,7 @@ def test_a_folder_becomes_its_target_and_a_link(place: Place) -> None:
     assert "envsync move one" in place.envsync("plan").out
     assert place.envsync("move", "one").status == 0
     assert os.readlink(place.root / "one") == str(place.root / "state/group/one")
+    del files["pyvenv.cfg"]
     assert {name: snapshot(place.root / "one").get(name) for name in files} == files
     assert place.python("one", "import sys, tool; print(sys.prefix, tool.version)") == f"{place.root}/one 1"
     assert place.envsync("check").status == 0
@@ -229,7 +268,8 @@ def test_options_behind_the_command_are_the_commands(place: Place) -> None:
     place.write(ONE)
     place.apply()
     assert place.envsync("run", "one", "--", "printf", "%s|", "--json", "-x", "--", "a b").out == "--json|-x|--|a b|"
-    assert place.envsync("run", "one", "printf", "%s|", "--file").out == "--file|"
+    assert place.envsync("run", "one", "--file", "envs.toml", "--", "printf", "%s|", "--file").out == "--file|"
+    assert place.envsync("run", "one", "printf", "a|").out == "a|"
 
 
 def test_without_an_environment_nothing_runs(place: Place) -> None:

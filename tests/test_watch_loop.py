@@ -255,3 +255,15 @@ def test_many_environments_that_break_at_once_are_repaired_in_one_pass(place: Pl
     assert len(stage.passes()) == 2
     assert [outcome for _, _, outcome in outcomes(stage)] == [Outcome.REPAIRED] * count
     assert [len(event.applied) for _, event in stage.events(Passed)] == [0, count]
+
+
+def test_a_project_that_is_moved_away_is_not_begun_anew_in_its_place(place: Place, link: Path) -> None:
+    del link
+    place.write('[envs.one]\npath = "project/.venv"\npython = "py/bin/python3"\n')
+    place.apply()
+    stage = Stage(place)
+    stage.at(5.0, lambda: (place.root / "project").rename(place.root / "away"))
+    stage.at(8.0, lambda: (place.root / "away").rename(place.root / "project"))
+    stage.run()
+    assert outcomes(stage) == []
+    assert (place.root / "project/.venv/bin/python").exists()

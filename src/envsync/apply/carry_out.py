@@ -10,6 +10,7 @@ from envsync.apply.furnish import furnish
 from envsync.apply.reinstall import check_sound, put_right
 from envsync.apply.workshop import Workshop, edit_settings
 from envsync.areas import BUILT, Marker
+from envsync.errors import EnvsyncError, Problem
 from envsync.observe.environment import find_libraries
 from envsync.observe.stock import read_stock
 from envsync.plan.actions import (
@@ -39,7 +40,7 @@ from envsync.write.contents import roll_back, swap_contents, undo_contents
 from envsync.write.files import make_folder, make_link, put_inner_file, set_inner_link
 from envsync.write.handles import Root
 from envsync.write.swap import flush, move_in, put_back, swap
-from envsync.write.tree import link_tree
+from envsync.write.tree import contents_of, link_tree
 
 __all__ = ["carry_out", "clear_area", "clear_away"]
 
@@ -138,17 +139,39 @@ def _holds_more(former: str, action: Rebuild) -> bool:
 def _install(action: Install, workshop: Workshop) -> None:
     """Install into a second environment that shares its files with the first, and exchange the two."""
     blueprint = action.blueprint
+    before = contents_of(blueprint.end)
     area = make_area(blueprint.area_parent, _marker(blueprint, discard=True))
     try:
         link_tree(_root(blueprint), f"{area}/{BUILT}")
         _furnish_anew(area, blueprint, action.furnishing, workshop)
         flush(area)
+        _refuse_changes(contents_of(blueprint.end), before, blueprint)
     except BaseException:
         remove_area(area, blueprint.end)
         raise
     _exchange(area, blueprint)
+    _keep_what_came(area, blueprint, before)
     with contextlib.suppress(OSError):  # it is done; what is left is cleared away by the next pass
         remove_area(area, blueprint.end)
+
+
+def _keep_what_came(area: str, blueprint: Blueprint, before: dict[str, tuple[int, int, int]]) -> None:
+    """Look whether something came into the former environment up to the last instant; then put it back, or keep it."""
+    now = contents_of(f"{area}/{BUILT}")
+    if now == before:
+        return
+    if blueprint.exchangeable:
+        swap(area, Root(blueprint.end))
+        remove_area(area, blueprint.end)
+    else:
+        keep_as_generation(area, _now(), os.path.dirname(area), loose=True)
+    _refuse_changes(now, before, blueprint)
+
+
+def _refuse_changes(now: object, before: object, blueprint: Blueprint) -> None:
+    if now != before:
+        message = f"something else has written into {blueprint.end} while packages were being installed"
+        raise EnvsyncError(Problem("changed-meanwhile", message, "Nothing was lost. Apply again when that has ended."))
 
 
 def _furnish_anew(area: str, blueprint: Blueprint, wanted: Furnishing, workshop: Workshop) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from envsync.apply.run import Settings
 from envsync.apply.verify import works
+from envsync.apply.workshop import edit_settings
 from envsync.areas import BUILT, Marker, is_area_name, parent_of
 from envsync.errors import EnvsyncError, Problem
 from envsync.observe.chain import walk
@@ -16,6 +17,7 @@ from envsync.write.files import make_folder
 from envsync.write.handles import Root
 from envsync.write.locks import hold
 from envsync.write.move import put_link
+from envsync.write.prune import remove_environment
 from envsync.write.swap import flush, move_in
 from envsync.write.tree import link_tree
 
@@ -52,7 +54,14 @@ def move(plan: EnvironmentPlan, settings: Settings, manifest: str) -> bool:
         beside = parent_of(target.end)
         same = os.stat(beside).st_dev == found.st_dev
         whose = Marker(environment.name, environment.path, source.end, manifest=manifest, discard=True)
-        put_link(former, environment.target, whose, beside if same else os.path.dirname(source.end))
+        parent = beside if same else os.path.dirname(source.end)
+        try:
+            put_link(former, environment.target, whose, parent, lambda place: _compare(place, target.end))
+        except EnvsyncError:
+            remove_environment(Root(target.end), environment.name, environment.path)  # no whole copy any more
+            raise
+        if plan.world.folder.environment and plan.world.folder.environment.setting("envsync-end"):
+            edit_settings(Root(target.end), {"envsync-end": target.end})
     return True
 
 

@@ -181,7 +181,7 @@ COMMANDS = (
         "run a command in an environment, as if it were activated",
         (
             _position("names", "the environment", nargs=1, metavar="NAME"),
-            _position("words", "the command, behind --", nargs=argparse.REMAINDER, metavar="-- CMD"),
+            _position("words", "the command, behind --", nargs="*", metavar="-- CMD"),
         ),
     ),
     Command("init", "write a manifest with the interpreters of this machine, where none is"),

@@ -23,7 +23,11 @@ __all__ = ["COMMANDS"]
 def _prune(options: Options) -> Result:
     manifest = load(locate(options.file))  # one that cannot be read declares nothing, and prunes nothing
     orphans = find_orphans(manifest)
-    exposed = find_exposed(manifest, [one for one in orphans if not one.loose])
+    for folder in manifest.inputs.listed:
+        if not os.path.isdir(folder):  # unmounted, or not checked out: what it declares is not known
+            message = f"{folder}, from which manifests are included, is not there"
+            raise EnvsyncError(Problem("manifest-missing", message, "Nothing was pruned. Bring it back first."))
+    exposed = find_exposed(manifest, [one for one in orphans if not (one.loose or one.linked)])
     removals = plan_prune(orphans, find_generations(manifest), exposed, everything=options.everything)
     done = None
     if options.yes and removals:
@@ -53,9 +57,9 @@ def _move(options: Options) -> Result:
 def _run(options: Options) -> int:
     manifest = load(locate(options.file))
     check_names(manifest, options.names)
-    words = options.words[1:] if options.words[:1] == ("--",) else options.words
+    words = options.words
     if not words:
-        raise UsageError(Problem("usage", "there is no command to run", f"run {options.names[0]} -- python"))
+        raise UsageError(Problem("usage", "there is no command to run", f"envsync run {options.names[0]} -- python"))
     path = next(one.path for one in manifest.environments if one.name == options.names[0])
     if not os.access(f"{path}/bin/python", os.X_OK):
         message = f"there is no environment that works at {path}"

@@ -68,7 +68,12 @@ class _Parser(argparse.ArgumentParser):
 
 def parse(arguments: list[str]) -> Options:
     """Read the command line. Raises ``UsageError``; ``--help`` and ``--version`` raise ``SystemExit``."""
+    words: list[str] = []
+    if "run" in arguments and "--" in arguments:
+        at = arguments.index("--")
+        arguments, words = arguments[:at], arguments[at + 1 :]
     given = vars(_parser().parse_args(arguments))
+    given["words"] = [*(given.get("words") or ()), *words]
     for name in ("names", "force_rebuild", "paths", "words"):
         given[name] = tuple(given.get(name) or ())
     given["values"] = tuple((key.removeprefix("key_"), given.pop(key)) for key in [*given] if key.startswith("key_"))

@@ -4,6 +4,7 @@ import csv
 import os
 from collections.abc import Iterator
 
+from envsync.areas import is_area_name
 from envsync.observe.environment import is_activator, is_python_name
 
 __all__ = ["find_loose"]
@@ -33,12 +34,21 @@ def _unclaimed(end: str, inside: str, files: set[str], folders: set[str], sites:
     with os.scandir(f"{end}/{inside}") as entries:
         for entry in sorted(entries, key=lambda entry: entry.name):
             relative = f"{inside}/{entry.name}".removeprefix("/")
-            if relative in files or _is_builders(inside, entry.name, sites):
+            if relative in files or (_is_of_its_kind(entry) and _is_builders(inside, entry.name, sites)):
                 continue
             if relative in folders and entry.is_dir(follow_symlinks=False):
                 yield from _unclaimed(end, relative, files, folders, sites)
             elif relative not in folders:
                 yield relative
+
+
+def _is_of_its_kind(entry: "os.DirEntry[str]") -> bool:
+    """Tell whether something with a builder's name can be what builders make: folders of theirs are few."""
+    if entry.name.startswith(".envsync-") or entry.name == "lib64":
+        return is_area_name(entry.name) or entry.is_symlink()
+    if entry.is_dir(follow_symlinks=False):
+        return entry.name == "__pycache__" or entry.name.endswith(_METADATA)
+    return True
 
 
 def _is_builders(inside: str, name: str, sites: set[str]) -> bool:

@@ -49,7 +49,15 @@ def find_generations(manifest: Manifest) -> tuple[Generation, ...]:
             if declared or (_is_same(marker.manifest, manifest.file) and marker.name not in manifest.elsewhere):
                 kept = read_kept(area)
                 one = Generation(
-                    marker.name, area, marker.end, kept.made, kept.version, kept.size, declared, surplus=not declared
+                    name=marker.name,
+                    area=area,
+                    end=marker.end,
+                    made=kept.made,
+                    version=kept.version,
+                    size=kept.size,
+                    declared=declared,
+                    surplus=not declared,
+                    loose=marker.loose,
                 )
                 found.setdefault(marker.end, []).append(one)
     return tuple(one for generations in found.values() for one in _ranked(generations, manifest.keep))
@@ -90,7 +98,10 @@ def _environments(top: str) -> Iterator[str]:
 def _orphan(end: str, manifest: Manifest) -> Orphan | None:
     settings = dict(pyvenv_cfg.parse(read_text(f"{end}/pyvenv.cfg")))
     found = os.lstat(end)
-    if not _is_same(settings.get("envsync-manifest", ""), manifest.file) or found.st_uid != os.geteuid():
+    # A copy of an environment bears the marks of the first one; where that lies is one of them.
+    if settings.get("envsync-end") != end or found.st_uid != os.geteuid():
+        return None
+    if not _is_same(settings.get("envsync-manifest", ""), manifest.file):
         return None
     try:
         loose = tuple(find_loose(end, tuple(find_libraries(end))))

@@ -11,7 +11,7 @@ from envsync.observe.chain import walk
 from envsync.observe.environment import witnesses_of
 from envsync.observe.folder import Leftovers, read_folder
 from envsync.observe.interpreter import Interpreters
-from envsync.observe.stock import read_stock
+from envsync.observe.stock import metadata_places, read_stock
 from envsync.observe.tools import find_uv
 from envsync.observed import Chain, Declared, EndKind, Folder, Interpreter, InterpreterProblem, Side, Stock, World
 
@@ -78,10 +78,12 @@ class Observer:
             exposed=exposed,
             stock=_stock(folder, loose=stock, deep=deep) if look else None,
             declared=declared,
+            claimed=_claimed(folder, environment.path, self._manifest.file),
             waiting_for=waiting_for if waiting_for and not os.path.isdir(waiting_for) else None,
             witnesses=(
                 *self._witnesses(environment, folder, interpreter, chains),
                 *(_file_witnesses(declared) if declared else ()),
+                *(metadata_places(folder.chain.end, found.libraries) if look and found is not None else ()),
             ),
             places=tuple(self.places_of(environment)),
             listed=(*_listed(folder, packages=declared is not None), *self._interpreters.searched()),
@@ -127,6 +129,16 @@ def _stock(folder: Folder, *, loose: bool, deep: bool) -> Stock:
     from envsync.observe.record import find_damage  # noqa: PLC0415  # only where it is asked for
 
     return replace(stock, damage=find_damage(end, libraries))
+
+
+def _claimed(folder: Folder, path: str, manifest: str) -> tuple[str, str] | None:
+    """Tell whether another manifest's environment is here: another path still leads to it, and that file is there."""
+    settings = dict(folder.environment.cfg) if folder.environment is not None else {}
+    other, its_path = settings.get("envsync-manifest", ""), settings.get("envsync-path", "")
+    if not other or its_path in {"", path} or os.path.realpath(other) == os.path.realpath(manifest):
+        return None
+    in_use = os.path.exists(other) and os.path.realpath(its_path) == folder.chain.end
+    return (other, its_path) if in_use else None
 
 
 def _listed(folder: Folder, *, packages: bool) -> Iterator[str]:

@@ -35,6 +35,8 @@ class Generation:
     size: int
     declared: bool
     """Whether the environment is declared still."""
+    loose: bool
+    """Whether it holds what no installer brings back: files of the user's."""
     surplus: bool
     """Whether there are as many newer ones as the manifest says are kept."""
 

@@ -71,6 +71,8 @@ class World:
     """What is to be installed, where something is declared."""
     waiting_for: str | None = None
     """The folder to wait for, where it is not there."""
+    claimed: tuple[str, str] | None = None
+    """The manifest that the environment was made for, and the path for which it was: of another one, still in use."""
     witnesses: tuple[str, ...] = ()
     """Paths which, while their ``lstat`` stays the same, vouch for all of the above."""
     listed: tuple[str, ...] = ()

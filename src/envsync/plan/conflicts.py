@@ -19,6 +19,11 @@ def conflicts_of(environment: desired.Environment, world: World, max_hops: int) 
     else:
         found += _held(environment, world.interpreter)
         found += _too_many_hops(world, world.interpreter, max_hops)
+    if world.claimed is not None:
+        other, its_path = world.claimed
+        message = f"{world.folder.chain.end} is the environment of {its_path}, made for the manifest {other}"
+        hint = "Declare another target here; or, if it is to be this one, remove that link."
+        found.append(Conflict("path-shared", message, hint))
     for side in world.aliases:
         found += _side(side, "not-a-link", "link-elsewhere")
     for side in world.exposed:

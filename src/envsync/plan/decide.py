@@ -231,10 +231,15 @@ def _listed(environment: desired.Environment) -> str:
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")  # noqa: PLR2004
 
 
+def _end(world: World) -> str:
+    end = world.folder.chain.end
+    return end if end.isprintable() else ""  # it goes into pyvenv.cfg
+
+
 def _blueprint(environment: desired.Environment, world: World, interpreter: Interpreter, rules: Rules) -> Blueprint:
     facts = interpreter.facts
     own = {"version": facts.release, "envsync-path": environment.path, "envsync-abi": facts.abi}
-    own |= {"envsync-name": environment.name, "envsync-manifest": rules.manifest}
+    own |= {"envsync-name": environment.name, "envsync-manifest": rules.manifest, "envsync-end": _end(world)}
     return Blueprint(
         name=environment.name,
         path=environment.path,

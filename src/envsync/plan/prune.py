@@ -1,5 +1,6 @@
 """Decide what may go of what a manifest's passes have made. Pure."""
 
+import shlex
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -39,23 +40,31 @@ def plan_prune(
     return (
         *map(_orphan, orphans),
         *_exposed(exposed),
-        *(_generation(one) for one in generations if one.surplus or everything),
+        *(_generation(one, everything=everything) for one in generations if one.surplus or everything),
     )
 
 
 def _orphan(one: Orphan) -> Removal:
-    shown = ", ".join(one.loose[:_SHOWN]) + (f" and {len(one.loose) - _SHOWN} more" if len(one.loose) > _SHOWN else "")
     return Removal(
         kind="environment",
         name=one.name,
         place=one.end,
-        detail=f"{one.path} leads to it, and will lead nowhere" if one.linked else f"was at {one.path}",
+        detail=f"was at {one.path}",
         size=one.size,
         end=one.end,
         path=one.path,
         identity=one.identity,
-        kept_because=f"it holds what no package owns: {shown}" if one.loose else "",
+        kept_because=_reason(one),
     )
+
+
+def _reason(one: Orphan) -> str:
+    if one.linked:
+        return f"{one.path} leads to it still; if nobody needs it: {shlex.join(('rm', one.path))}"
+    if not one.loose:
+        return ""
+    more = f" and {len(one.loose) - _SHOWN} more" if len(one.loose) > _SHOWN else ""
+    return f"it holds what no package owns: {', '.join(one.loose[:_SHOWN])}{more}; look at it, and remove it by hand"
 
 
 def _exposed(exposed: Iterable[ExposedOrphan]) -> Iterator[Removal]:
@@ -64,7 +73,10 @@ def _exposed(exposed: Iterable[ExposedOrphan]) -> Iterator[Removal]:
         yield Removal("command", name, one.link, f"leads to {one.text}", 0, text=one.text)
 
 
-def _generation(one: Generation) -> Removal:
+def _generation(one: Generation, *, everything: bool) -> Removal:
     what = f"Python {one.version}" if one.version else "an earlier content"
     whose = "" if one.declared else ", of an environment that is declared no more"
-    return Removal("generation", one.name, one.area, f"{what}{whose}", one.size, one.made, end=one.end)
+    loose = "" if everything or not one.loose else "it holds what no package owns; to remove it: --all"
+    return Removal(
+        "generation", one.name, one.area, f"{what}{whose}", one.size, one.made, end=one.end, kept_because=loose
+    )

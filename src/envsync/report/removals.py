@@ -25,7 +25,7 @@ def removal_lines(
         yield f"{paint(look, f'{word:<12}')} {one.kind:<11}  {name}  {tilde(one.place)}  {facts}"
         problem = (done or {}).get(one.place)
         if one.kept_because:
-            yield f"    {paint('dim', 'note:')} {homely(one.kept_because)}; look at it, and remove it by hand"
+            yield f"    {paint('dim', 'note:')} {homely(one.kept_because)}"
         if problem is not None:
             yield f"    {paint('red', 'error:')} {homely(problem.message)}"
             yield f"    {paint('dim', 'hint:')} {escape(problem.hint)}"
@@ -58,6 +58,6 @@ def _summary(removals: Sequence[Removal], done: Mapping[str, Problem | None] | N
         return "nothing to prune"
     room = f"{sum(one.size for one in going) / 1e6:.1f} MB"
     if done is None:
-        return f"{len(going)} to remove, {room}: envsync prune --yes"
+        return f"{len(going)} to remove, {room}: add --yes"
     gone = [one for one in going if done.get(one.place) is None]
     return f"{len(gone)} removed, {sum(one.size for one in gone) / 1e6:.1f} MB"

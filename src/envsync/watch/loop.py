@@ -63,6 +63,8 @@ class Watcher:
         self._polling = False
         self._news = News(audience.tell)
         self._passed = False
+        self._housed: set[str] = set()
+        """Environments whose path has had a folder to be in, as long as this watches."""
 
     def run(self, *, polling: bool) -> int:
         """Watch, and give the exit status. Raises ``ManifestError`` if the manifest cannot be read to begin with."""
@@ -115,6 +117,7 @@ class Watcher:
         began = self._clock()
         look = self._passes.look(afresh=afresh)
         self._agreement.note(look.plan.environments, began)
+        self._housed.update(one.environment.name for one in look.plan.environments if not _is_homeless(one))
         self._agenda.look_again(self._agreement.next(self._clock()))
         return look
 
@@ -146,7 +149,14 @@ class Watcher:
     def _is_ripe(self, plan: EnvironmentPlan, now: float) -> bool:
         name = plan.environment.name
         rests = self._back_off.knows(name) and self._back_off.rests(name, now, self._passes.inputs_of(plan))
-        return not rests and self._agreement.stands(plan, now)
+        return not rests and not self._went_away(plan) and self._agreement.stands(plan, now)
+
+    def _went_away(self, plan: EnvironmentPlan) -> bool:
+        """Tell whether the folder that a path lies in was there once: a project that is moved or unmounted.
+
+        What would be made in its place would stand in its way when it comes back.
+        """
+        return _is_homeless(plan) and plan.environment.name in self._housed
 
     def _settle_down(self, look: Look, *, wrote: bool) -> Look:
         """Watch what there is to watch now, and look once more wherever something could have been missed meanwhile.
@@ -198,6 +208,11 @@ class Watcher:
                 retries[name] = self._back_off.failed(name, now, self._passes.inputs_of(left[name]))
         self._agenda.retry(self._back_off.next(now))
         return retries
+
+
+def _is_homeless(plan: EnvironmentPlan) -> bool:
+    """Tell whether the folder that a path lies in would have to be made."""
+    return bool(plan.world.path.to_make) and not plan.world.path.is_link
 
 
 def _status(look: Look) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from envsync.areas import SCRATCH, is_area_name
 from envsync.write.handles import Root, open_folder
 
-__all__ = ["Entry", "link_tree", "make_scratch", "move_files", "write_tree"]
+__all__ = ["Entry", "contents_of", "link_tree", "make_scratch", "move_files", "write_tree"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,23 @@ def write_tree(place: str, entries: Iterable[Entry]) -> None:
                 file.write(entry.content)
         else:
             os.mkdir(path)
+
+
+def contents_of(place: str) -> dict[str, tuple[int, int, int]]:
+    """Tell what is in a folder, relative, with inode, size and time of modification; not byte code, and no areas.
+
+    A further hard link to a file changes none of it.
+    """
+    found: dict[str, tuple[int, int, int]] = {}
+    for folder, folders, names in os.walk(place):
+        folders[:] = [name for name in folders if name != "__pycache__" and not is_area_name(name)]
+        for name in (*folders, *names):
+            if not is_area_name(name) and not name.endswith(".pyc"):
+                status = os.lstat(f"{folder}/{name}")
+                is_folder = stat.S_ISDIR(status.st_mode)
+                told = (0, 0, 0) if is_folder else (status.st_ino, status.st_size, status.st_mtime_ns)
+                found[f"{folder}/{name}"[len(place) + 1 :]] = told
+    return found
 
 
 def link_tree(source: Root, place: str) -> None:
