@@ -91,7 +91,6 @@ def test_what_only_looks_like_an_environment_is_none(here: Place, imported: Impo
                 shutil.rmtree(cfg.parent / "lib")
             case _:
                 cfg.symlink_to("nowhere" if kind == "dangling" else "pyvenv.cfg")
-    (fake(here.root / "without python") / "bin/python").unlink()
     (here.root / "loop").rename(here.root / "looped")
     (here.root / "loop").symlink_to("loop")
     (here.root / "dangling link").symlink_to("nowhere")

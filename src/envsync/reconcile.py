@@ -1,5 +1,6 @@
 """One pass: observe, plan, apply. The whole pipeline on one screen."""
 
+import contextlib
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
@@ -20,6 +21,7 @@ from envsync.plan.rollback import decide_rollback
 
 __all__ = ["Reconciler"]
 
+_LOOKS = 3
 _NOTHING: Mapping[str, EnvironmentPlan] = {}
 
 
@@ -110,16 +112,21 @@ class Reconciler:
         return Observer(self._manifest, self._interpreters, leftovers)
 
     def _plan_one(self, environment: desired.Environment, observer: Observer) -> EnvironmentPlan:
-        between = self._between.get(environment.name, ())
-        forced = environment.name in self._rules.force_rebuild
         try:
-            world = observer.observe(environment, stock=forced, deep=self._deep)
-            plan = decide(environment, world, self._rules, between)
-            if plan.needs_stock:  # only a rebuild has to know what is installed
-                world = observer.observe(environment, stock=True, deep=self._deep)
-                plan = decide(environment, world, self._rules, between)
+            for _ in range(_LOOKS - 1):
+                with contextlib.suppress(FileNotFoundError):  # another pass has just exchanged what was looked at
+                    return self._decide(environment, observer)
+            return self._decide(environment, observer)
         except Exception as error:  # noqa: BLE001  # one bad environment stops only itself
             return _undecided(environment, error)
+
+    def _decide(self, environment: desired.Environment, observer: Observer) -> EnvironmentPlan:
+        between = self._between.get(environment.name, ())
+        forced = environment.name in self._rules.force_rebuild
+        plan = decide(environment, observer.observe(environment, stock=forced, deep=self._deep), self._rules, between)
+        if plan.needs_stock:  # only a rebuild has to know what is installed
+            world = observer.observe(environment, stock=True, deep=self._deep)
+            plan = decide(environment, world, self._rules, between)
         return plan
 
 

@@ -5,7 +5,7 @@ from importlib import import_module
 from envsync.cli.options import Options
 from envsync.cli.session import Result
 
-__all__ = ["COMMANDS", "carry_out"]
+__all__ = ["COMMANDS", "SHOWING", "carry_out"]
 
 COMMANDS = {
     **dict.fromkeys(("apply", "plan", "check", "status", "explain", "rollback"), "reconciling"),
@@ -19,6 +19,10 @@ COMMANDS = {
     "doctor": "doctor",
 }
 """Each command's module in this package, whose own ``COMMANDS`` holds its function."""
+
+
+SHOWING = frozenset({"status", "explain", "graph", "schema", "completion"})
+"""Commands whose output is what they are for: it comes also with ``--quiet``."""
 
 
 def carry_out(options: Options) -> Result | int:

@@ -84,7 +84,9 @@ def _add(options: Options) -> Result:
         raise UsageError(Problem("name-taken", f"an environment is called {name} already", "Choose another name."))
     given = dict(options.values)
     if "path" not in given:
-        raise UsageError(Problem("usage", "--path says where people and tools find it", f"add {name} --path PATH"))
+        raise UsageError(
+            Problem("usage", "--path says where people and tools find it", f"envsync add {name} --path PATH")
+        )
     if given.pop("no-editable", False):
         given["editable"] = False
     ordered = sorted(given.items(), key=lambda item: KEYS.index(item[0]) if item[0] in KEYS else len(KEYS))

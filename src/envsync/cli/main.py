@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable
 from typing import Any, TextIO
 
-from envsync.cli.commands import COMMANDS, carry_out
+from envsync.cli.commands import COMMANDS, SHOWING, carry_out
 from envsync.cli.options import Options, parse
 from envsync.cli.painting import paint
 from envsync.cli.session import Result
@@ -83,7 +83,7 @@ def _show(options: Options, result: Result) -> int:
     if options.json:
         entries = [result.entry(one) for one in result.environments]
         _print_json(document(options.command, result.manifest, result.verdict, entries) | result.more)
-    elif not options.quiet or result.verdict.exit_code:
+    elif not options.quiet or result.verdict.exit_code or options.command in SHOWING or options.action == "show":
         _print_lines(sys.stdout, result.lines(paint(options, sys.stdout.isatty())))
     if result.verdict.exit_code == _INTERRUPTED:
         sys.stderr.write("envsync: interrupted; apply again to go on\n")

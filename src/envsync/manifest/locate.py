@@ -34,7 +34,7 @@ def locate(file: str | None = None) -> str:
     around = f"{here} and the folders above it" if here is not None else "the current folder, which is gone"
     raise _missing(
         f"no manifest: looked for {NAME} in {around}, and for {own}",
-        "Write one (it begins with `version = 1`), or name another with --file or $ENVSYNC_FILE",
+        "Write one: envsync init; or name another with --file or $ENVSYNC_FILE",
     )
 
 

@@ -141,8 +141,8 @@ def _absolute_text(link: str) -> str:
 
 
 def _is_environment(place: str) -> bool:
-    """Tell whether a folder is recognisably an environment with an interpreter of its own (PEP 405)."""
-    return os.path.isfile(f"{place}/pyvenv.cfg") and os.path.lexists(f"{place}/bin/python")
+    """Tell whether a folder may be an environment (PEP 405), if only a broken one, as an upgrade leaves them."""
+    return os.path.isfile(f"{place}/pyvenv.cfg") and os.path.isdir(f"{place}/bin")
 
 
 def _entries(folder: str) -> list["os.DirEntry[str]"]:

@@ -116,7 +116,7 @@ def _mend(
     actions: list[Action] = []
     drift = list(findings.drift)
     if drift:
-        actions.append(_repair(blueprint, findings))
+        actions.append(_repair(blueprint, findings, _marks(blueprint, world)))
     damaged = damaged_packages(world)
     missing = missing_packages(environment, world)
     drift += [Drift("packages", one) for one in (*map(damage_message, damaged), *missing)]
@@ -143,7 +143,17 @@ def _installs(
         yield Install(", ".join(messages), blueprint, wanted)
 
 
-def _repair(blueprint: Blueprint, findings: Findings) -> Repair:
+def _marks(blueprint: Blueprint, world: World) -> tuple[tuple[str, str], ...]:
+    """Give the marks of envsync's own that are out of date: of which manifest an environment is, and where it lies."""
+    found = world.folder.environment
+    wanted = {
+        key: value for key, value in blueprint.settings if key in {"envsync-name", "envsync-manifest", "envsync-end"}
+    }
+    held = {key: found.setting(key) for key in wanted} if found is not None else {}
+    return tuple((key, value) for key, value in wanted.items() if held.get(key) not in {None, value})
+
+
+def _repair(blueprint: Blueprint, findings: Findings, marks: tuple[tuple[str, str], ...]) -> Repair:
     parts = sorted(
         {name for name, _ in findings.links}
         | {f"bin/{script.name}" for script in findings.scripts}
@@ -155,7 +165,7 @@ def _repair(blueprint: Blueprint, findings: Findings) -> Repair:
         message=f"repair {shown}",
         blueprint=blueprint,
         links=tuple(findings.links),
-        settings=tuple(findings.settings),
+        settings=(*findings.settings, *marks),
         scripts=tuple(findings.scripts),
         regenerate=tuple(sorted(findings.regenerate)),
     )

@@ -1,6 +1,5 @@
 """What may stand where on a command line, as the completion of any shell needs to know it."""
 
-import argparse
 from dataclasses import dataclass
 from enum import Enum
 
@@ -57,11 +56,11 @@ def _slot(argument: Argument) -> Slot:
     settings = argument.settings
     action, number = settings.get("action"), settings.get("nargs")
     values = _OF_METAVAR.get(settings.get("metavar", ""), Values.ANYTHING)
-    if number == argparse.REMAINDER:
+    if settings.get("metavar") == "-- CMD":
         values = Values.FILES  # another command's words
     if action == "store_true":
         values = Values.NOTHING
-    repeated = action == "append" or number in {"*", "+", argparse.REMAINDER}
+    repeated = action == "append" or number in {"*", "+"}
     return Slot(argument.names, settings["help"], values, tuple(settings.get("choices", ())), repeated)
 
 
