@@ -15,6 +15,8 @@ from depot import Depot, broken_records, naming, open_depot
 from envsync.cli.main import main
 from wheels import make_project, make_repository
 
+pytestmark = pytest.mark.sampled(2)
+
 APP = {"app": "1.0", "lib": "1.1"}
 
 

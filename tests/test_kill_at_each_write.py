@@ -6,6 +6,8 @@ import pytest
 
 from crash_scenario import KINDS, Scenario, chosen, prepared, report
 
+pytestmark = pytest.mark.sampled(2)
+
 STEP = 30
 LONG = ("rebuild", "create")
 SHARDS = [(kind, shard, 2 if kind in LONG else 1) for kind in KINDS for shard in range(2 if kind in LONG else 1)]

@@ -9,6 +9,8 @@ import pytest
 from crash_scenario import ALL, KINDS, Scenario, chosen, prepared, report
 from crash_trace import Point, Tracer, points_of, was_met
 
+pytestmark = pytest.mark.sampled(2)
+
 STEPS = {"rebuild": 60, "create": 80, "repair": 24, "install": 50, "rollback": 16}
 VICTIMS = [
     *(("tree", kind, STEPS[kind]) for kind in KINDS),

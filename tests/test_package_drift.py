@@ -21,6 +21,8 @@ from envsync.observed import Declared, Distribution, Stock
 from envsync.plan.packages import extraneous, unmet
 from wheels import make_project, make_repository
 
+pytestmark = pytest.mark.sampled(2)
+
 MARKERS = {key: str(value) for key, value in default_environment().items()}
 
 

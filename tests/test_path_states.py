@@ -15,6 +15,8 @@ from bench import Listing, build, files, listing, plant, run, settle
 from conftest import Place
 from processes import unprivileged
 
+pytestmark = pytest.mark.sampled(2)
+
 LIMIT = 32 if sys.platform == "darwin" else 40
 """How many symlinks the kernel follows."""
 IN_PLACE = "unchanged or repaired"

@@ -13,6 +13,8 @@ import pytest
 from bench import BUILDERS, Bench, changed, contents, files, listing, settle
 from conftest import Place
 
+pytestmark = pytest.mark.sampled(2)
+
 Damage = Callable[[Bench], None]
 
 

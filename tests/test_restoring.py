@@ -16,6 +16,8 @@ from conftest import Place
 from depot import Depot, broken_records, naming, open_depot
 from wheels import make_project, make_repository
 
+pytestmark = pytest.mark.sampled(2)
+
 BOTH = pytest.mark.parametrize("installer", ["uv", "pip"])
 
 

@@ -13,6 +13,8 @@ import pytest
 from conftest import Place
 from processes import on_terminal, start
 
+pytestmark = pytest.mark.sampled(2)
+
 PythonOf = Callable[[str], str]
 COMMANDS = ("apply", "plan", "check", "status", "explain")
 ESCAPE = "\x1b["

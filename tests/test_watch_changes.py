@@ -14,6 +14,8 @@ from conftest import Place
 from dotfiles import Dotfiles, named, replace
 from watching import Watching, watching
 
+pytestmark = pytest.mark.sampled(2)
+
 PythonOf = Callable[[str], str]
 REQUIREMENTS = 'requirements = ["../src/project/requirements.txt"]'
 

@@ -24,6 +24,8 @@ from processes import unprivileged
 from test_no_writes import mutations
 from watching import Watching, watching
 
+pytestmark = pytest.mark.sampled(2)
+
 ONE = '[envs.one]\npath = "one"\n'
 SETTLE = 0.2
 WAITING = {

@@ -20,6 +20,8 @@ from conftest import Place, Run
 from watching import Watching, watching
 from wheels import make_project
 
+pytestmark = pytest.mark.sampled(2)
+
 ONE = '[envs.one]\npath = "one"\n'
 PATIENCE = 30.0
 """Seconds until something counts as hanging."""

@@ -60,13 +60,13 @@ def _checked(manifest: str | None, checks: list[Check]) -> Result:
 def _without(options: Options, text: str) -> Result:
     session = Session(options)
     request = _request(session.manifest, text)
-    paths = {one.python.path for one in session.manifest.environments if isinstance(one.python, PythonPath)}
-    named = isinstance(request, PythonPath) and request.path in paths
-    gone, about = _meant(request, _interpreters(session), named=named)
+    gone, about = _meant(request, _interpreters(session))
     before = session.plan()
     after = Reconciler(session.manifest, session.facts, without=gone).plan()
     found = dependents(before, after, gone)
     session.remember(before)
+    if not found and isinstance(request, PythonPath) and not os.path.lexists(request.path):
+        raise UsageError(Problem("interpreter-missing", f"nothing is at {request.path}", "Is it what you meant?"))
 
     def lines(paint: Paint) -> list[str]:
         return list(dependent_lines(about, found, paint, layout()))
@@ -91,18 +91,15 @@ def _request(manifest: Manifest, text: str) -> PythonRequest:
     return found
 
 
-def _meant(request: PythonRequest, interpreters: Interpreters, *, named: bool) -> tuple[str, str]:
-    """Give the real path of the interpreter or tree that is meant, and how to call it.
-
-    One that is not there counts only where the manifest has ``named`` it: else it is a slip of the pen.
-    """
+def _meant(request: PythonRequest, interpreters: Interpreters) -> tuple[str, str]:
+    """Give the real path of the interpreter or tree that is meant, and how to call it."""
     if isinstance(request, PythonPath) and os.path.isdir(request.path):
         tree = walk(request.path).end
         return tree, f"what is in {tree}"
     found = interpreters.find(Environment("", "/", python=request))
     if isinstance(found, Interpreter):
         return found.chain.end, f"{found.facts.implementation} {found.facts.version} at {found.chain.end}"
-    if isinstance(request, PythonPath) and (named or os.path.lexists(request.path)):
+    if isinstance(request, PythonPath):
         end = walk(request.path).end
         return end, f"{end}, which does not work"
     raise UsageError(Problem(found.code, found.message, found.hint))
