@@ -19,7 +19,7 @@ from envsync.observe.chain import walk
 from envsync.observe.facts import FactsCache
 from envsync.observe.interpreter import Interpreters
 from envsync.observed import Interpreter
-from envsync.plan.dependents import dependents
+from envsync.plan.dependents import Effect, dependents
 from envsync.plan.doctor import Check, Health, check_unreadable
 from envsync.plan.lifetimes import Usage
 from envsync.reconcile import Reconciler
@@ -65,7 +65,8 @@ def _without(options: Options, text: str) -> Result:
     after = Reconciler(session.manifest, session.facts, without=gone).plan()
     found = dependents(before, after, gone)
     session.remember(before)
-    if not found and isinstance(request, PythonPath) and not os.path.lexists(request.path):
+    unused = all(one.effect is Effect.UNTOUCHED for one in found)
+    if unused and isinstance(request, PythonPath) and not os.path.lexists(request.path):
         raise UsageError(Problem("interpreter-missing", f"nothing is at {request.path}", "Is it what you meant?"))
 
     def lines(paint: Paint) -> list[str]:
