@@ -1,6 +1,7 @@
 """Terminals, pipes and interruptions: colours where they belong, nothing raw from outside, no noise at the end."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -261,3 +262,14 @@ def test_a_result_that_cannot_be_written_is_a_failure_with_a_message(place: Plac
     assert "Exception ignored" not in done.stderr
     assert done.returncode == (1 if stdout == ">/dev/full" else 0)
     assert (done.stderr != "") == (stdout == ">/dev/full")
+
+
+def test_lines_fit_the_terminal_and_lose_nothing(place: Place) -> None:
+    place.write(
+        "".join(f'[envs.e{one}]\npath = "a/rather/long/path/to/a/project/{one}"\ntarget = "e{one}"\n' for one in "ab")
+    )
+    status, text = on_terminal(place, "plan", NO_COLOR="")
+    bare = "".join(part if number % 2 == 0 else "" for number, part in enumerate(re.split("(\x1b\\[[0-9;]*m)", text)))
+    assert status == 0
+    assert all(len(line) <= 120 for line in bare.splitlines())
+    assert bare.split() == place.envsync("plan").out.split()

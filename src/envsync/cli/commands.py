@@ -5,7 +5,7 @@ from importlib import import_module
 from envsync.cli.options import Options
 from envsync.cli.session import Result
 
-__all__ = ["COMMANDS", "SHOWING", "carry_out"]
+__all__ = ["COMMANDS", "FITTED", "SHOWING", "carry_out"]
 
 COMMANDS = {
     **dict.fromkeys(("apply", "plan", "check", "status", "explain", "rollback"), "reconciling"),
@@ -23,6 +23,10 @@ COMMANDS = {
 
 SHOWING = frozenset({"status", "explain", "graph", "schema", "completion"})
 """Commands whose output is what they are for: it comes also with ``--quiet``."""
+
+
+FITTED = frozenset({"apply", "plan", "check", "rollback", "prune"})
+"""Commands whose lines are broken to fit a terminal."""
 
 
 def carry_out(options: Options) -> Result | int:

@@ -8,9 +8,9 @@ import sys
 from collections.abc import Iterable
 from typing import Any, TextIO
 
-from envsync.cli.commands import COMMANDS, SHOWING, carry_out
+from envsync.cli.commands import COMMANDS, FITTED, SHOWING, carry_out
 from envsync.cli.options import Options, parse
-from envsync.cli.painting import paint
+from envsync.cli.painting import fitting, paint
 from envsync.cli.session import Result
 from envsync.errors import EnvsyncError, ManifestError, Problem
 from envsync.report.document import Verdict, document
@@ -84,7 +84,8 @@ def _show(options: Options, result: Result) -> int:
         entries = [result.entry(one) for one in result.environments]
         _print_json(document(options.command, result.manifest, result.verdict, entries) | result.more)
     elif not options.quiet or result.verdict.exit_code or options.command in SHOWING or options.action == "show":
-        _print_lines(sys.stdout, result.lines(paint(options, sys.stdout.isatty())))
+        lines = result.lines(paint(options, sys.stdout.isatty()))
+        _print_lines(sys.stdout, fitting(lines) if options.command in FITTED else lines)
     if result.verdict.exit_code == _INTERRUPTED:
         sys.stderr.write("envsync: interrupted; apply again to go on\n")
     return result.verdict.exit_code

@@ -3,12 +3,13 @@
 import os
 import shutil
 import sys
+from collections.abc import Iterable, Iterator
 
 from envsync.cli.options import Options
-from envsync.report.paint import Paint
+from envsync.report.paint import Paint, wrapped
 from envsync.report.tree import Layout
 
-__all__ = ["layout", "paint"]
+__all__ = ["fitting", "layout", "paint"]
 
 
 def paint(options: Options, terminal: bool) -> Paint:
@@ -23,6 +24,13 @@ def paint(options: Options, terminal: bool) -> Paint:
     if os.environ.get("NO_COLOR"):
         return Paint(colours=False)
     return Paint(colours=bool(os.environ.get("FORCE_COLOR")) or (terminal and os.environ.get("TERM") != "dumb"))
+
+
+def fitting(lines: Iterable[str]) -> Iterator[str]:
+    """Break lines to the width of standard output, where that is a terminal."""
+    width = layout().width
+    for line in lines:
+        yield from [line] if width is None else wrapped(line, width)
 
 
 def layout() -> Layout:

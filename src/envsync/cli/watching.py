@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import sys
 from datetime import datetime
 
@@ -10,6 +11,7 @@ from envsync.cli.painting import paint
 from envsync.cli.session import check_names, settings_of
 from envsync.folders import cache_folder, state_folders
 from envsync.manifest import load, locate
+from envsync.report.paint import wrapped
 from envsync.report.watching import event_entry, event_lines, is_result, now
 from envsync.watch.control import Control
 from envsync.watch.events import Event, Started, Stopped
@@ -21,6 +23,7 @@ from envsync.write.locks import hold_watch
 
 __all__ = ["COMMANDS"]
 
+_STAMP = len("00:00:00 ")
 _LOCK_TIMEOUT = 5.0
 """Seconds to wait for another pass: a watcher comes back to it."""
 
@@ -82,6 +85,9 @@ class _Teller:
             return ""
         colours = paint(self._options, terminal)
         lines = list(event_lines(event, colours, verbose=self._options.verbose))
+        if terminal:
+            room = shutil.get_terminal_size().columns - (_STAMP if self._timed else 0)
+            lines = [part for line in lines for part in wrapped(line, room)]
         stamp = f"{datetime.now().astimezone():%H:%M:%S} " if self._timed else ""
         blank = " " * len(stamp)
         return "".join(f"{blank if number else colours('dim', stamp)}{line}\n" for number, line in enumerate(lines))

@@ -3,10 +3,11 @@
 import os
 import re
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
-__all__ = ["Paint", "copyable", "escape", "homely", "tilde"]
+__all__ = ["Paint", "copyable", "escape", "homely", "tilde", "wrapped"]
 
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _CODES = {"green": "32", "yellow": "33", "red": "31", "blue": "34", "dim": "2", "bold": "1"}
 
 
@@ -20,6 +21,22 @@ class Paint:
     def __call__(self, style: str, text: str) -> str:
         """Give ``text`` in a style: a colour's name, ``dim`` or ``bold``."""
         return f"\033[{_CODES[style]}m{text}\033[0m" if self.colours and style and text else text
+
+
+def wrapped(line: str, width: int) -> Iterator[str]:
+    """Break a line at blanks so that it fits, with what follows indented; hints stay whole, for they hold commands."""
+    if "hint:" in line or len(_COLOUR.sub("", line)) <= width:
+        yield line
+        return
+    indent = " " * (len(line) - len(line.lstrip()) + 4)
+    room, kept = width, ""
+    for word in re.findall(r" *[^ ]+ *$| *[^ ]+", line):
+        if kept.strip() and len(_COLOUR.sub("", kept + word)) > room:
+            yield kept
+            kept = indent + word.lstrip()
+        else:
+            kept += word
+    yield kept
 
 
 def escape(text: str) -> str:
