@@ -9,6 +9,8 @@ import pytest
 
 from conftest import Place
 
+pytestmark = pytest.mark.sampled(2)
+
 pytest_plugins = ["relocatable"]
 
 PythonOf = Callable[[str], str]

@@ -18,6 +18,8 @@ from conftest import Place
 from links import fingerprint
 from processes import start
 
+pytestmark = pytest.mark.sampled(2)
+
 PythonOf = Callable[[str], str]
 
 

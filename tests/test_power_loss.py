@@ -9,6 +9,8 @@ from crash_disk import TRACED, Disk, under
 from crash_scenario import Scenario, prepared
 from crash_trace import RENAMING, Tracer
 
+pytestmark = pytest.mark.sampled(2)
+
 
 def brought_in(scenario: Scenario, trace: str) -> tuple[set[str], set[str]]:
     """Give what was written aside before the environment was brought in, and what of it was not flushed then."""

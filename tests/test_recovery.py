@@ -10,6 +10,8 @@ import pytest
 from conftest import Place
 from envsync.apply.carry_out import clear_area
 
+pytestmark = pytest.mark.sampled(2)
+
 NAME = ".envsync-0123456789abcdef"
 
 
