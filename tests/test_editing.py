@@ -216,3 +216,12 @@ def test_an_entry_for_another_host_can_be_removed_and_holds_its_name(here: Place
     assert "called c already" in refuse("add", "c", "--path", "x")["errors"][0]["message"]
     edit("remove", "c")
     assert here.manifest.read_text() == TWO
+
+
+def test_a_path_that_another_environment_has_is_refused(place: Place) -> None:
+    place.write('[envs.one]\npath = "one"\naliases = ["two"]\n')
+    before = place.manifest.read_bytes()
+    for path in ("one", "./two"):
+        run = place.envsync("add", "new", "--path", path)
+        assert (run.status, "belongs to the environment one" in run.err) == (2, True)
+    assert place.manifest.read_bytes() == before

@@ -3,6 +3,7 @@
 import errno
 import os
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 from unicodedata import category
 
@@ -91,7 +92,7 @@ def _add(options: Options) -> Result:
         given["editable"] = False
     ordered = sorted(given.items(), key=lambda item: KEYS.index(item[0]) if item[0] in KEYS else len(KEYS))
     entry = Entry(name, tuple((key, _value(key, value)) for key, value in ordered))
-    _edit(file, file, lambda text: with_entries(text, [entry]))
+    _edit(file, file, lambda text: with_entries(text, [entry]), partial(_refuse_taken, name))
     more = {"declared": [{"name": name, **dict(entry.values)}]}
     return _result(file, [f"declared {name} in {file}", "make it: envsync apply"], changed=True, more=more)
 
@@ -113,13 +114,24 @@ def _remove(options: Options) -> Result:
 COMMANDS = {"init": _init, "import": _import, "add": _add, "remove": _remove}
 
 
-def _edit(main: str, file: str, change: Callable[[str], str]) -> None:
+def _refuse_taken(name: str, manifest: Manifest) -> None:
+    """Refuse an environment whose path is another one's: from then on neither would be looked after."""
+    new = [one for one in manifest.environments if one.name == name]
+    for other in manifest.environments:
+        if other.name != name and any(one.path in {other.path, *other.aliases} for one in new):
+            hint = "Choose another path; for a second way to the same environment, use `aliases`."
+            raise UsageError(Problem("path-shared", f"{new[0].path} belongs to the environment {other.name}", hint))
+
+
+def _edit(
+    main: str, file: str, change: Callable[[str], str], check: Callable[[Manifest], None] = lambda _: None
+) -> None:
     """Change a file, ``main`` or one that it includes, if the manifest as a whole is good with it."""
     former = read_regular(os.path.realpath(file), _LIMIT) or b""
     text = change(former.decode("utf-8", "surrogateescape"))
     content = _encoded(text)
     try:
-        load(main, texts={file: text})
+        check(load(main, texts={file: text}))
     except ManifestError as error:
         raise ManifestError(tuple(_as_candidate(problem) for problem in error.problems)) from error
     try:
