@@ -84,7 +84,10 @@ def test_every_default_and_example_is_valid(box: Box, model: type[BaseModel], ke
 def manifest_with(model: type[BaseModel], line: str) -> str:
     if model is ManifestTable:
         return f"version = 1\n{line}\n"
-    return one(line) if model is EnvironmentTable else one("", defaults=line)
+    if model is EnvironmentTable:
+        more = 'project = "p"' if line.startswith(("groups", "extras")) else ""
+        return one(f"{line}\n{more}")
+    return one("", defaults=line)
 
 
 def toml(value: object) -> str:

@@ -201,3 +201,11 @@ def test_inputs_tell_files_and_variables(box: Box) -> None:
     }
     assert inputs.paths == (box.file, f"{box.home}/.local/state/envsync/envs/b")
     assert inputs.replayable
+
+
+@pytest.mark.parametrize("key", ["groups", "extras"])
+def test_what_is_a_projects_needs_a_project(box: Box, key: str) -> None:
+    problem = box.env_problem(f'{key} = ["dev"]')
+    assert (problem.code, problem.key, problem.message) == ("manifest-value", f"envs.a.{key}", "needs `project`")
+    assert box.env(f'{key} = ["dev"]', defaults='project = "p"').packages.project == f"{box.root}/p"
+    assert box.env(defaults=f'{key} = ["dev"]').packages.project is None

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import platformdirs
@@ -139,12 +139,21 @@ def _validated(gathering: Gathering, state_dir: str, bin_dir: str, recorder: Rec
         defaults[id(document)] = common
         for name, own in environment_values(document, scope, gathering.problems):
             values = {**common, **own}
+            gathering.problems.extend(_without_project(document, name, own, values))
             if applies(values, machine.hostname, machine.platform):
                 found.here.append(environment(name, values, bin_dir))
                 found.documents.append(document)
             else:
                 found.elsewhere.append(name)
     return found
+
+
+def _without_project(document: Document, name: str, own: Values, values: Values) -> Iterator[Problem]:
+    """Tell of an environment's keys that say something of a project, where it has none."""
+    for key in ("groups", "extras"):
+        if own.get(key) and not values.get("project"):
+            hint = "they are the project's: name its folder, or leave them out"
+            yield document.problem("manifest-value", "needs `project`", ("envs", name, key), hint)
 
 
 def _named_pythons(documents: list[Document], recorder: Recorder) -> dict[str, PythonRequest | None]:
