@@ -157,7 +157,10 @@ def _install(action: Install, workshop: Workshop) -> None:
 
 def _keep_what_came(area: str, blueprint: Blueprint, before: dict[str, tuple[int, int, int]]) -> None:
     """Look whether something came into the former environment up to the last instant; then put it back, or keep it."""
-    now = contents_of(f"{area}/{BUILT}")
+    try:
+        now = contents_of(f"{area}/{BUILT}")
+    except OSError:  # something goes while it is looked at: somebody is at work in it
+        now = {}
     if now == before:
         return
     if blueprint.exchangeable:
