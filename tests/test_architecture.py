@@ -12,7 +12,7 @@ from envsync.cli.options import parse
 
 SOURCE = Path(__file__).parent.parent / "src" / "envsync"
 LAYERS = (
-    {"folders", "observe.stamp"},
+    {"folders", "observe.stamp", "sealed", "surroundings"},
     {"errors", "desired", "observed", "markers", "areas", "pyvenv_cfg", "activation", "shebang"},
     {"manifest"},
     {"observe"},
@@ -125,7 +125,10 @@ def test_files_and_functions_fit_a_screen() -> None:
 
 
 def test_the_fast_path_loads_nothing_heavy() -> None:
-    for module in ("unchanged", "folders", "observe.stamp", "observe", "__init__", "__main__", "manifest.locate"):
+    for module in (
+        *("unchanged", "folders", "sealed", "surroundings", "observe.stamp", "observe"),
+        *("__init__", "__main__", "manifest.locate"),
+    ):
         tree = ast.parse(_modules()[module].read_text())
         names = {alias.name for node in tree.body if isinstance(node, ast.Import) for alias in node.names}
         names |= {node.module or "" for node in tree.body if isinstance(node, ast.ImportFrom)}

@@ -3,18 +3,24 @@
 import os
 import sys
 
-__all__ = ["cache_folder", "state_folders"]
+__all__ = ["cache_folder", "config_folder", "state_folders"]
 
 
 def cache_folder() -> str:
     """Give the folder of the caches, where platformdirs has it: importing that costs more than a pass without work."""
-    home = os.path.expanduser("~")
-    if sys.platform == "darwin":
-        default = f"{home}/Library/Caches"
-    else:
-        default = f"{home}/.cache"
-    chosen = os.environ.get("XDG_CACHE_HOME", "").strip()
-    return f"{chosen if chosen.startswith('/') else default}/envsync"
+    return _folder("XDG_CACHE_HOME", ".cache", "Library/Caches")
+
+
+def config_folder() -> str:
+    """Give the folder of a user's own manifest, where platformdirs has it."""
+    return _folder("XDG_CONFIG_HOME", ".config", "Library/Application Support")
+
+
+def _folder(variable: str, default: str, default_of_macos: str) -> str:
+    chosen = os.environ.get(variable, "").strip()
+    if not chosen.startswith("/"):
+        chosen = f"{os.path.expanduser('~')}/{default_of_macos if sys.platform == 'darwin' else default}"
+    return f"{chosen}/envsync"
 
 
 def state_folders() -> tuple[str, str]:

@@ -1,14 +1,16 @@
 """Take the snapshot that lets later passes see at a glance that nothing has changed."""
 
 import contextlib
+import os
+import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Container, Iterator
 
 from envsync import unchanged
 from envsync.desired import Manifest, PythonPath
 from envsync.observe.chain import walk
 from envsync.observe.read import read_regular
-from envsync.observe.stamp import stamp
+from envsync.observe.stamp import SLACK, is_settled, stamp
 from envsync.plan.actions import Plan, State
 from envsync.write.files import remove_cache, write_cache
 
@@ -27,15 +29,19 @@ _SEARCH = (
 """Variables that decide where installed interpreters are looked for."""
 
 
+class _UnsettledError(Exception):
+    """Something was changed while the pass looked at it, or just before."""
+
+
 def settle() -> None:
     """Wait until what was just written can be told from what is written next."""
-    time.sleep(2 * unchanged.SLACK / 1e9)
+    time.sleep(2 * SLACK / 1e9)
 
 
 def forget(manifest: str) -> None:
     """Remove a manifest's snapshot before there is work: what an interrupted pass leaves must be seen by the next."""
     with contextlib.suppress(OSError):
-        remove_cache(unchanged.snapshot_file(manifest))
+        remove_cache(unchanged.cache_file("unchanged", manifest))
 
 
 def take(plan: Plan, began: int, lines: dict[str, str]) -> None:
@@ -48,15 +54,30 @@ def take(plan: Plan, began: int, lines: dict[str, str]) -> None:
     calm = all(one.state in quiet and not one.interrupted for one in plan.environments)
     if not (calm and plan.manifest.inputs.replayable):
         return
-    paths = list(dict.fromkeys(_witnesses(plan)))
-    numbers = stamp(paths)
-    if not unchanged.is_settled(numbers, began):
-        return
-    content = unchanged.encode(lines, plan.manifest.file, variables_of(plan.manifest), paths, numbers)
-    file = unchanged.snapshot_file(plan.manifest.file)
-    with contextlib.suppress(OSError):
+    file = unchanged.cache_file("unchanged", plan.manifest.file)
+    stamps = _stamps(dict.fromkeys(_witnesses(plan)), began)
+    with contextlib.suppress(OSError, _UnsettledError):
+        content = unchanged.encode(lines, plan.manifest.file, variables_of(plan.manifest), stamps)
         if read_regular(file, len(content) + 1) != content:
             write_cache(file, content)
+
+
+def _stamps(paths: Collection[str], began: int) -> Iterator[tuple[str, list[int]]]:
+    for path in paths:
+        numbers = stamp([path])
+        if not is_settled(numbers, began):
+            raise _UnsettledError
+        if not _is_implied(path, paths):
+            yield path, numbers
+
+
+def _is_implied(path: str, paths: Container[str]) -> bool:
+    """Tell whether the stamp of the folder vouches for an entry: a symlink is only ever replaced, not written to."""
+    folder = path.rpartition("/")[0]
+    try:
+        return folder in paths and stat.S_ISDIR(os.lstat(folder).st_mode) and stat.S_ISLNK(os.lstat(path).st_mode)
+    except FileNotFoundError:
+        return True
 
 
 def _witnesses(plan: Plan) -> Iterator[str]:

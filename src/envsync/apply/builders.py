@@ -7,7 +7,7 @@ import threading
 from collections.abc import Mapping
 
 from envsync.errors import EnvsyncError, Problem
-from envsync.observe.tools import find_uv
+from envsync.observe.uv import find_uv
 from envsync.plan.actions import Blueprint
 
 __all__ = ["build_bare"]

@@ -6,13 +6,12 @@ from datetime import UTC, datetime
 from typing import assert_never
 
 from envsync.apply.embedded import declare_paths, declare_scripts
-from envsync.apply.furnish import furnish
-from envsync.apply.reinstall import check_sound, put_right
 from envsync.apply.workshop import Workshop, edit_settings
 from envsync.areas import BUILT, Marker
 from envsync.errors import EnvsyncError, Problem
 from envsync.observe.environment import find_libraries
 from envsync.observe.stock import read_stock
+from envsync.observed import SEEDS
 from envsync.plan.actions import (
     Action,
     Blueprint,
@@ -26,7 +25,6 @@ from envsync.plan.actions import (
     Rollback,
 )
 from envsync.plan.furnishing import RECORD
-from envsync.plan.packages import SEEDS
 from envsync.write.area import (
     holds_former,
     keep_as_generation,
@@ -178,6 +176,8 @@ def _refuse_changes(now: object, before: object, blueprint: Blueprint) -> None:
 
 
 def _furnish_anew(area: str, blueprint: Blueprint, wanted: Furnishing, workshop: Workshop) -> None:
+    from envsync.apply.reinstall import check_sound, put_right  # noqa: PLC0415  # only where packages are declared
+
     if wanted.damaged:
         put_right(area, blueprint, wanted, lambda alone, fresh: _build_aside(alone, fresh, workshop))
     if wanted.declared is not None:
@@ -224,6 +224,8 @@ def _build_aside(blueprint: Blueprint, wanted: Furnishing | None, workshop: Work
 
 
 def _furnish(area: str, blueprint: Blueprint, wanted: Furnishing, workshop: Workshop) -> None:
+    from envsync.apply.furnish import furnish  # noqa: PLC0415  # only where packages are declared
+
     place = f"{area}/{BUILT}"
     furnish(place, blueprint, wanted, area, workshop.log_of(blueprint))
     declare_paths(place, blueprint.path, blueprint.library)

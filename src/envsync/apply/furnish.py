@@ -8,9 +8,8 @@ from packaging.utils import canonicalize_name
 from envsync.apply.installers import Installer, InstallError, Uv, find_installer
 from envsync.errors import EnvsyncError, Problem
 from envsync.observe.stock import read_stock
-from envsync.observed import Declared, Distribution
+from envsync.observed import SEEDS, Declared, Distribution
 from envsync.plan.actions import Blueprint, Furnishing
-from envsync.plan.packages import SEEDS
 from envsync.write.files import new_file, remove_recorded
 from envsync.write.handles import Root
 

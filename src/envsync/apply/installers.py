@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from envsync.errors import EnvsyncError, Problem
-from envsync.observe.tools import find_uv
+from envsync.observe.uv import find_uv
 from envsync.plan.actions import Blueprint
 from envsync.write.files import new_log
 

@@ -8,14 +8,14 @@ from envsync.cli.session import Result
 __all__ = ["COMMANDS", "FITTED", "SHOWING", "carry_out"]
 
 COMMANDS = {
-    **dict.fromkeys(("apply", "plan", "check", "status", "explain", "rollback"), "reconciling"),
+    **dict.fromkeys(("apply", "plan", "check", "rollback"), "reconciling"),
+    **dict.fromkeys(("status", "explain", "graph"), "looking"),
     **dict.fromkeys(("init", "import", "add", "remove"), "editing"),
     **dict.fromkeys(("prune", "move", "run"), "keeping"),
     "watch": "watching",
     "service": "service",
     "schema": "schema",
     "completion": "completion",
-    "graph": "looking",
     "doctor": "doctor",
 }
 """Each command's module in this package, whose own ``COMMANDS`` holds its function."""

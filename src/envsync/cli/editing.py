@@ -15,6 +15,7 @@ from envsync.edit.adopt import adopt, frozen, shortened
 from envsync.edit.entries import Entry, with_entries, without_entry
 from envsync.edit.template import template
 from envsync.errors import EnvsyncError, ManifestError, Problem, UsageError
+from envsync.folders import config_folder
 from envsync.manifest import declared_in, load, locate
 from envsync.manifest.absolute import absolute, current_folder
 from envsync.manifest.paths import is_literal
@@ -168,11 +169,9 @@ def _as_candidate(problem: Problem) -> Problem:
 
 def _own_file(options: Options) -> str:
     """Give where a new manifest belongs: where it is named, else in the user's configuration folder."""
-    import platformdirs  # noqa: PLC0415  # only for this
-
     if options.file is not None or os.environ.get("ENVSYNC_FILE"):
         return locate(options.file)
-    return f"{platformdirs.user_config_dir('envsync', appauthor=False)}/envs.toml"
+    return f"{config_folder()}/envs.toml"
 
 
 def _home() -> str:

@@ -8,7 +8,7 @@ from envsync import snapshot
 from envsync.apply.move import move
 from envsync.apply.prune import prune
 from envsync.cli.options import Options
-from envsync.cli.session import DONE, TROUBLE, Result, Session, check_names, settings_of
+from envsync.cli.session import DONE, TROUBLE, Result, Session, check_names, read_manifest, settings_of
 from envsync.errors import CannotRunError, EnvsyncError, Problem, UsageError
 from envsync.manifest import load, locate
 from envsync.observe.orphans import find_exposed, find_generations, find_orphans
@@ -55,7 +55,7 @@ def _move(options: Options) -> Result:
 
 
 def _run(options: Options) -> int:
-    manifest = load(locate(options.file))
+    manifest, _ = read_manifest(options)
     check_names(manifest, options.names)
     words = options.words
     if not words:

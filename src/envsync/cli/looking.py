@@ -1,14 +1,66 @@
-"""The command that draws: ``graph``."""
+"""The commands that show what is: ``status``, ``explain`` and ``graph``."""
 
+import shutil
+import sys
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from envsync.cli.options import Options
+from envsync.cli.painting import layout
 from envsync.cli.session import Result, look
-from envsync.plan.actions import EnvironmentPlan
+from envsync.desired import Manifest
+from envsync.manifest import load, locate
+from envsync.observe.keeper import keeper_of, keepers_here
+from envsync.observe.kept import Kept, read_kept
+from envsync.observe.orphans import find_orphans
+from envsync.plan.actions import EnvironmentPlan, Plan
+from envsync.plan.prune import Removal, plan_prune
+from envsync.report import explain, removals, table
 from envsync.report.diagram import dot_lines, mermaid_lines
 from envsync.report.graph import graph_entry, graph_of
+from envsync.report.paint import Paint
 
 __all__ = ["COMMANDS"]
+
+
+def _status(options: Options) -> Result:
+    def lines(plan: Plan, paint: Paint) -> Iterator[str]:
+        kept = _kept(plan.environments)
+        if paint.colours and sys.stdout.isatty():
+            yield table.terminal_text(plan, kept, shutil.get_terminal_size().columns)
+        else:
+            yield from table.plain_lines(plan, kept)
+        if options.orphans:
+            yield from ("", *removals.removal_lines(_orphans(plan.manifest), None, paint))
+
+    result = look(options, lines)
+    if not options.json:
+        return result
+    plans = [one for one in result.environments if isinstance(one, EnvironmentPlan)]
+    more = {}
+    if options.orphans:
+        more = {"orphans": removals.removal_entries(_orphans(load(locate(options.file))), None)}
+    return replace(result, kept=_kept(plans), more=more)
+
+
+def _orphans(manifest: Manifest) -> tuple[Removal, ...]:
+    return plan_prune(find_orphans(manifest), (), (), everything=False)
+
+
+def _kept(plans: Iterable[EnvironmentPlan]) -> dict[str, tuple[Kept, ...]]:
+    return {one.environment.name: tuple(map(read_kept, one.world.folder.generations)) for one in plans}
+
+
+def _explain(options: Options) -> Result:
+    lore = explain.Lore(keeper_of, keepers_here())
+
+    def lines(plan: Plan, paint: Paint) -> Iterator[str]:
+        for number, one in enumerate(plan.environments):
+            if number:
+                yield ""
+            yield from explain.explain_lines(one, paint, layout(), lore)
+
+    return look(options, lines)
 
 
 def _graph(options: Options) -> Result:
@@ -18,4 +70,4 @@ def _graph(options: Options) -> Result:
     return replace(result, more={"graph": graph_entry(graph_of(plans))}) if options.json else result
 
 
-COMMANDS = {"graph": _graph}
+COMMANDS = {"status": _status, "explain": _explain, "graph": _graph}

@@ -1,7 +1,6 @@
 """One command's way from options to a plan, and what commands give back."""
 
 import contextlib
-import difflib
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
@@ -15,6 +14,7 @@ from envsync.cli.options import Options
 from envsync.errors import Problem, UsageError
 from envsync.folders import cache_folder, state_folders
 from envsync.manifest import load, locate
+from envsync.manifest.remembered import recall, remembered
 from envsync.observe.facts import FactsCache
 from envsync.observe.kept import Kept
 from envsync.plan.actions import EnvironmentPlan, Plan, State
@@ -22,9 +22,22 @@ from envsync.reconcile import Reconciler
 from envsync.report import text
 from envsync.report.document import Verdict, environment_entry, report_entry
 from envsync.report.paint import Paint
+from envsync.sealed import read_sealed
+from envsync.unchanged import cache_file
 from envsync.write.files import write_cache
 
-__all__ = ["DONE", "DRIFT", "INTERRUPTED", "TROUBLE", "Result", "Session", "check_names", "look", "settings_of"]
+__all__ = [
+    "DONE",
+    "DRIFT",
+    "INTERRUPTED",
+    "TROUBLE",
+    "Result",
+    "Session",
+    "check_names",
+    "look",
+    "read_manifest",
+    "settings_of",
+]
 
 DONE, TROUBLE, DRIFT, INTERRUPTED = 0, 1, 3, 130
 """Exit statuses."""
@@ -56,7 +69,8 @@ class Session:
 
     def __init__(self, options: Options) -> None:
         self.options = options
-        self.manifest = load(locate(options.file))
+        self._read_at = time.time_ns()
+        self.manifest, self._known = read_manifest(options)
         check_names(self.manifest, (*options.names, *options.force_rebuild))
         self.facts = FactsCache(None if options.no_cache else f"{cache_folder()}/interpreters.json")
         self.reconciler = Reconciler(self.manifest, self.facts, force_rebuild=options.force_rebuild, deep=options.deep)
@@ -72,12 +86,31 @@ class Session:
         """Write down what saves time later; a failure to do so is no failure."""
         if self.options.no_cache:
             return
+        if not self._known:
+            self._remember_manifest()
         if self.facts.changed:
             with contextlib.suppress(OSError):
                 write_cache(f"{cache_folder()}/interpreters.json", self.facts.text())
         if not self.options.names:
             done = text.unchanged_line(plan)
             snapshot.take(plan, self._began, {"apply": f"{done}\n", "check": f"{text.check_line(plan)}\n"})
+
+    def _remember_manifest(self) -> None:
+        content = remembered(self.manifest, self._read_at)
+        if content is not None:
+            with contextlib.suppress(OSError):
+                write_cache(cache_file("manifest", self.manifest.file), content)
+
+
+def read_manifest(options: Options) -> tuple[desired.Manifest, bool]:
+    """Give the manifest, and whether it is known from an earlier pass. Raises ``ManifestError``."""
+    file = locate(options.file)
+    if not options.no_cache:
+        with contextlib.suppress(OSError):
+            known = recall(file, read_sealed(cache_file("manifest", file)))
+            if known is not None:
+                return known, True
+    return load(file), False
 
 
 def settings_of(manifest: desired.Manifest, options: Options, *, lock_timeout: float = 60.0) -> Settings:
@@ -102,6 +135,8 @@ def check_names(manifest: desired.Manifest, names: Iterable[str]) -> None:
                 Problem("unknown-name", f"{name} is not for this host", "See its `hosts` and `platforms`.")
             )
         if name not in known:
+            import difflib  # noqa: PLC0415  # only where something is wrong
+
             near = difflib.get_close_matches(name, known, n=1)
             hint = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(known[:20]) or 'none'}."
             raise UsageError(Problem("unknown-name", f"no environment is called {name}", hint, file=manifest.file))

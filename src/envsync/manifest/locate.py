@@ -2,6 +2,7 @@
 
 import os
 
+from envsync.folders import config_folder
 from envsync.manifest.absolute import absolute, current_folder
 
 TYPE_CHECKING = False
@@ -71,10 +72,7 @@ def _upwards(folder: str) -> str | None:
 
 
 def _of_user() -> str:
-    # Looked up last, since platformdirs brings re, typing and pathlib.
-    import platformdirs  # noqa: PLC0415
-
-    return absolute(f"{platformdirs.user_config_dir('envsync', appauthor=False)}/{NAME}", "/")
+    return absolute(f"{config_folder()}/{NAME}", "/")
 
 
 def _missing(message: str, hint: str) -> "ManifestError":

@@ -5,11 +5,13 @@ import re
 import sys
 from collections.abc import Callable
 
-from packaging.specifiers import SpecifierSet
-
 from envsync.desired import PythonVersion
 from envsync.observe.discover import Candidate, Found
 from envsync.observed import Interpreter, InterpreterProblem
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from packaging.specifiers import SpecifierSet
 
 __all__ = ["best", "default_link"]
 
@@ -24,6 +26,8 @@ def best(
     Released ones come before others, newer minor versions before older, stable links before patch paths. A request
     for one patch release prefers the path that names it, since a stable link will move on.
     """
+    from packaging.specifiers import SpecifierSet  # noqa: PLC0415  # a path needs none of it
+
     specifier = SpecifierSet(request.specifier)
     pinned = _PINNED.fullmatch(request.specifier) is not None
     plausible = [candidate for candidate in found.candidates if _plausible(candidate, request, specifier)]
@@ -53,7 +57,7 @@ def _rank(candidate: Candidate, *, pinned: bool) -> tuple[object, ...]:
     return (candidate.final, candidate.version[:2], candidate.stable != pinned, candidate.version)
 
 
-def _plausible(candidate: Candidate, request: PythonVersion, specifier: SpecifierSet) -> bool:
+def _plausible(candidate: Candidate, request: PythonVersion, specifier: "SpecifierSet") -> bool:
     if (candidate.implementation, candidate.free_threaded) != (request.implementation, request.free_threaded):
         return False
     if len(candidate.version) > 2:  # noqa: PLR2004  # major, minor, patch
@@ -63,7 +67,7 @@ def _plausible(candidate: Candidate, request: PythonVersion, specifier: Specifie
     return any(specifier.contains(f"{minor}.{patch}", prereleases=True) for patch in range(100))
 
 
-def _fits(found: Interpreter, request: PythonVersion, specifier: SpecifierSet) -> bool:
+def _fits(found: Interpreter, request: PythonVersion, specifier: "SpecifierSet") -> bool:
     return found.facts.implementation == request.implementation and specifier.contains(
         found.facts.version, prereleases=True
     )

@@ -1,6 +1,5 @@
 """Read files of which one cannot know what they are."""
 
-import hashlib
 import os
 import stat
 
@@ -35,6 +34,8 @@ def read_text(file: str, limit: int = 65536) -> str:
 
 def hash_regular(file: str, algorithm: str) -> bytes | None:
     """Hash a regular file, piece by piece; ``None`` for anything else, which is not opened. Links are followed."""
+    import hashlib  # noqa: PLC0415  # it loads OpenSSL
+
     try:
         if not stat.S_ISREG(os.stat(file).st_mode):
             return None

@@ -7,11 +7,17 @@ and imports nothing that Python has not loaded at start.
 """
 
 import os
+from collections.abc import Iterable, Sequence
 
-__all__ = ["stamp"]
+__all__ = ["SLACK", "is_settled", "stamp"]
+
+SLACK = 20_000_000
+"""Nanoseconds by which a change time can lag: file systems take it from the kernel's tick, at most 10 ms long."""
+_COARSE = 2_000_000_000
+"""The same for file systems that keep whole seconds."""
 
 
-def stamp(paths: tuple[str, ...] | list[str]) -> list[int]:
+def stamp(paths: Iterable[str]) -> list[int]:
     """List inode, change time in nanoseconds and size of each path, not following it; zeros where nothing is."""
     numbers: list[int] = []
     lstat = os.lstat
@@ -23,3 +29,14 @@ def stamp(paths: tuple[str, ...] | list[str]) -> list[int]:
         else:
             numbers += (found.st_ino, found.st_ctime_ns, found.st_size)
     return numbers
+
+
+def is_settled(numbers: Sequence[int], now: int) -> bool:
+    """Tell whether stamps that were taken at ``now`` (nanoseconds) prove anything.
+
+    A file that is changed twice within one tick of the clock keeps its change time: what was changed just now might
+    be changed again unseen.
+    """
+    return all(
+        changed < now - (_COARSE if changed % 1_000_000_000 == 0 and changed else SLACK) for changed in numbers[1::3]
+    )

@@ -1,26 +1,15 @@
-"""Find the tools that envsync calls."""
+"""Tell of the tools that envsync calls."""
 
-import os
-import shutil
 import subprocess
 from collections.abc import Iterator
 
+from envsync.observe.uv import find_uv
 from envsync.observed.machine import Tool
 
-__all__ = ["find_uv", "read_tools"]
+__all__ = ["read_tools"]
 
 _TIME_LIMIT = 10
 """Seconds that a tool gets to tell its version."""
-
-
-def find_uv() -> str | None:
-    """Give the path of uv: the extra's, else the one on PATH."""
-    try:
-        from uv import find_uv_bin  # noqa: PLC0415  # an optional extra
-
-        return os.fsdecode(find_uv_bin())
-    except (ImportError, FileNotFoundError):
-        return shutil.which("uv")
 
 
 def read_tools() -> Iterator[Tool]:

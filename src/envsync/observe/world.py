@@ -12,7 +12,7 @@ from envsync.observe.environment import witnesses_of
 from envsync.observe.folder import Leftovers, read_folder
 from envsync.observe.interpreter import Interpreters
 from envsync.observe.stock import metadata_places, read_stock
-from envsync.observe.tools import find_uv
+from envsync.observe.uv import find_uv
 from envsync.observed import Chain, Declared, EndKind, Folder, Interpreter, InterpreterProblem, Side, Stock, World
 
 __all__ = ["Observer"]

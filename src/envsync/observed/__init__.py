@@ -8,10 +8,11 @@ from envsync.observed.chain import Chain, EndKind, Hop
 from envsync.observed.environment import Contents, Environment, InnerLink, Script
 from envsync.observed.interpreter import Facts, Interpreter, InterpreterProblem
 from envsync.observed.orphans import ExposedOrphan, Generation, Orphan
-from envsync.observed.stock import Damage, Declared, Distribution, Origin, Stock
+from envsync.observed.stock import SEEDS, Damage, Declared, Distribution, Origin, Stock
 from envsync.observed.world import Folder, Side, World
 
 __all__ = [
+    "SEEDS",
     "Chain",
     "Contents",
     "Damage",

@@ -2,7 +2,10 @@
 
 from dataclasses import dataclass
 
-__all__ = ["Damage", "Declared", "Distribution", "Origin", "Stock"]
+__all__ = ["SEEDS", "Damage", "Declared", "Distribution", "Origin", "Stock"]
+
+SEEDS = frozenset({"pip", "setuptools", "wheel"})
+"""What builders seed environments with: nobody has to declare it."""
 
 
 @dataclass(frozen=True, slots=True)

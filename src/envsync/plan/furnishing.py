@@ -6,7 +6,6 @@ from envsync import desired
 from envsync.markers import marker_values
 from envsync.observed import Facts, Interpreter, Stock, World
 from envsync.plan.actions import Furnishing
-from envsync.plan.packages import extraneous, unmet
 
 __all__ = ["declared_furnishing", "missing_packages", "rebuilt_furnishing", "unrestorable"]
 
@@ -20,6 +19,8 @@ def missing_packages(environment: desired.Environment, world: World) -> list[str
     facts = _facts(world)
     if world.declared is None or world.stock is None or facts is None:
         return []
+    from envsync.plan.packages import unmet  # noqa: PLC0415  # only where packages are declared
+
     markers = marker_values(facts)
     found = world.folder.environment
     recorded = found.setting(RECORD) if found is not None else None
@@ -73,6 +74,8 @@ def unrestorable(stock: Stock) -> Iterator[str]:
 def _undeclared(environment: desired.Environment, world: World, facts: Facts) -> tuple[str, ...]:
     if not environment.packages.exact or world.declared is None or world.stock is None:
         return ()
+    from envsync.plan.packages import extraneous  # noqa: PLC0415  # only where packages are declared
+
     return extraneous(world.declared, world.stock, marker_values(facts))
 
 

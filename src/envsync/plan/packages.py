@@ -7,13 +7,11 @@ from dataclasses import dataclass, field
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
-from envsync.observed import Declared, Distribution, Stock
+from envsync.observed import SEEDS, Declared, Distribution, Stock
 
-__all__ = ["SEEDS", "extraneous", "unmet"]
+__all__ = ["extraneous", "unmet"]
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
-SEEDS = frozenset({"pip", "setuptools", "wheel"})
-"""What builders seed environments with: nobody has to declare it."""
 
 
 def unmet(declared: Declared, stock: Stock, markers: Mapping[str, str], recorded: str | None) -> list[str]:

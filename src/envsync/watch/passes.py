@@ -12,10 +12,9 @@ from envsync.desired import Inputs, Manifest
 from envsync.errors import ManifestError, Problem
 from envsync.observe.chain import walk
 from envsync.observe.facts import FactsCache
-from envsync.observe.stamp import stamp
+from envsync.observe.stamp import is_settled, stamp
 from envsync.plan.actions import EnvironmentPlan, Plan, State
 from envsync.reconcile import Reconciler
-from envsync.unchanged import is_settled
 from envsync.watch.scope import Scope, scope_of
 from envsync.write.files import write_cache
 

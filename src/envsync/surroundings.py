@@ -1,0 +1,39 @@
+"""What an answer hangs on beside files: this envsync, this Python, this machine, this user, some variables.
+
+This module is on the fast path.
+"""
+
+import os
+import sys
+from collections.abc import Iterable
+
+from envsync import __version__
+
+__all__ = ["still", "surroundings"]
+
+Surroundings = list[tuple[str, str | None]]
+_FIXED = 3
+
+
+def surroundings(variables: Iterable[str]) -> Surroundings:
+    """Give what is so now: some fixed facts, then each of the environment variables with what it holds."""
+    get = os.environ.get
+    uname = os.uname()
+    own = os.stat(os.path.dirname(__file__))  # another installation of the same version has another inode
+    fixed: Surroundings = [
+        (f"{__version__} {own.st_ino} {own.st_ctime_ns}", sys.version),
+        (sys.platform, sys.base_prefix),
+        (f"{uname.nodename} {os.geteuid()}", None),
+    ]
+    return fixed + [(name, _search_path() if name == "PATH" else get(name)) for name in variables]
+
+
+def still(known: Surroundings) -> bool:
+    """Tell whether what was so is so still."""
+    return surroundings([name for name, _ in known[_FIXED:]]) == known
+
+
+def _search_path() -> str:
+    """Give PATH without the environments that are activated: no interpreter is looked for in them."""
+    folders = os.environ.get("PATH", "").split(":")
+    return ":".join(folder for folder in folders if not os.path.lexists(f"{folder}/../pyvenv.cfg"))
