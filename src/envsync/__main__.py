@@ -3,6 +3,7 @@
 import os
 import sys
 
+from envsync import __version__
 from envsync.unchanged import verdict
 
 __all__ = ["main"]
@@ -11,7 +12,7 @@ __all__ = ["main"]
 def main() -> int:
     """Run the command line and return its exit status."""
     arguments = sys.argv[1:]
-    line = _names(arguments[2:]) if arguments[:2] == ["completion", "--names"] else verdict(arguments)
+    line = _at_once(arguments)
     if line is not None:
         try:
             os.write(1, line.encode())
@@ -26,6 +27,13 @@ def main() -> int:
     from envsync.cli.main import main as run  # noqa: PLC0415  # heavy; the fast path does without it
 
     return run(arguments)
+
+
+def _at_once(arguments: list[str]) -> str | None:
+    """Give what to print for a command line that needs nothing but a look, ``None`` for every other."""
+    if arguments == ["--version"]:
+        return f"envsync {__version__}\n"
+    return _names(arguments[2:]) if arguments[:2] == ["completion", "--names"] else verdict(arguments)
 
 
 def _names(options: list[str]) -> str:

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 
-from envsync.desired import Inputs
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from envsync.desired import Inputs
 
 __all__ = ["CannotRunError", "EnvsyncError", "ManifestError", "Problem", "UsageError"]
 
@@ -51,7 +53,9 @@ class CannotRunError(EnvsyncError):
 class ManifestError(Exception):
     """A manifest that cannot be read; carries every problem found, not the first only."""
 
-    def __init__(self, problems: tuple[Problem, ...], inputs: Inputs | None = None) -> None:
+    def __init__(self, problems: tuple[Problem, ...], inputs: "Inputs | None" = None) -> None:
+        from envsync.desired import Inputs  # noqa: PLC0415  # wrong usage has none of it
+
         super().__init__("; ".join(problem.message for problem in problems))
         self.problems = problems
         self.inputs = inputs or Inputs()

@@ -2,22 +2,19 @@
 
 import argparse
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 __all__ = ["COMMANDS", "EVERYWHERE", "KEYS", "PATH_KEYS", "Argument", "Command"]
 
 
-@dataclass(frozen=True, slots=True)
-class Argument:
+class Argument(NamedTuple):
     """One option or position, with what argparse is told of it."""
 
     names: tuple[str, ...]
     settings: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(NamedTuple):
     """A command, what it does in a line, and its arguments."""
 
     name: str

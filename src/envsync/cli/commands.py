@@ -2,8 +2,10 @@
 
 from importlib import import_module
 
-from envsync.cli.options import Options
-from envsync.cli.session import Result
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # all that these need would load before --help is shown
+    from envsync.cli.options import Options
+    from envsync.cli.session import Result
 
 __all__ = ["COMMANDS", "FITTED", "SHOWING", "carry_out"]
 
@@ -11,7 +13,8 @@ COMMANDS = {
     **dict.fromkeys(("apply", "plan", "check", "rollback"), "reconciling"),
     **dict.fromkeys(("status", "explain", "graph"), "looking"),
     **dict.fromkeys(("init", "import", "add", "remove"), "editing"),
-    **dict.fromkeys(("prune", "move", "run"), "keeping"),
+    **dict.fromkeys(("prune", "move"), "keeping"),
+    "run": "running",
     "watch": "watching",
     "service": "service",
     "schema": "schema",
@@ -29,7 +32,7 @@ FITTED = frozenset({"apply", "plan", "check", "rollback", "prune"})
 """Commands whose lines are broken to fit a terminal."""
 
 
-def carry_out(options: Options) -> Result | int:
+def carry_out(options: "Options") -> "Result | int":
     """Carry out a command; gives what to show, or the exit status where it has shown all itself.
 
     Raises ``EnvsyncError``, ``ManifestError`` or ``OSError``.

@@ -1,6 +1,5 @@
-"""The commands for what is there: clear up, move, run."""
+"""The commands for what is there: clear up, move."""
 
-import errno
 import os
 from functools import partial
 
@@ -8,8 +7,8 @@ from envsync import snapshot
 from envsync.apply.move import move
 from envsync.apply.prune import prune
 from envsync.cli.options import Options
-from envsync.cli.session import DONE, TROUBLE, Result, Session, check_names, read_manifest, settings_of
-from envsync.errors import CannotRunError, EnvsyncError, Problem, UsageError
+from envsync.cli.session import DONE, TROUBLE, Result, Session, settings_of
+from envsync.errors import EnvsyncError, Problem
 from envsync.manifest import load, locate
 from envsync.observe.orphans import find_exposed, find_generations, find_orphans
 from envsync.plan.prune import plan_prune
@@ -54,24 +53,4 @@ def _move(options: Options) -> Result:
     return Result(session.manifest.file, Verdict("applied" if moved else "in-sync", DONE), (), show)
 
 
-def _run(options: Options) -> int:
-    manifest, _ = read_manifest(options)
-    check_names(manifest, options.names)
-    words = options.words
-    if not words:
-        raise UsageError(Problem("usage", "there is no command to run", f"envsync run {options.names[0]} -- python"))
-    path = next(one.path for one in manifest.environments if one.name == options.names[0])
-    if not os.access(f"{path}/bin/python", os.X_OK):
-        message = f"there is no environment that works at {path}"
-        raise EnvsyncError(Problem("no-environment", message, f"envsync apply {options.names[0]}"))
-    variables = {key: value for key, value in os.environ.items() if key != "PYTHONHOME"}
-    variables |= {"VIRTUAL_ENV": path, "PATH": f"{path}/bin:{os.environ.get('PATH', os.defpath)}"}
-    try:
-        os.execvpe(words[0], list(words), variables)  # noqa: S606  # the user's own command, as they wrote it
-    except OSError as error:
-        hint = f"It was looked for in {path}/bin and on PATH."
-        status = 127 if error.errno in {errno.ENOENT, errno.ENOTDIR} else 126
-        raise CannotRunError(Problem("cannot-run", f"{words[0]}: {error.strerror}", hint), status) from error
-
-
-COMMANDS = {"prune": _prune, "move": _move, "run": _run}
+COMMANDS = {"prune": _prune, "move": _move}

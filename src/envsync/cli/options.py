@@ -1,20 +1,20 @@
-"""The command's options: what may be written, and what it means."""
+"""The command's options: what may be written, and what it means.
+
+Named tuples, here and in ``arguments``: the module for dataclasses alone takes longer to load than --help should.
+"""
 
 import argparse
 import os
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any, NoReturn
+from collections.abc import Container, Iterable
+from typing import Any, NamedTuple, NoReturn
 
 from envsync import __version__
 from envsync.cli.arguments import COMMANDS, EVERYWHERE, Argument
-from envsync.errors import Problem, UsageError
 
 __all__ = ["Options", "parse"]
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(NamedTuple):
     """What a user asked for."""
 
     command: str
@@ -63,6 +63,8 @@ manifest that cannot be read; 3 check found drift; 130 interrupted
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
+        from envsync.errors import Problem, UsageError  # noqa: PLC0415  # only where something is wrong
+
         raise UsageError(Problem("usage", message, f"See: {self.prog} --help"))
 
 
@@ -72,7 +74,7 @@ def parse(arguments: list[str]) -> Options:
     if "run" in arguments and "--" in arguments:
         at = arguments.index("--")
         arguments, words = arguments[:at], arguments[at + 1 :]
-    given = vars(_parser().parse_args(arguments))
+    given = vars(_parser(arguments).parse_args(arguments))
     given["words"] = [*(given.get("words") or ()), *words]
     for name in ("names", "force_rebuild", "paths", "words"):
         given[name] = tuple(given.get(name) or ())
@@ -81,7 +83,8 @@ def parse(arguments: list[str]) -> Options:
     return Options(**given)
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(words: Container[str]) -> argparse.ArgumentParser:
+    """Make the parser; a command that is not among the words is only named."""
     everywhere = _Parser(add_help=False, argument_default=argparse.SUPPRESS)
     _add(everywhere.add_argument_group("options for all commands"), EVERYWHERE)
     parser = _Parser(
@@ -95,6 +98,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"envsync {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for command in COMMANDS:
+        if command.name not in words:
+            commands.add_parser(command.name, help=command.help, add_help=False)
+            continue
         inner = commands.add_parser(
             command.name,
             help=command.help,

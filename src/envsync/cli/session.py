@@ -13,7 +13,7 @@ from envsync.apply.run import Settings
 from envsync.cli.options import Options
 from envsync.errors import Problem, UsageError
 from envsync.folders import cache_folder, state_folders
-from envsync.manifest import load, locate
+from envsync.manifest import locate
 from envsync.manifest.remembered import recall, remembered
 from envsync.observe.facts import FactsCache
 from envsync.observe.kept import Kept
@@ -110,6 +110,8 @@ def read_manifest(options: Options) -> tuple[desired.Manifest, bool]:
             known = recall(file, read_sealed(cache_file("manifest", file)))
             if known is not None:
                 return known, True
+    from envsync.manifest import load  # noqa: PLC0415  # it brings pydantic: as much time as all the rest
+
     return load(file), False
 
 

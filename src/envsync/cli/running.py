@@ -1,0 +1,33 @@
+"""The command that runs another in an environment."""
+
+import errno
+import os
+
+from envsync.cli.options import Options
+from envsync.cli.session import check_names, read_manifest
+from envsync.errors import CannotRunError, EnvsyncError, Problem, UsageError
+
+__all__ = ["COMMANDS"]
+
+
+def _run(options: Options) -> int:
+    manifest, _ = read_manifest(options)
+    check_names(manifest, options.names)
+    words = options.words
+    if not words:
+        raise UsageError(Problem("usage", "there is no command to run", f"envsync run {options.names[0]} -- python"))
+    path = next(one.path for one in manifest.environments if one.name == options.names[0])
+    if not os.access(f"{path}/bin/python", os.X_OK):
+        message = f"there is no environment that works at {path}"
+        raise EnvsyncError(Problem("no-environment", message, f"envsync apply {options.names[0]}"))
+    variables = {key: value for key, value in os.environ.items() if key != "PYTHONHOME"}
+    variables |= {"VIRTUAL_ENV": path, "PATH": f"{path}/bin:{os.environ.get('PATH', os.defpath)}"}
+    try:
+        os.execvpe(words[0], list(words), variables)  # noqa: S606  # the user's own command, as they wrote it
+    except OSError as error:
+        hint = f"It was looked for in {path}/bin and on PATH."
+        status = 127 if error.errno in {errno.ENOENT, errno.ENOTDIR} else 126
+        raise CannotRunError(Problem("cannot-run", f"{words[0]}: {error.strerror}", hint), status) from error
+
+
+COMMANDS = {"run": _run}

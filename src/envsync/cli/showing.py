@@ -1,0 +1,75 @@
+"""Print what a command came to: as lines or as JSON."""
+
+import json
+import sys
+from collections.abc import Iterable
+from typing import Any, TextIO
+
+from envsync.cli.commands import FITTED, SHOWING
+from envsync.cli.options import Options
+from envsync.cli.painting import fitting, paint
+from envsync.cli.session import INTERRUPTED, TROUBLE, Result
+from envsync.errors import EnvsyncError, ManifestError, Problem
+from envsync.report.document import Verdict, document
+from envsync.report.text import problem_lines
+
+__all__ = ["show", "show_failure"]
+
+_USAGE = 2
+
+
+def show(options: Options, result: Result) -> int:
+    """Print what a command came to, and give the exit status."""
+    if options.json:
+        entries = [result.entry(one) for one in result.environments]
+        _print_json(document(options.command, result.manifest, result.verdict, entries) | result.more)
+    elif not options.quiet or result.verdict.exit_code or options.command in SHOWING or options.action == "show":
+        lines = result.lines(paint(options, sys.stdout.isatty()))
+        _print_lines(sys.stdout, fitting(lines) if options.command in FITTED else lines)
+    if result.verdict.exit_code == INTERRUPTED:
+        sys.stderr.write("envsync: interrupted; apply again to go on\n")
+    return result.verdict.exit_code
+
+
+def show_failure(options: Options, error: Exception) -> int:
+    """Print why a command could not be carried out, and give the exit status; raises a mistake of envsync's if asked.
+
+    A traceback is for --verbose alone.
+    """
+    match error:
+        case ManifestError():
+            return _show_problems(options, error.problems, _USAGE)
+        case EnvsyncError():
+            return _show_problems(options, (error.problem,), error.exit_code)
+        case OSError():
+            where = f" ({error.filename})" if isinstance(error.filename, str) else ""
+            problem = Problem("system-error", f"{error.strerror or error}{where}")
+        case _ if options.verbose:
+            raise error
+        case _:
+            hint = "This is a mistake in envsync: report it, with what --verbose shows."
+            problem = Problem("internal-error", f"{type(error).__name__}: {error}", hint)
+    return _show_problems(options, (problem,), TROUBLE)
+
+
+def _show_problems(options: Options, problems: tuple[Problem, ...], exit_code: int) -> int:
+    if options.json and options.command == "watch":
+        from envsync.report.watching import failure_entry, now  # noqa: PLC0415  # only here
+
+        _print_json(failure_entry(exit_code, problems, now()), indent=None)
+    elif options.json:
+        manifest = next((problem.file for problem in problems if problem.file), None)
+        _print_json(document(options.command, manifest, Verdict("error", exit_code), (), problems))
+    else:
+        _print_lines(sys.stderr, problem_lines(problems, paint(options, sys.stderr.isatty())))
+    return exit_code
+
+
+def _print_json(content: dict[str, Any], *, indent: int | None = 2) -> None:
+    sys.stdout.write(json.dumps(content, indent=indent) + "\n")
+    sys.stdout.flush()
+
+
+def _print_lines(stream: TextIO, lines: Iterable[str]) -> None:
+    stream.writelines(f"{line}\n" for line in lines)
+    stream.flush()
