@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from conftest import Place
-from envsync.apply.run import Settings
+from envsync.apply.settings import Settings
 from envsync.desired import Manifest
 from envsync.errors import Problem
 from envsync.manifest import load

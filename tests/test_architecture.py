@@ -20,6 +20,7 @@ LAYERS = (
     {"write"},
     {"apply"},
     {"unchanged"},
+    {"vouched"},
     {"reconcile", "snapshot"},
     {"watch", "service"},
     {"report"},
@@ -137,6 +138,7 @@ def test_the_fast_path_loads_nothing_heavy() -> None:
             "sys",
             "marshal",
             "binascii",
+            "time",
         }
 
 

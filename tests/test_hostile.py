@@ -13,7 +13,7 @@ import pytest
 from bench import listing
 from conftest import Place
 from envsync.cli.main import main
-from envsync.write import swap
+from envsync.write.flush import flush
 
 NAME = ".envsync-0123456789abcdef"
 ONE = '[envs.blog]\npath = "blog/.venv"\ntarget = "blog"\n'
@@ -88,8 +88,8 @@ def test_a_link_that_comes_to_the_end_while_it_is_built_stays(
     end, precious = made.root / "state/blog", made.root / "precious"
     precious.mkdir(mode=0o700)
 
-    def replace_end(area: str) -> None:
-        swap.flush(area)
+    def replace_end(areas: list[str]) -> None:
+        flush(areas)
         end.rename(made.root / "moved")
         end.symlink_to(precious)
 

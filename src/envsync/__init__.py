@@ -15,7 +15,7 @@ TYPE_CHECKING = False  # as in typing, without importing it: this is on the fast
 
 if TYPE_CHECKING:
     from envsync.apply.outcome import EnvironmentReport, Outcome, Report
-    from envsync.apply.run import Settings
+    from envsync.apply.settings import Settings
     from envsync.desired import Environment, Manifest
     from envsync.errors import EnvsyncError, ManifestError, Problem
     from envsync.manifest import load, locate
@@ -49,7 +49,7 @@ __all__ = [
 
 _HOMES = {
     "envsync.apply.outcome": ("EnvironmentReport", "Outcome", "Report"),
-    "envsync.apply.run": ("Settings",),
+    "envsync.apply.settings": ("Settings",),
     "envsync.desired": ("Environment", "Manifest"),
     "envsync.errors": ("EnvsyncError", "ManifestError", "Problem"),
     "envsync.manifest": ("load", "locate"),

@@ -11,7 +11,7 @@ import shlex
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-__all__ = ["SCRIPTS", "named_folder", "retarget"]
+__all__ = ["SCRIPTS", "named_folder", "quoted", "retarget", "split"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +34,25 @@ def retarget(script: str, text: str, folder: str) -> str:
     wanted = dialect.quote(folder)
     for token, named in list(_assignments(dialect, text)):
         if named != folder:
-            # A bare word may be the beginning of another one; a quoted one ends where it ends.
-            edge = "" if token[-1] in "'\"#" else r"(?![\w.+@%-])"
-            text = re.sub(rf"(?<![\w/.]){re.escape(token)}{edge}", lambda _: wanted, text)
+            text = re.sub(_wherever(token), lambda _: wanted, text)
     return text
+
+
+def split(script: str, text: str, folder: str) -> list[str]:
+    """Split an activation script wherever it names ``folder``."""
+    tokens = dict.fromkeys(token for token, named in _assignments(SCRIPTS[script], text) if named == folder)
+    return re.split("|".join(map(_wherever, tokens)), text) if tokens else [text]
+
+
+def quoted(script: str, folder: str) -> str:
+    """Give a folder in the quotes that the shell of an activation script needs."""
+    return SCRIPTS[script].quote(folder)
+
+
+def _wherever(token: str) -> str:
+    # A bare word may be the beginning of another one; a quoted one ends where it ends.
+    edge = "" if token[-1] in "'\"#" else r"(?![\w.+@%-])"
+    return rf"(?<![\w/.]){re.escape(token)}{edge}"
 
 
 def _assignments(dialect: _Dialect, text: str) -> Iterator[tuple[str, str]]:
@@ -75,13 +90,10 @@ def _read_bat(token: str) -> str:
     return token.replace("%%", "%")
 
 
-def _quote_sh(text: str) -> str:
-    return "'" + text.replace("'", "'\"'\"'") + "'"
-
-
 def _quote_csh(text: str) -> str:
     # csh expands history inside single quotes, and tcsh's backslash_quote gives the backslash a meaning there.
-    return _quote_sh(text).replace("\\", "'\\\\'").replace("!", "'\\!'")
+    quoted = "'" + text.replace("'", "'\"'\"'") + "'"
+    return quoted.replace("\\", "'\\\\'").replace("!", "'\\!'")
 
 
 def _quote_fish(text: str) -> str:
@@ -99,7 +111,9 @@ def _quote_bat(text: str) -> str:
 
 SCRIPTS = {
     "activate": _Dialect(
-        re.compile(r"^[ \t]*(?:export[ \t]+)?VIRTUAL_ENV=(?P<token>\S.*?)[ \t]*$", re.MULTILINE), _read_shell, _quote_sh
+        re.compile(r"^[ \t]*(?:export[ \t]+)?VIRTUAL_ENV=(?P<token>\S.*?)[ \t]*$", re.MULTILINE),
+        _read_shell,
+        shlex.quote,
     ),
     "activate.csh": _Dialect(
         re.compile(r"^[ \t]*setenv[ \t]+VIRTUAL_ENV[ \t]+(?P<token>\S.*?)[ \t]*$", re.MULTILINE),

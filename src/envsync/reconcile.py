@@ -1,12 +1,14 @@
 """One pass: observe, plan, apply. The whole pipeline on one screen."""
 
 import contextlib
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from envsync import desired
 from envsync.apply.outcome import Report
-from envsync.apply.run import Progress, Settings, apply_plans
+from envsync.apply.run import apply_plans
+from envsync.apply.settings import Progress, Settings
 from envsync.observe.chain import MAX_HOPS, walk
 from envsync.observe.facts import FactsCache
 from envsync.observe.folder import Leftovers
@@ -18,6 +20,7 @@ from envsync.plan.actions import Conflict, EnvironmentPlan, Plan, Rebuild, Rollb
 from envsync.plan.conflicts import conflicts_between
 from envsync.plan.decide import Rules, decide
 from envsync.plan.rollback import decide_rollback
+from envsync.vouched import Vouched
 
 __all__ = ["Reconciler"]
 
@@ -84,12 +87,19 @@ class Reconciler:
         return Plan(self._manifest, tuple(map(_roll_back, plan.environments)))
 
     def apply(
-        self, plan: Plan, settings: Settings, progress: Progress = lambda _: None, *, steady: bool = False
+        self,
+        plan: Plan,
+        settings: Settings,
+        progress: Progress = lambda _: None,
+        *,
+        steady: bool = False,
+        vouched: Vouched | None = None,
     ) -> Report:
         """Carry out a plan; each environment is observed and decided again under its lock.
 
         ``progress`` is called, in this thread, with the report of each environment that is done. With ``steady`` a
-        rebuild that the plan does not have is not begun: what asks for it may be over in a moment.
+        rebuild that the plan does not have is not begun: what asks for it may be over in a moment. What is found in
+        sync afterwards is noted in ``vouched``.
         """
         back = any(isinstance(action, Rollback) for one in plan.environments for action in one.actions)
         # What earlier passes left is looked for once a plan, which a folder of a thousand environments needs; but anew
@@ -99,7 +109,10 @@ class Reconciler:
         rebuilt = {one.environment.name for one in plan.environments if _rebuilds(one)}
 
         def again(environment: desired.Environment) -> EnvironmentPlan:
+            began = time.time_ns()
             fresh = self._plan_one(environment, self._observer(anew=environment.name in minded))
+            if vouched is not None:
+                vouched.note(fresh, began)
             if steady and environment.name not in rebuilt and _rebuilds(fresh):
                 return replace(fresh, actions=())
             return _roll_back(fresh) if back else fresh

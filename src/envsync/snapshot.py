@@ -3,18 +3,17 @@
 import contextlib
 import os
 import stat
-import time
 from collections.abc import Collection, Container, Iterator
 
 from envsync import unchanged
 from envsync.desired import Manifest, PythonPath
 from envsync.observe.chain import walk
 from envsync.observe.read import read_regular
-from envsync.observe.stamp import SLACK, is_settled, stamp
+from envsync.observe.stamp import is_settled, stamp
 from envsync.plan.actions import Plan, State
 from envsync.write.files import remove_cache, write_cache
 
-__all__ = ["forget", "settle", "take", "variables_of"]
+__all__ = ["forget", "take", "variables_of"]
 
 _FOLDERS = ("HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME")
 _SEARCH = (
@@ -31,11 +30,6 @@ _SEARCH = (
 
 class _UnsettledError(Exception):
     """Something was changed while the pass looked at it, or just before."""
-
-
-def settle() -> None:
-    """Wait until what was just written can be told from what is written next."""
-    time.sleep(2 * SLACK / 1e9)
 
 
 def forget(manifest: str) -> None:

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from typing import assert_never
 
 from envsync.apply.embedded import declare_paths, declare_scripts
-from envsync.apply.workshop import Workshop, edit_settings
-from envsync.areas import BUILT, Marker
+from envsync.apply.workshop import Workshop, edit_settings, marker_of
+from envsync.areas import BUILT
 from envsync.errors import EnvsyncError, Problem
 from envsync.observe.environment import find_libraries
 from envsync.observe.stock import read_stock
@@ -36,8 +36,9 @@ from envsync.write.area import (
 )
 from envsync.write.contents import roll_back, swap_contents, undo_contents
 from envsync.write.files import make_folder, make_link, put_inner_file, set_inner_link
+from envsync.write.flush import flush
 from envsync.write.handles import Root
-from envsync.write.swap import flush, move_in, put_back, swap
+from envsync.write.swap import move_in, put_back, swap
 from envsync.write.tree import contents_of, link_tree
 
 __all__ = ["carry_out", "clear_area", "clear_away"]
@@ -138,11 +139,11 @@ def _install(action: Install, workshop: Workshop) -> None:
     """Install into a second environment that shares its files with the first, and exchange the two."""
     blueprint = action.blueprint
     before = contents_of(blueprint.end)
-    area = make_area(blueprint.area_parent, _marker(blueprint, discard=True))
+    area = make_area(blueprint.area_parent, marker_of(blueprint, discard=True))
     try:
         link_tree(_root(blueprint), f"{area}/{BUILT}")
         _furnish_anew(area, blueprint, action.furnishing, workshop)
-        flush(area)
+        flush([area])
         _refuse_changes(contents_of(blueprint.end), before, blueprint)
     except BaseException:
         remove_area(area, blueprint.end)
@@ -197,10 +198,6 @@ def _exchange(area: str, blueprint: Blueprint) -> None:
         raise
 
 
-def _marker(blueprint: Blueprint, *, discard: bool = False) -> Marker:
-    return Marker(blueprint.name, blueprint.path, blueprint.end, manifest=blueprint.manifest, discard=discard)
-
-
 def _root(blueprint: Blueprint) -> Root:
     return Root(blueprint.end, blueprint.identity)
 
@@ -211,12 +208,12 @@ def _now() -> str:
 
 def _build_aside(blueprint: Blueprint, wanted: Furnishing | None, workshop: Workshop) -> str:
     """Build in a staging area, and flush it; on failure nothing of it stays."""
-    area = make_area(blueprint.area_parent, _marker(blueprint))
+    area = make_area(blueprint.area_parent, marker_of(blueprint))
     try:
         workshop.build(blueprint, area)
         if wanted is not None:
             _furnish(area, blueprint, wanted, workshop)
-        flush(area)
+        flush([area])
     except BaseException:
         remove_area(area, blueprint.end)
         raise

@@ -4,7 +4,7 @@ import filecmp
 import os
 from collections.abc import Iterator
 
-from envsync.apply.run import Settings
+from envsync.apply.settings import Settings
 from envsync.apply.verify import works
 from envsync.apply.workshop import edit_settings
 from envsync.areas import BUILT, Marker, is_area_name, parent_of
@@ -14,11 +14,12 @@ from envsync.observed import EndKind
 from envsync.plan.actions import EnvironmentPlan
 from envsync.write.area import make_area, remove_area
 from envsync.write.files import make_folder
+from envsync.write.flush import flush
 from envsync.write.handles import Root
 from envsync.write.locks import hold
 from envsync.write.move import put_link
 from envsync.write.prune import remove_environment
-from envsync.write.swap import flush, move_in
+from envsync.write.swap import move_in
 from envsync.write.tree import link_tree
 
 __all__ = ["move"]
@@ -88,7 +89,7 @@ def _copy(former: Root, marker: Marker) -> None:
         if works(former.path) and not works(place):
             hint = "Nothing was changed. Report it, please."
             raise EnvsyncError(Problem("verify-failed", f"the copy of {former.path} does not run", hint))
-        flush(area)
+        flush([area])
         move_in(area, marker.end)
     finally:
         remove_area(area, marker.end)

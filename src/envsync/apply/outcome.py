@@ -1,13 +1,13 @@
 """What a pass did, per environment. Pure values."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from envsync import desired
 from envsync.errors import Problem
-from envsync.plan.actions import Action, EnvironmentPlan, State
+from envsync.plan.actions import Action, EnvironmentPlan, Rollback, State
 
-__all__ = ["EnvironmentReport", "Outcome", "Report", "outcome_of"]
+__all__ = ["EnvironmentReport", "Outcome", "Report", "outcome_of", "report_of"]
 
 
 class Outcome(Enum):
@@ -62,3 +62,17 @@ def outcome_of(state: State, actions: tuple[Action, ...]) -> Outcome:
     if state is State.WAITING:
         return Outcome.SKIPPED
     return max((_BY_KIND[action.kind] for action in actions), key=_WEIGHT.index, default=Outcome.UNCHANGED)
+
+
+def report_of(plan: EnvironmentPlan, after: EnvironmentPlan) -> EnvironmentReport:
+    """Tell what was done, and do not call it done if there is drift still."""
+    back = any(isinstance(action, Rollback) for action in plan.actions)  # what is wrong with the earlier one is known
+    if plan.actions and not back and (after.drift or after.conflicts):
+        left = "; ".join([drift.message for drift in after.drift] + [one.message for one in after.conflicts])
+        problem = Problem(
+            "not-converged", f"it was applied, and yet: {left}", f"See: envsync explain {plan.environment.name}"
+        )
+        return EnvironmentReport(plan, Outcome.FAILED, problem)
+    return EnvironmentReport(
+        replace(plan, notes=tuple(dict.fromkeys((*plan.notes, *after.notes)))), outcome_of(plan.state, plan.actions)
+    )

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from envsync.apply.run import Settings
+from envsync.apply.settings import Settings
 from envsync.errors import EnvsyncError, Problem
 from envsync.plan.prune import Removal
 from envsync.write.area import remove_area

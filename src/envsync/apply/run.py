@@ -1,41 +1,24 @@
 """Apply a plan: environments side by side, each under its lock, each failing for itself alone."""
 
 import contextlib
-import errno
 import os
-from collections.abc import Callable
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
-from dataclasses import dataclass, replace
 
-from envsync import desired
 from envsync.apply.carry_out import carry_out, clear_area, clear_away
-from envsync.apply.outcome import EnvironmentReport, Outcome, Report, outcome_of
+from envsync.apply.failure import check_end, failure
+from envsync.apply.outcome import EnvironmentReport, Outcome, Report, outcome_of, report_of
+from envsync.apply.settings import Again, Progress, Settings
+from envsync.apply.together import create_together, is_plain
 from envsync.apply.workshop import Workshop
-from envsync.errors import EnvsyncError, Problem
-from envsync.plan.actions import EnvironmentPlan, Link, Plan, Rollback, State
+from envsync.errors import EnvsyncError
+from envsync.plan.actions import EnvironmentPlan, Link, Plan, State
 from envsync.write.locks import hold
 
-__all__ = ["Progress", "Settings", "apply_plans"]
+__all__ = ["apply_plans"]
 
-Again = Callable[[desired.Environment], EnvironmentPlan]
-Progress = Callable[[EnvironmentReport], None]
-"""Called in the caller's thread whenever an environment is done."""
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """How to apply."""
-
-    cache: str
-    """The cache folder."""
-    locks: str
-    """The folder of the lock files."""
-    logs: str
-    """The folder of the installers' logs."""
-    jobs: int
-    lock_timeout: float
-    shelf: str
-    """The folder of generations: the manifest's ``state-dir``."""
+_GROUP = 64
+"""Environments that are created as one at most: progress is told, and an interruption heeded, after each group."""
 
 
 def apply_plans(plan: Plan, again: Again, settings: Settings, progress: Progress) -> Report:
@@ -45,31 +28,48 @@ def apply_plans(plan: Plan, again: Again, settings: Settings, progress: Progress
     """
     for area, end in plan.strays:
         _clear_stray(area, end, settings)
-    workshop = Workshop(settings.cache, settings.logs)
-    reports: dict[str, EnvironmentReport] = {}
+    workshop = Workshop(settings.cache, settings.logs, remembers=settings.remembers)
+    reports = {
+        one.environment.name: EnvironmentReport(one, outcome_of(one.state, ()))
+        for one in plan.environments
+        if not one.has_work
+    }
     interrupted = False
     executor = ThreadPoolExecutor(max_workers=max(1, settings.jobs), thread_name_prefix="envsync")
-    futures: dict[Future[EnvironmentReport], EnvironmentPlan] = {}
+    futures: list[Future[list[EnvironmentReport]]] = []
     try:
-        for one in plan.environments:
-            if one.has_work:
-                futures[executor.submit(_apply_one, one, again, settings, workshop)] = one
-            else:
-                reports[one.environment.name] = EnvironmentReport(one, outcome_of(one.state, ()))
+        futures.extend(executor.submit(_apply_group, group, again, settings, workshop) for group in _groups(plan))
         for future in as_completed(futures):
-            report = future.result()
-            reports[report.plan.environment.name] = report
-            progress(report)
+            for report in future.result():
+                progress(report)
     except KeyboardInterrupt:
         interrupted = True
     finally:
         executor.shutdown(wait=True, cancel_futures=True)
-    for future, one in futures.items():
-        if one.environment.name not in reports:
-            done = future.done() and not future.cancelled()
-            reports[one.environment.name] = future.result() if done else EnvironmentReport(one, Outcome.SKIPPED)
-    ordered = tuple(reports[one.environment.name] for one in plan.environments)
+    for future in futures:
+        if future.done() and not future.cancelled():
+            reports |= {report.plan.environment.name: report for report in future.result()}
+    skipped = (EnvironmentReport(one, Outcome.SKIPPED) for one in plan.environments)
+    ordered = tuple(reports.get(one.plan.environment.name, one) for one in skipped)
     return Report(plan.manifest, ordered, interrupted)
+
+
+def _groups(plan: Plan) -> Iterator[list[EnvironmentPlan]]:
+    """Give what has work: plain cases many at once, every other by itself."""
+    working = [one for one in plan.environments if one.has_work]
+    plain = [one for one in working if is_plain(one)]
+    yield from ([one] for one in working if not is_plain(one))
+    yield from (plain[at : at + _GROUP] for at in range(0, len(plain), _GROUP))
+
+
+def _apply_group(
+    group: list[EnvironmentPlan], again: Again, settings: Settings, workshop: Workshop
+) -> list[EnvironmentReport]:
+    if not is_plain(group[0]):
+        return [_apply_one(group[0], again, settings, workshop)]
+    with workshop.turn(group[0]):
+        reports = create_together(group, again, settings, workshop)
+    return [report or _apply_one(plan, again, settings, workshop) for plan, report in zip(group, reports, strict=True)]
 
 
 def _apply_one(plan: EnvironmentPlan, again: Again, settings: Settings, workshop: Workshop) -> EnvironmentReport:
@@ -77,7 +77,7 @@ def _apply_one(plan: EnvironmentPlan, again: Again, settings: Settings, workshop
     try:
         with hold(settings.locks, end, settings.lock_timeout), workshop.turn(plan):
             plan = again(plan.environment)  # the disk may have changed since, by another pass above all
-            _check_end(plan, end)
+            check_end(plan, end)
             if plan.interrupted and plan.state is not State.CONFLICT:
                 clear_away(plan, settings.shelf)
                 plan = again(plan.environment)
@@ -89,54 +89,12 @@ def _apply_one(plan: EnvironmentPlan, again: Again, settings: Settings, workshop
                 for action in more:
                     carry_out(action, workshop)
                 after = again(plan.environment)
-        return _report(plan, after)
-    except EnvsyncError as error:
-        return EnvironmentReport(plan, Outcome.FAILED, error.problem)
-    except OSError as error:
-        return EnvironmentReport(plan, Outcome.FAILED, _problem(error))
+        return report_of(plan, after)
     except Exception as error:  # noqa: BLE001  # a mistake of envsync's own, too, must stop only this environment
-        hint = "This is a mistake in envsync: report it."
-        return EnvironmentReport(
-            plan, Outcome.FAILED, Problem("internal-error", f"{type(error).__name__}: {error}", hint)
-        )
+        return failure(plan, error)
 
 
 def _clear_stray(area: str, end: str, settings: Settings) -> None:
     """Clear away what an interrupted pass of another manifest left, unless that one is at work, or it cannot be."""
     with contextlib.suppress(EnvsyncError, OSError), hold(settings.locks, end, 0):
         clear_area(area, end, os.path.dirname(area))
-
-
-def _check_end(plan: EnvironmentPlan, locked: str) -> None:
-    end = plan.world.folder.chain.end
-    if end != locked:
-        message = f"{plan.environment.path} led to {locked}, and leads to {end} by now"
-        raise EnvsyncError(Problem("changed-meanwhile", message, "Apply again."))
-
-
-def _report(plan: EnvironmentPlan, after: EnvironmentPlan) -> EnvironmentReport:
-    """Tell what was done, and do not call it done if there is drift still."""
-    back = any(isinstance(action, Rollback) for action in plan.actions)  # what is wrong with the earlier one is known
-    if plan.actions and not back and (after.drift or after.conflicts):
-        left = "; ".join([drift.message for drift in after.drift] + [one.message for one in after.conflicts])
-        problem = Problem(
-            "not-converged", f"it was applied, and yet: {left}", f"See: envsync explain {plan.environment.name}"
-        )
-        return EnvironmentReport(plan, Outcome.FAILED, problem)
-    return EnvironmentReport(
-        replace(plan, notes=tuple(dict.fromkeys((*plan.notes, *after.notes)))), outcome_of(plan.state, plan.actions)
-    )
-
-
-def _problem(error: OSError) -> Problem:
-    where = error.filename2 or error.filename
-    place = f" ({where if isinstance(where, str) else '...'})" if where is not None else ""
-    code, hint = {
-        errno.ENOSPC: ("disk-full", "Make room, then apply again."),
-        errno.EDQUOT: ("disk-full", "Your quota is used up: make room, then apply again."),
-        errno.EACCES: ("not-writable", "Make it writable for you, then apply again."),
-        errno.EPERM: ("not-writable", "Make it writable for you, then apply again."),
-        errno.EROFS: ("not-writable", "The file system is mounted read-only."),
-        errno.EIO: ("io-error", "The disk or its connection fails: see the system's log."),
-    }.get(error.errno or 0, ("system-error", "Apply again when that is mended."))
-    return Problem(code, f"{error.strerror or error}{place}", hint)

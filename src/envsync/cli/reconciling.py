@@ -24,11 +24,8 @@ def _apply(options: Options) -> Result:
     report = Report(plan.manifest, tuple(untouched))
     if plan.has_work:
         snapshot.forget(plan.manifest.file)
-        settings = settings_of(session.manifest, options)
         with ProgressDisplay(work, shown=not (options.quiet or options.json)) as display:
-            report = session.reconciler.apply(plan, settings, display.tick)
-        snapshot.settle()
-        plan = session.plan()
+            report, plan = session.apply(plan, display.tick)
     session.remember(plan)
     verdict = _verdict_of_report(report)
     show = partial(text.report_lines, report, verbose=options.verbose)

@@ -8,8 +8,8 @@ from functools import partial
 from typing import Any
 
 from envsync import desired, snapshot
-from envsync.apply.outcome import EnvironmentReport
-from envsync.apply.run import Settings
+from envsync.apply.outcome import EnvironmentReport, Report
+from envsync.apply.settings import Progress, Settings
 from envsync.cli.options import Options
 from envsync.errors import Problem, UsageError
 from envsync.folders import cache_folder, state_folders
@@ -17,6 +17,7 @@ from envsync.manifest import locate
 from envsync.manifest.remembered import recall, remembered
 from envsync.observe.facts import FactsCache
 from envsync.observe.kept import Kept
+from envsync.observe.stamp import settle
 from envsync.plan.actions import EnvironmentPlan, Plan, State
 from envsync.reconcile import Reconciler
 from envsync.report import text
@@ -24,6 +25,7 @@ from envsync.report.document import Verdict, environment_entry, report_entry
 from envsync.report.paint import Paint
 from envsync.sealed import read_sealed
 from envsync.unchanged import cache_file
+from envsync.vouched import Vouched
 from envsync.write.files import write_cache
 
 __all__ = [
@@ -79,8 +81,21 @@ class Session:
     def plan(self) -> Plan:
         """Plan for the environments that were named."""
         self._began = time.time_ns()
-        names = self.options.names and (*self.options.names, *self.options.force_rebuild)
-        return self.reconciler.plan(names)
+        return self.reconciler.plan(self._names())
+
+    def apply(self, plan: Plan, progress: Progress) -> tuple[Report, Plan]:
+        """Carry out a plan; gives what was done, and a plan of what is left to do."""
+        vouched = Vouched()
+        for one in plan.environments:
+            vouched.note(one, self._began)
+        report = self.reconciler.apply(plan, settings_of(self.manifest, self.options), progress, vouched=vouched)
+        if not all(one.environment.name in vouched for one in plan.environments):
+            settle()
+        self._began = time.time_ns()
+        return report, self.reconciler.plan(self._names(), vouched.still())
+
+    def _names(self) -> tuple[str, ...]:
+        return self.options.names and (*self.options.names, *self.options.force_rebuild)
 
     def remember(self, plan: Plan) -> None:
         """Write down what saves time later; a failure to do so is no failure."""
@@ -125,6 +140,7 @@ def settings_of(manifest: desired.Manifest, options: Options, *, lock_timeout: f
         jobs=options.jobs,
         lock_timeout=lock_timeout if options.lock_timeout is None else options.lock_timeout,
         shelf=manifest.state_dir,
+        remembers=not options.no_cache,
     )
 
 

@@ -7,11 +7,12 @@ and imports nothing that Python has not loaded at start.
 """
 
 import os
+import time
 from collections.abc import Iterable, Sequence
 
-__all__ = ["SLACK", "is_settled", "stamp"]
+__all__ = ["is_settled", "settle", "stamp"]
 
-SLACK = 20_000_000
+_SLACK = 20_000_000
 """Nanoseconds by which a change time can lag: file systems take it from the kernel's tick, at most 10 ms long."""
 _COARSE = 2_000_000_000
 """The same for file systems that keep whole seconds."""
@@ -38,5 +39,10 @@ def is_settled(numbers: Sequence[int], now: int) -> bool:
     be changed again unseen.
     """
     return all(
-        changed < now - (_COARSE if changed % 1_000_000_000 == 0 and changed else SLACK) for changed in numbers[1::3]
+        changed < now - (_COARSE if changed % 1_000_000_000 == 0 and changed else _SLACK) for changed in numbers[1::3]
     )
+
+
+def settle() -> None:
+    """Wait until what was just written can be told from what is written next."""
+    time.sleep(1.1 * _SLACK / 1e9)

@@ -7,14 +7,15 @@ from dataclasses import dataclass, replace
 
 from envsync import snapshot
 from envsync.apply.outcome import Report
-from envsync.apply.run import Settings
+from envsync.apply.settings import Settings
 from envsync.desired import Inputs, Manifest
 from envsync.errors import ManifestError, Problem
 from envsync.observe.chain import walk
 from envsync.observe.facts import FactsCache
 from envsync.observe.stamp import is_settled, stamp
-from envsync.plan.actions import EnvironmentPlan, Plan, State
+from envsync.plan.actions import EnvironmentPlan, Plan
 from envsync.reconcile import Reconciler
+from envsync.vouched import Vouched
 from envsync.watch.scope import Scope, scope_of
 from envsync.write.files import write_cache
 
@@ -54,8 +55,8 @@ class Passes:
         self._inputs = Inputs(replayable=False)
         self._numbers: list[int] = []
         self._reconciler: Reconciler | None = None
-        self._known_of: Manifest | None = None
-        self._known: dict[str, tuple[EnvironmentPlan, list[int]]] = {}
+        self._vouched_of: Manifest | None = None
+        self._vouched = Vouched()
 
     def look(self, *, afresh: bool = False) -> Look:
         """Observe and plan; nothing is written but what interpreters said.
@@ -69,7 +70,9 @@ class Passes:
         there = {one.name for one in manifest.environments}
         names = tuple(name for name in self._names if name in there)
         began = time.time_ns()
-        vouched = {} if afresh else self._still_good(manifest)
+        if afresh or manifest is not self._vouched_of:
+            self._vouched, self._vouched_of = Vouched(), manifest
+        vouched = self._vouched.still()
         plan = self._reconciler.plan(names, vouched) if names or not self._names else Plan(manifest, ())
         self._remember(plan, vouched, began)
         return Look(plan, self._problems)
@@ -112,21 +115,11 @@ class Passes:
         self._numbers = numbers if is_settled(numbers, began) else []
         return self._manifest
 
-    def _still_good(self, manifest: Manifest) -> dict[str, EnvironmentPlan]:
-        """Give the environments that were in sync, and of which nothing has changed that this hung on."""
-        if manifest is not self._known_of:
-            return {}
-        return {name: one for name, (one, numbers) in self._known.items() if stamp(one.world.witnesses) == numbers}
-
     def _remember(self, plan: Plan, vouched: Mapping[str, EnvironmentPlan], began: int) -> None:
         """Remember what interpreters said, and the environments in sync with the stamps that vouch for them."""
-        self._known_of = plan.manifest
-        self._known = {name: known for name, known in self._known.items() if name in vouched}
         for one in plan.environments:
-            if one.state is State.IN_SYNC and not one.interrupted and one.environment.name not in self._known:
-                numbers = stamp(one.world.witnesses)
-                if is_settled(numbers, began):
-                    self._known[one.environment.name] = (one, numbers)
+            if one.environment.name not in vouched:
+                self._vouched.note(one, began)
         if self._facts.changed and self._facts_file is not None:
             with contextlib.suppress(OSError):
                 write_cache(self._facts_file, self._facts.text())

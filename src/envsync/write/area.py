@@ -12,7 +12,7 @@ from dataclasses import replace
 from envsync import areas
 from envsync.areas import BUILT, FORMER, MARKER, SCRATCH, Marker
 from envsync.observe.mounts import mounts_in
-from envsync.write.handles import Root, kind_of, open_folder, replace_in
+from envsync.write.handles import Root, kind_of, open_folder, put_in, replace_in
 
 __all__ = [
     "holds_former",
@@ -28,8 +28,11 @@ __all__ = [
 ]
 
 
-def make_area(parent: str, marker: Marker) -> str:
-    """Make a marked, hidden staging area in ``parent`` and return its path."""
+def make_area(parent: str, marker: Marker, *, flushed: bool = True) -> str:
+    """Make a marked, hidden staging area in ``parent`` and return its path.
+
+    Without ``flushed`` the caller flushes it, before anything comes into it.
+    """
     text = areas.write_marker(marker).encode(errors="surrogateescape")
     while True:
         area = f"{parent.rstrip('/')}/{areas.PREFIX}{os.urandom(8).hex()}"
@@ -38,9 +41,12 @@ def make_area(parent: str, marker: Marker) -> str:
             with open_folder(area) as folder:
                 # Until it is marked, only this lock tells it from one that a killed pass left.
                 fcntl.flock(folder, fcntl.LOCK_EX)
-                replace_in(folder, MARKER, text, 0o644)
+                if flushed:
+                    replace_in(folder, MARKER, text, 0o644)
+                else:
+                    put_in(folder, MARKER, text)
                 # An area beside a project's .venv is in its repository: keep it out of `git status`.
-                replace_in(folder, ".gitignore", b"*\n", 0o644)
+                put_in(folder, ".gitignore", b"*\n")
         except FileNotFoundError:
             continue  # another pass was quicker, and has cleared it away
         except OSError:
@@ -120,9 +126,9 @@ def remove_area(area: str, end: str) -> None:
         marker = _read_marker(folder)
         if marker is not None and marker.end != end:
             return  # it was not marked yet when it was found: another environment is being built in it
-        if mounts_in(os.path.realpath(area)):
-            raise OSError(errno.EBUSY, "something is mounted in it", area)
-        if marker is not None:
+        if marker is not None and any(kind_of(name, folder) is not None for name in (BUILT, FORMER, SCRATCH)):
+            if mounts_in(os.path.realpath(area)):
+                raise OSError(errno.EBUSY, "something is mounted in it", area)
             _remove_contents(folder)
         names = os.listdir(folder)
         own = [name for name in names if areas.is_area_name(name) and kind_of(name, folder) == stat.S_IFREG]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import BinaryIO
 
 from envsync.areas import PREFIX
-from envsync.write.handles import Root, flush_folder, kind_of, open_folder, replace_in
+from envsync.write.handles import Root, flush_folder, kind_of, open_folder, put_in, replace_in
 
 __all__ = [
     "edit_inner_file",
@@ -24,21 +24,26 @@ __all__ = [
 ]
 
 
-def make_folder(path: str) -> None:
-    """Make one folder; one that is there is fine. Raises ``OSError``."""
+def make_folder(path: str, *, flushed: bool = True) -> None:
+    """Make one folder; one that is there is fine. Without ``flushed`` the caller flushes. Raises ``OSError``."""
     try:
         os.mkdir(path)
     except FileExistsError:
         if not os.path.isdir(path):
             raise
     else:
-        flush_folder(os.path.dirname(path))
+        if flushed:
+            flush_folder(os.path.dirname(path))
 
 
-def make_link(link: str, text: str) -> None:
-    """Make a symlink where nothing is. Raises ``FileExistsError`` where something is: it never replaces."""
+def make_link(link: str, text: str, *, flushed: bool = True) -> None:
+    """Make a symlink where nothing is. Raises ``FileExistsError`` where something is: it never replaces.
+
+    Without ``flushed`` the caller flushes the folder of the link.
+    """
     os.symlink(text, link)
-    flush_folder(os.path.dirname(link))
+    if flushed:
+        flush_folder(os.path.dirname(link))
 
 
 def replace_file(path: str, content: bytes, mode: int = 0o644) -> None:
@@ -51,7 +56,8 @@ def write_cache(file: str, content: bytes) -> None:
     """Write a cache file, making its folder; a cache folder behind a symlink stays behind it."""
     folder = os.path.realpath(os.path.dirname(file))
     os.makedirs(folder, mode=0o700, exist_ok=True)
-    replace_file(f"{folder}/{os.path.basename(file)}", content)
+    with open_folder(folder) as descriptor:
+        put_in(descriptor, os.path.basename(file), content)  # one that a loss of power spoils counts as none
 
 
 def new_file(path: str, content: bytes) -> None:

@@ -15,6 +15,7 @@ __all__ = [
     "flush_folder",
     "kind_of",
     "open_folder",
+    "put_in",
     "replace_in",
 ]
 
@@ -65,20 +66,31 @@ def replace_in(folder: int, name: str, content: bytes, mode: int, *, by_way_of: 
 
     It is written in the open folder ``by_way_of``, where what a killed pass leaves is looked for, if that is given.
     """
+    _write(folder, name, content, mode, by_way_of)
+    os.fsync(folder)
+
+
+def put_in(folder: int, name: str, content: bytes) -> None:
+    """Do the same without flushing: after a loss of power the file may be empty, or not there."""
+    _write(folder, name, content, None, None)
+
+
+def _write(folder: int, name: str, content: bytes, flushed_mode: int | None, by_way_of: int | None) -> None:
     new, way = f"{PREFIX}{os.urandom(8).hex()}", folder if by_way_of is None else by_way_of
+    mode = 0o644 if flushed_mode is None else flushed_mode
     descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode, dir_fd=way)
     try:
         with open(descriptor, "wb") as file:
             os.fchmod(descriptor, mode)
             file.write(content)
             file.flush()
-            os.fsync(descriptor)
+            if flushed_mode is not None:
+                os.fsync(descriptor)
         os.rename(new, name, src_dir_fd=way, dst_dir_fd=folder)
     except BaseException:
         with contextlib.suppress(OSError):
             os.unlink(new, dir_fd=way)
         raise
-    os.fsync(folder)
 
 
 def flush_file(name: str, folder: int) -> None:

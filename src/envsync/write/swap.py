@@ -1,35 +1,21 @@
 """Bring a built environment to its end: in one step, and flushed before it."""
 
-import ctypes
 import os
 import stat
-import sys
 
 from envsync.areas import BUILT, FORMER
 from envsync.write import rename
 from envsync.write.area import remark
-from envsync.write.handles import Root, flush_file, flush_folder, open_folder
+from envsync.write.handles import Root, flush_folder, open_folder
 
-__all__ = ["flush", "move_in", "put_back", "swap", "trade"]
-
-
-def flush(folder: str) -> None:
-    """Wait until all that was written under ``folder`` is on the disk (syncfs(2), elsewhere fsync(2) of each file)."""
-    with open_folder(folder) as descriptor:
-        if sys.platform == "linux":
-            libc = ctypes.CDLL(None, use_errno=True)
-            if libc.syncfs(descriptor) == 0:
-                return
-        for _, _, files, here in os.fwalk(".", dir_fd=descriptor, follow_symlinks=False):
-            for name in files:
-                flush_file(name, here)
-            os.fsync(here)
+__all__ = ["move_in", "put_back", "swap", "trade"]
 
 
-def move_in(area: str, end: str) -> None:
+def move_in(area: str, end: str, *, flushed: bool = True) -> None:
     """Move the environment built in ``area`` to ``end``, where nothing or an empty folder must be.
 
-    Raises ``OSError`` (``EEXIST``, ``ENOTEMPTY``) where something is: it never replaces.
+    Raises ``OSError`` (``EEXIST``, ``ENOTEMPTY``) where something is: it never replaces. Without ``flushed`` the caller
+    flushes the folder of ``end``.
     """
     built = f"{area}/{BUILT}"
     try:
@@ -40,7 +26,8 @@ def move_in(area: str, end: str) -> None:
     else:
         os.chmod(built, mode)
         os.rename(built, end)
-    flush_folder(os.path.dirname(end))
+    if flushed:
+        flush_folder(os.path.dirname(end))
 
 
 def swap(area: str, end: Root) -> None:

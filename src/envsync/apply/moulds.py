@@ -1,0 +1,174 @@
+"""Moulds: what a builder wrote, with gaps for all in which environments of one kind differ.
+
+Two fresh environments of one interpreter differ in their path, quoted for each shell, in their folder's name, and in
+``pyvenv.cfg``. So the first is the mould of the others, and kept for later passes with what it was made from.
+"""
+
+import contextlib
+import os
+import re
+from dataclasses import dataclass
+from hashlib import sha256
+from importlib.machinery import PathFinder
+
+from envsync import activation, pyvenv_cfg
+from envsync.areas import BUILT
+from envsync.observe.stamp import is_settled, stamp
+from envsync.observe.uv import find_uv
+from envsync.plan.actions import Blueprint
+from envsync.sealed import read_sealed, seal, unseal
+from envsync.surroundings import surroundings
+from envsync.write.files import write_cache
+from envsync.write.tree import Entry, write_tree
+
+__all__ = ["Kind", "Mould", "MouldCache", "cast", "kind_of", "make_mould", "stand_in"]
+
+Kind = tuple[object, ...]
+Part = bytes | str
+"""Text as it is, or a gap: the name of the script that the path is quoted for, or one of these."""
+_PATH, _NAME = "path", "name"
+
+_PLAIN = re.compile(r"[\w.+-]+", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Mould:
+    """What a builder wrote: entries as ``(relative, link, mode, parts)``, folders without the last two."""
+
+    entries: tuple[tuple[str, str | None, int, tuple[Part, ...] | None], ...]
+
+
+def kind_of(blueprint: Blueprint) -> Kind:
+    """Give all that has to be alike for two environments to come from one mould."""
+    name = os.path.basename(blueprint.path)
+    return (
+        None if _PLAIN.fullmatch(name) else name,
+        blueprint.builders,
+        blueprint.executable,
+        blueprint.links,
+        dict(blueprint.settings)["home"],
+        blueprint.prompt,
+        blueprint.system_site_packages,
+    )
+
+
+def stand_in(blueprint: Blueprint) -> str:
+    """Name the folder to build a mould in: builders take its name for the prompt, each shell quoting it in its way.
+
+    A plain name reads alike in every shell, and can stand for every other plain one.
+    """
+    name = os.path.basename(blueprint.path)
+    return f"envsync{os.urandom(8).hex()}" if _PLAIN.fullmatch(name) else name
+
+
+def make_mould(place: str, blueprint: Blueprint) -> Mould:
+    """Read what a builder wrote at ``place`` for an environment of a blueprint's kind."""
+    stood_in = os.path.basename(place) if os.path.basename(place) != os.path.basename(blueprint.path) else None
+    entries: list[tuple[str, str | None, int, tuple[Part, ...] | None]] = []
+    for folder, folders, names in os.walk(place):
+        for name in sorted((*folders, *names)):
+            file = f"{folder}/{name}"
+            relative = os.path.relpath(file, place)
+            if os.path.islink(file):
+                entries.append((relative, os.readlink(file), 0, None))
+            elif os.path.isdir(file):
+                entries.append((relative, None, 0, None))
+            else:
+                with open(file, "rb") as stream:
+                    parts = tuple(_parts(relative, stream.read(), place, stood_in))
+                entries.append((relative, None, os.stat(file).st_mode & 0o777, parts))
+    return Mould(tuple(entries))
+
+
+def _parts(relative: str, content: bytes, place: str, stood_in: str | None) -> list[Part]:
+    if relative == "pyvenv.cfg":
+        return [content]
+    name = os.path.basename(relative)
+    if relative == f"bin/{name}" and name in activation.SCRIPTS:
+        texts = activation.split(name, content.decode("utf-8", "surrogateescape"), place)
+        pieces, gap = [_bytes(text) for text in texts], name
+    else:
+        pieces, gap = content.split(os.fsencode(place)), _PATH
+    parts: list[Part] = []
+    for piece in pieces:
+        inner = piece.split(stood_in.encode()) if stood_in else [piece]
+        parts += [part for one in inner for part in (one, _NAME)][:-1]
+        parts.append(gap)
+    return parts[:-1]
+
+
+def cast(mould: Mould, blueprint: Blueprint, area: str) -> None:
+    """Write an environment from its mould into a staging area. Raises ``OSError``."""
+    ours = {f"bin/{name}": text for name, text in blueprint.links}
+    if blueprint.lib64:
+        ours["lib64"] = "lib"
+    fillings = {_PATH: os.fsencode(blueprint.path), _NAME: os.fsencode(os.path.basename(blueprint.path))}
+    entries = [
+        Entry(relative, link, None if parts is None else _content(relative, parts, blueprint, fillings), mode)
+        for relative, link, mode, parts in mould.entries
+        if relative not in ours
+    ]
+    write_tree(f"{area}/{BUILT}", (*entries, *(Entry(relative, link=text) for relative, text in ours.items())))
+
+
+def _content(relative: str, parts: tuple[Part, ...], blueprint: Blueprint, fillings: dict[str, bytes]) -> bytes:
+    pieces = [part if isinstance(part, bytes) else _filling(part, blueprint, fillings) for part in parts]
+    content = b"".join(pieces)
+    if relative != "pyvenv.cfg":
+        return content
+    text = content.decode("utf-8", "surrogateescape")
+    kept = {key: value for key, value in blueprint.optional if key in dict(pyvenv_cfg.parse(text))}
+    return _bytes(pyvenv_cfg.update(text, kept | dict(blueprint.settings), drop=frozenset({"command"})))
+
+
+def _filling(gap: str, blueprint: Blueprint, fillings: dict[str, bytes]) -> bytes:
+    if gap not in fillings:
+        fillings[gap] = _bytes(activation.quoted(gap, blueprint.path))
+    return fillings[gap]
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
+
+
+class MouldCache:
+    """Moulds of earlier passes, each with what it was made from; the files may be deleted at any time."""
+
+    def __init__(self, folder: str | None) -> None:
+        """Take the folder to keep them in; ``None`` to keep and find none."""
+        self._folder = folder
+
+    def find(self, kind: Kind, blueprint: Blueprint) -> Mould | None:
+        """Give the mould of a kind, if what it was made from is what it was."""
+        if self._folder is None:
+            return None
+        try:
+            its_kind, its_origin, entries = unseal(read_sealed(self._file(kind)))
+            return Mould(entries) if (its_kind, its_origin) == (kind, _origin(blueprint)) else None
+        except Exception:  # noqa: BLE001  # whatever is wrong with it, a builder makes another
+            return None
+
+    def keep(self, kind: Kind, blueprint: Blueprint, mould: Mould, began: int) -> None:
+        """Keep a mould that was begun at ``began`` (nanoseconds), unless what it was made from changed just then."""
+        origin = _origin(blueprint)
+        if self._folder is not None and is_settled(origin[-1], began):
+            with contextlib.suppress(OSError):
+                write_cache(self._file(kind), seal([kind, origin, mould.entries]))
+
+    def _file(self, kind: Kind) -> str:
+        return f"{self._folder}/mould-{sha256(repr(kind).encode('utf-8', 'surrogateescape')).hexdigest()[:16]}"
+
+
+def _origin(blueprint: Blueprint) -> tuple[list[tuple[str, str | None]], list[tuple[str, str]], list[str], list[int]]:
+    """Give what builds: the interpreter, the builders and their settings, with their stamps."""
+    library = f"{blueprint.stdlib}/venv"
+    paths = [blueprint.executable, f"{blueprint.stdlib}/os.py", f"{library}/__init__.py", f"{library}/scripts/common"]
+    for builder in blueprint.builders:
+        if builder == "uv":
+            paths.append(find_uv() or "")
+        elif builder == "virtualenv":
+            spec = PathFinder.find_spec("virtualenv")
+            origin = spec.origin if spec else None
+            paths += [origin, f"{os.path.dirname(origin)}/version.py"] if origin else [""]
+    settings = sorted((key, value) for key, value in os.environ.items() if key.startswith("UV_"))
+    return surroundings(()), settings, paths, stamp(map(os.path.realpath, paths))

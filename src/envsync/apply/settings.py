@@ -1,0 +1,33 @@
+"""How to apply a plan."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from envsync import desired
+from envsync.apply.outcome import EnvironmentReport
+from envsync.plan.actions import EnvironmentPlan
+
+__all__ = ["Again", "Progress", "Settings"]
+
+Again = Callable[[desired.Environment], EnvironmentPlan]
+"""Observes and decides one environment anew."""
+Progress = Callable[[EnvironmentReport], None]
+"""Called in the caller's thread whenever an environment is done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How to apply."""
+
+    cache: str
+    """The cache folder."""
+    locks: str
+    """The folder of the lock files."""
+    logs: str
+    """The folder of the installers' logs."""
+    jobs: int
+    lock_timeout: float
+    shelf: str
+    """The folder of generations: the manifest's ``state-dir``."""
+    remembers: bool = True
+    """Whether to use what earlier passes built, and to keep what this one builds for later ones."""

@@ -1,0 +1,152 @@
+"""Create several environments as one: each under its lock, and all of them flushed at once, not each by itself."""
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+
+from envsync.apply.failure import check_end, failure
+from envsync.apply.outcome import EnvironmentReport, report_of
+from envsync.apply.settings import Again, Settings
+from envsync.apply.workshop import Workshop, marker_of
+from envsync.errors import EnvsyncError
+from envsync.observe.stamp import settle
+from envsync.plan.actions import Blueprint, Create, EnvironmentPlan, Link
+from envsync.write.area import make_area, remove_area
+from envsync.write.files import make_folder, make_link
+from envsync.write.flush import flush, flush_folders
+from envsync.write.locks import hold
+from envsync.write.swap import move_in
+
+__all__ = ["create_together", "is_plain"]
+
+
+def is_plain(plan: EnvironmentPlan) -> bool:
+    """Tell whether all that is to be done is to create an environment without packages, and links to it."""
+    kinds = [action.kind for action in plan.actions]
+    return (
+        not plan.interrupted
+        and kinds.count("create") == 1
+        and {*kinds} <= {"create", "link"}
+        and all(_is_simple(action) for action in plan.actions if isinstance(action, Create))
+    )
+
+
+def _is_simple(create: Create) -> bool:
+    return create.furnishing is None and create.blueprint.exchangeable
+
+
+class _Work:
+    """One environment on its way."""
+
+    def __init__(self, plan: EnvironmentPlan) -> None:
+        self.plan = plan
+        self.area = ""
+        self.report: EnvironmentReport | None = None
+        self.apart = False
+        """Whether it has to be done by itself."""
+
+    @property
+    def blueprint(self) -> Blueprint:
+        return next(action.blueprint for action in self.plan.actions if isinstance(action, Create))
+
+
+def create_together(
+    plans: list[EnvironmentPlan], again: Again, settings: Settings, workshop: Workshop
+) -> list[EnvironmentReport | None]:
+    """Carry out plain plans; gives the report of each, or None where it has to be done by itself.
+
+    That is so where another pass is at work on it, or where it is no plain case any more. What fails, fails for one
+    environment alone.
+    """
+    works = [_Work(plan) for plan in plans]
+    with contextlib.ExitStack() as locks:
+        _each(works, lambda work: _begin(work, locks, again, settings))
+        _all(works, lambda: flush(work.area for work in _live(works)))  # an area is marked before anything is in it
+        _each(works, lambda work: workshop.build(work.blueprint, work.area))
+        _all(works, lambda: flush(work.area for work in _live(works)))
+        _each(works, _bring_in)
+        _all(works, lambda: flush_folders(folder for work in _live(works) for folder in _changed(work)))
+        for work in works:
+            _clear(work)
+        settle()  # so that the look proves what it finds, and need not be repeated
+        _each(works, lambda work: _confirm(work, again))
+    return [work.report for work in works]
+
+
+def _live(works: list[_Work]) -> Iterator[_Work]:
+    return (work for work in works if work.report is None and not work.apart)
+
+
+def _each(works: list[_Work], step: Callable[[_Work], None]) -> None:
+    """Take a step for each environment; one that fails is out."""
+    for work in _live(works):
+        try:
+            step(work)
+        except Exception as error:  # noqa: BLE001  # a mistake of envsync's own, too, must stop only this environment
+            _fail(work, error)
+
+
+def _all(works: list[_Work], step: Callable[[], None]) -> None:
+    """Take a step that serves them all; if that fails, it fails for each."""
+    try:
+        step()
+    except OSError as error:
+        for work in _live(works):
+            _fail(work, error)
+
+
+def _fail(work: _Work, error: Exception) -> None:
+    work.report = failure(work.plan, error)
+    _clear(work)
+
+
+def _clear(work: _Work) -> None:
+    if work.area:
+        with contextlib.suppress(OSError):  # what is left is cleared away by the next pass
+            remove_area(work.area, work.blueprint.end)
+
+
+def _begin(work: _Work, locks: contextlib.ExitStack, again: Again, settings: Settings) -> None:
+    """Lock an environment, look again, and make its staging area."""
+    end = work.plan.world.folder.chain.end
+    lock = hold(settings.locks, end, 0)  # to wait while one holds others could be to wait for ever
+    try:
+        locks.enter_context(lock)
+    except EnvsyncError:
+        work.apart = True
+        return
+    fresh = again(work.plan.environment)  # the disk may have changed since, by another pass above all
+    check_end(fresh, end)
+    if not is_plain(fresh):
+        work.apart = True
+        return
+    work.plan = fresh
+    for action in fresh.actions:
+        if isinstance(action, Create):
+            for folder in action.to_make:
+                make_folder(folder, flushed=False)
+            work.area = make_area(action.blueprint.area_parent, marker_of(action.blueprint), flushed=False)
+
+
+def _bring_in(work: _Work) -> None:
+    for action in work.plan.actions:
+        if isinstance(action, Create):
+            move_in(work.area, action.blueprint.end, flushed=False)
+        elif isinstance(action, Link):
+            for folder in action.to_make:
+                make_folder(folder, flushed=False)
+            make_link(action.link, action.text, flushed=False)
+
+
+def _changed(work: _Work) -> Iterator[str]:
+    """Name the folders that have got entries."""
+    yield os.path.dirname(work.blueprint.end)
+    for action in work.plan.actions:
+        if isinstance(action, Create | Link):
+            yield from map(os.path.dirname, action.to_make)
+        if isinstance(action, Link):
+            yield os.path.dirname(action.link)
+
+
+def _confirm(work: _Work, again: Again) -> None:
+    work.report = report_of(work.plan, again(work.plan.environment))

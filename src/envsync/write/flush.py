@@ -1,0 +1,61 @@
+"""Wait until what was written is on the disk, for many folders at the price of one."""
+
+import ctypes
+import os
+import sys
+from collections.abc import Iterable
+
+from envsync.write.handles import flush_file, flush_folder, open_folder
+
+__all__ = ["flush", "flush_folders"]
+
+_FEW = 2
+"""Folders that are flushed one by one, without all else that waits for their disk."""
+
+
+def flush(folders: Iterable[str]) -> None:
+    """Wait until all that was written under some folders is on the disk: syncfs(2), elsewhere fsync(2) of each file."""
+    disks: set[int] = set()
+    for folder in folders:
+        with open_folder(folder) as descriptor:
+            disk = os.fstat(descriptor).st_dev
+            if disk not in disks and _flush_disk(descriptor):
+                disks.add(disk)
+            elif disk not in disks:
+                _flush_tree(descriptor)
+
+
+def flush_folders(folders: Iterable[str]) -> None:
+    """Wait until the entries of some folders are on the disk."""
+    each = list(dict.fromkeys(folders))
+    disks: set[int] = set()
+    for folder in each:
+        disk = os.stat(folder).st_dev
+        if disk in disks:
+            continue
+        if len(each) > _FEW and _flush_disk_of(folder):
+            disks.add(disk)
+        else:
+            flush_folder(folder)
+
+
+def _flush_disk_of(folder: str) -> bool:
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except PermissionError:
+        return False
+    try:
+        return _flush_disk(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _flush_disk(descriptor: int) -> bool:
+    return sys.platform == "linux" and bool(ctypes.CDLL(None, use_errno=True).syncfs(descriptor) == 0)
+
+
+def _flush_tree(descriptor: int) -> None:
+    for _, _, files, here in os.fwalk(".", dir_fd=descriptor, follow_symlinks=False):
+        for name in files:
+            flush_file(name, here)
+        os.fsync(here)
