@@ -14,7 +14,9 @@ __all__ = [
     "PREFIX",
     "SCRATCH",
     "Marker",
+    "built_name",
     "is_area_name",
+    "is_built_name",
     "parent_of",
     "read_marker",
     "write_marker",
@@ -24,7 +26,10 @@ PREFIX = ".envsync-"
 MARKER = "envsync.json"
 """In an area: the file that says what it is for."""
 BUILT = "env"
-"""In an area: the environment that is built, or after the exchange the one that it replaced."""
+"""In an area: the environment that is built, or after the exchange the one that it replaced.
+
+Where several are created as a group, the others beside it have a number behind the name.
+"""
 SCRATCH = "scratch"
 """In an area: throw-away work."""
 FORMER = "former"
@@ -92,6 +97,16 @@ def read_marker(text: str) -> Marker | None:
 def write_marker(marker: Marker) -> str:
     """Give a marker's text."""
     return json.dumps(asdict(marker), indent=1) + "\n"
+
+
+def built_name(number: int) -> str:
+    """Name an environment in the area of a group, counted from 0."""
+    return f"{BUILT}-{number}" if number else BUILT
+
+
+def is_built_name(name: str) -> bool:
+    """Tell whether an entry of an area is an environment that is built."""
+    return name == BUILT or (name.startswith(f"{BUILT}-") and name[len(BUILT) + 1 :].isdecimal())
 
 
 def parent_of(end: str) -> str:

@@ -103,7 +103,7 @@ def _create(action: Create, workshop: Workshop) -> None:
     area = _build_aside(blueprint, action.furnishing, workshop)
     try:
         if blueprint.exchangeable:
-            move_in(area, blueprint.end)
+            move_in(f"{area}/{BUILT}", blueprint.end)
         else:
             swap_contents(area, _root(blueprint))
     finally:

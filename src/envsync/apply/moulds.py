@@ -12,7 +12,6 @@ from hashlib import sha256
 from importlib.machinery import PathFinder
 
 from envsync import activation, pyvenv_cfg
-from envsync.areas import BUILT
 from envsync.observe.stamp import is_settled, stamp
 from envsync.observe.uv import find_uv
 from envsync.plan.actions import Blueprint
@@ -97,8 +96,8 @@ def _parts(relative: str, content: bytes, place: str, stood_in: str | None) -> l
     return parts[:-1]
 
 
-def cast(mould: Mould, blueprint: Blueprint, area: str) -> None:
-    """Write an environment from its mould into a staging area. Raises ``OSError``."""
+def cast(mould: Mould, blueprint: Blueprint, place: str) -> None:
+    """Write an environment from its mould to ``place``, in a staging area. Raises ``OSError``."""
     ours = {f"bin/{name}": text for name, text in blueprint.links}
     if blueprint.lib64:
         ours["lib64"] = "lib"
@@ -108,7 +107,7 @@ def cast(mould: Mould, blueprint: Blueprint, area: str) -> None:
         for relative, link, mode, parts in mould.entries
         if relative not in ours
     ]
-    write_tree(f"{area}/{BUILT}", (*entries, *(Entry(relative, link=text) for relative, text in ours.items())))
+    write_tree(place, (*entries, *(Entry(relative, link=text) for relative, text in ours.items())))
 
 
 def _content(relative: str, parts: tuple[Part, ...], blueprint: Blueprint, fillings: dict[str, bytes]) -> bytes:

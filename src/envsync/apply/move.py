@@ -90,7 +90,7 @@ def _copy(former: Root, marker: Marker) -> None:
             hint = "Nothing was changed. Report it, please."
             raise EnvsyncError(Problem("verify-failed", f"the copy of {former.path} does not run", hint))
         flush([area])
-        move_in(area, marker.end)
+        move_in(place, marker.end)
     finally:
         remove_area(area, marker.end)
 

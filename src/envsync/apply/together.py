@@ -1,6 +1,7 @@
 """Create several environments as one: each under its lock, and all of them flushed at once, not each by itself."""
 
 import contextlib
+import itertools
 import os
 from collections.abc import Callable, Iterator
 
@@ -8,6 +9,7 @@ from envsync.apply.failure import check_end, failure
 from envsync.apply.outcome import EnvironmentReport, report_of
 from envsync.apply.settings import Again, Settings
 from envsync.apply.workshop import Workshop, marker_of
+from envsync.areas import built_name
 from envsync.errors import EnvsyncError
 from envsync.observe.stamp import settle
 from envsync.plan.actions import Blueprint, Create, EnvironmentPlan, Link
@@ -41,6 +43,8 @@ class _Work:
     def __init__(self, plan: EnvironmentPlan) -> None:
         self.plan = plan
         self.area = ""
+        self.name = ""
+        """Of what is built, in the area."""
         self.report: EnvironmentReport | None = None
         self.apart = False
         """Whether it has to be done by itself."""
@@ -61,13 +65,17 @@ def create_together(
     works = [_Work(plan) for plan in plans]
     with contextlib.ExitStack() as locks:
         _each(works, lambda work: _begin(work, locks, again, settings))
-        _all(works, lambda: flush(work.area for work in _live(works)))  # an area is marked before anything is in it
-        _each(works, lambda work: workshop.build(work.blueprint, work.area))
-        _all(works, lambda: flush(work.area for work in _live(works)))
-        _each(works, _bring_in)
-        _all(works, lambda: flush_folders(folder for work in _live(works) for folder in _changed(work)))
-        for work in works:
-            _clear(work)
+        areas = _make_areas(works)
+        try:
+            _all(works, lambda: flush(areas))  # an area is marked before anything is in it
+            _each(works, lambda work: workshop.build(work.blueprint, work.area, work.name))
+            _all(works, lambda: flush(areas))
+            _each(works, _bring_in)
+            _all(works, lambda: flush_folders(folder for work in _live(works) for folder in _changed(work)))
+        finally:
+            for area, end in areas.items():
+                with contextlib.suppress(OSError):  # what is left is cleared away by the next pass
+                    remove_area(area, end)
         settle()  # so that the look proves what it finds, and need not be repeated
         _each(works, lambda work: _confirm(work, again))
     return [work.report for work in works]
@@ -83,7 +91,7 @@ def _each(works: list[_Work], step: Callable[[_Work], None]) -> None:
         try:
             step(work)
         except Exception as error:  # noqa: BLE001  # a mistake of envsync's own, too, must stop only this environment
-            _fail(work, error)
+            work.report = failure(work.plan, error)
 
 
 def _all(works: list[_Work], step: Callable[[], None]) -> None:
@@ -92,22 +100,11 @@ def _all(works: list[_Work], step: Callable[[], None]) -> None:
         step()
     except OSError as error:
         for work in _live(works):
-            _fail(work, error)
-
-
-def _fail(work: _Work, error: Exception) -> None:
-    work.report = failure(work.plan, error)
-    _clear(work)
-
-
-def _clear(work: _Work) -> None:
-    if work.area:
-        with contextlib.suppress(OSError):  # what is left is cleared away by the next pass
-            remove_area(work.area, work.blueprint.end)
+            work.report = failure(work.plan, error)
 
 
 def _begin(work: _Work, locks: contextlib.ExitStack, again: Again, settings: Settings) -> None:
-    """Lock an environment, look again, and make its staging area."""
+    """Lock an environment, and look again."""
     end = work.plan.world.folder.chain.end
     lock = hold(settings.locks, end, 0)  # to wait while one holds others could be to wait for ever
     try:
@@ -125,13 +122,32 @@ def _begin(work: _Work, locks: contextlib.ExitStack, again: Again, settings: Set
         if isinstance(action, Create):
             for folder in action.to_make:
                 make_folder(folder, flushed=False)
-            work.area = make_area(action.blueprint.area_parent, marker_of(action.blueprint), flushed=False)
+
+
+def _make_areas(works: list[_Work]) -> dict[str, str]:
+    """Make a staging area in each folder that needs one; gives for each the end that it is marked with.
+
+    It is that of the first environment in it, whose lock is held until the area is gone.
+    """
+    areas: dict[str, str] = {}
+    near: dict[str, str] = {}
+    names = map(built_name, itertools.count())
+
+    def make(work: _Work) -> None:
+        parent = work.blueprint.area_parent
+        if parent not in near:
+            near[parent] = make_area(parent, marker_of(work.blueprint), flushed=False)
+            areas[near[parent]] = work.blueprint.end
+        work.area, work.name = near[parent], next(names)
+
+    _each(works, make)
+    return areas
 
 
 def _bring_in(work: _Work) -> None:
     for action in work.plan.actions:
         if isinstance(action, Create):
-            move_in(work.area, action.blueprint.end, flushed=False)
+            move_in(f"{work.area}/{work.name}", action.blueprint.end, flushed=False)
         elif isinstance(action, Link):
             for folder in action.to_make:
                 make_folder(folder, flushed=False)

@@ -31,21 +31,21 @@ class Workshop:
         self._making = threading.Lock()
         self._turn = threading.Lock()
 
-    def build(self, blueprint: Blueprint, area: str) -> None:
-        """Build the environment of a blueprint in a staging area; every path in it is the declared one.
+    def build(self, blueprint: Blueprint, area: str, name: str = BUILT) -> None:
+        """Build the environment of a blueprint, by a name, in a staging area; every path in it is the declared one.
 
         The first of a kind is run, to check that it is an environment. Raises ``EnvsyncError`` or ``OSError``.
         """
         kind = kind_of(blueprint)
         mould = self._moulds.get(kind)
         if mould is not None:
-            cast(mould, blueprint, area)
+            cast(mould, blueprint, f"{area}/{name}")
             return
         with self._making:
             mould = self._moulds.get(kind) or self._kept.find(kind, blueprint) or self._make(kind, blueprint, area)
-            cast(mould, blueprint, area)
+            cast(mould, blueprint, f"{area}/{name}")
             if kind not in self._moulds:
-                verify.runs_as(f"{area}/{BUILT}", blueprint)
+                verify.runs_as(f"{area}/{name}", blueprint)
                 self._moulds[kind] = mould
 
     def turn(self, plan: EnvironmentPlan) -> AbstractContextManager[object]:

@@ -126,14 +126,15 @@ def remove_area(area: str, end: str) -> None:
         marker = _read_marker(folder)
         if marker is not None and marker.end != end:
             return  # it was not marked yet when it was found: another environment is being built in it
-        if marker is not None and any(kind_of(name, folder) is not None for name in (BUILT, FORMER, SCRATCH)):
+        own = [name for name in os.listdir(folder) if areas.is_built_name(name) or name in {FORMER, SCRATCH}]
+        if marker is not None and own:
             if mounts_in(os.path.realpath(area)):
                 raise OSError(errno.EBUSY, "something is mounted in it", area)
-            _remove_contents(folder)
+            _remove_contents(folder, own)
         names = os.listdir(folder)
-        own = [name for name in names if areas.is_area_name(name) and kind_of(name, folder) == stat.S_IFREG]
-        if marker is not None or len(own) == len(names):
-            for name in (*own, "locked.txt", ".gitignore", MARKER):
+        halves = [name for name in names if areas.is_area_name(name) and kind_of(name, folder) == stat.S_IFREG]
+        if marker is not None or len(halves) == len(names):
+            for name in (*halves, "locked.txt", ".gitignore", MARKER):
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(name, dir_fd=folder)
         with contextlib.suppress(OSError):
@@ -177,8 +178,8 @@ def remove_debris(root: Root, relatives: tuple[str, ...]) -> None:
                 os.unlink(name, dir_fd=folder)
 
 
-def _remove_contents(folder: int) -> None:
-    for name in (BUILT, FORMER, SCRATCH):
+def _remove_contents(folder: int, names: Iterable[str]) -> None:
+    for name in names:
         kind = kind_of(name, folder)
         if kind == stat.S_IFDIR:
             _remove_tree(name, folder)

@@ -65,8 +65,9 @@ def _try(descriptor: int) -> bool:
 
 
 def _sign(descriptor: int) -> None:
-    os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, f"process {os.getpid()}".encode(), 0)
+    text = f"process {os.getpid()}".encode()
+    os.pwrite(descriptor, text, 0)
+    os.ftruncate(descriptor, len(text))  # afterwards: to free the file's block would cost more than all the rest
 
 
 def _holder(descriptor: int) -> str:

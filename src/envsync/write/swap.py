@@ -11,13 +11,12 @@ from envsync.write.handles import Root, flush_folder, open_folder
 __all__ = ["move_in", "put_back", "swap", "trade"]
 
 
-def move_in(area: str, end: str, *, flushed: bool = True) -> None:
-    """Move the environment built in ``area`` to ``end``, where nothing or an empty folder must be.
+def move_in(built: str, end: str, *, flushed: bool = True) -> None:
+    """Move an environment out of its staging area to ``end``, where nothing or an empty folder must be.
 
     Raises ``OSError`` (``EEXIST``, ``ENOTEMPTY``) where something is: it never replaces. Without ``flushed`` the caller
     flushes the folder of ``end``.
     """
-    built = f"{area}/{BUILT}"
     try:
         mode = stat.S_IMODE(os.lstat(end).st_mode)
     except FileNotFoundError:
