@@ -196,7 +196,7 @@ def _unfit(one: FoundEnvironment, manifest: Manifest, leftovers: Leftovers) -> s
     """Say why an environment cannot be declared as it is, empty if it can."""
     if not _is_expressible(one, manifest.state_dir):
         return "no manifest can say what it is called or what it shows"
-    return read_folder(one.end, one.paths[0], manifest.file, leftovers).unsafe
+    return read_folder(walk(one.end), one.paths[0], manifest.file, leftovers).unsafe
 
 
 def _is_expressible(one: FoundEnvironment, state_dir: str) -> bool:

@@ -51,7 +51,7 @@ class _Walker:
         """Take every component in turn."""
         while self.ahead:
             part = self.ahead.pop()
-            if self.kind in {EndKind.FILE, EndKind.SPECIAL}:
+            if self.kind is EndKind.FILE or self.kind is EndKind.SPECIAL:
                 raise _StoppedError(EndKind.UNREADABLE, f"{self.here} is not a directory")
             if part == "..":
                 if self.missing:

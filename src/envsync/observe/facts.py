@@ -1,13 +1,14 @@
 """What interpreters said of themselves, remembered until their chain changes."""
 
 import json
+import time
 from dataclasses import asdict
 from typing import Any
 
 from envsync.observe.chain import walk
 from envsync.observe.probe import Said, probe
 from envsync.observe.read import read_regular
-from envsync.observe.stamp import stamp
+from envsync.observe.stamp import is_settled, stamp
 from envsync.observed import Chain, Facts
 
 __all__ = ["FactsCache"]
@@ -40,9 +41,12 @@ class FactsCache:
             return self._fresh[key]
         said = self._remembered(key, chain)
         if said is None:
+            began = time.time_ns()
             said = probe(link, as_if=as_if)
-            self._entries[key] = {"stamp": _stamp(chain, said), "said": asdict(said)}
-            self.changed = True
+            numbers = _stamp(chain, said)
+            if is_settled(numbers, began):  # else it may have been changed since, and look the same
+                self._entries[key] = {"stamp": numbers, "said": asdict(said)}
+                self.changed = True
         self._fresh[key] = said
         return said
 

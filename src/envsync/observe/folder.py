@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from envsync.areas import MARKER, Marker, is_area_name, parent_of, read_marker
-from envsync.observe.chain import walk
 from envsync.observe.environment import read_environment
 from envsync.observe.mounts import mounts_in
 from envsync.observe.read import read_text
@@ -17,12 +16,11 @@ __all__ = ["Leftovers", "read_folder"]
 _REPOSITORIES = (".git", ".hg", ".svn", ".jj")
 
 
-def read_folder(place: str, path: str, manifest: str, leftovers: "Leftovers") -> Folder:
-    """Observe the folder that ``place`` leads to, for an environment declared at ``path`` by the file ``manifest``.
+def read_folder(chain: Chain, path: str, manifest: str, leftovers: "Leftovers") -> Folder:
+    """Observe the folder at the end of a chain, for an environment declared at ``path`` by the file ``manifest``.
 
     Never raises for what the system refuses: that is part of what is observed.
     """
-    chain = walk(place)
     if chain.kind in {EndKind.LOOP, EndKind.UNREADABLE}:
         return Folder(chain, None, None, is_empty=False, writable=True)
     parent = parent_of(chain.end)
@@ -61,7 +59,7 @@ class Leftovers:
 
     def __init__(self, shelf: str) -> None:
         """Begin with no folder looked at; ``shelf`` is the folder of generations."""
-        self._shelf = shelf
+        self._shelf = os.path.realpath(shelf)
         self._seen: dict[str, list[tuple[str, Marker | None]]] = {}
 
     def of(self, end: str) -> tuple[str, ...]:
@@ -92,7 +90,7 @@ class Leftovers:
 
     def _near(self, end: str) -> list[tuple[str, Marker | None]]:
         """List the areas beside ``end``, in it, and on the shelf."""
-        folders = dict.fromkeys((parent_of(end), end, os.path.realpath(self._shelf)))
+        folders = dict.fromkeys((parent_of(end), end, self._shelf))
         return [found for folder in folders for found in self._in(folder)]
 
     def _in(self, folder: str) -> list[tuple[str, Marker | None]]:

@@ -22,4 +22,6 @@ def mounts_in(folder: str) -> tuple[str, ...]:
 
 
 def _unescape(text: bytes) -> bytes:
+    if b"\\" not in text:
+        return text
     return re.sub(rb"\\([0-7]{3})", lambda match: bytes([int(match[1], 8)]), text)

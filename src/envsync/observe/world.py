@@ -27,6 +27,7 @@ class Observer:
         self._interpreters = interpreters
         self._leftovers = leftovers
         self._folders: dict[str, str] = {}
+        self._ends: dict[str, Chain] = {}
 
     def strays(self, ends: set[str]) -> tuple[tuple[str, str], ...]:
         """List staging areas that were met on the way, but belong to none of ``ends``; each with its own end."""
@@ -34,10 +35,12 @@ class Observer:
 
     def end_of(self, environment: desired.Environment) -> Chain:
         """Walk to the folder in which the work on an environment is done."""
-        path = walk(environment.path)
-        if environment.target is not None and path.kind is EndKind.MISSING and not path.is_link:
-            return walk(environment.target)
-        return path
+        if environment.name not in self._ends:
+            chain = walk(environment.path)
+            if environment.target is not None and chain.kind is EndKind.MISSING and not chain.is_link:
+                chain = walk(environment.target)
+            self._ends[environment.name] = chain
+        return self._ends[environment.name]
 
     def places_of(self, environment: desired.Environment) -> Iterator[str]:
         """Give where an environment's own links really are: its path, its aliases, its exposed commands."""
@@ -56,10 +59,11 @@ class Observer:
         With ``deep``, every file of what is installed is looked at as well. What the system refuses is part of the
         answer, never raised.
         """
-        path = walk(environment.path)
+        end = self.end_of(environment)
+        del self._ends[environment.name]  # whoever looks again looks anew
+        path = end if end.start == environment.path else walk(environment.path)
         target = None if environment.target is None else walk(environment.target)
-        begins_at = self.end_of(environment).start
-        folder = read_folder(begins_at, environment.path, self._manifest.file, self._leftovers)
+        folder = read_folder(end, environment.path, self._manifest.file, self._leftovers)
         interpreter = _not_its_own(environment, folder, self._interpreters.find(environment))
         there = {path.end, folder.chain.end} | ({target.end} if target else set())
         aliases = tuple(_alias(alias, environment.path, there) for alias in environment.aliases)
