@@ -5,6 +5,7 @@ Pure: text in, text out. CPython reads the file line by line, splits at the firs
 """
 
 from collections.abc import Mapping
+from sys import intern
 
 __all__ = ["parse", "unquote", "update"]
 
@@ -15,7 +16,7 @@ def parse(text: str) -> tuple[tuple[str, str], ...]:
     for line in _lines(text):
         key, equals, value = line.partition("=")
         if equals and not key.lstrip().startswith("#"):
-            settings.append((key.strip().lower(), value.strip()))
+            settings.append((intern(key.strip().lower()), intern(value.strip())))  # alike in all of one interpreter
     return tuple(settings)
 
 

@@ -3,13 +3,13 @@
 import contextlib
 import os
 import stat
-from collections.abc import Collection, Container, Iterator
+from collections.abc import Collection, Iterator, Mapping
 
 from envsync import unchanged
 from envsync.desired import Manifest, PythonPath
 from envsync.observe.chain import walk
 from envsync.observe.read import read_regular
-from envsync.observe.stamp import is_settled, stamp
+from envsync.observe.stamp import is_settled
 from envsync.plan.actions import Plan, State
 from envsync.write.files import remove_cache, write_cache
 
@@ -49,37 +49,49 @@ def take(plan: Plan, began: int, lines: dict[str, str]) -> None:
     if not (calm and plan.manifest.inputs.replayable):
         return
     file = unchanged.cache_file("unchanged", plan.manifest.file)
-    stamps = _stamps(dict.fromkeys(_witnesses(plan)), began)
     with contextlib.suppress(OSError, _UnsettledError):
-        content = unchanged.encode(lines, plan.manifest.file, variables_of(plan.manifest), stamps)
+        content = unchanged.encode(lines, plan.manifest.file, variables_of(plan.manifest), _stamps(plan, began))
         if read_regular(file, len(content) + 1) != content:
             write_cache(file, content)
 
 
-def _stamps(paths: Collection[str], began: int) -> Iterator[tuple[str, list[int]]]:
-    for path in paths:
-        numbers = stamp([path])
-        if not is_settled(numbers, began):
-            raise _UnsettledError
-        if not _is_implied(path, paths):
-            yield path, numbers
+def _stamps(plan: Plan, began: int) -> Iterator[tuple[str, list[int]]]:
+    shared: set[str] = set()
+    """Paths outside of the environments, such as an interpreter's: many hang on each."""
+    for end, paths in _witnesses(plan):
+        kinds: dict[str, int] = {}
+        for path in paths:
+            if path not in shared:
+                kinds[path], numbers = _look(path)
+                if not is_settled(numbers, began):
+                    raise _UnsettledError
+                if not _is_implied(path, kinds):
+                    yield path, numbers
+        shared.update(path for path in kinds if not path.startswith(end))
 
 
-def _is_implied(path: str, paths: Container[str]) -> bool:
-    """Tell whether the stamp of the folder vouches for an entry: a symlink is only ever replaced, not written to."""
-    folder = path.rpartition("/")[0]
+def _look(path: str) -> tuple[int, list[int]]:
+    """Give the kind of a path, 0 where nothing is, and its stamp."""
     try:
-        return folder in paths and stat.S_ISDIR(os.lstat(folder).st_mode) and stat.S_ISLNK(os.lstat(path).st_mode)
-    except FileNotFoundError:
-        return True
+        found = os.lstat(path)
+    except OSError:
+        return 0, [0, 0, 0]
+    return stat.S_IFMT(found.st_mode), [found.st_ino, found.st_ctime_ns, found.st_size]
 
 
-def _witnesses(plan: Plan) -> Iterator[str]:
+def _is_implied(path: str, kinds: Mapping[str, int]) -> bool:
+    """Tell whether the stamp of the folder vouches for an entry: a symlink is only ever replaced, not written to."""
+    folder = kinds.get(path.rpartition("/")[0])
+    return (folder == stat.S_IFDIR and kinds[path] in {0, stat.S_IFLNK}) or folder == kinds[path] == 0
+
+
+def _witnesses(plan: Plan) -> Iterator[tuple[str, Collection[str]]]:
+    """Give paths whose stamps vouch for the plan, each once where they lie below the folder given with them."""
     for path in plan.manifest.inputs.paths:
         chain = walk(path)
-        yield from (path, *(hop.link for hop in chain.hops), chain.end)
+        yield path, dict.fromkeys((path, *(hop.link for hop in chain.hops), chain.end))
     for one in plan.environments:
-        yield from one.world.witnesses
+        yield f"{one.world.folder.chain.end}/", dict.fromkeys(one.world.witnesses)
 
 
 def variables_of(manifest: Manifest) -> list[str]:

@@ -8,6 +8,7 @@ This module imports only what Python has loaded at its start, or is built in:
 it runs in shell hooks.
 """
 
+import itertools
 import os
 from collections.abc import Iterable, Iterator
 
@@ -52,21 +53,25 @@ def encode(
 
     ``stamps`` are paths with what :func:`envsync.observe.stamp.stamp` gives for each.
     """
+    return seal(itertools.chain([(lines, manifest, surroundings(variables))], _pieces(stamps)))
+
+
+def _pieces(stamps: Iterable[tuple[str, list[int]]]) -> Iterator[tuple[list[tuple[str, list[str]]], list[int]]]:
     folders: dict[str, tuple[list[str], list[int]]] = {}
     for path, numbers in stamps:
         folder, _, name = path.rpartition("/")
+        if folder not in folders and len(folders) == _PIECE:
+            yield _piece(folders)
+            folders = {}
         names, its_numbers = folders.setdefault(folder, ([], []))
         names.append(name)
         its_numbers += numbers
-    ordered = list(folders.items())
-    pieces = (
-        (
-            [(folder, names) for folder, (names, _) in ordered[at : at + _PIECE]],
-            [number for _, (_, numbers) in ordered[at : at + _PIECE] for number in numbers],
-        )
-        for at in range(0, len(ordered), _PIECE)
-    )
-    return seal([(lines, manifest, surroundings(variables)), *pieces])
+    yield _piece(folders)
+
+
+def _piece(folders: dict[str, tuple[list[str], list[int]]]) -> tuple[list[tuple[str, list[str]]], list[int]]:
+    names = [(folder, names) for folder, (names, _) in folders.items()]
+    return names, [number for _, numbers in folders.values() for number in numbers]
 
 
 def cache_file(kind: str, manifest: str) -> str:

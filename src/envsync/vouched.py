@@ -1,6 +1,7 @@
 """Environments that were found in sync, for as long as nothing has changed that the verdict hung on."""
 
 from array import array
+from dataclasses import replace
 
 from envsync.observe.stamp import is_settled, stamp
 from envsync.plan.actions import EnvironmentPlan, State
@@ -11,8 +12,9 @@ __all__ = ["Vouched"]
 class Vouched:
     """Remembers plans that had nothing to do, each with the stamps of its witnesses."""
 
-    def __init__(self) -> None:
-        """Begin with none."""
+    def __init__(self, *, outlined: bool = False) -> None:
+        """Begin with none; ``outlined`` says whether an outline of each world is enough."""
+        self._outlined = outlined
         self._known: dict[str, tuple[EnvironmentPlan, array[int]]] = {}
 
     def note(self, plan: EnvironmentPlan, began: int) -> None:
@@ -21,7 +23,8 @@ class Vouched:
         if plan.state is State.IN_SYNC and not plan.interrupted:
             numbers = stamp(plan.world.witnesses)
             if is_settled(numbers, began):
-                self._known[plan.environment.name] = (plan, array("Q", numbers))
+                kept = replace(plan, world=plan.world.outline()) if self._outlined else plan
+                self._known[plan.environment.name] = (kept, array("Q", numbers))
 
     def __contains__(self, name: object) -> bool:
         """Tell whether a plan is remembered for an environment."""

@@ -41,7 +41,7 @@ class _Work:
     """One environment on its way."""
 
     def __init__(self, plan: EnvironmentPlan) -> None:
-        self.plan = plan
+        self.planned = self.plan = plan
         self.area = ""
         self.name = ""
         """Of what is built, in the area."""
@@ -165,4 +165,10 @@ def _changed(work: _Work) -> Iterator[str]:
 
 
 def _confirm(work: _Work, again: Again) -> None:
-    work.report = report_of(work.plan, again(work.plan.environment))
+    # Of thousands of plans, each need not be held twice: that of before tells what was done, too, if it was the same.
+    plan = work.planned if _told(work.planned) == _told(work.plan) else work.plan
+    work.report = report_of(plan, again(plan.environment))
+
+
+def _told(plan: EnvironmentPlan) -> tuple[object, ...]:
+    return (plan.state, plan.drift, plan.notes, [(action.kind, action.message) for action in plan.actions])

@@ -85,7 +85,7 @@ class Session:
 
     def apply(self, plan: Plan, progress: Progress) -> tuple[Report, Plan]:
         """Carry out a plan; gives what was done, and a plan of what is left to do."""
-        vouched = Vouched()
+        vouched = Vouched(outlined=True)
         for one in plan.environments:
             vouched.note(one, self._began)
         report = self.reconciler.apply(plan, settings_of(self.manifest, self.options), progress, vouched=vouched)

@@ -3,6 +3,7 @@
 import os
 import stat
 from collections.abc import Iterator
+from sys import intern
 
 from envsync import activation, pyvenv_cfg, shebang
 from envsync.areas import is_area_name
@@ -41,7 +42,7 @@ def read_environment(end: str, path: str) -> Environment | None:
         lib64=_inner_link(f"{end}/lib64") if os.path.lexists(f"{end}/lib64") else None,
         scripts=tuple(_stale_scripts({end, dict(cfg).get("envsync-path", end)}, path, bin_entries)),
         has_bin=bool(bin_entries),
-        activators=tuple(entry.name for entry in bin_entries if is_activator(entry.name)),
+        activators=tuple(intern(entry.name) for entry in bin_entries if is_activator(entry.name)),
         contents=_contents(end, libraries, bin_entries),
         debris=tuple(_debris(end, bin_entries)),
     )
@@ -108,7 +109,7 @@ def _is_folder(place: str) -> bool:
 
 def _inner_link(place: str) -> InnerLink:
     text = os.readlink(place) if os.path.islink(place) else None
-    return InnerLink(os.path.basename(place), text, os.path.exists(place))
+    return InnerLink(intern(os.path.basename(place)), text and intern(text), os.path.exists(place))
 
 
 def _stale_scripts(former: set[str], path: str, entries: list["os.DirEntry[str]"]) -> Iterator[Script]:

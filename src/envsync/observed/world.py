@@ -79,3 +79,12 @@ class World:
     """Folders of which each entry bears on it: what comes or goes there may change the verdict."""
     places: tuple[str, ...] = ()
     """Where the environment's own links really are: its path, its aliases, its exposed commands."""
+
+    def outline(self) -> "World":
+        """Give what is told of it once all is decided, with what vouches for it: a fraction of its size."""
+        folder = Folder(
+            self.folder.chain, None, None, is_empty=False, writable=True, generations=self.folder.generations
+        )
+        return World(
+            self.path, None, folder, self.interpreter, stock=self.stock, witnesses=self.witnesses, places=self.places
+        )
