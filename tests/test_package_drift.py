@@ -4,6 +4,7 @@ import hashlib
 import os
 import re
 import subprocess
+import time
 from collections.abc import Callable
 
 import pytest
@@ -38,6 +39,8 @@ def depot(
 
 
 def assert_in_sync(depot: Depot) -> None:
+    time.sleep(0.05)
+    assert depot.apply()["outcome"] == "unchanged"  # what was written just now proved nothing to the pass before
     before = listing(depot.root)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(subprocess, "Popen", lambda *_, **__: pytest.fail("a process was started"))

@@ -47,8 +47,9 @@ class Reconciler:
         """
         self._deep = deep
         self._manifest = manifest
-        by_path = {one.path: one for one in manifest.environments}
-        self._interpreters = Interpreters(by_path, facts.ask, without=without)
+        self._facts = facts
+        self._without = without
+        self._interpreters = self._finder()
         self._rules = Rules(
             max_hops=MAX_HOPS,
             builders=manifest.builders,
@@ -68,6 +69,7 @@ class Reconciler:
         """
         everyone = self._manifest.environments
         self._leftovers = Leftovers(self._manifest.state_dir)
+        self._interpreters = self._finder()
         observer = self._observer()
         ends: dict[str, str] = {}
         places: dict[str, tuple[str, ...]] = {}
@@ -76,7 +78,7 @@ class Reconciler:
             ends[name] = known.world.folder.chain.end if known else observer.end_of(environment).end
             places[name] = known.world.places if known else tuple(observer.places_of(environment))
         self._between = conflicts_between(everyone, ends, places)
-        still = {name: plan for name, plan in vouched.items() if not self._between.get(name)}
+        still = {name: plan for name, plan in vouched.items() if not self._between.get(name) and self._suits(plan)}
         chosen = [environment for environment in everyone if not names or environment.name in names]
         plans = tuple(still.get(one.name) or self._plan_one(one, observer) for one in chosen)
         return Plan(self._manifest, plans, observer.strays({*ends.values()}))
@@ -118,6 +120,16 @@ class Reconciler:
             return _roll_back(fresh) if back else fresh
 
         return apply_plans(plan, again, settings, progress)
+
+    def _finder(self) -> Interpreters:
+        """Give a finder of interpreters that has not looked at any yet."""
+        self._facts.begin_pass()
+        by_path = {one.path: one for one in self._manifest.environments}
+        return Interpreters(by_path, self._facts.ask, without=self._without)
+
+    def _suits(self, plan: EnvironmentPlan) -> bool:
+        """Tell whether an earlier plan was made for the interpreter that is found now."""
+        return plan.world.interpreter == self._interpreters.find(plan.environment)
 
     def _observer(self, *, anew: bool = False) -> Observer:
         """Give an observer that has seen nothing yet but, unless ``anew``, what earlier passes left."""

@@ -3,14 +3,16 @@
 import contextlib
 import os
 import stat
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from envsync import unchanged
 from envsync.desired import Manifest, PythonPath
 from envsync.observe.chain import walk
 from envsync.observe.read import read_regular
-from envsync.observe.stamp import is_settled
-from envsync.plan.actions import Plan, State
+from envsync.observe.stamp import is_absence_settled, is_settled
+from envsync.observe.witnesses import along
+from envsync.observed import Interpreter
+from envsync.plan.actions import EnvironmentPlan, Plan, State
 from envsync.write.files import remove_cache, write_cache
 
 __all__ = ["forget", "take", "variables_of"]
@@ -38,36 +40,53 @@ def forget(manifest: str) -> None:
         remove_cache(unchanged.cache_file("unchanged", manifest))
 
 
-def take(plan: Plan, began: int, lines: dict[str, str]) -> None:
-    """Write a snapshot of a plan that found everything in sync; ``began`` is when observing began, in nanoseconds.
+def take(plan: Plan, read_at: int, began: int, lines: dict[str, str]) -> None:
+    """Write a snapshot of a plan that found everything in sync.
+
+    ``read_at`` is when reading the manifest began, ``began`` when observing did, in nanoseconds.
 
     Nothing is written where there is work or a conflict, where something was changed while the pass looked at it, or
     where the same snapshot is there already. A failure to write is no failure: it only costs time.
     """
     quiet = {State.IN_SYNC, State.WAITING}
-    calm = all(one.state in quiet and not one.interrupted for one in plan.environments)
+    calm = all(one.state in quiet and not one.interrupted and not _was_asked(one) for one in plan.environments)
     if not (calm and plan.manifest.inputs.replayable):
         return
     file = unchanged.cache_file("unchanged", plan.manifest.file)
     with contextlib.suppress(OSError, _UnsettledError):
-        content = unchanged.encode(lines, plan.manifest.file, variables_of(plan.manifest), _stamps(plan, began))
+        content = unchanged.encode(
+            lines, plan.manifest.file, variables_of(plan.manifest), _stamps(plan, read_at, began)
+        )
         if read_regular(file, len(content) + 1) != content:
             write_cache(file, content)
 
 
-def _stamps(plan: Plan, began: int) -> Iterator[tuple[str, list[int]]]:
+def _was_asked(plan: EnvironmentPlan) -> bool:
+    interpreter = plan.world.interpreter
+    return isinstance(interpreter, Interpreter) and interpreter.asked
+
+
+def _stamps(plan: Plan, read_at: int, began: int) -> Iterator[tuple[str, list[int]]]:
     shared: set[str] = set()
     """Paths outside of the environments, such as an interpreter's: many hang on each."""
-    for end, paths in _witnesses(plan):
+    for path in plan.manifest.inputs.paths:
+        yield from _those_needed([*along(walk(path)), path], {}, read_at)
+    for one in plan.environments:
         kinds: dict[str, int] = {}
-        for path in paths:
-            if path not in shared:
-                kinds[path], numbers = _look(path)
-                if not is_settled(numbers, began):
-                    raise _UnsettledError
-                if not _is_implied(path, kinds):
-                    yield path, numbers
+        paths = [path for path in dict.fromkeys(one.world.vouching()) if path not in shared]
+        yield from _those_needed(paths, kinds, began)
+        end = f"{one.world.folder.chain.end}/"
         shared.update(path for path in kinds if not path.startswith(end))
+
+
+def _those_needed(paths: Iterable[str], kinds: dict[str, int], since: int) -> Iterator[tuple[str, list[int]]]:
+    """Give stamps, but of what a folder vouches for; ``kinds`` takes up what is at each path."""
+    for path in paths:
+        kinds[path], numbers = _look(path)
+        if not is_settled(numbers, since) or not (numbers[0] or is_absence_settled(path, since)):
+            raise _UnsettledError
+        if not _is_implied(path, kinds):
+            yield path, numbers
 
 
 def _look(path: str) -> tuple[int, list[int]]:
@@ -85,18 +104,11 @@ def _is_implied(path: str, kinds: Mapping[str, int]) -> bool:
     return (folder == stat.S_IFDIR and kinds[path] in {0, stat.S_IFLNK}) or folder == kinds[path] == 0
 
 
-def _witnesses(plan: Plan) -> Iterator[tuple[str, Collection[str]]]:
-    """Give paths whose stamps vouch for the plan, each once where they lie below the folder given with them."""
-    for path in plan.manifest.inputs.paths:
-        chain = walk(path)
-        yield path, dict.fromkeys((path, *(hop.link for hop in chain.hops), chain.end))
-    for one in plan.environments:
-        yield f"{one.world.folder.chain.end}/", dict.fromkeys(one.world.witnesses)
-
-
 def variables_of(manifest: Manifest) -> list[str]:
     """List the environment variables that bear on what a manifest means, and on which interpreters are found."""
     names = [*_FOLDERS, *(name for name, _ in manifest.inputs.variables)]
     if not all(isinstance(environment.python, PythonPath) for environment in manifest.environments):
         names += _SEARCH
+    if any(environment.packages.declared for environment in manifest.environments):
+        names.append("PATH")  # uv may be found there
     return list(dict.fromkeys(names))

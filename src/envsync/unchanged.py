@@ -96,6 +96,8 @@ def _plain(arguments: list[str]) -> tuple[str, str | None, bool] | None:
             command = word
         elif word == "--file":
             file = next(words, None)
+            if file is None:
+                return None
         elif word.startswith("--file="):
             file = word[7:]
         elif word in {"-q", "--quiet"}:

@@ -3,7 +3,7 @@
 from array import array
 from dataclasses import replace
 
-from envsync.observe.stamp import is_settled, stamp
+from envsync.observe.stamp import proven, stamp
 from envsync.plan.actions import EnvironmentPlan, State
 
 __all__ = ["Vouched"]
@@ -21,8 +21,8 @@ class Vouched:
         """Remember a plan for which observing began at ``began`` (nanoseconds), where it is in sync and proven."""
         self._known.pop(plan.environment.name, None)
         if plan.state is State.IN_SYNC and not plan.interrupted:
-            numbers = stamp(plan.world.witnesses)
-            if is_settled(numbers, began):
+            numbers = proven(plan.world.vouching(), began)
+            if numbers is not None:
                 kept = replace(plan, world=plan.world.outline()) if self._outlined else plan
                 self._known[plan.environment.name] = (kept, array("Q", numbers))
 
@@ -35,6 +35,6 @@ class Vouched:
         self._known = {
             name: known
             for name, known in self._known.items()
-            if array("Q", stamp(known[0].world.witnesses)) == known[1]
+            if array("Q", stamp(known[0].world.vouching())) == known[1]
         }
         return {name: plan for name, (plan, _) in self._known.items()}

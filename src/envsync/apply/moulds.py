@@ -7,6 +7,7 @@ Two fresh environments of one interpreter differ in their path, quoted for each 
 import contextlib
 import os
 import re
+import stat
 from dataclasses import dataclass
 from hashlib import sha256
 from importlib.machinery import PathFinder
@@ -75,8 +76,13 @@ def make_mould(place: str, blueprint: Blueprint) -> Mould:
             else:
                 with open(file, "rb") as stream:
                     parts = tuple(_parts(relative, stream.read(), place, stood_in))
-                entries.append((relative, None, os.stat(file).st_mode & 0o777, parts))
+                entries.append((relative, None, _mode_of(file), parts))
     return Mould(tuple(entries))
+
+
+def _mode_of(file: str) -> int:
+    """Give the mode that a file was made with, before the mask of the user's was taken from it (umask(2))."""
+    return 0o777 if os.stat(file).st_mode & stat.S_IXUSR else 0o666
 
 
 def _parts(relative: str, content: bytes, place: str, stood_in: str | None) -> list[Part]:

@@ -149,9 +149,13 @@ def _bring_in(work: _Work) -> None:
         if isinstance(action, Create):
             move_in(f"{work.area}/{work.name}", action.blueprint.end, flushed=False)
         elif isinstance(action, Link):
-            for folder in action.to_make:
-                make_folder(folder, flushed=False)
-            make_link(action.link, action.text, flushed=False)
+            _link(action)
+
+
+def _link(action: Link) -> None:
+    for folder in action.to_make:
+        make_folder(folder, flushed=False)
+    make_link(action.link, action.text, flushed=False)
 
 
 def _changed(work: _Work) -> Iterator[str]:
@@ -167,7 +171,14 @@ def _changed(work: _Work) -> Iterator[str]:
 def _confirm(work: _Work, again: Again) -> None:
     # Of thousands of plans, each need not be held twice: that of before tells what was done, too, if it was the same.
     plan = work.planned if _told(work.planned) == _told(work.plan) else work.plan
-    work.report = report_of(plan, again(plan.environment))
+    after = again(plan.environment)
+    more = [action for action in after.actions if isinstance(action, Link)]
+    if more:  # commands that are there only now
+        for action in more:
+            _link(action)
+        flush_folders(os.path.dirname(action.link) for action in more)
+        after = again(plan.environment)
+    work.report = report_of(plan, after)
 
 
 def _told(plan: EnvironmentPlan) -> tuple[object, ...]:

@@ -40,7 +40,7 @@ def _examine(options: Options) -> Result:
     try:
         session = Session(options)
     except ManifestError as error:
-        facts = FactsCache(None if options.no_cache else f"{cache_folder()}/interpreters.json")
+        facts = FactsCache(None if options.no_cache else f"{cache_folder()}/interpreters")
         usage = Usage({}, builders=("virtualenv",))
         machine = check_machine(Interpreters({}, facts.ask), usage, "auto", 0, today)
         return _checked(None, [*check_unreadable(error.problems), *machine])

@@ -74,7 +74,7 @@ class Session:
         self._read_at = time.time_ns()
         self.manifest, self._known = read_manifest(options)
         check_names(self.manifest, (*options.names, *options.force_rebuild))
-        self.facts = FactsCache(None if options.no_cache else f"{cache_folder()}/interpreters.json")
+        self.facts = FactsCache(None if options.no_cache else f"{cache_folder()}/interpreters")
         self.reconciler = Reconciler(self.manifest, self.facts, force_rebuild=options.force_rebuild, deep=options.deep)
         self._began = 0
 
@@ -105,10 +105,12 @@ class Session:
             self._remember_manifest()
         if self.facts.changed:
             with contextlib.suppress(OSError):
-                write_cache(f"{cache_folder()}/interpreters.json", self.facts.text())
+                write_cache(f"{cache_folder()}/interpreters", self.facts.content())
         if not self.options.names:
             done = text.unchanged_line(plan)
-            snapshot.take(plan, self._began, {"apply": f"{done}\n", "check": f"{text.check_line(plan)}\n"})
+            snapshot.take(
+                plan, self._read_at, self._began, {"apply": f"{done}\n", "check": f"{text.check_line(plan)}\n"}
+            )
 
     def _remember_manifest(self) -> None:
         content = remembered(self.manifest, self._read_at)

@@ -39,7 +39,7 @@ def _watch(options: Options) -> int:
         load,
         lambda manifest: settings_of(manifest, options, lock_timeout=_LOCK_TIMEOUT),
         names=options.names,
-        facts=None if options.no_cache else f"{cache_folder()}/interpreters.json",
+        facts=None if options.no_cache else f"{cache_folder()}/interpreters",
     )
     source = Listening(control.flag, options.settle, polling=options.poll)
     tempo = Tempo(options.settle, options.interval, options.once)

@@ -100,6 +100,7 @@ class Gathering:
         pattern = os.path.join(glob.escape(folder), expand(text, self._recorder, glob.escape))
         found = itertools.islice(glob.iglob(pattern, recursive=True), _MOST_MATCHES)
         for path in sorted(found):
+            self._recorder.saw(path)  # whether it is a file may change
             # A pattern means files: folders and the like beside them are no mistake, a dangling link is.
             if os.path.isfile(path) or not os.path.exists(path):
                 yield text, absolute(path, folder, self._recorder.saw)

@@ -10,7 +10,7 @@ from dataclasses import fields, is_dataclass
 
 from envsync import desired
 from envsync.desired import Inputs, Manifest
-from envsync.observe.stamp import is_settled, stamp
+from envsync.observe.stamp import proven
 from envsync.sealed import seal, unseal
 from envsync.surroundings import still, surroundings
 
@@ -49,9 +49,8 @@ def remembered(manifest: Manifest, began: int) -> bytes | None:
     """
     inputs = manifest.inputs
     held = _held(inputs)
-    if not inputs.replayable or not all(
-        is_settled(stamp([path, os.path.realpath(path)]), began) for path in inputs.paths
-    ):
+    paths = (place for path in inputs.paths for place in (path, os.path.realpath(path)))
+    if not inputs.replayable or proven(paths, began) is None:
         return None
     return seal([(manifest.file, surroundings(()), held), _packed(inputs), _packed(manifest)])
 

@@ -2,8 +2,11 @@
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+
+from envsync.observe.chain import walk
+from envsync.observe.witnesses import along
 
 __all__ = ["Candidate", "Found", "discover", "keepers", "named", "stable_twin"]
 
@@ -36,6 +39,9 @@ class Found:
 
     candidates: tuple[Candidate, ...]
     searched: tuple[str, ...]
+    """Real folders."""
+    witnesses: tuple[str, ...] = ()
+    """Paths whose stamps vouch for what was found, and for what may be run of it."""
 
 
 def discover() -> Found:
@@ -49,7 +55,18 @@ def discover() -> Found:
         if folder.startswith("/") and not _is_fleeting(folder):
             candidates += _in_bin(folder)
     searched = (*trees, *(folder for folder in bins if folder.startswith("/")))
-    return Found(tuple(candidates), tuple(dict.fromkeys(os.path.realpath(folder) for folder in searched)))
+    real = dict.fromkeys(os.path.realpath(folder) for folder in searched)
+    return Found(tuple(candidates), tuple(real), tuple(_witnesses(searched, trees, candidates)))
+
+
+def _witnesses(searched: Iterable[str], trees: Iterable[str], candidates: Iterable[Candidate]) -> Iterator[str]:
+    for folder in searched:
+        yield from along(walk(folder))
+        if _is_fleeting(folder):
+            yield f"{os.path.dirname(folder)}/pyvenv.cfg"
+    inner = (f"{root}/{entry.name}/bin" for root in trees for entry in _entries(root) if named(entry.name, root))
+    for place in (*inner, *(one.link for one in candidates)):
+        yield from along(walk(place))
 
 
 def stable_twin(path: str) -> str | None:

@@ -8,9 +8,10 @@ from sys import intern
 from envsync import activation, pyvenv_cfg, shebang
 from envsync.areas import is_area_name
 from envsync.observe.read import read_regular
-from envsync.observed import Contents, Environment, InnerLink, Script
+from envsync.observe.witnesses import followed
+from envsync.observed import Contents, Environment, InnerLink, Paths, Script
 
-__all__ = ["find_libraries", "is_activator", "is_python_name", "read_environment", "witnesses_of"]
+__all__ = ["find_libraries", "is_activator", "is_python_name", "read_environment"]
 
 _CFG_LIMIT = 1 << 20
 _SCRIPT_LIMIT = 256 * 1024
@@ -45,18 +46,18 @@ def read_environment(end: str, path: str) -> Environment | None:
         activators=tuple(intern(entry.name) for entry in bin_entries if is_activator(entry.name)),
         contents=_contents(end, libraries, bin_entries),
         debris=tuple(_debris(end, bin_entries)),
+        witnesses=Paths.of(_witnesses(end, bin_entries, pythons)),
     )
 
 
-def witnesses_of(end: str, environment: Environment) -> Iterator[str]:
-    """List the paths whose stamps vouch for what :func:`read_environment` saw."""
-    yield from (end, f"{end}/pyvenv.cfg", f"{end}/bin", f"{end}/lib", f"{end}/lib64")
-    yield from (f"{end}/bin/{python.name}" for python in environment.pythons)
-    yield from (f"{end}/bin/{name}" for name in activation.SCRIPTS)
-    for library in environment.libraries:
-        yield f"{end}/{library}"
-        yield f"{end}/{library}/site-packages"
-        yield os.path.realpath(f"{end}/{library}/site-packages")
+def _witnesses(end: str, bin_entries: list["os.DirEntry[str]"], pythons: tuple[InnerLink, ...]) -> Iterator[str]:
+    """Give what the reading of an environment hung on; for the links in a folder, the folder vouches."""
+    yield from (end, f"{end}/pyvenv.cfg", *followed(f"{end}/bin"), *followed(f"{end}/lib"), *followed(f"{end}/lib64"))
+    yield from (entry.path for entry in bin_entries if entry.is_file(follow_symlinks=False))
+    for python in pythons:
+        yield from followed(f"{end}/bin/{python.name}") if "/" in (python.text or "") else ()
+    for entry in _libraries(end):
+        yield from (*followed(entry.path), *followed(f"{entry.path}/site-packages"))
 
 
 def is_python_name(name: str) -> bool:
@@ -91,9 +92,13 @@ def _pythons(entries: list["os.DirEntry[str]"]) -> Iterator[InnerLink]:
 
 def find_libraries(end: str) -> Iterator[str]:
     """Give the folders that hold ``site-packages``, relative to the environment. Raises ``OSError``."""
-    for entry in _scan(f"{end}/lib"):
-        if entry.name.startswith(("python", "pypy", "graalpy")) and _is_folder(f"{entry.path}/site-packages/."):
+    for entry in _libraries(end):
+        if _is_folder(f"{entry.path}/site-packages/."):
             yield f"lib/{entry.name}"
+
+
+def _libraries(end: str) -> Iterator["os.DirEntry[str]"]:
+    return (entry for entry in _scan(f"{end}/lib") if entry.name.startswith(("python", "pypy", "graalpy")))
 
 
 def _is_folder(place: str) -> bool:

@@ -1,20 +1,19 @@
 """What interpreters said of themselves, remembered until their chain changes."""
 
-import json
+import os
 import time
 from dataclasses import asdict
 from typing import Any
 
 from envsync.observe.chain import walk
 from envsync.observe.probe import Said, probe
-from envsync.observe.read import read_regular
-from envsync.observe.stamp import is_settled, stamp
+from envsync.observe.stamp import proven, stamp
+from envsync.observe.witnesses import along, landmarks
 from envsync.observed import Chain, Facts
+from envsync.sealed import read_sealed, seal, unseal
+from envsync.surroundings import still, surroundings
 
 __all__ = ["FactsCache"]
-
-_FORMAT = 1
-_LIMIT = 16 << 20
 
 
 class FactsCache:
@@ -39,22 +38,22 @@ class FactsCache:
         key = f"{link}\0{as_if or ''}"
         if key in self._fresh:
             return self._fresh[key]
-        said = self._remembered(key, chain)
+        said = self._remembered(key, as_if, chain)
         if said is None:
             began = time.time_ns()
             said = probe(link, as_if=as_if)
-            numbers = _stamp(chain, said)
-            if is_settled(numbers, began):  # else it may have been changed since, and look the same
+            numbers = proven(_paths(chain, said, as_if), began)
+            if numbers is not None and as_if is not None:  # a script's answer may hang on anything
                 self._entries[key] = {"stamp": numbers, "said": asdict(said)}
                 self.changed = True
         self._fresh[key] = said
         return said
 
-    def text(self) -> bytes:
+    def content(self) -> bytes:
         """Give what to write to the file."""
-        return json.dumps({"format": _FORMAT, "entries": self._entries}).encode()
+        return seal([surroundings(()), self._entries])
 
-    def _remembered(self, key: str, chain: Chain) -> Said | None:
+    def _remembered(self, key: str, as_if: str | None, chain: Chain) -> Said | None:
         try:
             entry = self._entries[key]
             fields = dict(entry["said"])
@@ -62,21 +61,20 @@ class FactsCache:
             texts = [*asdict(said.facts).values(), said.prefix, said.executable, said.base_executable]
             if not all(isinstance(text, str) and "\0" not in text for text in texts):
                 return None
-            return said if entry.get("stamp") == _stamp(chain, said) else None
+            return said if entry["stamp"] == stamp(_paths(chain, said, as_if)) else None
         except (KeyError, TypeError, AttributeError, ValueError):
             return None
 
 
-def _stamp(chain: Chain, said: Said) -> list[int]:
+def _paths(chain: Chain, said: Said, as_if: str | None) -> list[str]:
     base = walk(said.base_executable).end if said.base_executable.startswith("/") else ""
-    paths = [chain.start, *(hop.link for hop in chain.hops), chain.end, f"{said.facts.stdlib}/os.py", base]
-    return stamp(paths)
+    before = landmarks(os.path.dirname(as_if), said.facts) if as_if else ()
+    return [*along(chain), f"{said.facts.stdlib}/os.py", base, *before]
 
 
 def _read(file: str) -> dict[str, dict[str, Any]]:
     try:
-        document = json.loads(read_regular(file, _LIMIT) or b"")
-        entries = document["entries"] if document["format"] == _FORMAT else {}
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        known, entries = unseal(read_sealed(file))
+        return entries if still(known) and isinstance(entries, dict) else {}
+    except Exception:  # noqa: BLE001  # whatever is wrong with it, the interpreters tell it again
         return {}
-    return entries if isinstance(entries, dict) else {}

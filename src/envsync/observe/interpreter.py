@@ -49,6 +49,10 @@ class Interpreters:
         """List the folders whose content decided which interpreter a version request got."""
         return self._installed.searched if self._installed else ()
 
+    def witnesses(self) -> tuple[str, ...]:
+        """List the paths whose stamps vouch for what was found there."""
+        return self._installed.witnesses if self._installed else ()
+
     def _of(self, environment: desired.Environment, through: tuple[str, ...]) -> _Result:
         request = environment.python
         if environment.path in through:
@@ -109,8 +113,9 @@ class Interpreters:
         try:
             onward = self._onward(link, chain)
             if onward is not None:
-                further, note = onward
-                return self._by_path(declared, further, (*notes, note), (*seen, link))
+                further, note, asked = onward
+                result = self._by_path(declared, further, (*notes, note), (*seen, link))
+                return replace(result, asked=True) if asked and isinstance(result, Interpreter) else result
             return replace(self._settle(declared, link, chain, notes), through=seen)
         except ProbeError as error:
             hint = error.hint or f"Try it: {link} -c 'print(1)'. The environment is left as it is until the link works."
@@ -118,18 +123,19 @@ class Interpreters:
                 declared, link, "interpreter-missing", f"{link} does not work: {error}", hint, chain
             )
 
-    def _onward(self, link: str, chain: Chain) -> tuple[str, str] | None:
-        """Tell where a link really leads on to, if it is no interpreter of its own."""
+    def _onward(self, link: str, chain: Chain) -> tuple[str, str, bool] | None:
+        """Tell where a link really leads on to, if it is no interpreter of its own, and whether it had to be asked."""
         into = base_of(link)
         if into is not None:
-            return into.link, f"{link} belongs to the environment {into.environment}; its own base {into.link} is used"
+            note = f"{link} belongs to the environment {into.environment}; its own base {into.link} is used"
+            return into.link, note, False
         if not _is_script(chain.end):
             return None
         said = self._ask(link, None, chain)
         base = said.base_executable or said.executable
         if not base.startswith("/") or base == link:
             raise ProbeError("it is a script that does not tell its interpreter")
-        return base, f"{link} is a script; the interpreter that it runs, {base}, is used"
+        return base, f"{link} is a script; the interpreter that it runs, {base}, is used", True
 
     def _settle(self, declared: str, link: str, chain: Chain, notes: tuple[str, ...]) -> Interpreter:
         """Find the folder from which Python finds its standard library, beginning with the link's own.

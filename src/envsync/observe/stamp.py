@@ -10,7 +10,7 @@ import os
 import time
 from collections.abc import Iterable, Sequence
 
-__all__ = ["is_settled", "settle", "stamp"]
+__all__ = ["is_absence_settled", "is_settled", "proven", "settle", "stamp"]
 
 _SLACK = 20_000_000
 """Nanoseconds by which a change time can lag: file systems take it from the kernel's tick, at most 10 ms long."""
@@ -41,6 +41,30 @@ def is_settled(numbers: Sequence[int], now: int) -> bool:
     return all(
         changed < now - (_COARSE if changed % 1_000_000_000 == 0 and changed else _SLACK) for changed in numbers[1::3]
     )
+
+
+def is_absence_settled(path: str, now: int) -> bool:
+    """Tell the same of a path where nothing is: the nearest folder above it tells when something last went."""
+    folder = path
+    while len(folder) > 1:
+        folder = os.path.dirname(folder)
+        try:
+            found = os.stat(folder)
+        except OSError:
+            continue
+        return is_settled((found.st_ino, found.st_ctime_ns, 0), now)
+    return True
+
+
+def proven(paths: Iterable[str], now: int) -> list[int] | None:
+    """Stamp paths; ``None`` where something may have changed since ``now`` (nanoseconds), or just before."""
+    numbers: list[int] = []
+    for path in paths:
+        one = stamp([path])
+        if not is_settled(one, now) or (not one[0] and not is_absence_settled(path, now)):
+            return None
+        numbers += one
+    return numbers
 
 
 def settle() -> None:

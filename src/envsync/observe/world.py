@@ -8,12 +8,30 @@ from envsync import desired
 from envsync.markers import marker_values
 from envsync.observe.base import locations
 from envsync.observe.chain import walk
-from envsync.observe.environment import witnesses_of
 from envsync.observe.folder import Leftovers, read_folder
 from envsync.observe.interpreter import Interpreters
 from envsync.observe.stock import metadata_places, read_stock
 from envsync.observe.uv import find_uv
-from envsync.observed import Chain, Declared, EndKind, Folder, Interpreter, InterpreterProblem, Side, Stock, World
+from envsync.observe.witnesses import (
+    along,
+    beside_interpreter,
+    declared_files,
+    interpreter_paths,
+    metadata_files,
+    uv_paths,
+)
+from envsync.observed import (
+    Chain,
+    Declared,
+    EndKind,
+    Folder,
+    Interpreter,
+    InterpreterProblem,
+    Paths,
+    Side,
+    Stock,
+    World,
+)
 
 __all__ = ["Observer"]
 
@@ -28,6 +46,7 @@ class Observer:
         self._leftovers = leftovers
         self._folders: dict[str, str] = {}
         self._ends: dict[str, Chain] = {}
+        self._home = along(walk(os.path.expanduser("~")))
 
     def strays(self, ends: set[str]) -> tuple[tuple[str, str], ...]:
         """List staging areas that were met on the way, but belong to none of ``ends``; each with its own end."""
@@ -84,13 +103,10 @@ class Observer:
             declared=declared,
             claimed=_claimed(folder, environment.path, self._manifest.file),
             waiting_for=waiting_for if waiting_for and not os.path.isdir(waiting_for) else None,
-            witnesses=(
-                *self._witnesses(environment, folder, interpreter, chains),
-                *(_file_witnesses(declared) if declared else ()),
-                *(metadata_places(folder.chain.end, found.libraries) if look and found is not None else ()),
-            ),
+            witnesses=Paths.of(self._witnesses(environment, folder, interpreter, chains, declared)),
+            further=Paths.of(self._further(folder, interpreter, declared, packages=look)),
             places=tuple(self.places_of(environment)),
-            listed=(*_listed(folder, packages=declared is not None), *self._interpreters.searched()),
+            listed=Paths.of((*_listed(folder, packages=declared is not None), *self._interpreters.searched())),
         )
 
     def _declared(
@@ -109,20 +125,42 @@ class Observer:
         folder: Folder,
         interpreter: Interpreter | InterpreterProblem,
         chains: list[Chain],
+        declared: Declared | None,
     ) -> Iterator[str]:
         for chain in chains:
-            yield from _chain_witnesses(chain)
+            yield from along(chain)
         if folder.environment is not None:
-            yield from witnesses_of(folder.chain.end, folder.environment)
+            yield from folder.environment.witnesses
         if interpreter.chain is not None:
-            yield from _chain_witnesses(interpreter.chain)
+            yield from along(interpreter.chain)
         if isinstance(interpreter, Interpreter):
-            yield from interpreter_witnesses(interpreter)
+            yield from interpreter_paths(interpreter)
         yield from self._interpreters.searched()
         if environment.wait_for:
-            yield from _chain_witnesses(walk(environment.wait_for))
+            yield from along(walk(environment.wait_for))
         for alias in environment.aliases:
-            yield from _chain_witnesses(walk(os.path.dirname(alias)))
+            yield from along(walk(os.path.dirname(alias)))
+        if declared is not None:
+            yield from declared_files(declared)
+
+    def _further(
+        self,
+        folder: Folder,
+        interpreter: Interpreter | InterpreterProblem,
+        declared: Declared | None,
+        *,
+        packages: bool,
+    ) -> Iterator[str]:
+        yield from self._home  # no environment may be there
+        if isinstance(interpreter, Interpreter):
+            yield from beside_interpreter(interpreter)
+        yield from self._interpreters.witnesses()
+        if declared is not None:
+            yield from uv_paths(find_uv())
+        if packages:
+            libraries = folder.environment.libraries if folder.environment else ()
+            for place in metadata_places(folder.chain.end, libraries):
+                yield from metadata_files(place)
 
 
 def _stock(folder: Folder, *, loose: bool, deep: bool) -> Stock:
@@ -155,23 +193,6 @@ def _listed(folder: Folder, *, packages: bool) -> Iterator[str]:
             yield f"{end}/{library}"
             if packages:
                 yield os.path.realpath(f"{end}/{library}/site-packages")
-
-
-def interpreter_witnesses(interpreter: Interpreter) -> list[str]:
-    """List the paths, beside its chain, whose stamps vouch for an interpreter's facts."""
-    paths = [f"{interpreter.facts.stdlib}/os.py"]
-    for link in interpreter.through:
-        paths += [*_chain_witnesses(walk(link)), f"{os.path.dirname(os.path.dirname(link))}/pyvenv.cfg"]
-    return paths
-
-
-def _chain_witnesses(chain: Chain) -> list[str]:
-    return [chain.start, *(hop.link for hop in chain.hops), chain.end]
-
-
-def _file_witnesses(declared: Declared) -> Iterator[str]:
-    for file in declared.files:
-        yield from _chain_witnesses(walk(file))
 
 
 def _not_its_own(

@@ -8,6 +8,7 @@ from envsync.observed.chain import Chain, EndKind, Hop
 from envsync.observed.environment import Contents, Environment, InnerLink, Script
 from envsync.observed.interpreter import Facts, Interpreter, InterpreterProblem
 from envsync.observed.orphans import ExposedOrphan, Generation, Orphan
+from envsync.observed.paths import Paths
 from envsync.observed.stock import SEEDS, Damage, Declared, Distribution, Origin, Stock
 from envsync.observed.world import Folder, Side, World
 
@@ -30,6 +31,7 @@ __all__ = [
     "InterpreterProblem",
     "Origin",
     "Orphan",
+    "Paths",
     "Script",
     "Side",
     "Stock",

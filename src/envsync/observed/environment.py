@@ -1,7 +1,9 @@
 """A virtual environment as found."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
+
+from envsync.observed.paths import Paths
 
 __all__ = ["Contents", "Environment", "InnerLink", "Script"]
 
@@ -59,6 +61,8 @@ class Environment:
     contents: Contents
     debris: tuple[str, ...] = ()
     """Half-written files of an interrupted pass, relative."""
+    witnesses: Paths = field(default_factory=Paths)
+    """Paths whose stamps vouch for all of this."""
 
     def setting(self, key: str) -> str | None:
         """Give the value of a ``pyvenv.cfg`` key, the last one where it is repeated, as Python reads it."""

@@ -62,6 +62,8 @@ class Interpreter:
     """What a person should know of how the link was found."""
     through: tuple[str, ...] = ()
     """The links that led on to this one: into environments, to scripts."""
+    asked: bool = False
+    """Whether a script had to be run to know: what it says may hang on anything, and holds for one pass."""
 
 
 @dataclass(frozen=True, slots=True)

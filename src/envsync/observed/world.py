@@ -1,10 +1,13 @@
 """All that bears on one environment."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import chain
 
 from envsync.observed.chain import Chain
 from envsync.observed.environment import Environment
 from envsync.observed.interpreter import Interpreter, InterpreterProblem
+from envsync.observed.paths import Paths
 from envsync.observed.stock import Declared, Stock
 
 __all__ = ["Folder", "Side", "World"]
@@ -73,12 +76,18 @@ class World:
     """The folder to wait for, where it is not there."""
     claimed: tuple[str, str] | None = None
     """The manifest that the environment was made for, and the path for which it was: of another one, still in use."""
-    witnesses: tuple[str, ...] = ()
+    witnesses: Paths = field(default_factory=Paths)
     """Paths which, while their ``lstat`` stays the same, vouch for all of the above."""
-    listed: tuple[str, ...] = ()
+    further: Paths = field(default_factory=Paths)
+    """Paths that have to vouch as well, but in which a change is so rare that no watcher waits for it."""
+    listed: Paths = field(default_factory=Paths)
     """Folders of which each entry bears on it: what comes or goes there may change the verdict."""
     places: tuple[str, ...] = ()
     """Where the environment's own links really are: its path, its aliases, its exposed commands."""
+
+    def vouching(self) -> Iterator[str]:
+        """Give all paths that vouch."""
+        return chain(self.witnesses, self.further)
 
     def outline(self) -> "World":
         """Give what is told of it once all is decided, with what vouches for it: a fraction of its size."""
@@ -86,5 +95,5 @@ class World:
             self.folder.chain, None, None, is_empty=False, writable=True, generations=self.folder.generations
         )
         return World(
-            self.path, None, folder, self.interpreter, stock=self.stock, witnesses=self.witnesses, places=self.places
+            self.path, None, folder, self.interpreter, stock=self.stock, witnesses=self.witnesses, further=self.further
         )

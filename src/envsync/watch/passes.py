@@ -12,7 +12,7 @@ from envsync.desired import Inputs, Manifest
 from envsync.errors import ManifestError, Problem
 from envsync.observe.chain import walk
 from envsync.observe.facts import FactsCache
-from envsync.observe.stamp import is_settled, stamp
+from envsync.observe.stamp import proven, stamp
 from envsync.plan.actions import EnvironmentPlan, Plan
 from envsync.reconcile import Reconciler
 from envsync.vouched import Vouched
@@ -94,7 +94,7 @@ class Passes:
 
     def inputs_of(self, plan: EnvironmentPlan) -> object:
         """Give what the fate of an environment hangs on, to tell whether it has changed."""
-        return (plan.environment, tuple(stamp(plan.world.witnesses)))
+        return (plan.environment, tuple(stamp(plan.world.vouching())))
 
     def _read(self, *, afresh: bool) -> Manifest:
         numbers = stamp(_witnesses(self._inputs))
@@ -111,8 +111,7 @@ class Passes:
         else:
             self._problems = ()
             self._inputs = self._manifest.inputs
-        numbers = stamp(_witnesses(self._inputs))
-        self._numbers = numbers if is_settled(numbers, began) else []
+        self._numbers = proven(_witnesses(self._inputs), began) or []
         return self._manifest
 
     def _remember(self, plan: Plan, vouched: Mapping[str, EnvironmentPlan], began: int) -> None:
@@ -122,7 +121,7 @@ class Passes:
                 self._vouched.note(one, began)
         if self._facts.changed and self._facts_file is not None:
             with contextlib.suppress(OSError):
-                write_cache(self._facts_file, self._facts.text())
+                write_cache(self._facts_file, self._facts.content())
         self._facts.changed = False
 
 

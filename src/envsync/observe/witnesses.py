@@ -1,0 +1,91 @@
+"""Paths that an answer hangs on: while their stamps are what they were, a look would find the same again."""
+
+import os
+from collections.abc import Iterator
+
+from envsync.observe.base import locations
+from envsync.observe.chain import walk
+from envsync.observed import Chain, Declared, Facts, Interpreter
+
+__all__ = [
+    "along",
+    "beside_interpreter",
+    "declared_files",
+    "followed",
+    "interpreter_paths",
+    "landmarks",
+    "metadata_files",
+    "uv_paths",
+]
+
+
+def along(chain: Chain) -> tuple[str, ...]:
+    """Give the paths along a chain."""
+    return (chain.start, *(hop.link for hop in chain.hops), chain.end)
+
+
+def followed(path: str) -> tuple[str, ...]:
+    """Give a path, and if it is a symlink all that it leads through; its parents are not asked."""
+    return along(walk(path)) if os.path.islink(path) else (path,)
+
+
+def interpreter_paths(interpreter: Interpreter) -> Iterator[str]:
+    """Give what an interpreter link and its facts hang on."""
+    yield f"{interpreter.facts.stdlib}/os.py"
+    for link in interpreter.through:
+        yield from along(walk(link))
+        yield f"{os.path.dirname(os.path.dirname(link))}/pyvenv.cfg"
+
+
+def beside_interpreter(interpreter: Interpreter) -> Iterator[str]:
+    """Give where something could come that would make another interpreter of a link."""
+    yield from landmarks(interpreter.home, interpreter.facts)
+    for link in (*interpreter.through, interpreter.link):
+        for place in locations(link):
+            folder = os.path.dirname(
+                place
+            )  # an environment's `pyvenv.cfg` is beside its interpreter or above (PEP 405)
+            yield from (f"{os.path.dirname(folder)}/pyvenv.cfg", f"{folder}/pyvenv.cfg")
+
+
+def landmarks(home: str, facts: Facts) -> Iterator[str]:
+    """Give where Python, started in the folder ``home``, looks for its library before it finds it."""
+    name = os.path.basename(facts.stdlib)
+    while True:
+        landmark = f"{home.rstrip('/')}/lib/{name}/os.py"
+        if landmark == f"{facts.stdlib}/os.py" or len(home) <= 1:
+            return
+        yield landmark
+        home = os.path.dirname(home)
+
+
+def declared_files(declared: Declared) -> Iterator[str]:
+    """Give the files that say what is to be installed."""
+    for file in declared.files:
+        yield from along(walk(file))
+
+
+def metadata_files(place: str) -> Iterator[str]:
+    """Give what tells of one installed distribution, by the place of its metadata."""
+    yield from followed(place)
+    yield from (f"{place}/{name}" for name in ("METADATA", "PKG-INFO", "direct_url.json"))
+    if place.endswith(".egg-link"):
+        from envsync.observe.read import read_text  # noqa: PLC0415  # of old setuptools alone
+
+        project = read_text(place).partition("\n")[0].strip()
+        yield project
+        for name in sorted(os.listdir(project)) if os.path.isdir(project) else ():
+            if name.endswith(".egg-info"):
+                yield from metadata_files(f"{project}/{name}")
+
+
+def uv_paths(found: str | None) -> Iterator[str]:
+    """Give where uv was looked for, up to where it was found: the site folder of envsync's own, then PATH."""
+    yield os.path.dirname(os.path.dirname(os.path.dirname(__file__)))
+    for folder in os.environ.get("PATH", "").split(":"):
+        if folder.startswith("/"):
+            yield from followed(f"{folder}/uv")
+        if found == f"{folder}/uv":
+            return
+    if found is not None:
+        yield from followed(found)
