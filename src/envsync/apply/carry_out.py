@@ -222,9 +222,10 @@ def _build_aside(blueprint: Blueprint, wanted: Furnishing | None, workshop: Work
 
 def _furnish(area: str, blueprint: Blueprint, wanted: Furnishing, workshop: Workshop) -> None:
     from envsync.apply.furnish import furnish  # noqa: PLC0415  # only where packages are declared
+    from envsync.apply.installers import Space  # noqa: PLC0415
 
     place = f"{area}/{BUILT}"
-    furnish(place, blueprint, wanted, area, workshop.log_of(blueprint))
+    furnish(place, blueprint, wanted, area, Space(workshop.log_of(blueprint), workshop.shared))
     declare_paths(place, blueprint.path, blueprint.library)
     if wanted.declared is not None and wanted.declared.unsure:  # nothing else tells later what it was installed from
         edit_settings(Root(place), {RECORD: wanted.declared.digest})

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from packaging.utils import canonicalize_name
 
-from envsync.apply.installers import Installer, InstallError, Uv, find_installer
+from envsync.apply.installers import Installer, InstallError, Space, Uv, find_installer
 from envsync.errors import EnvsyncError, Problem
 from envsync.observe.stock import read_stock
 from envsync.observed import SEEDS, Declared, Distribution
@@ -16,13 +16,13 @@ from envsync.write.handles import Root
 __all__ = ["furnish"]
 
 
-def furnish(place: str, blueprint: Blueprint, wanted: Furnishing, area: str, log: str) -> None:
+def furnish(place: str, blueprint: Blueprint, wanted: Furnishing, area: str, space: Space) -> None:
     """Install what a plan wants into the environment at ``place``; ``area`` is where files for the installer may lie.
 
     Declared packages come first, then the rest of the former stock at the versions it had. Raises ``EnvsyncError``,
     ``InstallError`` or ``OSError``.
     """
-    installer = find_installer(wanted.installer, blueprint, log, cached=wanted.cached)
+    installer = find_installer(wanted.installer, blueprint, space, cached=wanted.cached)
     if wanted.declared is not None:
         _install_declared(place, wanted, wanted.declared, installer, area)
     present = read_stock(place, (blueprint.library,)).versions()

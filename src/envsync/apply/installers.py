@@ -1,5 +1,6 @@
 """Install packages with the field's own installers: uv where it is, else pip, run from outside of the environment."""
 
+import contextlib
 import glob
 import os
 import re
@@ -7,13 +8,15 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
+from zipfile import BadZipFile
 
 from envsync.errors import EnvsyncError, Problem
 from envsync.observe.uv import find_uv
 from envsync.plan.actions import Blueprint
 from envsync.write.files import new_log
+from envsync.write.unpack import unpack
 
-__all__ = ["InstallError", "Installer", "Uv", "find_installer"]
+__all__ = ["InstallError", "Installer", "Space", "Uv", "find_installer"]
 
 _SHOWN = 4
 """Lines that are shown of the beginning, and of the end, of a failed installer's output."""
@@ -22,6 +25,16 @@ _WIDEST = 300
 _FAILURE = re.compile(r"\s*(?:error|failed|because|\N{MULTIPLICATION SIGN})", re.IGNORECASE)
 _FRAME = re.compile(r"^[\s\N{MULTIPLICATION SIGN}\u2500-\u25ff]+")
 """What uv draws around its messages."""
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """Where an installer may put things."""
+
+    log: str
+    """The file for all that it says."""
+    cache: str | None
+    """The folder for what later passes can use as well."""
 
 
 class InstallError(EnvsyncError):
@@ -70,9 +83,9 @@ class Uv:
 
 @dataclass(frozen=True, slots=True)
 class Pip:
-    """pip from a wheel: it runs on the environment's Python without being installed there."""
+    """pip from a folder or wheel: it runs on the environment's Python without being installed there."""
 
-    wheel: str
+    home: str
     log: str
 
     def install(self, place: str, arguments: Sequence[str], *, dependencies: bool = True, cwd: str = "/") -> None:
@@ -87,12 +100,12 @@ class Pip:
         self._run(place, ["uninstall", "--yes", *names], "/")
 
     def _run(self, place: str, arguments: list[str], cwd: str) -> None:
-        command = [f"{place}/bin/python", f"{self.wheel}/pip", *arguments]
+        command = [f"{place}/bin/python", f"{self.home}/pip", *arguments]
         variables = {"PIP_USER": "0", "PIP_NO_WARN_SCRIPT_LOCATION": "1", "PIP_ROOT_USER_ACTION": "ignore"}
         _run(command, _environment() | variables, cwd, self.log)
 
 
-def find_installer(wanted: str, blueprint: Blueprint, log: str, *, cached: bool = True) -> Installer:
+def find_installer(wanted: str, blueprint: Blueprint, space: Space, *, cached: bool = True) -> Installer:
     """Give the installer that a manifest asks for: ``uv``, ``pip``, or ``auto``. Raises ``EnvsyncError``.
 
     Without ``cached`` it takes nothing from a cache whose files environments share.
@@ -100,11 +113,19 @@ def find_installer(wanted: str, blueprint: Blueprint, log: str, *, cached: bool 
     minor = tuple(int(part) for part in blueprint.minor.split("."))
     uv = find_uv() if wanted != "pip" and (minor >= (3, 8) or wanted == "uv") else None
     if uv is not None:
-        return Uv(uv, log, cached)
+        return Uv(uv, space.log, cached)
     if wanted == "uv":
         problem = Problem("installer-missing", "uv is not there", 'Install it, or set `installer` to "auto".')
         raise EnvsyncError(problem)
-    return Pip(_pip_wheel(blueprint), log)
+    return Pip(_at_hand(_pip_wheel(blueprint), space), space.log)
+
+
+def _at_hand(wheel: str, space: Space) -> str:
+    """Give a folder with what is in a wheel; compiling it anew takes pip longer than most installations."""
+    if space.cache is not None:
+        with contextlib.suppress(OSError, EnvsyncError, BadZipFile):
+            return unpack(wheel, space.cache)
+    return wheel
 
 
 def _pip_wheel(blueprint: Blueprint) -> str:

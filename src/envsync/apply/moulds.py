@@ -44,9 +44,7 @@ def kind_of(blueprint: Blueprint) -> Kind:
     return (
         None if _PLAIN.fullmatch(name) else name,
         blueprint.builders,
-        blueprint.executable,
-        blueprint.links,
-        dict(blueprint.settings)["home"],
+        blueprint.executable,  # by whatever link: `bin/python` and `home` are filled in
         blueprint.prompt,
         blueprint.system_site_packages,
     )

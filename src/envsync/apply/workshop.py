@@ -26,7 +26,9 @@ class Workshop:
         """Take the cache folder, that for the logs of installers, and whether to use what earlier passes built."""
         self._cache = cache
         self._logs = logs
-        self._kept = MouldCache(cache if remembers else None)
+        self.shared = cache if remembers else None
+        """The folder for what later passes can use as well."""
+        self._kept = MouldCache(self.shared)
         self._moulds: dict[Kind, Mould] = {}
         self._making = threading.Lock()
         self._turn = threading.Lock()

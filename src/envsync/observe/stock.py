@@ -32,12 +32,15 @@ def read_stock(end: str, libraries: tuple[str, ...], *, loose: bool = False) -> 
 def metadata_places(end: str, libraries: tuple[str, ...]) -> Iterator[str]:
     """Give where the metadata of each distribution is, each place once however many links lead to it."""
     seen: set[str] = set()
-    sites = site_folders(end, libraries)
-    for place in (f"{site}/{name}" for site in sites for name in sorted(os.listdir(site))):
-        real = os.path.realpath(place)
-        if place.endswith((".dist-info", ".egg-info", ".egg-link")) and real not in seen:
-            seen.add(real)
-            yield place
+    for site in site_folders(end, libraries):
+        real_site = os.path.realpath(site)
+        for name in sorted(os.listdir(site)):
+            place = f"{site}/{name}"
+            if name.endswith((".dist-info", ".egg-info", ".egg-link")):
+                real = os.path.realpath(place) if os.path.islink(place) else f"{real_site}/{name}"
+                if real not in seen:
+                    seen.add(real)
+                    yield place
 
 
 def site_folders(end: str, libraries: tuple[str, ...]) -> list[str]:

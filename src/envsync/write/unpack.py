@@ -1,0 +1,31 @@
+"""Unpack a wheel into the cache: Python keeps the byte code of modules in a folder, but not of those in an archive."""
+
+import os
+from zipfile import ZipFile, ZipInfo
+
+from envsync.write.locks import hold
+
+__all__ = ["unpack"]
+
+_TIME_LIMIT = 60.0
+"""Seconds to wait for another pass that unpacks."""
+
+
+def unpack(wheel: str, cache: str) -> str:
+    """Give the folder that holds a wheel's files, unpacked if they are not, or not all, there yet.
+
+    Raises ``OSError`` or ``EnvsyncError``, and whatever zipfile does for what is no wheel.
+    """
+    place = f"{os.path.realpath(cache)}/{os.path.basename(wheel).removesuffix('.whl')}"
+    with hold(cache, place, _TIME_LIMIT), ZipFile(wheel) as archive:
+        for member in archive.infolist():
+            if not _is_there(place, member):
+                archive.extract(member, place)
+    return place
+
+
+def _is_there(place: str, member: ZipInfo) -> bool:
+    try:
+        return member.is_dir() or os.stat(f"{place}/{member.filename}").st_size == member.file_size
+    except OSError:
+        return False
