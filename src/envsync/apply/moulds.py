@@ -120,7 +120,8 @@ def _content(relative: str, parts: tuple[Part, ...], blueprint: Blueprint, filli
     if relative != "pyvenv.cfg":
         return content
     text = content.decode("utf-8", "surrogateescape")
-    kept = {key: value for key, value in blueprint.optional if key in dict(pyvenv_cfg.parse(text))}
+    written = dict(pyvenv_cfg.parse(text))
+    kept = {key: value for key, value in blueprint.optional if key in written}
     return _bytes(pyvenv_cfg.update(text, kept | dict(blueprint.settings), drop=frozenset({"command"})))
 
 
