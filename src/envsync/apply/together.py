@@ -13,7 +13,7 @@ from envsync.areas import built_name
 from envsync.errors import EnvsyncError
 from envsync.observe.stamp import settle
 from envsync.plan.actions import Blueprint, Create, EnvironmentPlan, Link
-from envsync.write.area import make_area, remove_area
+from envsync.write.area import ignore_area, make_brief_area, remove_area
 from envsync.write.files import make_folder, make_link
 from envsync.write.flush import flush, flush_folders
 from envsync.write.locks import hold
@@ -68,7 +68,7 @@ def create_together(
         areas = _make_areas(works)
         try:
             _all(works, lambda: flush(areas))  # an area is marked before anything is in it
-            _each(works, lambda work: workshop.build(work.blueprint, work.area, work.name))
+            _each(works, lambda work: _build(work, workshop))
             _all(works, lambda: flush(areas))
             _each(works, _bring_in)
             _all(works, lambda: flush_folders(folder for work in _live(works) for folder in _changed(work)))
@@ -136,12 +136,17 @@ def _make_areas(works: list[_Work]) -> dict[str, str]:
     def make(work: _Work) -> None:
         parent = work.blueprint.area_parent
         if parent not in near:
-            near[parent] = make_area(parent, marker_of(work.blueprint), flushed=False)
+            near[parent] = make_brief_area(parent, marker_of(work.blueprint))
             areas[near[parent]] = work.blueprint.end
         work.area, work.name = near[parent], next(names)
 
     _each(works, make)
     return areas
+
+
+def _build(work: _Work, workshop: Workshop) -> None:
+    workshop.build(work.blueprint, work.area, work.name)
+    ignore_area(work.area, work.name)
 
 
 def _bring_in(work: _Work) -> None:

@@ -6,7 +6,7 @@ import fcntl
 import os
 import shutil
 import stat
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from envsync import areas
@@ -16,8 +16,10 @@ from envsync.write.handles import Root, kind_of, open_folder, put_in, replace_in
 
 __all__ = [
     "holds_former",
+    "ignore_area",
     "keep_as_generation",
     "make_area",
+    "make_brief_area",
     "read_area",
     "remark",
     "remove_area",
@@ -28,12 +30,37 @@ __all__ = [
 ]
 
 
-def make_area(parent: str, marker: Marker, *, flushed: bool = True) -> str:
-    """Make a marked, hidden staging area in ``parent`` and return its path.
+def make_area(parent: str, marker: Marker) -> str:
+    """Make a marked, hidden staging area in ``parent`` and return its path."""
+    text = areas.write_marker(marker).encode(errors="surrogateescape")
 
-    Without ``flushed`` the caller flushes it, before anything comes into it.
+    def mark(folder: int) -> None:
+        replace_in(folder, MARKER, text, 0o644)
+        # An area beside a project's .venv is in its repository: keep it out of `git status`.
+        put_in(folder, ".gitignore", b"*\n")
+
+    return _make(parent, marker.end, mark)
+
+
+def make_brief_area(parent: str, marker: Marker) -> str:
+    """Make one that is there for a moment only; the caller flushes it before anything comes into it.
+
+    :func:`ignore_area` keeps it out of `git status` once an environment is in it.
     """
     text = areas.write_marker(marker).encode(errors="surrogateescape")
+    return _make(parent, marker.end, lambda folder: put_in(folder, MARKER, text))
+
+
+def ignore_area(area: str, name: str) -> None:
+    """Let git ignore an area by the ``.gitignore`` of the environment in it that is called ``name``, if it has one.
+
+    A second name of that file is made and removed faster than a file.
+    """
+    with contextlib.suppress(OSError):
+        os.link(f"{area}/{name}/.gitignore", f"{area}/.gitignore", follow_symlinks=False)
+
+
+def _make(parent: str, end: str, mark: Callable[[int], None]) -> str:
     while True:
         area = f"{parent.rstrip('/')}/{areas.PREFIX}{os.urandom(8).hex()}"
         os.mkdir(area, 0o700)
@@ -41,16 +68,11 @@ def make_area(parent: str, marker: Marker, *, flushed: bool = True) -> str:
             with open_folder(area) as folder:
                 # Until it is marked, only this lock tells it from one that a killed pass left.
                 fcntl.flock(folder, fcntl.LOCK_EX)
-                if flushed:
-                    replace_in(folder, MARKER, text, 0o644)
-                else:
-                    put_in(folder, MARKER, text)
-                # An area beside a project's .venv is in its repository: keep it out of `git status`.
-                put_in(folder, ".gitignore", b"*\n")
+                mark(folder)
         except FileNotFoundError:
             continue  # another pass was quicker, and has cleared it away
         except OSError:
-            remove_area(area, marker.end)
+            remove_area(area, end)
             raise
         return area
 
