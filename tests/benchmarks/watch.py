@@ -1,103 +1,104 @@
-"""How long from a broken environment to a repaired one, and what idling costs: prints figures, judges nothing.
-
-PYTHONPATH=src python tests/benchmarks/watch.py [ENVIRONMENTS [ROUNDS]]
-"""
+"""How long the watcher takes from a broken environment to a repaired one, and what idling costs."""
 
 import contextlib
 import json
 import os
-import statistics
 import subprocess
-import sys
-import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-_SETTLE = 0.5
-_IDLE = 20.0
+from contenders import Bench, tell
+from results import Figure, Result
+from timing import Failed
+from worlds import make_manifest
+
+_PROCESSES = Path("/proc")
 _Watcher = subprocess.Popen[str]
 
 
-def main() -> None:
-    """Watch so many environments, break one again and again, then all of them at once."""
-    count, rounds = (*map(int, sys.argv[1:]), *(1, 20)[len(sys.argv[1:]) :])
+def watch(bench: Bench) -> Iterator[Result]:
+    """Watch one environment, then some: break one again and again, then all at once, then nothing."""
+    if not (_PROCESSES / "self/stat").exists():
+        yield Figure("watch", "watch", skipped="needs /proc")
+        return
+    for count in (1, bench.scale.some):
+        tell("watch", f"{count} watched")
+        yield from _watched(bench, count)
+
+
+def _watched(bench: Bench, count: int) -> Iterator[Figure]:
+    folder = bench.world.fresh()
+    make_manifest(folder, count, bench.tools.python)
+    about = f"watch, {count}"
     with contextlib.ExitStack() as stack:
-        root = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        _declare(root, count)
-        watcher = stack.enter_context(_watch(root))
+        watcher = stack.enter_context(_started(bench, folder))
         stack.callback(watcher.terminate)
-        _until(watcher, "started")
-        print(f"{count} created in one pass: {_until(watcher, 'pass')['seconds']:.2f} s")
-        delays = sorted(_repair(root, watcher, number) for number in range(rounds))
-        print(
-            f"from broken to repaired, beyond the settle time: median {statistics.median(delays):.0f} ms,"
-            f" {delays[0]:.0f} to {delays[-1]:.0f} ms in {rounds} rounds"
-        )
-        print(f"all {count} broken at once, repaired in one pass: {_repair_all(root, watcher, count):.2f} s")
-        time.sleep(3)
+        _until(watcher, "created")
+        delays = tuple(_repair(bench, folder, watcher, number) for number in range(bench.scale.quick))
+        yield Figure("watch", f"{about}: repaired after the settle time", "ms", delays, limit=100)
+        if count > 1:
+            yield Figure(
+                "watch", f"{about}: all repaired in one pass", "s", (_repair_all(bench, folder, watcher, count),)
+            )
+        time.sleep(6 * bench.scale.patience)
         used, began = _processor_time(watcher.pid), time.monotonic()
-        time.sleep(_IDLE)
+        time.sleep(bench.scale.idle)
         share = (_processor_time(watcher.pid) - used) / (time.monotonic() - began)
-        print(f"idle: {share:.3%} of a processor, {_memory(watcher.pid):.0f} MB")
+        yield Figure("watch", f"{about}: processor while idle", "%", (share * 100,), limit=0.1)
+        yield Figure("watch", f"{about}: memory", "MB", (_memory(watcher.pid),), limit=60)
 
 
-def _declare(root: Path, count: int) -> None:
-    python = os.path.realpath(sys.executable)
-    tables = (
-        f'[envs.e{one}]\npath = "src/e{one}/.venv"\ntarget = "e{one}"\npython = "{python}"\n' for one in range(count)
+def _started(bench: Bench, folder: Path) -> _Watcher:
+    options = ("--json", f"--settle={bench.scale.patience}", f"--file={folder}/envs.toml")
+    return subprocess.Popen(
+        [*bench.tools.envsync, "watch", *options],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=bench.world.variables(),
     )
-    (root / "envs.toml").write_text('version = 1\nstate-dir = "state"\n' + "".join(tables))
-    (root / "home").mkdir()
 
 
-def _watch(root: Path) -> _Watcher:
-    command = [sys.executable, "-m", "envsync", "watch", "--json", f"--settle={_SETTLE}", f"--file={root}/envs.toml"]
-    variables = {key: value for key, value in os.environ.items() if not key.startswith("XDG_")}
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=variables | {"HOME": f"{root}/home"})
-
-
-def _until(watcher: _Watcher, name: str) -> dict[str, Any]:
-    assert watcher.stdout is not None
-    for line in watcher.stdout:
+def _until(watcher: _Watcher, outcome: str) -> dict[str, Any]:
+    """Wait for the end of a pass with an outcome."""
+    for line in watcher.stdout or ():
         event: dict[str, Any] = json.loads(line)
-        if event["event"] == name:
+        if event["event"] == "pass" and outcome in event["outcomes"]:
             return event
-    raise SystemExit("the watcher has ended")
+    raise Failed("the watcher has ended")
 
 
-def _repair(root: Path, watcher: _Watcher, number: int) -> float:
-    time.sleep(1.5 + number % 7 / 50)  # at any moment of its waiting
-    link = root / "state/e0/bin/python"
+def _repair(bench: Bench, folder: Path, watcher: _Watcher, number: int) -> float:
+    """Give the milliseconds from breaking an environment, at any moment of the watcher's waiting, to its repair."""
+    time.sleep(bench.scale.patience * 3 + number % 7 / 50)
+    link = folder / "src/e0/.venv/bin/python"
     link.unlink()
     began = time.monotonic()
-    while not os.path.lexists(link):
+    while not os.path.lexists(link) and watcher.poll() is None:
         time.sleep(0.001)
-    delay = time.monotonic() - began - _SETTLE
-    _until(watcher, "pass")
+    delay = time.monotonic() - began - bench.scale.patience
+    _until(watcher, "repaired")
     return delay * 1000
 
 
-def _repair_all(root: Path, watcher: _Watcher, count: int) -> float:
-    time.sleep(2)
-    for one in range(count):
-        (root / f"state/e{one}/bin/python").unlink()
-    done = _until(watcher, "pass")
-    assert done["outcomes"] == {"repaired": count}, done
+def _repair_all(bench: Bench, folder: Path, watcher: _Watcher, count: int) -> float:
+    """Give the seconds of the pass that repairs all environments."""
+    time.sleep(bench.scale.patience * 4)
+    for number in range(count):
+        (folder / f"src/e{number}/.venv/bin/python").unlink()
+    done = _until(watcher, "repaired")
+    if done["outcomes"] != {"repaired": count}:
+        raise Failed(f"not all in one pass: {done['outcomes']}")
     return float(done["seconds"])
 
 
 def _processor_time(process: int) -> float:
-    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    """Give the seconds of all threads, by the clock that ``clock_getcpuclockid`` tells: /proc counts in whole ticks."""
+    return time.clock_gettime(~process << 3 | 2)
 
 
 def _memory(process: int) -> float:
-    lines = Path(f"/proc/{process}/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS")) / 1024
-
-
-if __name__ == "__main__":
-    if not os.path.exists("/proc/self/stat"):
-        raise SystemExit("this needs /proc")
-    main()
+    lines = (_PROCESSES / f"{process}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS")) * 1024 / 1_000_000
