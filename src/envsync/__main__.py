@@ -1,5 +1,6 @@
 """The entry point of the command."""
 
+import gc
 import os
 import sys
 
@@ -24,6 +25,8 @@ def main() -> int:
             os.write(2, f"envsync: {error.strerror}: standard output\n".encode())
             return 1
         return 0
+    # A command ends soon: to look for garbage costs a tenth of its time, more with thousands of environments.
+    gc.disable()
     from envsync.cli.main import main as run  # noqa: PLC0415  # heavy; the fast path does without it
 
     return run(arguments)

@@ -1,5 +1,6 @@
 """The command that goes on: ``watch``."""
 
+import gc
 import json
 import os
 import shutil
@@ -30,6 +31,7 @@ _LOCK_TIMEOUT = 5.0
 
 def _watch(options: Options) -> int:
     """Reconcile on change until a signal ends it; returns the exit status."""
+    gc.enable()  # it does not end soon
     file = locate(options.file)
     check_names(load(file), options.names)
     teller = _Teller(options)

@@ -12,10 +12,28 @@ if TYPE_CHECKING:
 
 __all__ = ["declared_in", "load", "locate"]
 
+_PLUGINS = "PYDANTIC_DISABLE_PLUGINS"
+
 
 def __getattr__(name: str) -> object:
     if name in {"declared_in", "load"}:
-        from envsync.manifest import loader  # noqa: PLC0415 - brings pydantic and tomllib
-
-        return getattr(loader, name)
+        return getattr(_loader(), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def _loader() -> object:
+    """Import what validates, without pydantic's plugins: those of other packages have no business in a manifest.
+
+    To look for them takes a tenth of all the time that it takes to load.
+    """
+    import os  # noqa: PLC0415
+
+    known = os.environ.get(_PLUGINS)
+    os.environ[_PLUGINS] = "__all__"
+    try:
+        from envsync.manifest import loader  # noqa: PLC0415 - brings pydantic and tomllib
+    finally:
+        os.environ.pop(_PLUGINS)
+        if known is not None:
+            os.environ[_PLUGINS] = known
+    return loader

@@ -86,7 +86,8 @@ def _kebab(name: str) -> str:
 
 
 class _Table(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, alias_generator=_kebab)
+    # Built when it is first used: what others are only derived from never is.
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, alias_generator=_kebab, defer_build=True)
 
 
 class _Settings(_Table):
