@@ -1,6 +1,7 @@
 """Create several environments as one: each under its lock, and all of them flushed at once, not each by itself."""
 
 import contextlib
+import errno
 import itertools
 import os
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ from envsync.apply.settings import Again, Settings
 from envsync.apply.workshop import Workshop, marker_of
 from envsync.areas import built_name
 from envsync.errors import EnvsyncError
+from envsync.observe.heritage import heritage
 from envsync.observe.stamp import settle
 from envsync.plan.actions import Blueprint, Create, EnvironmentPlan, Link
 from envsync.write.area import ignore_area, make_brief_area, remove_area
@@ -125,20 +127,23 @@ def _begin(work: _Work, locks: contextlib.ExitStack, again: Again, settings: Set
 
 
 def _make_areas(works: list[_Work]) -> dict[str, str]:
-    """Make a staging area in each folder that needs one; gives for each the end that it is marked with.
+    """Make the staging areas; gives for each the end that it is marked with.
 
-    It is that of the first environment in it, whose lock is held until the area is gone.
+    It is that of the first environment in it, beside which it lies, and whose lock is held until the area is gone. An
+    environment whose folder would give it nothing else is built there as well: each area has to be made, marked,
+    flushed and removed, and ext4 makes new files the slower the more were removed just before.
     """
     areas: dict[str, str] = {}
-    near: dict[str, str] = {}
+    shared: dict[object, str] = {}
     names = map(built_name, itertools.count())
 
     def make(work: _Work) -> None:
         parent = work.blueprint.area_parent
-        if parent not in near:
-            near[parent] = make_brief_area(parent, marker_of(work.blueprint))
-            areas[near[parent]] = work.blueprint.end
-        work.area, work.name = near[parent], next(names)
+        key = heritage(parent) or parent
+        if key not in shared:
+            shared[key] = make_brief_area(parent, marker_of(work.blueprint))
+            areas[shared[key]] = work.blueprint.end
+        work.area, work.name = shared[key], next(names)
 
     _each(works, make)
     return areas
@@ -152,7 +157,13 @@ def _build(work: _Work, workshop: Workshop) -> None:
 def _bring_in(work: _Work) -> None:
     for action in work.plan.actions:
         if isinstance(action, Create):
-            move_in(f"{work.area}/{work.name}", action.blueprint.end, flushed=False)
+            try:
+                move_in(f"{work.area}/{work.name}", action.blueprint.end, flushed=False)
+            except OSError as error:
+                if error.errno != errno.EXDEV:
+                    raise
+                work.apart = True  # a bind mount, or another quota: it has to be built beside its end
+                return
         elif isinstance(action, Link):
             _link(action)
 
