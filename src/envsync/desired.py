@@ -107,6 +107,8 @@ class Inputs:
     """Environment variables that were consulted, with what they held (``None``: unset)."""
     replayable: bool = True
     """Whether ``paths`` and ``variables`` tell all (a glob through several folders does not)."""
+    stamps: tuple[int, ...] = ()
+    """What :func:`envsync.observe.stamp.stamp_followed` gave for each of ``paths``, just before it was read."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,23 +3,26 @@
 import contextlib
 import os
 import stat
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 from envsync import unchanged
 from envsync.desired import Manifest, PythonPath
 from envsync.observe.chain import walk
 from envsync.observe.read import read_regular
-from envsync.observe.stamp import is_absence_settled, is_settled
+from envsync.observe.stamp import is_settled, stamp, stamp_followed
 from envsync.observe.witnesses import along
 from envsync.observed import Interpreter
+from envsync.observed.paths import unpacked
 from envsync.plan.actions import EnvironmentPlan, Plan, State
+from envsync.surroundings import SEARCH_PATH
+from envsync.vouched import is_proven
 from envsync.write.files import remove_cache, write_cache
 
 __all__ = ["forget", "take", "variables_of"]
 
 _FOLDERS = ("HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME")
 _SEARCH = (
-    "PATH",
+    SEARCH_PATH,
     "XDG_DATA_HOME",
     "PYENV_ROOT",
     "MISE_DATA_DIR",
@@ -67,26 +70,27 @@ def _was_asked(plan: EnvironmentPlan) -> bool:
 
 
 def _stamps(plan: Plan, read_at: int, began: int) -> Iterator[tuple[str, list[int]]]:
+    inputs = plan.manifest.inputs
+    if not is_settled(inputs.stamps, read_at) or tuple(stamp_followed(inputs.paths)) != inputs.stamps:
+        raise _UnsettledError
+    for path in inputs.paths:
+        yield from ((place, stamp([place])) for place in (*along(walk(path)), path))
     shared: set[str] = set()
     """Paths outside of the environments, such as an interpreter's: many hang on each."""
-    for path in plan.manifest.inputs.paths:
-        yield from _those_needed([*along(walk(path)), path], {}, read_at)
     for one in plan.environments:
-        kinds: dict[str, int] = {}
-        paths = [path for path in dict.fromkeys(one.world.vouching()) if path not in shared]
-        yield from _those_needed(paths, kinds, began)
         end = f"{one.world.folder.chain.end}/"
-        shared.update(path for path in kinds if not path.startswith(end))
-
-
-def _those_needed(paths: Iterable[str], kinds: dict[str, int], since: int) -> Iterator[tuple[str, list[int]]]:
-    """Give stamps, but of what a folder vouches for; ``kinds`` takes up what is at each path."""
-    for path in paths:
-        kinds[path], numbers = _look(path)
-        if not is_settled(numbers, since) or not (numbers[0] or is_absence_settled(path, since)):
+        if not is_proven(one.world, began):
             raise _UnsettledError
-        if not _is_implied(path, kinds):
-            yield path, numbers
+        kinds: dict[str, int] = {}
+        numbers = iter(unpacked(one.world.stamps))
+        for path, *known in zip(one.world.vouching(), numbers, numbers, numbers, strict=True):
+            if path not in shared:
+                kinds[path], found = _look(path)
+                if found != known:
+                    raise _UnsettledError
+                if not _is_implied(path, kinds):
+                    yield path, known
+        shared.update(path for path in kinds if not path.startswith(end))
 
 
 def _look(path: str) -> tuple[int, list[int]]:
@@ -110,5 +114,5 @@ def variables_of(manifest: Manifest) -> list[str]:
     if not all(isinstance(environment.python, PythonPath) for environment in manifest.environments):
         names += _SEARCH
     if any(environment.packages.declared for environment in manifest.environments):
-        names.append("PATH")  # uv may be found there
+        names.append("PATH")  # uv may be found there, in an environment, too
     return list(dict.fromkeys(names))

@@ -9,14 +9,20 @@ from collections.abc import Iterable
 
 from envsync import __version__
 
-__all__ = ["still", "surroundings"]
+__all__ = ["SEARCH_PATH", "still", "surroundings"]
+
+SEARCH_PATH = "PATH="
+"""No variable can have this name."""
 
 Surroundings = list[tuple[str, str | None]]
 _FIXED = 3
 
 
 def surroundings(variables: Iterable[str]) -> Surroundings:
-    """Give what is so now: some fixed facts, then each of the environment variables with what it holds."""
+    """Give what is so now: some fixed facts, then each of the environment variables with what it holds.
+
+    ``SEARCH_PATH`` stands for PATH without the environments that are activated.
+    """
     get = os.environ.get
     uname = os.uname()
     own = os.stat(os.path.dirname(__file__))  # another installation of the same version has another inode
@@ -25,7 +31,7 @@ def surroundings(variables: Iterable[str]) -> Surroundings:
         (sys.platform, sys.base_prefix),
         (f"{uname.nodename} {os.geteuid()}", None),
     ]
-    return fixed + [(name, _search_path() if name == "PATH" else get(name)) for name in variables]
+    return fixed + [(name, _search_path() if name == SEARCH_PATH else get(name)) for name in variables]
 
 
 def still(known: Surroundings) -> bool:
@@ -34,6 +40,6 @@ def still(known: Surroundings) -> bool:
 
 
 def _search_path() -> str:
-    """Give PATH without the environments that are activated: no interpreter is looked for in them."""
+    """No interpreter is looked for in environments that are activated."""
     folders = os.environ.get("PATH", "").split(":")
     return ":".join(folder for folder in folders if not os.path.lexists(f"{folder}/../pyvenv.cfg"))

@@ -1,12 +1,13 @@
 """Environments that were found in sync, for as long as nothing has changed that the verdict hung on."""
 
-from array import array
 from dataclasses import replace
 
-from envsync.observe.stamp import proven, stamp
+from envsync.observe.stamp import is_absence_settled, is_settled, stamp
+from envsync.observed import World
+from envsync.observed.paths import packed, unpacked
 from envsync.plan.actions import EnvironmentPlan, State
 
-__all__ = ["Vouched"]
+__all__ = ["Vouched", "is_proven"]
 
 
 class Vouched:
@@ -15,16 +16,14 @@ class Vouched:
     def __init__(self, *, outlined: bool = False) -> None:
         """Begin with none; ``outlined`` says whether an outline of each world is enough."""
         self._outlined = outlined
-        self._known: dict[str, tuple[EnvironmentPlan, array[int]]] = {}
+        self._known: dict[str, EnvironmentPlan] = {}
 
     def note(self, plan: EnvironmentPlan, began: int) -> None:
         """Remember a plan for which observing began at ``began`` (nanoseconds), where it is in sync and proven."""
         self._known.pop(plan.environment.name, None)
-        if plan.state is State.IN_SYNC and not plan.interrupted:
-            numbers = proven(plan.world.vouching(), began)
-            if numbers is not None:
-                kept = replace(plan, world=plan.world.outline()) if self._outlined else plan
-                self._known[plan.environment.name] = (kept, array("Q", numbers))
+        if plan.state is State.IN_SYNC and not plan.interrupted and is_proven(plan.world, began):
+            kept = replace(plan, world=plan.world.outline()) if self._outlined else plan
+            self._known[plan.environment.name] = kept
 
     def __contains__(self, name: object) -> bool:
         """Tell whether a plan is remembered for an environment."""
@@ -33,8 +32,16 @@ class Vouched:
     def still(self) -> dict[str, EnvironmentPlan]:
         """Give the plans that hold still, by name; the others are forgotten."""
         self._known = {
-            name: known
-            for name, known in self._known.items()
-            if array("Q", stamp(known[0].world.vouching())) == known[1]
+            name: plan
+            for name, plan in self._known.items()
+            if packed(stamp(plan.world.vouching())) == plan.world.stamps
         }
-        return {name: plan for name, (plan, _) in self._known.items()}
+        return dict(self._known)
+
+
+def is_proven(world: World, began: int) -> bool:
+    """Tell whether the stamps of a world show that nothing had changed since ``began``, or just before."""
+    stamps = unpacked(world.stamps)
+    return is_settled(stamps, began) and all(
+        inode or is_absence_settled(path, began) for path, inode in zip(world.vouching(), stamps[::3], strict=True)
+    )

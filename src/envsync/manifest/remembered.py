@@ -6,11 +6,11 @@ What is remembered holds the content of every file that was read, not its stamp:
 import os
 import stat
 from collections.abc import Callable, Iterator
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 
 from envsync import desired
 from envsync.desired import Inputs, Manifest
-from envsync.observe.stamp import proven
+from envsync.observe.stamp import proven, stamp_followed
 from envsync.sealed import seal, unseal
 from envsync.surroundings import still, surroundings
 
@@ -34,10 +34,13 @@ def recall(file: str, content: bytes) -> Manifest | None:
         if its_file != file or not still(known):
             return None
         inputs = _unpacked(next(values))
-        if not isinstance(inputs, Inputs) or _held(inputs) != held:
+        if not isinstance(inputs, Inputs):
+            return None
+        stamps = tuple(stamp_followed(inputs.paths))
+        if _held(inputs) != held:
             return None
         manifest = _unpacked(next(values))
-        return manifest if isinstance(manifest, Manifest) else None
+        return replace(manifest, inputs=replace(inputs, stamps=stamps)) if isinstance(manifest, Manifest) else None
     except Exception:  # noqa: BLE001  # whatever is wrong with it, the manifest itself tells it properly
         return None
 
@@ -50,7 +53,7 @@ def remembered(manifest: Manifest, began: int) -> bytes | None:
     inputs = manifest.inputs
     held = _held(inputs)
     paths = (place for path in inputs.paths for place in (path, os.path.realpath(path)))
-    if not inputs.replayable or proven(paths, began) is None:
+    if not inputs.replayable or proven(paths, began) != list(inputs.stamps):
         return None
     return seal([(manifest.file, surroundings(()), held), _packed(inputs), _packed(manifest)])
 

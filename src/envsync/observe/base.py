@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from envsync import pyvenv_cfg
 
-__all__ = ["Base", "base_of", "locations"]
+__all__ = ["Base", "base_of", "locations", "names_in_home"]
 
 _CFG_LIMIT = 64 * 1024
 
@@ -63,12 +63,24 @@ def _environment_of(place: str) -> str | None:
 
 def _copied_from(environment: str, copy: str) -> str:
     """Name the interpreter that an environment's own copy was made from, by ``home``."""
+    names = _names_in_home(environment, copy)
+    return next(filter(os.path.exists, names), names[0] if names else copy)
+
+
+def names_in_home(link: str) -> list[str]:
+    """Give where the original is looked for of a copy that ``link`` leads to, in an environment."""
+    *_, last = locations(link)
+    environment = _environment_of(last)
+    return _names_in_home(environment, last) if environment is not None else []
+
+
+def _names_in_home(environment: str, copy: str) -> list[str]:
     try:
         with open(f"{environment}/pyvenv.cfg", encoding="utf-8", errors="surrogateescape") as file:
             settings = dict(pyvenv_cfg.parse(file.read(_CFG_LIMIT)))
     except OSError:
-        return copy
+        return []
     home = settings.get("home", "")
     version = settings.get("version_info", settings.get("version", "3"))
     names = (f"python{'.'.join(version.split('.')[:2])}", "python3", "python", os.path.basename(copy))
-    return next((f"{home}/{name}" for name in names if os.path.exists(f"{home}/{name}")), f"{home}/{names[0]}")
+    return [f"{home}/{name}" for name in names]

@@ -54,19 +54,32 @@ def discover() -> Found:
     for folder in bins:
         if folder.startswith("/") and not _is_fleeting(folder):
             candidates += _in_bin(folder)
-    searched = (*trees, *(folder for folder in bins if folder.startswith("/")))
-    real = dict.fromkeys(os.path.realpath(folder) for folder in searched)
-    return Found(tuple(candidates), tuple(real), tuple(_witnesses(searched, trees, candidates)))
+    absolute = [folder for folder in bins if folder.startswith("/")]
+    real = dict.fromkeys(os.path.realpath(folder) for folder in (*trees, *absolute))
+    return Found(tuple(candidates), tuple(real), tuple(dict.fromkeys(_witnesses(trees, absolute))))
 
 
-def _witnesses(searched: Iterable[str], trees: Iterable[str], candidates: Iterable[Candidate]) -> Iterator[str]:
-    for folder in searched:
+def _witnesses(trees: Iterable[str], bins: Iterable[str]) -> Iterator[str]:
+    """Give what the search hung on: folders, and what each name of an interpreter leads to, if anywhere."""
+    for folder in (*trees, *bins):
         yield from along(walk(folder))
         if _is_fleeting(folder):
             yield f"{os.path.dirname(folder)}/pyvenv.cfg"
-    inner = (f"{root}/{entry.name}/bin" for root in trees for entry in _entries(root) if named(entry.name, root))
-    for place in (*inner, *(one.link for one in candidates)):
-        yield from along(walk(place))
+    for root in trees:
+        for entry in _entries(root):
+            candidate = named(entry.name, f"{root}/{entry.name}")
+            if candidate is not None:
+                for name in ("", *_names_of(candidate)):
+                    yield from along(walk(f"{candidate.link}/bin/{name}"))
+    for folder in bins:
+        for entry in _entries(folder):
+            if named(entry.name, folder) is not None:
+                yield from along(walk(f"{folder}/{entry.name}"))
+
+
+def _names_of(candidate: Candidate) -> tuple[str, ...]:
+    minor = ".".join(map(str, candidate.version[:2]))
+    return ("python", f"python{minor}", "python3", f"{candidate.implementation}{minor}")
 
 
 def stable_twin(path: str) -> str | None:
@@ -128,8 +141,7 @@ def _in_trees(root: str) -> Iterator[Candidate]:
         candidate = named(entry.name, f"{root}/{entry.name}")
         if candidate is None:
             continue
-        minor = ".".join(map(str, candidate.version[:2]))
-        for name in ("python", f"python{minor}", "python3", f"{candidate.implementation}{minor}"):
+        for name in _names_of(candidate):
             link = f"{candidate.link}/bin/{name}"
             if os.path.exists(link):
                 yield replace(candidate, link=link)

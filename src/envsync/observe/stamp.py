@@ -10,7 +10,7 @@ import os
 import time
 from collections.abc import Iterable, Sequence
 
-__all__ = ["is_absence_settled", "is_settled", "proven", "settle", "stamp"]
+__all__ = ["is_absence_settled", "is_settled", "proven", "settle", "stamp", "stamp_followed"]
 
 _SLACK = 20_000_000
 """Nanoseconds by which a change time can lag: file systems take it from the kernel's tick, at most 10 ms long."""
@@ -30,6 +30,11 @@ def stamp(paths: Iterable[str]) -> list[int]:
         else:
             numbers += (found.st_ino, found.st_ctime_ns, found.st_size)
     return numbers
+
+
+def stamp_followed(paths: Iterable[str]) -> list[int]:
+    """List the stamps of each path, and of what it leads to."""
+    return stamp(place for path in paths for place in (path, os.path.realpath(path)))
 
 
 def is_settled(numbers: Sequence[int], now: int) -> bool:

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator
 
-from envsync.observe.base import locations
+from envsync.observe.base import locations, names_in_home
 from envsync.observe.chain import walk
 from envsync.observed import Chain, Declared, Facts, Interpreter
 
@@ -46,16 +46,19 @@ def beside_interpreter(interpreter: Interpreter) -> Iterator[str]:
                 place
             )  # an environment's `pyvenv.cfg` is beside its interpreter or above (PEP 405)
             yield from (f"{os.path.dirname(folder)}/pyvenv.cfg", f"{folder}/pyvenv.cfg")
+        yield from names_in_home(link)
 
 
 def landmarks(home: str, facts: Facts) -> Iterator[str]:
     """Give where Python, started in the folder ``home``, looks for its library before it finds it."""
     name = os.path.basename(facts.stdlib)
-    while True:
-        landmark = f"{home.rstrip('/')}/lib/{name}/os.py"
-        if landmark == f"{facts.stdlib}/os.py" or len(home) <= 1:
+    folders = dict.fromkeys(("lib", facts.platlibdir))
+    while len(home) > 1:
+        libraries = [f"{home}/{folder}/{name}" for folder in folders]
+        if facts.stdlib in libraries:
             return
-        yield landmark
+        for library in libraries:
+            yield from (f"{library}/os.py", f"{library}/lib-dynload")
         home = os.path.dirname(home)
 
 
@@ -68,7 +71,8 @@ def declared_files(declared: Declared) -> Iterator[str]:
 def metadata_files(place: str) -> Iterator[str]:
     """Give what tells of one installed distribution, by the place of its metadata."""
     yield from followed(place)
-    yield from (f"{place}/{name}" for name in ("METADATA", "PKG-INFO", "direct_url.json"))
+    for name in ("METADATA", "PKG-INFO", "direct_url.json"):
+        yield from followed(f"{place}/{name}")
     if place.endswith(".egg-link"):
         from envsync.observe.read import read_text  # noqa: PLC0415  # of old setuptools alone
 

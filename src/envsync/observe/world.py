@@ -10,6 +10,7 @@ from envsync.observe.base import locations
 from envsync.observe.chain import walk
 from envsync.observe.folder import Leftovers, read_folder
 from envsync.observe.interpreter import Interpreters
+from envsync.observe.stamp import stamp
 from envsync.observe.stock import metadata_places, read_stock
 from envsync.observe.uv import find_uv
 from envsync.observe.witnesses import (
@@ -32,6 +33,7 @@ from envsync.observed import (
     Stock,
     World,
 )
+from envsync.observed.paths import packed
 
 __all__ = ["Observer"]
 
@@ -92,7 +94,7 @@ class Observer:
         found = folder.environment
         look = found is not None and (stock or deep or declared is not None)
         chains = [path, folder.chain, *([target] if target else []), *(side.chain for side in (*aliases, *exposed))]
-        return World(
+        world = World(
             path=path,
             target=target,
             folder=folder,
@@ -108,6 +110,7 @@ class Observer:
             places=tuple(self.places_of(environment)),
             listed=Paths.of((*_listed(folder, packages=declared is not None), *self._interpreters.searched())),
         )
+        return replace(world, stamps=packed(stamp(world.vouching())))
 
     def _declared(
         self, environment: desired.Environment, interpreter: Interpreter | InterpreterProblem

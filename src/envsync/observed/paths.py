@@ -1,9 +1,10 @@
 """Many paths in little room: a pass over thousands of environments holds dozens for each."""
 
+from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-__all__ = ["Paths"]
+__all__ = ["Paths", "packed", "unpacked"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,3 +22,13 @@ class Paths:
     def __iter__(self) -> Iterator[str]:
         """Give each path."""
         return iter(self.text.split("\0") if self.text else ())
+
+
+def packed(numbers: Iterable[int]) -> bytes:
+    """Pack stamps, which are numbers from 0 on."""
+    return array("Q", numbers).tobytes()
+
+
+def unpacked(stamps: bytes) -> "array[int]":
+    """Give packed stamps again."""
+    return array("Q", stamps)

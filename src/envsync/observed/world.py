@@ -80,6 +80,8 @@ class World:
     """Paths which, while their ``lstat`` stays the same, vouch for all of the above."""
     further: Paths = field(default_factory=Paths)
     """Paths that have to vouch as well, but in which a change is so rare that no watcher waits for it."""
+    stamps: bytes = b""
+    """The stamps of them all, taken at the end of the look; see :func:`envsync.observed.paths.packed`."""
     listed: Paths = field(default_factory=Paths)
     """Folders of which each entry bears on it: what comes or goes there may change the verdict."""
     places: tuple[str, ...] = ()
@@ -95,5 +97,12 @@ class World:
             self.folder.chain, None, None, is_empty=False, writable=True, generations=self.folder.generations
         )
         return World(
-            self.path, None, folder, self.interpreter, stock=self.stock, witnesses=self.witnesses, further=self.further
+            self.path,
+            None,
+            folder,
+            self.interpreter,
+            stock=self.stock,
+            witnesses=self.witnesses,
+            further=self.further,
+            stamps=self.stamps,
         )
