@@ -57,11 +57,16 @@ def take(plan: Plan, read_at: int, began: int, lines: dict[str, str]) -> None:
         return
     file = unchanged.cache_file("unchanged", plan.manifest.file)
     with contextlib.suppress(OSError, _UnsettledError):
-        content = unchanged.encode(
-            lines, plan.manifest.file, variables_of(plan.manifest), _stamps(plan, read_at, began)
-        )
+        names = [*variables_of(plan.manifest), *(["PATH"] if any(map(_minds_uv, plan.environments)) else ())]
+        content = unchanged.encode(lines, plan.manifest.file, names, _stamps(plan, read_at, began))
         if read_regular(file, len(content) + 1) != content:
             write_cache(file, content)
+
+
+def _minds_uv(plan: EnvironmentPlan) -> bool:
+    """Tell whether it matters if there is uv, which may be found on PATH, in an environment that is activated, too."""
+    declared = plan.world.declared
+    return declared is not None and (declared.unsure or declared.sync is not None)
 
 
 def _was_asked(plan: EnvironmentPlan) -> bool:
@@ -113,6 +118,4 @@ def variables_of(manifest: Manifest) -> list[str]:
     names = [*_FOLDERS, *(name for name, _ in manifest.inputs.variables)]
     if not all(isinstance(environment.python, PythonPath) for environment in manifest.environments):
         names += _SEARCH
-    if any(environment.packages.declared for environment in manifest.environments):
-        names.append("PATH")  # uv may be found there, in an environment, too
     return list(dict.fromkeys(names))

@@ -102,6 +102,7 @@ class World:
             folder,
             self.interpreter,
             stock=self.stock,
+            declared=self.declared,
             witnesses=self.witnesses,
             further=self.further,
             stamps=self.stamps,
