@@ -102,7 +102,7 @@ def _look(path: str) -> tuple[int, list[int]]:
     """Give the kind of a path, 0 where nothing is, and its stamp."""
     try:
         found = os.lstat(path)
-    except OSError:
+    except (OSError, ValueError):
         return 0, [0, 0, 0]
     return stat.S_IFMT(found.st_mode), [found.st_ino, found.st_ctime_ns, found.st_size]
 

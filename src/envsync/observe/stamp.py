@@ -25,7 +25,7 @@ def stamp(paths: Iterable[str]) -> list[int]:
     for path in paths:
         try:
             found = lstat(path)
-        except OSError:
+        except (OSError, ValueError):  # what no file can be called is not there
             numbers += (0, 0, 0)
         else:
             numbers += (found.st_ino, found.st_ctime_ns, found.st_size)
@@ -34,7 +34,14 @@ def stamp(paths: Iterable[str]) -> list[int]:
 
 def stamp_followed(paths: Iterable[str]) -> list[int]:
     """List the stamps of each path, and of what it leads to."""
-    return stamp(place for path in paths for place in (path, os.path.realpath(path)))
+    return stamp(place for path in paths for place in (path, _led_to(path)))
+
+
+def _led_to(path: str) -> str:
+    try:
+        return os.path.realpath(path)
+    except ValueError:
+        return path
 
 
 def is_settled(numbers: Sequence[int], now: int) -> bool:
@@ -55,7 +62,7 @@ def is_absence_settled(path: str, now: int) -> bool:
         folder = os.path.dirname(folder)
         try:
             found = os.stat(folder)
-        except OSError:
+        except (OSError, ValueError):
             continue
         return is_settled((found.st_ino, found.st_ctime_ns, 0), now)
     return True
