@@ -15,7 +15,7 @@ SEARCH_PATH = "PATH="
 """No variable can have this name."""
 
 Surroundings = list[tuple[str, str | None]]
-_FIXED = 3
+_FIXED = 4
 
 
 def surroundings(variables: Iterable[str]) -> Surroundings:
@@ -30,6 +30,7 @@ def surroundings(variables: Iterable[str]) -> Surroundings:
         (f"{__version__} {own.st_ino} {own.st_ctime_ns}", sys.version),
         (sys.platform, sys.base_prefix),
         (f"{uname.nodename} {os.geteuid()}", None),
+        ("LD_LIBRARY_PATH", get("LD_LIBRARY_PATH")),  # interpreters run with it
     ]
     return fixed + [(name, _search_path() if name == SEARCH_PATH else get(name)) for name in variables]
 
