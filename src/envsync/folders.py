@@ -17,9 +17,14 @@ def config_folder() -> str:
 
 
 def _folder(variable: str, default: str, default_of_macos: str) -> str:
-    chosen = os.environ.get(variable, "").strip()
+    chosen = os.environ.get(variable, "")
     if not chosen.startswith("/"):
-        chosen = f"{os.path.expanduser('~')}/{default_of_macos if sys.platform == 'darwin' else default}"
+        home = os.path.expanduser("~")
+        if not os.environ.get("HOME", "/").startswith("/"):  # one that is no absolute path counts as unset
+            import pwd  # noqa: PLC0415  # hardly ever
+
+            home = pwd.getpwuid(os.getuid()).pw_dir
+        chosen = f"{home.rstrip('/')}/{default_of_macos if sys.platform == 'darwin' else default}"
     return f"{chosen}/envsync"
 
 

@@ -5,9 +5,12 @@ This module is on the fast path.
 
 import os
 import sys
-from collections.abc import Iterable
 
 from envsync import __version__
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 __all__ = ["SEARCH_PATH", "still", "surroundings"]
 
@@ -18,7 +21,7 @@ Surroundings = list[tuple[str, str | None]]
 _FIXED = 4
 
 
-def surroundings(variables: Iterable[str]) -> Surroundings:
+def surroundings(variables: "Iterable[str]") -> Surroundings:
     """Give what is so now: some fixed facts, then each of the environment variables with what it holds.
 
     ``SEARCH_PATH`` stands for PATH without the environments that are activated.

@@ -10,12 +10,15 @@ it runs in shell hooks.
 
 import itertools
 import os
-from collections.abc import Iterable, Iterator
 
 from envsync.folders import cache_folder
 from envsync.observe.stamp import stamp
 from envsync.sealed import read_sealed, seal, unseal
 from envsync.surroundings import still, surroundings
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
 __all__ = ["cache_file", "encode", "verdict"]
 
@@ -47,7 +50,7 @@ def verdict(arguments: list[str]) -> str | None:
 
 
 def encode(
-    lines: dict[str, str], manifest: str, variables: Iterable[str], stamps: Iterable[tuple[str, list[int]]]
+    lines: dict[str, str], manifest: str, variables: "Iterable[str]", stamps: "Iterable[tuple[str, list[int]]]"
 ) -> bytes:
     """Give a snapshot's bytes: what to print for each command, and what has to stay as it is.
 
@@ -56,7 +59,7 @@ def encode(
     return seal(itertools.chain([(lines, manifest, surroundings(variables))], _pieces(stamps)))
 
 
-def _pieces(stamps: Iterable[tuple[str, list[int]]]) -> Iterator[tuple[list[tuple[str, list[str]]], list[int]]]:
+def _pieces(stamps: "Iterable[tuple[str, list[int]]]") -> "Iterator[tuple[list[tuple[str, list[str]]], list[int]]]":
     folders: dict[str, tuple[list[str], list[int]]] = {}
     for path, numbers in stamps:
         folder, _, name = path.rpartition("/")
@@ -80,7 +83,7 @@ def cache_file(kind: str, manifest: str) -> str:
     return f"{cache_folder()}/{kind}-{number:x}"
 
 
-def _paths(piece: list[tuple[str, list[str]]]) -> Iterator[str]:
+def _paths(piece: list[tuple[str, list[str]]]) -> "Iterator[str]":
     for folder, names in piece:
         for name in names:
             yield f"{folder}/{name}"

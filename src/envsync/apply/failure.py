@@ -15,7 +15,7 @@ def failure(plan: EnvironmentPlan, error: Exception) -> EnvironmentReport:
         case EnvsyncError():
             problem = error.problem
         case OSError():
-            problem = _problem(error)
+            problem = _problem(error, plan.world.folder.chain.end)
         case _:
             hint = "This is a mistake in envsync: report it."
             problem = Problem("internal-error", f"{type(error).__name__}: {error}", hint)
@@ -30,8 +30,9 @@ def check_end(plan: EnvironmentPlan, locked: str) -> None:
         raise EnvsyncError(Problem("changed-meanwhile", message, "Apply again."))
 
 
-def _problem(error: OSError) -> Problem:
-    where = error.filename2 or error.filename
+def _problem(error: OSError, end: str) -> Problem:
+    full = error.errno in {errno.ENOSPC, errno.EDQUOT}
+    where = error.filename2 or error.filename or (end if full else None)
     place = f" ({where if isinstance(where, str) else '...'})" if where is not None else ""
     code, hint = {
         errno.ENOSPC: ("disk-full", "Make room, then apply again."),

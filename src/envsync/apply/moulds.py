@@ -8,7 +8,7 @@ import contextlib
 import os
 import re
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from importlib.machinery import PathFinder
 
@@ -21,14 +21,18 @@ from envsync.surroundings import surroundings
 from envsync.write.files import write_cache
 from envsync.write.tree import Entry, write_tree
 
-__all__ = ["Kind", "Mould", "MouldCache", "cast", "kind_of", "make_mould", "stand_in"]
+__all__ = ["Kind", "Mould", "MouldCache", "as_built", "cast", "kind_of", "make_mould"]
 
 Kind = tuple[object, ...]
 Part = bytes | str
 """Text as it is, or a gap: the name of the script that the path is quoted for, or one of these."""
 _PATH, _NAME = "path", "name"
 
+STAND_IN = "envsync5f0c1d"
+"""The name of the folder to build a mould in: nothing else that a builder writes is called so."""
 _PLAIN = re.compile(r"[\w.+-]+", re.ASCII)
+_NOT_FOR_XONSH = re.compile(r"\$(?:\w+|{)|=~")
+"""What xonsh would expand in a path: virtualenv writes no script for it then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +44,9 @@ class Mould:
 
 def kind_of(blueprint: Blueprint) -> Kind:
     """Give all that has to be alike for two environments to come from one mould."""
-    name = os.path.basename(blueprint.path)
     return (
-        None if _PLAIN.fullmatch(name) else name,
+        None if _is_plainly_named(blueprint) else os.path.basename(blueprint.path),
+        bool(_NOT_FOR_XONSH.search(blueprint.path)),
         blueprint.builders,
         blueprint.executable,  # by whatever link: `bin/python` and `home` are filled in
         blueprint.prompt,
@@ -50,18 +54,32 @@ def kind_of(blueprint: Blueprint) -> Kind:
     )
 
 
-def stand_in(blueprint: Blueprint) -> str:
-    """Name the folder to build a mould in: builders take its name for the prompt, each shell quoting it in its way.
+def as_built(blueprint: Blueprint) -> tuple[str, Blueprint]:
+    """Give the name of the folder to build a mould in, and the blueprint for the builder.
 
-    A plain name reads alike in every shell, and can stand for every other plain one.
+    Builders take the folder's name for the prompt, in the quotes of each shell. A plain name reads alike in all of them
+    and can stand in for every other plain one. Of another, virtualenv makes what it should; what venv and uv make of it
+    in a path would not be found again. venv is told it as the prompt, uv writes none.
     """
     name = os.path.basename(blueprint.path)
-    return f"envsync{os.urandom(8).hex()}" if _PLAIN.fullmatch(name) else name
+    if _is_plainly_named(blueprint):
+        return STAND_IN, blueprint
+    match blueprint.builders[0]:
+        case "virtualenv":
+            return name, blueprint
+        case "venv" if blueprint.prompt is None:
+            return STAND_IN, replace(blueprint, prompt=name)
+        case _:
+            return STAND_IN, blueprint
+
+
+def _is_plainly_named(blueprint: Blueprint) -> bool:
+    return _PLAIN.fullmatch(os.path.basename(blueprint.path)) is not None
 
 
 def make_mould(place: str, blueprint: Blueprint) -> Mould:
     """Read what a builder wrote at ``place`` for an environment of a blueprint's kind."""
-    stood_in = os.path.basename(place) if os.path.basename(place) != os.path.basename(blueprint.path) else None
+    stood_in = STAND_IN if _is_plainly_named(blueprint) else None
     entries: list[tuple[str, str | None, int, tuple[Part, ...] | None]] = []
     for folder, folders, names in os.walk(place):
         for name in sorted((*folders, *names)):
@@ -105,11 +123,12 @@ def cast(mould: Mould, blueprint: Blueprint, place: str) -> None:
     ours = {f"bin/{name}": text for name, text in blueprint.links}
     if blueprint.lib64:
         ours["lib64"] = "lib"
+    left_out = {"bin/activate.xsh"} if _NOT_FOR_XONSH.search(blueprint.path) else set()
     fillings = {_PATH: os.fsencode(blueprint.path), _NAME: os.fsencode(os.path.basename(blueprint.path))}
     entries = [
         Entry(relative, link, None if parts is None else _content(relative, parts, blueprint, fillings), mode)
         for relative, link, mode, parts in mould.entries
-        if relative not in ours
+        if relative not in ours and relative not in left_out
     ]
     write_tree(place, (*entries, *(Entry(relative, link=text) for relative, text in ours.items())))
 
@@ -122,7 +141,8 @@ def _content(relative: str, parts: tuple[Part, ...], blueprint: Blueprint, filli
     text = content.decode("utf-8", "surrogateescape")
     written = dict(pyvenv_cfg.parse(text))
     kept = {key: value for key, value in blueprint.optional if key in written}
-    return _bytes(pyvenv_cfg.update(text, kept | dict(blueprint.settings), drop=frozenset({"command"})))
+    dropped = {"command"} if blueprint.prompt is not None else {"command", "prompt"}
+    return _bytes(pyvenv_cfg.update(text, kept | dict(blueprint.settings), drop=frozenset(dropped)))
 
 
 def _filling(gap: str, blueprint: Blueprint, fillings: dict[str, bytes]) -> bytes:

@@ -4,6 +4,7 @@ import contextlib
 import os
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from resource import RLIMIT_NOFILE, getrlimit
 
 from envsync.apply.carry_out import carry_out, clear_area, clear_away
 from envsync.apply.failure import check_end, failure
@@ -19,6 +20,8 @@ __all__ = ["apply_plans"]
 
 _GROUP = 64
 """Environments that are created as one at most: progress is told, and an interruption heeded, after each group."""
+_DESCRIPTORS = 4
+"""For each environment of a group: its lock, and what is open for a moment."""
 
 
 def apply_plans(plan: Plan, again: Again, settings: Settings, progress: Progress) -> Report:
@@ -36,9 +39,14 @@ def apply_plans(plan: Plan, again: Again, settings: Settings, progress: Progress
     }
     interrupted = False
     executor = ThreadPoolExecutor(max_workers=max(1, settings.jobs), thread_name_prefix="envsync")
-    futures: list[Future[list[EnvironmentReport]]] = []
+
+    def work(group: list[EnvironmentPlan]) -> list[EnvironmentReport]:
+        done = _apply_group(group, again, settings, workshop)
+        reports.update({report.plan.environment.name: report for report in done})
+        return done
+
     try:
-        futures.extend(executor.submit(_apply_group, group, again, settings, workshop) for group in _groups(plan))
+        futures: list[Future[list[EnvironmentReport]]] = [executor.submit(work, group) for group in _groups(plan)]
         for future in as_completed(futures):
             for report in future.result():
                 progress(report)
@@ -46,9 +54,6 @@ def apply_plans(plan: Plan, again: Again, settings: Settings, progress: Progress
         interrupted = True
     finally:
         executor.shutdown(wait=True, cancel_futures=True)
-    for future in futures:
-        if future.done() and not future.cancelled():
-            reports |= {report.plan.environment.name: report for report in future.result()}
     skipped = (EnvironmentReport(one, Outcome.SKIPPED) for one in plan.environments)
     ordered = tuple(reports.get(one.plan.environment.name, one) for one in skipped)
     return Report(plan.manifest, ordered, interrupted)
@@ -59,7 +64,8 @@ def _groups(plan: Plan) -> Iterator[list[EnvironmentPlan]]:
     working = [one for one in plan.environments if one.has_work]
     plain = [one for one in working if is_plain(one)]
     yield from ([one] for one in working if not is_plain(one))
-    yield from (plain[at : at + _GROUP] for at in range(0, len(plain), _GROUP))
+    size = max(1, min(_GROUP, getrlimit(RLIMIT_NOFILE)[0] // _DESCRIPTORS))
+    yield from (plain[at : at + size] for at in range(0, len(plain), size))
 
 
 def _apply_group(

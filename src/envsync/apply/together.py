@@ -15,8 +15,8 @@ from envsync.errors import EnvsyncError
 from envsync.observe.heritage import heritage
 from envsync.observe.stamp import settle
 from envsync.plan.actions import Blueprint, Create, EnvironmentPlan, Link
-from envsync.write.area import ignore_area, make_brief_area, remove_area
-from envsync.write.files import make_folder, make_link
+from envsync.write.area import ignore_area, make_brief_area, remove_area, remove_built
+from envsync.write.files import make_folder, make_folders, make_link
 from envsync.write.flush import flush, flush_folders
 from envsync.write.locks import hold
 from envsync.write.swap import move_in
@@ -67,7 +67,7 @@ def create_together(
     works = [_Work(plan) for plan in plans]
     with contextlib.ExitStack() as locks:
         _each(works, lambda work: _begin(work, locks, again, settings))
-        areas = _make_areas(works)
+        areas = _make_areas(works, settings.shelf)
         try:
             _all(works, lambda: flush(areas))  # an area is marked before anything is in it
             _each(works, lambda work: _build(work, workshop))
@@ -126,31 +126,46 @@ def _begin(work: _Work, locks: contextlib.ExitStack, again: Again, settings: Set
                 make_folder(folder, flushed=False)
 
 
-def _make_areas(works: list[_Work]) -> dict[str, str]:
+def _make_areas(works: list[_Work], shelf: str) -> dict[str, str]:
     """Make the staging areas; gives for each the end that it is marked with.
 
-    It is that of the first environment in it, beside which it lies, and whose lock is held until the area is gone. An
-    environment whose folder would give it nothing else is built there as well: each area has to be made, marked,
-    flushed and removed, and ext4 makes new files the slower the more were removed just before.
+    It is that of the first environment in it, whose lock is held until the area is gone. Environments whose folders
+    would give them nothing else than the folder ``shelf``, in which every pass looks, are built there together: each
+    area has to be made, marked, flushed and removed, and ext4 makes new files the slower the more went just before.
     """
     areas: dict[str, str] = {}
-    shared: dict[object, str] = {}
+    near: dict[str, str] = {}
     names = map(built_name, itertools.count())
+    with contextlib.suppress(OSError):
+        make_folders(shelf)
+    common = heritage(shelf)
+
+    def take(work: _Work, parent: str) -> None:
+        if parent not in near:
+            near[parent] = make_brief_area(parent, marker_of(work.blueprint))
+            areas[near[parent]] = work.blueprint.end
+        work.area, work.name = near[parent], next(names)
 
     def make(work: _Work) -> None:
         parent = work.blueprint.area_parent
-        key = heritage(parent) or parent
-        if key not in shared:
-            shared[key] = make_brief_area(parent, marker_of(work.blueprint))
-            areas[shared[key]] = work.blueprint.end
-        work.area, work.name = shared[key], next(names)
+        if common is not None and heritage(parent) == common:
+            parent = os.path.realpath(shelf)
+            with contextlib.suppress(OSError):  # it cannot be written to: then its own folder has to do
+                take(work, parent)
+                return
+        take(work, work.blueprint.area_parent)
 
     _each(works, make)
     return areas
 
 
 def _build(work: _Work, workshop: Workshop) -> None:
-    workshop.build(work.blueprint, work.area, work.name)
+    try:
+        workshop.build(work.blueprint, work.area, work.name)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            remove_built(work.area, work.name)  # at once: the others may need the room
+        raise
     ignore_area(work.area, work.name)
 
 
@@ -192,7 +207,7 @@ def _confirm(work: _Work, again: Again) -> None:
     if more:  # commands that are there only now
         for action in more:
             _link(action)
-        flush_folders(os.path.dirname(action.link) for action in more)
+        flush_folders(os.path.dirname(made) for action in more for made in (action.link, *action.to_make))
         after = again(plan.environment)
     work.report = report_of(plan, after)
 

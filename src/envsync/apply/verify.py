@@ -49,6 +49,7 @@ def runs_as(place: str, blueprint: Blueprint) -> None:
             capture_output=True,
             timeout=_TIME_LIMIT,
             cwd="/",
+            process_group=0,  # an interruption is not for it
             env={key: value for key, value in os.environ.items() if not key.startswith("PYTHON")},
         )
         said = json.loads(done.stdout) if done.returncode == 0 else None

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 
 from envsync import pyvenv_cfg
 from envsync.apply import verify
-from envsync.apply.moulds import Kind, Mould, MouldCache, cast, kind_of, make_mould, stand_in
+from envsync.apply.moulds import Kind, Mould, MouldCache, as_built, cast, kind_of, make_mould
 from envsync.areas import BUILT, Marker
 from envsync.plan.actions import Blueprint, EnvironmentPlan
 from envsync.write.area import remove_scratch
@@ -44,11 +44,15 @@ class Workshop:
             cast(mould, blueprint, f"{area}/{name}")
             return
         with self._making:
-            mould = self._moulds.get(kind) or self._kept.find(kind, blueprint) or self._make(kind, blueprint, area)
-            cast(mould, blueprint, f"{area}/{name}")
+            mould = self._moulds.get(kind) or self._kept.find(kind, blueprint)
+            began = time.time_ns()
+            made = mould or self._make(blueprint, area)
+            cast(made, blueprint, f"{area}/{name}")
             if kind not in self._moulds:
                 verify.runs_as(f"{area}/{name}", blueprint)
-                self._moulds[kind] = mould
+                self._moulds[kind] = made
+            if mould is None:
+                self._kept.keep(kind, blueprint, made, began)
 
     def turn(self, plan: EnvironmentPlan) -> AbstractContextManager[object]:
         """Give what to hold while a plan is carried out.
@@ -64,16 +68,16 @@ class Workshop:
         name = blueprint.name.encode()[:200].decode(errors="ignore")  # a file's name has room for 255 bytes
         return f"{self._logs}/{name}.log"
 
-    def _make(self, kind: Kind, blueprint: Blueprint, area: str) -> Mould:
+    def _make(self, blueprint: Blueprint, area: str) -> Mould:
         from envsync.apply.builders import build_bare  # noqa: PLC0415  # only where there is no mould
 
-        began = time.time_ns()
-        place = f"{make_scratch(area)}/{stand_in(blueprint)}"
-        build_bare(blueprint, place, self._cache)
-        mould = make_mould(place, blueprint)
-        remove_scratch(area)
-        self._kept.keep(kind, blueprint, mould, began)
-        return mould
+        name, told = as_built(blueprint)
+        place = f"{make_scratch(area)}/{name}"
+        try:
+            build_bare(told, place, self._cache)
+            return make_mould(place, blueprint)
+        finally:
+            remove_scratch(area)
 
 
 def marker_of(blueprint: Blueprint, *, discard: bool = False) -> Marker:

@@ -3,8 +3,6 @@
 Nothing but ``os`` is imported here; this is on the way of every command.
 """
 
-from __future__ import annotations
-
 import os
 import stat
 
@@ -15,7 +13,7 @@ if TYPE_CHECKING:
 __all__ = ["absolute", "current_folder"]
 
 
-def absolute(text: str, folder: str, saw: Callable[[str], None] | None = None) -> str:
+def absolute(text: str, folder: str, saw: "Callable[[str], None] | None" = None) -> str:
     """``text``, relative to the absolute ``folder``, without ``//``, ``/./`` and needless ``..``.
 
     A ``..`` stays where the component before it is a symlink: the kernel goes to the
@@ -32,7 +30,7 @@ def absolute(text: str, folder: str, saw: Callable[[str], None] | None = None) -
     return "/" + "/".join(parts)
 
 
-def _removable(parts: list[str], saw: Callable[[str], None] | None) -> bool:
+def _removable(parts: list[str], saw: "Callable[[str], None] | None") -> bool:
     """Whether a ``..`` after ``parts`` only undoes the last of them (or is at the root)."""
     if not parts:
         return True

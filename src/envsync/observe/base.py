@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from envsync import pyvenv_cfg
 
-__all__ = ["Base", "base_of", "locations", "names_in_home"]
+__all__ = ["Base", "base_of", "is_script", "locations", "names_in_home"]
 
 _CFG_LIMIT = 64 * 1024
 
@@ -84,3 +84,12 @@ def _names_in_home(environment: str, copy: str) -> list[str]:
     version = settings.get("version_info", settings.get("version", "3"))
     names = (f"python{'.'.join(version.split('.')[:2])}", "python3", "python", os.path.basename(copy))
     return [f"{home}/{name}" for name in names]
+
+
+def is_script(path: str) -> bool:
+    """Tell whether a file is run by another program; one that cannot be read is not taken for one."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(2) == b"#!"
+    except OSError:
+        return False  # it may be run all the same; that will tell

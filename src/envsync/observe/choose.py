@@ -4,8 +4,10 @@ import os
 import re
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 
 from envsync.desired import PythonVersion
+from envsync.observe.base import is_script
 from envsync.observe.discover import Candidate, Found
 from envsync.observed import Interpreter, InterpreterProblem
 
@@ -31,10 +33,13 @@ def best(
     specifier = SpecifierSet(request.specifier)
     pinned = _PINNED.fullmatch(request.specifier) is not None
     plausible = [candidate for candidate in found.candidates if _plausible(candidate, request, specifier)]
+    asked = False
     for candidate in sorted(plausible, key=lambda candidate: _rank(candidate, pinned=pinned), reverse=True):
         result = look(candidate.link)
         if isinstance(result, Interpreter) and _fits(result, request, specifier):
-            return result
+            return replace(result, asked=True) if asked else result
+        # A script that fails now may run something that works in the next pass.
+        asked = asked or _is_running_another(result)
     return InterpreterProblem(
         declared=request.declared,
         link=None,
@@ -42,6 +47,11 @@ def best(
         message=f"no installed interpreter is {_wanted(request)}; found: {_listing(found)}",
         hint="Install it (pyenv, mise, uv, Homebrew or the system's packages), or name an interpreter by its path.",
     )
+
+
+def _is_running_another(result: Interpreter | InterpreterProblem) -> bool:
+    end = result.chain.end if result.chain is not None else ""
+    return is_script(end) and os.access(end, os.X_OK)
 
 
 def default_link(found: Found) -> str:

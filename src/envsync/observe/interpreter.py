@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from envsync import desired
 from envsync.desired import DefaultPython, PythonPath, PythonRequest, PythonVersion
-from envsync.observe.base import base_of, locations
+from envsync.observe.base import base_of, is_script, locations
 from envsync.observe.chain import walk
 from envsync.observe.choose import best, default_link
 from envsync.observe.discover import Found, discover, stable_twin
@@ -129,7 +129,7 @@ class Interpreters:
         if into is not None:
             note = f"{link} belongs to the environment {into.environment}; its own base {into.link} is used"
             return into.link, note, False
-        if not _is_script(chain.end):
+        if not is_script(chain.end):
             return None
         said = self._ask(link, None, chain)
         base = said.base_executable or said.executable
@@ -158,14 +158,6 @@ class Interpreters:
 
 def _homes(link: str) -> Iterator[str]:
     yield from dict.fromkeys(os.path.dirname(place) for place in locations(link))
-
-
-def _is_script(path: str) -> bool:
-    try:
-        with open(path, "rb") as file:
-            return file.read(2) == b"#!"
-    except OSError:
-        return False  # it may be run all the same; that will tell
 
 
 def _declared_as(result: _Result, declared: str, owner: desired.Environment) -> _Result:

@@ -8,7 +8,10 @@ and imports nothing that Python has not loaded at start.
 
 import os
 import time
-from collections.abc import Iterable, Sequence
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
 
 __all__ = ["is_absence_settled", "is_settled", "proven", "settle", "stamp", "stamp_followed"]
 
@@ -18,7 +21,7 @@ _COARSE = 2_000_000_000
 """The same for file systems that keep whole seconds."""
 
 
-def stamp(paths: Iterable[str]) -> list[int]:
+def stamp(paths: "Iterable[str]") -> list[int]:
     """List inode, change time in nanoseconds and size of each path, not following it; zeros where nothing is."""
     numbers: list[int] = []
     lstat = os.lstat
@@ -32,7 +35,7 @@ def stamp(paths: Iterable[str]) -> list[int]:
     return numbers
 
 
-def stamp_followed(paths: Iterable[str]) -> list[int]:
+def stamp_followed(paths: "Iterable[str]") -> list[int]:
     """List the stamps of each path, and of what it leads to."""
     return stamp(place for path in paths for place in (path, _led_to(path)))
 
@@ -44,7 +47,7 @@ def _led_to(path: str) -> str:
         return path
 
 
-def is_settled(numbers: Sequence[int], now: int) -> bool:
+def is_settled(numbers: "Sequence[int]", now: int) -> bool:
     """Tell whether stamps that were taken at ``now`` (nanoseconds) prove anything.
 
     A file that is changed twice within one tick of the clock keeps its change time: what was changed just now might
@@ -68,7 +71,7 @@ def is_absence_settled(path: str, now: int) -> bool:
     return True
 
 
-def proven(paths: Iterable[str], now: int) -> list[int] | None:
+def proven(paths: "Iterable[str]", now: int) -> list[int] | None:
     """Stamp paths; ``None`` where something may have changed since ``now`` (nanoseconds), or just before."""
     numbers: list[int] = []
     for path in paths:

@@ -23,6 +23,7 @@ __all__ = [
     "read_area",
     "remark",
     "remove_area",
+    "remove_built",
     "remove_debris",
     "remove_scratch",
     "remove_superseded",
@@ -168,6 +169,14 @@ def remove_scratch(area: str) -> None:
     with open_folder(area) as folder:
         if _read_marker(folder) is not None and kind_of(SCRATCH, folder) == stat.S_IFDIR:
             _remove_tree(SCRATCH, folder)
+
+
+def remove_built(area: str, name: str) -> None:
+    """Delete one of the environments in a staging area of this pass."""
+    with open_folder(area) as folder:
+        built = areas.is_built_name(name) and kind_of(name, folder) == stat.S_IFDIR
+        if built and _read_marker(folder) is not None:
+            _remove_tree(name, folder)
 
 
 def take_out(area: str, files: Iterable[str], folders: Iterable[str]) -> None:

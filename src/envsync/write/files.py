@@ -12,6 +12,7 @@ from envsync.write.handles import Root, flush_folder, kind_of, open_folder, put_
 __all__ = [
     "edit_inner_file",
     "make_folder",
+    "make_folders",
     "make_link",
     "new_file",
     "new_log",
@@ -34,6 +35,11 @@ def make_folder(path: str, *, flushed: bool = True) -> None:
     else:
         if flushed:
             flush_folder(os.path.dirname(path))
+
+
+def make_folders(path: str) -> None:
+    """Make a folder of envsync's own, and those above it; one that is there is fine. Raises ``OSError``."""
+    os.makedirs(path, exist_ok=True)
 
 
 def make_link(link: str, text: str, *, flushed: bool = True) -> None:

@@ -2,6 +2,7 @@
 
 import os
 from zipfile import ZipFile, ZipInfo
+from zlib import crc32
 
 from envsync.write.locks import hold
 
@@ -26,6 +27,10 @@ def unpack(wheel: str, cache: str) -> str:
 
 def _is_there(place: str, member: ZipInfo) -> bool:
     try:
-        return member.is_dir() or os.stat(f"{place}/{member.filename}").st_size == member.file_size
+        if member.is_dir():
+            return True
+        with open(f"{place}/{member.filename}", "rb") as file:
+            content = file.read(member.file_size + 1)
+        return len(content) == member.file_size and crc32(content) == member.CRC
     except OSError:
         return False
