@@ -21,7 +21,7 @@ from envsync.observe.environment import find_libraries
 from envsync.observe.record import find_damage, listed_files
 from wheels import make_project, make_repository
 
-pytestmark = pytest.mark.sampled(2)
+pytestmark = pytest.mark.sampled(3)
 
 BOTH = pytest.mark.parametrize("installer", ["uv", "pip"])
 MANY = {"many/__init__.py": "", "many/one.py": "one = 1\n" * 50, "many/deep/two.py": "two = 2\n", "single.py": "x\n"}

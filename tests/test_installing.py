@@ -15,7 +15,7 @@ from depot import Depot, broken_records, naming, open_depot
 from envsync.cli.main import main
 from wheels import make_project, make_repository
 
-pytestmark = pytest.mark.sampled(2)
+pytestmark = pytest.mark.sampled(3)
 
 APP = {"app": "1.0", "lib": "1.1"}
 

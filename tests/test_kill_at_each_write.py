@@ -6,7 +6,7 @@ import pytest
 
 from crash_scenario import KINDS, Scenario, chosen, prepared, report
 
-pytestmark = pytest.mark.sampled(2)
+pytestmark = pytest.mark.sampled(3)
 
 STEP = 30
 LONG = ("rebuild", "create")

@@ -9,7 +9,7 @@ import pytest
 from crash_scenario import ALL, KINDS, Scenario, chosen, prepared, report
 from crash_trace import Point, Tracer, points_of, was_met
 
-pytestmark = pytest.mark.sampled(2)
+pytestmark = pytest.mark.sampled(3)
 
 STEPS = {"rebuild": 60, "create": 80, "repair": 24, "install": 50, "rollback": 16}
 VICTIMS = [

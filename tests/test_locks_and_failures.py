@@ -18,7 +18,7 @@ from conftest import Place
 from links import fingerprint
 from processes import start
 
-pytestmark = pytest.mark.sampled(2)
+pytestmark = pytest.mark.sampled(3)
 
 PythonOf = Callable[[str], str]
 

@@ -22,7 +22,7 @@ from envsync.observed import Declared, Distribution, Stock
 from envsync.plan.packages import extraneous, unmet
 from wheels import make_project, make_repository
 
-pytestmark = pytest.mark.sampled(2)
+pytestmark = pytest.mark.sampled(3)
 
 MARKERS = {key: str(value) for key, value in default_environment().items()}
 

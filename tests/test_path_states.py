@@ -15,7 +15,7 @@ from bench import Listing, build, files, listing, plant, run, settle
 from conftest import Place
 from processes import unprivileged
 
-pytestmark = pytest.mark.sampled(2)
+pytestmark = pytest.mark.sampled(3)
 
 LIMIT = 32 if sys.platform == "darwin" else 40
 """How many symlinks the kernel follows."""

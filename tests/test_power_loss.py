@@ -9,7 +9,7 @@ from crash_disk import TRACED, Disk, under
 from crash_scenario import Scenario, prepared
 from crash_trace import RENAMING, Tracer
 
-pytestmark = pytest.mark.sampled(2)
+pytestmark = pytest.mark.sampled(3)
 
 
 def brought_in(scenario: Scenario, trace: str) -> tuple[set[str], set[str]]:

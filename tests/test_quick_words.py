@@ -23,7 +23,7 @@ from envsync import __version__
 from envsync.folders import cache_folder, config_folder, state_folders
 from envsync.sealed import read_sealed, seal, unseal
 
-pytestmark = pytest.mark.sampled(2)
+pytestmark = pytest.mark.sampled(3)
 
 RANDOM = settings(deadline=None, database=None, print_blob=True)
 HEAVY = {"pydantic", "tomlkit", "virtualenv", "rich", "asyncio", "logging", "importlib.metadata", "packaging"}

@@ -10,7 +10,7 @@ import pytest
 from conftest import Place
 from envsync.apply.carry_out import clear_area
 
-pytestmark = pytest.mark.sampled(2)
+pytestmark = pytest.mark.sampled(3)
 
 NAME = ".envsync-0123456789abcdef"
 

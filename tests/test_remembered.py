@@ -24,7 +24,7 @@ from envsync.manifest import load
 from envsync.manifest.remembered import recall, remembered
 from envsync.sealed import seal, unseal
 
-pytestmark = pytest.mark.sampled(2)
+pytestmark = pytest.mark.sampled(3)
 
 RANDOM = settings(deadline=None, database=None, print_blob=True, max_examples=40)
 MAIN = """version = 1

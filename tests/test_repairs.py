@@ -13,7 +13,7 @@ import pytest
 from bench import BUILDERS, Bench, changed, contents, files, listing, settle
 from conftest import Place
 
-pytestmark = pytest.mark.sampled(2)
+pytestmark = pytest.mark.sampled(3)
 
 Damage = Callable[[Bench], None]
 

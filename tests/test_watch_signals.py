@@ -20,7 +20,7 @@ from conftest import Place, Run
 from watching import Watching, watching
 from wheels import make_project
 
-pytestmark = pytest.mark.sampled(2)
+pytestmark = pytest.mark.sampled(3)
 
 ONE = '[envs.one]\npath = "one"\n'
 PATIENCE = 30.0

@@ -136,8 +136,9 @@ def _make_areas(works: list[_Work], shelf: str) -> dict[str, str]:
     areas: dict[str, str] = {}
     near: dict[str, str] = {}
     names = map(built_name, itertools.count())
-    with contextlib.suppress(OSError):
-        make_folders(shelf)
+    if len(works) > 1:
+        with contextlib.suppress(OSError):
+            make_folders(shelf)
     common = heritage(shelf)
 
     def take(work: _Work, parent: str) -> None:

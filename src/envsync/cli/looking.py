@@ -7,9 +7,8 @@ from dataclasses import replace
 
 from envsync.cli.options import Options
 from envsync.cli.painting import layout
-from envsync.cli.session import Result, look
+from envsync.cli.session import Result, look, read_manifest
 from envsync.desired import Manifest
-from envsync.manifest import load, locate
 from envsync.observe.keeper import keeper_of, keepers_here
 from envsync.observe.kept import Kept, read_kept
 from envsync.observe.orphans import find_orphans
@@ -39,7 +38,7 @@ def _status(options: Options) -> Result:
     plans = [one for one in result.environments if isinstance(one, EnvironmentPlan)]
     more = {}
     if options.orphans:
-        more = {"orphans": removals.removal_entries(_orphans(load(locate(options.file))), None)}
+        more = {"orphans": removals.removal_entries(_orphans(read_manifest(options)[0]), None)}
     return replace(result, kept=_kept(plans), more=more)
 
 
