@@ -16,6 +16,8 @@ SHARDS = [(kind, shard, 2 if kind in LONG else 1) for kind in KINDS for shard in
 def violation_at(scenario: Scenario, number: int) -> str:
     scenario.restore()
     done = scenario.run(*scenario.command, kill=number)
+    if done.status == 0 and len(done.calls) < number:
+        return ""  # it had fewer caches to write than the run that was counted
     if done.status != -signal.SIGKILL:
         return f"it was to be killed, and ended with {done.status}: {done.err[-500:]}"
     said = scenario.violation(done, killed=True)

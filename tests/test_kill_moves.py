@@ -33,6 +33,8 @@ def contents(folder: Path) -> Tree:
 def violation_at(scenario: Scenario, number: int, whole: Tree) -> str:
     unmoved(scenario)
     done = scenario.run("move", "one", "--json", kill=number)
+    if done.status == 0 and len(done.calls) < number:
+        return ""  # it had fewer caches to write than the run that was counted
     if done.status != -signal.SIGKILL:
         return f"it was to be killed, and ended with {done.status}: {done.err[-500:]}"
     seen = contents(scenario.path)
