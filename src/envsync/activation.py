@@ -1,77 +1,136 @@
-"""The activation scripts of an environment: which folder they name, and how to make them name another.
+"""Read the activation scripts of an environment: which directory they name, and name another where that is exact.
 
-Pure: text in, text out. venv, virtualenv and uv each write the folder in their own
-quotes, but always as the value that ``VIRTUAL_ENV`` is set to. That token is found
-there, and replaced wherever else it stands; what a user has added stays.
+Pure: text in, text out. Builders write each script for its own shell, in quotes that
+change with their releases. So nothing is quoted here: a directory whose name needs no
+quotes stands verbatim in every script, and what cannot be read is rendered again by
+:mod:`envsync.activators`.
 """
 
 import ast
 import re
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
-__all__ = ["SCRIPTS", "named_folder", "quoted", "retarget", "split"]
+from envsync.areas import is_area_name
+
+__all__ = ["RIGHT", "UNREADABLE", "Reading", "is_plain", "names_verbatim", "read", "renamed"]
+
+_PLAIN = re.compile(r"[\w./-]+", re.ASCII)
+"""What no shell of any activation script has to quote: ``/home/a/src/blog/.venv``."""
+_ABSOLUTE = re.compile(r"(?<![\w.$}{@%+~-])(?:/[\w.+@%~-]+)+")
+"""An absolute path in a text: ``/home/a/.venv`` in ``setenv VIRTUAL_ENV '/home/a/.venv'``."""
+_LITERAL = re.compile(r"""["']*/""")
+"""How a value begins that names a directory, however the rest is quoted: ``"/home/a"``."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Dialect:
-    assignment: re.Pattern[str]
-    """Finds the assignment; its group ``token`` is the value as written."""
-    read: Callable[[str], str | None]
-    """Take the quotes off a token; ``None`` where the shell would compute it."""
-    quote: Callable[[str], str]
+class Reading:
+    """What an activation script was found to name."""
+
+    right: bool
+    """Whether it names the directory that it should, or finds it by its own place."""
+    named: str = ""
+    """The other directory that it names; empty where that cannot be read."""
 
 
-def named_folder(script: str, text: str) -> str | None:
-    """Tell the folder that an activation script names, ``None`` if it computes it or names none."""
-    return next((folder for _, folder in _assignments(SCRIPTS[script], text)), None)
+RIGHT = Reading(right=True)
+UNREADABLE = Reading(right=False)
 
 
-def retarget(script: str, text: str, folder: str) -> str:
-    """Make an activation script name ``folder``, in whatever quotes its shell needs."""
-    dialect = SCRIPTS[script]
-    wanted = dialect.quote(folder)
-    for token, named in list(_assignments(dialect, text)):
-        if named != folder:
-            text = re.sub(_wherever(token), lambda _: wanted, text)
-    return text
+def is_plain(text: str) -> bool:
+    """Check whether a text stands verbatim in the scripts of every shell, whatever quotes are around it."""
+    return _PLAIN.fullmatch(text) is not None
 
 
-def split(script: str, text: str, folder: str) -> list[str]:
-    """Split an activation script wherever it names ``folder``."""
-    tokens = dict.fromkeys(token for token, named in _assignments(SCRIPTS[script], text) if named == folder)
-    return re.split("|".join(map(_wherever, tokens)), text) if tokens else [text]
+def read(script: str, text: str, path: str, former: Collection[str] = ()) -> Reading:
+    """Read whether an activation script names the directory ``path``.
+
+    ``former`` are directories where the environment is known to have been.
+    """
+    values = list(_values(script, text))
+    named = [value for value in values if isinstance(value, str)]
+    others = [name for name in named if name != path]
+    stale = [one for one in _absolute_paths(text) if one in former or any(map(is_area_name, one.split("/")))]
+    others += [one for one in stale if one not in {path, *others} and not f"{path}/".startswith(f"{one}/")]
+    if others:
+        return Reading(right=False, named=others[0])
+    if named or names_verbatim(text, path):
+        return RIGHT
+    if values:
+        return RIGHT if all(value is _COMPUTED for value in values) else UNREADABLE
+    return _read_unknown(script, text, path)
 
 
-def quoted(script: str, folder: str) -> str:
-    """Give a folder in the quotes that the shell of an activation script needs."""
-    return SCRIPTS[script].quote(folder)
+def names_verbatim(text: str, path: str) -> bool:
+    """Check whether a text names a directory as it is, and not as part of a longer name."""
+    return re.search(_wherever(path), text) is not None
 
 
-def _wherever(token: str) -> str:
-    # A bare word may be the beginning of another one; a quoted one ends where it ends.
-    edge = "" if token[-1] in "'\"#" else r"(?![\w.+@%-])"
-    return rf"(?<![\w/.]){re.escape(token)}{edge}"
+def renamed(text: str, old: str, new: str, *, has_prompt: bool) -> str | None:
+    """Return an activation script with another directory in it, or ``None`` where only its builder can write that.
+
+    Both names have to stand verbatim in the script; and without a prompt of the environment's own, what shells show
+    must not have been written down from the old name.
+    """
+    if not (is_plain(old) and is_plain(new)):
+        return None
+    changed = re.sub(_wherever(old), lambda _: new, text)
+    before, after = old.rpartition("/")[2], new.rpartition("/")[2]
+    rest = re.sub(_wherever(old), "", text)
+    shown = not has_prompt and before != after and re.search(rf"(?<![\w.-]){re.escape(before)}(?![\w.-])", rest)
+    return None if changed == text or shown else changed
 
 
-_PLAIN = re.compile(r"'(?P<quoted>[^'\\\n]+)'|(?P<bare>[\w/.+@%-]+)", re.ASCII)
-"""What nearly every token is: reading it as a shell would takes ten times as long."""
+def _read_unknown(script: str, text: str, path: str) -> Reading:
+    """Read a script that sets the directory in a way that is not known."""
+    last = path.rpartition("/")[2]
+    others = [one for one in _absolute_paths(text) if one.endswith(f"/{last}") and not path.startswith(one)]
+    if others:
+        return Reading(right=False, named=others[0])
+    return UNREADABLE if script in _ASSIGNMENTS else RIGHT
 
 
-def _assignments(dialect: _Dialect, text: str) -> Iterator[tuple[str, str]]:
-    for match in dialect.assignment.finditer(text):
+def _wherever(path: str) -> str:
+    return rf"(?<![\w/.@%+-]){re.escape(path)}(?![\w.@%+-])"
+
+
+def _absolute_paths(text: str) -> list[str]:
+    """List the absolute paths in a text, and those above them that are in use as an environment's ``bin``."""
+    found = dict.fromkeys(match[0] for match in _ABSOLUTE.finditer(text))
+    return [one.removesuffix("/deactivate.csh").removesuffix("/bin") for one in found]
+
+
+class _Computed:
+    """Stands for a directory that the shell computes."""
+
+
+_COMPUTED = _Computed()
+_Value = str | _Computed | None
+"""What is assigned: a directory; one that the shell computes; ``None`` for a directory in quotes not understood."""
+
+
+def _values(script: str, text: str) -> Iterator[_Value]:
+    """Yield what an activation script assigns to the variable that names its environment."""
+    known = _ASSIGNMENTS.get(script)
+    if known is None:
+        return
+    pattern, take = known
+    for match in pattern.finditer(text):
         token = match["token"]
-        folder = dialect.read(token)
-        if folder:
-            yield token, folder
+        value = take(token)
+        if value:
+            # A sign may stand there byte by byte.
+            yield value.encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")
+        else:
+            yield None if _LITERAL.match(token) or not re.search(r"[$`(]", token) else _COMPUTED
 
 
-def _read_shell(token: str) -> str | None:
-    if plain := _PLAIN.fullmatch(token):
-        return plain["quoted"] or plain["bare"]
+def _shell_value(token: str) -> str | None:
+    if is_plain(token):
+        return token
     if re.search(r"[$`(]", re.sub(r"'[^']*'|\"[^\"$`]*\"|\\.", "", token)):
-        return None  # computed by the shell: a relocatable script, or one for Cygwin
+        return None
     try:
         words = shlex.split(token)
     except ValueError:
@@ -79,12 +138,13 @@ def _read_shell(token: str) -> str | None:
     return words[0] if len(words) == 1 else None
 
 
-def _read_nu(token: str) -> str | None:
-    raw = re.fullmatch(r"r(#+)'(.*)'\1", token)
-    return raw[2] if raw else _read_shell(token)
+def _nu_value(token: str) -> str | None:
+    raw = re.fullmatch(r"r(#+)'(.*)'\1", token, re.DOTALL)
+    return raw[2] if raw else _shell_value(token)
 
 
-def _read_python(token: str) -> str | None:
+def _python_value(token: str) -> str | None:
+    token = token.removeprefix("self._fs_path(").partition(", required=")[0]
     try:
         value = ast.literal_eval(token)
     except (ValueError, SyntaxError):
@@ -92,59 +152,43 @@ def _read_python(token: str) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _read_bat(token: str) -> str:
+def _bat_value(token: str) -> str:
     return token.replace("%%", "%")
 
 
-def _quote_csh(text: str) -> str:
-    # csh expands history inside single quotes, and tcsh's backslash_quote gives the backslash a meaning there.
-    quoted = "'" + text.replace("'", "'\"'\"'") + "'"
-    return quoted.replace("\\", "'\\\\'").replace("!", "'\\!'")
-
-
-def _quote_fish(text: str) -> str:
-    return "'" + re.sub(r"[\\']", r"'\\\g<0>'", text) + "'"
-
-
-def _quote_nu(text: str) -> str:
-    sharps = "#" * (max(map(len, re.findall("#+", text)), default=0) + 1)
-    return f"r{sharps}'{text}'{sharps}"
-
-
-def _quote_bat(text: str) -> str:
-    return text.replace("%", "%%")
-
-
-SCRIPTS = {
-    "activate": _Dialect(
+_ASSIGNMENTS: dict[str, tuple[re.Pattern[str], Callable[[str], str | None]]] = {
+    # export VIRTUAL_ENV='/home/a b/.venv'
+    "activate": (
         re.compile(r"^[ \t]*(?:export[ \t]+)?VIRTUAL_ENV=(?P<token>\S.*?)[ \t]*$", re.MULTILINE),
-        _read_shell,
-        shlex.quote,
+        _shell_value,
     ),
-    "activate.csh": _Dialect(
-        re.compile(r"^[ \t]*setenv[ \t]+VIRTUAL_ENV[ \t]+(?P<token>\S.*?)[ \t]*$", re.MULTILINE),
-        _read_shell,
-        _quote_csh,
+    # setenv VIRTUAL_ENV '/home/a b/.venv', or set _virtualenv_dir='/home/a b/.venv'
+    "activate.csh": (
+        re.compile(
+            r"^[ \t]*set(?:env[ \t]+VIRTUAL_ENV[ \t]+|[ \t]+_virtualenv_dir[ \t]*=[ \t]*)(?P<token>\S.*?)[ \t]*$",
+            re.MULTILINE,
+        ),
+        _shell_value,
     ),
-    "activate.fish": _Dialect(
+    # set -gx VIRTUAL_ENV '/home/a b/.venv'
+    "activate.fish": (
         re.compile(r"^[ \t]*set[ \t]+-gx[ \t]+VIRTUAL_ENV[ \t]+(?P<token>\S.*?)[ \t]*$", re.MULTILINE),
-        _read_shell,
-        _quote_fish,
+        _shell_value,
     ),
-    "activate.nu": _Dialect(
+    # let virtual_env = r#'/home/a b/.venv'#
+    "activate.nu": (
         re.compile(r"^[ \t]*(?:let|const)[ \t]+virtual_env[ \t]*=[ \t]*(?P<token>\S.*?)[ \t]*$", re.MULTILINE),
-        _read_nu,
-        _quote_nu,
+        _nu_value,
     ),
-    "activate.bat": _Dialect(  # uv writes it on every platform
+    # @set "VIRTUAL_ENV=/home/a b/.venv" (uv writes it on every platform)
+    "activate.bat": (
         re.compile(r"^@?(?:set \"VIRTUAL_ENV=|for %%i in \(\")(?P<token>(?:[^%\n]|%%)+)\"(?:\) do|$)", re.MULTILINE),
-        _read_bat,
-        _quote_bat,
+        _bat_value,
     ),
-    "activate.xsh": _Dialect(
+    # self.embedded_virtual_env = '/home/a b/.venv', or self._fs_path('/home/a b/.venv', required=True)
+    "activate.xsh": (
         re.compile(r"^[ \t]*self\.embedded_virtual_env[ \t]*=[ \t]*(?P<token>\S.*?)[ \t]*$", re.MULTILINE),
-        _read_python,
-        ascii,
+        _python_value,
     ),
 }
-"""The activation scripts that name their environment; those for PowerShell and Python find it by their own place."""
+"""How builders up to now assign it: the pattern that finds the value, and what takes its quotes off."""

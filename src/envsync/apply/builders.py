@@ -1,60 +1,58 @@
-"""The field's own builders: virtualenv, venv and uv, each told to build without packages and to keep its hands off."""
+"""The field's own builders: virtualenv, venv and uv, each asked to build without packages and to keep its hands off."""
 
 import errno
 import os
 import subprocess
-import threading
 from collections.abc import Mapping
 
+from envsync.activators import open_session
 from envsync.errors import EnvsyncError, Problem
 from envsync.observe.uv import find_uv
 from envsync.plan.actions import Blueprint
 
-__all__ = ["build_bare"]
+__all__ = ["BUILDERS", "build_bare", "choose_builder"]
 
+BUILDERS = ("virtualenv", "venv", "uv")
+"""In the order in which they stand in for one another."""
 _TIME_LIMIT = 120
 """Seconds that a builder gets."""
-_VIRTUALENV = threading.Lock()
-"""virtualenv keeps state in module globals."""
 
 
-def build_bare(blueprint: Blueprint, place: str, cache: str) -> None:
-    """Build an environment in ``place``, which must not be there yet, with the first of the blueprint's builders.
+def choose_builder(preferred: tuple[str, ...]) -> str:
+    """Return the first builder that is there of those that a manifest prefers.
 
-    ``cache`` is where virtualenv keeps what it knows of interpreters. Raises ``EnvsyncError`` (``builder-missing``,
+    Raises ``EnvsyncError`` (``builder-missing``).
+    """
+    for name in preferred:
+        if name in BUILDERS and (name != "uv" or find_uv() is not None):
+            return name
+    hint = 'Install it (the extra `uv` brings uv), or set `builder` to "uv|virtualenv".'
+    raise EnvsyncError(Problem("builder-missing", f"{' and '.join(preferred)} cannot be found", hint))
+
+
+def build_bare(builder: str, blueprint: Blueprint, place: str, app_data: str) -> None:
+    """Build an environment in ``place``, which must not be there yet.
+
+    ``app_data`` is where virtualenv keeps what it knows of interpreters. Raises ``EnvsyncError`` (``builder-missing``,
     ``builder-failed``) or ``OSError``.
     """
-    for name in blueprint.builders:
-        match name:
-            case "virtualenv":
-                return _with_virtualenv(blueprint, place, cache)
-            case "venv":
-                return _with_venv(blueprint, place)
-            case "uv":
-                uv = find_uv()
-                if uv is not None:
-                    return _with_uv(uv, blueprint, place)
-            case _:
-                continue
-    hint = 'Install it (the extra `uv` brings uv), or set `builder` to "uv|virtualenv".'
-    raise EnvsyncError(Problem("builder-missing", f"{' and '.join(blueprint.builders)} cannot be found", hint))
+    match builder:
+        case "virtualenv":
+            _with_virtualenv(blueprint, place, app_data)
+        case "venv":
+            _with_venv(blueprint, place)
+        case _:
+            uv = find_uv()
+            if uv is None:
+                raise EnvsyncError(Problem("builder-missing", "uv cannot be found", "Install it."))
+            _with_uv(uv, blueprint, place)
 
 
-def _with_virtualenv(blueprint: Blueprint, place: str, cache: str) -> None:
-    from virtualenv import cli_run  # noqa: PLC0415  # 80 ms that only building should cost
-
-    arguments = ["--quiet", "--no-seed", "--symlinks", "--python", blueprint.executable]
-    arguments += ["--app-data", f"{cache}/virtualenv"]
-    if blueprint.system_site_packages:
-        arguments.append("--system-site-packages")
-    if blueprint.prompt is not None:
-        arguments += ["--prompt", blueprint.prompt]
-    # The user's own settings for virtualenv are for virtualenv: they could clear, copy or download.
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("VIRTUALENV_")}
-    environment["VIRTUALENV_CONFIG_FILE"] = os.devnull
+def _with_virtualenv(blueprint: Blueprint, place: str, app_data: str) -> None:
+    options = ("--system-site-packages",) if blueprint.system_site_packages else ()
     try:
-        with _VIRTUALENV:
-            cli_run([*arguments, place], setup_logging=False, env=environment)
+        with open_session(blueprint.executable, place, app_data, *options) as session:
+            session.run()
     except (Exception, SystemExit) as error:
         if isinstance(error, OSError):
             raise
@@ -65,8 +63,6 @@ def _with_venv(blueprint: Blueprint, place: str) -> None:
     arguments = [blueprint.executable, "-E", "-s", "-m", "venv", "--without-pip", "--symlinks"]
     if blueprint.system_site_packages:
         arguments.append("--system-site-packages")
-    if blueprint.prompt is not None:
-        arguments += ["--prompt", blueprint.prompt]
     _run("venv", blueprint, [*arguments, place], os.environ)
 
 
@@ -75,8 +71,6 @@ def _with_uv(uv: str, blueprint: Blueprint, place: str) -> None:
     arguments += ["--python", blueprint.executable]
     if blueprint.system_site_packages:
         arguments.append("--system-site-packages")
-    if blueprint.prompt is not None:
-        arguments += ["--prompt", blueprint.prompt]
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("UV_VENV", "UV_PYTHON"))}
     _run("uv", blueprint, [*arguments, place], environment)
 

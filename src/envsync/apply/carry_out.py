@@ -5,7 +5,8 @@ import os
 from datetime import UTC, datetime
 from typing import assert_never
 
-from envsync.apply.embedded import declare_paths, declare_scripts
+from envsync.apply.embedded import declare_paths, declare_scripts, rename_activators
+from envsync.apply.verify import names_no_staging
 from envsync.apply.workshop import Workshop, edit_settings, marker_of
 from envsync.areas import BUILT
 from envsync.errors import EnvsyncError, Problem
@@ -35,7 +36,7 @@ from envsync.write.area import (
     remove_superseded,
 )
 from envsync.write.contents import roll_back, swap_contents, undo_contents
-from envsync.write.files import make_folder, make_link, put_inner_file, set_inner_link
+from envsync.write.files import make_executable, make_folder, make_link, put_inner_file, set_inner_link
 from envsync.write.flush import flush
 from envsync.write.handles import Root
 from envsync.write.swap import move_in, put_back, swap
@@ -227,6 +228,7 @@ def _furnish(area: str, blueprint: Blueprint, wanted: Furnishing, workshop: Work
     place = f"{area}/{BUILT}"
     furnish(place, blueprint, wanted, area, Space(workshop.log_of(blueprint), workshop.shared))
     declare_paths(place, blueprint.path, blueprint.library)
+    names_no_staging(place, blueprint.path, area)
     if wanted.declared is not None and wanted.declared.unsure:  # nothing else tells later what it was installed from
         edit_settings(Root(place), {RECORD: wanted.declared.digest})
 
@@ -234,26 +236,34 @@ def _furnish(area: str, blueprint: Blueprint, wanted: Furnishing, workshop: Work
 def _repair(action: Repair, workshop: Workshop) -> None:
     """Put files right, ``pyvenv.cfg`` last: until it is right, the next pass sees that there is work left.
 
-    The activation scripts come after the others, since they tell where a moved environment was.
+    The activation scripts come after the others, since they show where a moved environment was.
     """
     blueprint, root = action.blueprint, _root(action.blueprint)
-    ordered = sorted(action.scripts, key=lambda script: script.kind == "activate")
-    declare_scripts(root, [(script.name, script.named) for script in ordered], blueprint.path, blueprint.library)
+    kinds: dict[str, dict[str, str]] = {"activate": {}, "shebang": {}, "mode": {}}
+    for script in action.scripts:
+        kinds[script.kind][script.name] = script.named
+    for name in kinds["mode"]:
+        make_executable(root, f"bin/{name}")
+    declare_scripts(root, kinds["shebang"], blueprint.path, blueprint.library)
+    rename_activators(root, kinds["activate"], blueprint.path)
     if action.regenerate:
-        _regenerate_scripts(blueprint, action.regenerate, workshop)
+        _render_scripts(blueprint, action.regenerate, workshop)
     for relative, text in action.links:
         set_inner_link(root, relative, text)
     if action.settings:
         edit_settings(root, dict(action.settings))
 
 
-def _regenerate_scripts(blueprint: Blueprint, names: tuple[str, ...], workshop: Workshop) -> None:
-    """Take activation scripts from a fresh build."""
+def _render_scripts(blueprint: Blueprint, names: tuple[str, ...], workshop: Workshop) -> None:
+    """Take activation scripts from a fresh build; one that is replaced is kept beside it."""
     area = _build_aside(blueprint, None, workshop)
+    kept = []
     try:
         for name in names:
             fresh = f"{area}/{BUILT}/bin/{name}"
-            if os.path.isfile(fresh):
-                put_inner_file(_root(blueprint), f"bin/{name}", fresh)
+            if os.path.isfile(fresh) and put_inner_file(_root(blueprint), f"bin/{name}", fresh):
+                kept.append(f"{name}.orig")
     finally:
         remove_area(area, blueprint.end)
+    if kept:
+        workshop.remark(blueprint, f"the former activation scripts are kept in bin: {', '.join(kept)}")

@@ -1,29 +1,34 @@
-"""Make every path that is embedded in a built environment the declared one, and let ``RECORD`` follow."""
+"""Make every path that is embedded in an environment the declared one, and let ``RECORD`` follow."""
 
 import base64
 import csv
 import hashlib
 import io
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from envsync import activation, shebang
 from envsync.write.files import edit_inner_file
 from envsync.write.handles import Root
 
-__all__ = ["declare_paths", "declare_scripts"]
+__all__ = ["declare_paths", "declare_scripts", "rename_activators"]
 
 _TEXT_LIMIT = 4 << 20
 
 
 def declare_paths(place: str, path: str, library: str) -> None:
-    """Replace the folder ``place``, in which an environment was built, by the declared ``path`` wherever it is named.
+    """Replace the directory ``place``, in which an environment was built, by the declared ``path``.
 
-    Scripts in ``bin`` have their interpreter replaced; in other text files outside of ``site-packages`` the folder's
+    Scripts in ``bin`` have their interpreter replaced; in other text files outside of ``site-packages`` the directory's
     name is. The files of the packages stay as they are, hard links to an installer's cache included.
     """
     root = Root(place)
-    declare_scripts(root, [(name, place) for name in sorted(os.listdir(f"{place}/bin"))], path, library)
+    scripts = {}
+    for name in sorted(os.listdir(f"{place}/bin")):
+        interpreter = shebang.named_interpreter(_read_script(root, name)[: shebang.HEAD]) or ""
+        if interpreter.startswith(f"{place}/bin/"):
+            scripts[name] = interpreter
+    declare_scripts(root, scripts, path, library)
     changes = {}
     for relative in _files(place, skip=f"{place}/{library}/site-packages"):
         content = _read(f"{place}/{relative}")
@@ -32,17 +37,28 @@ def declare_paths(place: str, path: str, library: str) -> None:
     _carry_out(root, library, changes)
 
 
-def declare_scripts(root: Root, scripts: Iterable[tuple[str, str]], path: str, library: str) -> None:
-    """Make scripts in ``bin``, each with the folder that it names, name ``path`` instead; the user's own links stay."""
+def declare_scripts(root: Root, scripts: Mapping[str, str], path: str, library: str) -> None:
+    """Make scripts in ``bin``, given with the interpreter that each names, run with that of the environment ``path``.
+
+    The user's own links stay.
+    """
     changes = {}
-    for name, former in scripts:
-        file = f"{root.path}/bin/{name}"
-        if os.path.isfile(file) and not os.path.islink(file):
-            content = _read(file)
-            changed = _retarget(name, content, former, path)
-            if changed != content:
-                changes[f"bin/{name}"] = changed
+    for name, interpreter in scripts.items():
+        content = _read_script(root, name)
+        if shebang.named_interpreter(content[: shebang.HEAD]) == interpreter:
+            own = os.path.basename(interpreter)
+            own = own if os.path.lexists(f"{root.path}/bin/{own}") else "python"
+            changes[f"bin/{name}"] = shebang.retarget(content, f"{path}/bin/{own}")
     _carry_out(root, library, changes)
+
+
+def rename_activators(root: Root, scripts: Mapping[str, str], path: str) -> None:
+    """Make activation scripts, given with the directory that each names, name ``path`` where that is exact."""
+    for name, former in scripts.items():
+        text = _read_script(root, name).decode("utf-8", "surrogateescape")
+        changed = activation.renamed(text, former, path, has_prompt=True)  # it was found to be exact
+        if changed is not None:
+            edit_inner_file(root, f"bin/{name}", _give(changed.encode("utf-8", "surrogateescape")))
 
 
 def _carry_out(root: Root, library: str, changes: dict[str, bytes]) -> None:
@@ -56,14 +72,10 @@ def _give(content: bytes) -> Callable[[bytes], bytes]:
     return lambda _: content
 
 
-def _retarget(name: str, content: bytes, former: str, path: str) -> bytes:
-    if name in activation.SCRIPTS:
-        text = content.decode("utf-8", "surrogateescape")
-        return activation.retarget(name, text, path).encode("utf-8", "surrogateescape")
-    interpreter = shebang.named_interpreter(content[: shebang.HEAD])
-    if interpreter is None or not interpreter.startswith(f"{former}/bin/"):
-        return content
-    return shebang.retarget(content, f"{path}/bin/{interpreter.rpartition('/')[2]}")
+def _read_script(root: Root, name: str) -> bytes:
+    """Read a file in ``bin``; nothing of a symlink, which is the user's own."""
+    file = f"{root.path}/bin/{name}"
+    return _read(file) if os.path.isfile(file) and not os.path.islink(file) else b""
 
 
 def _files(place: str, skip: str) -> Iterator[str]:

@@ -4,6 +4,7 @@ import contextlib
 import os
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from dataclasses import replace
 from resource import RLIMIT_NOFILE, getrlimit
 
 from envsync.apply.carry_out import carry_out, clear_area, clear_away
@@ -31,7 +32,7 @@ def apply_plans(plan: Plan, again: Again, settings: Settings, progress: Progress
     """
     for area, end in plan.strays:
         _clear_stray(area, end, settings)
-    workshop = Workshop(settings.cache, settings.logs, remembers=settings.remembers)
+    workshop = Workshop(settings.cache, settings.logs, settings.shelf, remembers=settings.remembers)
     reports = {
         one.environment.name: EnvironmentReport(one, outcome_of(one.state, ()))
         for one in plan.environments
@@ -41,7 +42,7 @@ def apply_plans(plan: Plan, again: Again, settings: Settings, progress: Progress
     executor = ThreadPoolExecutor(max_workers=max(1, settings.jobs), thread_name_prefix="envsync")
 
     def work(group: list[EnvironmentPlan]) -> list[EnvironmentReport]:
-        done = _apply_group(group, again, settings, workshop)
+        done = [_remarked(one, workshop) for one in _apply_group(group, again, settings, workshop)]
         reports.update({report.plan.environment.name: report for report in done})
         return done
 
@@ -57,6 +58,15 @@ def apply_plans(plan: Plan, again: Again, settings: Settings, progress: Progress
     skipped = (EnvironmentReport(one, Outcome.SKIPPED) for one in plan.environments)
     ordered = tuple(reports.get(one.plan.environment.name, one) for one in skipped)
     return Report(plan.manifest, ordered, interrupted)
+
+
+def _remarked(report: EnvironmentReport, workshop: Workshop) -> EnvironmentReport:
+    """Add to a report what came up while its environment was built."""
+    remarks = workshop.remarks.get(report.plan.environment.name)
+    if not remarks:
+        return report
+    notes = tuple(dict.fromkeys((*report.plan.notes, *remarks)))
+    return replace(report, plan=replace(report.plan, notes=notes))
 
 
 def _groups(plan: Plan) -> Iterator[list[EnvironmentPlan]]:

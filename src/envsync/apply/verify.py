@@ -1,15 +1,19 @@
-"""Check, by running it, that an environment is one: its own prefix, its Python, isolated from its base."""
+"""Check that an environment is one, by running it, and that nothing in it names where it was built."""
 
 import json
+import mmap
 import os
+import stat
 import subprocess
 
 from envsync.errors import EnvsyncError, Problem
 from envsync.plan.actions import Blueprint
 
-__all__ = ["runs_as", "works"]
+__all__ = ["names_no_staging", "runs_as", "works"]
 
 _TIME_LIMIT = 30
+_WHOLE = 1 << 20
+"""Bytes of a file that are read at once."""
 _QUESTION = """
 import json, sys
 print(json.dumps({
@@ -33,6 +37,37 @@ def works(place: str) -> bool:
     except (OSError, subprocess.TimeoutExpired):
         return False
     return done.returncode == 0 and os.fsdecode(done.stdout).removesuffix("\n") == place
+
+
+def names_no_staging(place: str, path: str, area: str) -> None:
+    """Check that no file of an environment outside of ``site-packages`` names the staging directory ``area``.
+
+    Its name is unique and needs no quotes, so it stands verbatim wherever it is named. ``path`` is the declared one.
+    Raises ``EnvsyncError`` (``verify-failed``) or ``OSError``.
+    """
+    name = os.fsencode(os.path.basename(area))
+    for directory, directories, files in os.walk(place):
+        directories[:] = [one for one in directories if one != "site-packages"]
+        for file in (*directories, *files):
+            if _holds(f"{directory}/{file}", name):
+                relative = os.path.relpath(f"{directory}/{file}", place)
+                message = f"{relative} of the environment built for {path} names the directory in which it was built"
+                hint = "Nothing was changed. Whatever installs that file writes the path in a way that is not known."
+                raise EnvsyncError(Problem("verify-failed", message, hint))
+
+
+def _holds(file: str, name: bytes) -> bool:
+    """Check whether a regular file, or the text of a symlink, has a name in it."""
+    mode = os.lstat(file).st_mode
+    if stat.S_ISLNK(mode):
+        return name in os.fsencode(os.readlink(file))
+    if not stat.S_ISREG(mode):
+        return False
+    with open(file, "rb") as stream:
+        if os.fstat(stream.fileno()).st_size <= _WHOLE:
+            return name in stream.read()
+        with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            return content.find(name) >= 0
 
 
 def runs_as(place: str, blueprint: Blueprint) -> None:

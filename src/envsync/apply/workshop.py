@@ -1,18 +1,31 @@
-"""Build environments in staging areas: each kind once with a builder, then as many as are wanted from its mould."""
+"""Build environments in staging areas: each kind once with a builder, then as many as are wanted from its template."""
 
 import contextlib
+import os
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 
 from envsync import pyvenv_cfg
+from envsync.activation import is_plain
 from envsync.apply import verify
-from envsync.apply.moulds import Kind, Mould, MouldCache, as_built, cast, kind_of, make_mould
+from envsync.apply.template import (
+    Kind,
+    PathLeftError,
+    Template,
+    activation_scripts,
+    kind_of,
+    make_template,
+    plain_scripts,
+    render,
+)
+from envsync.apply.template_cache import TemplateCache
 from envsync.areas import BUILT, Marker
+from envsync.errors import EnvsyncError
 from envsync.plan.actions import Blueprint, EnvironmentPlan
-from envsync.write.area import remove_scratch
-from envsync.write.files import edit_inner_file
+from envsync.write.area import make_area, remove_area, remove_scratch
+from envsync.write.files import edit_inner_file, make_folders
 from envsync.write.handles import Root
 from envsync.write.tree import make_scratch
 
@@ -22,37 +35,45 @@ __all__ = ["Workshop", "edit_settings", "marker_of"]
 class Workshop:
     """Builds environments for one pass; what several of them share is done once."""
 
-    def __init__(self, cache: str, logs: str, *, remembers: bool = True) -> None:
-        """Take the cache folder, that for the logs of installers, and whether to use what earlier passes built."""
-        self._cache = cache
+    def __init__(self, cache: str, logs: str, shelf: str, *, remembers: bool = True) -> None:
+        """Take the directories of caches, logs and generations, and whether to use what earlier passes built."""
+        self._app_data = f"{cache}/virtualenv"
         self._logs = logs
+        self._shelf = shelf
         self.shared = cache if remembers else None
         """The folder for what later passes can use as well."""
-        self._kept = MouldCache(self.shared)
-        self._moulds: dict[Kind, Mould] = {}
+        self._cache = TemplateCache(self.shared)
+        self._builders: dict[tuple[str, ...], str] = {}
+        self._templates: dict[Kind, Template] = {}
         self._making = threading.Lock()
         self._turn = threading.Lock()
+        self.remarks: dict[str, list[str]] = {}
+        """What people should know of what was done, by the names of environments."""
 
     def build(self, blueprint: Blueprint, area: str, name: str = BUILT) -> None:
         """Build the environment of a blueprint, by a name, in a staging area; every path in it is the declared one.
 
         The first of a kind is run, to check that it is an environment. Raises ``EnvsyncError`` or ``OSError``.
         """
-        kind = kind_of(blueprint)
-        mould = self._moulds.get(kind)
-        if mould is not None:
-            cast(mould, blueprint, f"{area}/{name}")
+        kind = kind_of(blueprint, self._builder(blueprint))
+        template = self._templates.get(kind)
+        if template is not None:
+            self._render(template, blueprint, area, name)
             return
         with self._making:
-            mould = self._moulds.get(kind) or self._kept.find(kind, blueprint)
+            template = self._templates.get(kind) or self._cache.find(kind, blueprint)
             began = time.time_ns()
-            made = mould or self._make(blueprint, area)
-            cast(made, blueprint, f"{area}/{name}")
-            if kind not in self._moulds:
+            made = template or self._make(blueprint, area)
+            self._render(made, blueprint, area, name)
+            if kind not in self._templates:
                 verify.runs_as(f"{area}/{name}", blueprint)
-                self._moulds[kind] = made
-            if mould is None:
-                self._kept.keep(kind, blueprint, made, began)
+                self._templates[kind] = made
+            if template is None:
+                self._cache.keep(kind, blueprint, made, began)
+
+    def remark(self, blueprint: Blueprint, text: str) -> None:
+        """Note what a person should know of what was done for an environment."""
+        self.remarks.setdefault(blueprint.name, []).append(text)
 
     def turn(self, plan: EnvironmentPlan) -> AbstractContextManager[object]:
         """Give what to hold while a plan is carried out.
@@ -68,16 +89,76 @@ class Workshop:
         name = blueprint.name.encode()[:200].decode(errors="ignore")  # a file's name has room for 255 bytes
         return f"{self._logs}/{name}.log"
 
-    def _make(self, blueprint: Blueprint, area: str) -> Mould:
-        from envsync.apply.builders import build_bare  # noqa: PLC0415  # only where there is no mould
+    def _builder(self, blueprint: Blueprint) -> str:
+        wanted = blueprint.builders
+        if wanted not in self._builders:
+            # virtualenv comes with envsync: it need not be looked for where it is wanted first.
+            self._builders[wanted] = wanted[0] if wanted[:1] == ("virtualenv",) else _chosen(wanted)
+        return self._builders[wanted]
 
-        name, told = as_built(blueprint)
-        place = f"{make_scratch(area)}/{name}"
+    def _render(self, template: Template, blueprint: Blueprint, area: str, name: str) -> None:
+        staging = {os.path.basename(area)}
+        scripts = plain_scripts(template, blueprint)
+        if scripts is None:
+            with self._scratch(blueprint, area) as scratch:
+                staging.add(os.path.basename(os.path.dirname(scratch)))
+                scripts = activation_scripts(
+                    blueprint.executable, blueprint.path, blueprint.prompt, scratch, self._app_data
+                )
+        render(template, scripts, blueprint, f"{area}/{name}", staging)
+        if template.remark:
+            self.remark(blueprint, template.remark)
+
+    def _make(self, blueprint: Blueprint, area: str) -> Template:
+        """Have a template made by the builder that is wanted, or by another if its work names the place of building."""
+        from envsync.apply.builders import BUILDERS  # noqa: PLC0415  # only where there is no template
+
+        wanted = self._builder(blueprint)
         try:
-            build_bare(told, place, self._cache)
-            return make_mould(place, blueprint)
+            return self._make_with(wanted, blueprint, area)
+        except PathLeftError as error:
+            unfit = error
+        for other in BUILDERS:
+            with contextlib.suppress(EnvsyncError):
+                if other != wanted:
+                    made = self._make_with(other, blueprint, area)
+                    remark = f"built by {other}: {wanted} is unfit, since {unfit.problem.message}"
+                    return Template(made.entries, made.scripts, remark)
+        raise unfit
+
+    def _make_with(self, builder: str, blueprint: Blueprint, area: str) -> Template:
+        from envsync.apply.builders import build_bare  # noqa: PLC0415  # only where there is no template
+
+        with self._scratch(blueprint, area) as scratch:
+            place = f"{scratch}/{BUILT}"
+            build_bare(builder, blueprint, place, self._app_data)
+            return make_template(place, blueprint, scratch, self._app_data)
+
+    @contextlib.contextmanager
+    def _scratch(self, blueprint: Blueprint, area: str) -> Iterator[str]:
+        """Yield a directory for throw-away work, of a name that no builder has to quote if there is any.
+
+        What builders make of quotes, and which signs they refuse, need not matter then.
+        """
+        shelf = os.path.realpath(self._shelf)
+        own = ""
+        if not is_plain(area) and is_plain(shelf):
+            with contextlib.suppress(OSError):
+                make_folders(shelf)
+                own = make_area(shelf, marker_of(blueprint))
+        place = own or area
+        try:
+            yield make_scratch(place)
         finally:
-            remove_scratch(area)
+            remove_scratch(place)
+            if own:
+                remove_area(own, blueprint.end)
+
+
+def _chosen(wanted: tuple[str, ...]) -> str:
+    from envsync.apply.builders import choose_builder  # noqa: PLC0415  # only where there is something to choose
+
+    return choose_builder(wanted)
 
 
 def marker_of(blueprint: Blueprint, *, discard: bool = False) -> Marker:

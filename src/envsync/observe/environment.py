@@ -5,16 +5,17 @@ import stat
 from collections.abc import Iterator
 from sys import intern
 
-from envsync import activation, pyvenv_cfg, shebang
+from envsync import pyvenv_cfg
 from envsync.areas import is_area_name
+from envsync.observe.names import is_activator, is_python_name
 from envsync.observe.read import read_regular
+from envsync.observe.scripts import Scripts
 from envsync.observe.witnesses import followed
-from envsync.observed import Contents, Environment, InnerLink, Paths, Script
+from envsync.observed import Contents, Environment, InnerLink, Paths
 
-__all__ = ["find_libraries", "is_activator", "is_python_name", "read_environment"]
+__all__ = ["find_libraries", "read_environment"]
 
 _CFG_LIMIT = 1 << 20
-_SCRIPT_LIMIT = 256 * 1024
 _BUILDER_FILES = frozenset(
     {"__pycache__", "_virtualenv.py", "_virtualenv.pth", "_virtualenv.pyc", "README.txt", ".DS_Store"}
 )
@@ -36,18 +37,30 @@ def read_environment(end: str, path: str) -> Environment | None:
     libraries = tuple(find_libraries(end))
     if "home" not in dict(cfg) and not (pythons and libraries):
         return None
+    former = {end, dict(cfg).get("envsync-path", end), *_commanded(cfg)}
+    scripts = Scripts(
+        end, path, former, (f"{end}/{library}/site-packages" for library in libraries), has_prompt="prompt" in dict(cfg)
+    )
+    stale = tuple(scripts.stale(bin_entries))
     return Environment(
         cfg=cfg,
         pythons=pythons,
         libraries=libraries,
         lib64=_inner_link(f"{end}/lib64") if os.path.lexists(f"{end}/lib64") else None,
-        scripts=tuple(_stale_scripts({end, dict(cfg).get("envsync-path", end)}, path, bin_entries)),
+        scripts=stale,
         has_bin=bool(bin_entries),
         activators=tuple(intern(entry.name) for entry in bin_entries if is_activator(entry.name)),
         contents=_contents(end, libraries, bin_entries),
         debris=tuple(_debris(end, bin_entries)),
-        witnesses=Paths.of(_witnesses(end, bin_entries, pythons)),
+        witnesses=Paths.of((*_witnesses(end, bin_entries, pythons), *scripts.evidence)),
     )
+
+
+def _commanded(cfg: tuple[tuple[str, str], ...]) -> Iterator[str]:
+    """Yield the directory for which an environment was made, where its builder wrote its command down."""
+    place = dict(cfg).get("command", "").rpartition(" /")[2]
+    if place and "-m venv" in dict(cfg)["command"]:
+        yield f"/{place}"
 
 
 def _witnesses(end: str, bin_entries: list["os.DirEntry[str]"], pythons: tuple[InnerLink, ...]) -> Iterator[str]:
@@ -58,17 +71,6 @@ def _witnesses(end: str, bin_entries: list["os.DirEntry[str]"], pythons: tuple[I
         yield from followed(f"{end}/bin/{python.name}") if "/" in (python.text or "") else ()
     for entry in _libraries(end):
         yield from (*followed(entry.path), *followed(f"{entry.path}/site-packages"))
-
-
-def is_python_name(name: str) -> bool:
-    """Tell whether an entry of ``bin`` is a name of the interpreter, not of a script such as ``python-config``."""
-    rest = name.removeprefix("pypy").removeprefix("graalpy").removeprefix("python")
-    return rest == "" or (rest != name and rest.removesuffix("t").replace(".", "").isdigit())
-
-
-def is_activator(name: str) -> bool:
-    """Tell whether an entry of ``bin`` is an activation script or the counterpart of one."""
-    return name.lower().partition(".")[0] in {"activate", "deactivate", "activate_this"}
 
 
 def _read_cfg(file: str) -> tuple[tuple[str, str], ...] | None:
@@ -115,34 +117,6 @@ def _is_folder(place: str) -> bool:
 def _inner_link(place: str) -> InnerLink:
     text = os.readlink(place) if os.path.islink(place) else None
     return InnerLink(intern(os.path.basename(place)), text and intern(text), os.path.exists(place))
-
-
-def _stale_scripts(former: set[str], path: str, entries: list["os.DirEntry[str]"]) -> Iterator[Script]:
-    """Find the scripts that name a folder where this environment was, or is by another name, instead of ``path``."""
-    for entry in entries:
-        if entry.name in activation.SCRIPTS and entry.is_file(follow_symlinks=False):
-            text = (read_regular(entry.path, _SCRIPT_LIMIT) or b"").decode("utf-8", "surrogateescape")
-            named = activation.named_folder(entry.name, text)
-            if named is not None and named != path:
-                former.add(named)
-                yield Script(entry.name, "activate", named)
-    for entry in entries:
-        if entry.is_file(follow_symlinks=False) and entry.name not in activation.SCRIPTS:
-            interpreter = shebang.named_interpreter(read_regular(entry.path, shebang.HEAD) or b"")
-            if interpreter is not None and _is_stale(interpreter, path, former):
-                yield Script(entry.name, "shebang", interpreter.rpartition("/bin/")[0])
-
-
-def _is_stale(interpreter: str, path: str, former: set[str]) -> bool:
-    """Tell whether a script runs with this environment's Python by a place where the environment was.
-
-    A user's own script that runs with another Python is left alone, whether or not that one is there at the moment.
-    """
-    folder, in_bin, name = interpreter.rpartition("/bin/")
-    if not in_bin or folder == path or folder not in former or not is_python_name(name):
-        return False
-    # A place that is there, and no environment, was never this one, whatever pyvenv.cfg says.
-    return not os.path.exists(folder) or os.path.isfile(f"{folder}/pyvenv.cfg")
 
 
 def _debris(end: str, bin_entries: list["os.DirEntry[str]"]) -> Iterator[str]:

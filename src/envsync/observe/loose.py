@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterator
 
 from envsync.areas import is_area_name
-from envsync.observe.environment import is_activator, is_python_name
+from envsync.observe.names import is_activator, is_python_name
 
 __all__ = ["find_loose"]
 

@@ -13,7 +13,7 @@ from packaging.utils import canonicalize_name
 
 from envsync import shebang
 from envsync.observe.distribution import parse_origin, read_distribution
-from envsync.observe.environment import is_activator, is_python_name
+from envsync.observe.names import is_activator, is_python_name
 from envsync.observe.read import hash_regular, read_regular, read_text
 from envsync.observe.stock import metadata_places, site_folders
 from envsync.observed import Damage, Distribution

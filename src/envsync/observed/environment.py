@@ -21,12 +21,16 @@ class InnerLink:
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """A text file in ``bin`` that names an environment's folder."""
+    """A file in ``bin`` that is not as this environment needs it."""
 
     name: str
-    kind: Literal["activate", "shebang"]
+    kind: Literal["activate", "shebang", "mode"]
+    """An activation script that names another directory; a script that runs with another Python; one without
+    permission to be executed."""
     named: str
-    """The folder that it names."""
+    """The directory, or the interpreter, that it names; empty where that cannot be read."""
+    rendered: bool = False
+    """Whether an activation script has to be rendered again, since another name in it would not do."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from envsync import desired
+from envsync import desired, pyvenv_cfg
 from envsync.observed import Chain, EndKind, Environment, Interpreter, World
 from envsync.plan.actions import (
     Action,
@@ -21,7 +21,14 @@ from envsync.plan.actions import (
 )
 from envsync.plan.conflicts import conflicts_of
 from envsync.plan.damage import damage_message, damaged_packages, irreparable, reinstall_message, uncheckable
-from envsync.plan.drift import Findings, compare, optional_settings, wanted_links, wanted_settings
+from envsync.plan.drift import (
+    Findings,
+    compare,
+    followed_prompt,
+    optional_settings,
+    wanted_links,
+    wanted_settings,
+)
 from envsync.plan.furnishing import UNDECLARED, declared_furnishing, missing_packages, rebuilt_furnishing, unrestorable
 
 __all__ = ["Rules", "decide"]
@@ -241,6 +248,14 @@ def _listed(environment: desired.Environment) -> str:
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")  # noqa: PLR2004
 
 
+def _prompt(environment: desired.Environment, found: Environment | None) -> str | None:
+    """Return what shells are to show: what is declared, else what the environment has, else for a new one its name."""
+    if environment.prompt is not None or found is None:
+        return environment.name if environment.prompt is None else environment.prompt
+    held = found.setting("prompt")
+    return None if held is None else followed_prompt(pyvenv_cfg.unquote(held), found, environment.path)
+
+
 def _end(world: World) -> str:
     end = world.folder.chain.end
     return end if end.isprintable() else ""  # it goes into pyvenv.cfg
@@ -248,7 +263,9 @@ def _end(world: World) -> str:
 
 def _blueprint(environment: desired.Environment, world: World, interpreter: Interpreter, rules: Rules) -> Blueprint:
     facts = interpreter.facts
-    own = {"version": facts.release, "envsync-path": environment.path, "envsync-abi": facts.abi}
+    prompt = _prompt(environment, world.folder.environment)
+    own = {"prompt": prompt} if prompt is not None else {}
+    own |= {"version": facts.release, "envsync-path": environment.path, "envsync-abi": facts.abi}
     own |= {"envsync-name": environment.name, "envsync-manifest": rules.manifest, "envsync-end": _end(world)}
     return Blueprint(
         name=environment.name,
@@ -267,6 +284,6 @@ def _blueprint(environment: desired.Environment, world: World, interpreter: Inte
         settings=tuple((wanted_settings(environment, interpreter) | own).items()),
         optional=tuple(optional_settings(environment, interpreter).items()),
         lib64=facts.platlibdir == "lib64",
-        prompt=environment.prompt,
+        prompt=prompt,
         system_site_packages=environment.system_site_packages,
     )

@@ -7,7 +7,7 @@ from envsync import desired, pyvenv_cfg
 from envsync.observed import Environment, Facts, Interpreter, Script
 from envsync.plan.actions import Drift
 
-__all__ = ["Findings", "compare", "optional_settings", "wanted_links", "wanted_settings"]
+__all__ = ["Findings", "compare", "followed_prompt", "optional_settings", "wanted_links", "wanted_settings"]
 
 _CODES = {
     "home": "python-home",
@@ -192,6 +192,20 @@ def _same(key: str, held: str, wanted: str) -> bool:
             return held == wanted.strip()
 
 
+def followed_prompt(held: str, found: Environment, path: str) -> str:
+    """Return the prompt of an environment, which follows a move where it was called after the former directory.
+
+    uv calls it after the project's directory, venv after the environment's own. envsync gives it the environment's name.
+    """
+    for script in found.scripts:
+        if script.kind == "activate" and script.named and found.setting("envsync-name") is None:
+            for depth in (1, 2):
+                before, after = script.named.split("/"), path.split("/")
+                if len(before) > depth < len(after) and held == before[-depth]:
+                    return after[-depth]
+    return held
+
+
 def _renamed(found: Environment, moved: list[str], path: str) -> str:
     """Give the command that made an environment with its former paths replaced."""
     command = found.setting("command") or ""
@@ -201,15 +215,33 @@ def _renamed(found: Environment, moved: list[str], path: str) -> str:
 
 
 def _compare_scripts(findings: Findings, wanted: desired.Environment, found: Environment) -> None:
-    findings.scripts += found.scripts
-    moved = sorted({script.named for script in found.scripts if script.kind == "activate"})
-    stale = [script.name for script in found.scripts if script.kind == "shebang"]
+    kinds: dict[str, list[Script]] = {"activate": [], "shebang": [], "mode": []}
+    for script in found.scripts:
+        kinds[script.kind].append(script)
+    findings.scripts += [script for script in found.scripts if not script.rendered]
+    findings.regenerate |= {script.name for script in found.scripts if script.rendered}
+    moved = sorted({script.named for script in kinds["activate"] if script.named})
     if moved:
+        held = pyvenv_cfg.unquote(found.setting("prompt") or "")
+        if wanted.prompt is None and held and followed_prompt(held, found, wanted.path) != held:
+            findings.settings.append(("prompt", followed_prompt(held, found, wanted.path)))
+            findings.regenerate |= {*found.activators}
         findings.settings += [("command", _renamed(found, moved, wanted.path))] if found.setting("command") else []
         findings.drift.append(Drift("moved", f"the activation scripts name {', '.join(moved)}, not {wanted.path}"))
-    if stale:
-        shown = ", ".join(stale[:3]) + (f" and {len(stale) - 3} more" if len(stale) > 3 else "")  # noqa: PLR2004
-        findings.drift.append(Drift("scripts", f"{shown} in bin would run with another Python"))
+    unreadable = [f"bin/{script.name}" for script in kinds["activate"] if not script.named]
+    if unreadable:
+        message = f"{_some(unreadable)} cannot be read to name {wanted.path}"
+        findings.drift.append(Drift("scripts", message))
+    if kinds["shebang"]:
+        names = [script.name for script in kinds["shebang"]]
+        findings.drift.append(Drift("scripts", f"{_some(names)} in bin would run with another Python"))
+    if kinds["mode"]:
+        names = [script.name for script in kinds["mode"]]
+        findings.drift.append(Drift("scripts", f"{_some(names)} in bin cannot be executed: no permission"))
     if "activate" not in found.activators:
         findings.regenerate.add("activate")
         findings.drift.append(Drift("scripts", "bin/activate is gone"))
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")  # noqa: PLR2004

@@ -7,10 +7,11 @@ from collections.abc import Callable
 from typing import BinaryIO
 
 from envsync.areas import PREFIX
-from envsync.write.handles import Root, flush_folder, kind_of, open_folder, put_in, replace_in
+from envsync.write.handles import Root, flush_folder, kind_of, open_folder, put_in, read_in, replace_in
 
 __all__ = [
     "edit_inner_file",
+    "make_executable",
     "make_folder",
     "make_folders",
     "make_link",
@@ -91,10 +92,8 @@ def edit_inner_file(root: Root, relative: str, edit: Callable[[bytes], bytes]) -
     """
     with open_folder(root) as top, open_folder(root, os.path.dirname(relative)) as folder:
         name = os.path.basename(relative)
-        descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
-        with open(descriptor, "rb") as file:
-            mode = stat.S_IMODE(os.fstat(descriptor).st_mode)
-            content = file.read()
+        mode = stat.S_IMODE(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode)
+        content = read_in(folder, name)
         changed = edit(content)
         if changed != content:
             replace_in(folder, name, changed, mode, by_way_of=top)
@@ -112,16 +111,38 @@ def remove_recorded(root: Root, metadata: str, name: str) -> None:
     edit_inner_file(root, f"{metadata}/RECORD", edit)
 
 
-def put_inner_file(root: Root, relative: str, source: str) -> None:
-    """Put a copy of the file ``source`` into an environment; another regular file there is kept as ``NAME.orig``."""
+def put_inner_file(root: Root, relative: str, source: str) -> bool:
+    """Put a copy of the file ``source`` into an environment, keeping another regular file there as ``NAME.orig``.
+
+    Returns whether one is kept; an earlier ``NAME.orig`` stays.
+    """
     with open(source, "rb") as file:
         content = file.read()
-    with open_folder(root, os.path.dirname(relative)) as folder:
+    with open_folder(root) as top, open_folder(root, os.path.dirname(relative)) as folder:
         name = os.path.basename(relative)
-        if kind_of(name, folder) in {None, stat.S_IFREG}:  # a symlink there is the user's own
-            with contextlib.suppress(FileNotFoundError, FileExistsError):
-                os.link(name, f"{name}.orig", src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
-            replace_in(folder, name, content, 0o644)
+        kind = kind_of(name, folder)
+        if kind not in {None, stat.S_IFREG}:  # a symlink there is the user's own
+            return False
+        kept = False
+        if kind is not None and read_in(folder, name) == content:
+            return False
+        with contextlib.suppress(FileNotFoundError, FileExistsError):
+            os.link(name, f"{name}.orig", src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
+            kept = True
+        replace_in(folder, name, content, 0o644, by_way_of=top)
+        return kept
+
+
+def make_executable(root: Root, relative: str) -> None:
+    """Let whoever may read a regular file inside an environment execute it as well."""
+    with open_folder(root, os.path.dirname(relative)) as folder:
+        descriptor = os.open(os.path.basename(relative), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+        try:
+            mode = stat.S_IMODE(os.fstat(descriptor).st_mode)
+            os.fchmod(descriptor, mode | (mode & 0o444) >> 2)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def set_inner_link(root: Root, relative: str, text: str) -> None:

@@ -16,6 +16,7 @@ __all__ = [
     "kind_of",
     "open_folder",
     "put_in",
+    "read_in",
     "replace_in",
 ]
 
@@ -59,6 +60,13 @@ def kind_of(name: str, folder: int) -> int | None:
         return stat.S_IFMT(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode)
     except FileNotFoundError:
         return None
+
+
+def read_in(folder: int, name: str) -> bytes:
+    """Return the content of a regular file in an open directory. Raises ``OSError``, for a symlink too."""
+    descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+    with open(descriptor, "rb") as file:
+        return file.read()
 
 
 def replace_in(folder: int, name: str, content: bytes, mode: int, *, by_way_of: int | None = None) -> None:

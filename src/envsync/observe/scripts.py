@@ -1,0 +1,129 @@
+"""Find the scripts of an environment that do not name it, or do not run with its Python."""
+
+import os
+import stat
+from collections.abc import Iterable, Iterator
+
+from envsync import activation, shebang
+from envsync.observe.names import is_activator, is_python_name
+from envsync.observe.read import read_regular, read_text
+from envsync.observed import Script
+
+__all__ = ["Scripts"]
+
+_LIMIT = 256 * 1024
+_RECORD_LIMIT = 16 << 20
+_BINARIES = (b"\x7fELF", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe")
+"""How executables begin: ELF, Mach-O of one architecture, of several."""
+
+
+class Scripts:
+    """Looks at the scripts in the ``bin`` of an environment."""
+
+    def __init__(self, end: str, path: str, former: Iterable[str], sites: Iterable[str], *, has_prompt: bool) -> None:
+        """Take where the environment is, its declared path, where it is known to have been, and its ``site-packages``.
+
+        ``sites`` are absolute; ``has_prompt`` says whether ``pyvenv.cfg`` has one.
+        """
+        self._has_prompt = has_prompt
+        self._end = end
+        self._path = path
+        self._former = {*former} - {path}
+        self._sites = tuple(sites)
+        self._claimed: set[str] | None = None
+        self.evidence: list[str] = []
+        """Paths outside of ``bin`` on which the verdict rests."""
+
+    def stale(self, entries: list["os.DirEntry[str]"]) -> Iterator[Script]:
+        """Yield each script that is stale, activation scripts first. Raises ``OSError``."""
+        files = [entry for entry in entries if entry.is_file(follow_symlinks=False)]
+        for entry in files:
+            if is_activator(entry.name) and not entry.name.endswith(".orig"):  # one that was kept
+                script = self._activator(entry.name)
+                if script is not None:
+                    if script.named:
+                        self._former.add(script.named)
+                    yield script
+        names = {entry.name for entry in entries}
+        for entry in files:
+            if not is_activator(entry.name) and not is_python_name(entry.name):
+                yield from self._console_script(entry, names)
+
+    def _activator(self, name: str) -> Script | None:
+        text = (read_regular(f"{self._end}/bin/{name}", _LIMIT) or b"").decode("utf-8", "surrogateescape")
+        reading = activation.read(name, text, self._path, self._former)
+        if reading.right or (reading == activation.UNREADABLE and self._is_rendered(name, text)):
+            return None
+        renamed = (
+            activation.renamed(text, reading.named, self._path, has_prompt=self._has_prompt) if reading.named else None
+        )
+        exact = renamed is not None and activation.read(name, renamed, self._path, self._former).right
+        return Script(name, "activate", reading.named, rendered=not exact)
+
+    def _is_rendered(self, name: str, text: str) -> bool:
+        """Check whether virtualenv would write the path as it stands here: no other can read some of its quotes."""
+        if activation.is_plain(self._path):
+            return False
+        from envsync.activators import naming_lines  # noqa: PLC0415  # hardly ever, and slow
+
+        lines = naming_lines(self._path).get(name, frozenset())
+        return bool(lines) and lines <= {*text.splitlines()}
+
+    def _console_script(self, entry: "os.DirEntry[str]", names: set[str]) -> Iterator[Script]:
+        head = read_regular(entry.path, shebang.HEAD) or b""
+        interpreter = shebang.named_interpreter(head)
+        if interpreter is None:
+            if head.startswith(_BINARIES) and self._lost_mode(entry):
+                yield Script(entry.name, "mode", "")
+            return
+        if not is_python_name(os.path.basename(interpreter)):
+            return
+        directory, in_bin, name = interpreter.rpartition("/bin/")
+        here = bool(in_bin) and directory == self._path
+        if here and name in names:
+            if self._lost_mode(entry):
+                yield Script(entry.name, "mode", "")
+        elif (in_bin and self._was_here(directory)) or self._runs_nowhere(interpreter, entry.name):
+            yield Script(entry.name, "shebang", interpreter)
+            if self._lost_mode(entry):
+                yield Script(entry.name, "mode", "")
+
+    def _was_here(self, directory: str) -> bool:
+        """Check whether a script names a directory where the environment was, or is by another name.
+
+        A user's own script that runs with another Python is left alone, whether or not that one is there at the moment.
+        """
+        if directory not in self._former:
+            return False
+        # A directory that is there, and no environment, was never this one, whatever pyvenv.cfg says.
+        return not os.path.exists(directory) or os.path.isfile(f"{directory}/pyvenv.cfg")
+
+    def _runs_nowhere(self, interpreter: str, name: str) -> bool:
+        """Check whether a package's script runs with an interpreter that is gone, or another environment's."""
+        other = f"{os.path.dirname(os.path.dirname(interpreter))}/pyvenv.cfg"
+        self.evidence += (interpreter, other)
+        return (not os.path.exists(interpreter) or os.path.isfile(other)) and self._is_claimed(name)
+
+    def _lost_mode(self, entry: "os.DirEntry[str]") -> bool:
+        mode = stat.S_IMODE(entry.stat(follow_symlinks=False).st_mode)
+        return not mode & 0o111 and self._is_claimed(entry.name)
+
+    def _is_claimed(self, name: str) -> bool:
+        """Check whether a package claims a file in ``bin`` by its ``RECORD`` (PEP 376)."""
+        if self._claimed is None:
+            self._claimed = {*self._claims()}
+        return name in self._claimed
+
+    def _claims(self) -> Iterator[str]:
+        for site in self._sites:
+            for info in sorted(os.listdir(site)):
+                if info.endswith(".dist-info"):
+                    record = f"{site}/{info}/RECORD"
+                    self.evidence.append(record)
+                    for line in read_text(record, _RECORD_LIMIT).splitlines():
+                        place = line.rpartition(",")[0].rpartition(",")[0].strip('"')
+                        if "/bin/" in place and os.path.normpath(f"{site}/{place}") == self._in_bin(place):
+                            yield os.path.basename(place)
+
+    def _in_bin(self, place: str) -> str:
+        return f"{self._end}/bin/{os.path.basename(place)}"
