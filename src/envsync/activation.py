@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from envsync.areas import is_area_name
 
-__all__ = ["RIGHT", "UNREADABLE", "Reading", "is_plain", "names_verbatim", "read", "renamed"]
+__all__ = ["RIGHT", "UNREADABLE", "Reading", "is_plain", "names_verbatim", "read", "renamed", "transplanted"]
 
 _PLAIN = re.compile(r"[\w./-]+", re.ASCII)
 """What no shell of any activation script has to quote: ``/home/a/src/blog/.venv``."""
@@ -48,7 +48,7 @@ def read(script: str, text: str, path: str, former: Collection[str] = ()) -> Rea
 
     ``former`` are directories where the environment is known to have been.
     """
-    values = list(_values(script, text))
+    values = [value for _, value in _values(script, text)]
     named = [value for value in values if isinstance(value, str)]
     others = [name for name in named if name != path]
     stale = [one for one in _absolute_paths(text) if one in former or any(map(is_area_name, one.split("/")))]
@@ -68,18 +68,42 @@ def names_verbatim(text: str, path: str) -> bool:
 
 
 def renamed(text: str, old: str, new: str, *, has_prompt: bool) -> str | None:
-    """Return an activation script with another directory in it, or ``None`` where only its builder can write that.
+    """Return an activation script with another directory in it, or ``None`` where that is no matter of names alone.
 
     Both names have to stand verbatim in the script; and without a prompt of the environment's own, what shells show
     must not have been written down from the old name.
     """
-    if not (is_plain(old) and is_plain(new)):
+    if not (is_plain(old) and is_plain(new)) or (not has_prompt and _shows_name(text, old, old, new)):
         return None
     changed = re.sub(_wherever(old), lambda _: new, text)
+    return None if changed == text else changed
+
+
+def transplanted(script: str, text: str, fresh: str, path: str, *, has_prompt: bool) -> str | None:
+    """Return an activation script that names ``path`` in the quotes in which a fresh one does, with all else in it.
+
+    ``None`` where the quotes of either cannot be read, or where more than the directory has to change.
+    """
+    quoted = next((token for token, value in _values(script, fresh) if value == path), None)
+    former = {token: value for token, value in _values(script, text) if isinstance(value, str) and value != path}
+    if quoted is None or not former:
+        return None
+    for token, value in former.items():
+        if not has_prompt and _shows_name(text, token, value, path):
+            return None
+        edge = "" if token[-1] in "'\"#)" else r"(?![\w.+@%-])"
+        text = re.sub(rf"(?<![\w/.]){re.escape(token)}{edge}", lambda _: quoted, text)
+    return text if read(script, text, path).right else None
+
+
+def _shows_name(text: str, token: str, old: str, new: str) -> bool:
+    """Check whether a script holds the name of the old directory as a value, and not as part of its path.
+
+    As in ``(old) `` or ``VIRTUAL_ENV_PROMPT='old'``.
+    """
     before, after = old.rpartition("/")[2], new.rpartition("/")[2]
-    rest = re.sub(_wherever(old), "", text)
-    shown = not has_prompt and before != after and re.search(rf"(?<![\w.-]){re.escape(before)}(?![\w.-])", rest)
-    return None if changed == text or shown else changed
+    rest = text.replace(token, "")
+    return before != after and re.search(rf"(?<=[('\"=]){re.escape(before)}(?=[)'\"\s])", rest) is not None
 
 
 def _read_unknown(script: str, text: str, path: str) -> Reading:
@@ -110,8 +134,8 @@ _Value = str | _Computed | None
 """What is assigned: a directory; one that the shell computes; ``None`` for a directory in quotes not understood."""
 
 
-def _values(script: str, text: str) -> Iterator[_Value]:
-    """Yield what an activation script assigns to the variable that names its environment."""
+def _values(script: str, text: str) -> Iterator[tuple[str, _Value]]:
+    """Yield what an activation script assigns to the variable that names its environment: as written, and the value."""
     known = _ASSIGNMENTS.get(script)
     if known is None:
         return
@@ -121,9 +145,9 @@ def _values(script: str, text: str) -> Iterator[_Value]:
         value = take(token)
         if value:
             # A sign may stand there byte by byte.
-            yield value.encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")
+            yield token, value.encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")
         else:
-            yield None if _LITERAL.match(token) or not re.search(r"[$`(]", token) else _COMPUTED
+            yield token, None if _LITERAL.match(token) or not re.search(r"[$`(]", token) else _COMPUTED
 
 
 def _shell_value(token: str) -> str | None:

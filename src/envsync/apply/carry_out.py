@@ -5,7 +5,8 @@ import os
 from datetime import UTC, datetime
 from typing import assert_never
 
-from envsync.apply.embedded import declare_paths, declare_scripts, rename_activators
+from envsync.apply.embedded import declare_paths, declare_scripts
+from envsync.apply.scripts import rename_activators, render_activators
 from envsync.apply.verify import names_no_staging
 from envsync.apply.workshop import Workshop, edit_settings, marker_of
 from envsync.areas import BUILT
@@ -36,7 +37,7 @@ from envsync.write.area import (
     remove_superseded,
 )
 from envsync.write.contents import roll_back, swap_contents, undo_contents
-from envsync.write.files import make_executable, make_folder, make_link, put_inner_file, set_inner_link
+from envsync.write.files import make_executable, make_folder, make_link, set_inner_link
 from envsync.write.flush import flush
 from envsync.write.handles import Root
 from envsync.write.swap import move_in, put_back, swap
@@ -239,31 +240,18 @@ def _repair(action: Repair, workshop: Workshop) -> None:
     The activation scripts come after the others, since they show where a moved environment was.
     """
     blueprint, root = action.blueprint, _root(action.blueprint)
-    kinds: dict[str, dict[str, str]] = {"activate": {}, "shebang": {}, "mode": {}}
     for script in action.scripts:
-        kinds[script.kind][script.name] = script.named
-    for name in kinds["mode"]:
-        make_executable(root, f"bin/{name}")
-    declare_scripts(root, kinds["shebang"], blueprint.path, blueprint.library)
-    rename_activators(root, kinds["activate"], blueprint.path)
-    if action.regenerate:
-        _render_scripts(blueprint, action.regenerate, workshop)
+        if script.kind == "mode":
+            make_executable(root, f"bin/{script.name}")
+    shebangs = {script.name: script.named for script in action.scripts if script.kind == "shebang"}
+    declare_scripts(root, shebangs, blueprint.path, blueprint.library)
+    if rename_activators(root, action):
+        area = _build_aside(blueprint, None, workshop)
+        try:
+            render_activators(root, action, area, workshop)
+        finally:
+            remove_area(area, blueprint.end)
     for relative, text in action.links:
         set_inner_link(root, relative, text)
     if action.settings:
         edit_settings(root, dict(action.settings))
-
-
-def _render_scripts(blueprint: Blueprint, names: tuple[str, ...], workshop: Workshop) -> None:
-    """Take activation scripts from a fresh build; one that is replaced is kept beside it."""
-    area = _build_aside(blueprint, None, workshop)
-    kept = []
-    try:
-        for name in names:
-            fresh = f"{area}/{BUILT}/bin/{name}"
-            if os.path.isfile(fresh) and put_inner_file(_root(blueprint), f"bin/{name}", fresh):
-                kept.append(f"{name}.orig")
-    finally:
-        remove_area(area, blueprint.end)
-    if kept:
-        workshop.remark(blueprint, f"the former activation scripts are kept in bin: {', '.join(kept)}")

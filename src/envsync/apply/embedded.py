@@ -7,11 +7,11 @@ import io
 import os
 from collections.abc import Callable, Iterator, Mapping
 
-from envsync import activation, shebang
+from envsync import shebang
 from envsync.write.files import edit_inner_file
 from envsync.write.handles import Root
 
-__all__ = ["declare_paths", "declare_scripts", "rename_activators"]
+__all__ = ["declare_paths", "declare_scripts", "read_script"]
 
 _TEXT_LIMIT = 4 << 20
 
@@ -25,7 +25,7 @@ def declare_paths(place: str, path: str, library: str) -> None:
     root = Root(place)
     scripts = {}
     for name in sorted(os.listdir(f"{place}/bin")):
-        interpreter = shebang.named_interpreter(_read_script(root, name)[: shebang.HEAD]) or ""
+        interpreter = shebang.named_interpreter(read_script(root, name)[: shebang.HEAD]) or ""
         if interpreter.startswith(f"{place}/bin/"):
             scripts[name] = interpreter
     declare_scripts(root, scripts, path, library)
@@ -44,21 +44,12 @@ def declare_scripts(root: Root, scripts: Mapping[str, str], path: str, library: 
     """
     changes = {}
     for name, interpreter in scripts.items():
-        content = _read_script(root, name)
+        content = read_script(root, name)
         if shebang.named_interpreter(content[: shebang.HEAD]) == interpreter:
             own = os.path.basename(interpreter)
             own = own if os.path.lexists(f"{root.path}/bin/{own}") else "python"
             changes[f"bin/{name}"] = shebang.retarget(content, f"{path}/bin/{own}")
     _carry_out(root, library, changes)
-
-
-def rename_activators(root: Root, scripts: Mapping[str, str], path: str) -> None:
-    """Make activation scripts, given with the directory that each names, name ``path`` where that is exact."""
-    for name, former in scripts.items():
-        text = _read_script(root, name).decode("utf-8", "surrogateescape")
-        changed = activation.renamed(text, former, path, has_prompt=True)  # it was found to be exact
-        if changed is not None:
-            edit_inner_file(root, f"bin/{name}", _give(changed.encode("utf-8", "surrogateescape")))
 
 
 def _carry_out(root: Root, library: str, changes: dict[str, bytes]) -> None:
@@ -72,7 +63,7 @@ def _give(content: bytes) -> Callable[[bytes], bytes]:
     return lambda _: content
 
 
-def _read_script(root: Root, name: str) -> bytes:
+def read_script(root: Root, name: str) -> bytes:
     """Read a file in ``bin``; nothing of a symlink, which is the user's own."""
     file = f"{root.path}/bin/{name}"
     return _read(file) if os.path.isfile(file) and not os.path.islink(file) else b""

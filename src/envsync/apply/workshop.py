@@ -45,6 +45,8 @@ class Workshop:
         self._cache = TemplateCache(self.shared)
         self._builders: dict[tuple[str, ...], str] = {}
         self._templates: dict[Kind, Template] = {}
+        self._scripts: tuple[object, Mapping[str, bytes]] = (None, {})
+        """The last ones that virtualenv was asked for."""
         self._making = threading.Lock()
         self._turn = threading.Lock()
         self.remarks: dict[str, list[str]] = {}
@@ -70,6 +72,16 @@ class Workshop:
                 self._templates[kind] = made
             if template is None:
                 self._cache.keep(kind, blueprint, made, began)
+
+    def activation_scripts(self, blueprint: Blueprint, path: str, prompt: str | None, area: str) -> Mapping[str, bytes]:
+        """Return what virtualenv writes for an environment at ``path``, by name. Raises as :meth:`build` does."""
+        key = (blueprint.executable, path, prompt)
+        known, scripts = self._scripts
+        if known != key:
+            with self._scratch(blueprint, area) as scratch:
+                scripts = activation_scripts(*key, scratch, self._app_data)
+            self._scripts = (key, scripts)
+        return scripts
 
     def remark(self, blueprint: Blueprint, text: str) -> None:
         """Note what a person should know of what was done for an environment."""
@@ -97,15 +109,10 @@ class Workshop:
         return self._builders[wanted]
 
     def _render(self, template: Template, blueprint: Blueprint, area: str, name: str) -> None:
-        staging = {os.path.basename(area)}
-        scripts = plain_scripts(template, blueprint)
+        scripts: Mapping[str, bytes] | None = plain_scripts(template, blueprint)
         if scripts is None:
-            with self._scratch(blueprint, area) as scratch:
-                staging.add(os.path.basename(os.path.dirname(scratch)))
-                scripts = activation_scripts(
-                    blueprint.executable, blueprint.path, blueprint.prompt, scratch, self._app_data
-                )
-        render(template, scripts, blueprint, f"{area}/{name}", staging)
+            scripts = self.activation_scripts(blueprint, blueprint.path, blueprint.prompt, area)
+        render(template, scripts, blueprint, f"{area}/{name}", [os.path.basename(area)])
         if template.remark:
             self.remark(blueprint, template.remark)
 

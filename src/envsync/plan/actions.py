@@ -135,7 +135,9 @@ class Repair:
     scripts: tuple[Script, ...] = ()
     """Scripts to make name the declared path."""
     regenerate: tuple[str, ...] = ()
-    """Activation scripts to write anew."""
+    """Activation scripts to render again."""
+    prompt_before: str | None = None
+    """What ``pyvenv.cfg`` says is shown."""
     kind: str = "repair"
 
 

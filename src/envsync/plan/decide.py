@@ -123,7 +123,7 @@ def _mend(
     actions: list[Action] = []
     drift = list(findings.drift)
     if drift:
-        actions.append(_repair(blueprint, findings, _marks(blueprint, world)))
+        actions.append(_repair(blueprint, world, findings))
     damaged = damaged_packages(world)
     missing = missing_packages(environment, world)
     drift += [Drift("packages", one) for one in (*map(damage_message, damaged), *missing)]
@@ -160,7 +160,9 @@ def _marks(blueprint: Blueprint, world: World) -> tuple[tuple[str, str], ...]:
     return tuple((key, value) for key, value in wanted.items() if held.get(key) not in {None, value})
 
 
-def _repair(blueprint: Blueprint, findings: Findings, marks: tuple[tuple[str, str], ...]) -> Repair:
+def _repair(blueprint: Blueprint, world: World, findings: Findings) -> Repair:
+    found = world.folder.environment
+    held = found.setting("prompt") if found is not None else None
     parts = sorted(
         {name for name, _ in findings.links}
         | {f"bin/{script.name}" for script in findings.scripts}
@@ -172,9 +174,10 @@ def _repair(blueprint: Blueprint, findings: Findings, marks: tuple[tuple[str, st
         message=f"repair {shown}",
         blueprint=blueprint,
         links=tuple(findings.links),
-        settings=(*findings.settings, *marks),
+        settings=(*findings.settings, *_marks(blueprint, world)),
         scripts=tuple(findings.scripts),
         regenerate=tuple(sorted(findings.regenerate)),
+        prompt_before=None if held is None else pyvenv_cfg.unquote(held),
     )
 
 

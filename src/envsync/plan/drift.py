@@ -195,7 +195,7 @@ def _same(key: str, held: str, wanted: str) -> bool:
 def followed_prompt(held: str, found: Environment, path: str) -> str:
     """Return the prompt of an environment, which follows a move where it was called after the former directory.
 
-    uv calls it after the project's directory, venv after the environment's own. envsync gives it the environment's name.
+    uv calls it after the project's directory, venv after the environment's own. envsync after the environment.
     """
     for script in found.scripts:
         if script.kind == "activate" and script.named and found.setting("envsync-name") is None:
@@ -218,8 +218,7 @@ def _compare_scripts(findings: Findings, wanted: desired.Environment, found: Env
     kinds: dict[str, list[Script]] = {"activate": [], "shebang": [], "mode": []}
     for script in found.scripts:
         kinds[script.kind].append(script)
-    findings.scripts += [script for script in found.scripts if not script.rendered]
-    findings.regenerate |= {script.name for script in found.scripts if script.rendered}
+    findings.scripts += found.scripts
     moved = sorted({script.named for script in kinds["activate"] if script.named})
     if moved:
         held = pyvenv_cfg.unquote(found.setting("prompt") or "")

@@ -111,13 +111,15 @@ def remove_recorded(root: Root, metadata: str, name: str) -> None:
     edit_inner_file(root, f"{metadata}/RECORD", edit)
 
 
-def put_inner_file(root: Root, relative: str, source: str) -> bool:
-    """Put a copy of the file ``source`` into an environment, keeping another regular file there as ``NAME.orig``.
+def put_inner_file(root: Root, relative: str, source: str | None) -> bool:
+    """Put a copy of the file ``source`` into an environment, or nothing; another regular file there is kept.
 
-    Returns whether one is kept; an earlier ``NAME.orig`` stays.
+    Returns whether one is kept as ``NAME.orig``; an earlier one stays.
     """
-    with open(source, "rb") as file:
-        content = file.read()
+    content = None
+    if source is not None:
+        with open(source, "rb") as file:
+            content = file.read()
     with open_folder(root) as top, open_folder(root, os.path.dirname(relative)) as folder:
         name = os.path.basename(relative)
         kind = kind_of(name, folder)
@@ -129,7 +131,11 @@ def put_inner_file(root: Root, relative: str, source: str) -> bool:
         with contextlib.suppress(FileNotFoundError, FileExistsError):
             os.link(name, f"{name}.orig", src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
             kept = True
-        replace_in(folder, name, content, 0o644, by_way_of=top)
+        if content is not None:
+            replace_in(folder, name, content, 0o644, by_way_of=top)
+        elif kept:
+            os.unlink(name, dir_fd=folder)
+            os.fsync(folder)
         return kept
 
 
