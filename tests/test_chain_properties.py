@@ -13,7 +13,7 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from envsync import activation, pyvenv_cfg, shebang
+from envsync import pyvenv_cfg, shebang
 from envsync.observe.chain import MAX_HOPS, walk
 from envsync.observed import Chain, EndKind
 
@@ -155,69 +155,12 @@ def test_a_loop_is_told_as_a_loop(tmp_path: Path, loop: dict[str, str]) -> None:
     assert chain.is_link
 
 
-# ---- activation scripts
+# ---- first lines of scripts
 
 PRINTABLE = st.characters(codec="utf-8", exclude_categories=["C", "Zl", "Zp"])
 FOLDERS = st.one_of(
     st.text(PRINTABLE, min_size=1, max_size=30), st.text("a '\"$`\\!#;&()é/*{}[]|<>~%", min_size=1, max_size=15)
 ).map(lambda name: f"/{name.lstrip('/')}" if name.strip("/") else "/x")
-SCRIPTS = {
-    "activate": 'if true; then\n    export VIRTUAL_ENV=@\nfi\n_OLD=""\nexport PATH="$VIRTUAL_ENV/bin:$PATH"\n',
-    "activate.bat": 'rem x\nfor %%i in ("@") do set "VIRTUAL_ENV=%%~fi"\n',
-    "activate.csh": "alias deactivate 'x'\nsetenv VIRTUAL_ENV @\nset path=(\"$VIRTUAL_ENV\" $path)\n",
-    "activate.fish": "function deactivate\nend\nset -gx VIRTUAL_ENV @\nset -gx PATH $VIRTUAL_ENV/bin $PATH\n",
-    "activate.nu": "export-env {\n    let virtual_env = @\n    let bin = 'bin'\n}\n",
-    "activate.xsh": "class A:\n    def __init__(self):\n        self.embedded_virtual_env = @\n        self.x = 1\n",
-}
-USERS = "# my own: /old/place/bin and 'quotes' $HOME `ls`\nMINE=1\n"
-
-
-@pytest.mark.parametrize("script", SCRIPTS)
-@settings(STEADY, max_examples=150)
-@given(first=FOLDERS, second=FOLDERS)
-@example(first="/a'b", second="/a\\'b")
-@example(first="/x!y", second="/x\\!y")
-@example(first="/r#'#", second="/##'")
-def test_a_script_names_the_folder_it_was_made_to_name(script: str, first: str, second: str) -> None:
-    original = USERS + SCRIPTS[script].replace("@", "'/old/place'") + USERS
-    text = original
-    for folder in (first, second):
-        text = activation.retarget(script, text, folder)
-        assert activation.named_folder(script, text) == folder
-        assert activation.retarget(script, text, folder) == text
-        changed = [new for old, new in zip(original.split("\n"), text.split("\n"), strict=True) if old != new]
-        assert len(changed) <= 1, "a line was touched that does not name the folder"
-    assert set(activation.SCRIPTS) == set(SCRIPTS)
-    assert USERS in text
-
-
-@settings(STEADY, max_examples=60)
-@given(folder=FOLDERS)
-def test_bash_reads_the_folder_that_was_written(folder: str) -> None:
-    text = activation.retarget("activate", SCRIPTS["activate"].replace("@", "'/old'"), folder)
-    done = subprocess.run(
-        ["bash", "--norc", "-c", 'eval "$1"; printf %s "$VIRTUAL_ENV"', "x", text], check=True, capture_output=True
-    )
-    assert done.stdout == folder.encode()
-
-
-@settings(STEADY, max_examples=100)
-@given(folder=FOLDERS)
-def test_python_reads_the_folder_that_was_written(folder: str) -> None:
-    text = activation.retarget("activate.xsh", SCRIPTS["activate.xsh"].replace("@", "'/old'"), folder)
-    scope: dict[str, type] = {}
-    exec(text, scope)  # noqa: S102  # it is the script's own text
-    assert vars(scope["A"]())["embedded_virtual_env"] == folder
-
-
-@pytest.mark.parametrize("text", ['"$(cygpath /x)"', "$(cygpath /x)", "$HERE/..", "`pwd`"])
-def test_a_folder_that_the_shell_computes_is_left_to_it(text: str) -> None:
-    script = SCRIPTS["activate"].replace("@", text)
-    assert activation.named_folder("activate", script) is None
-    assert activation.retarget("activate", script, "/new") == script
-
-
-# ---- first lines of scripts
 
 BODIES = st.binary(max_size=40).filter(lambda body: b"'''" not in body)
 ARGUMENTS = st.sampled_from(["", "", " -E", " -sE -W ignore"])

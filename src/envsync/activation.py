@@ -55,7 +55,7 @@ def read(script: str, text: str, path: str, former: Collection[str] = ()) -> Rea
     others += [one for one in stale if one not in {path, *others} and not f"{path}/".startswith(f"{one}/")]
     if others:
         return Reading(right=False, named=others[0])
-    if named or names_verbatim(text, path):
+    if named or (is_plain(path) and names_verbatim(text, path)):
         return RIGHT
     if values:
         return RIGHT if all(value is _COMPUTED for value in values) else UNREADABLE
@@ -147,7 +147,8 @@ def _values(script: str, text: str) -> Iterator[tuple[str, _Value]]:
             # A sign may stand there byte by byte.
             yield token, value.encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")
         else:
-            yield token, None if _LITERAL.match(token) or not re.search(r"[$`(]", token) else _COMPUTED
+            computed = script != "activate.xsh" and re.search(r"[$`(]", token) and not _LITERAL.match(token)
+            yield token, _COMPUTED if computed else None
 
 
 def _shell_value(token: str) -> str | None:

@@ -1,4 +1,4 @@
-"""What is cast from a mould is what its builder would have written there, whatever the cache holds."""
+"""What is rendered from a template is what virtualenv would have written there, whatever the cache holds."""
 
 import json
 import os
@@ -60,8 +60,8 @@ class Foundry:
         return Path(os.environ["XDG_CACHE_HOME"], "envsync")
 
     @property
-    def mould(self) -> Path:
-        (found,) = self.cache.glob("mould-*")
+    def template(self) -> Path:
+        (found,) = self.cache.glob("template-*")
         return found
 
     def create(self, *names: str, options: tuple[str, ...] = ()) -> int:
@@ -78,12 +78,13 @@ class Foundry:
     def assert_as_from_virtualenv(self, name: str, *options: str) -> None:
         """Compare an environment with what virtualenv writes there."""
         path = self.place.root / name
-        cast = written(path)
+        rendered = written(path)
+        prompt = () if "--prompt" in options else ("--prompt", f"e{self.names.index(name)}")
         shutil.rmtree(path)
         python = os.path.realpath(sys._base_executable)  # type: ignore[attr-defined]
         arguments = ["--quiet", "--no-seed", "--symlinks", "--app-data", str(self.place.root.parent / "data")]
-        virtualenv.cli_run([*arguments, "--python", python, *options, str(path)], setup_logging=False)
-        assert cast == written(path)
+        virtualenv.cli_run([*arguments, "--python", python, *prompt, *options, str(path)], setup_logging=False)
+        assert rendered == written(path)
 
 
 def written(path: Path) -> dict[str, tuple[int, bytes]]:
@@ -101,8 +102,8 @@ def assert_activates(path: Path) -> None:
     for file in (path / "bin").glob("activate*"):
         content = os.fsdecode(file.read_bytes())
         assert ".envsync-" not in content
-        if file.name in activation.SCRIPTS:
-            assert activation.named_folder(file.name, content) in {str(path), None}
+        reading = activation.read(file.name, content, str(path))
+        assert reading.right or (reading == activation.UNREADABLE and not activation.is_plain(str(path)))
     for shell, command in {"sh": ["sh"], **{name: command for name, (command, _) in SHELLS.items()}}.items():
         code, script, more = '. "$1" && printf %s "$VIRTUAL_ENV"', "activate", [shell]
         if shell == "fish":
@@ -118,7 +119,7 @@ def foundry(place: Place, capsys: pytest.CaptureFixture[str], monkeypatch: pytes
     made, build = Foundry(place, capsys), builders.build_bare
 
     def counted(*arguments: Any) -> None:
-        made.built.append(arguments[1])
+        made.built.append(arguments[2])
         build(*arguments)
 
     monkeypatch.setattr(builders, "build_bare", counted)
@@ -129,14 +130,14 @@ def foundry(place: Place, capsys: pytest.CaptureFixture[str], monkeypatch: pytes
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_what_is_cast_is_what_virtualenv_writes_there(foundry: Foundry, name: str) -> None:
-    casts = [f"{parent}/{name}" for parent in PARENTS]
-    assert (foundry.create(f"first/{name}"), foundry.create(*casts)) == (1, 0)
+def test_what_is_rendered_is_what_virtualenv_writes_there(foundry: Foundry, name: str) -> None:
+    paths = [f"{parent}/{name}" for parent in PARENTS]
+    assert (foundry.create(f"first/{name}"), foundry.create(*paths)) == (1, 0)
     for path in foundry.names:
         foundry.assert_as_from_virtualenv(path)
 
 
-def test_settings_are_cast_as_virtualenv_writes_them(foundry: Foundry) -> None:
+def test_settings_are_rendered_as_virtualenv_writes_them(foundry: Foundry) -> None:
     foundry.settings = 'prompt = "it\'s $(x) \\"\\\\"\nsystem-site-packages = true\n'
     assert foundry.create("first/.venv", "second/.venv") == 1
     foundry.assert_as_from_virtualenv("second/.venv", "--prompt", "it's $(x) \"\\", "--system-site-packages")
@@ -150,7 +151,7 @@ def test_the_place_of_the_first_does_not_shape_the_others(foundry: Foundry, firs
 
 
 @pytest.mark.parametrize("builder", MANGLED)
-def test_every_shell_sources_what_is_cast(foundry: Foundry, builder: str) -> None:
+def test_every_shell_sources_what_is_rendered(foundry: Foundry, builder: str) -> None:
     foundry.top = f'builder = "{builder}"\n'
     foundry.create(*(f"in/{name}" for name in NAMES if name not in MANGLED[builder]))
     foundry.create(*(f"{name}/.venv" for name in NAMES))
@@ -175,16 +176,16 @@ def test_every_file_is_the_environments_own(foundry: Foundry) -> None:
     assert {path for path in found if path.is_file() and not path.is_symlink() and path.stat().st_nlink > 1} == set()
 
 
-def test_a_later_pass_finds_the_mould_and_loads_no_builder(foundry: Foundry) -> None:
+def test_a_later_pass_finds_the_template_and_loads_no_builder(foundry: Foundry) -> None:
     foundry.create("one/.venv")
     with foundry.place.manifest.open("a") as manifest:
         manifest.write('[envs.late]\npath = "late/.venv"\n')
     command = [sys.executable, "-B", "-X", "importtime", "-m", "envsync", "apply"]
     done = subprocess.run(command, check=True, cwd=foundry.place.root, capture_output=True, text=True)
     loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
-    assert "envsync.apply.moulds" in loaded
+    assert "envsync.apply.template" in loaded
     assert {"virtualenv", "envsync.apply.builders"} & loaded == set()
-    foundry.assert_as_from_virtualenv("late/.venv")
+    foundry.assert_as_from_virtualenv("late/.venv", "--prompt", "late")
 
 
 def resealed(content: bytes, which: int) -> bytes:
@@ -216,9 +217,9 @@ DAMAGES: dict[str, Callable[[Path, bytes], object]] = {
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_a_mould_is_not_believed_that(foundry: Foundry, damage: str) -> None:
+def test_a_template_is_not_believed_that(foundry: Foundry, damage: str) -> None:
     assert (foundry.create("one/.venv"), foundry.create("two/.venv")) == (1, 0)
-    file, content = foundry.mould, foundry.mould.read_bytes()
+    file, content = foundry.template, foundry.template.read_bytes()
     file.unlink()
     DAMAGES[damage](file, content)
     assert foundry.create("three/.venv") == 1
@@ -226,12 +227,12 @@ def test_a_mould_is_not_believed_that(foundry: Foundry, damage: str) -> None:
     assert foundry.create("four/.venv") == int(file.is_dir())
 
 
-def test_a_mould_of_what_does_not_run_is_not_kept(foundry: Foundry) -> None:
+def test_a_template_of_what_does_not_run_is_not_kept(foundry: Foundry) -> None:
     build = builders.build_bare
 
     def broken(*arguments: Any) -> None:
         build(*arguments)
-        Path(arguments[1], "pyvenv.cfg").write_bytes(b"\xff = no text\n")
+        Path(arguments[2], "pyvenv.cfg").write_bytes(b"\xff = no text\n")
 
     with mock.patch.object(builders, "build_bare", broken), pytest.raises(AssertionError, match="failed"):
         foundry.create("one/.venv")
@@ -239,7 +240,7 @@ def test_a_mould_of_what_does_not_run_is_not_kept(foundry: Foundry) -> None:
 
 
 @pytest.mark.parametrize("name", ["python", "uv", "UV_LINK_MODE", *(f"site/virtualenv/{x}.py" for x in VIRTUALENV)])
-def test_a_mould_is_not_believed_after_a_change_of(
+def test_a_template_is_not_believed_after_a_change_of(
     foundry: Foundry, name: str, python_of: PythonOf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root = foundry.place.root / "origin"
@@ -262,13 +263,13 @@ def test_a_mould_is_not_believed_after_a_change_of(
     assert (foundry.create("three/.venv"), foundry.create("four/.venv")) == (1, 0)
 
 
-def test_without_caches_moulds_are_neither_read_nor_written(foundry: Foundry) -> None:
+def test_without_caches_templates_are_neither_read_nor_written(foundry: Foundry) -> None:
     assert foundry.create("one/.venv", options=("--no-cache",)) == 1
-    assert not list(foundry.cache.glob("mould-*"))
+    assert not list(foundry.cache.glob("template-*"))
     foundry.create("two/.venv")
-    before = listing(foundry.cache)[foundry.mould.name]
+    before = listing(foundry.cache)[foundry.template.name]
     assert foundry.create("three/.venv", "four/.venv", options=("--no-cache",)) == 1
-    assert listing(foundry.cache)[foundry.mould.name] == before
+    assert listing(foundry.cache)[foundry.template.name] == before
 
 
 @pytest.mark.parametrize("obstacle", ["a file", "read-only"])
@@ -280,12 +281,12 @@ def test_a_cache_folder_that_cannot_be_written_costs_only_time(foundry: Foundry,
         foundry.place.write(f'[envs.a]\npath = "{name}/.venv"\n')
         done = unprivileged(foundry.place, "apply") or pytest.skip("this root cannot give up its power")
         assert (done.status, done.err) == (0, "")
-        foundry.assert_as_from_virtualenv(f"{name}/.venv")
-    assert not list(cache.parent.rglob("mould-*"))
+        foundry.assert_as_from_virtualenv(f"{name}/.venv", "--prompt", "a")
+    assert not list(cache.parent.rglob("template-*"))
 
 
 @pytest.mark.parametrize("masks", [(0o077, 0o022), (0o022, 0o077), (0o022, 0o002), (0o027, 0o000)])
-def test_the_mask_of_the_pass_counts_not_that_of_the_mould(foundry: Foundry, masks: tuple[int, int]) -> None:
+def test_the_mask_of_the_pass_counts_not_that_of_the_template(foundry: Foundry, masks: tuple[int, int]) -> None:
     former = os.umask(0)
     try:
         for name, mask in zip(("one/.venv", "two/.venv"), masks, strict=True):
