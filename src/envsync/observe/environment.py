@@ -7,6 +7,7 @@ from sys import intern
 
 from envsync import pyvenv_cfg
 from envsync.areas import is_area_name
+from envsync.observe.editables import Editables
 from envsync.observe.names import is_activator, is_python_name
 from envsync.observe.read import read_regular
 from envsync.observe.scripts import Scripts
@@ -38,9 +39,9 @@ def read_environment(end: str, path: str) -> Environment | None:
     if "home" not in dict(cfg) and not (pythons and libraries):
         return None
     former = {end, dict(cfg).get("envsync-path", end), *_commanded(cfg)}
-    scripts = Scripts(
-        end, path, former, (f"{end}/{library}/site-packages" for library in libraries), has_prompt="prompt" in dict(cfg)
-    )
+    sites = [f"{end}/{library}/site-packages" for library in libraries]
+    scripts = Scripts(end, path, former, sites, has_prompt="prompt" in dict(cfg))
+    editables = Editables(sites)
     stale = tuple(scripts.stale(bin_entries))
     return Environment(
         cfg=cfg,
@@ -48,11 +49,12 @@ def read_environment(end: str, path: str) -> Environment | None:
         libraries=libraries,
         lib64=_inner_link(f"{end}/lib64") if os.path.lexists(f"{end}/lib64") else None,
         scripts=stale,
+        lost_editables=editables.lost(path),
         has_bin=bool(bin_entries),
         activators=tuple(intern(entry.name) for entry in bin_entries if is_activator(entry.name)),
         contents=_contents(end, libraries, bin_entries),
         debris=tuple(_debris(end, bin_entries)),
-        witnesses=Paths.of((*_witnesses(end, bin_entries, pythons), *scripts.evidence)),
+        witnesses=Paths.of((*_witnesses(end, bin_entries, pythons), *scripts.evidence, *editables.evidence)),
     )
 
 

@@ -5,7 +5,7 @@ from typing import Literal
 
 from envsync.observed.paths import Paths
 
-__all__ = ["Contents", "Environment", "InnerLink", "Script"]
+__all__ = ["Contents", "Environment", "InnerLink", "LostEditable", "Script"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,16 @@ class Script:
     """The directory, or the interpreter, that it names; empty where that cannot be read."""
     rendered: bool = False
     """Whether an activation script has to be rendered again, since another name in it would not do."""
+
+
+@dataclass(frozen=True, slots=True)
+class LostEditable:
+    """An editable install whose directory is missing."""
+
+    name: str
+    directory: str
+    now: str | None
+    """The project that the environment lies in, where it may be now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +73,7 @@ class Environment:
     activators: tuple[str, ...]
     """The activation scripts that are there."""
     contents: Contents
+    lost_editables: tuple[LostEditable, ...] = ()
     debris: tuple[str, ...] = ()
     """Half-written files of an interrupted pass, relative."""
     witnesses: Paths = field(default_factory=Paths)

@@ -209,6 +209,8 @@ class EnvironmentPlan:
     conflicts: tuple[Conflict, ...] = ()
     notes: tuple[str, ...] = ()
     """What a person should know, though nothing is wrong."""
+    faults: tuple[str, ...] = ()
+    """What does not work in it and envsync cannot put right; each is among the notes as well."""
     needs_stock: bool = False
     """Whether this is no plan yet, because it hangs on what is installed, and that was not looked at."""
     interrupted: bool = False

@@ -72,8 +72,11 @@ def decide(
             plan = _rebuild(environment, world, blueprint, rules, findings)
         else:
             plan = _mend(environment, world, blueprint, rules, findings)
+    faults = tuple(_faults(found)) if found is not None else ()
     left = bool(world.folder.leftovers or (found is not None and found.debris))
-    plan = replace(plan, notes=(*notes, *plan.notes, *_missing_commands(plan)), interrupted=left)
+    plan = replace(
+        plan, notes=(*notes, *plan.notes, *faults, *_missing_commands(plan)), interrupted=left, faults=faults
+    )
     return plan if plan.conflicts else _with_links(plan)
 
 
@@ -225,6 +228,13 @@ def _notes(world: World) -> tuple[str, ...]:
         if not side.available
     ]
     return tuple(notes)
+
+
+def _faults(found: Environment) -> Iterator[str]:
+    """Report what nobody but a person can put right: where a project lies that was moved."""
+    for one in found.lost_editables:
+        again = f"; if it is in {one.now} now, install it from there again" if one.now else ""
+        yield f"{one.name} cannot be imported: it is installed from {one.directory}, which is missing{again}"
 
 
 def _missing_commands(plan: EnvironmentPlan) -> tuple[str, ...]:

@@ -76,7 +76,7 @@ def plan_lines(plan: Plan, paint: Paint, *, verbose: bool) -> Iterator[str]:
 def report_lines(report: Report, paint: Paint, *, verbose: bool) -> Iterator[str]:
     """Show what was done, and why; what was not touched is counted."""
     quiet = {Outcome.UNCHANGED, Outcome.SKIPPED}
-    shown = [one for one in report.environments if verbose or one.outcome not in quiet]
+    shown = [one for one in report.environments if verbose or one.outcome not in quiet or one.plan.faults]
     columns = _Columns([one.plan for one in shown], paint)
     for one in shown:
         yield columns.line(_DONE[one.outcome], _done_word(one), one.plan)
@@ -107,7 +107,7 @@ def check_line(plan: Plan) -> str:
     if not astray:
         waiting = sum(one.state is State.WAITING for one in plan.environments)
         rest = f", {waiting} waiting" if waiting else ""
-        return f"{_environments(count - waiting)} in sync{rest}"
+        return f"{_environments(count - waiting)} in sync{rest}{_faulty(plan.environments)}"
     shown = ", ".join(f"{escape(one.environment.name)} ({_codes(one)})" for one in astray[:5])
     more = f" and {len(astray) - 5} more" if len(astray) > 5 else ""  # noqa: PLR2004
     return f"{len(astray)} of {_environments(count)} not in sync: {shown}{more}"
@@ -116,7 +116,16 @@ def check_line(plan: Plan) -> str:
 def unchanged_line(plan: Plan) -> str:
     """Give the last line of a report on a pass that had nothing to do."""
     counts = Counter("waiting" if one.state is State.WAITING else "unchanged" for one in plan.environments)
-    return _summary(counts, ("unchanged", "waiting"), plan)
+    return _summary(counts, ("unchanged", "waiting"), plan) + _faulty(plan.environments)
+
+
+def _faulty(plans: Iterable[EnvironmentPlan]) -> str:
+    """Name the first environment in which something does not work, and how many there are."""
+    faulty = [one for one in plans if one.faults]
+    if not faulty:
+        return ""
+    more = f" (and {len(faulty) - 1} more: envsync plan)" if len(faulty) > 1 else ""
+    return f"; {escape(faulty[0].environment.name)}: {homely(escape(faulty[0].faults[0]))}{more}"
 
 
 def problem_lines(problems: Iterable[Problem], paint: Paint) -> Iterator[str]:
