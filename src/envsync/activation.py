@@ -12,7 +12,7 @@ import shlex
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
-from envsync.areas import is_area_name
+from envsync.areas import PREFIX, is_area_name
 
 __all__ = ["RIGHT", "UNREADABLE", "Reading", "is_plain", "names_verbatim", "read", "renamed", "transplanted"]
 
@@ -51,8 +51,9 @@ def read(script: str, text: str, path: str, former: Collection[str] = ()) -> Rea
     values = [value for _, value in _values(script, text)]
     named = [value for value in values if isinstance(value, str)]
     others = [name for name in named if name != path]
-    stale = [one for one in _absolute_paths(text) if one in former or any(map(is_area_name, one.split("/")))]
-    others += [one for one in stale if one not in {path, *others} and not f"{path}/".startswith(f"{one}/")]
+    if PREFIX in text or any(one in text for one in former):
+        stale = [one for one in _absolute_paths(text) if one in former or any(map(is_area_name, one.split("/")))]
+        others += [one for one in stale if one not in {path, *others} and not f"{path}/".startswith(f"{one}/")]
     if others:
         return Reading(right=False, named=others[0])
     if named or (is_plain(path) and names_verbatim(text, path)):
@@ -64,7 +65,7 @@ def read(script: str, text: str, path: str, former: Collection[str] = ()) -> Rea
 
 def names_verbatim(text: str, path: str) -> bool:
     """Check whether a text names a directory as it is, and not as part of a longer name."""
-    return re.search(_wherever(path), text) is not None
+    return path in text and re.search(_wherever(path), text) is not None
 
 
 def renamed(text: str, old: str, new: str, *, has_prompt: bool) -> str | None:
@@ -108,8 +109,9 @@ def _shows_name(text: str, token: str, old: str, new: str) -> bool:
 
 def _read_unknown(script: str, text: str, path: str) -> Reading:
     """Read a script that sets the directory in a way that is not known."""
-    last = path.rpartition("/")[2]
-    others = [one for one in _absolute_paths(text) if one.endswith(f"/{last}") and not path.startswith(one)]
+    last = f"/{path.rpartition('/')[2]}"
+    found = _absolute_paths(text) if last in text else ()
+    others = [one for one in found if one.endswith(last) and not path.startswith(one)]
     if others:
         return Reading(right=False, named=others[0])
     return UNREADABLE if script in _ASSIGNMENTS else RIGHT
@@ -144,16 +146,18 @@ def _values(script: str, text: str) -> Iterator[tuple[str, _Value]]:
         token = match["token"]
         value = take(token)
         if value:
-            # A sign may stand there byte by byte.
-            yield token, value.encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")
+            if not value.isascii():  # a sign may stand there byte by byte
+                value = value.encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")
+            yield token, value
         else:
             computed = script != "activate.xsh" and re.search(r"[$`(]", token) and not _LITERAL.match(token)
             yield token, _COMPUTED if computed else None
 
 
 def _shell_value(token: str) -> str | None:
-    if is_plain(token):
-        return token
+    inner = token[1:-1] if token[0] == token[-1] == "'" else token
+    if is_plain(inner):  # what nearly every one is: reading it as a shell would takes ten times as long
+        return inner
     if re.search(r"[$`(]", re.sub(r"'[^']*'|\"[^\"$`]*\"|\\.", "", token)):
         return None
     try:
