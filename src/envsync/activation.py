@@ -20,6 +20,8 @@ _PLAIN = re.compile(r"[\w./-]+", re.ASCII)
 """What no shell of any activation script has to quote: ``/home/a/src/blog/.venv``."""
 _ABSOLUTE = re.compile(r"(?<![\w.$}{@%+~-])(?:/[\w.+@%~-]+)+")
 """An absolute path in a text: ``/home/a/.venv`` in ``setenv VIRTUAL_ENV '/home/a/.venv'``."""
+_OWN = re.compile(r"\$\{?_?virtual_?env", re.IGNORECASE)
+"""A variable of the script's own: ``$(cygpath "$VIRTUAL_ENV")``."""
 _LITERAL = re.compile(r"""["']*/""")
 """How a value begins that names a directory, however the rest is quoted: ``"/home/a"``."""
 
@@ -150,6 +152,8 @@ def _values(script: str, text: str) -> Iterator[tuple[str, _Value]]:
                 value = value.encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")
             yield token, value
         else:
+            if _OWN.search(token):
+                continue  # it is computed from what was set before, as for Cygwin
             computed = script != "activate.xsh" and re.search(r"[$`(]", token) and not _LITERAL.match(token)
             yield token, _COMPUTED if computed else None
 
