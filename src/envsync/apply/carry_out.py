@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import assert_never
 
 from envsync.apply.embedded import declare_paths, declare_scripts
+from envsync.apply.relinked import check_relinked
 from envsync.apply.workshop import Workshop, edit_settings, marker_of
 from envsync.areas import BUILT
 from envsync.errors import EnvsyncError, Problem
@@ -237,6 +238,7 @@ def _repair(action: Repair, workshop: Workshop) -> None:
     The activation scripts come after the others, since they tell where a moved environment was.
     """
     blueprint, root = action.blueprint, _root(action.blueprint)
+    check_relinked(action, workshop)
     ordered = sorted(action.scripts, key=lambda script: script.kind == "activate")
     declare_scripts(root, [(script.name, script.named) for script in ordered], blueprint.path, blueprint.library)
     if action.regenerate:

@@ -30,6 +30,8 @@ class Workshop:
         """The folder for what later passes can use as well."""
         self._kept = MouldCache(self.shared)
         self._moulds: dict[Kind, Mould] = {}
+        self.tried: set[object] = set()
+        """What repairs would link, and was seen to run."""
         self._making = threading.Lock()
         self._turn = threading.Lock()
 

@@ -249,6 +249,7 @@ def _end(world: World) -> str:
 def _blueprint(environment: desired.Environment, world: World, interpreter: Interpreter, rules: Rules) -> Blueprint:
     facts = interpreter.facts
     own = {"version": facts.release, "envsync-path": environment.path, "envsync-abi": facts.abi}
+    own |= {"envsync-platform": facts.platform} if facts.platform else {}
     own |= {"envsync-name": environment.name, "envsync-manifest": rules.manifest, "envsync-end": _end(world)}
     return Blueprint(
         name=environment.name,
