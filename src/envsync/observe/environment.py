@@ -114,7 +114,8 @@ def _is_folder(place: str) -> bool:
 
 def _inner_link(place: str) -> InnerLink:
     text = os.readlink(place) if os.path.islink(place) else None
-    return InnerLink(intern(os.path.basename(place)), text and intern(text), os.path.exists(place))
+    end = os.path.realpath(place) if text and "/" in text else ""
+    return InnerLink(intern(os.path.basename(place)), text and intern(text), os.path.exists(place), intern(end))
 
 
 def _stale_scripts(former: set[str], path: str, entries: list["os.DirEntry[str]"]) -> Iterator[Script]:

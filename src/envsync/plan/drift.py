@@ -1,10 +1,10 @@
 """Compare an environment with what the manifest and its interpreter say of it. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from envsync import desired, pyvenv_cfg
-from envsync.observed import Environment, Facts, Interpreter, Script
+from envsync.observed import Environment, Facts, InnerLink, Interpreter, Script
 from envsync.plan.actions import Drift
 
 __all__ = ["Findings", "compare", "optional_settings", "wanted_links", "wanted_settings"]
@@ -135,7 +135,7 @@ def _compare_links(findings: Findings, found: Environment, interpreter: Interpre
     pythons = {link.name: link for link in found.pythons}
     for name, text in wanted_links(interpreter):
         link = pythons.get(name)
-        if link is not None and link.text == text:
+        if link is not None and (link.text == text or _arrives(link, pythons, interpreter)):
             continue
         findings.links.append((f"bin/{name}", text))
         if link is None:
@@ -148,6 +148,25 @@ def _compare_links(findings: Findings, found: Environment, interpreter: Interpre
             code = "python-link" if link.works else "python-dangling"
             findings.drift.append(Drift(code, f"bin/{name} leads to {link.text}, not to {text}"))
     _compare_lib64(findings, found, interpreter.facts)
+
+
+def _arrives(link: InnerLink, pythons: Mapping[str, InnerLink], interpreter: Interpreter) -> bool:
+    """Check whether an entry of ``bin`` leads to the interpreter link, over whichever others a builder made.
+
+    Another name beside that link will do while it is the same file.
+    """
+    for _ in pythons:
+        if link.text is None:
+            return False
+        name = link.text.removeprefix("./")
+        if "/" in name:
+            break
+        if name not in pythons:
+            return False
+        link = pythons[name]
+    folder, _, name = (link.text or "").rpartition("/")
+    beside = folder == interpreter.link.rpartition("/")[0] and name in {"python", *interpreter.facts.names}
+    return link.text == interpreter.link or (beside and link.end == interpreter.chain.end)
 
 
 def _compare_lib64(findings: Findings, found: Environment, facts: Facts) -> None:
