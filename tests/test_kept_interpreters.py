@@ -177,3 +177,34 @@ def test_a_free_threaded_build_is_no_answer_to_a_request_for_another(place: Plac
     place.variables["PATH"] = str(plain)
     declare(place, "3.13")
     assert place.envsync("plan", "--json").environments["blog"]["python"]["link"] == f"{plain}/python3.13"
+
+
+def test_without_python_one_of_the_same_version_takes_the_place_of_one_that_is_gone(
+    place: Place, python_of: PythonOf
+) -> None:
+    folder = named(place.root / "bin", python_of("3.12"), "mine")
+    subprocess.run([folder / "mine", "-m", "venv", "--without-pip", place.root / "blog"], check=True)
+    (folder / "mine").unlink()
+    named(named(folder, python_of("3.12"), "python3.12"), python_of("3.13"), "python3.13")
+    place.variables["PATH"] = str(folder)
+    declare(place, None)
+    assert place.apply()["blog"]["outcome"] == "repaired"
+    assert link_of(place) == f"{folder}/python3.12"
+    assert_kept(place, PATH="/nowhere")
+
+
+def test_without_python_it_is_never_rebuilt_for_another_version_that_nobody_asked_for(
+    place: Place, python_of: PythonOf
+) -> None:
+    folder = named(place.root / "bin", python_of("3.10"), "mine")
+    subprocess.run([folder / "mine", "-m", "venv", "--without-pip", place.root / "blog"], check=True)
+    (folder / "mine").unlink()
+    named(folder, python_of("3.13"), "python3.13")
+    place.variables["PATH"] = str(folder)
+    declare(place, None)
+    conflict = place.envsync("apply", "--json").environments["blog"]["conflict"]
+    assert conflict["code"] == "interpreter-missing"
+    assert f"{folder}/mine" in conflict["message"]
+    assert "python" in conflict["hint"]
+    named(folder, python_of("3.10"), "mine")
+    assert place.apply()["blog"]["outcome"] != "conflict"

@@ -14,9 +14,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from packaging.specifiers import SpecifierSet
 
-__all__ = ["best", "fits", "is_pinned"]
+__all__ = ["best", "fits", "is_pinned", "same_version"]
 
 _PINNED = re.compile(r"==\d+\.\d+\.\d+")
+_LIBRARY = re.compile(r"(python|pypy|graalpy)(\d+\.\d+)(t?)")
+"""``python3.12``, ``python3.13t``, ``pypy3.10``."""
 _ANY = PythonVersion("any version", "cpython", ">=3.7")
 """What no `python` at all asks for: environments need no older ones."""
 _LATER = "999"
@@ -69,6 +71,20 @@ def fits(found: Interpreter, request: PythonVersion | DefaultPython) -> bool:
 def is_pinned(request: PythonVersion | DefaultPython) -> bool:
     """Check whether a request is for one patch release."""
     return isinstance(request, PythonVersion) and _PINNED.fullmatch(request.specifier) is not None
+
+
+def same_version(environment: str) -> PythonVersion | None:
+    """Return a request for what the environment in a directory was built for, as far as its library tells."""
+    try:
+        names = os.listdir(f"{environment}/lib")
+    except OSError:
+        return None
+    matches = [match for match in map(_LIBRARY.fullmatch, names) if match]
+    if len(matches) != 1:
+        return None
+    implementation, minor, threads = matches[0].groups()
+    named = "cpython" if implementation == "python" else implementation
+    return PythonVersion(f"{minor}{threads}", named, f"=={minor}.*", free_threaded=bool(threads))
 
 
 def _is_running_another(result: Interpreter | InterpreterProblem) -> bool:

@@ -8,7 +8,7 @@ from envsync import desired
 from envsync.desired import DefaultPython, PythonPath, PythonRequest, PythonVersion
 from envsync.observe.base import base_of, is_script, locations
 from envsync.observe.chain import walk
-from envsync.observe.choose import best, fits, is_pinned
+from envsync.observe.choose import best, fits, is_pinned, same_version
 from envsync.observe.discover import Found, discover, stable_twin
 from envsync.observe.probe import ProbeError, Said, is_same_file
 from envsync.observed import Chain, EndKind, Interpreter, InterpreterProblem
@@ -81,21 +81,36 @@ class Interpreters:
         folder = os.path.dirname(link)
         return self._environments.get(folder.removesuffix("/bin")) if folder.endswith("/bin") else None
 
-    def _kept(self, environment: desired.Environment, request: PythonVersion | DefaultPython) -> Interpreter | None:
-        """Return the interpreter that an environment has, if it works and is what is asked for."""
+    def _kept(self, environment: desired.Environment, request: PythonVersion | DefaultPython) -> _Result | None:
+        """Return the interpreter that an environment has, if it works and is what is asked for.
+
+        Where nothing is asked for, and it does not work, another of the same version takes its place: to rebuild the
+        environment for another version, somebody has to ask for that.
+        """
         python = _python_of(environment)
-        held = base_of(python) if os.path.isfile(f"{python.removesuffix('/bin/python')}/pyvenv.cfg") else None
+        top = python.removesuffix("/bin/python")
+        held = base_of(python) if os.path.isfile(f"{top}/pyvenv.cfg") else None
         if held is None:
             return None
         if held.link not in self._held:
             self._held[held.link] = self._by_path("", held.link, (), ())
         result = self._held[held.link]
+        if isinstance(result, InterpreterProblem) and isinstance(request, DefaultPython):
+            return self._in_its_place(top, result)
         if not isinstance(result, Interpreter) or not fits(result, request):
             return None
         # A copy does not tell what it was made from: `home` does, and which names are there.
         through = result.through if os.path.islink(python) else (python, *result.through)
         kept = replace(result, declared=request.declared, through=through)
         return kept if is_pinned(request) else _hinted(kept)
+
+    def _in_its_place(self, environment: str, gone: InterpreterProblem) -> _Result:
+        same = same_version(environment)
+        found = best(same, self._all(), lambda link: self._by_path("", link, (), ())) if same else gone
+        if isinstance(found, Interpreter):
+            return replace(found, declared="")
+        hint = f"{gone.hint} To move it on to another version, say which: `python` is not declared."
+        return replace(gone, hint=hint, searched=True)
 
     def _answer(self, request: PythonRequest) -> _Result:
         if isinstance(request, PythonPath):

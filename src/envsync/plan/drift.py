@@ -153,7 +153,7 @@ def _compare_links(findings: Findings, found: Environment, interpreter: Interpre
 def _arrives(link: InnerLink, pythons: Mapping[str, InnerLink], interpreter: Interpreter) -> bool:
     """Check whether an entry of ``bin`` leads to the interpreter link, over whichever others a builder made.
 
-    Another name beside that link will do while it is the same file.
+    ``python`` or ``python3`` beside that link will do while it is the same file.
     """
     for _ in pythons:
         if link.text is None:
@@ -165,7 +165,7 @@ def _arrives(link: InnerLink, pythons: Mapping[str, InnerLink], interpreter: Int
             return False
         link = pythons[name]
     folder, _, name = (link.text or "").rpartition("/")
-    beside = folder == interpreter.link.rpartition("/")[0] and name in {"python", *interpreter.facts.names}
+    beside = folder == interpreter.link.rpartition("/")[0] and name in {"python", "python3"}
     return link.text == interpreter.link or (beside and link.end == interpreter.chain.end)
 
 
