@@ -199,3 +199,14 @@ def test_condas_own_installation_is_the_last_resort(place: Place, python_of: Pyt
     variables = {"PATH": f"{base}:{plain}", "CONDA_PREFIX": os.path.dirname(base)}
     assert link_of(place, ">=3.10,!=3.11.*,!=3.13.*", **variables) == f"{plain}/python3.10"
     assert link_of(place, "3.12", **variables) == f"{base}/python3.12"
+
+
+def test_links_without_a_minor_version_are_offered_by_no_name(place: Place, python_of: PythonOf) -> None:
+    root = mise(place, python_of, "3", "3.12", "latest")
+    place.manifest.unlink(missing_ok=True)
+    assert place.envsync("init", "--file", str(place.manifest)).status == 0
+    lines = [line for line in place.manifest.read_text().splitlines() if str(root) in line]
+    assert lines == [f'"3.12" = "{root}/3.12/bin/python"']
+    told = place.envsync("doctor").out
+    assert f"{root}/3.12/bin/python" in told
+    assert f"{root}/latest/" not in told
