@@ -43,7 +43,7 @@ class PythonVersion:
 
 @dataclass(frozen=True, slots=True)
 class DefaultPython:
-    """No ``python`` declared: the base interpreter that envsync runs on."""
+    """No ``python`` declared: what an environment has, and for a new one the best that is installed."""
 
     declared: str = ""
 

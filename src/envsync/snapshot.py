@@ -29,6 +29,7 @@ _SEARCH = (
     "ASDF_DATA_DIR",
     "UV_PYTHON_INSTALL_DIR",
     "HOMEBREW_PREFIX",
+    "CONDA_PREFIX",
 )
 """Variables that decide where installed interpreters are looked for."""
 
@@ -57,7 +58,9 @@ def take(plan: Plan, read_at: int, began: int, lines: dict[str, str]) -> None:
         return
     file = unchanged.cache_file("unchanged", plan.manifest.file)
     with contextlib.suppress(OSError, _UnsettledError):
-        names = [*variables_of(plan.manifest), *(["PATH"] if any(map(_minds_uv, plan.environments)) else ())]
+        searched = any(one.world.interpreter.searched for one in plan.environments)
+        names = variables_of(plan.manifest, searched=searched)
+        names += ["PATH"] if any(map(_minds_uv, plan.environments)) else []
         content = unchanged.encode(lines, plan.manifest.file, names, _stamps(plan, read_at, began))
         if read_regular(file, len(content) + 1) != content:
             write_cache(file, content)
@@ -113,9 +116,12 @@ def _is_implied(path: str, kinds: Mapping[str, int]) -> bool:
     return (folder == stat.S_IFDIR and kinds[path] in {0, stat.S_IFLNK}) or folder == kinds[path] == 0
 
 
-def variables_of(manifest: Manifest) -> list[str]:
-    """List the environment variables that bear on what a manifest means, and on which interpreters are found."""
+def variables_of(manifest: Manifest, *, searched: bool = True) -> list[str]:
+    """List the environment variables that bear on what a manifest means, and on which interpreters are found.
+
+    ``searched`` is false where every environment keeps the interpreter that it has: then none was looked for.
+    """
     names = [*_FOLDERS, *(name for name, _ in manifest.inputs.variables)]
-    if not all(isinstance(environment.python, PythonPath) for environment in manifest.environments):
+    if searched and not all(isinstance(environment.python, PythonPath) for environment in manifest.environments):
         names += _SEARCH
     return list(dict.fromkeys(names))

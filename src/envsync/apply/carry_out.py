@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import assert_never
 
 from envsync.apply.embedded import declare_paths, declare_scripts
+from envsync.apply.relinked import check_relinked
 from envsync.apply.scripts import rename_activators, render_activators
 from envsync.apply.verify import names_no_staging
 from envsync.apply.workshop import Workshop, edit_settings, marker_of
@@ -240,6 +241,7 @@ def _repair(action: Repair, workshop: Workshop) -> None:
     The activation scripts come after the others, since they show where a moved environment was.
     """
     blueprint, root = action.blueprint, _root(action.blueprint)
+    check_relinked(action, workshop)
     for script in action.scripts:
         if script.kind == "mode":
             make_executable(root, f"bin/{script.name}")

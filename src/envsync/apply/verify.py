@@ -1,42 +1,35 @@
 """Check that an environment is one, by running it, and that nothing in it names where it was built."""
 
-import json
 import mmap
 import os
 import stat
-import subprocess
 
 from envsync.errors import EnvsyncError, Problem
+from envsync.observe.probe import ProbeError, listen
 from envsync.plan.actions import Blueprint
 
-__all__ = ["names_no_staging", "runs_as", "works"]
+__all__ = ["names_no_staging", "reason_not_to_run", "runs_as", "works"]
 
 _TIME_LIMIT = 30
+"""Seconds."""
 _WHOLE = 1 << 20
 """Bytes of a file that are read at once."""
+# Written to the descriptor itself: a base may have put something else in the place of sys.stdout.
 _QUESTION = """
-import json, sys
-print(json.dumps({
-    "prefix": sys.prefix, "base": sys.base_prefix, "version": ".".join(map(str, sys.version_info[:3])),
-    "sites": [p for p in sys.path if p.endswith(("site-packages", "dist-packages"))],
-}))
+import json, os, site, sys
+answer = json.dumps({
+    "prefix": sys.prefix, "version": ".".join(map(str, sys.version_info[:3])), "prefixes": site.PREFIXES,
+})
+os.write(1, ("\\nenvsync:" + answer + "\\n").encode())
 """
 
 
 def works(place: str) -> bool:
     """Tell whether the environment at ``place`` runs as one at all."""
     try:
-        done = subprocess.run(
-            [f"{place}/bin/python", "-I", "-c", "import sys; print(sys.prefix)"],
-            check=False,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=_TIME_LIMIT,
-            cwd="/",
-        )
-    except (OSError, subprocess.TimeoutExpired):
+        return _said(place)["prefix"] == place
+    except ProbeError:
         return False
-    return done.returncode == 0 and os.fsdecode(done.stdout).removesuffix("\n") == place
 
 
 def names_no_staging(place: str, path: str, area: str) -> None:
@@ -71,50 +64,42 @@ def _holds(file: str, name: bytes) -> bool:
 
 
 def runs_as(place: str, blueprint: Blueprint) -> None:
-    """Run the environment at ``place`` and compare what it says with the blueprint.
+    """Run the environment at ``place``, built for a blueprint. Raises ``EnvsyncError`` (``verify-failed``)."""
+    reason = reason_not_to_run(place, blueprint)
+    if reason:
+        message = f"the environment built for {blueprint.path} does not run as one: {reason}"
+        raise EnvsyncError(Problem("verify-failed", message, "Nothing was changed. Look at its interpreter link."))
 
-    An environment with an empty ``pyvenv.cfg`` runs as well, but sees its base's packages: that is why the folders it
-    imports from are compared too. Raises ``EnvsyncError`` (``verify-failed``).
+
+def reason_not_to_run(place: str, blueprint: Blueprint) -> str:
+    """Run the environment at ``place`` and compare what it says with a blueprint; return what is wrong, if anything.
+
+    An environment with an empty ``pyvenv.cfg`` runs as well, but sees its base's packages: so the prefixes whose
+    packages Python adds are compared too. What a base's own start-up files add beside those is the base's affair.
     """
     try:
-        done = subprocess.run(
-            [f"{place}/bin/python", "-I", "-c", _QUESTION],
-            check=False,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=_TIME_LIMIT,
-            cwd="/",
-            process_group=0,  # an interruption is not for it
-            env={key: value for key, value in os.environ.items() if not key.startswith("PYTHON")},
-        )
-        said = json.loads(done.stdout) if done.returncode == 0 else None
-    except subprocess.TimeoutExpired as error:
-        raise _failed(blueprint, f"it did not answer within {_TIME_LIMIT} seconds") from error
-    except ValueError as error:
-        raise _failed(blueprint, "it did not answer as Python does") from error
-    except OSError as error:
-        raise _failed(blueprint, f"it cannot be run: {error.strerror}") from error
-    if said is None:
-        last = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
-        raise _failed(blueprint, f"it ended with exit status {done.returncode}: {' '.join(last)}")
-    _compare(said, place, blueprint)
-
-
-def _compare(said: dict[str, object], place: str, blueprint: Blueprint) -> None:
+        said = _said(place)
+    except ProbeError as error:
+        return str(error)
     version = dict(blueprint.settings)["version"]
-    foreign = [one for one in _texts(said["sites"]) if not one.startswith(f"{place}/")]
+    foreign = [one for one in _texts(said["prefixes"]) if one != place]
     if said["prefix"] != place:
-        raise _failed(blueprint, f"its prefix is {said['prefix']}")
+        return f"its prefix is {said['prefix']}"
     if said["version"] != version:
-        raise _failed(blueprint, f"it is Python {said['version']}, not {version}")
+        return f"it is Python {said['version']}, not {version}"
     if foreign and not blueprint.system_site_packages:
-        raise _failed(blueprint, f"it is not isolated: it imports from {foreign[0]}")
+        return f"it is not isolated: it imports from {foreign[0]}"
+    return ""
+
+
+def _said(place: str) -> dict[str, object]:
+    """Ask an environment's Python, as it starts for everybody. Raises ``ProbeError``."""
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
+    said = listen([f"{place}/bin/python", "-I", "-c", _QUESTION], environment, limit=_TIME_LIMIT)
+    if not said.keys() >= {"prefix", "version", "prefixes"}:
+        raise ProbeError("its answer makes no sense")
+    return said
 
 
 def _texts(value: object) -> list[str]:
     return [str(one) for one in value] if isinstance(value, list) else []
-
-
-def _failed(blueprint: Blueprint, reason: str) -> EnvsyncError:
-    message = f"the environment built for {blueprint.path} does not run as one: {reason}"
-    return EnvsyncError(Problem("verify-failed", message, "Nothing was changed. Look at its interpreter link."))

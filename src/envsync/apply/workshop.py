@@ -47,6 +47,8 @@ class Workshop:
         self._templates: dict[Kind, Template] = {}
         self._scripts: tuple[object, Mapping[str, bytes]] = (None, {})
         """The last ones that virtualenv was asked for."""
+        self.tried: set[object] = set()
+        """What repairs would link, and was seen to run."""
         self._making = threading.Lock()
         self._turn = threading.Lock()
         self.remarks: dict[str, list[str]] = {}

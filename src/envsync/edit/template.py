@@ -35,7 +35,7 @@ def template(candidates: Iterable[Candidate], home: str) -> str:
     """
     best: dict[str, Candidate] = {}
     for candidate in sorted(candidates, key=lambda one: (one.stable, one.version), reverse=True):
-        if candidate.version >= _OLDEST:
+        if candidate.version >= _OLDEST and not candidate.loose and not candidate.last_resort:
             best.setdefault(_name(candidate), candidate)
     ordered = sorted(best.items(), key=lambda item: (item[1].implementation != "cpython", item[1].version[:2]))
     lines = [_line(name, candidate, home) for name, candidate in ordered if is_literal(candidate.link)]

@@ -94,7 +94,7 @@ class _Settings(_Table):
     """What an environment and ``[defaults]`` can both say."""
 
     python: Python = _optional(
-        "a name from [pythons], a path, or a version request; default: the Python that envsync runs on",
+        "a name from [pythons], a path, or a version request; default: the one it has, else the best installed",
         *("3.12", "~/.pyenv/versions/3.12/bin/python", "3.13t", "pypy3.10", ">=3.11,<3.13"),
     )
     requires_python: Annotated[str, AfterValidator(checks.specifier), shapes.SPECIFIER] = _optional(

@@ -32,7 +32,7 @@ def locations(link: str) -> Iterator[str]:
         folder = os.path.dirname(place)
         while text.startswith("../") and not os.path.islink(folder):
             folder, text = os.path.dirname(folder), text[3:]
-        place = text if text.startswith("/") else f"{folder}/{text.removeprefix('./')}"
+        place = text if text.startswith("/") else f"{folder.rstrip('/')}/{text.removeprefix('./')}"
 
 
 def base_of(link: str) -> Base | None:

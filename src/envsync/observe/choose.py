@@ -2,11 +2,10 @@
 
 import os
 import re
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 
-from envsync.desired import PythonVersion
+from envsync.desired import DefaultPython, PythonVersion
 from envsync.observe.base import is_script
 from envsync.observe.discover import Candidate, Found
 from envsync.observed import Interpreter, InterpreterProblem
@@ -15,38 +14,77 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from packaging.specifiers import SpecifierSet
 
-__all__ = ["best", "default_link"]
+__all__ = ["best", "fits", "is_pinned", "same_version"]
 
 _PINNED = re.compile(r"==\d+\.\d+\.\d+")
+_LIBRARY = re.compile(r"(python|pypy|graalpy)(\d+\.\d+)(t?)")
+"""``python3.12``, ``python3.13t``, ``pypy3.10``."""
+_ANY = PythonVersion("any version", "cpython", ">=3.7")
+"""What no `python` at all asks for: environments need no older ones."""
+_LATER = "999"
+"""A minor version that is yet to come."""
 
 
 def best(
-    request: PythonVersion, found: Found, look: Callable[[str], Interpreter | InterpreterProblem]
+    request: PythonVersion | DefaultPython, found: Found, look: Callable[[str], Interpreter | InterpreterProblem]
 ) -> Interpreter | InterpreterProblem:
-    """Give the best interpreter for a request, looking only at those whose names let them be it.
+    """Return the best interpreter for a request, looking only at those whose names let them be it.
 
-    Released ones come before others, newer minor versions before older, stable links before patch paths. A request
-    for one patch release prefers the path that names it, since a stable link will move on.
+    Released ones come before others, newer minor versions before older, stable links before patch paths; conda's own
+    comes last. A request for one patch release prefers the path that names it, since a stable link will move on.
     """
     from packaging.specifiers import SpecifierSet  # noqa: PLC0415  # a path needs none of it
 
-    specifier = SpecifierSet(request.specifier)
-    pinned = _PINNED.fullmatch(request.specifier) is not None
-    plausible = [candidate for candidate in found.candidates if _plausible(candidate, request, specifier)]
+    wanted = request if isinstance(request, PythonVersion) else _ANY
+    specifier = SpecifierSet(wanted.specifier)
+    plausible = [candidate for candidate in found.candidates if _plausible(candidate, wanted, specifier)]
     asked = False
-    for candidate in sorted(plausible, key=lambda candidate: _rank(candidate, pinned=pinned), reverse=True):
+    for candidate in sorted(plausible, key=lambda candidate: _rank(candidate, wanted, specifier), reverse=True):
         result = look(candidate.link)
-        if isinstance(result, Interpreter) and _fits(result, request, specifier):
-            return replace(result, asked=True) if asked else result
+        if isinstance(result, Interpreter) and fits(result, wanted):
+            return replace(result, asked=asked or result.asked, searched=True)
         # A script that fails now may run something that works in the next pass.
         asked = asked or _is_running_another(result)
     return InterpreterProblem(
         declared=request.declared,
         link=None,
         code="interpreter-missing",
-        message=f"no installed interpreter is {_wanted(request)}; found: {_listing(found)}",
+        message=f"no installed interpreter is {_wanted(wanted)}; found: {_listing(found)}",
         hint="Install it (pyenv, mise, uv, Homebrew or the system's packages), or name an interpreter by its path.",
+        searched=True,
     )
+
+
+def fits(found: Interpreter, request: PythonVersion | DefaultPython) -> bool:
+    """Check whether an interpreter is what a request asks for; one that asks for nothing is content with any."""
+    if isinstance(request, DefaultPython):
+        return True
+    from packaging.specifiers import SpecifierSet  # noqa: PLC0415  # a path needs none of it
+
+    facts = found.facts
+    return (facts.implementation, facts.free_threaded) == (
+        request.implementation,
+        request.free_threaded,
+    ) and SpecifierSet(request.specifier).contains(facts.version, prereleases=True)
+
+
+def is_pinned(request: PythonVersion | DefaultPython) -> bool:
+    """Check whether a request is for one patch release."""
+    return isinstance(request, PythonVersion) and _PINNED.fullmatch(request.specifier) is not None
+
+
+def same_version(environment: str) -> PythonVersion | None:
+    """Return a request for what the environment in a directory was built for, as far as its library tells."""
+    try:
+        names = os.listdir(f"{environment}/lib")
+    except OSError:
+        return None
+    matches = [match for match in map(_LIBRARY.fullmatch, names) if match]
+    if len(matches) != 1:
+        return None
+    implementation, minor, threads = matches[0].groups()
+    named = "cpython" if implementation == "python" else implementation
+    return PythonVersion(f"{minor}{threads}", named, f"=={minor}.*", free_threaded=bool(threads))
 
 
 def _is_running_another(result: Interpreter | InterpreterProblem) -> bool:
@@ -54,17 +92,17 @@ def _is_running_another(result: Interpreter | InterpreterProblem) -> bool:
     return is_script(end) and os.access(end, os.X_OK)
 
 
-def default_link(found: Found) -> str:
-    """Give the base interpreter that envsync runs on, by a stable link to it if there is one."""
-    base = getattr(sys, "_base_executable", None) or sys.executable
-    real = os.path.realpath(base)
-    twins = [one.link for one in found.candidates if one.stable and os.path.realpath(one.link) == real]
-    return base if base in twins or not twins else twins[0]
-
-
-def _rank(candidate: Candidate, *, pinned: bool) -> tuple[object, ...]:
+def _rank(candidate: Candidate, request: PythonVersion, specifier: "SpecifierSet") -> tuple[object, ...]:
     # sorted() is stable, but reverse keeps equal ones in order too: earlier sources stay first.
-    return (candidate.final, candidate.version[:2], candidate.stable != pinned, candidate.version)
+    minor = candidate.version[:2]
+    if is_pinned(request):
+        lasting = int(not candidate.stable)
+    elif not candidate.loose:
+        lasting = 2 * candidate.stable
+    else:
+        # `3` and `latest` go on to the next minor version: better than a patch path only where that is asked for too.
+        lasting = 1 if specifier.contains(f"3.{_LATER}", prereleases=True) else -1
+    return (not candidate.last_resort, candidate.final, minor, lasting, candidate.version, candidate.build)
 
 
 def _plausible(candidate: Candidate, request: PythonVersion, specifier: "SpecifierSet") -> bool:
@@ -72,15 +110,11 @@ def _plausible(candidate: Candidate, request: PythonVersion, specifier: "Specifi
         return False
     if len(candidate.version) > 2:  # noqa: PLR2004  # major, minor, patch
         return specifier.contains(".".join(map(str, candidate.version)), prereleases=True)
+    if not candidate.version:
+        return True  # it has to be asked
     minor = ".".join(map(str, candidate.version))
     # The name does not tell the patch release. Any could be, unless none of that minor version fits.
     return any(specifier.contains(f"{minor}.{patch}", prereleases=True) for patch in range(100))
-
-
-def _fits(found: Interpreter, request: PythonVersion, specifier: "SpecifierSet") -> bool:
-    return found.facts.implementation == request.implementation and specifier.contains(
-        found.facts.version, prereleases=True
-    )
 
 
 def _wanted(request: PythonVersion) -> str:
@@ -89,9 +123,12 @@ def _wanted(request: PythonVersion) -> str:
 
 
 def _listing(found: Found) -> str:
-    seen = {
-        f"{'' if one.implementation == 'cpython' else one.implementation}{'.'.join(map(str, one.version))}"
-        f"{'t' if one.free_threaded else ''}"
-        for one in found.candidates
-    }
+    seen = {_named(one) for one in found.candidates if not one.loose}
     return ", ".join(sorted(seen, key=lambda text: [int(part) for part in re.findall(r"\d+", text)])) or "none"
+
+
+def _named(candidate: Candidate) -> str:
+    implementation = "" if candidate.implementation == "cpython" else candidate.implementation
+    if not candidate.version:
+        return f"{implementation}-{'.'.join(map(str, candidate.build))}"
+    return f"{implementation}{'.'.join(map(str, candidate.version))}{'t' if candidate.free_threaded else ''}"

@@ -8,13 +8,17 @@ from dataclasses import dataclass, replace
 from envsync.observe.chain import walk
 from envsync.observe.witnesses import along
 
-__all__ = ["Candidate", "Found", "discover", "keepers", "named", "stable_twin"]
+__all__ = ["Candidate", "Found", "discover", "keepers", "named", "stable_twin", "tree_named"]
 
 _NAMED = re.compile(
+    # python3.12, cpython-3.13.0+freethreaded-linux-x86_64-gnu, 3.13t-dev, 3.14.0rc1, pypy3.10-7.3.17, graalpy-24.1.1
     r"(?:(?P<implementation>cpython|python|pypy|graalpy(?:-community)?)[-@]?)?"
-    r"(?P<version>\d+\.\d+(?:\.\d+)?)(?P<pre>(?:a|b|rc)\d+|-dev)?(?P<threads>t|\+freethreaded|-freethreaded)?"
-    r"(?:-(?:linux|macos|darwin|x86_64|aarch64|amd64|arm64|v\d|src).*)?"
+    r"(?P<version>\d+\.\d+(?:\.\d+)?)(?P<pre>(?:a|b|rc)\d+)?(?P<threads>t|\+freethreaded|-freethreaded)?(?P<dev>-dev)?"
+    r"(?:-(?:community-)?v?(?P<build>\d+(?:\.\d+)+)\S*)?"
+    r"(?:-(?:linux|macos|darwin|x86_64|aarch64|amd64|arm64|src).*)?"
 )
+_LOOSE = re.compile(r"\d+|latest")
+"""What mise calls links that go on to the next minor version as well."""
 _PATCH = re.compile(r"\d+\.\d+\.\d+")
 _MINOR = re.compile(r"\d+\.\d+")
 
@@ -26,11 +30,17 @@ class Candidate:
     link: str
     implementation: str
     version: tuple[int, ...]
-    """``(3, 12)`` or ``(3, 12, 1)``, as far as the name tells."""
+    """``(3, 12)`` or ``(3, 12, 1)``, as far as the name tells; empty where it tells nothing."""
     stable: bool
     """Whether it survives a patch upgrade."""
     final: bool = True
     free_threaded: bool = False
+    build: tuple[int, ...] = ()
+    """The release of an implementation that has version numbers of its own."""
+    loose: bool = False
+    """Whether its name tells no minor version: it goes on to the next one."""
+    last_resort: bool = False
+    """Whether it is meant for something else: the installation of conda itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,27 +57,41 @@ class Found:
 def discover() -> Found:
     """Search the folders of pyenv, mise, asdf, uv and Homebrew, python.org's framework, and PATH."""
     trees = tuple(dict.fromkeys(root for _, root in keepers()))
-    bins = tuple(dict.fromkeys([*os.environ.get("PATH", "").split(":"), "/usr/local/bin", "/usr/bin"]))
+    path = [folder for folder in os.environ.get("PATH", "").split(":") if folder.startswith("/")]
+    bins = _by_one_name([*path, "/usr/local/bin", "/usr/bin"])
     candidates: list[Candidate] = []
     for root in trees:
         candidates += _in_trees(root)
     for folder in bins:
-        if folder.startswith("/") and not _is_fleeting(folder):
+        if not _is_fleeting(folder):
             candidates += _in_bin(folder)
-    absolute = [folder for folder in bins if folder.startswith("/")]
-    real = dict.fromkeys(os.path.realpath(folder) for folder in (*trees, *absolute))
-    return Found(tuple(candidates), tuple(real), tuple(dict.fromkeys(_witnesses(trees, absolute))))
+    real = dict.fromkeys(os.path.realpath(folder) for folder in (*trees, *bins))
+    return Found(tuple(candidates), tuple(real), tuple(dict.fromkeys(_witnesses(trees, (*path, *bins)))))
+
+
+def _by_one_name(folders: Iterable[str]) -> tuple[str, ...]:
+    """Return each directory once, in their order: by its own name if that is among them, else by the first.
+
+    ``/bin`` and ``/usr/sbin`` lead to ``/usr/bin`` on many systems, and shells differ in which they search first.
+    """
+    names: dict[str, str] = {}
+    for folder in folders:
+        real = os.path.realpath(folder)
+        plain = "/" + "/".join(part for part in folder.split("/") if part not in {"", "."})
+        if plain == real or real not in names:
+            names[real] = real if ".." in plain.split("/") else plain
+    return tuple(names.values())
 
 
 def _witnesses(trees: Iterable[str], bins: Iterable[str]) -> Iterator[str]:
     """Give what the search hung on: folders, and what each name of an interpreter leads to, if anywhere."""
     for folder in (*trees, *bins):
         yield from along(walk(folder))
-        if _is_fleeting(folder):
-            yield f"{os.path.dirname(folder)}/pyvenv.cfg"
+    for folder in bins:
+        yield from (f"{os.path.dirname(os.path.realpath(folder))}/{mark}" for mark in _MARKS)
     for root in trees:
         for entry in _entries(root):
-            candidate = named(entry.name, f"{root}/{entry.name}")
+            candidate = tree_named(entry.name, f"{root}/{entry.name}")
             if candidate is not None:
                 for name in ("", *_names_of(candidate)):
                     yield from along(walk(f"{candidate.link}/bin/{name}"))
@@ -97,9 +121,24 @@ def stable_twin(path: str) -> str | None:
     return None
 
 
+_MARKS = ("pyvenv.cfg", "conda-meta", "condabin")
+"""What is beside ``bin`` in a virtual environment, in one of conda's, and in conda's own installation."""
+
+
 def _is_fleeting(folder: str) -> bool:
     """Tell whether what PATH gives here depends on the moment: shims, and environments that a shell has activated."""
-    return os.path.basename(folder) == "shims" or os.path.lexists(f"{folder}/../pyvenv.cfg")
+    if os.path.basename(folder) == "shims" or os.path.lexists(f"{folder}/../pyvenv.cfg"):
+        return True
+    activated = os.environ.get("CONDA_PREFIX", "")
+    is_condas = os.path.lexists(f"{folder}/../conda-meta") or (
+        activated != "" and os.path.realpath(folder) == os.path.realpath(f"{activated}/bin")
+    )
+    return is_condas and not _is_condas_own(folder)
+
+
+def _is_condas_own(folder: str) -> bool:
+    """Check whether a directory is that of conda itself, which the environments that it makes are not."""
+    return os.path.isdir(f"{folder}/../condabin")
 
 
 def _twin_folders(folder: str) -> Iterator[str]:
@@ -138,7 +177,7 @@ def keepers() -> tuple[tuple[str, str], ...]:
 def _in_trees(root: str) -> Iterator[Candidate]:
     """Give the interpreters of a folder of install trees, each named after its version."""
     for entry in sorted(_entries(root), key=lambda entry: entry.name):
-        candidate = named(entry.name, f"{root}/{entry.name}")
+        candidate = tree_named(entry.name, f"{root}/{entry.name}")
         if candidate is None:
             continue
         for name in _names_of(candidate):
@@ -149,11 +188,25 @@ def _in_trees(root: str) -> Iterator[Candidate]:
 
 
 def _in_bin(folder: str) -> Iterator[Candidate]:
+    last_resort = _is_condas_own(folder)
     for entry in sorted(_entries(folder), key=lambda entry: entry.name):
         if entry.name.startswith(("python", "pypy", "graalpy")):
             candidate = named(entry.name, f"{folder}/{entry.name}")
             if candidate is not None and os.path.exists(candidate.link):
-                yield candidate
+                yield replace(candidate, last_resort=last_resort)
+
+
+def tree_named(name: str, place: str) -> Candidate | None:
+    """Return what the name of an install tree tells of it; ``None`` where it names no interpreter.
+
+    Of a link without a minor version, that of the tree that it leads to tells.
+    """
+    if _LOOSE.fullmatch(name) is None:
+        return named(name, place)
+    tree = named(os.path.basename(os.path.realpath(place)), place)
+    if tree is None:
+        return Candidate(place, "cpython", (), stable=True, loose=True)
+    return replace(tree, stable=True, loose=True)
 
 
 def named(name: str, place: str) -> Candidate | None:
@@ -162,16 +215,23 @@ def named(name: str, place: str) -> Candidate | None:
     if match is None:
         return None
     implementation = (match["implementation"] or "cpython").removesuffix("-community")
-    version = tuple(int(part) for part in match["version"].split("."))
+    version, build = _numbers(match["version"]), _numbers(match["build"] or "")
+    if implementation in {"pypy", "graalpy"} and version[0] > 3:  # noqa: PLR2004  # no Python, but a release of its own
+        version, build = (), version
     return Candidate(
         link=place,
         implementation="cpython" if implementation == "python" else implementation,
         version=version,
         # A symlink is what a tool keeps stable; so is a name without a patch release, as Debian's and Homebrew's.
-        stable=len(version) < 3,  # noqa: PLR2004  # major, minor, patch
-        final=match["pre"] is None,
+        stable=len(version) < 3 and not build,  # noqa: PLR2004  # major, minor, patch
+        final=match["pre"] is None and match["dev"] is None,
         free_threaded=match["threads"] is not None,
+        build=build,
     )
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.split(".") if part)
 
 
 def _entries(folder: str) -> list["os.DirEntry[str]"]:

@@ -118,7 +118,8 @@ def _is_folder(place: str) -> bool:
 
 def _inner_link(place: str) -> InnerLink:
     text = os.readlink(place) if os.path.islink(place) else None
-    return InnerLink(intern(os.path.basename(place)), text and intern(text), os.path.exists(place))
+    end = os.path.realpath(place) if text and "/" in text else ""
+    return InnerLink(intern(os.path.basename(place)), text and intern(text), os.path.exists(place), intern(end))
 
 
 def _debris(end: str, bin_entries: list["os.DirEntry[str]"]) -> Iterator[str]:

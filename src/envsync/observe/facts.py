@@ -43,7 +43,8 @@ class FactsCache:
             began = time.time_ns()
             said = probe(link, as_if=as_if)
             numbers = proven(_paths(chain, said, as_if), began)
-            if numbers is not None and as_if is not None:  # a script's answer may hang on anything
+            # What a script or another program that runs one answers may depend on anything.
+            if numbers is not None and as_if is not None and said.is_from(as_if, chain.end):
                 self._entries[key] = {"stamp": numbers, "said": asdict(said)}
                 self.changed = True
         self._fresh[key] = said

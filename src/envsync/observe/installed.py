@@ -39,7 +39,7 @@ def shims() -> tuple[str, ...]:
 
 
 def _best_first() -> Iterator[str]:
-    candidates = discover().candidates
+    candidates = sorted(discover().candidates, key=lambda one: one.loose)
     yield from (one.link for one in candidates if one.stable and _is_fit(one))
     yield from (one.link for one in candidates if not one.stable and _is_fit(one))
 

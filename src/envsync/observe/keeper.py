@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from envsync.observe.discover import keepers, named
+from envsync.observe.discover import keepers, tree_named
 
 __all__ = ["Keeper", "keeper_of", "keepers_here"]
 
@@ -30,9 +30,10 @@ def keeper_of(path: str) -> Keeper | None:
     for tool, root in _roots():
         if path.startswith(f"{root}/"):
             inner = path.removeprefix(f"{root}/")
-            tree = named(inner.partition("/")[0], path)
+            top = inner.partition("/")[0]
+            tree = tree_named(top, f"{root}/{top}")
             if tree is not None:
-                plain = tree.implementation == "cpython" and tree.final and not tree.free_threaded
+                plain = tree.implementation == "cpython" and tree.final and not tree.free_threaded and not tree.loose
                 version = ".".join(map(str, tree.version)) if plain else ""
                 return Keeper(tool, _PATCH.search(inner) is None, version)
     if path.startswith(_SYSTEM):

@@ -6,17 +6,20 @@ import selectors
 import signal
 import subprocess
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from envsync.observed import Facts
 
-__all__ = ["OUTPUT_LIMIT", "TIME_LIMIT", "ProbeError", "Said", "probe"]
+__all__ = ["OUTPUT_LIMIT", "TIME_LIMIT", "ProbeError", "Said", "is_same_file", "listen", "probe"]
 
 TIME_LIMIT = 10.0
 """Seconds that an interpreter gets."""
 OUTPUT_LIMIT = 64 * 1024
 """Bytes that an interpreter may print."""
+_MARK = b"envsync:"
+"""What an answer begins with: a base may print lines of its own at its start and its end."""
 
 # Python 2 must be able to run this, so that it can be told apart from garbage.
 _QUESTION = """
@@ -34,6 +37,14 @@ if v >= (3, 3):
     scheme = "venv" if "venv" in sysconfig.get_scheme_names() else "posix_prefix"
     purelib = sysconfig.get_path("purelib", scheme, {"base": "", "platbase": "", "installed_base": ""})
     library = os.path.dirname(purelib.strip("/"))
+    system = sysconfig.get_platform()
+    if system.startswith("macosx-"):  # the oldest macOS that it runs on is no matter, nor what else a fat binary holds
+        machine = system.split("-")[-1]
+        system = "macosx-" + (platform.machine() if machine.startswith(("fat", "intel", "universal")) else machine)
+    try:
+        process = os.readlink("/proc/self/exe")
+    except OSError:
+        process = ""
     if "dist-packages" in purelib or library.startswith("local/"):
         library = "lib/python%d.%d%s" % (v[0], v[1], get("abi_thread") or "")
     out.update(
@@ -41,11 +52,12 @@ if v >= (3, 3):
         prefix=sys.prefix, base_prefix=sys.base_prefix, base_exec_prefix=sys.base_exec_prefix,
         executable=real("executable"), base_executable=real("_base_executable"),
         stdlib=os.path.dirname(os.__file__), library=library, platlibdir=getattr(sys, "platlibdir", "lib"),
+        platform=system, process=process,
     )
     import json
-    sys.stdout.write("envsync:" + json.dumps(out) + "\\n")
+    sys.stdout.write("\\nenvsync:" + json.dumps(out) + "\\n")
 else:
-    sys.stdout.write('envsync:{"version_info": "%s"}\\n' % out["version_info"])
+    sys.stdout.write('\\nenvsync:{"version_info": "%s"}\\n' % out["version_info"])
 """
 
 
@@ -60,16 +72,35 @@ class Said:
     """Its own name for itself."""
     base_executable: str
     """The executable of the base interpreter, as it sees it; may be empty."""
+    process: str
+    """The program that really answered, as the kernel names it; empty where it does not."""
+
+    def goes_by(self, told: str, end: str) -> bool:
+        """Check whether it takes the name ``told`` for its own, or calls itself by that of the file ``end``.
+
+        What a program that runs another one was told does not reach that other one. PyPy has no name where it was told
+        one at which nothing is.
+        """
+        name = os.path.basename(self.executable)
+        return name in {"", os.path.basename(told)} or is_same_file(self.executable, end)
+
+    def is_from(self, told: str, end: str) -> bool:
+        """Check whether the file ``end`` itself answered, as far as can be known, and no other that it runs."""
+        return self.goes_by(told, end) and (not self.process or is_same_file(self.process, end))
 
 
 class ProbeError(Exception):
     """The interpreter gave no usable answer; the message is a clause that says what it did instead."""
 
-    def __init__(self, message: str, *, hint: str = "", may_be_misplaced: bool = False) -> None:
+    def __init__(
+        self, message: str, *, hint: str = "", may_be_misplaced: bool = False, may_be_misnamed: bool = False
+    ) -> None:
         super().__init__(message)
         self.hint = hint
         self.may_be_misplaced = may_be_misplaced
         """Whether it started but failed at once, as Python does where it does not find its standard library."""
+        self.may_be_misnamed = may_be_misplaced or may_be_misnamed
+        """Whether it ended by itself, as a program does that goes by its name and was started by another one."""
 
 
 def probe(executable: str, *, as_if: str | None = None) -> Said:
@@ -79,16 +110,51 @@ def probe(executable: str, *, as_if: str | None = None) -> Said:
     library from there, just as it does from ``home`` in a virtual environment (PEP 405).
     Raises ``ProbeError``.
     """
-    status, output, errors = _run(executable, as_if or executable)
-    lines = [line for line in output.splitlines() if line.startswith(b"envsync:")]
+    environment = {
+        key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "_PYTHON", "__PYVENV"))
+    }
+    # Not -I, which Python 2 does not know.
+    arguments = [as_if or executable, "-E", "-s", "-S", "-c", _QUESTION]
+    answer = listen(arguments, environment, executable=executable)
+    try:
+        return _read(answer, executable)
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise _senseless(str(answer).encode(errors="replace")) from error
+
+
+def listen(
+    arguments: list[str], environment: Mapping[str, str], *, executable: str | None = None, limit: float | None = None
+) -> dict[str, Any]:
+    """Run an interpreter with a question, and return what it writes on a line of its own that begins with a mark.
+
+    The mark is ``envsync:``, a JSON object follows. ``limit`` is in seconds, by default ``TIME_LIMIT``.
+    Raises ``ProbeError``.
+    """
+    status, output, errors = _run(arguments, environment, executable or arguments[0], limit or TIME_LIMIT)
+    lines = [line for line in output.splitlines() if line.startswith(_MARK)]
     if status != 0:
         raise ProbeError(f"it {_death(status)}{_tail(errors or output)}", may_be_misplaced=True)
     if not lines:
-        raise ProbeError(f"it did not answer as Python does{_tail(output or errors)}")
+        raise ProbeError(f"it did not answer as Python does{_tail(output or errors)}", may_be_misnamed=True)
     try:
-        return _read(json.loads(lines[-1].removeprefix(b"envsync:")), executable)
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise ProbeError(f"its answer makes no sense{_tail(output)}") from error
+        answer = json.loads(lines[-1].removeprefix(_MARK))
+    except (ValueError, RecursionError) as error:
+        raise _senseless(output) from error
+    if not isinstance(answer, dict):
+        raise _senseless(output)
+    return answer
+
+
+def is_same_file(one: str, other: str) -> bool:
+    """Check whether two paths lead to one file; what cannot be looked at does not."""
+    try:
+        return os.path.samefile(one, other)
+    except (OSError, ValueError):
+        return False
+
+
+def _senseless(output: bytes) -> ProbeError:
+    return ProbeError(f"its answer makes no sense{_tail(output)}")
 
 
 def _read(answer: dict[str, Any], executable: str) -> Said:
@@ -110,15 +176,17 @@ def _read(answer: dict[str, Any], executable: str) -> Said:
         library=text["library"],
         platlibdir=text["platlibdir"],
         version_info=version_info,
+        platform=text.get("platform", ""),
     )
-    return Said(facts, text["prefix"], text["executable"], text["base_executable"])
+    return Said(facts, text["prefix"], text["executable"], text["base_executable"], text.get("process", ""))
 
 
-def _run(executable: str, as_if: str) -> tuple[int, bytes, bytes]:
-    environment = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "__PYVENV"))}
+def _run(
+    arguments: list[str], environment: Mapping[str, str], executable: str, limit: float
+) -> tuple[int, bytes, bytes]:
     try:
         process = subprocess.Popen(
-            [as_if, "-E", "-s", "-S", "-c", _QUESTION],  # not -I, which Python 2 does not know
+            arguments,
             executable=executable,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -131,25 +199,25 @@ def _run(executable: str, as_if: str) -> tuple[int, bytes, bytes]:
         raise ProbeError(f"it cannot be run: {error.strerror}") from error
     with process:
         try:
-            return _collect(process)
+            return _collect(process, limit)
         except BaseException:
             if process.returncode is None:  # not reaped, so its number cannot be another's by now
                 os.killpg(process.pid, signal.SIGKILL)
             raise
 
 
-def _collect(process: "subprocess.Popen[bytes]") -> tuple[int, bytes, bytes]:
+def _collect(process: "subprocess.Popen[bytes]", limit: float) -> tuple[int, bytes, bytes]:
     assert process.stdout is not None  # noqa: S101  # both are pipes, as asked for
     assert process.stderr is not None  # noqa: S101
     gathered: dict[int, bytearray] = {process.stdout.fileno(): bytearray(), process.stderr.fileno(): bytearray()}
-    deadline = time.monotonic() + TIME_LIMIT
+    deadline = time.monotonic() + limit
     with selectors.DefaultSelector() as selector:
         for stream in gathered:
             selector.register(stream, selectors.EVENT_READ)
         while selector.get_map():
             ready = selector.select(max(0.0, deadline - time.monotonic()))
             if not ready:
-                raise ProbeError(f"it did not answer within {TIME_LIMIT:g} seconds")
+                raise ProbeError(f"it did not answer within {limit:g} seconds")
             for key, _ in ready:
                 chunk = os.read(key.fd, 65536)
                 gathered[key.fd] += chunk
@@ -160,7 +228,7 @@ def _collect(process: "subprocess.Popen[bytes]") -> tuple[int, bytes, bytes]:
     try:
         status = process.wait(max(0.1, deadline - time.monotonic()))
     except subprocess.TimeoutExpired as error:
-        raise ProbeError(f"it did not end within {TIME_LIMIT:g} seconds") from error
+        raise ProbeError(f"it did not end within {limit:g} seconds") from error
     output, errors = gathered.values()
     return status, bytes(output), bytes(errors)
 

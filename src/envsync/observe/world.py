@@ -108,7 +108,7 @@ class Observer:
             witnesses=Paths.of(self._witnesses(environment, folder, interpreter, chains, declared)),
             further=Paths.of(self._further(folder, interpreter, declared, packages=look)),
             places=tuple(self.places_of(environment)),
-            listed=Paths.of((*_listed(folder, packages=declared is not None), *self._interpreters.searched())),
+            listed=Paths.of((*_listed(folder, packages=declared is not None), *self._searched(interpreter))),
         )
         return replace(world, stamps=packed(stamp(world.vouching())))
 
@@ -121,6 +121,10 @@ class Observer:
 
         with_uv = self._manifest.installer != "pip" and find_uv() is not None
         return read_declared(environment.packages, marker_values(interpreter.facts), with_uv=with_uv)
+
+    def _searched(self, interpreter: Interpreter | InterpreterProblem) -> tuple[str, ...]:
+        """Return the directories whose entries decided which interpreter it is, where it was looked for at all."""
+        return self._interpreters.searched() if interpreter.searched else ()
 
     def _witnesses(
         self,
@@ -138,7 +142,7 @@ class Observer:
             yield from along(interpreter.chain)
         if isinstance(interpreter, Interpreter):
             yield from interpreter_paths(interpreter)
-        yield from self._interpreters.searched()
+        yield from self._searched(interpreter)
         if environment.wait_for:
             yield from along(walk(environment.wait_for))
         for alias in environment.aliases:
@@ -157,7 +161,8 @@ class Observer:
         yield from self._home  # no environment may be there
         if isinstance(interpreter, Interpreter):
             yield from beside_interpreter(interpreter)
-        yield from self._interpreters.witnesses()
+        if interpreter.searched:
+            yield from self._interpreters.witnesses()
         if declared is not None:
             yield from uv_paths(find_uv())
         if packages:

@@ -17,6 +17,8 @@ class InnerLink:
     """What the symlink holds; ``None`` where it is no symlink, but a copy."""
     works: bool
     """Whether it leads to something."""
+    end: str = ""
+    """What it leads to in the end, where it is a symlink that leads out of its folder."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,8 @@ class Facts:
     """``lib``, or ``lib64`` where the distribution has two."""
     version_info: str
     """``3.12.1.final.0``."""
+    platform: str = ""
+    """Operating system and architecture: ``linux-x86_64``, ``macosx-arm64``; empty where it is not known."""
 
     @property
     def minor(self) -> str:
@@ -41,9 +43,20 @@ class Facts:
         return ".".join(self.version_info.split(".")[:3])
 
     @property
+    def free_threaded(self) -> bool:
+        """Whether it is a build without the global interpreter lock."""
+        return self.library.endswith("t")
+
+    @property
+    def label(self) -> str:
+        """What tells it from others of one machine, patch releases aside: ``3.12``, ``3.13t``, ``pypy3.10``."""
+        implementation = "" if self.implementation == "cpython" else self.implementation
+        return f"{implementation}{self.minor}{'t' if self.free_threaded else ''}"
+
+    @property
     def names(self) -> tuple[str, ...]:
         """The names in an environment's ``bin`` beside ``python``, which they point to."""
-        threaded = (f"python{self.minor}t",) if self.library.endswith("t") else ()
+        threaded = (f"python{self.minor}t",) if self.free_threaded else ()
         return ("python3", f"python{self.minor}", *threaded)
 
 
@@ -61,9 +74,12 @@ class Interpreter:
     notes: tuple[str, ...] = ()
     """What a person should know of how the link was found."""
     through: tuple[str, ...] = ()
-    """The links that led on to this one: into environments, to scripts."""
+    """The links that led on to this one: into environments, to scripts and other programs that run it."""
     asked: bool = False
-    """Whether a script had to be run to know: what it says may hang on anything, and holds for one pass."""
+    """Whether a program that runs another one had to be run to know: what it runs may depend on anything, and holds
+    for one pass."""
+    searched: bool = False
+    """Whether it was chosen from those that are installed: what is installed later may be chosen instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,3 +92,5 @@ class InterpreterProblem:
     message: str
     hint: str
     chain: Chain | None = None
+    searched: bool = False
+    """Whether the installed ones were searched: what is installed later may fit."""

@@ -279,6 +279,7 @@ def _blueprint(environment: desired.Environment, world: World, interpreter: Inte
     prompt = _prompt(environment, world.folder.environment)
     own = {"prompt": prompt} if prompt is not None else {}
     own |= {"version": facts.release, "envsync-path": environment.path, "envsync-abi": facts.abi}
+    own |= {"envsync-platform": facts.platform} if facts.platform else {}
     own |= {"envsync-name": environment.name, "envsync-manifest": rules.manifest, "envsync-end": _end(world)}
     return Blueprint(
         name=environment.name,

@@ -1,10 +1,10 @@
 """Compare an environment with what the manifest and its interpreter say of it. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from envsync import desired, pyvenv_cfg
-from envsync.observed import Environment, Facts, Interpreter, Script
+from envsync.observed import Environment, Facts, InnerLink, Interpreter, Script
 from envsync.plan.actions import Drift
 
 __all__ = ["Findings", "compare", "followed_prompt", "optional_settings", "wanted_links", "wanted_settings"]
@@ -82,12 +82,11 @@ def _reasons_to_rebuild(found: Environment, facts: Facts) -> Iterator[Drift]:
     others = [library for library in found.libraries if library != facts.library]
     if facts.library in found.libraries:
         if others and built_for not in {None, facts.minor}:
-            yield _minor_drift(built_for or "", facts)
-        elif found.setting("envsync-abi") not in {None, facts.abi} and built_for == facts.minor:
-            message = f"built for {found.setting('envsync-abi')}, the link is now {facts.abi}"
-            yield Drift("python-implementation", message)
+            yield _minor_drift(_label(others, built_for), facts)
+        elif built_for == facts.minor:
+            yield from _build_drift(found, facts)
     elif others or built_for not in {None, facts.minor}:
-        yield _minor_drift(built_for or others[0].rpartition("/")[2], facts)
+        yield _minor_drift(_label(others, built_for), facts)
     else:
         yield Drift("layout", f"{facts.library}/site-packages is gone")
     if not found.has_bin:
@@ -95,7 +94,25 @@ def _reasons_to_rebuild(found: Environment, facts: Facts) -> Iterator[Drift]:
 
 
 def _minor_drift(built_for: str, facts: Facts) -> Drift:
-    return Drift("python-minor", f"built for {built_for}, the link is now {facts.minor}")
+    more = f", whose packages are in {facts.library}" if facts.label == built_for else ""
+    return Drift("python-minor", f"built for {built_for}, the link is now {facts.label}{more}")
+
+
+def _build_drift(found: Environment, facts: Facts) -> Iterator[Drift]:
+    """Report another ABI or platform, where the environment says for which it was built; an older one says less."""
+    for key, now in (("envsync-abi", facts.abi), ("envsync-platform", facts.platform)):
+        held = found.setting(key)
+        if held and now and held != now:
+            yield Drift("python-implementation", f"built for {held}, the link is now {now}")
+            return
+
+
+def _label(libraries: list[str], built_for: str | None) -> str:
+    """Name what an environment was built for: the version in ``pyvenv.cfg``, with what only its library tells."""
+    names = [library.rpartition("/")[2].removeprefix("python") for library in libraries]
+    if built_for is None:
+        return names[0]
+    return next((name for name in names if name.removesuffix("t").endswith(built_for)), built_for)
 
 
 def _implementation(found: Environment) -> str:
@@ -118,7 +135,7 @@ def _compare_links(findings: Findings, found: Environment, interpreter: Interpre
     pythons = {link.name: link for link in found.pythons}
     for name, text in wanted_links(interpreter):
         link = pythons.get(name)
-        if link is not None and link.text == text:
+        if link is not None and (link.text == text or _arrives(link, pythons, interpreter)):
             continue
         findings.links.append((f"bin/{name}", text))
         if link is None:
@@ -131,6 +148,25 @@ def _compare_links(findings: Findings, found: Environment, interpreter: Interpre
             code = "python-link" if link.works else "python-dangling"
             findings.drift.append(Drift(code, f"bin/{name} leads to {link.text}, not to {text}"))
     _compare_lib64(findings, found, interpreter.facts)
+
+
+def _arrives(link: InnerLink, pythons: Mapping[str, InnerLink], interpreter: Interpreter) -> bool:
+    """Check whether an entry of ``bin`` leads to the interpreter link, over whichever others a builder made.
+
+    ``python`` or ``python3`` beside that link will do while it is the same file.
+    """
+    for _ in pythons:
+        if link.text is None:
+            return False
+        name = link.text.removeprefix("./")
+        if "/" in name:
+            break
+        if name not in pythons:
+            return False
+        link = pythons[name]
+    folder, _, name = (link.text or "").rpartition("/")
+    beside = folder == interpreter.link.rpartition("/")[0] and name in {"python", "python3"}
+    return link.text == interpreter.link or (beside and link.end == interpreter.chain.end)
 
 
 def _compare_lib64(findings: Findings, found: Environment, facts: Facts) -> None:

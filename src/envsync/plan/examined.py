@@ -119,7 +119,7 @@ def _built_for(plan: EnvironmentPlan) -> str:
 
 
 def _python(plan: EnvironmentPlan) -> str:
-    return f"holds {plan.world.interpreter.link}"
+    return f"leads to {plan.world.interpreter.link}"
 
 
 def _settings(plan: EnvironmentPlan) -> str:

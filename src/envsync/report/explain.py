@@ -100,7 +100,7 @@ def _interpreter(found: Interpreter | InterpreterProblem, lore: Lore) -> Node:
         facts = found.facts
         below.append(Node("is", escape(f"{facts.implementation} {facts.version}, {facts.abi}")))
         below.append(Node("home", f"{tilde(found.home)}, standard library {tilde(facts.stdlib)}"))
-    return Node("python", escape(found.declared) or "none declared: what envsync runs on", "bold", tuple(below))
+    return Node("python", escape(found.declared) or "none declared", "bold", tuple(below))
 
 
 def _environment(one: EnvironmentPlan) -> Node:
