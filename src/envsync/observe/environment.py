@@ -7,9 +7,11 @@ from sys import intern
 
 from envsync import activation, pyvenv_cfg, shebang
 from envsync.areas import is_area_name
+from envsync.observe.builders import base_folders, is_builders_lib, is_kin
 from envsync.observe.read import read_regular
 from envsync.observe.witnesses import followed
 from envsync.observed import Contents, Environment, InnerLink, Paths, Script
+from envsync.observed.unowned import BUILT_TOP, is_stray
 
 __all__ = ["find_libraries", "is_activator", "is_python_name", "read_environment"]
 
@@ -44,7 +46,7 @@ def read_environment(end: str, path: str) -> Environment | None:
         scripts=tuple(_stale_scripts({end, dict(cfg).get("envsync-path", end)}, path, bin_entries)),
         has_bin=bool(bin_entries),
         activators=tuple(intern(entry.name) for entry in bin_entries if is_activator(entry.name)),
-        contents=_contents(end, libraries, bin_entries),
+        contents=_contents(end, libraries, bin_entries, dict(cfg)),
         debris=tuple(_debris(end, bin_entries)),
         witnesses=Paths.of(_witnesses(end, bin_entries, pythons)),
     )
@@ -152,19 +154,24 @@ def _debris(end: str, bin_entries: list["os.DirEntry[str]"]) -> Iterator[str]:
                 yield f"{folder}{entry.name}"
 
 
-def _contents(end: str, libraries: tuple[str, ...], bin_entries: list["os.DirEntry[str]"]) -> Contents:
+def _contents(
+    end: str, libraries: tuple[str, ...], bin_entries: list["os.DirEntry[str]"], cfg: dict[str, str]
+) -> Contents:
     packages: list[str] = []
-    links = [
-        entry.name
-        for entry in _scan(end)
-        if entry.is_symlink() and entry.name != "lib64" and not is_area_name(entry.name)
-    ]
-    links += [
-        f"bin/{entry.name}"
-        for entry in bin_entries
-        if entry.is_symlink() and not is_python_name(entry.name) and not is_area_name(entry.name)
-    ]
-    links += [f"lib/{entry.name}" for entry in _scan(f"{end}/lib") if entry.is_symlink()]
+    top = [entry for entry in _scan(end) if not is_area_name(entry.name)]
+    links = [entry.name for entry in top if entry.is_symlink() and entry.name != "lib64"]
+    others = [entry.name for entry in top if entry.name not in BUILT_TOP and not is_stray(entry.name)]
+    odd = [entry for entry in bin_entries if entry.is_symlink() and not is_python_name(entry.name)]
+    linked = [entry for entry in _scan(f"{end}/lib") if entry.is_symlink()]
+    aliases: list[str] = []
+    if odd or linked:
+        names = (entry.name for entry in bin_entries if is_python_name(entry.name))
+        ends, beside = base_folders(end, names, cfg)
+        odd = [one for one in odd if not (is_area_name(one.name) or is_kin(one.name, one.path, beside))]
+        aliases = [one.name for one in odd if os.path.realpath(one.path) in ends]
+        linked = [one for one in linked if not is_builders_lib(one.path, libraries, beside)]
+    links += [f"bin/{entry.name}" for entry in odd if entry.name not in aliases]
+    links += [f"lib/{entry.name}" for entry in linked]
     for library in libraries:
         links += [f"{library}/{entry.name}" for entry in _scan(f"{end}/{library}") if entry.is_symlink()]
         for entry in _scan(f"{end}/{library}/site-packages"):
@@ -172,4 +179,4 @@ def _contents(end: str, libraries: tuple[str, ...], bin_entries: list["os.DirEnt
                 links.append(f"{library}/site-packages/{entry.name}")
             if entry.name not in _BUILDER_FILES:
                 packages.append(entry.name)
-    return Contents(tuple(packages), tuple(links))
+    return Contents(tuple(packages), tuple(links), aliases=tuple(aliases), others=tuple(others))

@@ -11,7 +11,7 @@ from typing import Any
 
 from envsync.observed import Facts
 
-__all__ = ["OUTPUT_LIMIT", "TIME_LIMIT", "ProbeError", "Said", "probe"]
+__all__ = ["OUTPUT_LIMIT", "TIME_LIMIT", "ProbeError", "Said", "image_of", "probe"]
 
 TIME_LIMIT = 10.0
 """Seconds that an interpreter gets."""
@@ -46,6 +46,15 @@ if v >= (3, 3):
     sys.stdout.write("envsync:" + json.dumps(out) + "\\n")
 else:
     sys.stdout.write('envsync:{"version_info": "%s"}\\n' % out["version_info"])
+"""
+
+_WHICH_IMAGE = """
+import os, sys
+try:
+    image = os.readlink("/proc/self/exe")
+except (AttributeError, OSError):
+    image = sys.executable
+sys.stdout.write("envsync:" + image + "\\n")
 """
 
 
@@ -91,6 +100,19 @@ def probe(executable: str, *, as_if: str | None = None) -> Said:
         raise ProbeError(f"its answer makes no sense{_tail(output)}") from error
 
 
+def image_of(executable: str) -> str:
+    """Return the real path of the program that runs as Python when ``executable`` is started.
+
+    A wrapper that starts another program gives that one's. Where the system does not tell (macOS), it is what Python
+    takes for its executable. Raises ``ProbeError``.
+    """
+    status, output, errors = _run(executable, executable, _WHICH_IMAGE)
+    lines = [line for line in output.splitlines() if line.startswith(b"envsync:")]
+    if status != 0 or not lines:
+        raise ProbeError(f"it does not run as Python{_tail(errors or output)}")
+    return os.path.realpath(os.fsdecode(lines[-1].removeprefix(b"envsync:")))
+
+
 def _read(answer: dict[str, Any], executable: str) -> Said:
     version_info = str(answer["version_info"])
     major, minor = (int(part) for part in version_info.split(".")[:2])
@@ -114,11 +136,11 @@ def _read(answer: dict[str, Any], executable: str) -> Said:
     return Said(facts, text["prefix"], text["executable"], text["base_executable"])
 
 
-def _run(executable: str, as_if: str) -> tuple[int, bytes, bytes]:
+def _run(executable: str, as_if: str, question: str = _QUESTION) -> tuple[int, bytes, bytes]:
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "__PYVENV"))}
     try:
         process = subprocess.Popen(
-            [as_if, "-E", "-s", "-S", "-c", _QUESTION],  # not -I, which Python 2 does not know
+            [as_if, "-E", "-s", "-S", "-c", question],  # not -I, which Python 2 does not know
             executable=executable,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -17,6 +17,8 @@ class InnerLink:
     """What the symlink holds; ``None`` where it is no symlink, but a copy."""
     works: bool
     """Whether it leads to something."""
+    own: bool = False
+    """Whether it is a script or program of the user's, neither a symlink nor a copy of an interpreter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,10 @@ class Contents:
     """Names in ``site-packages`` that no builder puts there."""
     links: tuple[str, ...] = ()
     """A user's own symlinks, relative to the environment."""
+    aliases: tuple[str, ...] = ()
+    """Further names of the interpreter in ``bin``: symlinks that end at it."""
+    others: tuple[str, ...] = ()
+    """Entries at the top that no builder makes: a package's, or the user's."""
     scripts: tuple[str, ...] = ()
     """Entries of ``bin`` that are neither the interpreter's nor activation scripts."""
 
