@@ -97,7 +97,8 @@ class Scenario:
         self.declare("alpha")
         self.run()
         self.install("beta==1", "marker")
-        (self.end / "notes.txt").write_text("mine")
+        (self.end / "share").mkdir()
+        (self.end / "share/notes.txt").write_text("mine")
         assert self.run().status == 0
         _PREPARE[self.kind](self)
         self.old = tree(self.end)

@@ -28,7 +28,7 @@ def test_a_file_that_comes_during_an_installation_stays_and_the_next_one_succeed
     def write_when_it_is_under_way() -> None:
         while not stop.is_set():
             if list(place.root.glob("**/.envsync-*/env/bin/python")):
-                (place.root / "one/precious.txt").write_text("mine")
+                (place.root / "one/bin/precious.txt").write_text("mine")
                 return
             time.sleep(0.005)
 
@@ -37,10 +37,10 @@ def test_a_file_that_comes_during_an_installation_stays_and_the_next_one_succeed
     run = place.envsync("apply", "--json")
     stop.set()
     writer.join()
-    assert (place.root / "one/precious.txt").read_text() == "mine"
+    assert (place.root / "one/bin/precious.txt").read_text() == "mine"
     assert run.environments["one"]["error"]["code"] == "changed-meanwhile"
     assert place.apply()["one"]["outcome"] == "installed"
-    assert (place.root / "one/precious.txt").read_text() == "mine"
+    assert (place.root / "one/bin/precious.txt").read_text() == "mine"
 
 
 def test_another_manifests_environment_is_a_conflict_while_its_path_leads_there(place: Place) -> None:

@@ -30,8 +30,8 @@ def made(place: Place) -> Place:
 @pytest.mark.parametrize("keep", [0, 1])
 def test_a_users_file_in_an_environment_survives_every_later_rebuild(made: Place, keep: int) -> None:
     made.manifest.write_text(made.manifest.read_text().replace("version = 1", f"version = 1\nkeep = {keep}"))
-    (made.root / "blog/.venv/notes").mkdir()
-    (made.root / "blog/.venv/notes/thesis.txt").write_text("mine")
+    (made.root / "blog/.venv/bin/notes").mkdir()
+    (made.root / "blog/.venv/bin/notes/thesis.txt").write_text("mine")
     for _ in range(3):
         assert made.apply("--force-rebuild", "blog")["blog"]["outcome"] == "rebuilt"
     (found,) = made.root.rglob("thesis.txt")

@@ -69,13 +69,13 @@ def test_a_folder_of_includes_that_is_not_there_prunes_nothing(place: Place) -> 
 def test_a_generation_with_files_of_the_users_goes_only_with_all(place: Place) -> None:
     place.write(ONE)
     place.apply()
-    (place.root / "one/notes.txt").write_text("mine")
+    (place.root / "one/bin/mine").write_text("mine")
     place.apply("--force-rebuild", "one")
     place.apply("--force-rebuild", "one")
     assert "no package owns" in place.envsync("prune", "--yes").out
-    assert [path.read_text() for path in place.root.glob("state/.envsync-*/env/notes.txt")] == ["mine"]
+    assert [path.read_text() for path in place.root.glob("state/.envsync-*/env/bin/mine")] == ["mine"]
     place.envsync("prune", "--all", "--yes")
-    assert list(place.root.glob("state/.envsync-*/env/notes.txt")) == []
+    assert list(place.root.glob("state/.envsync-*/env/bin/mine")) == []
 
 
 def test_what_is_declared_no_more_is_listed_and_stays(orphaned: Place) -> None:
@@ -182,7 +182,8 @@ def moved(place: Place) -> dict[str, tuple[int, int]]:
     place.variables |= {"UV_OFFLINE": "1", "UV_FIND_LINKS": str(place.root / "wheels")}
     place.write('[envs.one]\npath = "one"\npackages = ["tool"]\n')
     place.apply()
-    (place.root / "one/notes.txt").write_text("mine")
+    (place.root / "one/share").mkdir()
+    (place.root / "one/share/notes.txt").write_text("mine")
     place.write('[envs.one]\npath = "one"\ntarget = "group/one"\npackages = ["tool"]\n')
     return {name: seen for name, seen in snapshot(place.root / "one").items() if (place.root / "one" / name).is_file()}
 
@@ -232,7 +233,7 @@ def test_to_another_file_system_it_is_copied_and_compared(place: Place) -> None:
         assert place.envsync("move", "one").status == 0
         assert (place.root / "one").is_symlink()
         assert place.python("one", "import sys, tool; print(sys.prefix)") == f"{place.root}/one"
-        assert (other / "one/notes.txt").read_text() == "mine"
+        assert (other / "one/share/notes.txt").read_text() == "mine"
         assert place.envsync("check").status == 0
         assert list(place.root.glob(".envsync-*")) == []
     finally:

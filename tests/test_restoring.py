@@ -206,7 +206,7 @@ def test_a_linked_dist_info_is_not_lost(depot: Depot) -> None:
 @pytest.mark.parametrize("keep", [0, 1])
 def test_a_users_own_files_are_told_in_the_plan_and_kept_in_the_generation(depot: Depot, keep: int) -> None:
     depot.make('packages = ["app"]', head=f"keep = {keep}")
-    mine = ["notes.txt", "bin/mine", "lib/python3.11/site-packages/mine.py", "share/a/b"]
+    mine = ["etc/notes.txt", "bin/mine", "lib/python3.11/site-packages/mine.py", "share/a/b"]
     for name in mine:
         (depot.end / name).parent.mkdir(parents=True, exist_ok=True)
         (depot.end / name).write_text("mine")

@@ -14,12 +14,14 @@ from envsync.observe.facts import FactsCache
 from envsync.observe.folder import Leftovers
 from envsync.observe.interpreter import Interpreters
 from envsync.observe.kept import read_kept
+from envsync.observe.stock import read_stock
 from envsync.observe.world import Observer
 from envsync.observed import Folder, InterpreterProblem, World
 from envsync.plan.actions import Conflict, EnvironmentPlan, Plan, Rebuild, Rollback, State
 from envsync.plan.conflicts import conflicts_between
 from envsync.plan.decide import Rules, decide
 from envsync.plan.rollback import decide_rollback
+from envsync.plan.unowned import conflicts_at_top
 from envsync.vouched import Vouched
 
 __all__ = ["Reconciler"]
@@ -179,4 +181,12 @@ def _rebuilds(plan: EnvironmentPlan) -> bool:
 def _roll_back(plan: EnvironmentPlan) -> EnvironmentPlan:
     generations = plan.world.folder.generations
     kept = read_kept(generations[-1]) if generations else None
-    return decide_rollback(plan, kept.version if kept and kept.sound else None)
+    return decide_rollback(plan, kept.version if kept and kept.sound else None, _losses(plan))
+
+
+def _losses(plan: EnvironmentPlan) -> tuple[Conflict, ...]:
+    folder = plan.world.folder
+    if folder.environment is None or not folder.environment.contents.others:
+        return ()
+    end = folder.chain.end
+    return conflicts_at_top(end, read_stock(end, folder.environment.libraries, loose=True))

@@ -8,13 +8,11 @@ from typing import assert_never
 from envsync.apply.embedded import declare_paths, declare_scripts
 from envsync.apply.relinked import check_relinked
 from envsync.apply.scripts import rename_activators, render_activators
+from envsync.apply.unowned import bring_unowned, holds_more, mark_former
 from envsync.apply.verify import names_no_staging
 from envsync.apply.workshop import Workshop, edit_settings, marker_of
 from envsync.areas import BUILT
 from envsync.errors import EnvsyncError, Problem
-from envsync.observe.environment import find_libraries
-from envsync.observe.stock import read_stock
-from envsync.observed import SEEDS
 from envsync.plan.actions import (
     Action,
     Blueprint,
@@ -42,7 +40,7 @@ from envsync.write.files import make_executable, make_folder, make_link, set_inn
 from envsync.write.flush import flush
 from envsync.write.handles import Root
 from envsync.write.swap import move_in, put_back, swap
-from envsync.write.tree import contents_of, link_tree
+from envsync.write.tree import bring_along, contents_of, link_tree
 
 __all__ = ["carry_out", "clear_area", "clear_away"]
 
@@ -91,6 +89,7 @@ def carry_out(action: Action, workshop: Workshop) -> None:
             _install(action, workshop)
         case Rollback():
             roll_back(action.area, Root(action.end, action.identity), _now(), exchangeable=action.exchangeable)
+            mark_former(action.area, action.end)
         case Link():
             for folder in action.to_make:
                 make_folder(folder)
@@ -105,7 +104,9 @@ def _create(action: Create, workshop: Workshop) -> None:
         make_folder(folder)
     area = _build_aside(blueprint, action.furnishing, workshop)
     try:
-        if blueprint.exchangeable:
+        if action.strays:
+            _take_place(area, action)
+        elif blueprint.exchangeable:
             move_in(f"{area}/{BUILT}", blueprint.end)
         else:
             swap_contents(area, _root(blueprint))
@@ -114,11 +115,31 @@ def _create(action: Create, workshop: Workshop) -> None:
             remove_area(area, blueprint.end)
 
 
+def _take_place(area: str, action: Create) -> None:
+    """Exchange what was built for a folder that holds only stray files, which stay as they are."""
+    blueprint, place = action.blueprint, f"{area}/{BUILT}"
+    bring_along(_root(blueprint), Root(place), action.strays, over=True)
+    flush([area])
+    _exchange(area, blueprint)
+    if not {*os.listdir(place)} <= {*action.strays}:  # something came into it up to the last instant
+        if blueprint.exchangeable:
+            swap(area, Root(blueprint.end))
+        else:
+            undo_contents(area, blueprint.end, even_if_complete=True)
+        message = f"something else has written into {blueprint.end} while the environment was being built"
+        raise EnvsyncError(Problem("changed-meanwhile", message, "Nothing was lost. Apply again when that has ended."))
+
+
 def _rebuild(action: Rebuild, workshop: Workshop) -> None:
     blueprint = action.blueprint
     area = _build_aside(blueprint, action.furnishing, workshop)
+    try:
+        bring_unowned(area, action)
+    except BaseException:
+        remove_area(area, blueprint.end)
+        raise
     _exchange(area, blueprint)
-    loose = _holds_more(f"{area}/{BUILT}", action)
+    loose = holds_more(f"{area}/{BUILT}", action)
     keep = max(action.keep, int(loose))
     if keep:
         keep_as_generation(area, _now(), action.shelf, loose=loose)
@@ -126,16 +147,6 @@ def _rebuild(action: Rebuild, workshop: Workshop) -> None:
         remove_area(area, blueprint.end)
     surplus = max(0, len(action.generations) + min(1, keep) - action.keep)
     remove_superseded(action.generations[:surplus], blueprint.end)
-
-
-def _holds_more(former: str, action: Rebuild) -> bool:
-    """Look once more, now that nothing can come to it, whether a former environment holds more than the new one."""
-    try:
-        libraries = tuple(find_libraries(former))
-        stock = read_stock(former, libraries, loose=True)
-    except OSError:
-        return True
-    return bool(stock.loose or stock.broken or {one.name for one in stock.distributions} - {*action.known} - SEEDS)
 
 
 def _install(action: Install, workshop: Workshop) -> None:

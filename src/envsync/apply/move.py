@@ -10,8 +10,11 @@ from envsync.apply.workshop import edit_settings
 from envsync.areas import BUILT, Marker, is_area_name, parent_of
 from envsync.errors import EnvsyncError, Problem
 from envsync.observe.chain import walk
+from envsync.observe.environment import find_libraries
+from envsync.observe.stock import read_stock
 from envsync.observed import EndKind
 from envsync.plan.actions import EnvironmentPlan
+from envsync.plan.unowned import conflicts_at_top
 from envsync.write.area import make_area, remove_area
 from envsync.write.files import make_folder
 from envsync.write.flush import flush
@@ -41,6 +44,7 @@ def move(plan: EnvironmentPlan, settings: Settings, manifest: str) -> bool:
     if source.is_link and source.end == target.end and target.kind is EndKind.DIRECTORY:
         return False
     _check(environment.path, environment.target)
+    _refuse_unowned(source.end)
     with (
         hold(settings.locks, source.end, settings.lock_timeout),
         hold(settings.locks, target.end, settings.lock_timeout),
@@ -64,6 +68,11 @@ def move(plan: EnvironmentPlan, settings: Settings, manifest: str) -> bool:
         if plan.world.folder.environment and plan.world.folder.environment.setting("envsync-end"):
             edit_settings(Root(target.end), {"envsync-end": target.end})
     return True
+
+
+def _refuse_unowned(end: str) -> None:
+    for conflict in conflicts_at_top(end, read_stock(end, tuple(find_libraries(end)), loose=True)):
+        raise EnvsyncError(Problem(conflict.code, conflict.message, conflict.hint))
 
 
 def _check(path: str, target: str) -> None:

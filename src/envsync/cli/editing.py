@@ -24,9 +24,11 @@ from envsync.observe.discover import discover
 from envsync.observe.environment import find_libraries
 from envsync.observe.folder import Leftovers, read_folder
 from envsync.observe.read import read_regular
-from envsync.observe.search import FoundEnvironment, search
+from envsync.observe.search import FoundEnvironment, environment_behind, search
 from envsync.observe.stock import read_stock
-from envsync.observed import EndKind
+from envsync.observe.store import marked_by, store_of
+from envsync.observed import EndKind, Folder
+from envsync.plan.unowned import listed, unowned_at_top
 from envsync.report.document import Verdict
 from envsync.report.paint import Paint, escape, homely
 from envsync.write.manifest import new_manifest, replace_manifest
@@ -144,6 +146,8 @@ def _edit(
 
 def _folder(path: str) -> str:
     folder = absolute(os.path.expanduser(path), current_folder())
+    if os.path.isfile(folder):
+        folder = next(environment_behind(folder), folder)
     if not path or not os.path.isdir(folder):
         raise UsageError(Problem("usage", f"{path or repr(path)} is no folder", "Name the folders to look into."))
     return folder
@@ -196,7 +200,32 @@ def _unfit(one: FoundEnvironment, manifest: Manifest, leftovers: Leftovers) -> s
     """Say why an environment cannot be declared as it is, empty if it can."""
     if not _is_expressible(one, manifest.state_dir):
         return "no manifest can say what it is called or what it shows"
-    return read_folder(walk(one.end), one.paths[0], manifest.file, leftovers).unsafe
+    owner = _tool_of(one.end)
+    if owner:
+        return owner
+    folder = read_folder(walk(one.end), one.paths[0], manifest.file, leftovers)
+    return folder.unsafe or _beside(folder)
+
+
+def _tool_of(end: str) -> str:
+    """Say which other tool an environment belongs to, empty if to none: that tool makes and removes it at will."""
+    tool = marked_by(end)
+    if tool is not None:
+        return f"it belongs to {tool}"
+    store = store_of(end)
+    return f"it belongs to {store[0]}, which keeps it in {store[1]}" if store is not None else ""
+
+
+def _beside(folder: Folder) -> str:
+    """Say which files of the user's an environment's folder holds, empty if none: a rebuild could not exchange it."""
+    if folder.environment is None or not folder.environment.contents.others:
+        return ""
+    end = folder.chain.end
+    try:
+        mine = unowned_at_top(end, read_stock(end, folder.environment.libraries, loose=True))
+    except OSError as error:
+        return f"it cannot be looked at: {error.strerror}"
+    return f"it holds files that are not the environment's: {listed(mine)}; give it a folder of its own" if mine else ""
 
 
 def _is_expressible(one: FoundEnvironment, state_dir: str) -> bool:

@@ -7,12 +7,14 @@ from sys import intern
 
 from envsync import pyvenv_cfg
 from envsync.areas import is_area_name
+from envsync.observe.builders import base_folders, is_builders_lib, is_kin
 from envsync.observe.editables import Editables
 from envsync.observe.names import is_activator, is_python_name
 from envsync.observe.read import read_regular
 from envsync.observe.scripts import Scripts
 from envsync.observe.witnesses import followed
 from envsync.observed import Contents, Environment, InnerLink, Paths
+from envsync.observed.unowned import BUILT_TOP, is_stray
 
 __all__ = ["find_libraries", "read_environment"]
 
@@ -52,7 +54,7 @@ def read_environment(end: str, path: str) -> Environment | None:
         lost_editables=editables.lost(path),
         has_bin=bool(bin_entries),
         activators=tuple(intern(entry.name) for entry in bin_entries if is_activator(entry.name)),
-        contents=_contents(end, libraries, bin_entries),
+        contents=_contents(end, libraries, bin_entries, dict(cfg)),
         debris=tuple(_debris(end, bin_entries)),
         witnesses=Paths.of((*_witnesses(end, bin_entries, pythons), *scripts.evidence, *editables.evidence)),
     )
@@ -129,19 +131,24 @@ def _debris(end: str, bin_entries: list["os.DirEntry[str]"]) -> Iterator[str]:
                 yield f"{folder}{entry.name}"
 
 
-def _contents(end: str, libraries: tuple[str, ...], bin_entries: list["os.DirEntry[str]"]) -> Contents:
+def _contents(
+    end: str, libraries: tuple[str, ...], bin_entries: list["os.DirEntry[str]"], cfg: dict[str, str]
+) -> Contents:
     packages: list[str] = []
-    links = [
-        entry.name
-        for entry in _scan(end)
-        if entry.is_symlink() and entry.name != "lib64" and not is_area_name(entry.name)
-    ]
-    links += [
-        f"bin/{entry.name}"
-        for entry in bin_entries
-        if entry.is_symlink() and not is_python_name(entry.name) and not is_area_name(entry.name)
-    ]
-    links += [f"lib/{entry.name}" for entry in _scan(f"{end}/lib") if entry.is_symlink()]
+    top = [entry for entry in _scan(end) if not is_area_name(entry.name)]
+    links = [entry.name for entry in top if entry.is_symlink() and entry.name != "lib64"]
+    others = [entry.name for entry in top if entry.name not in BUILT_TOP and not is_stray(entry.name)]
+    odd = [entry for entry in bin_entries if entry.is_symlink() and not is_python_name(entry.name)]
+    linked = [entry for entry in _scan(f"{end}/lib") if entry.is_symlink()]
+    aliases: list[str] = []
+    if odd or linked:
+        names = (entry.name for entry in bin_entries if is_python_name(entry.name))
+        ends, beside = base_folders(end, names, cfg)
+        odd = [one for one in odd if not (is_area_name(one.name) or is_kin(one.name, one.path, beside))]
+        aliases = [one.name for one in odd if os.path.realpath(one.path) in ends]
+        linked = [one for one in linked if not is_builders_lib(one.path, libraries, beside)]
+    links += [f"bin/{entry.name}" for entry in odd if entry.name not in aliases]
+    links += [f"lib/{entry.name}" for entry in linked]
     for library in libraries:
         links += [f"{library}/{entry.name}" for entry in _scan(f"{end}/{library}") if entry.is_symlink()]
         for entry in _scan(f"{end}/{library}/site-packages"):
@@ -149,4 +156,4 @@ def _contents(end: str, libraries: tuple[str, ...], bin_entries: list["os.DirEnt
                 links.append(f"{library}/site-packages/{entry.name}")
             if entry.name not in _BUILDER_FILES:
                 packages.append(entry.name)
-    return Contents(tuple(packages), tuple(links))
+    return Contents(tuple(packages), tuple(links), aliases=tuple(aliases), others=tuple(others))

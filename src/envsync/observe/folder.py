@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from envsync.areas import MARKER, Marker, is_area_name, parent_of, read_marker
+from envsync.observe.builders import stray_files
 from envsync.observe.environment import read_environment
 from envsync.observe.mounts import mounts_in
 from envsync.observe.read import read_text
+from envsync.observe.redirect import read_redirect
 from envsync.observed import Chain, EndKind, Folder
 
 __all__ = ["Leftovers", "read_folder"]
@@ -27,11 +29,14 @@ def read_folder(chain: Chain, path: str, manifest: str, leftovers: "Leftovers") 
     if chain.kind is not EndKind.DIRECTORY:
         left, kept = leftovers.of(chain.end), leftovers.generations_of(chain.end)
         blocked = _first_blocked(chain)
-        return Folder(chain, None, None, False, not blocked, blocked, areas=parent, leftovers=left, generations=kept)
+        redirect = read_redirect(chain.end) if chain.kind is EndKind.FILE else None
+        return Folder(
+            chain, None, None, False, not blocked, blocked, "", parent, True, (), left, kept, redirect=redirect
+        )
     try:
         found = os.lstat(chain.end)
         environment = read_environment(chain.end, path)
-        is_empty = environment is None and not any(not is_area_name(name) for name in os.listdir(chain.end))
+        strays = None if environment else _strays(chain.end)
         mounts = mounts_in(chain.end)
         exchangeable = chain.end not in mounts and os.access(parent, os.W_OK | os.X_OK)
     except OSError as error:
@@ -42,7 +47,7 @@ def read_folder(chain: Chain, path: str, manifest: str, leftovers: "Leftovers") 
         chain=chain,
         environment=environment,
         identity=(found.st_dev, found.st_ino),
-        is_empty=is_empty,
+        is_empty=strays is not None,
         writable=not blocked,
         blocked_by=blocked,
         unsafe=_unsafe(chain.end, manifest),
@@ -51,6 +56,7 @@ def read_folder(chain: Chain, path: str, manifest: str, leftovers: "Leftovers") 
         mounts=tuple(mount for mount in mounts if mount != chain.end),
         leftovers=leftovers.of(chain.end),
         generations=leftovers.generations_of(chain.end),
+        strays=strays or (),
     )
 
 
@@ -97,6 +103,11 @@ class Leftovers:
         if folder not in self._seen:
             self._seen[folder] = list(_areas_in(folder))
         return self._seen[folder]
+
+
+def _strays(end: str) -> tuple[str, ...] | None:
+    """Return the stray files in a folder that is empty otherwise, ``None`` for one that is not. Raises ``OSError``."""
+    return stray_files(end, (name for name in os.listdir(end) if not is_area_name(name)))
 
 
 def _areas_in(parent: str) -> Iterator[tuple[str, Marker | None]]:

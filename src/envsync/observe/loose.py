@@ -1,90 +1,149 @@
-"""Find what in an environment belongs neither to its builder nor to any distribution."""
+"""Find what in an environment belongs neither to its builder nor to any distribution: the user's unowned files."""
 
-import csv
+import filecmp
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
+from envsync import pyvenv_cfg
 from envsync.areas import is_area_name
+from envsync.observe.base import is_script
+from envsync.observe.builders import base_folders, is_builders_lib, is_kin
+from envsync.observe.claims import claims_in, is_installers_link
 from envsync.observe.names import is_activator, is_python_name
+from envsync.observe.read import read_text
 
-__all__ = ["find_loose"]
+__all__ = ["find_loose", "left_behind", "unowned_files"]
 
 _BUILDERS = frozenset({"pyvenv.cfg", ".gitignore", "CACHEDIR.TAG", ".lock", "lib64", ".DS_Store", "bin/pydoc.bat"})
 _IN_SITE = frozenset({"_virtualenv.py", "_virtualenv.pth", "README.txt", "easy-install.pth", ".DS_Store", ".lock"})
 _METADATA = (".dist-info", ".egg-info", ".egg-link")
+_SHARED = frozenset({"bin", "include", "lib", "share", "etc"})
+"""Folders in which builders, packages and users put files side by side."""
 
 
-def find_loose(end: str, libraries: tuple[str, ...]) -> Iterator[str]:
+def find_loose(end: str, libraries: tuple[str, ...], checkouts: Iterable[str] = ()) -> Iterator[str]:
     """List, relative to the environment, what a rebuild would not bring back.
 
-    Folders are told as a whole where nothing claims anything in them. Byte code is nobody's.
+    Folders are listed as a whole where nothing claims anything in them, and not at all where no file is in them. Byte
+    code is nobody's. ``checkouts`` are folders that an installer fetched, relative: each is listed as a whole. Raises
+    ``OSError``.
     """
-    sites = {f"{library}/site-packages" for library in libraries}
-    files = {claim for site in sites for claim in _claims(end, site)}
-    folders = {"bin", "include", "lib", *libraries, *sites}
-    for file in files:
-        folder = os.path.dirname(file)
-        while folder and folder not in folders:
-            folders.add(folder)
-            folder = os.path.dirname(folder)
-    yield from _unclaimed(end, "", files, folders, sites)
+    yield from _Look(end, libraries, tuple(checkouts)).inside("")
 
 
-def _unclaimed(end: str, inside: str, files: set[str], folders: set[str], sites: set[str]) -> Iterator[str]:
-    with os.scandir(f"{end}/{inside}") as entries:
-        for entry in sorted(entries, key=lambda entry: entry.name):
-            relative = f"{inside}/{entry.name}".removeprefix("/")
-            if relative in files or (_is_of_its_kind(entry) and _is_builders(inside, entry.name, sites)):
-                continue
-            if relative in folders and entry.is_dir(follow_symlinks=False):
-                yield from _unclaimed(end, relative, files, folders, sites)
-            elif relative not in folders:
+def unowned_files(end: str, loose: Iterable[str]) -> Iterator[str]:
+    """Return every file and symlink that is, or lies in, one of the entries ``loose``, relative to ``end``."""
+    for one in loose:
+        place = f"{end}/{one}"
+        if os.path.islink(place) or not os.path.isdir(place):
+            yield one
+            continue
+        for folder, folders, names in os.walk(place):
+            links = [name for name in folders if os.path.islink(f"{folder}/{name}")]
+            for name in sorted((*links, *names)):
+                if not _is_byte_code(name) and not folder.endswith("/__pycache__"):
+                    yield f"{folder}/{name}"[len(end) + 1 :]
+
+
+def left_behind(former: str, now: str, loose: Iterable[str]) -> tuple[str, ...]:
+    """Return the unowned files of a former environment that the present one does not hold just as they are."""
+    return tuple(one for one in unowned_files(former, loose) if not _is_same(f"{former}/{one}", f"{now}/{one}"))
+
+
+class _Look:
+    """One look through an environment."""
+
+    def __init__(self, end: str, libraries: tuple[str, ...], checkouts: tuple[str, ...]) -> None:
+        self._end = end
+        self._sites = {f"{library}/site-packages" for library in libraries}
+        self._files = {claim: digest for site in self._sites for claim, digest in claims_in(end, site)}
+        self._checkouts = checkouts
+        self._folders = {*_SHARED, *libraries, *self._sites}
+        for file in (*self._files, *checkouts):
+            folder = os.path.dirname(file)
+            while folder and folder not in self._folders:
+                self._folders.add(folder)
+                folder = os.path.dirname(folder)
+        names = os.listdir(f"{end}/bin") if os.path.isdir(f"{end}/bin") else []
+        settings = dict(pyvenv_cfg.parse(read_text(f"{end}/pyvenv.cfg")))
+        self._ends, self._beside = base_folders(end, filter(is_python_name, names), settings)
+
+    def inside(self, folder: str) -> Iterator[str]:
+        with os.scandir(f"{self._end}/{folder}") as entries:
+            listed = sorted(entries, key=lambda entry: entry.name)
+        for entry in listed:
+            relative = f"{folder}/{entry.name}".removeprefix("/")
+            if entry.is_symlink():
+                if not self._is_owned_link(folder, entry.name, relative):
+                    yield relative
+            elif entry.is_dir():
+                yield from self._folder(folder, entry.name, relative)
+            elif relative not in self._files and not self._is_builders(folder, entry.name):
                 yield relative
 
+    def _folder(self, folder: str, name: str, relative: str) -> Iterator[str]:
+        place = f"{self._end}/{relative}"
+        if name == "__pycache__" or is_area_name(name) or (folder in self._sites and name.endswith(_METADATA)):
+            return
+        if relative in self._folders:
+            yield from self.inside(relative)
+        elif not _holds_files(place):
+            return
+        elif folder and relative not in self._checkouts and _is_passage(place):
+            yield from self.inside(relative)
+        else:
+            yield relative
 
-def _is_of_its_kind(entry: "os.DirEntry[str]") -> bool:
-    """Tell whether something with a builder's name can be what builders make: folders of theirs are few."""
-    if entry.name.startswith(".envsync-") or entry.name == "lib64":
-        return is_area_name(entry.name) or entry.is_symlink()
-    if entry.is_dir(follow_symlinks=False):
-        return entry.name == "__pycache__" or entry.name.endswith(_METADATA)
-    return True
+    def _is_owned_link(self, folder: str, name: str, relative: str) -> bool:
+        """Check whether a symlink was made by the builder, by an installer, or by envsync."""
+        place = f"{self._end}/{relative}"
+        if is_area_name(name) or relative == "lib64":
+            return True
+        if relative in self._files:
+            return is_installers_link(place, self._files[relative])
+        if folder == "bin":
+            return is_python_name(name) or os.path.realpath(place) in self._ends or is_kin(name, place, self._beside)
+        if folder == "lib":
+            return is_builders_lib(place, self._sites, self._beside)
+        return False
+
+    def _is_builders(self, folder: str, name: str) -> bool:
+        if _is_byte_code(name) or is_area_name(name):
+            return True
+        if folder == "bin" and is_python_name(name):
+            return not is_script(f"{self._end}/bin/{name}")
+        if folder == "bin" and is_activator(name):
+            return True
+        if folder in self._sites:
+            return name in _IN_SITE or name.endswith(_METADATA) or name.startswith("__editable__")
+        return f"{folder}/{name}".removeprefix("/") in _BUILDERS
 
 
-def _is_builders(inside: str, name: str, sites: set[str]) -> bool:
-    if name == "__pycache__" or name.endswith(".pyc") or name.startswith(".envsync-"):
-        return True
-    if inside == "bin" and (is_python_name(name) or is_activator(name)):
-        return True
-    if inside in sites:
-        return name in _IN_SITE or name.endswith(_METADATA) or name.startswith("__editable__")
-    return f"{inside}/{name}".removeprefix("/") in _BUILDERS
+def _is_byte_code(name: str) -> bool:
+    return name.endswith(".pyc")
 
 
-def _claims(end: str, site: str) -> Iterator[str]:
-    """Give the files that the distributions in a folder claim, relative to ``end``."""
-    for name in os.listdir(f"{end}/{site}"):
-        for listing in ("RECORD", "installed-files.txt"):
-            base = site if listing == "RECORD" else f"{site}/{name}"
-            for first in _firsts(f"{end}/{site}/{name}/{listing}"):
-                yield os.path.normpath(f"{base}/{first}")
-        if name.endswith(".egg-info") and not os.path.exists(f"{end}/{site}/{name}/installed-files.txt"):
-            yield from _top_level(end, site, f"{site}/{name}/top_level.txt")
+def _holds_files(place: str) -> bool:
+    """Check whether there is anything in a folder but folders and byte code."""
+    for folder, folders, names in os.walk(place):
+        folders[:] = [name for name in folders if name != "__pycache__"]
+        if any(not _is_byte_code(name) for name in names) or any(os.path.islink(f"{folder}/{one}") for one in folders):
+            return True
+    return False
 
 
-def _top_level(end: str, site: str, listing: str) -> Iterator[str]:
-    """Give all files of the modules that old metadata only names."""
-    for first in _firsts(f"{end}/{listing}"):
-        yield f"{site}/{first}.py"
-        for folder, _, names in os.walk(f"{end}/{site}/{first}"):
-            yield from (os.path.relpath(f"{folder}/{name}", end) for name in names)
+def _is_passage(place: str) -> bool:
+    """Check whether all that is in a folder is one further folder."""
+    names = os.listdir(place)
+    return len(names) == 1 and os.path.isdir(f"{place}/{names[0]}") and not os.path.islink(f"{place}/{names[0]}")
 
 
-def _firsts(listing: str) -> Iterator[str]:
-    if not os.path.isfile(listing):
-        return
+def _is_same(one: str, other: str) -> bool:
     try:
-        with open(listing, encoding="utf-8", errors="surrogateescape", newline="") as stream:
-            yield from (row[0] for row in csv.reader(stream) if row and row[0])
-    except (OSError, csv.Error):
-        return
+        if os.path.islink(one) or os.path.islink(other):
+            return os.path.islink(one) and os.path.islink(other) and os.readlink(one) == os.readlink(other)
+        if not (os.path.isfile(one) and os.path.isfile(other)):
+            return False
+        return os.path.samefile(one, other) or filecmp.cmp(one, other, shallow=False)
+    except OSError:
+        return False

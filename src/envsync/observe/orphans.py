@@ -10,7 +10,7 @@ from envsync.desired import Manifest
 from envsync.observe.chain import walk
 from envsync.observe.environment import find_libraries
 from envsync.observe.kept import read_kept, size_of
-from envsync.observe.loose import find_loose
+from envsync.observe.loose import find_loose, left_behind, unowned_files
 from envsync.observe.read import read_text
 from envsync.observed import ExposedOrphan, Generation, Orphan
 
@@ -47,7 +47,7 @@ def find_generations(manifest: Manifest) -> tuple[Generation, ...]:
         for area, marker in _generations(folder):
             declared = marker.end in ends
             if declared or (_is_same(marker.manifest, manifest.file) and marker.name not in manifest.elsewhere):
-                kept = read_kept(area)
+                kept, unowned = read_kept(area), _unowned(area, marker.end)
                 one = Generation(
                     name=marker.name,
                     area=area,
@@ -57,7 +57,8 @@ def find_generations(manifest: Manifest) -> tuple[Generation, ...]:
                     size=kept.size,
                     declared=declared,
                     surplus=not declared,
-                    loose=marker.loose,
+                    loose=marker.loose or bool(unowned),
+                    unowned=unowned,
                 )
                 found.setdefault(marker.end, []).append(one)
     return tuple(one for generations in found.values() for one in _ranked(generations, manifest.keep))
@@ -104,7 +105,7 @@ def _orphan(end: str, manifest: Manifest) -> Orphan | None:
     if not _is_same(settings.get("envsync-manifest", ""), manifest.file):
         return None
     try:
-        loose = tuple(find_loose(end, tuple(find_libraries(end))))
+        loose = tuple(unowned_files(end, find_loose(end, tuple(find_libraries(end)))))
     except OSError as error:
         loose = (f"{error.filename}: {error.strerror}",)
     name, path = settings.get("envsync-name", ""), settings.get("envsync-path", "")
@@ -126,6 +127,15 @@ def _generations(folder: str) -> Iterator[tuple[str, Marker]]:
             marker = read_marker(read_text(f"{area}/{MARKER}"))
             if marker is not None and marker.kind == "generation" and os.lstat(area).st_uid == os.geteuid():
                 yield area, marker
+
+
+def _unowned(area: str, end: str) -> tuple[str, ...]:
+    """Return the files of the user's in a generation that the environment does not hold just as they are."""
+    former = f"{area}/{BUILT}"
+    try:
+        return left_behind(former, end, find_loose(former, tuple(find_libraries(former))))
+    except OSError as error:
+        return (f"{error.filename}: {error.strerror}",)
 
 
 def _ranked(generations: list[Generation], keep: int) -> list[Generation]:

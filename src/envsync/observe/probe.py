@@ -12,7 +12,7 @@ from typing import Any
 
 from envsync.observed import Facts
 
-__all__ = ["OUTPUT_LIMIT", "TIME_LIMIT", "ProbeError", "Said", "is_same_file", "listen", "probe"]
+__all__ = ["OUTPUT_LIMIT", "TIME_LIMIT", "ProbeError", "Said", "image_of", "is_same_file", "listen", "probe"]
 
 TIME_LIMIT = 10.0
 """Seconds that an interpreter gets."""
@@ -58,6 +58,15 @@ if v >= (3, 3):
     sys.stdout.write("\\nenvsync:" + json.dumps(out) + "\\n")
 else:
     sys.stdout.write('\\nenvsync:{"version_info": "%s"}\\n' % out["version_info"])
+"""
+
+_WHICH_IMAGE = """
+import json, os, sys
+try:
+    image = os.readlink("/proc/self/exe")
+except (AttributeError, OSError):
+    image = sys.executable
+sys.stdout.write("\\nenvsync:" + json.dumps({"image": image}) + "\\n")
 """
 
 
@@ -110,12 +119,9 @@ def probe(executable: str, *, as_if: str | None = None) -> Said:
     library from there, just as it does from ``home`` in a virtual environment (PEP 405).
     Raises ``ProbeError``.
     """
-    environment = {
-        key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "_PYTHON", "__PYVENV"))
-    }
     # Not -I, which Python 2 does not know.
     arguments = [as_if or executable, "-E", "-s", "-S", "-c", _QUESTION]
-    answer = listen(arguments, environment, executable=executable)
+    answer = listen(arguments, _environment(), executable=executable)
     try:
         return _read(answer, executable)
     except (ValueError, KeyError, TypeError, RecursionError) as error:
@@ -155,6 +161,21 @@ def is_same_file(one: str, other: str) -> bool:
 
 def _senseless(output: bytes) -> ProbeError:
     return ProbeError(f"its answer makes no sense{_tail(output)}")
+
+
+def image_of(executable: str) -> str:
+    """Return the real path of the program that runs as Python when ``executable`` is started.
+
+    A wrapper that starts another program gives that one's. Where the system does not tell (macOS), it is what Python
+    takes for its executable. Raises ``ProbeError``.
+    """
+    answer = listen([executable, "-E", "-s", "-S", "-c", _WHICH_IMAGE], _environment())
+    return os.path.realpath(str(answer.get("image")))
+
+
+def _environment() -> dict[str, str]:
+    hidden = ("PYTHON", "_PYTHON", "__PYVENV")
+    return {key: value for key, value in os.environ.items() if not key.startswith(hidden)}
 
 
 def _read(answer: dict[str, Any], executable: str) -> Said:

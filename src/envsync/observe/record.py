@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from packaging.utils import canonicalize_name
 
 from envsync import shebang
+from envsync.observe.claims import is_installers_link
 from envsync.observe.distribution import parse_origin, read_distribution
 from envsync.observe.names import is_activator, is_python_name
 from envsync.observe.read import hash_regular, read_regular, read_text
@@ -250,4 +251,9 @@ def _links(end: str, damage: Damage) -> Iterator[str]:
         while folder and folder not in entries:
             entries.add(folder)
             folder = os.path.dirname(folder)
-    yield from (entry for entry in sorted(entries) if os.path.islink(f"{end}/{entry}"))
+    rows, _ = _read_rows(f"{end}/{damage.metadata}")
+    digests = {row.file: row.digest for row in rows}
+    for entry in sorted(entries):
+        place = f"{end}/{entry}"
+        if os.path.islink(place) and not (place in digests and is_installers_link(place, digests[place])):
+            yield entry

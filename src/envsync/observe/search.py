@@ -14,9 +14,10 @@ from envsync.observe.base import base_of
 from envsync.observe.chain import walk
 from envsync.observe.discover import stable_twin
 from envsync.observe.environment import read_environment
+from envsync.observe.redirect import read_redirect
 from envsync.observed import Environment
 
-__all__ = ["FoundEnvironment", "search"]
+__all__ = ["FoundEnvironment", "environment_behind", "search"]
 
 _SKIPPED = frozenset(
     {"node_modules", "site-packages", "dist-packages", "__pycache__", ".git", ".hg", ".svn", ".jj", ".cache", "Caches"}
@@ -26,6 +27,7 @@ _SKIPPED = frozenset(
 _UNREAL = frozenset({"/proc", "/sys", "/dev"})
 _REPR = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")
 _CACHE_TAG = "CACHEDIR.TAG"
+_REDIRECT = ".venv"
 _INPUTS = ("requirements.txt", "requirements.in", "pyproject.toml", "uv.lock", "pylock.toml")
 
 
@@ -78,12 +80,21 @@ def _below(top: str, *, cross: bool) -> Iterator[str]:
             continue
         for entry in entries:
             place = f"{folder.rstrip('/')}/{entry.name}"
+            if entry.name == _REDIRECT and _is_file(entry):
+                yield from environment_behind(place)
             if is_area_name(entry.name) or not _is_folder(entry):
                 continue
             if _is_environment(place):
                 yield place
             elif place not in _UNREAL and _may_hold(entry) and (cross or _device(entry) == device):
                 ahead.append(place)
+
+
+def environment_behind(file: str) -> Iterator[str]:
+    """Return the environment's folder that a redirect file names (PEP 832), if there is one."""
+    redirect = read_redirect(os.path.realpath(file))
+    if redirect is not None and _is_environment(redirect.target):
+        yield redirect.target
 
 
 def _look(end: str, places: list[str]) -> FoundEnvironment | None:
@@ -157,6 +168,13 @@ def _is_folder(entry: "os.DirEntry[str]") -> bool:
     """Tell whether something is a folder, or leads to one."""
     try:
         return entry.is_dir()
+    except OSError:
+        return False
+
+
+def _is_file(entry: "os.DirEntry[str]") -> bool:
+    try:
+        return entry.is_file()
     except OSError:
         return False
 

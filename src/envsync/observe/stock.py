@@ -1,7 +1,7 @@
 """Take stock of what is installed in an environment, from its metadata on disk alone."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from envsync.observed import Distribution, Stock
 
@@ -25,8 +25,16 @@ def read_stock(end: str, libraries: tuple[str, ...], *, loose: bool = False) -> 
             broken.append(os.path.basename(place))
         else:
             found.setdefault(distribution.name, distribution)
-    unclaimed = tuple(find_loose(end, libraries)) if loose else None
+    unclaimed = tuple(find_loose(end, libraries, _checkouts(end, found.values()))) if loose else None
     return Stock(tuple(found.values()), tuple(broken), unclaimed)
+
+
+def _checkouts(end: str, distributions: Iterable[Distribution]) -> Iterator[str]:
+    """Return what pip has cloned for editable installs: ``src/NAME`` in the environment itself."""
+    for one in distributions:
+        place = one.origin.requirement if one.origin is not None and one.origin.editable else ""
+        if place.startswith(f"{end}/src/"):
+            yield place[len(end) + 1 :]
 
 
 def metadata_places(end: str, libraries: tuple[str, ...]) -> Iterator[str]:

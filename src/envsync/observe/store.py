@@ -4,10 +4,18 @@ import os
 import sys
 from collections.abc import Iterator
 
-__all__ = ["store_of"]
+__all__ = ["marked_by", "store_of"]
 
 _MARKS = {".tox": "tox", ".nox": "nox"}
 """Names of folders that one tool alone uses."""
+_FILES = {
+    "pipx_metadata.json": "pipx",
+    "uv-receipt.toml": "uv (a tool of `uv tool`)",
+    ".tox-info.json": "tox",
+    ".install_state_v1": "pre-commit",
+    ".install_state_v2": "pre-commit",
+}
+"""What tools leave at the top of environments that are theirs."""
 
 
 def store_of(end: str) -> tuple[str, str] | None:
@@ -27,6 +35,11 @@ def store_of(end: str) -> tuple[str, str] | None:
     return None
 
 
+def marked_by(end: str) -> str | None:
+    """Return the tool whose own file lies in an environment, wherever that is; ``None`` if there is none."""
+    return next((tool for name, tool in _FILES.items() if os.path.lexists(f"{end}/{name}")), None)
+
+
 def _stores() -> Iterator[tuple[str, str]]:
     """Give each tool's folders: where its own variables, else its documentation, have them."""
     get, home = os.environ.get, os.path.expanduser("~")
@@ -42,5 +55,6 @@ def _stores() -> Iterator[tuple[str, str]]:
         ("hatch", f"{get('HATCH_DATA_DIR') or f'{data}/hatch'}/env"),
         ("pipenv", f"{home}/.local/share/virtualenvs"),
         ("pdm", f"{data}/pdm/venvs"),
+        ("pre-commit", get("PRE_COMMIT_HOME") or f"{get('XDG_CACHE_HOME') or f'{home}/.cache'}/pre-commit"),
     ]
     yield from ((tool, folder) for tool, folder in stores if folder.startswith("/"))

@@ -10,6 +10,7 @@ from envsync.observe.base import locations
 from envsync.observe.chain import walk
 from envsync.observe.folder import Leftovers, read_folder
 from envsync.observe.interpreter import Interpreters
+from envsync.observe.redirect import read_redirect
 from envsync.observe.stamp import stamp
 from envsync.observe.stock import metadata_places, read_stock
 from envsync.observe.uv import find_uv
@@ -86,6 +87,7 @@ class Observer:
         target = None if environment.target is None else walk(environment.target)
         folder = read_folder(end, environment.path, self._manifest.file, self._leftovers)
         interpreter = _not_its_own(environment, folder, self._interpreters.find(environment))
+        folder = _with_owners(folder, interpreter)
         there = {path.end, folder.chain.end} | ({target.end} if target else set())
         aliases = tuple(_alias(alias, environment.path, there) for alias in environment.aliases)
         exposed = tuple(_exposed(one, environment.path, folder) for one in environment.exposed)
@@ -94,6 +96,7 @@ class Observer:
         found = folder.environment
         look = found is not None and (stock or deep or declared is not None)
         chains = [path, folder.chain, *([target] if target else []), *(side.chain for side in (*aliases, *exposed))]
+        chains += _redirected(folder, aliases)
         world = World(
             path=path,
             target=target,
@@ -171,6 +174,22 @@ class Observer:
                 yield from metadata_files(place)
 
 
+def _redirected(folder: Folder, aliases: tuple[Side, ...]) -> list[Chain]:
+    redirects = (folder.redirect, *(side.redirect for side in aliases))
+    return [walk(f"{one.target}/pyvenv.cfg") for one in redirects if one is not None]
+
+
+def _with_owners(folder: Folder, interpreter: Interpreter | InterpreterProblem) -> Folder:
+    if folder.environment is None or isinstance(interpreter, InterpreterProblem):
+        return folder
+    found = folder.environment
+    if all(one.text is not None for one in found.pythons):
+        return folder
+    from envsync.observe.copies import with_owners  # noqa: PLC0415  # hardly any environment has copies
+
+    return replace(folder, environment=with_owners(found, folder.chain.end, interpreter.facts))
+
+
 def _stock(folder: Folder, *, loose: bool, deep: bool) -> Stock:
     end, libraries = folder.chain.end, folder.environment.libraries if folder.environment is not None else ()
     stock = read_stock(end, libraries, loose=loose)
@@ -227,8 +246,12 @@ def _not_its_own(
 def _alias(alias: str, path: str, there: set[str]) -> Side:
     chain = walk(alias)
     leads_there = chain.is_link and chain.end in there and chain.kind in {EndKind.DIRECTORY, EndKind.MISSING}
+    redirect = read_redirect(chain.end) if chain.kind is EndKind.FILE else None
+    if redirect is not None:
+        leads_there = os.path.realpath(redirect.target) in there
     # A folder made for the link would stand in the way of the worktree that is to come there.
-    return Side(alias, path, chain, leads_there, available=os.path.isdir(os.path.dirname(alias)))
+    available = os.path.isdir(os.path.dirname(alias))
+    return Side(alias, path, chain, leads_there, available=available, redirect=redirect)
 
 
 def _exposed(one: desired.Exposed, path: str, folder: Folder) -> Side:

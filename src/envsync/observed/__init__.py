@@ -10,7 +10,7 @@ from envsync.observed.interpreter import Facts, Interpreter, InterpreterProblem
 from envsync.observed.orphans import ExposedOrphan, Generation, Orphan
 from envsync.observed.paths import Paths
 from envsync.observed.stock import SEEDS, Damage, Declared, Distribution, Origin, Stock
-from envsync.observed.world import Folder, Side, World
+from envsync.observed.world import Folder, Redirect, Side, World
 
 __all__ = [
     "SEEDS",
@@ -33,6 +33,7 @@ __all__ = [
     "Origin",
     "Orphan",
     "Paths",
+    "Redirect",
     "Script",
     "Side",
     "Stock",

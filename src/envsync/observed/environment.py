@@ -19,6 +19,8 @@ class InnerLink:
     """Whether it leads to something."""
     end: str = ""
     """What it leads to in the end, where it is a symlink that leads out of its folder."""
+    own: bool = False
+    """Whether it is a script or program of the user's, neither a symlink nor a copy of an interpreter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,10 @@ class Contents:
     """Names in ``site-packages`` that no builder puts there."""
     links: tuple[str, ...] = ()
     """A user's own symlinks, relative to the environment."""
+    aliases: tuple[str, ...] = ()
+    """Further names of the interpreter in ``bin``: symlinks that end at it."""
+    others: tuple[str, ...] = ()
+    """Entries at the top that no builder makes: a package's, or the user's."""
     scripts: tuple[str, ...] = ()
     """Entries of ``bin`` that are neither the interpreter's nor activation scripts."""
 

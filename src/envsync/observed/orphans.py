@@ -39,6 +39,8 @@ class Generation:
     """Whether it holds what no installer brings back: files of the user's."""
     surplus: bool
     """Whether there are as many newer ones as the manifest says are kept."""
+    unowned: tuple[str, ...] = ()
+    """Files of the user's in it that the environment does not hold as well, relative."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,18 @@ from envsync.observed.interpreter import Interpreter, InterpreterProblem
 from envsync.observed.paths import Paths
 from envsync.observed.stock import Declared, Stock
 
-__all__ = ["Folder", "Side", "World"]
+__all__ = ["Folder", "Redirect", "Side", "World"]
+
+
+@dataclass(frozen=True, slots=True)
+class Redirect:
+    """A file that names an environment elsewhere, as other tools write it (PEP 832)."""
+
+    file: str
+    target: str
+    """The directory that it names, absolute."""
+    is_environment: bool
+    """Whether a virtual environment is there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +34,7 @@ class Folder:
     identity: tuple[int, int] | None
     """Device and inode of the end, where it is a directory."""
     is_empty: bool
-    """An existing directory with nothing in it."""
+    """An existing directory with nothing in it but strays."""
     writable: bool
     """Whether envsync may write where it would have to."""
     blocked_by: str = ""
@@ -40,6 +51,10 @@ class Folder:
     """Staging areas that an interrupted pass left for this end."""
     generations: tuple[str, ...] = ()
     """Areas that keep an earlier content of this end, the oldest first."""
+    strays: tuple[str, ...] = ()
+    """Small files of other tools in a directory that counts as empty nevertheless."""
+    redirect: Redirect | None = None
+    """Where a file leads that stands in place of the environment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +68,8 @@ class Side:
     leads_there: bool
     available: bool = True
     """Whether it can be made: the environment has the command, the alias's folder is there."""
+    redirect: Redirect | None = None
+    """Where it leads if it is a redirect file instead of a symlink."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,6 +119,8 @@ class Create:
     to_make: tuple[str, ...]
     """Missing folders on the way, outermost first."""
     furnishing: Furnishing | None = None
+    strays: tuple[str, ...] = ()
+    """Files of other tools in the folder that is there: they stay."""
     kind: str = "create"
 
 
@@ -156,6 +158,10 @@ class Rebuild:
     furnishing: Furnishing | None = None
     known: tuple[str, ...] = ()
     """The distributions that were there when this was planned."""
+    aliases: tuple[str, ...] = ()
+    """Further names of the interpreter in ``bin``, to be made again."""
+    bring: tuple[str, ...] = ()
+    """Files and folders that are copied into the new environment, relative."""
     kind: str = "rebuild"
 
 

@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Iterator, Mapping
 
 from envsync import desired
-from envsync.observed import Chain, EndKind, Interpreter, InterpreterProblem, Side, World
+from envsync.observed import Chain, EndKind, Interpreter, InterpreterProblem, Redirect, Side, World
 from envsync.plan.actions import Conflict
 
 __all__ = ["conflicts_between", "conflicts_of"]
@@ -79,6 +79,10 @@ def _nested(place: str, verb: str, other: str, others_place: str) -> Conflict:
 
 def _at_path(environment: desired.Environment, world: World) -> Iterator[Conflict]:
     chain, target = world.path, world.target
+    redirect = world.folder.redirect
+    if redirect is not None and redirect.file == chain.end:
+        yield _redirected(environment.path, redirect)
+        return
     problem = _chain_conflict(chain)
     if problem is not None:
         yield problem
@@ -117,6 +121,19 @@ def _chain_conflict(chain: Chain) -> Conflict | None:
             return None
 
 
+def _redirected(path: str, redirect: Redirect) -> Conflict:
+    """Refuse a file that another tool keeps to say where the environment is: it is not in the way, it is an answer."""
+    where = path if redirect.file == path else f"{redirect.file}, where {path} leads,"
+    message = f"{where} is a redirect file (PEP 832) of another tool: the environment is at {redirect.target}"
+    hint = f'Declare that one instead: path = "{redirect.target}"'
+    if not redirect.is_environment:
+        message += ", where there is none"
+        hint = (
+            f"Let the tool that wrote the file make that environment again; or declare it: path = {redirect.target!r}"
+        )
+    return Conflict("not-a-directory", message, hint)
+
+
 def _unlinking(chain: Chain) -> tuple[tuple[str, ...], ...]:
     """Give what removes the link at the start of a chain, if there is one: never what it leads to."""
     return (("rm", chain.start),) if chain.is_link else ()
@@ -150,7 +167,7 @@ def _at_folder(environment: desired.Environment, world: World) -> Iterator[Confl
     folder = world.folder
     if folder.chain.kind not in {EndKind.DIRECTORY, EndKind.MISSING}:
         problem = _chain_conflict(folder.chain)
-        if problem is not None:
+        if problem is not None and folder.redirect is None:
             yield problem
         return
     if folder.unsafe:
@@ -197,7 +214,11 @@ def _side(side: Side, not_a_link: str, elsewhere: str) -> Iterator[Conflict]:
     if side.leads_there or (chain.kind is EndKind.MISSING and not chain.is_link):
         return
     hint = f"Remove it if it is not needed: rm {shlex.quote(side.link)}; or take it out of the manifest."
-    if chain.kind in {EndKind.LOOP, EndKind.UNREADABLE}:
+    if side.redirect is not None:
+        message = f"{side.link} is a redirect file (PEP 832) of another tool: it leads to {side.redirect.target}"
+        hint = "Let that tool write it again, for this environment; or take it out of the manifest."
+        yield Conflict(not_a_link, message, hint)
+    elif chain.kind in {EndKind.LOOP, EndKind.UNREADABLE}:
         problem = _chain_conflict(chain)
         if problem is not None:
             yield problem

@@ -30,6 +30,7 @@ from envsync.plan.drift import (
     wanted_settings,
 )
 from envsync.plan.furnishing import UNDECLARED, declared_furnishing, missing_packages, rebuilt_furnishing, unrestorable
+from envsync.plan.unowned import brought_along, conflicts_at_top, foreign_pythons, losses, unlooked
 
 __all__ = ["Rules", "decide"]
 
@@ -68,7 +69,12 @@ def decide(
         plan = _create(environment, world, blueprint, rules)
     else:
         findings = compare(environment, found, interpreter)
-        if findings.rebuild or environment.name in rules.force_rebuild:
+        findings.rebuild = findings.rebuild or environment.name in rules.force_rebuild
+        replaced = None if findings.rebuild else [place.rpartition("/")[2] for place, _ in findings.links]
+        mine = tuple(foreign_pythons(found, world.folder.chain.end, replaced))
+        if mine:
+            return EnvironmentPlan(environment, world, State.CONFLICT, tuple(findings.drift), (), mine, notes)
+        if findings.rebuild:
             plan = _rebuild(environment, world, blueprint, rules, findings)
         else:
             plan = _mend(environment, world, blueprint, rules, findings)
@@ -89,11 +95,13 @@ def _unreadable(world: World) -> tuple[Conflict, ...]:
 
 def _create(environment: desired.Environment, world: World, blueprint: Blueprint, rules: Rules) -> EnvironmentPlan:
     end = world.folder.chain.end
-    reason = f"nothing is at {end}" if world.folder.chain.kind is EndKind.MISSING else f"{end} is empty"
+    strays = world.folder.strays
+    empty = f"{end} holds nothing but {', '.join(strays)}" if strays else f"{end} is empty"
+    reason = f"nothing is at {end}" if world.folder.chain.kind is EndKind.MISSING else empty
     furnishing = declared_furnishing(environment, world, rules.installer)
     installing = f" with {_listed(environment)}" if furnishing else ""
     message = f"create for Python {_version(blueprint)}{installing}"
-    action = Create(message, blueprint, world.folder.chain.to_make, furnishing)
+    action = Create(message, blueprint, world.folder.chain.to_make, furnishing, strays)
     drift = (Drift("missing", reason),)
     return EnvironmentPlan(environment, world, State.MISSING, drift, (action,))
 
@@ -103,7 +111,7 @@ def _rebuild(
 ) -> EnvironmentPlan:
     if world.stock is None or world.stock.loose is None or world.folder.environment is None:
         return EnvironmentPlan(environment, world, State.DRIFT, needs_stock=True)
-    conflicts = _losses(world.folder.environment, world)
+    conflicts = losses(world.folder.environment, world)
     drift = tuple(findings.drift)
     if conflicts:
         return EnvironmentPlan(environment, world, State.CONFLICT, drift, (), conflicts)
@@ -111,12 +119,22 @@ def _rebuild(
     count = len(world.stock.distributions)
     reinstall = f" and reinstall {count} package{'s' if count != 1 else ''}" if count else ""
     message = f"rebuild for Python {_version(blueprint)}{reinstall}"
-    notes = list(unrestorable(world.stock))
+    notes = list(unrestorable(world))
     if not world.folder.exchangeable:
         message += ", not atomically"
         notes.append(f"{world.folder.chain.end} cannot be exchanged for another folder: its contents are, one by one")
     known = tuple(one.name for one in world.stock.distributions)
-    action = Rebuild(message, blueprint, rules.keep, rules.shelf, world.folder.generations, furnishing, known)
+    action = Rebuild(
+        message=message,
+        blueprint=blueprint,
+        keep=rules.keep,
+        shelf=rules.shelf,
+        generations=world.folder.generations,
+        furnishing=furnishing,
+        known=known,
+        aliases=world.folder.environment.contents.aliases,
+        bring=brought_along(world.folder.chain.end, world.stock),
+    )
     return EnvironmentPlan(environment, world, State.DRIFT, drift, (action,), notes=tuple(notes))
 
 
@@ -133,7 +151,13 @@ def _mend(
     conflicts = tuple(irreparable(damaged))
     if conflicts:
         return EnvironmentPlan(environment, world, State.CONFLICT, tuple(drift), (), conflicts)
-    actions += _installs(environment, world, blueprint, rules, missing)
+    installs = list(_installs(environment, world, blueprint, rules, missing))
+    if installs and unlooked(world):  # only what exchanges the folder has to know what else is in it
+        return EnvironmentPlan(environment, world, State.DRIFT, needs_stock=True)
+    conflicts = conflicts_at_top(world.folder.chain.end, world.stock) if installs else ()
+    if conflicts:
+        return EnvironmentPlan(environment, world, State.CONFLICT, tuple(drift), (), conflicts)
+    actions += installs
     state = State.DRIFT if actions else State.IN_SYNC
     return EnvironmentPlan(environment, world, state, tuple(drift), tuple(actions))
 
@@ -182,18 +206,6 @@ def _repair(blueprint: Blueprint, world: World, findings: Findings) -> Repair:
         regenerate=tuple(sorted(findings.regenerate)),
         prompt_before=None if held is None else pyvenv_cfg.unquote(held),
     )
-
-
-def _losses(found: Environment, world: World) -> tuple[Conflict, ...]:
-    """Say what a rebuild would lose that no installer brings back."""
-    if world.folder.mounts:
-        message = f"something is mounted in it: {', '.join(world.folder.mounts)}"
-        unmounting = tuple(("umount", mount) for mount in world.folder.mounts)
-        return (Conflict("mounted-inside", message, "Unmount it, then apply again.", unmounting),)
-    if not found.contents.links:
-        return ()
-    message = f"a rebuild would lose your symlinks in {world.folder.chain.end}: {', '.join(found.contents.links)}"
-    return (Conflict("linked-inside", message, "Move them out of the environment, or remove them, then apply again."),)
 
 
 def _with_links(plan: EnvironmentPlan) -> EnvironmentPlan:

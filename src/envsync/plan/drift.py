@@ -147,6 +147,8 @@ def _compare_links(findings: Findings, found: Environment, interpreter: Interpre
         else:
             code = "python-link" if link.works else "python-dangling"
             findings.drift.append(Drift(code, f"bin/{name} leads to {link.text}, not to {text}"))
+    if any(place == "bin/python" for place, _ in findings.links):  # what led to the former interpreter follows
+        findings.links += [(f"bin/{alias}", "python") for alias in found.contents.aliases]
     _compare_lib64(findings, found, interpreter.facts)
 
 

@@ -148,6 +148,6 @@ _SUBJECTS: tuple[tuple[str, frozenset[str], Callable[[EnvironmentPlan], str]], .
     ("pyvenv.cfg", frozenset({"python-home", "python-patch", "prompt", "system-site-packages"}), _settings),
     ("scripts", frozenset({"moved", "scripts"}), _scripts),
     ("packages", frozenset({"packages", "inputs-unreadable", "origin-unknown"}), _packages),
-    ("contents", frozenset({"mounted-inside", "linked-inside"}), lambda _: ""),
+    ("contents", frozenset({"mounted-inside", "linked-inside", "unowned-files"}), lambda _: ""),
 )
 """What is examined: a name for it, the codes of what may be wrong with it, and what to say of it where nothing is."""

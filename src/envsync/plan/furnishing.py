@@ -6,6 +6,7 @@ from envsync import desired
 from envsync.markers import marker_values
 from envsync.observed import Facts, Interpreter, Stock, World
 from envsync.plan.actions import Furnishing
+from envsync.plan.unowned import brought_along, listed
 
 __all__ = ["declared_furnishing", "missing_packages", "rebuilt_furnishing", "unrestorable"]
 
@@ -61,11 +62,15 @@ def rebuilt_furnishing(environment: desired.Environment, world: World, installer
     )
 
 
-def unrestorable(stock: Stock) -> Iterator[str]:
-    """Tell what a rebuild leaves behind, in the generation that is kept: what no installer knows."""
-    if stock.loose:
-        more = f" and {len(stock.loose) - 8} more" if len(stock.loose) > 8 else ""  # noqa: PLR2004
-        yield f"only kept, not brought back, since no package has them: {', '.join(stock.loose[:8])}{more}"
+def unrestorable(world: World) -> Iterator[str]:
+    """Say what becomes in a rebuild of what no installer knows: copied along, or left in the generation."""
+    stock = world.stock or Stock()
+    brought = brought_along(world.folder.chain.end, stock)
+    if brought:
+        yield f"copied into the new environment, since no package has them: {listed(brought)}"
+    left = [one for one in stock.loose or () if one not in brought]
+    if left:
+        yield f"only kept, not brought back, since no package has them: {listed(left)}"
     legacy = [one.name for one in stock.distributions if one.legacy and one.origin is None]
     if legacy:
         yield f"installed without wheel metadata, brought back by name and version: {', '.join(legacy)}"

@@ -8,8 +8,6 @@ from envsync.observed import ExposedOrphan, Generation, Orphan
 
 __all__ = ["Removal", "plan_prune"]
 
-_SHOWN = 3
-
 
 @dataclass(frozen=True, slots=True)
 class Removal:
@@ -27,6 +25,8 @@ class Removal:
     end: str = ""
     path: str = ""
     identity: tuple[int, int] | None = None
+    unowned: tuple[str, ...] = ()
+    """Every file of the user's in it, which would go with it, relative."""
     text: str = ""
     """What a command's symlink holds."""
     kept_because: str = ""
@@ -54,6 +54,7 @@ def _orphan(one: Orphan) -> Removal:
         end=one.end,
         path=one.path,
         identity=one.identity,
+        unowned=one.loose,
         kept_because=_reason(one),
     )
 
@@ -63,8 +64,7 @@ def _reason(one: Orphan) -> str:
         return f"{one.path} leads to it still; if nobody needs it: {shlex.join(('rm', one.path))}"
     if not one.loose:
         return ""
-    more = f" and {len(one.loose) - _SHOWN} more" if len(one.loose) > _SHOWN else ""
-    return f"it holds what no package owns: {', '.join(one.loose[:_SHOWN])}{more}; look at it, and remove it by hand"
+    return "it holds what no package owns; look at it, and remove it by hand"
 
 
 def _exposed(exposed: Iterable[ExposedOrphan]) -> Iterator[Removal]:
@@ -78,5 +78,13 @@ def _generation(one: Generation, *, everything: bool) -> Removal:
     whose = "" if one.declared else ", of an environment that is declared no more"
     loose = "" if everything or not one.loose else "it holds what no package owns; to remove it: --all"
     return Removal(
-        "generation", one.name, one.area, f"{what}{whose}", one.size, one.made, end=one.end, kept_because=loose
+        kind="generation",
+        name=one.name,
+        place=one.area,
+        detail=f"{what}{whose}",
+        size=one.size,
+        made=one.made,
+        end=one.end,
+        unowned=one.unowned,
+        kept_because=loose,
     )

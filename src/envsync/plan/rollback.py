@@ -11,14 +11,15 @@ _IN_THE_WAY = frozenset({"link-loop", "link-elsewhere", "not-a-link", "not-reada
 """Conflicts under which the environment's place itself is in question."""
 
 
-def decide_rollback(plan: EnvironmentPlan, version: str | None) -> EnvironmentPlan:
+def decide_rollback(plan: EnvironmentPlan, version: str | None, losses: tuple[Conflict, ...] = ()) -> EnvironmentPlan:
     """Turn an environment's plan into one that rolls it back to its latest generation.
 
-    ``version`` is that of the generation's Python, ``None`` where it is no whole environment.
+    ``version`` is that of the generation's Python, ``None`` where it is no whole environment; ``losses`` say what the
+    exchange would take along.
     Whatever else is to be done about it is not done: rolling back has to work above all when something is wrong.
     """
     folder = plan.world.folder
-    conflicts = tuple(one for one in plan.conflicts if one.code in _IN_THE_WAY)
+    conflicts = (*(one for one in plan.conflicts if one.code in _IN_THE_WAY), *losses)
     if not folder.generations:
         hint = "Generations are kept by rebuilds, as many as `keep` says."
         conflicts += (Conflict("no-generation", f"nothing is kept of {plan.environment.name}", hint),)

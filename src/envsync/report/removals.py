@@ -26,6 +26,8 @@ def removal_lines(
         problem = (done or {}).get(one.place)
         if one.kept_because:
             yield f"    {paint('dim', 'note:')} {homely(one.kept_because)}"
+        for file in one.unowned:  # every one: nobody can bring it back
+            yield f"    {paint('yellow', 'yours:')} {escape(file)}"
         if problem is not None:
             yield f"    {paint('red', 'error:')} {homely(problem.message)}"
             yield f"    {paint('dim', 'hint:')} {escape(problem.hint)}"
@@ -34,13 +36,15 @@ def removal_lines(
 
 def removal_entries(removals: Sequence[Removal], done: Mapping[str, Problem | None] | None) -> list[dict[str, Any]]:
     """Give the entries of the JSON document."""
-    keys = ("kind", "name", "place", "detail", "size", "made", "end", "path", "kept_because")
+    keys = ("kind", "name", "place", "detail", "size", "made", "end", "path", "unowned", "kept_because")
     entries = []
     for one in removals:
         problem = (done or {}).get(one.place)
         error = {"code": problem.code, "message": problem.message, "hint": problem.hint} if problem else None
         removed = done is not None and one.place in done and problem is None
-        entries.append({key: asdict(one)[key] for key in keys} | {"removed": removed, "error": error})
+        entries.append(
+            {key: asdict(one)[key] for key in keys} | {"unowned": [*one.unowned]} | {"removed": removed, "error": error}
+        )
     return entries
 
 

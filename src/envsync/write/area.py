@@ -12,6 +12,7 @@ from dataclasses import replace
 from envsync import areas
 from envsync.areas import BUILT, FORMER, MARKER, SCRATCH, Marker
 from envsync.observe.mounts import mounts_in
+from envsync.observed.unowned import is_stray
 from envsync.write.handles import Root, kind_of, open_folder, put_in, replace_in
 
 __all__ = [
@@ -97,11 +98,21 @@ def remark(area: str, **changes: object) -> None:
 def holds_former(area: str, end: str) -> bool:
     """Tell whether an area holds the former environment already: its exchange was the last thing that happened."""
     marker = read_area(area)
-    if marker is None or marker.discard or _inode(f"{area}/{BUILT}/pyvenv.cfg") is None:
+    if marker is None or marker.discard or not _holds_something(f"{area}/{BUILT}"):
         return False
     if marker.contents:
         return _inode(f"{end}/pyvenv.cfg") == marker.contents.get("pyvenv.cfg")
     return marker.built is not None and marker.built != _inode(f"{area}/{BUILT}")
+
+
+def _holds_something(former: str) -> bool:
+    """Check whether a folder is an environment, or holds more than the stray files that one was created beside."""
+    if _inode(f"{former}/pyvenv.cfg") is not None:
+        return True
+    try:
+        return not os.path.islink(former) and not all(map(is_stray, os.listdir(former)))
+    except (FileNotFoundError, NotADirectoryError):
+        return False
 
 
 def _inode(place: str) -> int | None:

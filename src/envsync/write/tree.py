@@ -5,13 +5,13 @@ import errno
 import os
 import shutil
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from envsync.areas import SCRATCH, is_area_name
 from envsync.write.handles import Root, open_folder
 
-__all__ = ["Entry", "contents_of", "link_tree", "make_scratch", "move_files", "write_tree"]
+__all__ = ["Entry", "bring_along", "contents_of", "link_tree", "make_scratch", "move_files", "write_tree"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +80,59 @@ def link_tree(source: Root, place: str) -> None:
                     os.chmod(f"{target}/{name}", stat.S_IMODE(mode))
                 elif not is_area_name(name):
                     _link(name, here, f"{source.path}/{inside}/{name}", f"{target}/{name}")
+
+
+def bring_along(source: Root, target: Root, relatives: Iterable[str], *, over: bool = False) -> None:
+    """Copy files, symlinks and whole folders from one tree to the same places in another, folders made as needed.
+
+    What is there stays, unless files may be written ``over``. Symlinks are copied as they are and never followed; byte
+    code and what is neither file, folder nor symlink is left out. Raises ``OSError``.
+    """
+    for relative in relatives:
+        inside, _, name = relative.rpartition("/")
+        with open_folder(source, inside) as here:
+            if stat.S_ISDIR(os.stat(name, dir_fd=here, follow_symlinks=False).st_mode):
+                for within, folders, names, deeper in os.fwalk(name, dir_fd=here, follow_symlinks=False):
+                    folders[:] = [one for one in folders if one != "__pycache__"]
+                    for one in (*folders, *names):
+                        _bring(one, deeper, target, f"{inside}/{within}".lstrip("/"), over=over)
+            else:
+                _bring(name, here, target, inside, over=over)
+
+
+def _bring(name: str, here: int, target: Root, inside: str, *, over: bool) -> None:
+    status = os.stat(name, dir_fd=here, follow_symlinks=False)
+    if not (stat.S_ISREG(status.st_mode) or stat.S_ISLNK(status.st_mode)) or name.endswith(".pyc"):
+        return
+    # Where the new tree has a file or a link on the way to it, or at its place, that one stays.
+    with contextlib.suppress(FileExistsError, NotADirectoryError), _made_way(target, inside) as there:
+        if over and stat.S_ISREG(status.st_mode):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(name, dir_fd=there)
+        if stat.S_ISLNK(status.st_mode):
+            os.symlink(os.readlink(name, dir_fd=here), name, dir_fd=there)
+            return
+        original = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=here)
+        with open(original, "rb") as content:
+            new = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600, dir_fd=there)
+            with open(new, "wb") as file:
+                shutil.copyfileobj(content, file)
+                file.flush()
+                os.fchmod(new, stat.S_IMODE(status.st_mode))
+                os.utime(new, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+@contextlib.contextmanager
+def _made_way(root: Root, inside: str) -> Iterator[int]:
+    _make_way(root, inside)
+    try:
+        folder = open_folder(root, inside)
+        with folder as descriptor:
+            yield descriptor
+    except OSError as error:
+        if error.errno == errno.ELOOP:  # a link is on the way
+            raise NotADirectoryError(*error.args) from error
+        raise
 
 
 def move_files(source: str, target: Root, relatives: Iterable[str]) -> None:

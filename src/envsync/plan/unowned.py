@@ -1,0 +1,102 @@
+"""Decide what becomes of a user's unowned files where the folder that holds them is exchanged. Pure."""
+
+import shlex
+from collections.abc import Iterable, Iterator
+
+from envsync.observed import Environment, Stock, World
+from envsync.observed.unowned import is_stray
+from envsync.plan.actions import Conflict
+
+__all__ = ["brought_along", "conflicts_at_top", "foreign_pythons", "listed", "losses", "unlooked", "unowned_at_top"]
+
+_COPIED = frozenset({"share", "etc", "include"})
+_LIBRARIES = ("python", "pypy", "graalpy")
+_INSIDE = frozenset({"bin", "include", "lib", "lib64", "share", "etc", "local"})
+"""Folders at the top in which unowned files do not keep the environment from being exchanged."""
+_SHOWN = 8
+
+
+def unowned_at_top(end: str, stock: Stock | None) -> tuple[str, ...]:
+    """Return the user's files at the top of the environment ``end``, as far as they were looked for."""
+    return tuple(
+        one
+        for one in _loose(stock)
+        if one.partition("/")[0] not in _INSIDE and not is_stray(one) and one not in _checkouts(end, stock)
+    )
+
+
+def unlooked(world: World) -> bool:
+    """Check whether there may be such files that nobody has looked for yet."""
+    found, stock = world.folder.environment, world.stock
+    return bool(found is not None and found.contents.others and (stock is None or stock.loose is None))
+
+
+def conflicts_at_top(end: str, stock: Stock | None) -> tuple[Conflict, ...]:
+    """Refuse to exchange an environment's folder for another where that would take files of the user's along."""
+    mine = unowned_at_top(end, stock)
+    if not mine:
+        return ()
+    message = f"{end} holds files of yours beside the environment: {listed(mine)}"
+    hint = (
+        f"Give the environment a folder of its own, such as {end}/.venv: declare that as `path` and apply; then remove "
+        "bin, include, lib and pyvenv.cfg here. Or move your files elsewhere, then apply again."
+    )
+    return (Conflict("unowned-files", message, hint),)
+
+
+def losses(found: Environment, world: World) -> tuple[Conflict, ...]:
+    """Refuse a rebuild that would lose what no installer brings back."""
+    if world.folder.mounts:
+        message = f"something is mounted in it: {', '.join(world.folder.mounts)}"
+        unmounting = tuple(("umount", mount) for mount in world.folder.mounts)
+        return (Conflict("mounted-inside", message, "Unmount it, then apply again.", unmounting),)
+    loose = world.stock.loose if world.stock is not None else None
+    links = [link for link in found.contents.links if loose is None or link in loose]
+    at_top = conflicts_at_top(world.folder.chain.end, world.stock)
+    if not links:
+        return at_top
+    message = f"a rebuild would lose your symlinks in {world.folder.chain.end}: {', '.join(links)}"
+    hint = "Move them out of the environment, or remove them, then apply again."
+    return (Conflict("linked-inside", message, hint), *at_top)
+
+
+def foreign_pythons(found: Environment, end: str, names: Iterable[str] | None = None) -> Iterator[Conflict]:
+    """Refuse to replace a program of the user's that has an interpreter's name, of all or of some ``names``."""
+    wanted = None if names is None else {*names}
+    mine = [one.name for one in found.pythons if one.own and (wanted is None or one.name in wanted)]
+    if mine:
+        what = "is a program of yours" if len(mine) == 1 else "are programs of yours"
+        message = f"{listed([f'bin/{name}' for name in mine])} in {end} {what}, not the interpreter or a copy of it"
+        moves = tuple(("mv", f"{end}/bin/{name}", f"{end}/bin/{name}.orig") for name in mine)
+        hint = f"Keep it by another name, then apply again: {' && '.join(map(shlex.join, moves))}"
+        yield Conflict("unowned-files", message, hint, moves)
+
+
+def brought_along(end: str, stock: Stock | None) -> tuple[str, ...]:
+    """Return what is copied from the environment ``end`` into the one that replaces it, relative."""
+    return tuple(one for one in _loose(stock) if _is_copied(one) or one in _checkouts(end, stock))
+
+
+def listed(names: Iterable[str]) -> str:
+    """Name files, some of them where they are many."""
+    shown = [*names]
+    more = f" and {len(shown) - _SHOWN} more" if len(shown) > _SHOWN else ""
+    return f"{', '.join(shown[:_SHOWN])}{more}"
+
+
+def _is_copied(relative: str) -> bool:
+    top, _, rest = relative.partition("/")
+    if top == "lib":  # beside the libraries, which are of one Python
+        return bool(rest) and not rest.startswith(_LIBRARIES)
+    return top in _COPIED or is_stray(relative)
+
+
+def _checkouts(end: str, stock: Stock | None) -> set[str]:
+    """Return the folders that an installer fetched for editable installs, relative: ``src/NAME``."""
+    origins = [one.origin for one in stock.distributions if one.origin is not None] if stock is not None else []
+    places = (one.requirement.removeprefix(f"{end}/") for one in origins if one.editable)
+    return {place for place in places if place.startswith("src/")}
+
+
+def _loose(stock: Stock | None) -> tuple[str, ...]:
+    return stock.loose or () if stock is not None else ()

@@ -1,0 +1,74 @@
+"""A folder with nothing in it but small files of other tools counts as empty; they stay as they are."""
+
+import os
+from collections.abc import Callable
+
+import pytest
+
+from bench import listing
+from conftest import Place
+from depot import Depot, open_depot
+
+STRAYS = [".DS_Store", ".gitignore", "CACHEDIR.TAG", ".lock"]
+
+
+@pytest.fixture
+def depot(
+    place: Place,
+    python_of: Callable[[str], str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Depot:
+    return open_depot(place, python_of, capsys, monkeypatch, tmp_path_factory)
+
+
+@pytest.mark.parametrize("builder", ["venv", "virtualenv", "uv"])
+@pytest.mark.parametrize("strays", [STRAYS, [".gitignore"]])
+def test_an_environment_is_created_beside_them(depot: Depot, strays: list[str], builder: str) -> None:
+    end = depot.root / "ends/env"
+    end.mkdir(mode=0o750)
+    for name in strays:
+        (end / name).write_text(f"mine: {name}")
+    depot.declare('packages = ["app"]', head=f'builder = "{builder}"')
+    plan = depot.command("plan")
+    assert (plan["state"], plan["actions"][0]["kind"]) == ("missing", "create")
+    assert depot.apply()["outcome"] == "created"
+    assert depot.apply()["outcome"] == "unchanged"
+    assert {name: (end / name).read_text() for name in strays} == {name: f"mine: {name}" for name in strays}
+    assert end.stat().st_mode & 0o777 == 0o750
+    assert depot.says("app").startswith("app 1.0")
+    assert (depot.debris(), depot.generations()) == ([], [])
+
+
+@pytest.mark.parametrize("what", ["another file", "folder", "link", "FIFO"])
+def test_anything_else_is_in_the_way(depot: Depot, what: str) -> None:
+    end = depot.root / "ends/env"
+    end.mkdir()
+    (end / ".DS_Store").touch()
+    match what:
+        case "another file":
+            (end / "notes.txt").touch()
+        case "folder":
+            (end / ".lock").mkdir()
+        case "link":
+            (end / ".gitignore").symlink_to("/etc/passwd")
+        case _:
+            os.mkfifo(end / "CACHEDIR.TAG")
+    depot.declare()
+    before = listing(depot.root)
+    assert depot.apply()["conflict"]["code"] == "not-a-venv"
+    assert listing(depot.root) == before
+
+
+def test_where_the_folder_cannot_be_exchanged_they_stay_as_well(depot: Depot, monkeypatch: pytest.MonkeyPatch) -> None:
+    from envsync.observe import folder  # noqa: PLC0415  # what is patched
+
+    end = depot.root / "ends/env"
+    end.mkdir()
+    (end / ".DS_Store").write_text("mine")
+    monkeypatch.setattr(folder, "mounts_in", lambda place: (place,))
+    depot.declare()
+    assert depot.apply()["outcome"] == "created"
+    assert (end / ".DS_Store").read_text() == "mine"
+    assert depot.debris() == []
