@@ -37,8 +37,6 @@ class Contents:
     """Names in ``site-packages`` that no builder puts there."""
     links: tuple[str, ...] = ()
     """A user's own symlinks, relative to the environment."""
-    scripts: tuple[str, ...] = ()
-    """Entries of ``bin`` that are neither the interpreter's nor activation scripts."""
 
 
 @dataclass(frozen=True, slots=True)
