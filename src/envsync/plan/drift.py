@@ -158,7 +158,7 @@ def _compare_settings(
     stale = {}
     for key, value in settings.items():
         held = present.get(key)
-        if held is not None and _same(key, held, value):
+        if held is not None and (_same(key, held, value) or _is_resolved(key, held, interpreter)):
             continue
         findings.settings.append((key, value))
         if key not in _CODES:
@@ -190,6 +190,11 @@ def _same(key: str, held: str, wanted: str) -> bool:
             return held == wanted or wanted.startswith(f"{held}.")  # uv writes 3.12.1, virtualenv 3.12.1.final.0
         case _:
             return held == wanted.strip()
+
+
+def _is_resolved(key: str, held: str, interpreter: Interpreter) -> bool:
+    """Check whether a setting names the file that the interpreter link leads to, as older releases of virtualenv do."""
+    return key == "base-executable" and held in {interpreter.chain.end, interpreter.facts.executable}
 
 
 def _renamed(found: Environment, moved: list[str], path: str) -> str:
