@@ -1,38 +1,30 @@
 """The documentation says what the code says."""
 
-import ast
 import re
 from pathlib import Path
 
 import pytest
 
+from emitted import codes_in
 from envsync.cli.arguments import COMMANDS
 from reference import reference
 
 ROOT = Path(__file__).parent.parent
-MAKERS = {"Problem", "Conflict", "Drift", "InterpreterProblem", "_shared", "_side", "_nested", "Unfit"}
-CODE = re.compile(r"[a-z]+(?:-[a-z]+)*")
+SECTIONS = {
+    "Drift": {"Drift"},
+    "Conflicts": {"Conflict", "InterpreterProblem"},
+    "Errors": {"Problem"},
+    "Checks": {"Check"},
+}
+"""The sections of docs/codes.md, and the classes that carry their codes."""
+PAGES = sorted({*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/**/*.md")})
+EMITTED = codes_in(ROOT / "src")
 
 
-def codes_in_the_code() -> set[str]:
-    """Give the first arguments of what makes problems, conflicts and drift, where they are written out."""
-    found: set[str] = set()
-    for path in (ROOT / "src").rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in MAKERS - {"Unfit"}:
-                named = [keyword.value for keyword in node.keywords if keyword.arg == "code"]
-                places = named or node.args[:1]
-                found |= {
-                    one.value
-                    for place in places
-                    for one in ast.walk(place)
-                    if isinstance(one, ast.Constant) and isinstance(one.value, str) and CODE.fullmatch(one.value)
-                }
-    return found - {"python"}
-
-
-def codes_in_the_documentation() -> set[str]:
-    rows = [line for line in (ROOT / "docs/codes.md").read_text().splitlines() if line.startswith("| `")]
+def documented(section: str) -> set[str]:
+    page = (ROOT / "docs/codes.md").read_text()
+    (text,) = re.findall(rf"^## {section}\b.*?\n(.*?)(?=^## |\Z)", page, re.MULTILINE | re.DOTALL)
+    rows = [line for line in text.splitlines() if line.startswith("| `")]
     return {code for row in rows for code in re.findall(r"`([a-z-]+)`", row.split("|")[1])}
 
 
@@ -40,18 +32,59 @@ def test_the_reference_is_what_the_code_says() -> None:
     assert (ROOT / "docs/reference.md").read_text() == reference(), "python tests/reference.py > docs/reference.md"
 
 
-def test_each_code_is_documented() -> None:
-    assert codes_in_the_code() - codes_in_the_documentation() == set()
+def test_every_code_of_the_source_can_be_followed() -> None:
+    assert EMITTED.unknown == []
+    assert set(EMITTED.codes) == set.union(*SECTIONS.values())
 
 
-def test_each_documented_code_is_somewhere_in_the_code() -> None:
-    text = "".join(path.read_text() for path in (ROOT / "src").rglob("*.py"))
-    gone = {
-        code
-        for code in codes_in_the_documentation()
-        if f'"{code}"' not in text and f'"{code.rpartition("-")[2]}"' not in text
+@pytest.mark.parametrize("section", SECTIONS)
+def test_the_documented_codes_are_those_that_can_be_emitted(section: str) -> None:
+    assert documented(section) == set.union(*(EMITTED.codes[name] for name in SECTIONS[section]))
+
+
+PLANTED = """
+class Problem:
+    code: str
+    message: str = ""
+
+class Room:
+    role: str
+
+TABLE = {1: "from-a-table", 2: "from-its-end"}
+
+class Document:
+    def problem(self, code, message):
+        return Problem(code, message)
+
+def shown(document, role):
+    yield document.problem("by-a-method", "...")
+    yield document.problem(message="...", code="by-keyword" if role else "by-the-other")
+    yield Problem(TABLE[role])
+    yield Problem(f"put-{role}")
+    for code, number in (("in-a-loop", 1), ("in-its-end", 2)):
+        yield Problem(code, number)
+
+def all():
+    yield from shown(Document(), "together")
+    yield Problem(Room("of-a-field").role)
+"""
+
+
+def test_codes_are_followed_through_methods_tables_and_fields(tmp_path: Path) -> None:
+    (tmp_path / "planted.py").write_text(PLANTED)
+    found = codes_in(tmp_path)
+    assert found.unknown == []
+    by_call = {"by-a-method", "by-keyword", "by-the-other", "of-a-field"}
+    assert found.codes == {
+        "Problem": by_call | {"from-a-table", "from-its-end", "put-together", "in-a-loop", "in-its-end"}
     }
-    assert gone == set()
+
+
+@pytest.mark.parametrize("code", ["made()", "unheard_of", "{}[1]", "*words", "'a' + 'b'", "MADE"])
+def test_a_code_that_cannot_be_followed_is_told(tmp_path: Path, code: str) -> None:
+    (tmp_path / "planted.py").write_text(f"class Problem:\n    code: str\nMADE = made()\nProblem({code})\n")
+    (line,) = codes_in(tmp_path).unknown
+    assert "planted.py:4: Problem: " in line
 
 
 @pytest.mark.parametrize("command", [command.name for command in COMMANDS])
@@ -59,7 +92,7 @@ def test_each_command_is_in_the_readme(command: str) -> None:
     assert f"envsync {command}" in (ROOT / "README.md").read_text()
 
 
-@pytest.mark.parametrize("page", sorted(ROOT.glob("**/*.md")), ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_between_pages_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
         assert (page.parent / target).exists(), target

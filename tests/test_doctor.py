@@ -61,7 +61,7 @@ def codes(checks: list[Check]) -> list[tuple[str, str]]:
 
 def installed(minor: str, **more: Any) -> Installed:
     link = f"/opt/{minor}/bin/python"
-    return Installed(link, f"{link}{minor}", f"{minor}.1", minor, "cpython", **more)
+    return Installed(link, f"{minor}.1", minor, "cpython", **more)
 
 
 def test_a_machine_on_which_all_is_well(place: Place) -> None:
@@ -268,7 +268,7 @@ def test_only_what_an_environment_uses_is_in_need_of_something() -> None:
 
 
 def test_a_broken_interpreter_is_a_problem_only_where_it_is_used() -> None:
-    one = Installed("/x", "/x", "", "", "", problem="it died of SIGSEGV")
+    one = Installed("/x", "", "", "", problem="it died of SIGSEGV")
     assert codes(list(check_interpreters([one], Usage({}), THEN))) == [("interpreter", "warning")]
     assert codes(list(check_interpreters([one], Usage({"/x": ("a",)}), THEN))) == [("interpreter", "problem")]
 
@@ -277,7 +277,7 @@ def test_a_patch_path_is_told_with_the_link_that_would_last() -> None:
     one = installed("3.12", stable=False, twin="/opt/3/bin/python")
     assert "/opt/3/bin/python" in list(check_interpreters([one], Usage({one.link: ("a",)}), THEN))[1].hint
     link = "/my pyenv/versions/3.12.1/bin/python"
-    one = Installed(link, link, "3.12.1", "3.12", "cpython", "pyenv", stable=False)
+    one = Installed(link, "3.12.1", "3.12", "cpython", "pyenv", stable=False)
     hint = list(check_interpreters([one], Usage({link: ("a",)}), THEN))[1].hint
     assert hint.endswith("ln -s 3.12.1 '/my pyenv/versions/3.12'")
 

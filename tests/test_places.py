@@ -229,8 +229,8 @@ def test_what_stands_at_an_alias_is_never_replaced(place: Place, kind: str, code
     assert (alias.lstat().st_ino, alias.lstat().st_ctime_ns, stat.S_IFMT(alias.lstat().st_mode)) == before
 
 
-def test_declared_packages_are_in_the_plan_or_noted_as_not_carried_out_yet(place: Place) -> None:
+def test_declared_packages_are_in_the_plan(place: Place) -> None:
     place.write('[envs.a]\npath = "a"\npackages = ["ruff>=0.5"]\n')
     entry = place.envsync("plan", "--json").environments["a"]
-    planned = any("ruff" in action["message"] for action in entry["actions"])
-    assert planned or any(note.startswith("not yet") and "packages" in note for note in entry["notes"])
+    assert [action["kind"] for action in entry["actions"]] == ["create"]
+    assert "ruff" in entry["actions"][0]["message"]

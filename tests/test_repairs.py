@@ -188,3 +188,15 @@ def test_an_alias_that_was_there_before_the_environment_is_no_conflict(target: l
     assert bench.apply()["outcome"] == "created"
     assert bench.place.python("tree/.venv", "import sys; print(sys.prefix)") == f"{bench.place.root}/tree/.venv"
     assert bench.apply()["outcome"] == "unchanged"
+
+
+def test_an_older_virtualenvs_name_for_the_interpreters_file_is_no_drift_until_the_link_leads_elsewhere(
+    bench: Bench, python_of: Callable[[str], str]
+) -> None:
+    bench.make("virtualenv")
+    cfg = bench.path / "pyvenv.cfg"
+    edit(cfg, "^base-executable = .*", f"base-executable = {os.path.realpath(bench.python)}")
+    assert bench.apply()["outcome"] == "unchanged"
+    edit(cfg, "^base-executable = .*", f"base-executable = {os.path.realpath(python_of('3.11'))}")
+    assert bench.apply()["outcome"] == "repaired"
+    assert f"base-executable = {bench.python}\n" in cfg.read_text()

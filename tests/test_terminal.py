@@ -74,6 +74,33 @@ def test_a_terminal_gets_no_colours_where_they_are_not_wanted(
         assert ESCAPE not in on_terminal(place, *names_for(command), *arguments, **variables)[1]
 
 
+_AT_ONCE = """
+import sys
+from envsync.cli.main import main
+from envsync.report import progress
+progress._DELAY = 0.0
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variables", "shown"),
+    [
+        ((), {}, True),
+        (("--color", "never"), {}, False),
+        (("--quiet",), {}, False),
+        ((), {"NO_COLOR": "1"}, False),
+        ((), {"TERM": "dumb"}, False),
+    ],
+)
+def test_progress_of_long_work_is_drawn_on_terminals_that_want_colours(
+    place: Place, arguments: tuple[str, ...], variables: dict[str, str], shown: bool
+) -> None:
+    place.write(many(1))
+    status, text = on_terminal(place, "apply", *arguments, program=_AT_ONCE, **variables)
+    assert (status, "0/1" in text, "\x1b[2K" in text) == (0, shown, shown)
+
+
 def test_the_table_of_status_fits_the_terminal_and_a_pipe_gets_lines(place: Place) -> None:
     place.write(many(3))
     _, drawn = on_terminal(place, "status")

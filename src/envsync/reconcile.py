@@ -61,8 +61,6 @@ class Reconciler:
             force_rebuild=frozenset(force_rebuild),
             manifest=manifest.file if manifest.file.isprintable() else "",  # it goes into pyvenv.cfg
         )
-        self._between: dict[str, tuple[Conflict, ...]] = {}
-        self._leftovers = Leftovers(manifest.state_dir)
 
     def plan(self, names: tuple[str, ...] = (), vouched: Mapping[str, EnvironmentPlan] = _NOTHING) -> Plan:
         """Observe and decide, for all environments or the named ones; writes nothing.
@@ -70,7 +68,6 @@ class Reconciler:
         ``vouched`` are earlier plans, of the same manifest, whose witnesses are what they were: they still hold.
         """
         everyone = self._manifest.environments
-        self._leftovers = Leftovers(self._manifest.state_dir)
         self._interpreters = self._finder()
         observer = self._observer()
         ends: dict[str, str] = {}
@@ -79,16 +76,16 @@ class Reconciler:
             name, known = environment.name, vouched.get(environment.name)
             ends[name] = known.world.folder.chain.end if known else observer.end_of(environment).end
             places[name] = known.world.places if known else tuple(observer.places_of(environment))
-        self._between = conflicts_between(everyone, ends, places)
-        still = {name: plan for name, plan in vouched.items() if not self._between.get(name) and self._suits(plan)}
+        between = {name: found for name, found in conflicts_between(everyone, ends, places).items() if found}
+        still = {name: plan for name, plan in vouched.items() if name not in between and self._suits(plan)}
         chosen = [environment for environment in everyone if not names or environment.name in names]
-        plans = tuple(still.get(one.name) or self._plan_one(one, observer) for one in chosen)
-        return Plan(self._manifest, plans, observer.strays({*ends.values()}))
+        plans = tuple(still.get(one.name) or self._plan_one(one, observer, between) for one in chosen)
+        return Plan(self._manifest, plans, observer.strays({*ends.values()}), between)
 
     def plan_rollback(self, name: str) -> Plan:
         """Decide on exchanging one environment for the generation that is kept of it; writes nothing."""
         plan = self.plan((name,))
-        return Plan(self._manifest, tuple(map(_roll_back, plan.environments)))
+        return replace(plan, environments=tuple(map(_roll_back, plan.environments)), strays=())
 
     def apply(
         self,
@@ -101,20 +98,23 @@ class Reconciler:
     ) -> Report:
         """Carry out a plan; each environment is observed and decided again under its lock.
 
+        The plan may be another instance's, made with the same arguments: nothing is remembered from making it.
         ``progress`` is called, in this thread, with the report of each environment that is done. With ``steady`` a
         rebuild that the plan does not have is not begun: what asks for it may be over in a moment. What is found in
         sync afterwards is noted in ``vouched``.
         """
         back = any(isinstance(action, Rollback) for one in plan.environments for action in one.actions)
-        # What earlier passes left is looked for once a plan, which a folder of a thousand environments needs; but anew
-        # under the lock where something is done with it.
+        # What earlier passes left is looked for once, by the plan, which a folder of a thousand environments needs; but
+        # again under the lock where something is done with it.
         minded = {one.environment.name for one in plan.environments if one.interrupted or _minds_generations(one)}
-
+        known = (one.world.folder for one in plan.environments if one.environment.name not in minded)
+        as_planned = Leftovers(self._manifest.state_dir, known)
         rebuilt = {one.environment.name for one in plan.environments if _rebuilds(one)}
 
         def again(environment: desired.Environment) -> EnvironmentPlan:
             began = time.time_ns()
-            fresh = self._plan_one(environment, self._observer(anew=environment.name in minded))
+            observer = self._observer(None if environment.name in minded else as_planned)
+            fresh = self._plan_one(environment, observer, plan.between)
             if vouched is not None:
                 vouched.note(fresh, began)
             if steady and environment.name not in rebuilt and _rebuilds(fresh):
@@ -133,22 +133,24 @@ class Reconciler:
         """Tell whether an earlier plan was made for the interpreter that is found now."""
         return plan.world.interpreter == self._interpreters.find(plan.environment)
 
-    def _observer(self, *, anew: bool = False) -> Observer:
-        """Give an observer that has seen nothing yet but, unless ``anew``, what earlier passes left."""
-        leftovers = Leftovers(self._manifest.state_dir) if anew else self._leftovers
-        return Observer(self._manifest, self._interpreters, leftovers)
+    def _observer(self, leftovers: Leftovers | None = None) -> Observer:
+        """Return an observer that has seen nothing yet, except what earlier passes left where that is given."""
+        return Observer(self._manifest, self._interpreters, leftovers or Leftovers(self._manifest.state_dir))
 
-    def _plan_one(self, environment: desired.Environment, observer: Observer) -> EnvironmentPlan:
+    def _plan_one(
+        self, environment: desired.Environment, observer: Observer, between: Mapping[str, tuple[Conflict, ...]]
+    ) -> EnvironmentPlan:
         try:
             for _ in range(_LOOKS - 1):
                 with contextlib.suppress(FileNotFoundError):  # another pass has just exchanged what was looked at
-                    return self._decide(environment, observer)
-            return self._decide(environment, observer)
+                    return self._decide(environment, observer, between.get(environment.name, ()))
+            return self._decide(environment, observer, between.get(environment.name, ()))
         except Exception as error:  # noqa: BLE001  # one bad environment stops only itself
             return _undecided(environment, error)
 
-    def _decide(self, environment: desired.Environment, observer: Observer) -> EnvironmentPlan:
-        between = self._between.get(environment.name, ())
+    def _decide(
+        self, environment: desired.Environment, observer: Observer, between: tuple[Conflict, ...]
+    ) -> EnvironmentPlan:
         forced = environment.name in self._rules.force_rebuild
         plan = decide(environment, observer.observe(environment, stock=forced, deep=self._deep), self._rules, between)
         if plan.needs_stock:  # only a rebuild has to know what is installed

@@ -1,11 +1,13 @@
 """The commands that compare the manifest with the disk, and those that act on what they find."""
 
+import sys
 from collections.abc import Callable
 from functools import partial
 
 from envsync import snapshot
 from envsync.apply.outcome import EnvironmentReport, Outcome, Report, outcome_of
 from envsync.cli.options import Options
+from envsync.cli.painting import paint
 from envsync.cli.session import DONE, DRIFT, INTERRUPTED, TROUBLE, Result, Session, look, settings_of
 from envsync.report import text
 from envsync.report.document import Verdict
@@ -24,7 +26,8 @@ def _apply(options: Options) -> Result:
     report = Report(plan.manifest, tuple(untouched))
     if plan.has_work:
         snapshot.forget(plan.manifest.file)
-        with ProgressDisplay(work, shown=not (options.quiet or options.json)) as display:
+        plain = not paint(options, sys.stderr.isatty()).colours  # a bar is drawn with the same escape sequences
+        with ProgressDisplay(work, shown=not (options.quiet or options.json or plain)) as display:
             report, plan = session.apply(plan, display.tick)
     session.remember(plan)
     verdict = _verdict_of_report(report)

@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from envsync.areas import MARKER, Marker, is_area_name, parent_of, read_marker
@@ -63,13 +63,19 @@ def read_folder(chain: Chain, path: str, manifest: str, leftovers: "Leftovers") 
 class Leftovers:
     """Finds the areas that passes left beside environments, looking at each folder once."""
 
-    def __init__(self, shelf: str) -> None:
-        """Begin with no folder looked at; ``shelf`` is the folder of generations."""
+    def __init__(self, shelf: str, known: Iterable[Folder] = ()) -> None:
+        """Begin with no folder looked at; ``shelf`` is the folder of generations.
+
+        What was found for ``known`` stands: for those environments nothing is looked at again.
+        """
         self._shelf = os.path.realpath(shelf)
+        self._known = {folder.chain.end: folder for folder in known}
         self._seen: dict[str, list[tuple[str, Marker | None]]] = {}
 
     def of(self, end: str) -> tuple[str, ...]:
         """List the staging areas that were made for the environment at ``end``, and those that were never marked."""
+        if end in self._known:
+            return self._known[end].leftovers
         return tuple(
             area
             for area, marker in self._near(end)
@@ -78,6 +84,8 @@ class Leftovers:
 
     def generations_of(self, end: str) -> tuple[str, ...]:
         """List the areas that keep an earlier content of the environment at ``end``, the oldest first."""
+        if end in self._known:
+            return self._known[end].generations
         kept = [
             (marker.made, area)
             for area, marker in self._near(end)
@@ -126,10 +134,6 @@ def _areas_in(parent: str) -> Iterator[tuple[str, Marker | None]]:
             marker = read_marker(read_text(f"{area}/{MARKER}"))
             if marker is not None or all(map(is_area_name, os.listdir(area))):
                 yield area, marker
-
-
-def _unreadable(chain: Chain, reason: str) -> Chain:
-    return Chain(chain.start, chain.hops, chain.end, EndKind.UNREADABLE, (), chain.is_link, reason)
 
 
 def _first_blocked(chain: Chain) -> str:

@@ -21,14 +21,14 @@ _NOWHERE = "/.envsync-nowhere/bin/python"
 
 def read_installed(used: Iterable[str], interpreters: Interpreters) -> tuple[Installed, ...]:
     """Look at the links ``used``, and at one to each other interpreter that can be found, in order of version."""
-    links = {link: walk(link).end for link in used}
-    ends = set(links.values())
+    links = dict.fromkeys(used)
+    ends = {walk(link).end for link in links}
     for link in _best_first():
         end = walk(link).end
         if end not in ends:
             ends.add(end)
-            links[link] = end
-    found = [_look(link, end, interpreters) for link, end in links.items()]
+            links[link] = None
+    found = [_look(link, interpreters) for link in links]
     return tuple(sorted(found, key=lambda one: [int(digits) for digits in re.findall(r"\d+", one.version)]))
 
 
@@ -48,17 +48,16 @@ def _is_fit(candidate: Candidate) -> bool:
     return candidate.implementation != "cpython" or candidate.version[:2] >= _OLDEST
 
 
-def _look(link: str, end: str, interpreters: Interpreters) -> Installed:
+def _look(link: str, interpreters: Interpreters) -> Installed:
     keeper = keeper_of(link)
     tool = keeper.tool if keeper else ""
     found = interpreters.at(link)
     if isinstance(found, InterpreterProblem):
-        return Installed(link, end, "", "", "", tool, problem=found.message)
+        return Installed(link, "", "", "", tool, problem=found.message)
     facts = found.facts
     stable = re.search(rf"(?<!\d){re.escape(facts.release)}(?!\d)", link) is None
     return Installed(
         link=link,
-        end=end,
         version=facts.version,
         minor=facts.minor,
         implementation=facts.implementation,

@@ -59,8 +59,6 @@ class Contents:
     """Further names of the interpreter in ``bin``: symlinks that end at it."""
     others: tuple[str, ...] = ()
     """Entries at the top that no builder makes: a package's, or the user's."""
-    scripts: tuple[str, ...] = ()
-    """Entries of ``bin`` that are neither the interpreter's nor activation scripts."""
 
 
 @dataclass(frozen=True, slots=True)

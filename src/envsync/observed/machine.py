@@ -81,7 +81,6 @@ class Installed:
 
     link: str
     """A path that an environment uses, or else the most stable one."""
-    end: str
     version: str
     minor: str
     """``3.12``."""

@@ -1,6 +1,7 @@
 """What a plan consists of: drift, actions, conflicts. Complete values, so that applying decides nothing."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import Enum
 
 from envsync import desired
@@ -236,6 +237,8 @@ class Plan:
     environments: tuple[EnvironmentPlan, ...]
     strays: tuple[tuple[str, str], ...] = ()
     """Staging areas, each with its end, of environments that this manifest does not declare."""
+    between: Mapping[str, tuple[Conflict, ...]] = field(default_factory=dict)
+    """Conflicts with other environments of the manifest, by name, where there are any."""
 
     @property
     def has_work(self) -> bool:

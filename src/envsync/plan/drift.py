@@ -196,7 +196,7 @@ def _compare_settings(
     stale = {}
     for key, value in settings.items():
         held = present.get(key)
-        if held is not None and _same(key, held, value):
+        if held is not None and (_same(key, held, value) or _is_resolved(key, held, interpreter)):
             continue
         findings.settings.append((key, value))
         if key not in _CODES:
@@ -242,6 +242,11 @@ def followed_prompt(held: str, found: Environment, path: str) -> str:
                 if len(before) > depth < len(after) and held == before[-depth]:
                     return after[-depth]
     return held
+
+
+def _is_resolved(key: str, held: str, interpreter: Interpreter) -> bool:
+    """Check whether a setting names the file that the interpreter link leads to, as older releases of virtualenv do."""
+    return key == "base-executable" and held in {interpreter.chain.end, interpreter.facts.executable}
 
 
 def _renamed(found: Environment, moved: list[str], path: str) -> str:

@@ -81,11 +81,6 @@ class Listening:
         self._next = 0.0
         self._refusals = 0
 
-    @property
-    def polling(self) -> bool:
-        """Whether it looks, instead of listening."""
-        return self._polling
-
     def arm(self, scope: Scope) -> Problem | None:
         """Watch the folders of a scope; see :class:`Source`."""
         self._scope, self._hearing = scope, Hearing(scope)

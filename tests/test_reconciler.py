@@ -1,0 +1,89 @@
+"""Planning and applying from Python: a plan is all that applying needs, whoever made it."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+import envsync
+from conftest import Place
+from envsync.plan.actions import Plan
+
+TWO = '[envs.a]\npath = "a"\n[envs.b]\npath = "b"\ntarget = "b"\n'
+
+
+@pytest.fixture
+def settings(place: Place) -> envsync.Settings:
+    cache, locks, logs = (str(place.root / name) for name in ("cache", "locks", "logs"))
+    return envsync.Settings(cache, locks, logs, 2, 1.0, str(place.root / "state"))
+
+
+def fresh(place: Place, force_rebuild: tuple[str, ...] = ()) -> envsync.Reconciler:
+    return envsync.Reconciler(envsync.load(str(place.manifest)), envsync.FactsCache(None), force_rebuild=force_rebuild)
+
+
+def outcomes(report: envsync.Report) -> dict[str, str]:
+    return {one.plan.environment.name: one.outcome.value for one in report.environments}
+
+
+def test_a_plan_is_applied_by_an_instance_that_did_not_make_it(place: Place, settings: envsync.Settings) -> None:
+    place.write(TWO)
+    assert outcomes(fresh(place).apply(fresh(place).plan(), settings)) == {"a": "created", "b": "created"}
+    (place.root / "a/bin/python").unlink()
+    assert outcomes(fresh(place).apply(fresh(place).plan(), settings)) == {"a": "repaired", "b": "unchanged"}
+    assert not fresh(place).plan().has_work
+
+
+def test_a_rebuild_and_its_rollback_are_applied_by_others(place: Place, settings: envsync.Settings) -> None:
+    place.write(TWO)
+    fresh(place).apply(fresh(place).plan(), settings)
+    made = (place.root / "b").stat().st_ino
+    forced = fresh(place, ("b",)).plan(("b",))
+    assert outcomes(fresh(place, ("b",)).apply(forced, settings)) == {"b": "rebuilt"}
+    assert (place.root / "b").stat().st_ino != made
+    assert outcomes(fresh(place).apply(fresh(place).plan_rollback("b"), settings)) == {"b": "rolled-back"}
+    assert (place.root / "b").stat().st_ino == made
+
+
+@pytest.mark.parametrize("name", ["a", "b"])
+def test_environments_in_each_others_way_stay_in_conflict_whoever_applies(
+    place: Place, settings: envsync.Settings, name: str
+) -> None:
+    place.write('[envs.a]\npath = "one"\n[envs.b]\npath = "one/inner"\n')
+    plan = fresh(place).plan((name,))
+    assert outcomes(fresh(place).apply(plan, settings)) == {name: "conflict"}
+    assert [one.code for one in plan.between[name]] == ["path-nested"]
+    assert not (place.root / "one").exists()
+
+
+def test_planning_again_does_not_change_what_an_earlier_plan_says(place: Place, settings: envsync.Settings) -> None:
+    place.write('[envs.a]\npath = "link/a"\n[envs.b]\npath = "b"\n')
+    (place.root / "link").symlink_to("elsewhere")
+    reconciler = fresh(place)
+    plan = reconciler.plan()
+    (place.root / "link").unlink()
+    (place.root / "link").symlink_to("b")  # now one lies inside the other
+    assert all(one.conflicts for one in reconciler.plan().environments)
+    (place.root / "link").unlink()
+    (place.root / "link").symlink_to("elsewhere")
+    assert outcomes(reconciler.apply(plan, settings)) == {"a": "created", "b": "created"}
+
+
+def test_what_another_pass_has_begun_since_the_plan_is_left_alone(place: Place, settings: envsync.Settings) -> None:
+    """An area without a marker looks as if it had been interrupted; a plan that did not see it leaves it alone."""
+    place.write(TWO)
+    plan = fresh(place).plan()
+    begun = [place.root / folder / f".envsync-{'0' * 16}" for folder in (".", "state")]
+    for area in begun:
+        area.mkdir(parents=True)
+    assert outcomes(fresh(place).apply(plan, settings)) == {"a": "created", "b": "created"}
+    assert [area.is_dir() for area in begun] == [True, True]
+    assert outcomes(fresh(place).apply(fresh(place).plan(), settings)) == {"a": "unchanged", "b": "unchanged"}
+    assert [area.exists() for area in begun] == [False, False]
+
+
+def test_a_plan_of_nothing_is_applied(place: Place, settings: envsync.Settings) -> None:
+    place.write(TWO)
+    report = fresh(place).apply(Plan(envsync.load(str(place.manifest)), ()), settings)
+    assert report.environments == ()
+    assert sorted(os.listdir(place.root)) == [Path(place.manifest).name]
