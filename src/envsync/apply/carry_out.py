@@ -9,7 +9,7 @@ from envsync.apply.embedded import declare_paths, declare_scripts
 from envsync.apply.workshop import Workshop, edit_settings, marker_of
 from envsync.areas import BUILT
 from envsync.errors import EnvsyncError, Problem
-from envsync.observe.environment import find_libraries
+from envsync.observe.libraries import find_libraries
 from envsync.observe.stock import read_stock
 from envsync.observed import SEEDS
 from envsync.plan.actions import (
@@ -128,8 +128,7 @@ def _rebuild(action: Rebuild, workshop: Workshop) -> None:
 def _holds_more(former: str, action: Rebuild) -> bool:
     """Look once more, now that nothing can come to it, whether a former environment holds more than the new one."""
     try:
-        libraries = tuple(find_libraries(former))
-        stock = read_stock(former, libraries, loose=True)
+        stock = read_stock(former, find_libraries(former), loose=True)
     except OSError:
         return True
     return bool(stock.loose or stock.broken or {one.name for one in stock.distributions} - {*action.known} - SEEDS)
@@ -184,7 +183,7 @@ def _furnish_anew(area: str, blueprint: Blueprint, wanted: Furnishing, workshop:
     if wanted.declared is not None:
         _furnish(area, blueprint, wanted, workshop)
     if wanted.damaged:
-        check_sound(area)
+        check_sound(area, blueprint.libraries)
 
 
 def _exchange(area: str, blueprint: Blueprint) -> None:
@@ -226,7 +225,7 @@ def _furnish(area: str, blueprint: Blueprint, wanted: Furnishing, workshop: Work
 
     place = f"{area}/{BUILT}"
     furnish(place, blueprint, wanted, area, Space(workshop.log_of(blueprint), workshop.shared))
-    declare_paths(place, blueprint.path, blueprint.library)
+    declare_paths(place, blueprint.path, blueprint.libraries)
     if wanted.declared is not None and wanted.declared.unsure:  # nothing else tells later what it was installed from
         edit_settings(Root(place), {RECORD: wanted.declared.digest})
 
@@ -238,7 +237,7 @@ def _repair(action: Repair, workshop: Workshop) -> None:
     """
     blueprint, root = action.blueprint, _root(action.blueprint)
     ordered = sorted(action.scripts, key=lambda script: script.kind == "activate")
-    declare_scripts(root, [(script.name, script.named) for script in ordered], blueprint.path, blueprint.library)
+    declare_scripts(root, [(script.name, script.named) for script in ordered], blueprint.path, blueprint.libraries)
     if action.regenerate:
         _regenerate_scripts(blueprint, action.regenerate, workshop)
     for relative, text in action.links:

@@ -6,8 +6,10 @@ import hashlib
 import io
 import os
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 
 from envsync import activation, shebang
+from envsync.observe.stock import metadata_places
 from envsync.write.files import edit_inner_file
 from envsync.write.handles import Root
 
@@ -16,23 +18,23 @@ __all__ = ["declare_paths", "declare_scripts"]
 _TEXT_LIMIT = 4 << 20
 
 
-def declare_paths(place: str, path: str, library: str) -> None:
+def declare_paths(place: str, path: str, libraries: tuple[str, ...]) -> None:
     """Replace the folder ``place``, in which an environment was built, by the declared ``path`` wherever it is named.
 
     Scripts in ``bin`` have their interpreter replaced; in other text files outside of ``site-packages`` the folder's
     name is. The files of the packages stay as they are, hard links to an installer's cache included.
     """
     root = Root(place)
-    declare_scripts(root, [(name, place) for name in sorted(os.listdir(f"{place}/bin"))], path, library)
+    declare_scripts(root, [(name, place) for name in sorted(os.listdir(f"{place}/bin"))], path, libraries)
     changes = {}
-    for relative in _files(place, skip=f"{place}/{library}/site-packages"):
+    for relative in _files(place, skip={f"{place}/{library}/site-packages" for library in libraries}):
         content = _read(f"{place}/{relative}")
         if b"\0" not in content and os.fsencode(place) in content:
             changes[relative] = content.replace(os.fsencode(place), os.fsencode(path))
-    _carry_out(root, library, changes)
+    _carry_out(root, libraries, changes)
 
 
-def declare_scripts(root: Root, scripts: Iterable[tuple[str, str]], path: str, library: str) -> None:
+def declare_scripts(root: Root, scripts: Iterable[tuple[str, str]], path: str, libraries: tuple[str, ...]) -> None:
     """Make scripts in ``bin``, each with the folder that it names, name ``path`` instead; the user's own links stay."""
     changes = {}
     for name, former in scripts:
@@ -42,12 +44,12 @@ def declare_scripts(root: Root, scripts: Iterable[tuple[str, str]], path: str, l
             changed = _retarget(name, content, former, path)
             if changed != content:
                 changes[f"bin/{name}"] = changed
-    _carry_out(root, library, changes)
+    _carry_out(root, libraries, changes)
 
 
-def _carry_out(root: Root, library: str, changes: dict[str, bytes]) -> None:
+def _carry_out(root: Root, libraries: tuple[str, ...], changes: dict[str, bytes]) -> None:
     """Write what has changed, ``RECORD`` before the rest: while a file is stale, the next pass sees that it is."""
-    _update_records(root, library, {relative: _entry(content) for relative, content in changes.items()})
+    _update_records(root, libraries, {relative: _entry(content) for relative, content in changes.items()})
     for relative, content in changes.items():
         edit_inner_file(root, relative, _give(content))
 
@@ -66,9 +68,9 @@ def _retarget(name: str, content: bytes, former: str, path: str) -> bytes:
     return shebang.retarget(content, f"{path}/bin/{interpreter.rpartition('/')[2]}")
 
 
-def _files(place: str, skip: str) -> Iterator[str]:
+def _files(place: str, skip: set[str]) -> Iterator[str]:
     for folder, folders, names in os.walk(place):
-        folders[:] = [name for name in folders if f"{folder}/{name}" != skip]
+        folders[:] = [name for name in folders if f"{folder}/{name}" not in skip]
         for name in names:
             file = f"{folder}/{name}"
             if not os.path.islink(file) and os.path.isfile(file):
@@ -89,15 +91,15 @@ def _entry(content: bytes) -> tuple[str, str]:
     return f"sha256={digest}", str(len(content))
 
 
-def _update_records(root: Root, library: str, entries: dict[str, tuple[str, str]]) -> None:
-    site = f"{library}/site-packages"
-    if not entries or not os.path.isdir(f"{root.path}/{site}"):
-        return
-    for name in sorted(os.listdir(f"{root.path}/{site}")):
-        record = f"{root.path}/{site}/{name}/RECORD"
-        links = os.path.islink(os.path.dirname(record)) or os.path.islink(record)
-        if name.endswith(".dist-info") and os.path.isfile(record) and not links:
-            edit_inner_file(root, f"{site}/{name}/RECORD", lambda content: _edit_record(content, site, entries))
+def _update_records(root: Root, libraries: tuple[str, ...], entries: dict[str, tuple[str, str]]) -> None:
+    for place in metadata_places(root.path, libraries) if entries else ():
+        record = f"{place}/RECORD"
+        links = os.path.islink(place) or os.path.islink(record)
+        if place.endswith(".dist-info") and os.path.isfile(record) and not links:
+            site = os.path.dirname(place)[len(root.path) + 1 :]
+            edit_inner_file(
+                root, f"{place[len(root.path) + 1 :]}/RECORD", partial(_edit_record, site=site, changed=entries)
+            )
 
 
 def _edit_record(content: bytes, site: str, changed: dict[str, tuple[str, str]]) -> bytes:

@@ -121,8 +121,8 @@ def _parts(relative: str, content: bytes, place: str, stood_in: str | None) -> l
 def cast(mould: Mould, blueprint: Blueprint, place: str) -> None:
     """Write an environment from its mould to ``place``, in a staging area. Raises ``OSError``."""
     ours = {f"bin/{name}": text for name, text in blueprint.links}
-    if blueprint.lib64:
-        ours["lib64"] = "lib"
+    if blueprint.lib64 and not any(relative == "lib64" for relative, *_ in mould.entries):
+        ours["lib64"] = "lib"  # a builder's own stays as it is, a directory too
     left_out = {"bin/activate.xsh"} if _NOT_FOR_XONSH.search(blueprint.path) else set()
     fillings = {_PATH: os.fsencode(blueprint.path), _NAME: os.fsencode(os.path.basename(blueprint.path))}
     entries = [

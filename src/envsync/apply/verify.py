@@ -72,8 +72,17 @@ def _compare(said: dict[str, object], place: str, blueprint: Blueprint) -> None:
         raise _failed(blueprint, f"its prefix is {said['prefix']}")
     if said["version"] != version:
         raise _failed(blueprint, f"it is Python {said['version']}, not {version}")
+    unseen = [one for one in _sites(place, blueprint) if one not in _texts(said["sites"])]
+    if unseen:
+        raise _failed(blueprint, f"it does not import from {unseen[0][len(place) + 1 :]}")
     if foreign and not blueprint.system_site_packages:
         raise _failed(blueprint, f"it is not isolated: it imports from {foreign[0]}")
+
+
+def _sites(place: str, blueprint: Blueprint) -> list[str]:
+    """Give where packages are looked for and installed, as the interpreter said, where such a directory was made."""
+    sites = [f"{place}/{library}/site-packages" for library in blueprint.libraries]
+    return [site for site in sites if os.path.isdir(site)]
 
 
 def _texts(value: object) -> list[str]:

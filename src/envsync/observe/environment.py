@@ -1,17 +1,18 @@
 """Read the virtual environment at the end of a chain, as venv, virtualenv, uv or envsync wrote it."""
 
+import errno
 import os
-import stat
 from collections.abc import Iterator
 from sys import intern
 
 from envsync import activation, pyvenv_cfg, shebang
 from envsync.areas import is_area_name
+from envsync.observe.libraries import find_libraries, is_lib64_alias, looked_at
 from envsync.observe.read import read_regular
 from envsync.observe.witnesses import followed
-from envsync.observed import Contents, Environment, InnerLink, Paths, Script
+from envsync.observed import SEEDS, Contents, Environment, InnerLink, Paths, Script
 
-__all__ = ["find_libraries", "is_activator", "is_python_name", "read_environment"]
+__all__ = ["is_activator", "is_python_name", "read_environment"]
 
 _CFG_LIMIT = 1 << 20
 _SCRIPT_LIMIT = 256 * 1024
@@ -33,7 +34,7 @@ def read_environment(end: str, path: str) -> Environment | None:
         return None
     bin_entries = _scan(f"{end}/bin")
     pythons = tuple(_pythons(bin_entries))
-    libraries = tuple(find_libraries(end))
+    libraries = find_libraries(end)
     if "home" not in dict(cfg) and not (pythons and libraries):
         return None
     return Environment(
@@ -56,8 +57,8 @@ def _witnesses(end: str, bin_entries: list["os.DirEntry[str]"], pythons: tuple[I
     yield from (entry.path for entry in bin_entries if entry.is_file(follow_symlinks=False))
     for python in pythons:
         yield from followed(f"{end}/bin/{python.name}") if "/" in (python.text or "") else ()
-    for entry in _libraries(end):
-        yield from (*followed(entry.path), *followed(f"{entry.path}/site-packages"))
+    for library in looked_at(end):
+        yield from (*followed(f"{end}/{library}"), *followed(f"{end}/{library}/site-packages"))
 
 
 def is_python_name(name: str) -> bool:
@@ -80,36 +81,16 @@ def _scan(folder: str) -> list["os.DirEntry[str]"]:
     try:
         with os.scandir(folder) as entries:
             return sorted(entries, key=lambda entry: entry.name)
-    except (FileNotFoundError, NotADirectoryError):
-        return []
+    except OSError as error:
+        if error.errno not in {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}:
+            raise
+        return []  # a link in a circle is seen among the links
 
 
 def _pythons(entries: list["os.DirEntry[str]"]) -> Iterator[InnerLink]:
     for entry in entries:
         if is_python_name(entry.name):
             yield _inner_link(entry.path)
-
-
-def find_libraries(end: str) -> Iterator[str]:
-    """Give the folders that hold ``site-packages``, relative to the environment. Raises ``OSError``."""
-    for entry in _libraries(end):
-        if _is_folder(f"{entry.path}/site-packages/."):
-            yield f"lib/{entry.name}"
-
-
-def _libraries(end: str) -> Iterator["os.DirEntry[str]"]:
-    return (entry for entry in _scan(f"{end}/lib") if entry.name.startswith(("python", "pypy", "graalpy")))
-
-
-def _is_folder(place: str) -> bool:
-    """Tell whether a folder is there; unlike ``isdir``, what cannot be looked at is an error, not a no.
-
-    With ``/.`` at its end the folder itself has to be searchable as well: else its packages would seem to be gone.
-    """
-    try:
-        return stat.S_ISDIR(os.stat(place).st_mode)
-    except (FileNotFoundError, NotADirectoryError):
-        return False
 
 
 def _inner_link(place: str) -> InnerLink:
@@ -164,7 +145,9 @@ def _contents(end: str, libraries: tuple[str, ...], bin_entries: list["os.DirEnt
         for entry in bin_entries
         if entry.is_symlink() and not is_python_name(entry.name) and not is_area_name(entry.name)
     ]
-    links += [f"lib/{entry.name}" for entry in _scan(f"{end}/lib") if entry.is_symlink()]
+    for top in ("lib",) if is_lib64_alias(end) else ("lib", "lib64"):
+        links += [f"{top}/{entry.name}" for entry in _scan(f"{end}/{top}") if entry.is_symlink()]
+    populated: list[str] = []
     for library in libraries:
         links += [f"{library}/{entry.name}" for entry in _scan(f"{end}/{library}") if entry.is_symlink()]
         for entry in _scan(f"{end}/{library}/site-packages"):
@@ -172,4 +155,12 @@ def _contents(end: str, libraries: tuple[str, ...], bin_entries: list["os.DirEnt
                 links.append(f"{library}/site-packages/{entry.name}")
             if entry.name not in _BUILDER_FILES:
                 packages.append(entry.name)
-    return Contents(tuple(packages), tuple(links))
+            if library not in populated and _is_distribution(entry.name):
+                populated.append(library)
+    return Contents(tuple(packages), tuple(links), populated=tuple(populated))
+
+
+def _is_distribution(name: str) -> bool:
+    """Check whether an entry of ``site-packages`` is the metadata of a distribution that no builder seeds."""
+    seed = name.partition("-")[0].lower() in SEEDS
+    return name.endswith((".dist-info", ".egg-info", ".egg-link")) and not seed and not name.startswith("~")

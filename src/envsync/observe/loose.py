@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from envsync.areas import is_area_name
 from envsync.observe.environment import is_activator, is_python_name
+from envsync.observe.libraries import is_lib64_alias
 
 __all__ = ["find_loose"]
 
@@ -21,7 +22,9 @@ def find_loose(end: str, libraries: tuple[str, ...]) -> Iterator[str]:
     """
     sites = {f"{library}/site-packages" for library in libraries}
     files = {claim for site in sites for claim in _claims(end, site)}
-    folders = {"bin", "include", "lib", *libraries, *sites}
+    if is_lib64_alias(end):
+        files |= {f"lib/{claim[6:]}" for claim in files if claim.startswith("lib64/")}
+    folders = {"bin", "include", "lib", *libraries, *sites, *(library.partition("/")[0] for library in libraries)}
     for file in files:
         folder = os.path.dirname(file)
         while folder and folder not in folders:

@@ -76,8 +76,8 @@ class Blueprint:
     minor: str
     """``3.12``."""
     stdlib: str
-    library: str
-    """The folder that holds ``site-packages``, relative."""
+    libraries: tuple[str, ...]
+    """The folders that hold ``site-packages``, relative, in the order in which Python imports from them."""
     links: tuple[tuple[str, str], ...]
     """The ``python*`` entries of ``bin``, with their texts."""
     settings: tuple[tuple[str, str], ...]

@@ -262,7 +262,7 @@ def _blueprint(environment: desired.Environment, world: World, interpreter: Inte
         executable=facts.executable,
         minor=facts.minor,
         stdlib=facts.stdlib,
-        library=facts.library,
+        libraries=facts.libraries,
         links=wanted_links(interpreter),
         settings=tuple((wanted_settings(environment, interpreter) | own).items()),
         optional=tuple(optional_settings(environment, interpreter).items()),

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from envsync import desired, pyvenv_cfg
-from envsync.observed import Environment, Facts, Interpreter, Script
+from envsync.observed import Environment, Facts, Interpreter, Script, library_name
 from envsync.plan.actions import Drift
 
 __all__ = ["Findings", "compare", "optional_settings", "wanted_links", "wanted_settings"]
@@ -74,22 +74,23 @@ def optional_settings(wanted: desired.Environment, interpreter: Interpreter) -> 
 
 
 def _reasons_to_rebuild(found: Environment, facts: Facts) -> Iterator[Drift]:
-    implementation = _implementation(found)
+    implementation = _implementation(found, facts)
     if implementation != facts.implementation:
         message = f"built for {implementation}, the link is now {facts.implementation}"
         yield Drift("python-implementation", message)
-    built_for = _minor(found)
-    others = [library for library in found.libraries if library != facts.library]
-    if facts.library in found.libraries:
-        if others and built_for not in {None, facts.minor}:
-            yield _minor_drift(built_for or "", facts)
-        elif found.setting("envsync-abi") not in {None, facts.abi} and built_for == facts.minor:
-            message = f"built for {found.setting('envsync-abi')}, the link is now {facts.abi}"
-            yield Drift("python-implementation", message)
-    elif others or built_for not in {None, facts.minor}:
-        yield _minor_drift(built_for or others[0].rpartition("/")[2], facts)
+    built_for = found.built_for
+    is_there = facts.library in found.libraries
+    if built_for not in {None, facts.minor}:
+        yield _minor_drift(built_for or "", facts)
+    elif is_there and found.setting("envsync-abi") not in {None, facts.abi} and built_for == facts.minor:
+        message = f"built for {found.setting('envsync-abi')}, the link is now {facts.abi}"
+        yield Drift("python-implementation", message)
+    elif is_there:
+        yield from _unseen_packages(found, facts)
+    elif built_for is None and found.libraries and library_name(found.libraries[0]):
+        yield _minor_drift(library_name(found.libraries[0]), facts)
     else:
-        yield Drift("layout", f"{facts.library}/site-packages is gone")
+        yield _own_library_gone(found, facts)
     if not found.has_bin:
         yield Drift("layout", "bin is gone, and the commands in it")
 
@@ -98,20 +99,33 @@ def _minor_drift(built_for: str, facts: Facts) -> Drift:
     return Drift("python-minor", f"built for {built_for}, the link is now {facts.minor}")
 
 
-def _implementation(found: Environment) -> str:
+def _own_library_gone(found: Environment, facts: Facts) -> Drift:
+    """Say what is there instead of the library of the environment's own Python."""
+    own = library_name(facts.library)
+    other = next((name for name in map(library_name, found.libraries) if name.rstrip("td") == own.rstrip("td")), "")
+    if other:  # free-threaded and not: one version, two libraries
+        return Drift("python-minor", f"built for {other}, the link is now {own}")
+    instead = f"; {found.libraries[0]} is there instead" if found.libraries else ""
+    return Drift("layout", f"{facts.library}/site-packages is gone{instead}")
+
+
+def _unseen_packages(found: Environment, facts: Facts) -> Iterator[Drift]:
+    """Say which packages are left in libraries that the environment's own Python does not import from."""
+    unseen = [library for library in found.contents.populated if library not in facts.libraries]
+    if unseen:
+        same = all(library_name(one) == library_name(facts.library) for one in unseen)
+        message = f"Python {facts.minor} does not see the packages in {', '.join(unseen)}"
+        yield Drift("layout" if same else "python-minor", message)
+
+
+def _implementation(found: Environment, facts: Facts) -> str:
     named = found.setting("implementation")
     if named:
         return named.lower()
+    if facts.library in found.libraries:
+        return facts.implementation
     libraries = " ".join(found.libraries)
     return next((name for name in ("pypy", "graalpy") if f"/{name}" in libraries), "cpython")
-
-
-def _minor(found: Environment) -> str | None:
-    for key in ("python-version", "version_info", "version"):
-        parts = (found.setting(key) or "").split(".")
-        if len(parts) > 1 and parts[0].isdigit() and parts[1].isdigit():
-            return f"{parts[0]}.{parts[1]}"
-    return None
 
 
 def _compare_links(findings: Findings, found: Environment, interpreter: Interpreter) -> None:
@@ -139,8 +153,8 @@ def _compare_lib64(findings: Findings, found: Environment, facts: Facts) -> None
         if facts.platlibdir != "lib64":
             return
         message = "lib64 is gone"
-    elif lib64.text in {None, "lib"} or (lib64.works and not lib64.text.endswith("/lib")):
-        return  # a folder of its own, as it should be, or a link of the user's
+    elif lib64.text in {None, "lib", "./lib"} or (lib64.works and not lib64.text.endswith("/lib")):
+        return  # a folder of its own, as some builders make it, or a link of the user's
     else:
         message = f"lib64 leads to {lib64.text}, not to lib"
     findings.links.append(("lib64", "lib"))
