@@ -138,7 +138,7 @@ def _contents(end: str, libraries: tuple[str, ...], bin_entries: list["os.DirEnt
     links = [
         entry.name
         for entry in _scan(end)
-        if entry.is_symlink() and entry.name != "lib64" and not is_area_name(entry.name)
+        if entry.is_symlink() and not is_area_name(entry.name) and not _is_builders_lib64(entry)
     ]
     links += [
         f"bin/{entry.name}"
@@ -158,6 +158,11 @@ def _contents(end: str, libraries: tuple[str, ...], bin_entries: list["os.DirEnt
             if library not in populated and _is_distribution(entry.name):
                 populated.append(library)
     return Contents(tuple(packages), tuple(links), populated=tuple(populated))
+
+
+def _is_builders_lib64(entry: "os.DirEntry[str]") -> bool:
+    """Check whether this is the link that builders make beside ``lib``, wherever it leads after a move."""
+    return entry.name == "lib64" and (not entry.is_dir() or os.path.basename(os.readlink(entry.path)) == "lib")
 
 
 def _is_distribution(name: str) -> bool:

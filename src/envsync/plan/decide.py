@@ -19,10 +19,11 @@ from envsync.plan.actions import (
     Repair,
     State,
 )
-from envsync.plan.conflicts import conflicts_of
+from envsync.plan.conflicts import conflicts_of, not_writable
 from envsync.plan.damage import damage_message, damaged_packages, irreparable, reinstall_message, uncheckable
 from envsync.plan.drift import Findings, compare, optional_settings, wanted_links, wanted_settings
 from envsync.plan.furnishing import UNDECLARED, declared_furnishing, missing_packages, rebuilt_furnishing, unrestorable
+from envsync.plan.through_links import put_in_place, through_links, ways
 
 __all__ = ["Rules", "decide"]
 
@@ -67,7 +68,14 @@ def decide(
             plan = _mend(environment, world, blueprint, rules, findings)
     left = bool(world.folder.leftovers or (found is not None and found.debris))
     plan = replace(plan, notes=(*notes, *plan.notes, *_missing_commands(plan)), interrupted=left)
-    return plan if plan.conflicts else _with_links(plan)
+    return plan if plan.conflicts else _unless_blocked(_with_links(plan))
+
+
+def _unless_blocked(plan: EnvironmentPlan) -> EnvironmentPlan:
+    """Refuse work in a directory that is not writable; where there is none, as on a read-only image, it need not be."""
+    works = plan.interrupted or any(not isinstance(action, Link) for action in plan.actions)
+    blocked = tuple(not_writable(plan.world.folder)) if works else ()
+    return replace(plan, state=State.CONFLICT, actions=(), conflicts=blocked) if blocked else plan
 
 
 def _unreadable(world: World) -> tuple[Conflict, ...]:
@@ -124,6 +132,9 @@ def _mend(
     if conflicts:
         return EnvironmentPlan(environment, world, State.CONFLICT, tuple(drift), (), conflicts)
     actions += _installs(environment, world, blueprint, rules, missing)
+    held = tuple(through_links(world.folder, actions))
+    if held:
+        return EnvironmentPlan(environment, world, State.CONFLICT, tuple(drift), (), held)
     state = State.DRIFT if actions else State.IN_SYNC
     return EnvironmentPlan(environment, world, state, tuple(drift), tuple(actions))
 
@@ -180,6 +191,8 @@ def _losses(found: Environment, world: World) -> tuple[Conflict, ...]:
     if not found.contents.links:
         return ()
     message = f"a rebuild would lose your symlinks in {world.folder.chain.end}: {', '.join(found.contents.links)}"
+    if ways(found):  # without those links, the packages behind them would not come back
+        return (Conflict("linked-inside", message, *put_in_place(world.folder.chain.end, ways(found))),)
     return (Conflict("linked-inside", message, "Move them out of the environment, or remove them, then apply again."),)
 
 
