@@ -50,7 +50,7 @@ def _with_virtualenv(blueprint: Blueprint, place: str, cache: str) -> None:
     if blueprint.prompt is not None:
         arguments += ["--prompt", blueprint.prompt]
     # The user's own settings for virtualenv are for virtualenv: they could clear, copy or download.
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("VIRTUALENV_")}
+    environment = {key: value for key, value in _environment().items() if not key.startswith("VIRTUALENV_")}
     environment["VIRTUALENV_CONFIG_FILE"] = os.devnull
     try:
         with _VIRTUALENV:
@@ -67,7 +67,7 @@ def _with_venv(blueprint: Blueprint, place: str) -> None:
         arguments.append("--system-site-packages")
     if blueprint.prompt is not None:
         arguments += ["--prompt", blueprint.prompt]
-    _run("venv", blueprint, [*arguments, place], os.environ)
+    _run("venv", blueprint, [*arguments, place], _environment())
 
 
 def _with_uv(uv: str, blueprint: Blueprint, place: str) -> None:
@@ -77,8 +77,13 @@ def _with_uv(uv: str, blueprint: Blueprint, place: str) -> None:
         arguments.append("--system-site-packages")
     if blueprint.prompt is not None:
         arguments += ["--prompt", blueprint.prompt]
-    environment = {key: value for key, value in os.environ.items() if not key.startswith(("UV_VENV", "UV_PYTHON"))}
+    environment = {key: value for key, value in _environment().items() if not key.startswith(("UV_VENV", "UV_PYTHON"))}
     _run("uv", blueprint, [*arguments, place], environment)
+
+
+def _environment() -> dict[str, str]:
+    """Return the variables for a builder: what the shell sets for Python is for other programs."""
+    return {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
 
 
 def _run(builder: str, blueprint: Blueprint, arguments: list[str], environment: Mapping[str, str]) -> None:

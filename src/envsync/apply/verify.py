@@ -29,6 +29,7 @@ def works(place: str) -> bool:
             capture_output=True,
             timeout=_TIME_LIMIT,
             cwd="/",
+            env=_environment(),
         )
     except (OSError, subprocess.TimeoutExpired):
         return False
@@ -50,7 +51,7 @@ def runs_as(place: str, blueprint: Blueprint) -> None:
             timeout=_TIME_LIMIT,
             cwd="/",
             process_group=0,  # an interruption is not for it
-            env={key: value for key, value in os.environ.items() if not key.startswith("PYTHON")},
+            env=_environment(),
         )
         said = json.loads(done.stdout) if done.returncode == 0 else None
     except subprocess.TimeoutExpired as error:
@@ -63,6 +64,10 @@ def runs_as(place: str, blueprint: Blueprint) -> None:
         last = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
         raise _failed(blueprint, f"it ended with exit status {done.returncode}: {' '.join(last)}")
     _compare(said, place, blueprint)
+
+
+def _environment() -> dict[str, str]:
+    return {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
 
 
 def _compare(said: dict[str, object], place: str, blueprint: Blueprint) -> None:

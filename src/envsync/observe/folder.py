@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import replace
 
-from envsync.areas import MARKER, Marker, is_area_name, parent_of, read_marker
+from envsync.areas import LOST_AND_FOUND, MARKER, Marker, is_area_name, parent_of, read_marker
 from envsync.observe.environment import read_environment
 from envsync.observe.mounts import mounts_in
 from envsync.observe.read import read_text
@@ -27,12 +27,23 @@ def read_folder(chain: Chain, path: str, manifest: str, leftovers: "Leftovers") 
     if chain.kind is not EndKind.DIRECTORY:
         left, kept = leftovers.of(chain.end), leftovers.generations_of(chain.end)
         blocked = _first_blocked(chain)
-        return Folder(chain, None, None, False, not blocked, blocked, areas=parent, leftovers=left, generations=kept)
+        return Folder(
+            chain=chain,
+            environment=None,
+            identity=None,
+            is_empty=False,
+            writable=not blocked,
+            blocked_by=blocked,
+            areas=parent,
+            is_mount=chain.kind is not EndKind.MISSING and chain.end in mounts_in(chain.end),
+            leftovers=left,
+            generations=kept,
+        )
     try:
         found = os.lstat(chain.end)
         environment = read_environment(chain.end, path)
-        is_empty = environment is None and not any(not is_area_name(name) for name in os.listdir(chain.end))
         mounts = mounts_in(chain.end)
+        is_empty = environment is None and _is_empty(chain.end, is_mount=chain.end in mounts)
         exchangeable = chain.end not in mounts and os.access(parent, os.W_OK | os.X_OK)
     except OSError as error:
         unreadable = replace(chain, kind=EndKind.UNREADABLE, reason=f"{error.strerror}: {error.filename}")
@@ -48,10 +59,16 @@ def read_folder(chain: Chain, path: str, manifest: str, leftovers: "Leftovers") 
         unsafe=_unsafe(chain.end, manifest),
         areas=parent if exchangeable else chain.end,
         exchangeable=exchangeable,
+        is_mount=chain.end in mounts,
         mounts=tuple(mount for mount in mounts if mount != chain.end),
         leftovers=leftovers.of(chain.end),
         generations=leftovers.generations_of(chain.end),
     )
+
+
+def _is_empty(end: str, *, is_mount: bool) -> bool:
+    """Check whether a directory holds nothing but what is left alone; ``lost+found`` is that of a file system's top."""
+    return all(is_area_name(name) or (is_mount and name == LOST_AND_FOUND) for name in os.listdir(end))
 
 
 class Leftovers:

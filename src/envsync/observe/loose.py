@@ -4,7 +4,7 @@ import csv
 import os
 from collections.abc import Iterator
 
-from envsync.areas import is_area_name
+from envsync.areas import LOST_AND_FOUND, is_area_name
 from envsync.observe.environment import is_activator, is_python_name
 from envsync.observe.libraries import is_lib64_alias
 
@@ -37,6 +37,8 @@ def _unclaimed(end: str, inside: str, files: set[str], folders: set[str], sites:
     with os.scandir(f"{end}/{inside}") as entries:
         for entry in sorted(entries, key=lambda entry: entry.name):
             relative = f"{inside}/{entry.name}".removeprefix("/")
+            if relative == LOST_AND_FOUND and os.path.ismount(end):
+                continue
             if relative in files or (_is_of_its_kind(entry) and _is_builders(inside, entry.name, sites)):
                 continue
             if relative in folders and entry.is_dir(follow_symlinks=False):
