@@ -12,17 +12,22 @@ __all__ = ["leave_out_pythonpath"]
 
 
 def leave_out_pythonpath() -> None:
-    """Remove the directories of ``PYTHONPATH`` from ``sys.path``, except those that would be there without it."""
+    """Remove the directories of ``PYTHONPATH`` from ``sys.path``, except those that would be there without it.
+
+    Where envsync itself is found through it alone, so may be all that it needs: then everything stays.
+    """
     if sys.flags.ignore_environment:  # then they are not in it
         return
     added = {os.path.abspath(entry) for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep)}
     added -= {os.path.abspath(entry) for entry in _own_entries()}
-    sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry) not in added]
+    if os.path.dirname(os.path.dirname(os.path.dirname(__file__))) not in added:
+        sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry) not in added]
 
 
 def _own_entries() -> Iterator[str]:
-    """Give what is on the path without ``PYTHONPATH``, and where this envsync lies: what it needs lies there too."""
-    yield os.path.dirname(os.path.dirname(os.path.dirname(__file__)))
+    """Give what is on the path without ``PYTHONPATH``."""
+    if not sys.flags.safe_path:  # the script's directory, or with -m the current one
+        yield sys.path[0]
     library = os.path.dirname(os.__file__)
     yield from (library, f"{library}/lib-dynload")
     yield f"{sys.base_exec_prefix}/{sys.platlibdir}/{os.path.basename(library)}/lib-dynload"

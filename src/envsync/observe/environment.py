@@ -7,7 +7,7 @@ from sys import intern
 
 from envsync import activation, pyvenv_cfg, shebang
 from envsync.areas import is_area_name
-from envsync.observe.libraries import find_libraries, is_lib64_alias, looked_at
+from envsync.observe.libraries import is_lib64_alias, read_libraries
 from envsync.observe.read import read_regular
 from envsync.observe.witnesses import followed
 from envsync.observed import SEEDS, Contents, Environment, InnerLink, Paths, Script
@@ -34,7 +34,7 @@ def read_environment(end: str, path: str) -> Environment | None:
         return None
     bin_entries = _scan(f"{end}/bin")
     pythons = tuple(_pythons(bin_entries))
-    libraries = find_libraries(end)
+    libraries, looked = read_libraries(end)
     if "home" not in dict(cfg) and not (pythons and libraries):
         return None
     return Environment(
@@ -45,19 +45,21 @@ def read_environment(end: str, path: str) -> Environment | None:
         scripts=tuple(_stale_scripts({end, dict(cfg).get("envsync-path", end)}, path, bin_entries)),
         has_bin=bool(bin_entries),
         activators=tuple(intern(entry.name) for entry in bin_entries if is_activator(entry.name)),
-        contents=_contents(end, libraries, bin_entries),
+        contents=_contents(end, libraries, looked, bin_entries),
         debris=tuple(_debris(end, bin_entries)),
-        witnesses=Paths.of(_witnesses(end, bin_entries, pythons)),
+        witnesses=Paths.of(_witnesses(end, bin_entries, pythons, looked)),
     )
 
 
-def _witnesses(end: str, bin_entries: list["os.DirEntry[str]"], pythons: tuple[InnerLink, ...]) -> Iterator[str]:
+def _witnesses(
+    end: str, bin_entries: list["os.DirEntry[str]"], pythons: tuple[InnerLink, ...], looked: tuple[str, ...]
+) -> Iterator[str]:
     """Give what the reading of an environment hung on; for the links in a folder, the folder vouches."""
     yield from (end, f"{end}/pyvenv.cfg", *followed(f"{end}/bin"), *followed(f"{end}/lib"), *followed(f"{end}/lib64"))
     yield from (entry.path for entry in bin_entries if entry.is_file(follow_symlinks=False))
     for python in pythons:
         yield from followed(f"{end}/bin/{python.name}") if "/" in (python.text or "") else ()
-    for library in looked_at(end):
+    for library in looked:
         yield from (*followed(f"{end}/{library}"), *followed(f"{end}/{library}/site-packages"))
 
 
@@ -133,7 +135,9 @@ def _debris(end: str, bin_entries: list["os.DirEntry[str]"]) -> Iterator[str]:
                 yield f"{folder}{entry.name}"
 
 
-def _contents(end: str, libraries: tuple[str, ...], bin_entries: list["os.DirEntry[str]"]) -> Contents:
+def _contents(
+    end: str, libraries: tuple[str, ...], looked: tuple[str, ...], bin_entries: list["os.DirEntry[str]"]
+) -> Contents:
     packages: list[str] = []
     links = [
         entry.name
@@ -148,8 +152,9 @@ def _contents(end: str, libraries: tuple[str, ...], bin_entries: list["os.DirEnt
     for top in ("lib",) if is_lib64_alias(end) else ("lib", "lib64"):
         links += [f"{top}/{entry.name}" for entry in _scan(f"{end}/{top}") if entry.is_symlink()]
     populated: list[str] = []
-    for library in libraries:
+    for library in looked:
         links += [f"{library}/{entry.name}" for entry in _scan(f"{end}/{library}") if entry.is_symlink()]
+    for library in libraries:
         for entry in _scan(f"{end}/{library}/site-packages"):
             if entry.is_symlink():
                 links.append(f"{library}/site-packages/{entry.name}")

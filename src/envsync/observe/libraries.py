@@ -3,11 +3,10 @@
 import errno
 import os
 import stat
-from collections.abc import Iterable, Iterator
 
 from envsync.observed import Interpreter, InterpreterProblem, library_name
 
-__all__ = ["find_libraries", "is_lib64_alias", "list_names", "looked_at", "seen_libraries"]
+__all__ = ["find_libraries", "is_lib64_alias", "read_libraries", "seen_libraries"]
 
 
 def find_libraries(end: str) -> tuple[str, ...]:
@@ -16,14 +15,19 @@ def find_libraries(end: str) -> tuple[str, ...]:
     Those that are called as Python calls them count; where there are none, all others do. One that is only another name
     of another, through symlinks, is left out. Raises ``OSError``.
     """
-    named, others = _looked_at(end)
-    return tuple(sorted(_distinct(end, others or named), key=_newest_first))
+    return read_libraries(end)[0]
 
 
-def looked_at(end: str) -> Iterator[str]:
-    """Give every directory whose content decides what :func:`find_libraries` finds, relative. Raises ``OSError``."""
-    named, others = _looked_at(end)
-    yield from (*named, *others)
+def read_libraries(end: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return what :func:`find_libraries` does, and all that had to be looked at for it."""
+    tops = ("lib",) if is_lib64_alias(end) else ("lib", "lib64")
+    entries = [f"{top}/{name}" for top in tops for name in _names(f"{end}/{top}")]
+    looked = [one for one in entries if library_name(one)]
+    found = [one for one in looked if _holds_packages(end, one)]
+    if not found:
+        looked += [one for one in entries if one not in looked]
+        found = [one for one in looked if _holds_packages(end, one)]
+    return tuple(sorted(_distinct(end, found), key=_newest_first)), tuple(looked)
 
 
 def seen_libraries(
@@ -47,7 +51,7 @@ def is_lib64_alias(end: str) -> bool:
     return text == "lib" or os.path.realpath(f"{end}/lib64") == os.path.realpath(f"{end}/lib")
 
 
-def list_names(folder: str) -> list[str]:
+def _names(folder: str) -> list[str]:
     """List a directory by name; one that is not there, or a link that leads nowhere, holds nothing."""
     try:
         return sorted(os.listdir(folder))
@@ -57,15 +61,6 @@ def list_names(folder: str) -> list[str]:
         if error.errno != errno.ELOOP:
             raise
         return []
-
-
-def _looked_at(end: str) -> tuple[list[str], list[str]]:
-    """Give the libraries by their names; and if none of them holds ``site-packages``, all else that might."""
-    tops = ("lib",) if is_lib64_alias(end) else ("lib", "lib64")
-    entries = [f"{top}/{name}" for top in tops for name in list_names(f"{end}/{top}")]
-    named = [one for one in entries if library_name(one)]
-    others = [] if any(_holds_packages(end, one) for one in named) else [one for one in entries if one not in named]
-    return named, others
 
 
 def _holds_packages(end: str, library: str) -> bool:
@@ -83,8 +78,7 @@ def _holds_packages(end: str, library: str) -> bool:
         return False
 
 
-def _distinct(end: str, libraries: Iterable[str]) -> list[str]:
-    found = [one for one in libraries if _holds_packages(end, one)]
+def _distinct(end: str, found: list[str]) -> list[str]:
     if len(found) < 2:  # noqa: PLR2004  # nearly always, and it saves system calls
         return found
     real = {one: os.path.realpath(f"{end}/{one}/site-packages") for one in found}

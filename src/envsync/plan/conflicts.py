@@ -172,7 +172,7 @@ def not_writable(folder: Folder) -> Iterator[Conflict]:
     """Say what keeps envsync from writing where an environment is or is to be; nothing in it may have to be done."""
     if not folder.writable:
         place = shlex.quote(folder.blocked_by)
-        hint = f"Make it writable for you, or choose another path; see: ls -ld {place}, and: df {place}"
+        hint = f"Make it writable for you (it may be mounted read-only), or choose another path; see: ls -ld {place}"
         yield Conflict("not-writable", f"{folder.blocked_by} is not writable", hint)
 
 

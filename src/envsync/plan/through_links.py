@@ -3,7 +3,7 @@
 import shlex
 from collections.abc import Iterable, Iterator
 
-from envsync.observed import Environment, Folder
+from envsync.observed import Environment, Folder, library_name
 from envsync.plan.actions import Action, Conflict, Install, Repair
 
 __all__ = ["put_in_place", "through_links", "ways"]
@@ -49,5 +49,7 @@ def _written(action: Action, found: Environment) -> set[str]:
 
 
 def _to_packages(found: Environment) -> set[str]:
-    sites = {f"{library}/site-packages" for library in found.libraries}
-    return {"lib", "lib64", *found.libraries, *sites}
+    """Give the directories behind which packages are, and those that are called as if they were."""
+    named = [link.removesuffix("/site-packages") for link in found.contents.links]
+    libraries = {*found.libraries, *(one for one in named if library_name(one))}
+    return {"lib", "lib64", *libraries, *(f"{library}/site-packages" for library in libraries)}
