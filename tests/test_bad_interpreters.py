@@ -46,7 +46,8 @@ def answer(message: str = "does not work", **changed: object) -> Bad:
     """Give a shim that answers as an interpreter would, but for what is changed."""
     said = {"version_info": "3.12.1.final.0", "version": "3.12.1", "implementation": "cpython", "abi": "x"}
     texts = ("prefix", "base_prefix", "base_exec_prefix", "executable", "base_executable", "stdlib")
-    said |= dict.fromkeys(texts, "/nowhere") | {"library": "lib/python3.12", "platlibdir": "lib"}
+    said |= dict.fromkeys(texts, "/nowhere") | {"platlibdir": "lib"}
+    said |= dict.fromkeys(("purelib", "platlib"), "lib/python3.12/site-packages")
     return script(f"echo 'envsync:{json.dumps(said | changed)}'", message)
 
 

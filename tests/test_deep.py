@@ -17,7 +17,7 @@ from depot import Depot, open_depot
 from envsync import unchanged
 from envsync.cli.main import main
 from envsync.observe import record
-from envsync.observe.environment import find_libraries
+from envsync.observe.libraries import find_libraries
 from envsync.observe.record import find_damage, listed_files
 from wheels import make_project, make_repository
 
@@ -444,7 +444,7 @@ EMPTY = "sha256=47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU"
 
 
 def damage_in(end: Path) -> list[tuple[str, tuple[str, ...], tuple[str, ...], str]]:
-    found = find_damage(str(end), tuple(find_libraries(str(end))))
+    found = find_damage(str(end), find_libraries(str(end)))
     return [(one.package.name, one.missing, one.changed, one.unchecked) for one in found]
 
 

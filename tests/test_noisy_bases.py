@@ -89,11 +89,10 @@ def blueprint(python: str, place: Place) -> Blueprint:
         executable=python,
         minor="3.12",
         stdlib="",
-        library="lib/python3.12",
+        libraries=("lib/python3.12",),
         links=(("python", python),),
         settings=(("version", version.stdout.strip()),),
         optional=(),
-        lib64=False,
         prompt=None,
         system_site_packages=False,
     )

@@ -28,6 +28,7 @@ def make_wheel(  # noqa: PLR0913  # what a wheel has
     python_tag: str = "py3",
     extras: Mapping[str, Iterable[str]] | None = None,
     files: Mapping[str, str] | None = None,
+    pure: bool = True,
 ) -> Path:
     """Write a wheel with one module, which knows its version and has a function ``main`` that prints it."""
     stem = f"{name.replace('-', '_')}-{version}"
@@ -42,7 +43,7 @@ def make_wheel(  # noqa: PLR0913  # what a wheel has
         lines += [f"Provides-Extra: {extra}", *(f'Requires-Dist: {one}; extra == "{extra}"' for one in needed)]
     code = f'import sys\n\nversion = "{version}"\n\n\ndef main() -> None:\n    print("{name}", version, sys.prefix)\n'
     held = {f"{module}.py": code} if files is None else dict(files)
-    info = {"METADATA": "\n".join(lines) + "\n", "WHEEL": _wheel_text(python_tag)}
+    info = {"METADATA": "\n".join(lines) + "\n", "WHEEL": _wheel_text(python_tag, pure=pure)}
     if scripts:
         info["entry_points.txt"] = "[console_scripts]\n" + "".join(f"{k} = {v}\n" for k, v in scripts.items())
     held |= {f"{stem}.dist-info/{key}": text for key, text in info.items()}
@@ -87,8 +88,9 @@ def make_repository(folder: Path, name: str, subdirectory: str = "") -> tuple[st
     return f"git+file://{folder}", head.stdout.strip()
 
 
-def _wheel_text(python_tag: str) -> str:
-    return f"Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: {python_tag}-none-any\n"
+def _wheel_text(python_tag: str, *, pure: bool) -> str:
+    root = str(pure).lower()
+    return f"Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: {root}\nTag: {python_tag}-none-any\n"
 
 
 def _digest(text: str) -> str:

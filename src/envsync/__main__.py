@@ -27,6 +27,7 @@ def main() -> int:
         return 0
     # A command ends soon: to look for garbage costs a tenth of its time, more with thousands of environments.
     gc.disable()
+    _own_imports_only()
     from envsync.cli.main import main as run  # noqa: PLC0415  # heavy; the fast path does without it
 
     return run(arguments)
@@ -39,8 +40,17 @@ def _at_once(arguments: list[str]) -> str | None:
     return _names(arguments[2:]) if arguments[:2] == ["completion", "--names"] else verdict(arguments)
 
 
+def _own_imports_only() -> None:
+    """Leave ``PYTHONPATH`` to the commands that ``run`` runs: it is the shell's, and may hold other releases."""
+    if os.environ.get("PYTHONPATH"):
+        from envsync.cli.search_path import leave_out_pythonpath  # noqa: PLC0415  # where it is set at all
+
+        leave_out_pythonpath()
+
+
 def _names(options: list[str]) -> str:
     """Give the environments' names, a line each, to a completion script: it names the manifest by ``--file=FILE``."""
+    _own_imports_only()
     from envsync.manifest.names import names  # noqa: PLC0415  # only here
 
     file = next((option.removeprefix("--file=") for option in options), None)

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 __all__ = [
     "BUILT",
     "FORMER",
+    "LOST_AND_FOUND",
     "MARKER",
     "PREFIX",
     "SCRATCH",
@@ -34,6 +35,9 @@ SCRATCH = "scratch"
 """In an area: throw-away work."""
 FORMER = "former"
 """In an area: the former environment, while it is moved away where the two cannot be exchanged in one step."""
+
+LOST_AND_FOUND = "lost+found"
+"""What is at the top of a file system of its own: it belongs to that, and stays there."""
 
 
 @dataclass(frozen=True, slots=True)

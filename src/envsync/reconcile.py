@@ -18,8 +18,9 @@ from envsync.observe.stock import read_stock
 from envsync.observe.world import Observer
 from envsync.observed import Folder, InterpreterProblem, World
 from envsync.plan.actions import Conflict, EnvironmentPlan, Plan, Rebuild, Rollback, State
+from envsync.plan.blueprint import Rules
 from envsync.plan.conflicts import conflicts_between
-from envsync.plan.decide import Rules, decide
+from envsync.plan.decide import decide
 from envsync.plan.rollback import decide_rollback
 from envsync.plan.unowned import conflicts_at_top
 from envsync.vouched import Vouched

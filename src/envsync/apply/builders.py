@@ -63,7 +63,7 @@ def _with_venv(blueprint: Blueprint, place: str) -> None:
     arguments = [blueprint.executable, "-E", "-s", "-m", "venv", "--without-pip", "--symlinks"]
     if blueprint.system_site_packages:
         arguments.append("--system-site-packages")
-    _run("venv", blueprint, [*arguments, place], os.environ)
+    _run("venv", blueprint, [*arguments, place], _environment())
 
 
 def _with_uv(uv: str, blueprint: Blueprint, place: str) -> None:
@@ -71,8 +71,13 @@ def _with_uv(uv: str, blueprint: Blueprint, place: str) -> None:
     arguments += ["--python", blueprint.executable]
     if blueprint.system_site_packages:
         arguments.append("--system-site-packages")
-    environment = {key: value for key, value in os.environ.items() if not key.startswith(("UV_VENV", "UV_PYTHON"))}
+    environment = {key: value for key, value in _environment().items() if not key.startswith(("UV_VENV", "UV_PYTHON"))}
     _run("uv", blueprint, [*arguments, place], environment)
+
+
+def _environment() -> dict[str, str]:
+    """Return the variables for a builder: what the shell sets for Python is for other programs."""
+    return {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
 
 
 def _run(builder: str, blueprint: Blueprint, arguments: list[str], environment: Mapping[str, str]) -> None:

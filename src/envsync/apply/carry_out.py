@@ -198,7 +198,7 @@ def _furnish_anew(area: str, blueprint: Blueprint, wanted: Furnishing, workshop:
     if wanted.declared is not None:
         _furnish(area, blueprint, wanted, workshop)
     if wanted.damaged:
-        check_sound(area)
+        check_sound(area, blueprint.libraries)
 
 
 def _exchange(area: str, blueprint: Blueprint) -> None:
@@ -240,7 +240,7 @@ def _furnish(area: str, blueprint: Blueprint, wanted: Furnishing, workshop: Work
 
     place = f"{area}/{BUILT}"
     furnish(place, blueprint, wanted, area, Space(workshop.log_of(blueprint), workshop.shared))
-    declare_paths(place, blueprint.path, blueprint.library)
+    declare_paths(place, blueprint.path, blueprint.libraries)
     names_no_staging(place, blueprint.path, area)
     if wanted.declared is not None and wanted.declared.unsure:  # nothing else tells later what it was installed from
         edit_settings(Root(place), {RECORD: wanted.declared.digest})
@@ -257,7 +257,7 @@ def _repair(action: Repair, workshop: Workshop) -> None:
         if script.kind == "mode":
             make_executable(root, f"bin/{script.name}")
     shebangs = {script.name: script.named for script in action.scripts if script.kind == "shebang"}
-    declare_scripts(root, shebangs, blueprint.path, blueprint.library)
+    declare_scripts(root, shebangs, blueprint.path, blueprint.libraries)
     if rename_activators(root, action):
         area = _build_aside(blueprint, None, workshop)
         try:

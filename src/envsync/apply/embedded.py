@@ -6,8 +6,10 @@ import hashlib
 import io
 import os
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 
 from envsync import shebang
+from envsync.observe.stock import metadata_places
 from envsync.write.files import edit_inner_file
 from envsync.write.handles import Root
 
@@ -16,7 +18,7 @@ __all__ = ["declare_paths", "declare_scripts", "read_script"]
 _TEXT_LIMIT = 4 << 20
 
 
-def declare_paths(place: str, path: str, library: str) -> None:
+def declare_paths(place: str, path: str, libraries: tuple[str, ...]) -> None:
     """Replace the directory ``place``, in which an environment was built, by the declared ``path``.
 
     Scripts in ``bin`` have their interpreter replaced; in other text files outside of ``site-packages`` the directory's
@@ -28,16 +30,16 @@ def declare_paths(place: str, path: str, library: str) -> None:
         interpreter = shebang.named_interpreter(read_script(root, name)[: shebang.HEAD]) or ""
         if interpreter.startswith(f"{place}/bin/"):
             scripts[name] = interpreter
-    declare_scripts(root, scripts, path, library)
+    declare_scripts(root, scripts, path, libraries)
     changes = {}
-    for relative in _files(place, skip=f"{place}/{library}/site-packages"):
+    for relative in _files(place, skip={f"{place}/{library}/site-packages" for library in libraries}):
         content = _read(f"{place}/{relative}")
         if b"\0" not in content and os.fsencode(place) in content:
             changes[relative] = content.replace(os.fsencode(place), os.fsencode(path))
-    _carry_out(root, library, changes)
+    _carry_out(root, libraries, changes)
 
 
-def declare_scripts(root: Root, scripts: Mapping[str, str], path: str, library: str) -> None:
+def declare_scripts(root: Root, scripts: Mapping[str, str], path: str, libraries: tuple[str, ...]) -> None:
     """Make scripts in ``bin``, given with the interpreter that each names, run with that of the environment ``path``.
 
     The user's own links stay.
@@ -49,12 +51,12 @@ def declare_scripts(root: Root, scripts: Mapping[str, str], path: str, library: 
             own = os.path.basename(interpreter)
             own = own if os.path.lexists(f"{root.path}/bin/{own}") else "python"
             changes[f"bin/{name}"] = shebang.retarget(content, f"{path}/bin/{own}")
-    _carry_out(root, library, changes)
+    _carry_out(root, libraries, changes)
 
 
-def _carry_out(root: Root, library: str, changes: dict[str, bytes]) -> None:
+def _carry_out(root: Root, libraries: tuple[str, ...], changes: dict[str, bytes]) -> None:
     """Write what has changed, ``RECORD`` before the rest: while a file is stale, the next pass sees that it is."""
-    _update_records(root, library, {relative: _entry(content) for relative, content in changes.items()})
+    _update_records(root, libraries, {relative: _entry(content) for relative, content in changes.items()})
     for relative, content in changes.items():
         edit_inner_file(root, relative, _give(content))
 
@@ -69,9 +71,9 @@ def read_script(root: Root, name: str) -> bytes:
     return _read(file) if os.path.isfile(file) and not os.path.islink(file) else b""
 
 
-def _files(place: str, skip: str) -> Iterator[str]:
+def _files(place: str, skip: set[str]) -> Iterator[str]:
     for folder, folders, names in os.walk(place):
-        folders[:] = [name for name in folders if f"{folder}/{name}" != skip]
+        folders[:] = [name for name in folders if f"{folder}/{name}" not in skip]
         for name in names:
             file = f"{folder}/{name}"
             if not os.path.islink(file) and os.path.isfile(file):
@@ -92,15 +94,15 @@ def _entry(content: bytes) -> tuple[str, str]:
     return f"sha256={digest}", str(len(content))
 
 
-def _update_records(root: Root, library: str, entries: dict[str, tuple[str, str]]) -> None:
-    site = f"{library}/site-packages"
-    if not entries or not os.path.isdir(f"{root.path}/{site}"):
-        return
-    for name in sorted(os.listdir(f"{root.path}/{site}")):
-        record = f"{root.path}/{site}/{name}/RECORD"
-        links = os.path.islink(os.path.dirname(record)) or os.path.islink(record)
-        if name.endswith(".dist-info") and os.path.isfile(record) and not links:
-            edit_inner_file(root, f"{site}/{name}/RECORD", lambda content: _edit_record(content, site, entries))
+def _update_records(root: Root, libraries: tuple[str, ...], entries: dict[str, tuple[str, str]]) -> None:
+    for place in metadata_places(root.path, libraries) if entries else ():
+        record = f"{place}/RECORD"
+        links = os.path.islink(place) or os.path.islink(record)
+        if place.endswith(".dist-info") and os.path.isfile(record) and not links:
+            site = os.path.dirname(place)[len(root.path) + 1 :]
+            edit_inner_file(
+                root, f"{place[len(root.path) + 1 :]}/RECORD", partial(_edit_record, site=site, changed=entries)
+            )
 
 
 def _edit_record(content: bytes, site: str, changed: dict[str, tuple[str, str]]) -> bytes:

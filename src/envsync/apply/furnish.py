@@ -7,7 +7,7 @@ from packaging.utils import canonicalize_name
 
 from envsync.apply.installers import Installer, InstallError, Space, Uv, find_installer
 from envsync.errors import EnvsyncError, Problem
-from envsync.observe.stock import read_stock
+from envsync.observe.stock import metadata_places, read_stock
 from envsync.observed import SEEDS, Declared, Distribution
 from envsync.plan.actions import Blueprint, Furnishing
 from envsync.write.files import new_file, remove_recorded
@@ -25,12 +25,12 @@ def furnish(place: str, blueprint: Blueprint, wanted: Furnishing, area: str, spa
     installer = find_installer(wanted.installer, blueprint, space, cached=wanted.cached)
     if wanted.declared is not None:
         _install_declared(place, wanted, wanted.declared, installer, area)
-    present = read_stock(place, (blueprint.library,)).versions()
+    present = read_stock(place, blueprint.libraries).versions()
     missing = [one for one in wanted.former if one.name not in present]
     _restore(place, missing, wanted, installer)
     _unrequest(place, blueprint, {one.name for one in missing if not one.requested})
     if wanted.remove:
-        present = read_stock(place, (blueprint.library,)).versions()
+        present = read_stock(place, blueprint.libraries).versions()
         extra = [name for name in wanted.remove if name in present]
         if extra:
             installer.uninstall(place, extra)
@@ -66,11 +66,11 @@ def _restore(place: str, missing: list[Distribution], wanted: Furnishing, instal
 
 def _unrequest(place: str, blueprint: Blueprint, names: set[str]) -> None:
     """Take the mark of having been asked for from what came only as a dependency before (``REQUESTED``, PEP 376)."""
-    site = f"{blueprint.library}/site-packages"
-    for entry in sorted(os.listdir(f"{place}/{site}")):
-        marked = entry.endswith(".dist-info") and os.path.isfile(f"{place}/{site}/{entry}/REQUESTED")
+    for metadata in metadata_places(place, blueprint.libraries):
+        folder, entry = metadata[len(place) + 1 :], os.path.basename(metadata)
+        marked = entry.endswith(".dist-info") and os.path.isfile(f"{metadata}/REQUESTED")
         if marked and canonicalize_name(entry.partition("-")[0]) in names:
-            remove_recorded(Root(place), f"{site}/{entry}", "REQUESTED")
+            remove_recorded(Root(place), folder, "REQUESTED")
 
 
 def _restore_one(place: str, one: Distribution, wanted: Furnishing, installer: Installer) -> str:
@@ -119,7 +119,7 @@ def _arguments(one: Distribution) -> Iterable[str]:
 
 def _check(place: str, blueprint: Blueprint, wanted: Furnishing) -> None:
     """Check that each package is there again."""
-    present = read_stock(place, (blueprint.library,)).versions()
+    present = read_stock(place, blueprint.libraries).versions()
     gone = [one.name for one in wanted.former if one.name not in {*present, *SEEDS, *wanted.remove}]
     if gone:
         message = f"after installing, these are not there: {', '.join(gone)}"

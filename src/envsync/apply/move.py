@@ -10,7 +10,7 @@ from envsync.apply.workshop import edit_settings
 from envsync.areas import BUILT, Marker, is_area_name, parent_of
 from envsync.errors import EnvsyncError, Problem
 from envsync.observe.chain import walk
-from envsync.observe.environment import find_libraries
+from envsync.observe.libraries import find_libraries
 from envsync.observe.stock import read_stock
 from envsync.observed import EndKind
 from envsync.plan.actions import EnvironmentPlan
@@ -71,7 +71,7 @@ def move(plan: EnvironmentPlan, settings: Settings, manifest: str) -> bool:
 
 
 def _refuse_unowned(end: str) -> None:
-    for conflict in conflicts_at_top(end, read_stock(end, tuple(find_libraries(end)), loose=True)):
+    for conflict in conflicts_at_top(end, read_stock(end, find_libraries(end), loose=True)):
         raise EnvsyncError(Problem(conflict.code, conflict.message, conflict.hint))
 
 

@@ -11,7 +11,6 @@ from packaging.utils import canonicalize_version
 
 from envsync.areas import BUILT
 from envsync.errors import EnvsyncError, Problem
-from envsync.observe.environment import find_libraries
 from envsync.observe.record import find_damage, listed_files
 from envsync.observe.stock import metadata_places, read_stock
 from envsync.observed import Damage
@@ -44,16 +43,16 @@ def put_right(area: str, blueprint: Blueprint, wanted: Furnishing, build: Build)
         take_out(area, files, folders)
         if fresh is not None:
             source = f"{fresh}/{BUILT}"
-            move_files(source, Root(place), _all_listed(source, blueprint.library))
+            move_files(source, Root(place), _all_listed(source, blueprint.libraries))
     finally:
         if fresh is not None:
             remove_area(fresh, blueprint.end)
 
 
-def check_sound(area: str) -> None:
+def check_sound(area: str, libraries: tuple[str, ...]) -> None:
     """Raise ``EnvsyncError`` where a package of the environment in a staging area is damaged."""
     place = f"{area}/{BUILT}"
-    damage = find_damage(place, tuple(find_libraries(place)))
+    damage = find_damage(place, libraries)
     left = [damage_message(one) for one in damage if one.spoilt or one.leftovers]
     if left:
         raise EnvsyncError(Problem("package-damaged", f"putting it right did not help: {'; '.join(left)}", _HINT))
@@ -75,21 +74,21 @@ def _fresh(blueprint: Blueprint, wanted: Furnishing, build: Build) -> str:
             if error.problem.code != "package-missing":
                 raise
             raise EnvsyncError(replace(error.problem, hint=_HINT)) from None
-        said = _shortcoming(f"{area}/{BUILT}", blueprint.library, wanted.damaged)
+        said = _shortcoming(f"{area}/{BUILT}", blueprint.libraries, wanted.damaged)
         if not said:
             return area
         remove_area(area, blueprint.end)
     raise EnvsyncError(Problem("package-missing", f"it cannot be had as it was: {said}", _HINT))
 
 
-def _shortcoming(place: str, library: str, damaged: tuple[Damage, ...]) -> str:
+def _shortcoming(place: str, libraries: tuple[str, ...], damaged: tuple[Damage, ...]) -> str:
     """Say what is wrong with packages that were installed anew; nothing if they are what they were."""
-    versions = read_stock(place, (library,)).versions()
+    versions = read_stock(place, libraries).versions()
     for one in damaged:
         had, has = one.package.version, versions.get(one.package.name, "none")
         if one.spoilt and canonicalize_version(had) != canonicalize_version(has):
             return f"{one.package.name} {had} was installed, and {has} is to be had"
-    return "; ".join(damage_message(one) for one in find_damage(place, (library,)) if one.spoilt)
+    return "; ".join(damage_message(one) for one in find_damage(place, libraries) if one.spoilt)
 
 
 def _byte_code(place: str, files: Iterable[str]) -> Iterator[str]:
@@ -105,8 +104,8 @@ def _byte_code(place: str, files: Iterable[str]) -> Iterator[str]:
         yield from (f"{folder}/{name}" for name in names if name.endswith(".pyc") and name.partition(".")[0] in wanted)
 
 
-def _all_listed(place: str, library: str) -> list[str]:
+def _all_listed(place: str, libraries: tuple[str, ...]) -> list[str]:
     """Give all files of the packages in an environment."""
-    infos = [info[len(place) + 1 :] for info in metadata_places(place, (library,))]
+    infos = [info[len(place) + 1 :] for info in metadata_places(place, libraries)]
     files = sorted({file for info in infos for file in listed_files(place, info)})
     return [file for file in files if os.path.lexists(f"{place}/{file}")]

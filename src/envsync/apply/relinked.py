@@ -45,10 +45,12 @@ def check_relinked(action: Repair, workshop: Workshop) -> None:
 
 def _bare(blueprint: Blueprint, text: str) -> tuple[Entry, ...]:
     """Return the least that makes an environment."""
-    folders, library = ["bin"], blueprint.library.split("/")
-    folders += ["/".join(library[: depth + 1]) for depth in range(len(library))]
+    folders = {"bin": None}
+    for library in blueprint.libraries:
+        parts = f"{library}/site-packages".split("/")
+        folders |= dict.fromkeys("/".join(parts[: depth + 1]) for depth in range(len(parts)))
     return (
-        *map(Entry, (*folders, f"{blueprint.library}/site-packages")),
+        *map(Entry, folders),
         Entry("bin/python", link=blueprint.links[0][1]),
         Entry("pyvenv.cfg", content=text.encode("utf-8", "surrogateescape")),
     )

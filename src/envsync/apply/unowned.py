@@ -3,7 +3,7 @@
 import os
 
 from envsync.areas import BUILT
-from envsync.observe.environment import find_libraries
+from envsync.observe.libraries import find_libraries
 from envsync.observe.loose import find_loose, left_behind
 from envsync.observe.stock import read_stock
 from envsync.observed import SEEDS
@@ -36,7 +36,7 @@ def bring_unowned(area: str, action: Rebuild) -> None:
 def holds_more(former: str, action: Rebuild) -> bool:
     """Check once more, now that nothing can come to it, whether a former environment holds more than the new one."""
     try:
-        libraries = tuple(find_libraries(former))
+        libraries = find_libraries(former)
         stock = read_stock(former, libraries, loose=True)
     except OSError:
         return True
@@ -48,7 +48,7 @@ def mark_former(area: str, end: str) -> None:
     """Note on a generation that was exchanged for the environment at ``end`` whether it holds files of the user's."""
     former = f"{area}/{BUILT}"
     try:
-        loose = bool(left_behind(former, end, find_loose(former, tuple(find_libraries(former)))))
+        loose = bool(left_behind(former, end, find_loose(former, find_libraries(former))))
     except OSError:
         loose = True
     remark(area, loose=loose)

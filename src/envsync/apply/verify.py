@@ -19,6 +19,7 @@ _QUESTION = """
 import json, os, site, sys
 answer = json.dumps({
     "prefix": sys.prefix, "version": ".".join(map(str, sys.version_info[:3])), "prefixes": site.PREFIXES,
+    "path": sys.path,
 })
 os.write(1, ("\\nenvsync:" + answer + "\\n").encode())
 """
@@ -87,6 +88,9 @@ def reason_not_to_run(place: str, blueprint: Blueprint) -> str:
         return f"its prefix is {said['prefix']}"
     if said["version"] != version:
         return f"it is Python {said['version']}, not {version}"
+    unseen = [one for one in _sites(place, blueprint) if one not in _texts(said["path"])]
+    if unseen:
+        return f"it does not import from {unseen[0][len(place) + 1 :]}"
     if foreign and not blueprint.system_site_packages:
         return f"it is not isolated: it imports from {foreign[0]}"
     return ""
@@ -96,9 +100,15 @@ def _said(place: str) -> dict[str, object]:
     """Ask an environment's Python, as it starts for everybody. Raises ``ProbeError``."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
     said = listen([f"{place}/bin/python", "-I", "-c", _QUESTION], environment, limit=_TIME_LIMIT)
-    if not said.keys() >= {"prefix", "version", "prefixes"}:
+    if not said.keys() >= {"prefix", "version", "prefixes", "path"}:
         raise ProbeError("its answer makes no sense")
     return said
+
+
+def _sites(place: str, blueprint: Blueprint) -> list[str]:
+    """Give where packages are looked for and installed, as the interpreter said, where such a directory was made."""
+    sites = [f"{place}/{library}/site-packages" for library in blueprint.libraries]
+    return [site for site in sites if os.path.isdir(site)]
 
 
 def _texts(value: object) -> list[str]:

@@ -21,7 +21,6 @@ from envsync.manifest.absolute import absolute, current_folder
 from envsync.manifest.paths import is_literal
 from envsync.observe.chain import walk
 from envsync.observe.discover import discover
-from envsync.observe.environment import find_libraries
 from envsync.observe.folder import Leftovers, read_folder
 from envsync.observe.read import read_regular
 from envsync.observe.search import FoundEnvironment, environment_behind, search
@@ -241,7 +240,7 @@ def _is_expressible(one: FoundEnvironment, state_dir: str) -> bool:
 
 def _packages(one: FoundEnvironment) -> tuple[str, ...]:
     try:
-        return frozen(read_stock(one.end, tuple(find_libraries(one.end))))
+        return frozen(read_stock(one.end, one.libraries))
     except OSError as error:
         raise EnvsyncError(Problem("not-readable", f"{one.end}: {error.strerror}", "Leave out --freeze.")) from error
 

@@ -1,7 +1,7 @@
 """Read the virtual environment at the end of a chain, as venv, virtualenv, uv or envsync wrote it."""
 
+import errno
 import os
-import stat
 from collections.abc import Iterator
 from sys import intern
 
@@ -9,14 +9,15 @@ from envsync import pyvenv_cfg
 from envsync.areas import is_area_name
 from envsync.observe.builders import base_folders, is_builders_lib, is_kin
 from envsync.observe.editables import Editables
+from envsync.observe.libraries import is_lib64_alias, read_libraries
 from envsync.observe.names import is_activator, is_python_name
 from envsync.observe.read import read_regular
 from envsync.observe.scripts import Scripts
 from envsync.observe.witnesses import followed
-from envsync.observed import Contents, Environment, InnerLink, Paths
+from envsync.observed import SEEDS, Contents, Environment, InnerLink, Paths
 from envsync.observed.unowned import BUILT_TOP, is_stray
 
-__all__ = ["find_libraries", "read_environment"]
+__all__ = ["read_environment"]
 
 _CFG_LIMIT = 1 << 20
 _BUILDER_FILES = frozenset(
@@ -37,7 +38,7 @@ def read_environment(end: str, path: str) -> Environment | None:
         return None
     bin_entries = _scan(f"{end}/bin")
     pythons = tuple(_pythons(bin_entries))
-    libraries = tuple(find_libraries(end))
+    libraries, looked = read_libraries(end)
     if "home" not in dict(cfg) and not (pythons and libraries):
         return None
     former = {end, dict(cfg).get("envsync-path", end), *_commanded(cfg)}
@@ -54,9 +55,9 @@ def read_environment(end: str, path: str) -> Environment | None:
         lost_editables=editables.lost(path),
         has_bin=bool(bin_entries),
         activators=tuple(intern(entry.name) for entry in bin_entries if is_activator(entry.name)),
-        contents=_contents(end, libraries, bin_entries, dict(cfg)),
+        contents=_contents(end, libraries, looked, bin_entries, dict(cfg)),
         debris=tuple(_debris(end, bin_entries)),
-        witnesses=Paths.of((*_witnesses(end, bin_entries, pythons), *scripts.evidence, *editables.evidence)),
+        witnesses=Paths.of((*_witnesses(end, bin_entries, pythons, looked), *scripts.evidence, *editables.evidence)),
     )
 
 
@@ -67,14 +68,16 @@ def _commanded(cfg: tuple[tuple[str, str], ...]) -> Iterator[str]:
         yield f"/{place}"
 
 
-def _witnesses(end: str, bin_entries: list["os.DirEntry[str]"], pythons: tuple[InnerLink, ...]) -> Iterator[str]:
+def _witnesses(
+    end: str, bin_entries: list["os.DirEntry[str]"], pythons: tuple[InnerLink, ...], looked: tuple[str, ...]
+) -> Iterator[str]:
     """Give what the reading of an environment hung on; for the links in a folder, the folder vouches."""
     yield from (end, f"{end}/pyvenv.cfg", *followed(f"{end}/bin"), *followed(f"{end}/lib"), *followed(f"{end}/lib64"))
     yield from (entry.path for entry in bin_entries if entry.is_file(follow_symlinks=False))
     for python in pythons:
         yield from followed(f"{end}/bin/{python.name}") if "/" in (python.text or "") else ()
-    for entry in _libraries(end):
-        yield from (*followed(entry.path), *followed(f"{entry.path}/site-packages"))
+    for library in looked:
+        yield from (*followed(f"{end}/{library}"), *followed(f"{end}/{library}/site-packages"))
 
 
 def _read_cfg(file: str) -> tuple[tuple[str, str], ...] | None:
@@ -86,36 +89,16 @@ def _scan(folder: str) -> list["os.DirEntry[str]"]:
     try:
         with os.scandir(folder) as entries:
             return sorted(entries, key=lambda entry: entry.name)
-    except (FileNotFoundError, NotADirectoryError):
-        return []
+    except OSError as error:
+        if error.errno not in {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}:
+            raise
+        return []  # a link in a circle is seen among the links
 
 
 def _pythons(entries: list["os.DirEntry[str]"]) -> Iterator[InnerLink]:
     for entry in entries:
         if is_python_name(entry.name):
             yield _inner_link(entry.path)
-
-
-def find_libraries(end: str) -> Iterator[str]:
-    """Give the folders that hold ``site-packages``, relative to the environment. Raises ``OSError``."""
-    for entry in _libraries(end):
-        if _is_folder(f"{entry.path}/site-packages/."):
-            yield f"lib/{entry.name}"
-
-
-def _libraries(end: str) -> Iterator["os.DirEntry[str]"]:
-    return (entry for entry in _scan(f"{end}/lib") if entry.name.startswith(("python", "pypy", "graalpy")))
-
-
-def _is_folder(place: str) -> bool:
-    """Tell whether a folder is there; unlike ``isdir``, what cannot be looked at is an error, not a no.
-
-    With ``/.`` at its end the folder itself has to be searchable as well: else its packages would seem to be gone.
-    """
-    try:
-        return stat.S_ISDIR(os.stat(place).st_mode)
-    except (FileNotFoundError, NotADirectoryError):
-        return False
 
 
 def _inner_link(place: str) -> InnerLink:
@@ -132,28 +115,56 @@ def _debris(end: str, bin_entries: list["os.DirEntry[str]"]) -> Iterator[str]:
 
 
 def _contents(
-    end: str, libraries: tuple[str, ...], bin_entries: list["os.DirEntry[str]"], cfg: dict[str, str]
+    end: str,
+    libraries: tuple[str, ...],
+    looked: tuple[str, ...],
+    bin_entries: list["os.DirEntry[str]"],
+    cfg: dict[str, str],
 ) -> Contents:
     packages: list[str] = []
+    populated: list[str] = []
     top = [entry for entry in _scan(end) if not is_area_name(entry.name)]
-    links = [entry.name for entry in top if entry.is_symlink() and entry.name != "lib64"]
+    links = [entry.name for entry in top if entry.is_symlink() and not _is_builders_lib64(entry)]
     others = [entry.name for entry in top if entry.name not in BUILT_TOP and not is_stray(entry.name)]
-    odd = [entry for entry in bin_entries if entry.is_symlink() and not is_python_name(entry.name)]
-    linked = [entry for entry in _scan(f"{end}/lib") if entry.is_symlink()]
-    aliases: list[str] = []
-    if odd or linked:
-        names = (entry.name for entry in bin_entries if is_python_name(entry.name))
-        ends, beside = base_folders(end, names, cfg)
-        odd = [one for one in odd if not (is_area_name(one.name) or is_kin(one.name, one.path, beside))]
-        aliases = [one.name for one in odd if os.path.realpath(one.path) in ends]
-        linked = [one for one in linked if not is_builders_lib(one.path, libraries, beside)]
-    links += [f"bin/{entry.name}" for entry in odd if entry.name not in aliases]
-    links += [f"lib/{entry.name}" for entry in linked]
-    for library in libraries:
+    odd, aliases = _odd_links(end, looked, bin_entries, cfg)
+    links += odd
+    for library in looked:
         links += [f"{library}/{entry.name}" for entry in _scan(f"{end}/{library}") if entry.is_symlink()]
+    for library in libraries:
         for entry in _scan(f"{end}/{library}/site-packages"):
             if entry.is_symlink():
                 links.append(f"{library}/site-packages/{entry.name}")
             if entry.name not in _BUILDER_FILES:
                 packages.append(entry.name)
-    return Contents(tuple(packages), tuple(links), aliases=tuple(aliases), others=tuple(others))
+            if library not in populated and _is_distribution(entry.name):
+                populated.append(library)
+    return Contents(tuple(packages), tuple(links), aliases=aliases, others=tuple(others), populated=tuple(populated))
+
+
+def _odd_links(
+    end: str, looked: tuple[str, ...], bin_entries: list["os.DirEntry[str]"], cfg: dict[str, str]
+) -> tuple[list[str], tuple[str, ...]]:
+    """Return the links in ``bin`` and ``lib`` that no builder makes, relative; and other names of the interpreter."""
+    odd = [entry for entry in bin_entries if entry.is_symlink() and not is_python_name(entry.name)]
+    tops = ("lib",) if is_lib64_alias(end) else ("lib", "lib64")
+    linked = [(top, entry) for top in tops for entry in _scan(f"{end}/{top}") if entry.is_symlink()]
+    if not odd and not linked:
+        return [], ()
+    names = (entry.name for entry in bin_entries if is_python_name(entry.name))
+    ends, beside = base_folders(end, names, cfg)
+    odd = [one for one in odd if not (is_area_name(one.name) or is_kin(one.name, one.path, beside))]
+    aliases = tuple(one.name for one in odd if os.path.realpath(one.path) in ends)
+    links = [f"bin/{entry.name}" for entry in odd if entry.name not in aliases]
+    links += [f"{top}/{entry.name}" for top, entry in linked if not is_builders_lib(entry.path, looked, beside)]
+    return links, aliases
+
+
+def _is_builders_lib64(entry: "os.DirEntry[str]") -> bool:
+    """Check whether this is the link that builders make beside ``lib``, wherever it leads after a move."""
+    return entry.name == "lib64" and (not entry.is_dir() or os.path.basename(os.readlink(entry.path)) == "lib")
+
+
+def _is_distribution(name: str) -> bool:
+    """Check whether an entry of ``site-packages`` is the metadata of a distribution that no builder seeds."""
+    seed = name.partition("-")[0].lower() in SEEDS
+    return name.endswith((".dist-info", ".egg-info", ".egg-link")) and not seed and not name.startswith("~")

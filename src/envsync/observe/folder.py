@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from envsync.areas import MARKER, Marker, is_area_name, parent_of, read_marker
+from envsync.areas import LOST_AND_FOUND, MARKER, Marker, is_area_name, parent_of, read_marker
 from envsync.observe.builders import stray_files
 from envsync.observe.environment import read_environment
 from envsync.observe.mounts import mounts_in
@@ -25,19 +25,14 @@ def read_folder(chain: Chain, path: str, manifest: str, leftovers: "Leftovers") 
     """
     if chain.kind in {EndKind.LOOP, EndKind.UNREADABLE}:
         return Folder(chain, None, None, is_empty=False, writable=True)
-    parent = parent_of(chain.end)
     if chain.kind is not EndKind.DIRECTORY:
-        left, kept = leftovers.of(chain.end), leftovers.generations_of(chain.end)
-        blocked = _first_blocked(chain)
-        redirect = read_redirect(chain.end) if chain.kind is EndKind.FILE else None
-        return Folder(
-            chain, None, None, False, not blocked, blocked, "", parent, True, (), left, kept, redirect=redirect
-        )
+        return _read_other(chain, leftovers)
+    parent = parent_of(chain.end)
     try:
         found = os.lstat(chain.end)
         environment = read_environment(chain.end, path)
-        strays = None if environment else _strays(chain.end)
         mounts = mounts_in(chain.end)
+        strays = None if environment else _strays(chain.end, is_mount=chain.end in mounts)
         exchangeable = chain.end not in mounts and os.access(parent, os.W_OK | os.X_OK)
     except OSError as error:
         unreadable = replace(chain, kind=EndKind.UNREADABLE, reason=f"{error.strerror}: {error.filename}")
@@ -53,10 +48,29 @@ def read_folder(chain: Chain, path: str, manifest: str, leftovers: "Leftovers") 
         unsafe=_unsafe(chain.end, manifest),
         areas=parent if exchangeable else chain.end,
         exchangeable=exchangeable,
+        is_mount=chain.end in mounts,
         mounts=tuple(mount for mount in mounts if mount != chain.end),
         leftovers=leftovers.of(chain.end),
         generations=leftovers.generations_of(chain.end),
         strays=strays or (),
+    )
+
+
+def _read_other(chain: Chain, leftovers: "Leftovers") -> Folder:
+    """Observe an end at which there is nothing, or something other than a directory."""
+    blocked = _first_blocked(chain)
+    return Folder(
+        chain=chain,
+        environment=None,
+        identity=None,
+        is_empty=False,
+        writable=not blocked,
+        blocked_by=blocked,
+        areas=parent_of(chain.end),
+        is_mount=chain.kind is not EndKind.MISSING and chain.end in mounts_in(chain.end),
+        leftovers=leftovers.of(chain.end),
+        generations=leftovers.generations_of(chain.end),
+        redirect=read_redirect(chain.end) if chain.kind is EndKind.FILE else None,
     )
 
 
@@ -113,9 +127,13 @@ class Leftovers:
         return self._seen[folder]
 
 
-def _strays(end: str) -> tuple[str, ...] | None:
-    """Return the stray files in a folder that is empty otherwise, ``None`` for one that is not. Raises ``OSError``."""
-    return stray_files(end, (name for name in os.listdir(end) if not is_area_name(name)))
+def _strays(end: str, *, is_mount: bool) -> tuple[str, ...] | None:
+    """Return the stray files in a folder that is empty otherwise, ``None`` for one that is not. Raises ``OSError``.
+
+    ``lost+found`` is that of a file system's top.
+    """
+    names = (name for name in os.listdir(end) if not (is_mount and name == LOST_AND_FOUND))
+    return stray_files(end, (name for name in names if not is_area_name(name)))
 
 
 def _areas_in(parent: str) -> Iterator[tuple[str, Marker | None]]:

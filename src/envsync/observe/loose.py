@@ -5,10 +5,11 @@ import os
 from collections.abc import Iterable, Iterator
 
 from envsync import pyvenv_cfg
-from envsync.areas import is_area_name
+from envsync.areas import LOST_AND_FOUND, is_area_name
 from envsync.observe.base import is_script
 from envsync.observe.builders import base_folders, is_builders_lib, is_kin
 from envsync.observe.claims import claims_in, is_installers_link
+from envsync.observe.libraries import is_lib64_alias
 from envsync.observe.names import is_activator, is_python_name
 from envsync.observe.read import read_text
 
@@ -57,8 +58,12 @@ class _Look:
         self._end = end
         self._sites = {f"{library}/site-packages" for library in libraries}
         self._files = {claim: digest for site in self._sites for claim, digest in claims_in(end, site)}
+        if is_lib64_alias(end):
+            linked = {name: digest for name, digest in self._files.items() if name.startswith("lib64/")}
+            self._files |= {f"lib/{name[6:]}": digest for name, digest in linked.items()}
         self._checkouts = checkouts
-        self._folders = {*_SHARED, *libraries, *self._sites}
+        tops = (library.partition("/")[0] for library in libraries)
+        self._folders = {*_SHARED, *tops, *libraries, *self._sites}
         for file in (*self._files, *checkouts):
             folder = os.path.dirname(file)
             while folder and folder not in self._folders:
@@ -73,6 +78,8 @@ class _Look:
             listed = sorted(entries, key=lambda entry: entry.name)
         for entry in listed:
             relative = f"{folder}/{entry.name}".removeprefix("/")
+            if relative == LOST_AND_FOUND and os.path.ismount(self._end):
+                continue
             if entry.is_symlink():
                 if not self._is_owned_link(folder, entry.name, relative):
                     yield relative

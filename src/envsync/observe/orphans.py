@@ -8,8 +8,8 @@ from envsync import pyvenv_cfg
 from envsync.areas import BUILT, MARKER, Marker, is_area_name, read_marker
 from envsync.desired import Manifest
 from envsync.observe.chain import walk
-from envsync.observe.environment import find_libraries
 from envsync.observe.kept import read_kept, size_of
+from envsync.observe.libraries import find_libraries
 from envsync.observe.loose import find_loose, left_behind, unowned_files
 from envsync.observe.read import read_text
 from envsync.observed import ExposedOrphan, Generation, Orphan
@@ -105,7 +105,7 @@ def _orphan(end: str, manifest: Manifest) -> Orphan | None:
     if not _is_same(settings.get("envsync-manifest", ""), manifest.file):
         return None
     try:
-        loose = tuple(unowned_files(end, find_loose(end, tuple(find_libraries(end)))))
+        loose = tuple(unowned_files(end, find_loose(end, find_libraries(end))))
     except OSError as error:
         loose = (f"{error.filename}: {error.strerror}",)
     name, path = settings.get("envsync-name", ""), settings.get("envsync-path", "")

@@ -35,8 +35,6 @@ if v >= (3, 3):
         return found if isinstance(found, str) else ""
     soabi = get("SOABI") or "-".join((sys.implementation.cache_tag or "", platform.machine(), sys.platform))
     scheme = "venv" if "venv" in sysconfig.get_scheme_names() else "posix_prefix"
-    purelib = sysconfig.get_path("purelib", scheme, {"base": "", "platbase": "", "installed_base": ""})
-    library = os.path.dirname(purelib.strip("/"))
     system = sysconfig.get_platform()
     if system.startswith("macosx-"):  # the oldest macOS that it runs on is no matter, nor what else a fat binary holds
         machine = system.split("-")[-1]
@@ -45,13 +43,19 @@ if v >= (3, 3):
         process = os.readlink("/proc/self/exe")
     except OSError:
         process = ""
-    if "dist-packages" in purelib or library.startswith("local/"):
-        library = "lib/python%d.%d%s" % (v[0], v[1], get("abi_thread") or "")
+    platlibdir = getattr(sys, "platlibdir", "lib")
+    inside = dict.fromkeys(("base", "platbase", "installed_base", "installed_platbase"), "")
+    def site(key, top):
+        found = sysconfig.get_path(key, scheme, inside).strip("/")
+        if found.endswith("/site-packages") and not found.startswith("local/"):
+            return found
+        return "%s/python%d.%d%s/site-packages" % (top, v[0], v[1], get("abi_thread") or "")
     out.update(
         implementation=sys.implementation.name, version=platform.python_version(), abi=soabi,
         prefix=sys.prefix, base_prefix=sys.base_prefix, base_exec_prefix=sys.base_exec_prefix,
         executable=real("executable"), base_executable=real("_base_executable"),
-        stdlib=os.path.dirname(os.__file__), library=library, platlibdir=getattr(sys, "platlibdir", "lib"),
+        stdlib=os.path.dirname(os.__file__), platlibdir=platlibdir,
+        purelib=site("purelib", "lib"), platlib=site("platlib", platlibdir),
         platform=system, process=process,
     )
     import json
@@ -194,7 +198,8 @@ def _read(answer: dict[str, Any], executable: str) -> Said:
         base_exec_prefix=text["base_exec_prefix"],
         executable=os.path.realpath(executable),
         stdlib=text["stdlib"],
-        library=text["library"],
+        purelib=text["purelib"],
+        platlib=text["platlib"],
         platlibdir=text["platlibdir"],
         version_info=version_info,
         platform=text.get("platform", ""),

@@ -14,6 +14,7 @@ from packaging.utils import canonicalize_name
 from envsync import shebang
 from envsync.observe.claims import is_installers_link
 from envsync.observe.distribution import parse_origin, read_distribution
+from envsync.observe.libraries import is_lib64_alias
 from envsync.observe.names import is_activator, is_python_name
 from envsync.observe.read import hash_regular, read_regular, read_text
 from envsync.observe.stock import metadata_places, site_folders
@@ -74,6 +75,8 @@ def listed_files(end: str, metadata: str) -> tuple[str, ...]:
     """Give the files in an environment that a metadata folder lists, relative; never what makes it an environment."""
     rows, _ = _read_rows(f"{end}/{metadata}")
     inside = {row.file[len(end) + 1 :] for row in rows if _is_inside(row, end)}
+    if is_lib64_alias(end):
+        inside = {f"lib/{one[6:]}" if one.startswith("lib64/") else one for one in inside}
     return tuple(sorted(one for one in inside if not _is_environments(one)))
 
 

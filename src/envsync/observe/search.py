@@ -15,7 +15,7 @@ from envsync.observe.chain import walk
 from envsync.observe.discover import stable_twin
 from envsync.observe.environment import read_environment
 from envsync.observe.redirect import read_redirect
-from envsync.observed import Environment
+from envsync.observed import Environment, library_name
 
 __all__ = ["FoundEnvironment", "environment_behind", "search"]
 
@@ -46,6 +46,8 @@ class FoundEnvironment:
     """Whether that link leads to something."""
     prompt: str | None
     system_site_packages: bool
+    libraries: tuple[str, ...]
+    """Where its Python's packages are, as ``pyvenv.cfg`` names that Python; else all that is there."""
     inputs: tuple[str, ...]
     """Files beside its first path that may say what belongs in it, absolute."""
 
@@ -116,8 +118,14 @@ def _look(end: str, places: list[str]) -> FoundEnvironment | None:
         works=python is not None and os.path.exists(python),
         prompt=_meant(prompt) if prompt is not None else None,
         system_site_packages=settings.get("include-system-site-packages", "").lower() == "true",
+        libraries=_libraries(held),
         inputs=tuple(f"{beside}/{name}" for name in _INPUTS if os.path.isfile(f"{beside}/{name}")),
     )
+
+
+def _libraries(held: Environment) -> tuple[str, ...]:
+    own = tuple(one for one in held.libraries if library_name(one).rstrip("td") == held.built_for)
+    return own or held.libraries
 
 
 def _read(end: str, place: str) -> Environment | None:

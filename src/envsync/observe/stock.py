@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterable, Iterator
 
+from envsync.observe.libraries import is_lib64_alias
 from envsync.observed import Distribution, Stock
 
 __all__ = ["metadata_places", "read_stock", "site_folders"]
@@ -53,5 +54,11 @@ def metadata_places(end: str, libraries: tuple[str, ...]) -> Iterator[str]:
 
 def site_folders(end: str, libraries: tuple[str, ...]) -> list[str]:
     """Give the ``site-packages`` folders of an environment, without those that are others by another name."""
-    folders = (f"{end}/{library}/site-packages" for library in libraries)
-    return list({os.path.realpath(folder): folder for folder in folders}.values())
+    names = [f"{library}/site-packages" for library in libraries]
+    if is_lib64_alias(end):
+        names = [f"lib/{name[6:]}" if name.startswith("lib64/") else name for name in names]
+    found: dict[str, str] = {}
+    for folder in (f"{end}/{name}" for name in dict.fromkeys(names)):
+        if os.path.isdir(folder):
+            found.setdefault(os.path.realpath(folder), folder)
+    return list(found.values())

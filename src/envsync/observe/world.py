@@ -10,6 +10,7 @@ from envsync.observe.base import locations
 from envsync.observe.chain import walk
 from envsync.observe.folder import Leftovers, read_folder
 from envsync.observe.interpreter import Interpreters
+from envsync.observe.libraries import seen_libraries
 from envsync.observe.redirect import read_redirect
 from envsync.observe.stamp import stamp
 from envsync.observe.stock import metadata_places, read_stock
@@ -94,6 +95,7 @@ class Observer:
         waiting_for = environment.wait_for
         declared = self._declared(environment, interpreter)
         found = folder.environment
+        libraries = seen_libraries(found.libraries, interpreter, every=stock) if found is not None else ()
         look = found is not None and (stock or deep or declared is not None)
         chains = [path, folder.chain, *([target] if target else []), *(side.chain for side in (*aliases, *exposed))]
         chains += _redirected(folder, aliases)
@@ -104,12 +106,12 @@ class Observer:
             interpreter=interpreter,
             aliases=aliases,
             exposed=exposed,
-            stock=_stock(folder, loose=stock, deep=deep) if look else None,
+            stock=_stock(folder.chain.end, libraries, loose=stock, deep=deep) if look else None,
             declared=declared,
             claimed=_claimed(folder, environment.path, self._manifest.file),
             waiting_for=waiting_for if waiting_for and not os.path.isdir(waiting_for) else None,
             witnesses=Paths.of(self._witnesses(environment, folder, interpreter, chains, declared)),
-            further=Paths.of(self._further(folder, interpreter, declared, packages=look)),
+            further=Paths.of(self._further(folder, interpreter, declared, libraries if look else ())),
             places=tuple(self.places_of(environment)),
             listed=Paths.of((*_listed(folder, packages=declared is not None), *self._searched(interpreter))),
         )
@@ -158,8 +160,7 @@ class Observer:
         folder: Folder,
         interpreter: Interpreter | InterpreterProblem,
         declared: Declared | None,
-        *,
-        packages: bool,
+        libraries: tuple[str, ...],
     ) -> Iterator[str]:
         yield from self._home  # no environment may be there
         if isinstance(interpreter, Interpreter):
@@ -168,10 +169,8 @@ class Observer:
             yield from self._interpreters.witnesses()
         if declared is not None:
             yield from uv_paths(find_uv())
-        if packages:
-            libraries = folder.environment.libraries if folder.environment else ()
-            for place in metadata_places(folder.chain.end, libraries):
-                yield from metadata_files(place)
+        for place in metadata_places(folder.chain.end, libraries):
+            yield from metadata_files(place)
 
 
 def _redirected(folder: Folder, aliases: tuple[Side, ...]) -> list[Chain]:
@@ -190,8 +189,7 @@ def _with_owners(folder: Folder, interpreter: Interpreter | InterpreterProblem) 
     return replace(folder, environment=with_owners(found, folder.chain.end, interpreter.facts))
 
 
-def _stock(folder: Folder, *, loose: bool, deep: bool) -> Stock:
-    end, libraries = folder.chain.end, folder.environment.libraries if folder.environment is not None else ()
+def _stock(end: str, libraries: tuple[str, ...], *, loose: bool, deep: bool) -> Stock:
     stock = read_stock(end, libraries, loose=loose)
     if not deep:
         return stock
@@ -216,6 +214,8 @@ def _listed(folder: Folder, *, packages: bool) -> Iterator[str]:
         yield end
     if found is not None:
         yield from (f"{end}/bin", f"{end}/lib")
+        if found.lib64 is not None and found.lib64.text is None:
+            yield f"{end}/lib64"
         for library in found.libraries:
             yield f"{end}/{library}"
             if packages:

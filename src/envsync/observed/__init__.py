@@ -5,7 +5,7 @@ without looking at the disk again.
 """
 
 from envsync.observed.chain import Chain, EndKind, Hop
-from envsync.observed.environment import Contents, Environment, InnerLink, LostEditable, Script
+from envsync.observed.environment import Contents, Environment, InnerLink, LostEditable, Script, library_name
 from envsync.observed.interpreter import Facts, Interpreter, InterpreterProblem
 from envsync.observed.orphans import ExposedOrphan, Generation, Orphan
 from envsync.observed.paths import Paths
@@ -38,4 +38,5 @@ __all__ = [
     "Side",
     "Stock",
     "World",
+    "library_name",
 ]

@@ -1,11 +1,20 @@
 """A virtual environment as found."""
 
+import re
 from dataclasses import dataclass, field
 from typing import Literal
 
 from envsync.observed.paths import Paths
 
-__all__ = ["Contents", "Environment", "InnerLink", "LostEditable", "Script"]
+__all__ = ["Contents", "Environment", "InnerLink", "LostEditable", "Script", "library_name"]
+
+_LIBRARY = re.compile(r"(?:python|pypy|graalpy)(\d+\.\d+[td]*)")  # python3.12, python3.13t, pypy3.10
+
+
+def library_name(library: str) -> str:
+    """Return which Python a library is called after (``3.12``, ``3.13t``), empty where its name does not tell."""
+    match = _LIBRARY.fullmatch(library.rpartition("/")[2])
+    return match[1] if match else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +68,8 @@ class Contents:
     """Further names of the interpreter in ``bin``: symlinks that end at it."""
     others: tuple[str, ...] = ()
     """Entries at the top that no builder makes: a package's, or the user's."""
+    populated: tuple[str, ...] = ()
+    """The libraries with distributions in them, other than those that builders seed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +80,7 @@ class Environment:
     """``pyvenv.cfg``: keys in lower case, values as read, in file order."""
     pythons: tuple[InnerLink, ...]
     libraries: tuple[str, ...]
-    """Folders that hold ``site-packages``, relative: ``lib/python3.12``."""
+    """Folders that hold ``site-packages``, relative: ``lib/python3.12``; whether its own Python sees them or not."""
     lib64: InnerLink | None
     """The entry ``lib64``, which some distributions have beside ``lib``."""
     scripts: tuple[Script, ...]
@@ -84,6 +95,15 @@ class Environment:
     """Half-written files of an interrupted pass, relative."""
     witnesses: Paths = field(default_factory=Paths)
     """Paths whose stamps vouch for all of this."""
+
+    @property
+    def built_for(self) -> str | None:
+        """The minor version that ``pyvenv.cfg`` names (``3.12``); ``None`` where it names none."""
+        for key in ("python-version", "version_info", "version"):
+            parts = (self.setting(key) or "").split(".")
+            if len(parts) > 1 and parts[0].isdigit() and parts[1].isdigit():
+                return f"{parts[0]}.{parts[1]}"
+        return None
 
     def setting(self, key: str) -> str | None:
         """Give the value of a ``pyvenv.cfg`` key, the last one where it is repeated, as Python reads it."""

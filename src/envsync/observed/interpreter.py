@@ -23,8 +23,10 @@ class Facts:
     """The real binary."""
     stdlib: str
     """The folder of ``os.py``."""
-    library: str
-    """The folder of an environment that holds ``site-packages``, relative: ``lib/python3.12``."""
+    purelib: str
+    """Where an environment of it holds pure packages, relative: ``lib/python3.12/site-packages``."""
+    platlib: str
+    """Where it holds packages with compiled parts: the same, or ``lib64/python3.12/site-packages``."""
     platlibdir: str
     """``lib``, or ``lib64`` where the distribution has two."""
     version_info: str
@@ -52,6 +54,16 @@ class Facts:
         """What tells it from others of one machine, patch releases aside: ``3.12``, ``3.13t``, ``pypy3.10``."""
         implementation = "" if self.implementation == "cpython" else self.implementation
         return f"{implementation}{self.minor}{'t' if self.free_threaded else ''}"
+
+    @property
+    def library(self) -> str:
+        """The directory of an environment that holds ``site-packages``, relative: ``lib/python3.12``."""
+        return self.purelib.rpartition("/")[0]
+
+    @property
+    def libraries(self) -> tuple[str, ...]:
+        """All such directories, in the order in which Python imports from them (``lib64`` before ``lib``: site.py)."""
+        return tuple(dict.fromkeys((self.platlib.rpartition("/")[0], self.library)))
 
     @property
     def names(self) -> tuple[str, ...]:

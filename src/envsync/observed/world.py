@@ -45,6 +45,8 @@ class Folder:
     """The folder that staging areas go into: beside the end, or in it where the end cannot be exchanged."""
     exchangeable: bool = True
     """Whether the end can be exchanged for another folder: it is no mount point, and its parent is writable."""
+    is_mount: bool = False
+    """Whether the end itself is a mount point."""
     mounts: tuple[str, ...] = ()
     """Where something else is mounted inside."""
     leftovers: tuple[str, ...] = ()

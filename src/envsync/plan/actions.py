@@ -77,16 +77,14 @@ class Blueprint:
     minor: str
     """``3.12``."""
     stdlib: str
-    library: str
-    """The folder that holds ``site-packages``, relative."""
+    libraries: tuple[str, ...]
+    """The folders that hold ``site-packages``, relative, in the order in which Python imports from them."""
     links: tuple[tuple[str, str], ...]
     """The ``python*`` entries of ``bin``, with their texts."""
     settings: tuple[tuple[str, str], ...]
     """What ``pyvenv.cfg`` must say."""
     optional: tuple[tuple[str, str], ...]
     """What it must say where the builder writes the key at all."""
-    lib64: bool
-    """Whether the distribution needs ``lib64`` beside ``lib``."""
     prompt: str | None
     system_site_packages: bool
 

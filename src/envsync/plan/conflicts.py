@@ -4,10 +4,13 @@ import shlex
 from collections.abc import Iterator, Mapping
 
 from envsync import desired
-from envsync.observed import Chain, EndKind, Interpreter, InterpreterProblem, Redirect, Side, World
+from envsync.observed import Chain, EndKind, Folder, Interpreter, InterpreterProblem, Redirect, Side, World
 from envsync.plan.actions import Conflict
 
-__all__ = ["conflicts_between", "conflicts_of"]
+__all__ = ["conflicts_between", "conflicts_of", "not_writable"]
+
+
+_MOUNTED = "It is a mount point, and cannot be moved: unmount it,"
 
 
 def conflicts_of(environment: desired.Environment, world: World, max_hops: int) -> tuple[Conflict, ...]:
@@ -83,7 +86,7 @@ def _at_path(environment: desired.Environment, world: World) -> Iterator[Conflic
     if redirect is not None and redirect.file == chain.end:
         yield _redirected(environment.path, redirect)
         return
-    problem = _chain_conflict(chain)
+    problem = _chain_conflict(chain, mounted=world.folder.is_mount)
     if problem is not None:
         yield problem
     elif target is not None:
@@ -103,7 +106,7 @@ def _at_path(environment: desired.Environment, world: World) -> Iterator[Conflic
             yield _not_a_link(environment.name, world, chain, target)
 
 
-def _chain_conflict(chain: Chain) -> Conflict | None:
+def _chain_conflict(chain: Chain, *, mounted: bool = False) -> Conflict | None:
     match chain.kind:
         case EndKind.LOOP:
             hint = f"Look at the links (ls -l {shlex.quote(chain.end)}) and let one of them lead to a folder."
@@ -113,10 +116,13 @@ def _chain_conflict(chain: Chain) -> Conflict | None:
             return Conflict("not-readable", f"{chain.start} cannot be looked at: {chain.reason}", hint)
         case EndKind.FILE | EndKind.SPECIAL:
             hint = f"Move it away, for instance: mv {shlex.quote(chain.end)} {shlex.quote(chain.end + '.old')}"
+            remedy = _clearing(chain)
             if chain.is_link:
                 hint = "Let the link lead elsewhere, or choose another path."
+            elif mounted:
+                hint, remedy = f"{_MOUNTED} or choose another path.", ()
             where = chain.end if chain.end == chain.start else f"{chain.end}, where {chain.start} leads,"
-            return Conflict("not-a-directory", f"{where} is {chain.kind.value}", hint, _clearing(chain))
+            return Conflict("not-a-directory", f"{where} is {chain.kind.value}", hint, remedy)
         case EndKind.DIRECTORY | EndKind.MISSING:
             return None
 
@@ -146,8 +152,10 @@ def _clearing(chain: Chain) -> tuple[tuple[str, ...], ...]:
 
 def _not_a_link(name: str, world: World, chain: Chain, target: Chain) -> Conflict:
     old, new = chain.start, target.start
-    remedy: tuple[tuple[str, ...], ...]
-    if target.kind is EndKind.MISSING and world.folder.environment is not None:
+    remedy: tuple[tuple[str, ...], ...] = ()
+    if world.folder.is_mount:
+        hint = f"{_MOUNTED} or leave out `target`."
+    elif target.kind is EndKind.MISSING and world.folder.environment is not None:
         remedy = (("envsync", "move", name),)
         hint = f"Move it: {_shown(remedy)}"
     elif target.kind is EndKind.MISSING:
@@ -166,7 +174,7 @@ def _shown(commands: tuple[tuple[str, ...], ...]) -> str:
 def _at_folder(environment: desired.Environment, world: World) -> Iterator[Conflict]:
     folder = world.folder
     if folder.chain.kind not in {EndKind.DIRECTORY, EndKind.MISSING}:
-        problem = _chain_conflict(folder.chain)
+        problem = _chain_conflict(folder.chain, mounted=folder.is_mount)
         if problem is not None and folder.redirect is None:
             yield problem
         return
@@ -174,15 +182,26 @@ def _at_folder(environment: desired.Environment, world: World) -> Iterator[Confl
         hint = f"Give {environment.name} a folder of its own, such as .venv in the project."
         yield Conflict("unsafe-path", f"{folder.chain.end} is no place for an environment: {folder.unsafe}", hint)
     elif folder.chain.kind is EndKind.DIRECTORY and folder.environment is None and not folder.is_empty:
-        end = shlex.quote(folder.chain.end)
-        hint = f"If nothing in it is needed, move it away: mv {end} {end}.old"
-        if folder.chain.is_link:
-            hint = f"{folder.chain.start} leads there: let the link lead elsewhere, or choose another path."
-        message = f"{folder.chain.end} is a folder, but no virtual environment"
-        yield Conflict("not-a-venv", message, hint, _clearing(folder.chain))
-    elif not folder.writable:
-        hint = f"Make it writable for you, or choose another path; see: ls -ld {shlex.quote(folder.blocked_by)}"
+        yield _not_a_venv(folder)
+
+
+def not_writable(folder: Folder) -> Iterator[Conflict]:
+    """Say what keeps envsync from writing where an environment is or is to be; nothing in it may have to be done."""
+    if not folder.writable:
+        place = shlex.quote(folder.blocked_by)
+        hint = f"Make it writable for you (it may be mounted read-only), or choose another path; see: ls -ld {place}"
         yield Conflict("not-writable", f"{folder.blocked_by} is not writable", hint)
+
+
+def _not_a_venv(folder: Folder) -> Conflict:
+    end = shlex.quote(folder.chain.end)
+    hint, remedy = f"If nothing in it is needed, move it away: mv {end} {end}.old", _clearing(folder.chain)
+    if folder.chain.is_link:
+        hint = f"{folder.chain.start} leads there: let the link lead elsewhere, or choose another path."
+    elif folder.is_mount:
+        hint, remedy = f"{_MOUNTED} or empty it if nothing in it is needed.", ()
+    message = f"{folder.chain.end} is a folder, but no virtual environment"
+    return Conflict("not-a-venv", message, hint, remedy)
 
 
 def _held(environment: desired.Environment, interpreter: Interpreter) -> Iterator[Conflict]:

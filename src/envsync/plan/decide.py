@@ -1,7 +1,7 @@
 """Decide for one environment: in sync, waiting, in conflict, or which actions, the least force first. Pure."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from envsync import desired, pyvenv_cfg
 from envsync.observed import Chain, EndKind, Environment, Interpreter, World
@@ -19,36 +19,15 @@ from envsync.plan.actions import (
     Repair,
     State,
 )
-from envsync.plan.conflicts import conflicts_of
+from envsync.plan.blueprint import Rules, blueprint_of
+from envsync.plan.conflicts import conflicts_of, not_writable
 from envsync.plan.damage import damage_message, damaged_packages, irreparable, reinstall_message, uncheckable
-from envsync.plan.drift import (
-    Findings,
-    compare,
-    followed_prompt,
-    optional_settings,
-    wanted_links,
-    wanted_settings,
-)
+from envsync.plan.drift import Findings, compare
 from envsync.plan.furnishing import UNDECLARED, declared_furnishing, missing_packages, rebuilt_furnishing, unrestorable
+from envsync.plan.through_links import through_links
 from envsync.plan.unowned import brought_along, conflicts_at_top, foreign_pythons, losses, unlooked
 
-__all__ = ["Rules", "decide"]
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """What a decision depends on beside the environment itself."""
-
-    max_hops: int
-    builders: tuple[str, ...]
-    keep: int
-    installer: str = "auto"
-    shelf: str = ""
-    """The folder of generations."""
-    force_rebuild: frozenset[str] = frozenset()
-    """Names of environments to rebuild even if nothing is wrong with them."""
-    manifest: str = ""
-    """The manifest's file: what is built is marked as made for it."""
+__all__ = ["decide"]
 
 
 def decide(
@@ -63,7 +42,7 @@ def decide(
     interpreter = world.interpreter
     if conflicts or not isinstance(interpreter, Interpreter):
         return EnvironmentPlan(environment, world, State.CONFLICT, conflicts=conflicts, notes=notes)
-    blueprint = _blueprint(environment, world, interpreter, rules)
+    blueprint = blueprint_of(environment, world, interpreter, rules)
     found = world.folder.environment
     if found is None:
         plan = _create(environment, world, blueprint, rules)
@@ -83,7 +62,14 @@ def decide(
     plan = replace(
         plan, notes=(*notes, *plan.notes, *faults, *_missing_commands(plan)), interrupted=left, faults=faults
     )
-    return plan if plan.conflicts else _with_links(plan)
+    return plan if plan.conflicts else _unless_blocked(_with_links(plan))
+
+
+def _unless_blocked(plan: EnvironmentPlan) -> EnvironmentPlan:
+    """Refuse work in a directory that is not writable; where there is none, as on a read-only image, it need not be."""
+    works = plan.interrupted or any(not isinstance(action, Link) for action in plan.actions)
+    blocked = tuple(not_writable(plan.world.folder)) if works else ()
+    return replace(plan, state=State.CONFLICT, actions=(), conflicts=blocked) if blocked else plan
 
 
 def _unreadable(world: World) -> tuple[Conflict, ...]:
@@ -100,7 +86,7 @@ def _create(environment: desired.Environment, world: World, blueprint: Blueprint
     reason = f"nothing is at {end}" if world.folder.chain.kind is EndKind.MISSING else empty
     furnishing = declared_furnishing(environment, world, rules.installer)
     installing = f" with {_listed(environment)}" if furnishing else ""
-    message = f"create for Python {_version(blueprint)}{installing}"
+    message = f"create for Python {dict(blueprint.settings)['version']}{installing}"
     action = Create(message, blueprint, world.folder.chain.to_make, furnishing, strays)
     drift = (Drift("missing", reason),)
     return EnvironmentPlan(environment, world, State.MISSING, drift, (action,))
@@ -118,7 +104,7 @@ def _rebuild(
     furnishing = rebuilt_furnishing(environment, world, rules.installer)
     count = len(world.stock.distributions)
     reinstall = f" and reinstall {count} package{'s' if count != 1 else ''}" if count else ""
-    message = f"rebuild for Python {_version(blueprint)}{reinstall}"
+    message = f"rebuild for Python {dict(blueprint.settings)['version']}{reinstall}"
     notes = list(unrestorable(world))
     if not world.folder.exchangeable:
         message += ", not atomically"
@@ -155,9 +141,10 @@ def _mend(
     if installs and unlooked(world):  # only what exchanges the folder has to know what else is in it
         return EnvironmentPlan(environment, world, State.DRIFT, needs_stock=True)
     conflicts = conflicts_at_top(world.folder.chain.end, world.stock) if installs else ()
+    actions += installs
+    conflicts = (*conflicts, *through_links(world.folder, actions))
     if conflicts:
         return EnvironmentPlan(environment, world, State.CONFLICT, tuple(drift), (), conflicts)
-    actions += installs
     state = State.DRIFT if actions else State.IN_SYNC
     return EnvironmentPlan(environment, world, state, tuple(drift), tuple(actions))
 
@@ -261,55 +248,9 @@ def _missing_commands(plan: EnvironmentPlan) -> tuple[str, ...]:
     )
 
 
-def _version(blueprint: Blueprint) -> str:
-    return dict(blueprint.settings)["version"]
-
-
 def _listed(environment: desired.Environment) -> str:
     """Name what is declared, shortly."""
     packages = environment.packages
     names = [*packages.packages, *packages.requirements]
     names += [packages.project] if packages.project else []
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")  # noqa: PLR2004
-
-
-def _prompt(environment: desired.Environment, found: Environment | None) -> str | None:
-    """Return what shells are to show: what is declared, else what the environment has, else for a new one its name."""
-    if environment.prompt is not None or found is None:
-        return environment.name if environment.prompt is None else environment.prompt
-    held = found.setting("prompt")
-    return None if held is None else followed_prompt(pyvenv_cfg.unquote(held), found, environment.path)
-
-
-def _end(world: World) -> str:
-    end = world.folder.chain.end
-    return end if end.isprintable() else ""  # it goes into pyvenv.cfg
-
-
-def _blueprint(environment: desired.Environment, world: World, interpreter: Interpreter, rules: Rules) -> Blueprint:
-    facts = interpreter.facts
-    prompt = _prompt(environment, world.folder.environment)
-    own = {"prompt": prompt} if prompt is not None else {}
-    own |= {"version": facts.release, "envsync-path": environment.path, "envsync-abi": facts.abi}
-    own |= {"envsync-platform": facts.platform} if facts.platform else {}
-    own |= {"envsync-name": environment.name, "envsync-manifest": rules.manifest, "envsync-end": _end(world)}
-    return Blueprint(
-        name=environment.name,
-        path=environment.path,
-        manifest=rules.manifest,
-        end=world.folder.chain.end,
-        identity=world.folder.identity,
-        area_parent=world.folder.areas,
-        exchangeable=world.folder.exchangeable,
-        builders=rules.builders,
-        executable=facts.executable,
-        minor=facts.minor,
-        stdlib=facts.stdlib,
-        library=facts.library,
-        links=wanted_links(interpreter),
-        settings=tuple((wanted_settings(environment, interpreter) | own).items()),
-        optional=tuple(optional_settings(environment, interpreter).items()),
-        lib64=facts.platlibdir == "lib64",
-        prompt=prompt,
-        system_site_packages=environment.system_site_packages,
-    )

@@ -1,11 +1,12 @@
 """Compare an environment with what the manifest and its interpreter say of it. Pure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from envsync import desired, pyvenv_cfg
 from envsync.observed import Environment, Facts, InnerLink, Interpreter, Script
 from envsync.plan.actions import Drift
+from envsync.plan.layout import reasons_to_rebuild
 
 __all__ = ["Findings", "compare", "followed_prompt", "optional_settings", "wanted_links", "wanted_settings"]
 
@@ -33,7 +34,7 @@ class Findings:
 def compare(wanted: desired.Environment, found: Environment, interpreter: Interpreter) -> Findings:
     """List every difference, with the least that removes it."""
     findings = Findings()
-    reasons = list(_reasons_to_rebuild(found, interpreter.facts))
+    reasons = list(reasons_to_rebuild(found, interpreter.facts))
     if reasons:
         return Findings(drift=reasons, rebuild=True)
     _compare_links(findings, found, interpreter)
@@ -71,64 +72,6 @@ def optional_settings(wanted: desired.Environment, interpreter: Interpreter) -> 
         "base-executable": interpreter.link,
         "envsync-path": wanted.path,
     }
-
-
-def _reasons_to_rebuild(found: Environment, facts: Facts) -> Iterator[Drift]:
-    implementation = _implementation(found)
-    if implementation != facts.implementation:
-        message = f"built for {implementation}, the link is now {facts.implementation}"
-        yield Drift("python-implementation", message)
-    built_for = _minor(found)
-    others = [library for library in found.libraries if library != facts.library]
-    if facts.library in found.libraries:
-        if others and built_for not in {None, facts.minor}:
-            yield _minor_drift(_label(others, built_for), facts)
-        elif built_for == facts.minor:
-            yield from _build_drift(found, facts)
-    elif others or built_for not in {None, facts.minor}:
-        yield _minor_drift(_label(others, built_for), facts)
-    else:
-        yield Drift("layout", f"{facts.library}/site-packages is gone")
-    if not found.has_bin:
-        yield Drift("layout", "bin is gone, and the commands in it")
-
-
-def _minor_drift(built_for: str, facts: Facts) -> Drift:
-    more = f", whose packages are in {facts.library}" if facts.label == built_for else ""
-    return Drift("python-minor", f"built for {built_for}, the link is now {facts.label}{more}")
-
-
-def _build_drift(found: Environment, facts: Facts) -> Iterator[Drift]:
-    """Report another ABI or platform, where the environment says for which it was built; an older one says less."""
-    for key, now in (("envsync-abi", facts.abi), ("envsync-platform", facts.platform)):
-        held = found.setting(key)
-        if held and now and held != now:
-            yield Drift("python-implementation", f"built for {held}, the link is now {now}")
-            return
-
-
-def _label(libraries: list[str], built_for: str | None) -> str:
-    """Name what an environment was built for: the version in ``pyvenv.cfg``, with what only its library tells."""
-    names = [library.rpartition("/")[2].removeprefix("python") for library in libraries]
-    if built_for is None:
-        return names[0]
-    return next((name for name in names if name.removesuffix("t").endswith(built_for)), built_for)
-
-
-def _implementation(found: Environment) -> str:
-    named = found.setting("implementation")
-    if named:
-        return named.lower()
-    libraries = " ".join(found.libraries)
-    return next((name for name in ("pypy", "graalpy") if f"/{name}" in libraries), "cpython")
-
-
-def _minor(found: Environment) -> str | None:
-    for key in ("python-version", "version_info", "version"):
-        parts = (found.setting(key) or "").split(".")
-        if len(parts) > 1 and parts[0].isdigit() and parts[1].isdigit():
-            return f"{parts[0]}.{parts[1]}"
-    return None
 
 
 def _compare_links(findings: Findings, found: Environment, interpreter: Interpreter) -> None:
@@ -177,8 +120,8 @@ def _compare_lib64(findings: Findings, found: Environment, facts: Facts) -> None
         if facts.platlibdir != "lib64":
             return
         message = "lib64 is gone"
-    elif lib64.text in {None, "lib"} or (lib64.works and not lib64.text.endswith("/lib")):
-        return  # a folder of its own, as it should be, or a link of the user's
+    elif lib64.text in {None, "lib", "./lib"} or (lib64.works and not lib64.text.endswith("/lib")):
+        return  # a folder of its own, as some builders make it, or a link of the user's
     else:
         message = f"lib64 leads to {lib64.text}, not to lib"
     findings.links.append(("lib64", "lib"))

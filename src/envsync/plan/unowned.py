@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from envsync.observed import Environment, Stock, World
 from envsync.observed.unowned import is_stray
 from envsync.plan.actions import Conflict
+from envsync.plan.through_links import put_in_place, ways
 
 __all__ = ["brought_along", "conflicts_at_top", "foreign_pythons", "listed", "losses", "unlooked", "unowned_at_top"]
 
@@ -56,6 +57,8 @@ def losses(found: Environment, world: World) -> tuple[Conflict, ...]:
     if not links:
         return at_top
     message = f"a rebuild would lose your symlinks in {world.folder.chain.end}: {', '.join(links)}"
+    if ways(found):  # without those links, the packages behind them would not come back
+        return (Conflict("linked-inside", message, *put_in_place(world.folder.chain.end, ways(found))), *at_top)
     hint = "Move them out of the environment, or remove them, then apply again."
     return (Conflict("linked-inside", message, hint), *at_top)
 

@@ -6,7 +6,7 @@ and until it has come the former environment is what counts.
 
 import os
 
-from envsync.areas import BUILT, FORMER, is_area_name
+from envsync.areas import BUILT, FORMER, LOST_AND_FOUND, is_area_name
 from envsync.write.area import read_area, remark
 from envsync.write.handles import Root, flush_folder, open_folder
 from envsync.write.swap import swap, trade
@@ -93,7 +93,7 @@ def _move(one: str, other: str, spare: str) -> None:
 
 
 def _entries(end: str) -> list[str]:
-    return [name for name in os.listdir(end) if not is_area_name(name)]
+    return [name for name in os.listdir(end) if not is_area_name(name) and name != LOST_AND_FOUND]
 
 
 def _inode(place: str) -> int | None:

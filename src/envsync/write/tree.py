@@ -8,7 +8,7 @@ import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from envsync.areas import SCRATCH, is_area_name
+from envsync.areas import LOST_AND_FOUND, SCRATCH, is_area_name
 from envsync.write.handles import Root, open_folder
 
 __all__ = ["Entry", "bring_along", "contents_of", "link_tree", "make_scratch", "move_files", "write_tree"]
@@ -53,7 +53,8 @@ def contents_of(place: str) -> dict[str, tuple[int, int, int]]:
     """
     found: dict[str, tuple[int, int, int]] = {}
     for folder, folders, names in os.walk(place):
-        folders[:] = [name for name in folders if name != "__pycache__" and not is_area_name(name)]
+        left_out = {"__pycache__", LOST_AND_FOUND} if folder == place else {"__pycache__"}
+        folders[:] = [name for name in folders if name not in left_out and not is_area_name(name)]
         for name in (*folders, *names):
             if not is_area_name(name) and not name.endswith(".pyc"):
                 status = os.lstat(f"{folder}/{name}")
@@ -72,7 +73,8 @@ def link_tree(source: Root, place: str) -> None:
     with open_folder(source) as folder:
         for inside, folders, names, here in os.fwalk(".", dir_fd=folder, follow_symlinks=False):
             target = os.path.normpath(f"{place}/{inside}")
-            folders[:] = [name for name in folders if not is_area_name(name)]
+            left_out = {LOST_AND_FOUND} if inside == "." else set()
+            folders[:] = [name for name in folders if name not in left_out and not is_area_name(name)]
             for name in (*folders, *names):
                 mode = os.stat(name, dir_fd=here, follow_symlinks=False).st_mode
                 if stat.S_ISDIR(mode):

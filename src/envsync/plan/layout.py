@@ -1,0 +1,81 @@
+"""Compare what an environment was built for, and where its packages are, with what its interpreter is now. Pure."""
+
+from collections.abc import Iterator
+
+from envsync.observed import Environment, Facts, library_name
+from envsync.plan.actions import Drift
+
+__all__ = ["reasons_to_rebuild"]
+
+
+def reasons_to_rebuild(found: Environment, facts: Facts) -> Iterator[Drift]:
+    """Yield each reason for which repairing an environment is not enough."""
+    implementation = _implementation(found, facts)
+    if implementation != facts.implementation:
+        message = f"built for {implementation}, the link is now {facts.implementation}"
+        yield Drift("python-implementation", message)
+    built_for = found.built_for
+    is_there = facts.library in found.libraries
+    if built_for not in {None, facts.minor}:
+        yield _minor_drift(_label(found, facts), facts)
+    elif is_there and built_for == facts.minor and (drift := _build_drift(found, facts)):
+        yield drift
+    elif is_there:
+        yield from _unseen_packages(found, facts)
+    elif built_for is None and found.libraries and library_name(found.libraries[0]):
+        yield _minor_drift(_label(found, facts), facts)
+    else:
+        yield _own_library_gone(found, facts)
+    if not found.has_bin:
+        yield Drift("layout", "bin is gone, and the commands in it")
+
+
+def _minor_drift(built_for: str, facts: Facts) -> Drift:
+    more = f", whose packages are in {facts.library}" if facts.label == built_for else ""
+    return Drift("python-minor", f"built for {built_for}, the link is now {facts.label}{more}")
+
+
+def _build_drift(found: Environment, facts: Facts) -> Drift | None:
+    """Return another ABI or platform, where the environment says for which it was built; an older one says less."""
+    for key, now in (("envsync-abi", facts.abi), ("envsync-platform", facts.platform)):
+        held = found.setting(key)
+        if held and now and held != now:
+            return Drift("python-implementation", f"built for {held}, the link is now {now}")
+    return None
+
+
+def _label(found: Environment, facts: Facts) -> str:
+    """Name what an environment was built for: the version in ``pyvenv.cfg``, with what only its library tells."""
+    names = [one.rpartition("/")[2].removeprefix("python") for one in found.libraries if one != facts.library]
+    if found.built_for is None:
+        return names[0] if names else facts.label
+    return next((name for name in names if name.rstrip("td").endswith(found.built_for)), found.built_for)
+
+
+def _own_library_gone(found: Environment, facts: Facts) -> Drift:
+    """Say what is there instead of the library of the environment's own Python."""
+    own = library_name(facts.library)
+    other = next((name for name in map(library_name, found.libraries) if name.rstrip("td") == own.rstrip("td")), "")
+    if other:  # free-threaded and not: one version, two libraries
+        return Drift("python-minor", f"built for {other}, the link is now {own}")
+    instead = f"; {found.libraries[0]} is there instead" if found.libraries else ""
+    return Drift("layout", f"{facts.library}/site-packages is gone{instead}")
+
+
+def _unseen_packages(found: Environment, facts: Facts) -> Iterator[Drift]:
+    """Say which packages are left in libraries that the environment's own Python does not import from."""
+    unseen = [library for library in found.contents.populated if library not in facts.libraries]
+    if unseen:
+        same = all(library_name(one) == library_name(facts.library) for one in unseen)
+        message = f"Python {facts.minor} does not see the packages in {', '.join(unseen)}"
+        yield Drift("layout" if same else "python-minor", message)
+
+
+def _implementation(found: Environment, facts: Facts) -> str:
+    named = found.setting("implementation")
+    if named:
+        return named.lower()
+    if facts.library in found.libraries:
+        return facts.implementation
+    libraries = " ".join(found.libraries)
+    return next((name for name in ("pypy", "graalpy") if f"/{name}" in libraries), "cpython")
