@@ -122,10 +122,10 @@ def test_folders_that_are_alike_share_a_staging_area(group: Group, sharing: dict
 FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 DENIED = PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 FAILURES: dict[str, tuple[str, str, Exception, Iterable[str], str, range]] = {
-    "a disk that is full while one is written": ("cast", "name='a2'", FULL, ["a2"], "disk-full", range(1)),
+    "a disk that is full while one is written": ("render", "name='a2'", FULL, ["a2"], "disk-full", range(1)),
     "a builder that fails": ("build_bare", "name='a1'", DENIED, ["a1"], "not-writable", range(1)),
     "one that does not run": ("runs_as", "name='a1'", DENIED, ["a1"], "not-writable", range(1)),
-    "a mistake in building one": ("cast", "name='a2'", ZeroDivisionError(), ["a2"], "internal-error", range(1)),
+    "a mistake in building one": ("render", "name='a2'", ZeroDivisionError(), ["a2"], "internal-error", range(1)),
     "a link that cannot be made": ("make_link", "/alias-two'", DENIED, ["a2"], "not-writable", range(1)),
     "a folder that cannot be made": ("make_folder", "/a/deep'", DENIED, ["a3"], "not-writable", range(1)),
     "a lock that cannot be opened": ("hold", "/state/two'", DENIED, ["b2"], "not-writable", range(1)),
@@ -137,7 +137,7 @@ FAILURES: dict[str, tuple[str, str, Exception, Iterable[str], str, range]] = {
 """A step, what is in its arguments where it fails, and how; whom that stops, what they are told, and how often."""
 
 
-OWNERS = {"cast": workshop, "build_bare": builders, "runs_as": verify}
+OWNERS = {"render": workshop, "build_bare": builders, "runs_as": verify}
 
 
 @pytest.mark.parametrize("failure", FAILURES)
@@ -208,13 +208,13 @@ def killed(folder: Path, variables: dict[str, str], kill: int) -> tuple[Place, D
     return place, _server(place.variables).run(place.root, ("apply",), kill, place.variables)
 
 
-@pytest.mark.parametrize("cache", ["with a mould", "without"])
+@pytest.mark.parametrize("cache", ["with a template", "without"])
 @pytest.mark.parametrize("then", [tuple(TABLES), ("a3", "a4", "b2"), ("a3", "b2")])
 def test_a_group_that_is_killed_is_finished_by_the_next_pass(
     place: Place, tmp_path: Path, then: tuple[str, ...], cache: str
 ) -> None:
     variables = place.variables
-    if cache == "with a mould":
+    if cache == "with a template":
         variables |= {"XDG_CACHE_HOME": str(tmp_path / "cache")}
         killed(tmp_path / "first", variables, 0)
     count = len(killed(tmp_path / "0", variables, 0)[1].calls)

@@ -212,3 +212,24 @@ def test_what_is_built_has_to_import_from_where_packages_go(depot: Depot, monkey
     entry = depot.apply()
     assert (entry["outcome"], entry["error"]["code"]) == ("failed", "verify-failed")
     assert "lib/python3.11/site-packages" in entry["error"]["message"]
+
+
+def test_a_lib64_of_the_users_is_a_conflict_in_a_rebuild_and_stays(depot: Depot) -> None:
+    depot.make('packages = ["lib==1.0"]')
+    (depot.root / "elsewhere").mkdir()
+    (depot.path / "lib64").unlink(missing_ok=True)
+    (depot.path / "lib64").symlink_to(depot.root / "elsewhere")
+    entry = depot.command("apply", "--force-rebuild", "one")
+    assert (entry["outcome"], entry["conflict"]["code"]) == ("conflict", "linked-inside")
+    assert os.readlink(depot.path / "lib64") == str(depot.root / "elsewhere")
+
+
+def test_a_seed_in_another_library_is_not_taken_for_an_installed_package(depot: Depot) -> None:
+    depot.make()
+    other = depot.path / "lib/python3.9/site-packages/pip-23.0.dist-info"
+    other.mkdir(parents=True)
+    (other / "METADATA").write_text("Name: pip\nVersion: 23.0\n")
+    (depot.path / "notes.txt").write_text("mine")
+    depot.declare('packages = ["pip"]')
+    entry = depot.command("plan")
+    assert entry["state"] != "in-sync", "pip cannot be imported"

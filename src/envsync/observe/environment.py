@@ -9,7 +9,7 @@ from envsync import pyvenv_cfg
 from envsync.areas import is_area_name
 from envsync.observe.builders import base_folders, is_builders_lib, is_kin
 from envsync.observe.editables import Editables
-from envsync.observe.libraries import is_lib64_alias, read_libraries
+from envsync.observe.libraries import is_builders_lib64, is_lib64_alias, read_libraries
 from envsync.observe.names import is_activator, is_python_name
 from envsync.observe.read import read_regular
 from envsync.observe.scripts import Scripts
@@ -124,7 +124,7 @@ def _contents(
     packages: list[str] = []
     populated: list[str] = []
     top = [entry for entry in _scan(end) if not is_area_name(entry.name)]
-    links = [entry.name for entry in top if entry.is_symlink() and not _is_builders_lib64(entry)]
+    links = [entry.name for entry in top if entry.is_symlink() and not is_builders_lib64(entry.path)]
     others = [entry.name for entry in top if entry.name not in BUILT_TOP and not is_stray(entry.name)]
     odd, aliases = _odd_links(end, looked, bin_entries, cfg)
     links += odd
@@ -157,11 +157,6 @@ def _odd_links(
     links = [f"bin/{entry.name}" for entry in odd if entry.name not in aliases]
     links += [f"{top}/{entry.name}" for top, entry in linked if not is_builders_lib(entry.path, looked, beside)]
     return links, aliases
-
-
-def _is_builders_lib64(entry: "os.DirEntry[str]") -> bool:
-    """Check whether this is the link that builders make beside ``lib``, wherever it leads after a move."""
-    return entry.name == "lib64" and (not entry.is_dir() or os.path.basename(os.readlink(entry.path)) == "lib")
 
 
 def _is_distribution(name: str) -> bool:

@@ -4,9 +4,9 @@ import errno
 import os
 import stat
 
-from envsync.observed import Interpreter, InterpreterProblem, library_name
+from envsync.observed import Environment, Interpreter, InterpreterProblem, library_name
 
-__all__ = ["find_libraries", "is_lib64_alias", "read_libraries", "seen_libraries"]
+__all__ = ["find_libraries", "is_builders_lib64", "is_lib64_alias", "read_libraries", "seen_libraries"]
 
 
 def find_libraries(end: str) -> tuple[str, ...]:
@@ -31,15 +31,25 @@ def read_libraries(end: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 def seen_libraries(
-    found: tuple[str, ...], interpreter: Interpreter | InterpreterProblem, *, every: bool = False
+    found: Environment, interpreter: Interpreter | InterpreterProblem, *, every: bool = False
 ) -> tuple[str, ...]:
     """Give those of an environment's libraries that its own Python sees, in the order in which it imports from them.
 
-    With ``every`` the others follow. Where it sees none, or cannot be asked, what is on the disk has to do.
+    With ``every`` the others follow that hold more than seeds. Where it sees none, or cannot be asked, what is on the
+    disk has to do.
     """
     own = interpreter.facts.libraries if isinstance(interpreter, Interpreter) else ()
-    seen = tuple(library for library in own if library in found)
-    return tuple(dict.fromkeys((*seen, *found))) if every or not seen else seen
+    seen = tuple(library for library in own if library in found.libraries)
+    if not seen:
+        return found.libraries
+    return tuple(dict.fromkeys((*seen, *found.contents.populated))) if every else seen
+
+
+def is_builders_lib64(place: str) -> bool:
+    """Check whether a symlink is the one that builders make beside ``lib``, wherever it leads after a move."""
+    if os.path.basename(place) != "lib64":
+        return False
+    return not os.path.isdir(place) or os.path.basename(os.readlink(place)) == "lib"
 
 
 def is_lib64_alias(end: str) -> bool:

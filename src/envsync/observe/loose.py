@@ -9,7 +9,7 @@ from envsync.areas import LOST_AND_FOUND, is_area_name
 from envsync.observe.base import is_script
 from envsync.observe.builders import base_folders, is_builders_lib, is_kin
 from envsync.observe.claims import claims_in, is_installers_link
-from envsync.observe.libraries import is_lib64_alias
+from envsync.observe.libraries import is_builders_lib64, is_lib64_alias
 from envsync.observe.names import is_activator, is_python_name
 from envsync.observe.read import read_text
 
@@ -104,7 +104,7 @@ class _Look:
     def _is_owned_link(self, folder: str, name: str, relative: str) -> bool:
         """Check whether a symlink was made by the builder, by an installer, or by envsync."""
         place = f"{self._end}/{relative}"
-        if is_area_name(name) or relative == "lib64":
+        if is_area_name(name) or (relative == "lib64" and is_builders_lib64(place)):
             return True
         if relative in self._files:
             return is_installers_link(place, self._files[relative])

@@ -9,11 +9,12 @@ from envsync.observed import Distribution, Stock
 __all__ = ["metadata_places", "read_stock", "site_folders"]
 
 
-def read_stock(end: str, libraries: tuple[str, ...], *, loose: bool = False) -> Stock:
+def read_stock(end: str, libraries: tuple[str, ...], *, loose: bool = False, others: tuple[str, ...] = ()) -> Stock:
     """Read the distributions in the ``site-packages`` folders of an environment.
 
     One that is seen twice, through a linked folder or a linked ``dist-info``, counts once. Metadata that is broken is
-    told, not raised. With ``loose``, what no distribution claims is listed as well, which reads every ``RECORD``.
+    told, not raised. With ``loose``, what no distribution claims is listed as well, which reads every ``RECORD``,
+    those in the libraries ``others`` too.
     """
     from envsync.observe.distribution import read_distribution  # noqa: PLC0415  # it costs as much as the rest of a pass
     from envsync.observe.loose import find_loose  # noqa: PLC0415  # only where it is asked for
@@ -26,7 +27,7 @@ def read_stock(end: str, libraries: tuple[str, ...], *, loose: bool = False) -> 
             broken.append(os.path.basename(place))
         else:
             found.setdefault(distribution.name, distribution)
-    unclaimed = tuple(find_loose(end, libraries, _checkouts(end, found.values()))) if loose else None
+    unclaimed = tuple(find_loose(end, (*libraries, *others), _checkouts(end, found.values()))) if loose else None
     return Stock(tuple(found.values()), tuple(broken), unclaimed)
 
 

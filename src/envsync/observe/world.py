@@ -95,7 +95,7 @@ class Observer:
         waiting_for = environment.wait_for
         declared = self._declared(environment, interpreter)
         found = folder.environment
-        libraries = seen_libraries(found.libraries, interpreter, every=stock) if found is not None else ()
+        libraries = seen_libraries(found, interpreter, every=stock) if found is not None else ()
         look = found is not None and (stock or deep or declared is not None)
         chains = [path, folder.chain, *([target] if target else []), *(side.chain for side in (*aliases, *exposed))]
         chains += _redirected(folder, aliases)
@@ -106,7 +106,7 @@ class Observer:
             interpreter=interpreter,
             aliases=aliases,
             exposed=exposed,
-            stock=_stock(folder.chain.end, libraries, loose=stock, deep=deep) if look else None,
+            stock=_stock(folder, libraries, loose=stock, deep=deep) if look else None,
             declared=declared,
             claimed=_claimed(folder, environment.path, self._manifest.file),
             waiting_for=waiting_for if waiting_for and not os.path.isdir(waiting_for) else None,
@@ -189,8 +189,9 @@ def _with_owners(folder: Folder, interpreter: Interpreter | InterpreterProblem) 
     return replace(folder, environment=with_owners(found, folder.chain.end, interpreter.facts))
 
 
-def _stock(end: str, libraries: tuple[str, ...], *, loose: bool, deep: bool) -> Stock:
-    stock = read_stock(end, libraries, loose=loose)
+def _stock(folder: Folder, libraries: tuple[str, ...], *, loose: bool, deep: bool) -> Stock:
+    end, found = folder.chain.end, folder.environment.libraries if folder.environment is not None else ()
+    stock = read_stock(end, libraries, loose=loose, others=tuple(one for one in found if one not in libraries))
     if not deep:
         return stock
     from envsync.observe.record import find_damage  # noqa: PLC0415  # only where it is asked for
