@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterator
 
 from envsync.apply.settings import Settings
-from envsync.apply.verify import works
+from envsync.apply.verify import names_no_staging, works
 from envsync.apply.workshop import edit_settings
 from envsync.areas import BUILT, Marker, is_area_name, parent_of
 from envsync.errors import EnvsyncError, Problem
@@ -98,6 +98,7 @@ def _copy(former: Root, marker: Marker) -> None:
         if works(former.path) and not works(place):
             hint = "Nothing was changed. Report it, please."
             raise EnvsyncError(Problem("verify-failed", f"the copy of {former.path} does not run", hint))
+        names_no_staging(place, marker.path, area)
         flush([area])
         move_in(place, marker.end)
     finally:
