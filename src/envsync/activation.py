@@ -154,8 +154,9 @@ def _values(script: str, text: str) -> Iterator[tuple[str, _Value]]:
         else:
             if _OWN.search(token):
                 continue  # it is computed from what was set before, as for Cygwin
-            computed = script != "activate.xsh" and re.search(r"[$`(]", token) and not _LITERAL.match(token)
-            yield token, _COMPUTED if computed else None
+            # Python's literals can be calls as well; a script that looks for itself is none.
+            computes = "__file__" in token if script == "activate.xsh" else re.search(r"[$`(]", token)
+            yield token, _COMPUTED if computes and not _LITERAL.match(token) else None
 
 
 def _shell_value(token: str) -> str | None:

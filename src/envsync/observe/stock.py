@@ -56,7 +56,7 @@ def metadata_places(end: str, libraries: tuple[str, ...]) -> Iterator[str]:
 def site_folders(end: str, libraries: tuple[str, ...]) -> list[str]:
     """Give the ``site-packages`` folders of an environment, without those that are others by another name."""
     names = [f"{library}/site-packages" for library in libraries]
-    if is_lib64_alias(end):
+    if names and is_lib64_alias(end):
         names = [f"lib/{name[6:]}" if name.startswith("lib64/") else name for name in names]
     found: dict[str, str] = {}
     for folder in (f"{end}/{name}" for name in dict.fromkeys(names)):

@@ -54,10 +54,10 @@ def _label(found: Environment, facts: Facts) -> str:
 
 def _own_library_gone(found: Environment, facts: Facts) -> Drift:
     """Say what is there instead of the library of the environment's own Python."""
-    own = library_name(facts.library)
-    other = next((name for name in map(library_name, found.libraries) if name.rstrip("td") == own.rstrip("td")), "")
-    if other:  # free-threaded and not: one version, two libraries
-        return Drift("python-minor", f"built for {other}, the link is now {own}")
+    own = library_name(facts.library).rstrip("td")
+    others = [one for one in found.libraries if library_name(one).rstrip("td") == own]
+    if others:  # free-threaded and not, or another implementation: one version, two libraries
+        return _minor_drift(_label(found, facts), facts)
     instead = f"; {found.libraries[0]} is there instead" if found.libraries else ""
     return Drift("layout", f"{facts.library}/site-packages is gone{instead}")
 
