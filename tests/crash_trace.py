@@ -36,6 +36,7 @@ status=$?
 if [ $status -eq 137 ] && [ -n "{group}" ]; then kill -9 0; fi
 exit $status
 """
+_WITH_STAND_IN = "import sys; sys.path.insert(0, {folder!r}); from envsync.__main__ import main; sys.exit(main())"
 
 
 @dataclass(frozen=True)
@@ -115,8 +116,8 @@ class Tracer:
                 "uv": shlex.quote(find_uv_bin()),
                 "group": group,
             }
-            variables["PYTHONPATH"] += f":{self._stand_in(_WRAPPER.format(inject=' '.join(injected), **values))}"
-            variables["PYTHONPATH"] = ":".join(reversed(variables["PYTHONPATH"].split(":")))
+            stand_in = self._stand_in(_WRAPPER.format(inject=" ".join(injected), **values))
+            command[2:4] = ["-c", _WITH_STAND_IN.format(folder=str(stand_in))]
         else:
             alone = ["-b", "execve"] if self.victim == "envsync" else []
             if not inject and self.victim == "tree":

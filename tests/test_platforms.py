@@ -151,7 +151,6 @@ def environment(version: str, library: str, **settings: str) -> Environment:
             interpreter("3.11", "lib/python3.11"),
             "built for linux-aarch64, * linux-x86_64",
         ),
-        (interpreter("3.11", "lib/python3.11"),),
     ],
 )
 def test_the_reason_for_a_rebuild_names_what_differs(found: Environment, now: Interpreter, message: str) -> None:
