@@ -103,8 +103,7 @@ def _pythons(entries: list["os.DirEntry[str]"]) -> Iterator[InnerLink]:
 
 def _inner_link(place: str) -> InnerLink:
     text = os.readlink(place) if os.path.islink(place) else None
-    end = os.path.realpath(place) if text and "/" in text else ""
-    return InnerLink(intern(os.path.basename(place)), text and intern(text), os.path.exists(place), intern(end))
+    return InnerLink(intern(os.path.basename(place)), text and intern(text), os.path.exists(place))
 
 
 def _debris(end: str, bin_entries: list["os.DirEntry[str]"]) -> Iterator[str]:

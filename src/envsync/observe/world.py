@@ -88,7 +88,7 @@ class Observer:
         target = None if environment.target is None else walk(environment.target)
         folder = read_folder(end, environment.path, self._manifest.file, self._leftovers)
         interpreter = _not_its_own(environment, folder, self._interpreters.find(environment))
-        folder = _with_owners(folder, interpreter)
+        folder = _with_owners(_with_ends(folder, interpreter), interpreter)
         there = {path.end, folder.chain.end} | ({target.end} if target else set())
         aliases = tuple(_alias(alias, environment.path, there) for alias in environment.aliases)
         exposed = tuple(_exposed(one, environment.path, folder) for one in environment.exposed)
@@ -176,6 +176,21 @@ class Observer:
 def _redirected(folder: Folder, aliases: tuple[Side, ...]) -> list[Chain]:
     redirects = (folder.redirect, *(side.redirect for side in aliases))
     return [walk(f"{one.target}/pyvenv.cfg") for one in redirects if one is not None]
+
+
+def _with_ends(folder: Folder, interpreter: Interpreter | InterpreterProblem) -> Folder:
+    """Follow the links in ``bin`` that hold another text than the interpreter link: they may arrive at it."""
+    found = folder.environment
+    if found is None or isinstance(interpreter, InterpreterProblem):
+        return folder
+    if all(one.text is None or one.text == interpreter.link or "/" not in one.text for one in found.pythons):
+        return folder
+    bin_dir = f"{folder.chain.end}/bin"
+    pythons = (
+        replace(one, end=os.path.realpath(f"{bin_dir}/{one.name}")) if "/" in (one.text or "") else one
+        for one in found.pythons
+    )
+    return replace(folder, environment=replace(found, pythons=tuple(pythons)))
 
 
 def _with_owners(folder: Folder, interpreter: Interpreter | InterpreterProblem) -> Folder:
