@@ -118,6 +118,8 @@ def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
         if name.startswith(("XDG_", "ENVSYNC_", "UV_", "PIP_", "VIRTUALENV_", "PYTHON", "PYENV_", "MISE_", "ASDF_")):
             monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(home))
+    # What other tests put beside each other into one folder would be seen by whoever looks up from a Python in it.
+    monkeypatch.setenv("TMPDIR", str(tmp_path_factory.mktemp("tmp")))
     monkeypatch.setenv("PYTHONPATH", SOURCE)
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.setenv("PATH", "/usr/local/bin:/usr/bin:/bin")
