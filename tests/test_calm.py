@@ -124,3 +124,14 @@ def test_lost_and_found_that_is_no_file_systems_is_a_users(depot: Depot) -> None
     (depot.root / "ends/env/lost+found").mkdir(parents=True)
     depot.declare()
     assert depot.command("plan")["conflict"]["code"] == "not-a-venv"
+
+
+def test_an_install_does_not_carry_a_mount_away(depot: Depot) -> None:
+    depot.make()
+    data = depot.path / "share/data"
+    data.mkdir(parents=True)
+    depot.declare('packages = ["lib"]')
+    with mounted(data, "-t", "tmpfs", "none"):
+        entry = depot.apply()
+    assert (entry["outcome"], entry["conflict"]["code"]) == ("conflict", "mounted-inside")
+    assert depot.apply()["outcome"] == "installed"

@@ -105,6 +105,19 @@ def test_lost_permissions_are_given_back(depot: Depot) -> None:
     assert (depot.path / "bin/activate").stat().st_mode & 0o111 == 0
 
 
+@pytest.mark.parametrize("installer", ["uv", "pip"])
+def test_a_wheel_without_permissions_is_installed_with_them(depot: Depot, installer: str) -> None:
+    scripts = {"odd-1.0.data/scripts/odd": "#!python\nprint('odd')\n", "odd-1.0.data/scripts/plain": "#!/bin/sh\n"}
+    depot.wheel("odd", "1.0", files=scripts)
+    depot.installer = installer
+    depot.declare('packages = ["odd"]')
+    assert depot.apply()["outcome"] == "installed"
+    assert depot.says("odd") == "odd"
+    (depot.path / "bin/plain").chmod(0o644)
+    assert depot.apply()["outcome"] == "repaired"
+    assert depot.says("plain") == ""
+
+
 def test_a_builder_that_is_run_over_a_moved_environment_leaves_no_dead_scripts(depot: Depot) -> None:
     former = depot.path
     os.rename(depot.end, depot.root / "moved")

@@ -55,7 +55,7 @@ def read(script: str, text: str, path: str, former: Collection[str] = ()) -> Rea
     others = [name for name in named if name != path]
     if PREFIX in text or any(one in text for one in former):
         stale = [one for one in _absolute_paths(text) if one in former or any(map(is_area_name, one.split("/")))]
-        others += [one for one in stale if one not in {path, *others} and not f"{path}/".startswith(f"{one}/")]
+        others += [one for one in stale if one not in {path, *others} and one not in path]
     if others:
         return Reading(right=False, named=others[0])
     if named or (is_plain(path) and names_verbatim(text, path)):
@@ -116,7 +116,7 @@ def _read_unknown(script: str, text: str, path: str) -> Reading:
     others = [one for one in found if one.endswith(last) and not path.startswith(one)]
     if others:
         return Reading(right=False, named=others[0])
-    return UNREADABLE if script in _ASSIGNMENTS else RIGHT
+    return UNREADABLE if script in _ASSIGNMENTS and not script.endswith(".bat") else RIGHT
 
 
 def _wherever(path: str) -> str:
@@ -232,7 +232,7 @@ _ASSIGNMENTS: dict[str, tuple[tuple[str, ...], re.Pattern[str], Callable[[str], 
     # @set "VIRTUAL_ENV=/home/a b/.venv" (uv writes it on every platform)
     "activate.bat": (
         ("VIRTUAL_ENV=", "for %%i in"),
-        re.compile(r"@?(?:set \"VIRTUAL_ENV=|for %%i in \(\")(?P<token>(?:[^%\n]|%%)+)\"(?:\) do|$)"),
+        re.compile(r"@?(?:set \"VIRTUAL_ENV=|for %%i in \(\")(?P<token>(?:[^%\n]|%%)+?)\"(?:\) do|$)"),
         _bat_value,
     ),
     # self.embedded_virtual_env = '/home/a b/.venv', or self._fs_path('/home/a b/.venv', required=True)

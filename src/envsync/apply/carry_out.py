@@ -7,12 +7,13 @@ from typing import assert_never
 
 from envsync.apply.embedded import declare_paths, declare_scripts
 from envsync.apply.relinked import check_relinked
-from envsync.apply.scripts import rename_activators, render_activators
+from envsync.apply.scripts import carry_additions, rename_activators, render_activators
 from envsync.apply.unowned import bring_unowned, holds_more, mark_former
 from envsync.apply.verify import names_no_staging
 from envsync.apply.workshop import Workshop, edit_settings, marker_of
 from envsync.areas import BUILT
 from envsync.errors import EnvsyncError, Problem
+from envsync.observe.scripts import unexecutable
 from envsync.plan.actions import (
     Action,
     Blueprint,
@@ -134,6 +135,7 @@ def _rebuild(action: Rebuild, workshop: Workshop) -> None:
     blueprint = action.blueprint
     area = _build_aside(blueprint, action.furnishing, workshop)
     try:
+        carry_additions(action, area)
         bring_unowned(area, action)
     except BaseException:
         remove_area(area, blueprint.end)
@@ -241,6 +243,9 @@ def _furnish(area: str, blueprint: Blueprint, wanted: Furnishing, workshop: Work
     place = f"{area}/{BUILT}"
     furnish(place, blueprint, wanted, area, Space(workshop.log_of(blueprint), workshop.shared))
     declare_paths(place, blueprint.path, blueprint.libraries)
+    sites = [f"{place}/{library}/site-packages" for library in blueprint.libraries]
+    for name in unexecutable(place, filter(os.path.isdir, sites)):
+        make_executable(Root(place), f"bin/{name}")
     names_no_staging(place, blueprint.path, area)
     if wanted.declared is not None and wanted.declared.unsure:  # nothing else tells later what it was installed from
         edit_settings(Root(place), {RECORD: wanted.declared.digest})

@@ -7,12 +7,13 @@ from envsync import activation
 from envsync.apply.embedded import read_script
 from envsync.apply.workshop import Workshop
 from envsync.areas import BUILT
+from envsync.observe.names import is_activator
 from envsync.observed import Script
-from envsync.plan.actions import Repair
+from envsync.plan.actions import Rebuild, Repair
 from envsync.write.files import edit_inner_file, put_inner_file
 from envsync.write.handles import Root
 
-__all__ = ["rename_activators", "render_activators"]
+__all__ = ["carry_additions", "rename_activators", "render_activators"]
 
 
 def rename_activators(root: Root, action: Repair) -> bool:
@@ -50,8 +51,22 @@ def render_activators(root: Root, action: Repair, area: str, workshop: Workshop)
         # One that names another directory, and that this path cannot have, is only put aside.
         elif os.path.isfile(source) or name in stale:
             kept += _replace(root, name, source if os.path.isfile(source) else None)
+    for name in sorted(os.listdir(f"{fresh.path}/bin")):  # what a script runs by its path has to be there
+        runs = name.startswith("deactivate") and f"/{name}" in _text(root, f"activate{name[10:]}")
+        if runs and not os.path.lexists(f"{root.path}/bin/{name}"):
+            put_inner_file(root, f"bin/{name}", f"{fresh.path}/bin/{name}")
     if kept:
         workshop.remark(blueprint, f"the former activation scripts are kept in bin: {', '.join(kept)}")
+
+
+def carry_additions(action: Rebuild, area: str) -> None:
+    """Append to the activation scripts of a new environment what a user has appended to those that they replace."""
+    former, new = Root(action.blueprint.end, action.blueprint.identity), Root(f"{area}/{BUILT}")
+    for name in sorted(os.listdir(f"{new.path}/bin")):
+        if is_activator(name):
+            written, text = _text(new, name), _text(former, name)
+            if written and text.startswith(written) and text != written:
+                _put(new, name, text)
 
 
 def _stale(action: Repair) -> Iterator[Script]:
@@ -74,7 +89,8 @@ def _as_written(path: str, name: str, area: str, action: Repair, workshop: Works
 
 
 def _replace(root: Root, name: str, source: str | None) -> list[str]:
-    return [f"{name}.orig"] if put_inner_file(root, f"bin/{name}", source) else []
+    kept = put_inner_file(root, f"bin/{name}", source)
+    return [kept] if kept else []
 
 
 def _text(root: Root, name: str) -> str:

@@ -114,6 +114,9 @@ class Workshop:
         scripts: Mapping[str, bytes] | None = plain_scripts(template, blueprint)
         if scripts is None:
             scripts = self.activation_scripts(blueprint, blueprint.path, blueprint.prompt, area)
+            missing = sorted({script for script, _ in template.scripts or ()} - scripts.keys())
+            if missing:
+                self.remark(blueprint, f"virtualenv writes no {', '.join(missing)} for such a path")
         render(template, scripts, blueprint, f"{area}/{name}", [os.path.basename(area)])
         if template.remark:
             self.remark(blueprint, template.remark)

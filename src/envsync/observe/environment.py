@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 from collections.abc import Iterator
 from sys import intern
 
@@ -19,6 +20,7 @@ from envsync.observed.unowned import BUILT_TOP, is_stray
 
 __all__ = ["read_environment"]
 
+_COMMAND = re.compile(r".+ -m venv (?:--\S+ )*(?P<place>/.+)")  # /usr/bin/python3 -m venv --without-pip /home/a/.venv
 _CFG_LIMIT = 1 << 20
 _BUILDER_FILES = frozenset(
     {"__pycache__", "_virtualenv.py", "_virtualenv.pth", "_virtualenv.pyc", "README.txt", ".DS_Store"}
@@ -52,6 +54,7 @@ def read_environment(end: str, path: str) -> Environment | None:
         libraries=libraries,
         lib64=_inner_link(f"{end}/lib64") if os.path.lexists(f"{end}/lib64") else None,
         scripts=stale,
+        activate_is=_no_script(bin_entries),
         lost_editables=editables.lost(path),
         has_bin=bool(bin_entries),
         activators=tuple(intern(entry.name) for entry in bin_entries if is_activator(entry.name)),
@@ -61,11 +64,19 @@ def read_environment(end: str, path: str) -> Environment | None:
     )
 
 
+def _no_script(bin_entries: list["os.DirEntry[str]"]) -> str:
+    """Say what ``activate`` is, where it is not a file and does not lead to one."""
+    entry = next((entry for entry in bin_entries if entry.name == "activate"), None)
+    if entry is None or entry.is_file():
+        return ""
+    return "a symlink that leads to no file" if entry.is_symlink() else "not a file"
+
+
 def _commanded(cfg: tuple[tuple[str, str], ...]) -> Iterator[str]:
     """Yield the directory for which an environment was made, where its builder wrote its command down."""
-    place = dict(cfg).get("command", "").rpartition(" /")[2]
-    if place and "-m venv" in dict(cfg)["command"]:
-        yield f"/{place}"
+    match = _COMMAND.fullmatch(dict(cfg).get("command", ""))
+    if match is not None:
+        yield match["place"]
 
 
 def _witnesses(
@@ -137,7 +148,14 @@ def _contents(
                 packages.append(entry.name)
             if library not in populated and _is_distribution(entry.name):
                 populated.append(library)
-    return Contents(tuple(packages), tuple(links), aliases=aliases, others=tuple(others), populated=tuple(populated))
+    return Contents(
+        tuple(packages),
+        tuple(links),
+        aliases=aliases,
+        alias_links=tuple(_inner_link(f"{end}/bin/{alias}") for alias in aliases),
+        others=tuple(others),
+        populated=tuple(populated),
+    )
 
 
 def _odd_links(

@@ -1,7 +1,6 @@
 """Find the scripts of an environment that do not name it, or do not run with its Python."""
 
 import os
-import stat
 from collections.abc import Iterable, Iterator
 
 from envsync import activation, shebang
@@ -9,12 +8,22 @@ from envsync.observe.names import is_activator, is_python_name
 from envsync.observe.read import read_regular, read_text
 from envsync.observed import Script
 
-__all__ = ["Scripts"]
+__all__ = ["Scripts", "unexecutable"]
 
 _LIMIT = 256 * 1024
+_COMPANION = "/deactivate.csh"
+"""What virtualenv's ``activate.csh`` runs by its path."""
 _RECORD_LIMIT = 16 << 20
-_BINARIES = (b"\x7fELF", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe")
-"""How executables begin: ELF, Mach-O of one architecture, of several."""
+_PROGRAMS = (b"#!", b"\x7fELF", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe")
+"""How programs begin: scripts, ELF, Mach-O of one architecture, of several."""
+
+
+def unexecutable(end: str, sites: Iterable[str]) -> Iterator[str]:
+    """Yield the names in ``bin`` of what packages claim and nobody may execute: some wheels bring them so."""
+    scripts = Scripts(end, end, (), sites, has_prompt=True)
+    with os.scandir(f"{end}/bin") as entries:
+        listed = [entry for entry in entries if entry.is_file(follow_symlinks=False)]
+    yield from (entry.name for entry in listed if scripts.lost_mode(entry))
 
 
 class Scripts:
@@ -37,21 +46,23 @@ class Scripts:
     def stale(self, entries: list["os.DirEntry[str]"]) -> Iterator[Script]:
         """Yield each script that is stale, activation scripts first. Raises ``OSError``."""
         files = [entry for entry in entries if entry.is_file(follow_symlinks=False)]
+        names = {entry.name for entry in entries}
         for entry in files:
             if is_activator(entry.name) and not entry.name.endswith(".orig"):  # one that was kept
-                script = self._activator(entry.name)
+                script = self._activator(entry.name, names)
                 if script is not None:
                     if script.named:
                         self._former.add(script.named)
                     yield script
-        names = {entry.name for entry in entries}
         for entry in files:
             if not is_activator(entry.name) and not is_python_name(entry.name):
                 yield from self._console_script(entry, names)
 
-    def _activator(self, name: str) -> Script | None:
+    def _activator(self, name: str, names: set[str]) -> Script | None:
         text = (read_regular(f"{self._end}/bin/{name}", _LIMIT) or b"").decode("utf-8", "surrogateescape")
         reading = activation.read(name, text, self._path, self._former)
+        if reading.right and _COMPANION in text and _COMPANION[1:] not in names:
+            return Script(_COMPANION[1:], "activate", "", rendered=True)
         if reading.right or (reading == activation.UNREADABLE and self._is_rendered(name, text)):
             return None
         renamed = (
@@ -71,22 +82,16 @@ class Scripts:
 
     def _console_script(self, entry: "os.DirEntry[str]", names: set[str]) -> Iterator[Script]:
         head = read_regular(entry.path, shebang.HEAD) or b""
+        if self.lost_mode(entry, head):
+            yield Script(entry.name, "mode", "")
         interpreter = shebang.named_interpreter(head)
-        if interpreter is None:
-            if head.startswith(_BINARIES) and self._lost_mode(entry):
-                yield Script(entry.name, "mode", "")
-            return
-        if not is_python_name(os.path.basename(interpreter)):
+        if interpreter is None or not is_python_name(os.path.basename(interpreter)):
             return
         directory, in_bin, name = interpreter.rpartition("/bin/")
-        here = bool(in_bin) and directory == self._path
-        if here and name in names:
-            if self._lost_mode(entry):
-                yield Script(entry.name, "mode", "")
-        elif (in_bin and self._was_here(directory)) or self._runs_nowhere(interpreter, entry.name):
+        if in_bin and directory == self._path and name in names:
+            return
+        if (in_bin and self._was_here(directory)) or self._runs_nowhere(interpreter, entry.name):
             yield Script(entry.name, "shebang", interpreter)
-            if self._lost_mode(entry):
-                yield Script(entry.name, "mode", "")
 
     def _was_here(self, directory: str) -> bool:
         """Check whether a script names a directory where the environment was, or is by another name.
@@ -104,9 +109,12 @@ class Scripts:
         self.evidence += (interpreter, other)
         return (not os.path.exists(interpreter) or os.path.isfile(other)) and self._is_claimed(name)
 
-    def _lost_mode(self, entry: "os.DirEntry[str]") -> bool:
-        mode = stat.S_IMODE(entry.stat(follow_symlinks=False).st_mode)
-        return not mode & 0o111 and self._is_claimed(entry.name)
+    def lost_mode(self, entry: "os.DirEntry[str]", head: bytes | None = None) -> bool:
+        """Check whether nobody may execute a package's program; ``head`` is how the file begins, if known."""
+        if entry.stat(follow_symlinks=False).st_mode & 0o111:
+            return False
+        head = read_regular(entry.path, shebang.HEAD) if head is None else head
+        return (head or b"").startswith(_PROGRAMS) and self._is_claimed(entry.name)
 
     def _is_claimed(self, name: str) -> bool:
         """Check whether a package claims a file in ``bin`` by its ``RECORD`` (PEP 376)."""

@@ -66,6 +66,8 @@ class Contents:
     """A user's own symlinks, relative to the environment."""
     aliases: tuple[str, ...] = ()
     """Further names of the interpreter in ``bin``: symlinks that end at it."""
+    alias_links: tuple[InnerLink, ...] = ()
+    """Those symlinks."""
     others: tuple[str, ...] = ()
     """Entries at the top that no builder makes: a package's, or the user's."""
     populated: tuple[str, ...] = ()
@@ -90,6 +92,8 @@ class Environment:
     activators: tuple[str, ...]
     """The activation scripts that are there."""
     contents: Contents
+    activate_is: str = ""
+    """What ``bin/activate`` is, where it is not a file and does not lead to one."""
     lost_editables: tuple[LostEditable, ...] = ()
     debris: tuple[str, ...] = ()
     """Half-written files of an interrupted pass, relative."""

@@ -134,9 +134,7 @@ def _redirected(path: str, redirect: Redirect) -> Conflict:
     hint = f'Declare that one instead: path = "{redirect.target}"'
     if not redirect.is_environment:
         message += ", where there is none"
-        hint = (
-            f"Let the tool that wrote the file make that environment again; or declare it: path = {redirect.target!r}"
-        )
+        hint = "Let the tool that wrote the file make that environment again, or declare another path."
     return Conflict("not-a-directory", message, hint)
 
 

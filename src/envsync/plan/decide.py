@@ -24,8 +24,8 @@ from envsync.plan.conflicts import conflicts_of, not_writable
 from envsync.plan.damage import damage_message, damaged_packages, irreparable, reinstall_message, uncheckable
 from envsync.plan.drift import Findings, compare
 from envsync.plan.furnishing import UNDECLARED, declared_furnishing, missing_packages, rebuilt_furnishing, unrestorable
-from envsync.plan.through_links import through_links
-from envsync.plan.unowned import brought_along, conflicts_at_top, foreign_pythons, losses, unlooked
+from envsync.plan.through_links import no_scripts, through_links
+from envsync.plan.unowned import brought_along, conflicts_at_top, conflicts_of_mounts, foreign_pythons, losses, unlooked
 
 __all__ = ["decide"]
 
@@ -140,9 +140,9 @@ def _mend(
     installs = list(_installs(environment, world, blueprint, rules, missing))
     if installs and unlooked(world):  # only what exchanges the folder has to know what else is in it
         return EnvironmentPlan(environment, world, State.DRIFT, needs_stock=True)
-    conflicts = conflicts_at_top(world.folder.chain.end, world.stock) if installs else ()
+    conflicts = conflicts_of_mounts(world) or conflicts_at_top(world.folder.chain.end, world.stock) if installs else ()
     actions += installs
-    conflicts = (*conflicts, *through_links(world.folder, actions))
+    conflicts = (*conflicts, *through_links(world.folder, actions), *no_scripts(world.folder))
     if conflicts:
         return EnvironmentPlan(environment, world, State.CONFLICT, tuple(drift), (), conflicts)
     state = State.DRIFT if actions else State.IN_SYNC

@@ -76,9 +76,10 @@ def optional_settings(wanted: desired.Environment, interpreter: Interpreter) -> 
 
 def _compare_links(findings: Findings, found: Environment, interpreter: Interpreter) -> None:
     pythons = {link.name: link for link in found.pythons}
+    aliases = {link.name: link for link in found.contents.alias_links}
     for name, text in wanted_links(interpreter):
         link = pythons.get(name)
-        if link is not None and (link.text == text or _arrives(link, pythons, interpreter)):
+        if link is not None and (link.text == text or _arrives(link, pythons | aliases, interpreter)):
             continue
         findings.links.append((f"bin/{name}", text))
         if link is None:
@@ -215,7 +216,7 @@ def _compare_scripts(findings: Findings, wanted: desired.Environment, found: Env
         findings.drift.append(Drift("moved", f"the activation scripts name {', '.join(moved)}, not {wanted.path}"))
     unreadable = [f"bin/{script.name}" for script in kinds["activate"] if not script.named]
     if unreadable:
-        message = f"{_some(unreadable)} cannot be read to name {wanted.path}"
+        message = f"{_some(unreadable)} is missing, or cannot be read to name {wanted.path}"
         findings.drift.append(Drift("scripts", message))
     if kinds["shebang"]:
         names = [script.name for script in kinds["shebang"]]

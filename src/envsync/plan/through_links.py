@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from envsync.observed import Environment, Folder, library_name
 from envsync.plan.actions import Action, Conflict, Install, Repair
 
-__all__ = ["put_in_place", "through_links", "ways"]
+__all__ = ["no_scripts", "put_in_place", "through_links", "ways"]
 
 Commands = tuple[tuple[str, ...], ...]
 
@@ -22,6 +22,15 @@ def through_links(folder: Folder, actions: Iterable[Action]) -> Iterator[Conflic
         hint, remedy = put_in_place(end, links)
         message = f"envsync does not write through your symlinks in {end}: {', '.join(links)}"
         yield Conflict("linked-inside", message, hint, remedy)
+
+
+def no_scripts(folder: Folder) -> Iterator[Conflict]:
+    """Refuse to take an environment for sound whose ``bin/activate`` is no file: no shell could activate it."""
+    if folder.environment is not None and folder.environment.activate_is:
+        place = f"{folder.chain.end}/bin/activate"
+        remedy: Commands = (("mv", place, f"{place}.orig"),)
+        hint = f"Put it aside, then apply again: {shlex.join(remedy[0])}"
+        yield Conflict("linked-inside", f"{place} is {folder.environment.activate_is}", hint, remedy)
 
 
 def ways(found: Environment) -> tuple[str, ...]:

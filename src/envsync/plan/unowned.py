@@ -8,13 +8,24 @@ from envsync.observed.unowned import is_stray
 from envsync.plan.actions import Conflict
 from envsync.plan.through_links import put_in_place, ways
 
-__all__ = ["brought_along", "conflicts_at_top", "foreign_pythons", "listed", "losses", "unlooked", "unowned_at_top"]
+__all__ = [
+    "brought_along",
+    "conflicts_at_top",
+    "conflicts_of_mounts",
+    "foreign_pythons",
+    "listed",
+    "losses",
+    "unlooked",
+    "unowned_at_top",
+]
 
 _COPIED = frozenset({"share", "etc", "include"})
 _LIBRARIES = ("python", "pypy", "graalpy")
 _INSIDE = frozenset({"bin", "include", "lib", "lib64", "share", "etc", "local"})
 """Folders at the top in which unowned files do not keep the environment from being exchanged."""
 _SHOWN = 8
+_OWN_FOLDERS = frozenset({".venv", "venv", ".env", "env"})
+"""Names of folders that are environments and no projects."""
 
 
 def unowned_at_top(end: str, stock: Stock | None) -> tuple[str, ...]:
@@ -32,25 +43,35 @@ def unlooked(world: World) -> bool:
     return bool(found is not None and found.contents.others and (stock is None or stock.loose is None))
 
 
+def conflicts_of_mounts(world: World) -> tuple[Conflict, ...]:
+    """Refuse to exchange a directory in which something else is mounted: the mount would be carried away."""
+    if not world.folder.mounts:
+        return ()
+    message = f"something is mounted in it: {', '.join(world.folder.mounts)}"
+    unmounting = tuple(("umount", mount) for mount in world.folder.mounts)
+    return (Conflict("mounted-inside", message, "Unmount it, then apply again.", unmounting),)
+
+
 def conflicts_at_top(end: str, stock: Stock | None) -> tuple[Conflict, ...]:
     """Refuse to exchange an environment's folder for another where that would take files of the user's along."""
     mine = unowned_at_top(end, stock)
     if not mine:
         return ()
     message = f"{end} holds files of yours beside the environment: {listed(mine)}"
-    hint = (
-        f"Give the environment a folder of its own, such as {end}/.venv: declare that as `path` and apply; then remove "
-        "bin, include, lib and pyvenv.cfg here. Or move your files elsewhere, then apply again."
-    )
+    hint = "Move your files elsewhere, then apply again."
+    if end.rpartition("/")[2] not in _OWN_FOLDERS:
+        hint = (
+            f"Give the environment a folder of its own, such as {end}/.venv: declare that as `path` and apply; then "
+            f"remove bin, include, lib and pyvenv.cfg here. Or: {hint.lower()[0]}{hint[1:]}"
+        )
     return (Conflict("unowned-files", message, hint),)
 
 
 def losses(found: Environment, world: World) -> tuple[Conflict, ...]:
     """Refuse a rebuild that would lose what no installer brings back."""
-    if world.folder.mounts:
-        message = f"something is mounted in it: {', '.join(world.folder.mounts)}"
-        unmounting = tuple(("umount", mount) for mount in world.folder.mounts)
-        return (Conflict("mounted-inside", message, "Unmount it, then apply again.", unmounting),)
+    mounted = conflicts_of_mounts(world)
+    if mounted:
+        return mounted
     loose = world.stock.loose if world.stock is not None else None
     links = [link for link in found.contents.links if loose is None or link in loose]
     at_top = conflicts_at_top(world.folder.chain.end, world.stock)

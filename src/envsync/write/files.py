@@ -1,6 +1,6 @@
 """Make folders and links where nothing is; rewrite files so that at every instant the old or the new one is there."""
 
-import contextlib
+import itertools
 import os
 import stat
 from collections.abc import Callable
@@ -111,10 +111,10 @@ def remove_recorded(root: Root, metadata: str, name: str) -> None:
     edit_inner_file(root, f"{metadata}/RECORD", edit)
 
 
-def put_inner_file(root: Root, relative: str, source: str | None) -> bool:
+def put_inner_file(root: Root, relative: str, source: str | None) -> str | None:
     """Put a copy of the file ``source`` into an environment, or nothing; another regular file there is kept.
 
-    Returns whether one is kept as ``NAME.orig``; an earlier one stays.
+    Returns the name under which one is kept: ``NAME.orig``, or with a number behind it where that is taken.
     """
     content = None
     if source is not None:
@@ -124,19 +124,30 @@ def put_inner_file(root: Root, relative: str, source: str | None) -> bool:
         name = os.path.basename(relative)
         kind = kind_of(name, folder)
         if kind not in {None, stat.S_IFREG}:  # a symlink there is the user's own
-            return False
-        kept = False
+            return None
         if kind is not None and read_in(folder, name) == content:
-            return False
-        with contextlib.suppress(FileNotFoundError, FileExistsError):
-            os.link(name, f"{name}.orig", src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
-            kept = True
+            return None
+        kept = None if kind is None else _keep(folder, name)
         if content is not None:
             replace_in(folder, name, content, 0o644, by_way_of=top)
         elif kept:
             os.unlink(name, dir_fd=folder)
             os.fsync(folder)
         return kept
+
+
+def _keep(folder: int, name: str) -> str:
+    """Give a file in an open directory a further name, and return it: that of a copy that is there, else a free one."""
+    content = read_in(folder, name)
+    for number in itertools.count():
+        kept = f"{name}.orig" + (f".{number}" if number else "")
+        try:
+            os.link(name, kept, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
+        except FileExistsError:
+            if kind_of(kept, folder) != stat.S_IFREG or read_in(folder, kept) != content:
+                continue
+        return kept
+    raise AssertionError
 
 
 def make_executable(root: Root, relative: str) -> None:
