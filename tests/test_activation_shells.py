@@ -12,6 +12,8 @@ from bench import BUILDERS, run, settle
 from conftest import Place
 from envsync.activation import is_plain
 
+pytestmark = pytest.mark.sampled(3)
+
 SHELLS = {
     "bash": (["bash", "--norc", "--noprofile"], "activate"),
     "dash": (["dash"], "activate"),

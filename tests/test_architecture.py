@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 
@@ -37,6 +38,7 @@ ANYWHERE = {"replace"}
 """Names that are harmless where they are not the ``os`` module's: ``str.replace``, ``dataclasses.replace``."""
 
 
+@cache
 def _modules() -> dict[str, Path]:
     return {
         ".".join(path.relative_to(SOURCE).with_suffix("").parts).removesuffix(".__init__"): path

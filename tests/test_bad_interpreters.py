@@ -16,6 +16,8 @@ from conftest import Place, Run
 from envsync.observe import probe as probing
 from envsync.observe.probe import ProbeError, probe
 
+pytestmark = pytest.mark.sampled(2)
+
 pytest_plugins = ["relocatable"]
 
 PythonOf = Callable[[str], str]

@@ -11,6 +11,8 @@ import pytest
 
 from pythons import PYTHONS
 
+pytestmark = pytest.mark.sampled(2)
+
 BENCHMARKS = Path(__file__).parent / "benchmarks"
 PARTS = ("noop-one,noop-many,growth,calls", "create,create-many,watch,start,cold", "rebuild")
 """All rows, in parts that run side by side."""

@@ -11,6 +11,8 @@ import pytest
 from conftest import Place
 from depot import Depot, open_depot
 
+pytestmark = pytest.mark.sampled(2)
+
 
 @pytest.fixture
 def depot(

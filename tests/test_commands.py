@@ -10,6 +10,8 @@ import pytest
 from conftest import Place
 from envsync import __version__
 
+pytestmark = pytest.mark.sampled(2)
+
 COMMANDS = ("apply", "plan", "check", "status", "explain")
 THREE = "".join(f'[envs.{name}]\npath = "{name}"\n' for name in ("alpha", "beta", "gamma"))
 

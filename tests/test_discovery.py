@@ -11,6 +11,8 @@ from conftest import Place
 from envsync.observe.discover import named
 from trees import make_tree
 
+pytestmark = pytest.mark.sampled(2)
+
 PythonOf = Callable[[str], str]
 
 

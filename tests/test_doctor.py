@@ -36,6 +36,8 @@ from envsync.write import rename
 from envsync.write.trial import try_exchange
 from processes import unprivileged
 
+pytestmark = pytest.mark.sampled(2)
+
 pytest_plugins = ["relocatable"]
 PythonOf = Callable[[str], str]
 THEN = date(2026, 1, 15)

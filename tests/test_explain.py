@@ -20,6 +20,8 @@ from envsync.report.explain import Lore, explain_lines
 from envsync.report.paint import Paint, copyable
 from envsync.report.tree import Layout, Node, tree_lines
 
+pytestmark = pytest.mark.sampled(2)
+
 PythonOf = Callable[[str], str]
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 

@@ -15,6 +15,8 @@ from conftest import Place
 from envsync.cli.main import main
 from envsync.write.flush import flush
 
+pytestmark = pytest.mark.sampled(2)
+
 NAME = ".envsync-0123456789abcdef"
 ONE = '[envs.blog]\npath = "blog/.venv"\ntarget = "blog"\n'
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can do this")

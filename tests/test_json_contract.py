@@ -10,6 +10,8 @@ import pytest
 from conftest import Place, Run
 from envsync import __version__
 
+pytestmark = pytest.mark.sampled(2)
+
 COMMANDS = ("apply", "plan", "check", "status", "explain")
 DOCUMENT = {"schema", "envsync", "command", "manifest", "status", "exit_code", "environments", "errors"}
 ENTRY = {"name", "path", "end", "hops", "python", "state", "drift", "actions"}

@@ -11,6 +11,8 @@ from conftest import Place
 from links import fingerprint
 from wheels import make_wheel
 
+pytestmark = pytest.mark.sampled(2)
+
 ONE = '[envs.one]\npath = "one"\ntarget = "one"\n'
 TWO = '[envs.two]\npath = "two"\n'
 

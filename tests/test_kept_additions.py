@@ -10,6 +10,8 @@ import pytest
 from bench import Bench, build, run, settle
 from conftest import Place
 
+pytestmark = pytest.mark.sampled(2)
+
 
 @pytest.fixture
 def bench(

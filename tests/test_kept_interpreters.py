@@ -12,6 +12,8 @@ from conftest import Place
 from envsync.unchanged import verdict
 from trees import make_tree
 
+pytestmark = pytest.mark.sampled(2)
+
 PythonOf = Callable[[str], str]
 
 

@@ -14,6 +14,8 @@ from envsync.apply import verify
 from envsync.plan.actions import Blueprint
 from lib64 import make_lib64_python
 
+pytestmark = pytest.mark.sampled(3)
+
 BUILDERS = ("virtualenv", "venv", "uv")
 AGAIN = {
     "venv": ("-m", "venv", "--without-pip"),

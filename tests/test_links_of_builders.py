@@ -10,6 +10,8 @@ import pytest
 
 from conftest import Place
 
+pytestmark = pytest.mark.sampled(2)
+
 PythonOf = Callable[[str], str]
 
 

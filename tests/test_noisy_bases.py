@@ -12,6 +12,8 @@ from envsync.apply.verify import reason_not_to_run, works
 from envsync.plan.actions import Blueprint
 from trees import make_tree
 
+pytestmark = pytest.mark.sampled(2)
+
 PythonOf = Callable[[str], str]
 
 NOISES = {

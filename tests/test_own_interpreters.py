@@ -12,6 +12,8 @@ from bench import build, listing
 from conftest import Place
 from depot import Depot, open_depot
 
+pytestmark = pytest.mark.sampled(2)
+
 WRAPPER = '#!/bin/sh\n# mine\nexec python3.11 "$@"\n'
 
 

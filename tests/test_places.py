@@ -9,6 +9,8 @@ import pytest
 from conftest import Place, Run
 from processes import unprivileged
 
+pytestmark = pytest.mark.sampled(2)
+
 HOST = os.uname().nodename
 
 

@@ -13,6 +13,8 @@ from envsync.observed import Chain, Contents, EndKind, Environment, Facts, Inner
 from envsync.plan.drift import compare
 from trees import make_tree
 
+pytestmark = pytest.mark.sampled(2)
+
 PythonOf = Callable[[str], str]
 
 

@@ -10,6 +10,8 @@ import pytest
 
 from conftest import SOURCE, Place
 
+pytestmark = pytest.mark.sampled(2)
+
 SITE = os.path.dirname(os.path.dirname(pydantic.__file__))
 USED = ("packaging", "platformdirs", "pydantic", "rich", "tomlkit", "typing_extensions", "uv", "virtualenv")
 

@@ -16,6 +16,8 @@ import pytest
 from bench import files, listing, run, settle
 from conftest import Place
 
+pytestmark = pytest.mark.sampled(2)
+
 SITE = "lib/python3.11/site-packages/"
 
 

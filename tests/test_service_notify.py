@@ -13,6 +13,8 @@ from conftest import Place
 from watching import watching
 from wheels import make_project
 
+pytestmark = pytest.mark.sampled(2)
+
 ONE = '[envs.one]\npath = "one"\n'
 PATIENCE = 30.0
 SETTLE = 0.2

@@ -9,6 +9,8 @@ from bench import listing
 from conftest import Place
 from depot import Depot, open_depot
 
+pytestmark = pytest.mark.sampled(2)
+
 STRAYS = [".DS_Store", ".gitignore", "CACHEDIR.TAG", ".lock"]
 
 

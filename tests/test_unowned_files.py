@@ -13,6 +13,8 @@ from conftest import Place
 from depot import Depot, open_depot
 from wheels import make_repository
 
+pytestmark = pytest.mark.sampled(2)
+
 SITE = "lib/python3.11/site-packages"
 
 

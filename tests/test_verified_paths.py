@@ -17,6 +17,8 @@ from conftest import Place
 from depot import Depot, open_depot
 from envsync.apply import builders
 
+pytestmark = pytest.mark.sampled(2)
+
 UNKNOWN = "set-directory <<{place}>>\n"
 """Of a shell that nobody knows."""
 REAL_BUILD = builders.build_bare

@@ -13,6 +13,8 @@ from envsync.watch.events import Applied, Conflicted, Degraded, ManifestFailed, 
 from envsync.write.locks import hold
 from scripted import Stage, flip
 
+pytestmark = pytest.mark.sampled(2)
+
 PythonOf = Callable[[str], str]
 
 

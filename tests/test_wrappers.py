@@ -15,6 +15,8 @@ from envsync.observe.interpreter import Interpreters
 from envsync.observed import Interpreter
 from trees import compiled, forwarding
 
+pytestmark = pytest.mark.sampled(2)
+
 pytest_plugins = ["relocatable"]
 
 PythonOf = Callable[[str], str]

@@ -38,18 +38,19 @@ def render_activators(root: Root, action: Repair, area: str, workshop: Workshop)
     """
     blueprint = action.blueprint
     fresh = Root(f"{area}/{BUILT}")
-    stale = {script.name: script.named for script in _stale(action) if script.rendered}
+    named = {script.name: script.named for script in action.scripts if script.kind == "activate"}
+    stale = [script.name for script in _stale(action) if script.rendered]
     kept = []
     for name in (*action.regenerate, *stale):
         if name in stale and _transplant(root, name, fresh, action):
             continue
         source = f"{fresh.path}/bin/{name}"
-        former = _as_written(stale.get(name) or blueprint.path, name, area, action, workshop)
+        former = _as_written(named.get(name) or blueprint.path, name, area, action, workshop)
         text = _text(root, name)
         if former and text.startswith(former) and os.path.isfile(source):
             _put(root, name, _text(fresh, name) + text.removeprefix(former))
         # One that names another directory, and that this path cannot have, is only put aside.
-        elif os.path.isfile(source) or name in stale:
+        elif os.path.isfile(source) or name in named:
             kept += _replace(root, name, source if os.path.isfile(source) else None)
     for name in sorted(os.listdir(f"{fresh.path}/bin")):  # what a script runs by its path has to be there
         runs = name.startswith("deactivate") and f"/{name}" in _text(root, f"activate{name[10:]}")

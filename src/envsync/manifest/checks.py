@@ -72,7 +72,7 @@ def builder(text: str) -> str:
 def prompt(text: str) -> str:
     """Text that activation scripts may show."""
     if not text:
-        raise Unfit("is an empty prompt", "leave the key out; the prompt is then the name of the folder")
+        raise Unfit("is an empty prompt", "leave the key out; the prompt is then the environment's name")
     if any(ord(c) < 0x20 or 0x7F <= ord(c) <= 0x9F for c in text):  # noqa: PLR2004 - the control characters
         raise Unfit(f"has a control character in it: {quoted(text)}", "a prompt is one line of plain text")
     return text

@@ -119,7 +119,7 @@ class _Settings(_Table):
     )
     system_site_packages: bool = Field(default=False, description="let the environment see the packages of its base")
     prompt: Annotated[str, AfterValidator(checks.prompt), shapes.LINE] = _optional(
-        "what activation shows; default: the name of the folder", "blog"
+        "what activation shows; default: the name of the environment, where envsync creates it", "blog"
     )
     expose: list[Annotated[str, AfterValidator(checks.exposing), shapes.COMMAND]] = _list(
         "its commands as symlinks in bin-dir, `command` or `command:name`", "ruff", "flask:flask-app"

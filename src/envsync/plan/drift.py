@@ -146,7 +146,9 @@ def _compare_settings(
         if key not in _CODES:
             stale[key] = held
             continue
-        message = f"pyvenv.cfg has no {key}" if held is None else f"{key} is {held}, not {value}"
+        message = (
+            f"pyvenv.cfg has no {key}, which should be {value}" if held is None else f"{key} is {held}, not {value}"
+        )
         findings.drift.append(Drift(_CODES[key], message))
         if key == "prompt":
             findings.regenerate |= {*found.activators}
@@ -220,7 +222,9 @@ def _compare_scripts(findings: Findings, wanted: desired.Environment, found: Env
         findings.drift.append(Drift("scripts", message))
     if kinds["shebang"]:
         names = [script.name for script in kinds["shebang"]]
-        findings.drift.append(Drift("scripts", f"{_some(names)} in bin would run with another Python"))
+        others = list(dict.fromkeys(script.named for script in kinds["shebang"]))
+        message = f"{_some(names)} in bin run with {_some(others)}, not with {wanted.path}/bin/python"
+        findings.drift.append(Drift("scripts", message))
     if kinds["mode"]:
         names = [script.name for script in kinds["mode"]]
         findings.drift.append(Drift("scripts", f"{_some(names)} in bin cannot be executed: no permission"))
