@@ -73,6 +73,12 @@ def test_the_lines_that_name_a_directory_are_those_of_its_rendering(activators: 
         assert lines[script] or script not in NAMING
 
 
+@pytest.mark.parametrize("value", ["'/h\\!x/.venv'", "'/h'\\!'x/.venv'", "/h\\!x/.venv"])
+def test_csh_is_read_with_its_history_kept_away(value: str) -> None:
+    assert read("activate.csh", f"setenv VIRTUAL_ENV {value}\n", "/h!x/.venv") == RIGHT
+    assert read("activate.csh", f"setenv VIRTUAL_ENV {value}\n", "/h!y/.venv").named == "/h!x/.venv"
+
+
 @pytest.mark.parametrize("text", ['"$(cygpath /x)"', "$(cygpath /x)", "$HERE/..", "`pwd`"])
 def test_a_directory_that_the_shell_computes_is_right(text: str) -> None:
     assert read("activate", f"VIRTUAL_ENV={text}\nexport VIRTUAL_ENV\n", "/new/.venv") == RIGHT

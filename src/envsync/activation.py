@@ -184,6 +184,10 @@ def _shell_value(token: str) -> str | None:
     return words[0] if len(words) == 1 else None
 
 
+def _csh_value(token: str) -> str | None:
+    return _shell_value(token.replace("\\!", "!"))  # which keeps csh from its history, in quotes of any kind
+
+
 def _nu_value(token: str) -> str | None:
     raw = re.fullmatch(r"r(#+)'(.*)'\1", token, re.DOTALL)
     return raw[2] if raw else _shell_value(token)
@@ -215,7 +219,7 @@ _ASSIGNMENTS: dict[str, tuple[tuple[str, ...], re.Pattern[str], Callable[[str], 
         re.compile(
             r"[ \t]*set(?:env[ \t]+VIRTUAL_ENV[ \t]+|[ \t]+_virtualenv_dir[ \t]*=[ \t]*)(?P<token>\S.*?)[ \t]*$"
         ),
-        _shell_value,
+        _csh_value,
     ),
     # set -gx VIRTUAL_ENV '/home/a b/.venv'
     "activate.fish": (

@@ -63,7 +63,7 @@ class Scripts:
         reading = activation.read(name, text, self._path, self._former)
         if reading.right and _COMPANION in text and _COMPANION[1:] not in names:
             return Script(_COMPANION[1:], "activate", "", rendered=True)
-        if reading.right or (reading == activation.UNREADABLE and self._is_rendered(name, text)):
+        if reading.right or self._is_rendered(name, text):
             return None
         renamed = (
             activation.renamed(text, reading.named, self._path, has_prompt=self._has_prompt) if reading.named else None
@@ -72,7 +72,7 @@ class Scripts:
         return Script(name, "activate", reading.named, rendered=not exact)
 
     def _is_rendered(self, name: str, text: str) -> bool:
-        """Check whether virtualenv would write the path as it stands here: no other can read some of its quotes."""
+        """Check whether virtualenv would write the path as it stands here: of its quotes it is the judge."""
         if activation.is_plain(self._path):
             return False
         from envsync.activators import naming_lines  # noqa: PLC0415  # hardly ever, and slow
