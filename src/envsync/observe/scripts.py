@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 
 from envsync import activation, shebang
 from envsync.observe.names import is_activator, is_python_name
-from envsync.observe.read import read_regular, read_text
+from envsync.observe.read import read_regular
 from envsync.observed import Script
 
 __all__ = ["Scripts", "unexecutable"]
@@ -13,7 +13,6 @@ __all__ = ["Scripts", "unexecutable"]
 _LIMIT = 256 * 1024
 _COMPANION = "/deactivate.csh"
 """What virtualenv's ``activate.csh`` runs by its path."""
-_RECORD_LIMIT = 16 << 20
 _PROGRAMS = (b"#!", b"\x7fELF", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe")
 """How programs begin: scripts, ELF, Mach-O of one architecture, of several."""
 
@@ -123,15 +122,12 @@ class Scripts:
         return name in self._claimed
 
     def _claims(self) -> Iterator[str]:
-        for site in self._sites:
-            for info in sorted(os.listdir(site)):
-                if info.endswith(".dist-info"):
-                    record = f"{site}/{info}/RECORD"
-                    self.evidence.append(record)
-                    for line in read_text(record, _RECORD_LIMIT).splitlines():
-                        place = line.rpartition(",")[0].rpartition(",")[0].strip('"')
-                        if "/bin/" in place and os.path.normpath(f"{site}/{place}") == self._in_bin(place):
-                            yield os.path.basename(place)
+        from envsync.observe.claims import claims_in  # noqa: PLC0415  # only where something looks odd
 
-    def _in_bin(self, place: str) -> str:
-        return f"{self._end}/bin/{os.path.basename(place)}"
+        for site in self._sites:
+            self.evidence += (
+                f"{site}/{name}/RECORD" for name in sorted(os.listdir(site)) if name.endswith(".dist-info")
+            )
+            for claim, _ in claims_in(self._end, site[len(self._end) + 1 :]):
+                if os.path.dirname(claim) == "bin":
+                    yield os.path.basename(claim)
