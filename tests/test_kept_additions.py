@@ -41,6 +41,13 @@ def test_a_former_file_is_kept_though_another_one_is_kept_already(bench: Bench) 
     assert "set -gx MINE 1" in script.with_name("activate.fish.orig.1").read_text()
 
 
+def test_what_is_kept_is_not_read_as_a_script(bench: Bench) -> None:
+    bench.make("envsync")
+    for name in ("activate.orig", "activate.fish.orig.2"):
+        (bench.path / "bin" / name).write_text(f"X = '/former/{bench.folder}'\n")
+    assert bench.apply()["outcome"] == "unchanged"
+
+
 def test_each_unreadable_script_is_kept(bench: Bench) -> None:
     bench.make("venv")
     for text in ("first\n", "second\n"):

@@ -13,7 +13,8 @@ import os
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +95,8 @@ def open_activators(executable: str, prompt: str | None, dest: str, app_data: st
         yield Activators(session)
 
 
-def naming_lines(path: str) -> dict[str, frozenset[str]]:
+@lru_cache(maxsize=64)
+def naming_lines(path: str) -> Mapping[str, frozenset[str]]:
     """Return the lines of each activation script that name the directory ``path``, by the name of the script.
 
     Whatever a shell's quotes do to the path, a script with these lines names it.

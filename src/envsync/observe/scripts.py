@@ -47,7 +47,7 @@ class Scripts:
         files = [entry for entry in entries if entry.is_file(follow_symlinks=False)]
         names = {entry.name for entry in entries}
         for entry in files:
-            if is_activator(entry.name) and not entry.name.endswith(".orig"):  # one that was kept
+            if is_activator(entry.name) and ".orig" not in entry.name:  # one that was kept
                 script = self._activator(entry.name, names)
                 if script is not None:
                     if script.named:
