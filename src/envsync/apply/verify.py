@@ -99,7 +99,7 @@ def reason_not_to_run(place: str, blueprint: Blueprint) -> str:
 def _said(place: str) -> dict[str, object]:
     """Ask an environment's Python, as it starts for everybody. Raises ``ProbeError``."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
-    said = listen([f"{place}/bin/python", "-I", "-c", _QUESTION], environment, limit=_TIME_LIMIT)
+    said = listen([f"{place}/bin/python", "-IB", "-c", _QUESTION], environment, limit=_TIME_LIMIT)
     if not said.keys() >= {"prefix", "version", "prefixes", "path"}:
         raise ProbeError("its answer makes no sense")
     return said
