@@ -68,6 +68,8 @@ class Scripts:
             activation.renamed(text, reading.named, self._path, has_prompt=self._has_prompt) if reading.named else None
         )
         exact = renamed is not None and activation.read(name, renamed, self._path, self._former).right
+        if name.endswith(".bat") and not exact:
+            return None  # of Windows; virtualenv writes none here, and nobody can run it
         return Script(name, "activate", reading.named, rendered=not exact)
 
     def _is_rendered(self, name: str, text: str) -> bool:
