@@ -41,6 +41,8 @@ MANGLED = {
 BROKEN = "a'b\"c"
 """What venv of Python 3.8 itself writes for this name no shell can read."""
 VIRTUALENV = ("__init__", "version")
+PYTHON = os.path.realpath(sys._base_executable)  # type: ignore[attr-defined]
+DEFAULTS = f'[defaults]\npython = "{PYTHON}"\n'
 
 
 @dataclass
@@ -70,7 +72,7 @@ class Foundry:
         count = len(self.built)
         paths = [json.dumps("./" + name.replace("$", "${DOLLAR}"), ensure_ascii=False) for name in self.names]
         tables = [f"[envs.e{number}]\npath = {path}\n{self.settings}" for number, path in enumerate(paths)]
-        self.place.write(self.top + "".join(tables))
+        self.place.write(self.top + DEFAULTS + "".join(tables))
         found = run(self.place, self.capsys, "apply", *options)["environments"]
         assert [one["outcome"] for one in found[-len(names) :]] == ["created"] * len(names)
         return len(self.built) - count
@@ -81,9 +83,8 @@ class Foundry:
         rendered = written(path)
         prompt = () if "--prompt" in options else ("--prompt", f"e{self.names.index(name)}")
         shutil.rmtree(path)
-        python = os.path.realpath(sys._base_executable)  # type: ignore[attr-defined]
         arguments = ["--quiet", "--no-seed", "--symlinks", "--app-data", str(self.place.root.parent / "data")]
-        virtualenv.cli_run([*arguments, "--python", python, *prompt, *options, str(path)], setup_logging=False)
+        virtualenv.cli_run([*arguments, "--python", PYTHON, *prompt, *options, str(path)], setup_logging=False)
         assert rendered == written(path)
 
 
@@ -278,7 +279,7 @@ def test_a_cache_folder_that_cannot_be_written_costs_only_time(foundry: Foundry,
     cache.write_text("") if obstacle == "a file" else cache.mkdir(mode=0o500)
     foundry.place.variables = {**os.environ}
     for name in ("one", "two"):
-        foundry.place.write(f'[envs.a]\npath = "{name}/.venv"\n')
+        foundry.place.write(f'{DEFAULTS}[envs.a]\npath = "{name}/.venv"\n')
         done = unprivileged(foundry.place, "apply") or pytest.skip("this root cannot give up its power")
         assert (done.status, done.err) == (0, "")
         foundry.assert_as_from_virtualenv(f"{name}/.venv", "--prompt", "a")
