@@ -11,6 +11,7 @@ from conftest import Place
 from envsync.apply.verify import reason_not_to_run, works
 from envsync.plan.actions import Blueprint
 from trees import make_tree
+from wheels import make_wheel
 
 pytestmark = pytest.mark.sampled(2)
 
@@ -33,10 +34,10 @@ def base(place: Place, start: str, name: str = "sitecustomize.py") -> Path:
     return python
 
 
-@pytest.mark.parametrize("noise", NOISES)
-def test_a_base_that_prints_makes_environments_and_the_document_is_one(place: Place, noise: str) -> None:
+@pytest.mark.parametrize(("noise", "builder"), [*((noise, "venv") for noise in NOISES), ("a line", "virtualenv")])
+def test_a_base_that_prints_makes_environments_and_the_document_is_one(place: Place, noise: str, builder: str) -> None:
     python = base(place, NOISES[noise])
-    place.write(f'builder = "venv"\n[envs.blog]\npath = "blog"\npython = "{python}"\n')
+    place.write(f'builder = "{builder}"\n[envs.blog]\npath = "blog"\npython = "{python}"\n')
     assert place.apply()["blog"]["outcome"] == "created"  # its whole output is JSON
     assert works(str(place.root / "blog"))
 
@@ -113,3 +114,18 @@ def test_an_environment_that_sees_its_bases_packages_is_none(place: Place, pytho
         assert reason_not_to_run(end, replace(wanted, system_site_packages=True)) == ""
     cfg.unlink()
     assert "its prefix is" in reason_not_to_run(end, wanted)
+
+
+def test_packages_are_installed_with_a_base_that_uv_refuses(place: Place) -> None:
+    make_tree(place.root / "base")
+    (place.root / "base/lib/python3.12/sitecustomize.py").write_text("print('welcome')\n")
+    make_wheel(place.root / "wheels", "lib", "1.0")
+    place.variables |= {"UV_FIND_LINKS": f"{place.root}/wheels", "PIP_FIND_LINKS": f"{place.root}/wheels"}
+    place.variables |= {"UV_OFFLINE": "1", "PIP_NO_INDEX": "1"}
+    place.write('[envs.blog]\npath = "blog"\npython = "base/bin/python3"\npackages = ["lib"]\n')
+    entry = place.apply()["blog"]
+    assert entry["outcome"] == "created", entry
+    assert place.apply()["blog"]["outcome"] == "unchanged"
+    place.write('installer = "uv"\n[envs.other]\npath = "other"\npython = "base/bin/python3"\npackages = ["lib"]\n')
+    entry = place.apply()["other"]
+    assert (entry["outcome"], entry["error"]["code"]) == ("failed", "install-failed"), "uv was asked for by name"

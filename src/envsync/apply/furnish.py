@@ -19,10 +19,20 @@ __all__ = ["furnish"]
 def furnish(place: str, blueprint: Blueprint, wanted: Furnishing, area: str, space: Space) -> None:
     """Install what a plan wants into the environment at ``place``; ``area`` is where files for the installer may lie.
 
-    Declared packages come first, then the rest of the former stock at the versions it had. Raises ``EnvsyncError``,
-    ``InstallError`` or ``OSError``.
+    Declared packages come first, then the rest of the former stock at the versions it had. Where the manifest leaves
+    the choice, and uv cannot work with this Python, pip does it. Raises ``EnvsyncError``, ``InstallError``, ``OSError``.
     """
     installer = find_installer(wanted.installer, blueprint, space, cached=wanted.cached)
+    try:
+        _furnish_with(installer, place, blueprint, wanted, area)
+    except EnvsyncError:
+        locked_by_uv = wanted.declared is not None and wanted.declared.sync is not None
+        if wanted.installer != "auto" or locked_by_uv or not isinstance(installer, Uv) or installer.knows(place):
+            raise
+        _furnish_with(find_installer("pip", blueprint, space), place, blueprint, wanted, area)
+
+
+def _furnish_with(installer: Installer, place: str, blueprint: Blueprint, wanted: Furnishing, area: str) -> None:
     if wanted.declared is not None:
         _install_declared(place, wanted, wanted.declared, installer, area)
     present = read_stock(place, blueprint.libraries).versions()
@@ -42,7 +52,8 @@ def _install_declared(place: str, wanted: Furnishing, declared: Declared, instal
         installer.sync(place, declared.sync, wanted.sync_options)
     if declared.locked:
         file = f"{area}/locked.txt"
-        new_file(file, "".join(f"{line}\n" for line in declared.locked).encode())
+        if not os.path.lexists(file):
+            new_file(file, "".join(f"{line}\n" for line in declared.locked).encode())
         installer.install(place, ["-r", file], dependencies=False)
     if declared.arguments:
         arguments = list(declared.arguments)

@@ -69,6 +69,14 @@ class Uv:
         """Remove with ``uv pip uninstall``."""
         self._run(place, ["pip", "uninstall", "--python", f"{place}/bin/python", *names], "/")
 
+    def knows(self, place: str) -> bool:
+        """Check whether it can work with the environment's Python: it refuses one that prints when it starts."""
+        try:
+            self._run(place, ["pip", "list", "--offline", "--python", f"{place}/bin/python"], "/")
+        except InstallError:
+            return False
+        return True
+
     def sync(self, place: str, project: str, options: Sequence[str]) -> None:
         """Install a project as its ``uv.lock`` says."""
         arguments = ["sync", "--frozen", "--project", project, "--python", f"{place}/bin/python", *options]
