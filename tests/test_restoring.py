@@ -266,7 +266,7 @@ def test_a_rollback_without_a_generation_is_a_conflict(depot: Depot) -> None:
 
 def test_status_shows_each_generation_with_its_version_and_size(depot: Depot, python_of: Callable[[str], str]) -> None:
     depot.make(head="keep = 2")
-    (depot.end / "big").write_bytes(os.urandom(3 << 20))
+    (depot.site / "big").write_bytes(os.urandom(3 << 20))
     for version in ("3.12", "3.11"):
         depot.flip(version)
         assert depot.apply()["outcome"] == "rebuilt"

@@ -20,7 +20,7 @@ def furnish(place: str, blueprint: Blueprint, wanted: Furnishing, area: str, spa
     """Install what a plan wants into the environment at ``place``; ``area`` is where files for the installer may lie.
 
     Declared packages come first, then the rest of the former stock at the versions it had. Where the manifest leaves
-    the choice, and uv cannot work with this Python, pip does it. Raises ``EnvsyncError``, ``InstallError``, ``OSError``.
+    the choice, and uv cannot work with this Python, pip does it. Raises ``EnvsyncError``, ``OSError``.
     """
     installer = find_installer(wanted.installer, blueprint, space, cached=wanted.cached)
     try:
