@@ -256,6 +256,7 @@ def test_a_script_whose_first_line_was_rewritten_is_no_damage_but_one_that_is_go
     script = depot.path / "bin/app"
     text = script.read_text()
     replaced(script, f"#!/usr/bin/python3\n{text.partition(chr(10))[2]}".encode())
+    script.chmod(0o755)
     assert check(depot) == {}
     replaced(script, b"")
     assert check(depot)["app"]["changed"] == ["../../../bin/app"]
