@@ -218,7 +218,7 @@ def _compare_scripts(findings: Findings, wanted: desired.Environment, found: Env
         findings.drift.append(Drift("moved", f"the activation scripts name {', '.join(moved)}, not {wanted.path}"))
     unreadable = [f"bin/{script.name}" for script in kinds["activate"] if not script.named]
     if unreadable:
-        message = f"{_some(unreadable)} is missing, or cannot be read to name {wanted.path}"
+        message = f"{_some(unreadable)} is missing, or does not name {wanted.path} as far as can be read"
         findings.drift.append(Drift("scripts", message))
     if kinds["shebang"]:
         names = [script.name for script in kinds["shebang"]]
