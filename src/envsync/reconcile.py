@@ -4,6 +4,7 @@ import contextlib
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from envsync import desired
 from envsync.apply.outcome import Report
@@ -15,8 +16,9 @@ from envsync.observe.folder import Leftovers
 from envsync.observe.interpreter import Interpreters
 from envsync.observe.kept import read_kept
 from envsync.observe.stock import read_stock
+from envsync.observe.verdicts import Verdicts
 from envsync.observe.world import Observer
-from envsync.observed import Folder, InterpreterProblem, World
+from envsync.observed import Facts, Folder, InterpreterProblem, World
 from envsync.plan.actions import Conflict, EnvironmentPlan, Plan, Rebuild, Rollback, State
 from envsync.plan.blueprint import Rules
 from envsync.plan.conflicts import conflicts_between
@@ -25,7 +27,12 @@ from envsync.plan.rollback import decide_rollback
 from envsync.plan.unowned import conflicts_at_top
 from envsync.vouched import Vouched
 
-__all__ = ["Reconciler"]
+__all__ = ["Reconciler", "remembered_verdicts"]
+
+if TYPE_CHECKING:
+    from tempfile import TemporaryDirectory
+
+    from envsync.installers import Installer
 
 _LOOKS = 3
 _NOTHING: Mapping[str, EnvironmentPlan] = {}
@@ -42,15 +49,17 @@ class Reconciler:
         force_rebuild: Iterable[str] = (),
         without: str | None = None,
         deep: bool = False,
+        verdicts: Verdicts | None = None,
     ) -> None:
         """Take the manifest, what is known of interpreters, and the names of environments to rebuild in any case.
 
-        With ``without``, an interpreter's real path or that of its tree, plans are as if it were not there; with
+        ``verdicts`` are what is known of installed packages. With ``without``, an interpreter's real path or that of its tree, plans are as if it were not there; with
         ``deep`` every file of every installed package is compared with what was installed.
         """
         self._deep = deep
         self._manifest = manifest
         self._facts = facts
+        self._verdicts = verdicts or remembered_verdicts(None, None)
         self._without = without
         self._interpreters = self._finder()
         self._rules = Rules(
@@ -136,7 +145,7 @@ class Reconciler:
 
     def _observer(self, leftovers: Leftovers | None = None) -> Observer:
         """Return an observer that has seen nothing yet, except what earlier passes left where that is given."""
-        return Observer(self._manifest, self._interpreters, leftovers or Leftovers(self._manifest.state_dir))
+        return Observer(self._manifest, self._interpreters, leftovers or Leftovers(self._manifest.state_dir), self._verdicts)
 
     def _plan_one(
         self, environment: desired.Environment, observer: Observer, between: Mapping[str, tuple[Conflict, ...]]
@@ -158,6 +167,25 @@ class Reconciler:
             world = observer.observe(environment, stock=True, deep=self._deep)
             plan = decide(environment, world, self._rules, between)
         return plan
+
+
+def remembered_verdicts(file: str | None, cache: str | None) -> Verdicts:
+    """Return what is known of installed packages: by the cache ``file``, and by asking installers.
+
+    pip is unpacked into the directory ``cache``, without one into a temporary directory.
+    """
+    spare: "list[TemporaryDirectory[str]]" = []
+
+    def find(name: str, facts: Facts) -> "Installer":
+        from tempfile import TemporaryDirectory  # noqa: PLC0415
+
+        from envsync.apply.installers import find_installer  # noqa: PLC0415  # only where one has to be asked
+
+        if cache is None and not spare:
+            spare.append(TemporaryDirectory(prefix="envsync-"))
+        return find_installer(name, facts.minor, facts.stdlib, cache, spare[0].name if spare else "")
+
+    return Verdicts(file, find)
 
 
 def _undecided(environment: desired.Environment, error: Exception) -> EnvironmentPlan:

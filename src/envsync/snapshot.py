@@ -11,7 +11,7 @@ from envsync.observe.chain import walk
 from envsync.observe.read import read_regular
 from envsync.observe.stamp import is_settled, stamp, stamp_followed
 from envsync.observe.witnesses import along
-from envsync.observed import Interpreter
+from envsync.observed import Interpreter, Sync
 from envsync.observed.paths import unpacked
 from envsync.plan.actions import EnvironmentPlan, Plan, State
 from envsync.surroundings import SEARCH_PATH
@@ -60,6 +60,7 @@ def take(plan: Plan, read_at: int, began: int, lines: dict[str, str]) -> None:
     with contextlib.suppress(OSError, _UnsettledError):
         searched = any(one.world.interpreter.searched for one in plan.environments)
         names = variables_of(plan.manifest, searched=searched)
+        names += [name for one in plan.environments if one.world.declared for name in one.world.declared.variables]
         names += ["PATH"] if any(map(_minds_uv, plan.environments)) else []
         content = unchanged.encode(lines, plan.manifest.file, names, _stamps(plan, read_at, began))
         if read_regular(file, len(content) + 1) != content:
@@ -69,7 +70,7 @@ def take(plan: Plan, read_at: int, began: int, lines: dict[str, str]) -> None:
 def _minds_uv(plan: EnvironmentPlan) -> bool:
     """Tell whether it matters if there is uv, which may be found on PATH, in an environment that is activated, too."""
     declared = plan.world.declared
-    return declared is not None and (declared.unsure or declared.sync is not None)
+    return declared is not None and any(isinstance(call, Sync) for call in declared.calls)
 
 
 def _was_asked(plan: EnvironmentPlan) -> bool:

@@ -5,6 +5,7 @@ This module is on the fast path.
 
 import os
 import sys
+from binascii import crc32
 
 from envsync import __version__
 
@@ -17,12 +18,14 @@ __all__ = ["SEARCH_PATH", "still", "surroundings"]
 SEARCH_PATH = "PATH="
 """No variable can have this name."""
 
-Surroundings = list[tuple[str, str | None]]
+Surroundings = list[tuple[str, str | int | None]]
 _FIXED = 4
 
 
 def surroundings(variables: "Iterable[str]") -> Surroundings:
-    """Give what is so now: some fixed facts, then each of the environment variables with what it holds.
+    """Give what is so now: some fixed facts, then each of the environment variables with a checksum of its value.
+
+    A value may be a secret.
 
     ``SEARCH_PATH`` stands for PATH without the environments that are activated.
     """
@@ -35,7 +38,11 @@ def surroundings(variables: "Iterable[str]") -> Surroundings:
         (f"{uname.nodename} {os.geteuid()}", None),
         ("LD_LIBRARY_PATH", get("LD_LIBRARY_PATH")),  # interpreters run with it
     ]
-    return fixed + [(name, _search_path() if name == SEARCH_PATH else get(name)) for name in variables]
+    return fixed + [(name, _checksum(_search_path() if name == SEARCH_PATH else get(name))) for name in variables]
+
+
+def _checksum(value: str | None) -> int | None:
+    return None if value is None else crc32(os.fsencode(value))
 
 
 def still(known: Surroundings) -> bool:

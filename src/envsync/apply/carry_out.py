@@ -19,14 +19,13 @@ from envsync.plan.actions import (
     Blueprint,
     Create,
     EnvironmentPlan,
-    Furnishing,
     Install,
+    InstallSpec,
     Link,
     Rebuild,
     Repair,
     Rollback,
 )
-from envsync.plan.furnishing import RECORD
 from envsync.write.area import (
     holds_former,
     keep_as_generation,
@@ -34,6 +33,7 @@ from envsync.write.area import (
     read_area,
     remove_area,
     remove_debris,
+    remove_scratch,
     remove_superseded,
 )
 from envsync.write.contents import roll_back, swap_contents, undo_contents
@@ -41,7 +41,7 @@ from envsync.write.files import make_executable, make_folder, make_link, set_inn
 from envsync.write.flush import flush
 from envsync.write.handles import Root
 from envsync.write.swap import move_in, put_back, swap
-from envsync.write.tree import bring_along, contents_of, link_tree
+from envsync.write.tree import bring_along, contents_of, link_tree, make_scratch
 
 __all__ = ["carry_out", "clear_area", "clear_away"]
 
@@ -103,7 +103,7 @@ def _create(action: Create, workshop: Workshop) -> None:
     blueprint = action.blueprint
     for folder in action.to_make:
         make_folder(folder)
-    area = _build_aside(blueprint, action.furnishing, workshop)
+    area = _build_aside(blueprint, action.spec, workshop)
     try:
         if action.strays:
             _take_place(area, action)
@@ -133,7 +133,7 @@ def _take_place(area: str, action: Create) -> None:
 
 def _rebuild(action: Rebuild, workshop: Workshop) -> None:
     blueprint = action.blueprint
-    area = _build_aside(blueprint, action.furnishing, workshop)
+    area = _build_aside(blueprint, action.spec, workshop)
     try:
         carry_additions(action, area)
         bring_unowned(area, action)
@@ -141,24 +141,17 @@ def _rebuild(action: Rebuild, workshop: Workshop) -> None:
         remove_area(area, blueprint.end)
         raise
     _exchange(area, blueprint)
-    loose = holds_more(f"{area}/{BUILT}", action)
-    keep = max(action.keep, int(loose))
-    if keep:
-        keep_as_generation(area, _now(), action.shelf, loose=loose)
-    else:
-        remove_area(area, blueprint.end)
-    surplus = max(0, len(action.generations) + min(1, keep) - action.keep)
-    remove_superseded(action.generations[:surplus], blueprint.end)
+    _keep(area, action, loose=holds_more(f"{area}/{BUILT}", action))
 
 
 def _install(action: Install, workshop: Workshop) -> None:
     """Install into a second environment that shares its files with the first, and exchange the two."""
     blueprint = action.blueprint
     before = contents_of(blueprint.end)
-    area = make_area(blueprint.area_parent, marker_of(blueprint, discard=True))
+    area = make_area(blueprint.area_parent, marker_of(blueprint, discard=not action.keep))
     try:
         link_tree(_root(blueprint), f"{area}/{BUILT}")
-        _furnish_anew(area, blueprint, action.furnishing, workshop)
+        _install_anew(area, blueprint, action.spec, workshop)
         flush([area])
         _refuse_changes(contents_of(blueprint.end), before, blueprint)
     except BaseException:
@@ -167,7 +160,18 @@ def _install(action: Install, workshop: Workshop) -> None:
     _exchange(area, blueprint)
     _keep_what_came(area, blueprint, before)
     with contextlib.suppress(OSError):  # it is done; what is left is cleared away by the next pass
-        remove_area(area, blueprint.end)
+        _keep(area, action, loose=False)
+
+
+def _keep(area: str, action: Install | Rebuild, *, loose: bool) -> None:
+    """Keep a former environment as a generation, or remove it; then those that it supersedes."""
+    keep = max(action.keep, int(loose))
+    if keep:
+        keep_as_generation(area, _now(), action.shelf, loose=loose)
+    else:
+        remove_area(area, action.blueprint.end)
+    surplus = max(0, len(action.generations) + min(1, keep) - action.keep)
+    remove_superseded(action.generations[:surplus], action.blueprint.end)
 
 
 def _keep_what_came(area: str, blueprint: Blueprint, before: dict[str, tuple[int, int, int]]) -> None:
@@ -192,14 +196,14 @@ def _refuse_changes(now: object, before: object, blueprint: Blueprint) -> None:
         raise EnvsyncError(Problem("changed-meanwhile", message, "Nothing was lost. Apply again when that has ended."))
 
 
-def _furnish_anew(area: str, blueprint: Blueprint, wanted: Furnishing, workshop: Workshop) -> None:
+def _install_anew(area: str, blueprint: Blueprint, spec: InstallSpec, workshop: Workshop) -> None:
     from envsync.apply.reinstall import check_sound, put_right  # noqa: PLC0415  # only where packages are declared
 
-    if wanted.damaged:
-        put_right(area, blueprint, wanted, lambda alone, fresh: _build_aside(alone, fresh, workshop))
-    if wanted.declared is not None:
-        _furnish(area, blueprint, wanted, workshop)
-    if wanted.damaged:
+    if spec.damaged:
+        put_right(area, blueprint, spec, lambda alone, fresh: _build_aside(alone, fresh, workshop))
+    if not spec.only_damaged:
+        _install_into(area, blueprint, spec, workshop)
+    if spec.damaged:
         check_sound(area, blueprint.libraries)
 
 
@@ -222,13 +226,13 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="microseconds")
 
 
-def _build_aside(blueprint: Blueprint, wanted: Furnishing | None, workshop: Workshop) -> str:
+def _build_aside(blueprint: Blueprint, spec: InstallSpec | None, workshop: Workshop) -> str:
     """Build in a staging area, and flush it; on failure nothing of it stays."""
     area = make_area(blueprint.area_parent, marker_of(blueprint))
     try:
         workshop.build(blueprint, area)
-        if wanted is not None:
-            _furnish(area, blueprint, wanted, workshop)
+        if spec is not None:
+            _install_into(area, blueprint, spec, workshop)
         flush([area])
     except BaseException:
         remove_area(area, blueprint.end)
@@ -236,19 +240,32 @@ def _build_aside(blueprint: Blueprint, wanted: Furnishing | None, workshop: Work
     return area
 
 
-def _furnish(area: str, blueprint: Blueprint, wanted: Furnishing, workshop: Workshop) -> None:
-    from envsync.apply.furnish import furnish  # noqa: PLC0415  # only where packages are declared
-    from envsync.apply.installers import Space  # noqa: PLC0415
+def _install_into(area: str, blueprint: Blueprint, spec: InstallSpec, workshop: Workshop) -> None:
+    from envsync.apply.install import Space, install  # noqa: PLC0415  # only where packages are declared
 
     place = f"{area}/{BUILT}"
-    furnish(place, blueprint, wanted, area, Space(workshop.log_of(blueprint), workshop.shared))
+    made = os.lstat(place)
+    scratch = make_scratch(area)
+    try:
+        with workshop.building(spec):
+            done = install(place, blueprint, spec, Space(workshop.log_of(blueprint), workshop.shared, scratch))
+    finally:
+        remove_scratch(area)
+    if os.lstat(place).st_ino != made.st_ino or not os.path.isfile(f"{place}/pyvenv.cfg"):
+        message = f"the installer made the environment for {blueprint.path} itself, and without what was in it"
+        hint = "Nothing was changed. Look for a Python that its settings prefer."
+        raise EnvsyncError(Problem("verify-failed", message, hint))
     declare_paths(place, blueprint.path, blueprint.libraries)
     sites = [f"{place}/{library}/site-packages" for library in blueprint.libraries]
     for name in unexecutable(place, filter(os.path.isdir, sites)):
         make_executable(Root(place), f"bin/{name}")
     names_no_staging(place, blueprint.path, area)
-    if wanted.declared is not None and wanted.declared.unsure:  # nothing else tells later what it was installed from
-        edit_settings(Root(place), {RECORD: wanted.declared.digest})
+    if done.settings:
+        edit_settings(Root(place), dict(done.settings))
+    if not spec.only_damaged:
+        workshop.changes[blueprint.name] = done.changes
+        for remark in done.remarks:
+            workshop.remark(blueprint, remark)
 
 
 def _repair(action: Repair, workshop: Workshop) -> None:

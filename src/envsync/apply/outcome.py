@@ -5,7 +5,8 @@ from enum import Enum
 
 from envsync import desired
 from envsync.errors import Problem
-from envsync.plan.actions import Action, EnvironmentPlan, Rollback, State
+from envsync.observed import Change
+from envsync.plan.actions import Action, EnvironmentPlan, Install, Rollback, State
 
 __all__ = ["EnvironmentReport", "Outcome", "Report", "outcome_of", "report_of"]
 
@@ -17,6 +18,7 @@ class Outcome(Enum):
     LINKED = "linked"
     INSTALLED = "installed"
     REPAIRED = "repaired"
+    UPGRADED = "upgraded"
     CREATED = "created"
     REBUILT = "rebuilt"
     ROLLED_BACK = "rolled-back"
@@ -44,6 +46,8 @@ class EnvironmentReport:
     """What was done, or was to be done."""
     outcome: Outcome
     error: Problem | None = None
+    packages: tuple[Change, ...] = ()
+    """Which versions have changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +65,12 @@ def outcome_of(state: State, actions: tuple[Action, ...]) -> Outcome:
         return Outcome.CONFLICT
     if state is State.WAITING:
         return Outcome.SKIPPED
-    return max((_BY_KIND[action.kind] for action in actions), key=_WEIGHT.index, default=Outcome.UNCHANGED)
+    return max(map(_outcome, actions), key=_WEIGHT.index, default=Outcome.UNCHANGED)
+
+
+def _outcome(action: Action) -> Outcome:
+    upgrades = isinstance(action, Install) and action.spec.upgrade
+    return Outcome.UPGRADED if upgrades else _BY_KIND[action.kind]
 
 
 def report_of(plan: EnvironmentPlan, after: EnvironmentPlan) -> EnvironmentReport:

@@ -14,7 +14,7 @@ from envsync.errors import EnvsyncError, Problem
 from envsync.observe.record import find_damage, listed_files
 from envsync.observe.stock import metadata_places, read_stock
 from envsync.observed import Damage
-from envsync.plan.actions import Blueprint, Furnishing
+from envsync.plan.actions import Blueprint, InstallSpec
 from envsync.plan.damage import damage_message
 from envsync.write.area import remove_area, take_out
 from envsync.write.handles import Root
@@ -22,24 +22,24 @@ from envsync.write.tree import move_files
 
 __all__ = ["check_sound", "put_right"]
 
-Build = Callable[[Blueprint, Furnishing], str]
-"""Builds and furnishes an environment in a staging area of its own, which it gives."""
+Build = Callable[[Blueprint, InstallSpec], str]
+"""Builds and installs into an environment in a staging area of its own, which it gives."""
 
 _HINT = "The environment is what it was."
 
 
-def put_right(area: str, blueprint: Blueprint, wanted: Furnishing, build: Build) -> None:
+def put_right(area: str, blueprint: Blueprint, spec: InstallSpec, build: Build) -> None:
     """Put the damaged packages of the environment in a staging area right; all else in it stays.
 
     Raises ``EnvsyncError`` or ``OSError``.
     """
     place = f"{area}/{BUILT}"
-    spoilt = [one for one in wanted.damaged if one.spoilt]
-    fresh = _fresh(blueprint, wanted, build) if spoilt else None
+    spoilt = [one for one in spec.damaged if one.spoilt]
+    fresh = _fresh(blueprint, spec, build) if spoilt else None
     try:
         files = {file for one in spoilt for file in listed_files(place, one.metadata)}
         files |= {*_byte_code(place, files)}
-        folders = [folder for one in wanted.damaged for folder in one.leftovers] + [one.metadata for one in spoilt]
+        folders = [folder for one in spec.damaged for folder in one.leftovers] + [one.metadata for one in spoilt]
         take_out(area, files, folders)
         if fresh is not None:
             source = f"{fresh}/{BUILT}"
@@ -58,23 +58,23 @@ def check_sound(area: str, libraries: tuple[str, ...]) -> None:
         raise EnvsyncError(Problem("package-damaged", f"putting it right did not help: {'; '.join(left)}", _HINT))
 
 
-def _fresh(blueprint: Blueprint, wanted: Furnishing, build: Build) -> str:
+def _fresh(blueprint: Blueprint, spec: InstallSpec, build: Build) -> str:
     """Install damaged packages anew, each as it was, and give the staging area.
 
     What spoils a file that is shared with an installer's cache spoils it there as well: then it does without.
     """
-    former = tuple(one.package for one in wanted.damaged if one.spoilt)
+    former = tuple(one.package for one in spec.damaged if one.spoilt)
     settings = dict(blueprint.settings) | {"include-system-site-packages": "false"}
     alone = replace(blueprint, system_site_packages=False, settings=tuple(settings.items()))
     said = ""
     for cached in (True, False):
         try:
-            area = build(alone, Furnishing(wanted.installer, former=former, cached=cached))
+            area = build(alone, replace(spec, former=former, damaged=(), only_damaged=True, cached=cached))
         except EnvsyncError as error:
             if error.problem.code != "package-missing":
                 raise
             raise EnvsyncError(replace(error.problem, hint=_HINT)) from None
-        said = _shortcoming(f"{area}/{BUILT}", blueprint.libraries, wanted.damaged)
+        said = _shortcoming(f"{area}/{BUILT}", blueprint.libraries, spec.damaged)
         if not said:
             return area
         remove_area(area, blueprint.end)

@@ -14,7 +14,7 @@ from envsync.apply.settings import Again, Progress, Settings
 from envsync.apply.together import create_together, is_plain
 from envsync.apply.workshop import Workshop
 from envsync.errors import EnvsyncError
-from envsync.plan.actions import EnvironmentPlan, Link, Plan, State
+from envsync.plan.actions import Action, EnvironmentPlan, Install, Link, Plan, State
 from envsync.write.locks import hold
 
 __all__ = ["apply_plans"]
@@ -32,7 +32,7 @@ def apply_plans(plan: Plan, again: Again, settings: Settings, progress: Progress
     """
     for area, end in plan.strays:
         _clear_stray(area, end, settings)
-    workshop = Workshop(settings.cache, settings.logs, settings.shelf, remembers=settings.remembers)
+    workshop = Workshop(settings.cache, settings.logs, settings.shelf, settings.locks, remembers=settings.remembers)
     reports = {
         one.environment.name: EnvironmentReport(one, outcome_of(one.state, ()))
         for one in plan.environments
@@ -61,8 +61,11 @@ def apply_plans(plan: Plan, again: Again, settings: Settings, progress: Progress
 
 
 def _remarked(report: EnvironmentReport, workshop: Workshop) -> EnvironmentReport:
-    """Add to a report what came up while its environment was built."""
-    remarks = workshop.remarks.get(report.plan.environment.name)
+    """Add to a report what came up while its environment was built, and which versions have changed."""
+    name = report.plan.environment.name
+    if report.outcome is not Outcome.FAILED:
+        report = replace(report, packages=workshop.changes.get(name, report.packages))
+    remarks = workshop.remarks.get(name)
     if not remarks:
         return report
     notes = tuple(dict.fromkeys((*report.plan.notes, *remarks)))
@@ -99,15 +102,22 @@ def _apply_one(plan: EnvironmentPlan, again: Again, settings: Settings, workshop
                 plan = again(plan.environment)
             for action in plan.actions:
                 carry_out(action, workshop)
+            further: list[Action] = []
             after = again(plan.environment)
-            more = [action for action in after.actions if isinstance(action, Link)]
-            if plan.actions and more:  # commands that are there only now
+            more = [action for action in after.actions if isinstance(action, Link) or _was_unasked(plan, action)]
+            if plan.actions and more:  # commands that are there only now, packages that could be asked about only now
                 for action in more:
                     carry_out(action, workshop)
+                further = [action for action in more if not isinstance(action, Link)]
                 after = again(plan.environment)
-        return report_of(plan, after)
+        return report_of(replace(plan, actions=(*plan.actions, *further)), after)
     except Exception as error:  # noqa: BLE001  # a mistake of envsync's own, too, must stop only this environment
         return failure(plan, error)
+
+
+def _was_unasked(plan: EnvironmentPlan, action: Action) -> bool:
+    """Tell whether an installation was not planned since a broken environment could not be asked about."""
+    return isinstance(action, Install) and not any(isinstance(one, Install) for one in plan.actions)
 
 
 def _clear_stray(area: str, end: str, settings: Settings) -> None:

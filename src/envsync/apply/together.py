@@ -36,7 +36,7 @@ def is_plain(plan: EnvironmentPlan) -> bool:
 
 
 def _is_simple(create: Create) -> bool:
-    return create.furnishing is None and create.blueprint.exchangeable and not create.strays
+    return create.spec is None and create.blueprint.exchangeable and not create.strays
 
 
 class _Work:

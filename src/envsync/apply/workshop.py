@@ -23,23 +23,30 @@ from envsync.apply.template import (
 from envsync.apply.template_cache import TemplateCache
 from envsync.areas import BUILT, Marker
 from envsync.errors import EnvsyncError
-from envsync.plan.actions import Blueprint, EnvironmentPlan
+from envsync.observed import Change
+from envsync.plan.actions import Blueprint, EnvironmentPlan, InstallSpec
 from envsync.write.area import make_area, remove_area, remove_scratch
 from envsync.write.files import edit_inner_file, make_folders
 from envsync.write.handles import Root
+from envsync.write.locks import hold_all
 from envsync.write.tree import make_scratch
 
 __all__ = ["Workshop", "edit_settings", "marker_of"]
 
 
+_BUILD_LIMIT = 3600.0
+"""Seconds to wait for another pass that builds from the same sources."""
+
+
 class Workshop:
     """Builds environments for one pass; what several of them share is done once."""
 
-    def __init__(self, cache: str, logs: str, shelf: str, *, remembers: bool = True) -> None:
-        """Take the directories of caches, logs and generations, and whether to use what earlier passes built."""
+    def __init__(self, cache: str, logs: str, shelf: str, locks: str, *, remembers: bool = True) -> None:
+        """Take the directories of caches, logs, generations and locks, and whether to use what earlier passes built."""
         self._app_data = f"{cache}/virtualenv"
         self._logs = logs
         self._shelf = shelf
+        self._locks = locks
         self.shared = cache if remembers else None
         """The folder for what later passes can use as well."""
         self._cache = TemplateCache(self.shared)
@@ -53,6 +60,8 @@ class Workshop:
         self._turn = threading.Lock()
         self.remarks: dict[str, list[str]] = {}
         """What people should know of what was done, by the names of environments."""
+        self.changes: dict[str, tuple[Change, ...]] = {}
+        """Which versions have changed, likewise."""
 
     def build(self, blueprint: Blueprint, area: str, name: str = BUILT) -> None:
         """Build the environment of a blueprint, by a name, in a staging area; every path in it is the declared one.
@@ -89,13 +98,20 @@ class Workshop:
         """Note what a person should know of what was done for an environment."""
         self.remarks.setdefault(blueprint.name, []).append(text)
 
+    def building(self, spec: InstallSpec) -> AbstractContextManager[object]:
+        """Return what to hold while an installer runs: of each directory of sources, one build at a time."""
+        projects = spec.declared.projects if spec.declared is not None else ()
+        paths = {project.path for project in projects}
+        paths |= {one.origin.directory for one in spec.former if one.origin is not None and one.origin.directory}
+        return hold_all(self._locks, paths, _BUILD_LIMIT)
+
     def turn(self, plan: EnvironmentPlan) -> AbstractContextManager[object]:
         """Give what to hold while a plan is carried out.
 
         Installers run beside each other. Work that is all short calls of Python's own is faster one at a time: threads
         would only hand each other the interpreter lock.
         """
-        installs = any(getattr(action, "furnishing", None) is not None for action in plan.actions)
+        installs = any(getattr(action, "spec", None) is not None for action in plan.actions)
         return contextlib.nullcontext() if installs else self._turn
 
     def log_of(self, blueprint: Blueprint) -> str:

@@ -18,8 +18,9 @@ from envsync.manifest.remembered import recall, remembered
 from envsync.observe.facts import FactsCache
 from envsync.observe.kept import Kept
 from envsync.observe.stamp import settle
+from envsync.observe.verdicts import Verdicts
 from envsync.plan.actions import EnvironmentPlan, Plan, State
-from envsync.reconcile import Reconciler
+from envsync.reconcile import Reconciler, remembered_verdicts
 from envsync.report import text
 from envsync.report.document import Verdict, environment_entry, report_entry
 from envsync.report.paint import Paint
@@ -75,7 +76,10 @@ class Session:
         self.manifest, self._known = read_manifest(options)
         check_names(self.manifest, (*options.names, *options.force_rebuild))
         self.facts = FactsCache(None if options.no_cache else f"{cache_folder()}/interpreters")
-        self.reconciler = Reconciler(self.manifest, self.facts, force_rebuild=options.force_rebuild, deep=options.deep)
+        self.verdicts = verdicts_of(options)
+        self.reconciler = Reconciler(
+            self.manifest, self.facts, force_rebuild=options.force_rebuild, deep=options.deep, verdicts=self.verdicts
+        )
         self._began = 0
 
     def plan(self) -> Plan:
@@ -106,6 +110,9 @@ class Session:
         if self.facts.changed:
             with contextlib.suppress(OSError):
                 write_cache(f"{cache_folder()}/interpreters", self.facts.content())
+        if self.verdicts.changed:
+            with contextlib.suppress(OSError):
+                write_cache(f"{cache_folder()}/verdicts", self.verdicts.content())
         if not self.options.names:
             done = text.unchanged_line(plan)
             snapshot.take(
@@ -130,6 +137,13 @@ def read_manifest(options: Options) -> tuple[desired.Manifest, bool]:
     from envsync.manifest import load  # noqa: PLC0415  # it brings pydantic: as much time as all the rest
 
     return load(file), False
+
+
+def verdicts_of(options: Options) -> Verdicts:
+    """Give what is known of installed packages from earlier passes."""
+    if options.no_cache:
+        return remembered_verdicts(None, None)
+    return remembered_verdicts(f"{cache_folder()}/verdicts", cache_folder())
 
 
 def settings_of(manifest: desired.Manifest, options: Options, *, lock_timeout: float = 60.0) -> Settings:

@@ -42,6 +42,7 @@ def _watch(options: Options) -> int:
         lambda manifest: settings_of(manifest, options, lock_timeout=_LOCK_TIMEOUT),
         names=options.names,
         facts=None if options.no_cache else f"{cache_folder()}/interpreters",
+        verdicts=None if options.no_cache else f"{cache_folder()}/verdicts",
     )
     source = Listening(control.flag, options.settle, polling=options.poll)
     tempo = Tempo(options.settle, options.interval, options.once)

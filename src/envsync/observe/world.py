@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from envsync import desired
-from envsync.markers import marker_values
 from envsync.observe.base import locations
 from envsync.observe.chain import walk
 from envsync.observe.folder import Leftovers, read_folder
@@ -15,6 +14,7 @@ from envsync.observe.redirect import read_redirect
 from envsync.observe.stamp import stamp
 from envsync.observe.stock import metadata_places, read_stock
 from envsync.observe.uv import find_uv
+from envsync.observe.verdicts import Verdicts
 from envsync.observe.witnesses import (
     along,
     beside_interpreter,
@@ -33,8 +33,10 @@ from envsync.observed import (
     Paths,
     Side,
     Stock,
+    Verdict,
     World,
 )
+from envsync.observed.declared import INPUTS, INSTALLED
 from envsync.observed.paths import packed
 
 __all__ = ["Observer"]
@@ -43,11 +45,14 @@ __all__ = ["Observer"]
 class Observer:
     """Observes the environments of one manifest, in one pass; it only reads."""
 
-    def __init__(self, manifest: desired.Manifest, interpreters: Interpreters, leftovers: Leftovers) -> None:
-        """Take the manifest, and what several observers may share: the finders of interpreters and of leftovers."""
+    def __init__(
+        self, manifest: desired.Manifest, interpreters: Interpreters, leftovers: Leftovers, verdicts: Verdicts
+    ) -> None:
+        """Take the manifest, and what several observers may share: what finds interpreters and leftovers, and verdicts."""
         self._manifest = manifest
         self._interpreters = interpreters
         self._leftovers = leftovers
+        self._verdicts = verdicts
         self._folders: dict[str, str] = {}
         self._ends: dict[str, Chain] = {}
         self._home = along(walk(os.path.expanduser("~")))
@@ -99,6 +104,7 @@ class Observer:
         look = found is not None and (stock or deep or declared is not None)
         chains = [path, folder.chain, *([target] if target else []), *(side.chain for side in (*aliases, *exposed))]
         chains += _redirected(folder, aliases)
+        seen = _stock(folder, libraries, loose=stock, deep=deep) if look else None
         world = World(
             path=path,
             target=target,
@@ -106,8 +112,9 @@ class Observer:
             interpreter=interpreter,
             aliases=aliases,
             exposed=exposed,
-            stock=_stock(folder, libraries, loose=stock, deep=deep) if look else None,
+            stock=seen,
             declared=declared,
+            verdict=self._verdict(environment, folder, interpreter, declared, seen),
             claimed=_claimed(folder, environment.path, self._manifest.file),
             waiting_for=waiting_for if waiting_for and not os.path.isdir(waiting_for) else None,
             witnesses=Paths.of(self._witnesses(environment, folder, interpreter, chains, declared)),
@@ -124,8 +131,35 @@ class Observer:
             return None
         from envsync.observe.declared import read_declared  # noqa: PLC0415  # only where packages are declared
 
-        with_uv = self._manifest.installer != "pip" and find_uv() is not None
-        return read_declared(environment.packages, marker_values(interpreter.facts), with_uv=with_uv)
+        return read_declared(
+            environment.packages, interpreter.facts, wanted=self._manifest.installer, uv=find_uv()
+        )
+
+    def _verdict(
+        self,
+        environment: desired.Environment,
+        folder: Folder,
+        interpreter: Interpreter | InterpreterProblem,
+        declared: Declared | None,
+        stock: Stock | None,
+    ) -> Verdict | None:
+        """Say whether the installed packages are as declared: by what was recorded, else by asking the installer."""
+        found = folder.environment
+        if declared is None or declared.problems or found is None or stock is None:
+            return None
+        if isinstance(interpreter, InterpreterProblem) or not (declared.calls or environment.packages.exact):
+            return None
+        inputs = found.setting(INPUTS) or ""
+        if found.setting(INSTALLED) is not None:
+            if (inputs, found.setting(INSTALLED)) == (declared.inputs, stock.digest):
+                return Verdict(met=True)
+            if inputs.partition("-")[2] != declared.metadata:
+                paths = ", ".join(project.path for project in declared.projects)
+                return Verdict(met=False, reason=f"the metadata of {paths} has changed since it was installed")
+        if not _can_be_asked(folder, interpreter):
+            return None
+        exact = environment.packages.exact
+        return self._verdicts.of(folder.chain.end, declared, stock, interpreter.facts, exact=exact)
 
     def _searched(self, interpreter: Interpreter | InterpreterProblem) -> tuple[str, ...]:
         """Return the directories whose entries decided which interpreter it is, where it was looked for at all."""
@@ -171,6 +205,14 @@ class Observer:
             yield from uv_paths(find_uv())
         for place in metadata_places(folder.chain.end, libraries):
             yield from metadata_files(place)
+
+
+def _can_be_asked(folder: Folder, interpreter: Interpreter) -> bool:
+    """Check whether an environment runs with the declared Python, as far as can be seen; else it is repaired first."""
+    python = f"{folder.chain.end}/bin/python"
+    if not os.path.isdir(f"{folder.chain.end}/{interpreter.facts.purelib}") or not os.access(python, os.X_OK):
+        return False
+    return not os.path.islink(python) or os.path.realpath(python) == os.path.realpath(interpreter.facts.executable)
 
 
 def _redirected(folder: Folder, aliases: tuple[Side, ...]) -> list[Chain]:

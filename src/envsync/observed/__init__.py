@@ -5,16 +5,20 @@ without looking at the disk again.
 """
 
 from envsync.observed.chain import Chain, EndKind, Hop
+from envsync.observed.declared import Call, Declared, Project, Sync
 from envsync.observed.environment import Contents, Environment, InnerLink, LostEditable, Script, library_name
 from envsync.observed.interpreter import Facts, Interpreter, InterpreterProblem
 from envsync.observed.orphans import ExposedOrphan, Generation, Orphan
 from envsync.observed.paths import Paths
-from envsync.observed.stock import SEEDS, Damage, Declared, Distribution, Origin, Stock
+from envsync.observed.stock import SEEDS, Damage, Distribution, Origin, Stock
+from envsync.observed.verdict import Change, Verdict
 from envsync.observed.world import Folder, Redirect, Side, World
 
 __all__ = [
     "SEEDS",
+    "Call",
     "Chain",
+    "Change",
     "Contents",
     "Damage",
     "Declared",
@@ -33,10 +37,13 @@ __all__ = [
     "Origin",
     "Orphan",
     "Paths",
+    "Project",
     "Redirect",
     "Script",
     "Side",
     "Stock",
+    "Sync",
+    "Verdict",
     "World",
     "library_name",
 ]

@@ -2,7 +2,12 @@
 
 from dataclasses import dataclass
 
-__all__ = ["Call", "Declared", "Project", "Sync"]
+__all__ = ["INPUTS", "INSTALLED", "Call", "Declared", "Project", "Sync"]
+
+INPUTS = "envsync-inputs"
+"""The ``pyvenv.cfg`` key that holds the digests of what was declared when packages were installed last."""
+INSTALLED = "envsync-installed"
+"""The key that holds the digest of what was installed then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,3 +70,8 @@ class Declared:
     """The environment variables that the files name."""
     problems: tuple[str, ...] = ()
     """What cannot be carried out: the place, the reason."""
+
+    @property
+    def inputs(self) -> str:
+        """What an environment's own ``pyvenv.cfg`` holds of it."""
+        return f"{self.digest}-{self.metadata}" if self.metadata else self.digest

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-__all__ = ["SEEDS", "Damage", "Declared", "Distribution", "Origin", "Stock"]
+__all__ = ["SEEDS", "Damage", "Distribution", "Origin", "Stock"]
 
 SEEDS = frozenset({"pip", "setuptools", "wheel"})
 """What builders seed environments with: nobody has to declare it."""
@@ -76,30 +76,3 @@ class Stock:
     def versions(self) -> dict[str, str]:
         """Give versions by name."""
         return {one.name: one.version for one in self.distributions}
-
-
-@dataclass(frozen=True, slots=True)
-class Declared:
-    """What the manifest's package keys come to, with every file read."""
-
-    requirements: tuple[str, ...] = ()
-    """PEP 508, as they have to be met by what is installed."""
-    constraints: tuple[str, ...] = ()
-    arguments: tuple[str, ...] = ()
-    """Requirements as an installer takes them: ``-r FILE``, ``-e PATH``, ``name>=1``."""
-    editables: tuple[str, ...] = ()
-    """Absolute paths of projects to install as editable."""
-    projects: tuple[str, ...] = ()
-    """``file:`` URLs of projects to install as they are."""
-    locked: tuple[str, ...] = ()
-    """From a lock: exact requirements, to be installed without their dependencies."""
-    sync: str | None = None
-    """A project with ``uv.lock``, for ``uv sync``."""
-    unsure: bool = False
-    """Whether only an installer can tell that it is met."""
-    digest: str = ""
-    """Of all inputs."""
-    files: tuple[str, ...] = ()
-    """Every file that was read, or is not there to be read."""
-    problems: tuple[str, ...] = ()
-    """What is wrong with the inputs."""

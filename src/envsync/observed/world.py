@@ -5,10 +5,12 @@ from dataclasses import dataclass, field
 from itertools import chain
 
 from envsync.observed.chain import Chain
+from envsync.observed.declared import Declared
 from envsync.observed.environment import Environment
 from envsync.observed.interpreter import Interpreter, InterpreterProblem
 from envsync.observed.paths import Paths
-from envsync.observed.stock import Declared, Stock
+from envsync.observed.stock import Stock
+from envsync.observed.verdict import Verdict
 
 __all__ = ["Folder", "Redirect", "Side", "World"]
 
@@ -91,6 +93,8 @@ class World:
     """What is installed, where it was looked at."""
     declared: Declared | None = None
     """What is to be installed, where something is declared."""
+    verdict: Verdict | None = None
+    """Whether that is installed; ``None`` where nobody was asked, since there is nothing to ask about, or to ask with."""
     waiting_for: str | None = None
     """The folder to wait for, where it is not there."""
     claimed: tuple[str, str] | None = None
@@ -122,6 +126,7 @@ class World:
             self.interpreter,
             stock=self.stock,
             declared=self.declared,
+            verdict=self.verdict,
             witnesses=self.witnesses,
             further=self.further,
             stamps=self.stamps,

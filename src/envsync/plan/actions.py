@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from envsync import desired
-from envsync.observed import Damage, Declared, Distribution, Script, World
+from envsync.observed import Change, Damage, Declared, Distribution, Facts, Script, World
 
 __all__ = [
     "Action",
@@ -14,7 +14,7 @@ __all__ = [
     "Create",
     "Drift",
     "EnvironmentPlan",
-    "Furnishing",
+    "InstallSpec",
     "Install",
     "Link",
     "Plan",
@@ -90,21 +90,31 @@ class Blueprint:
 
 
 @dataclass(frozen=True, slots=True)
-class Furnishing:
+class InstallSpec:
     """What is to be installed in an environment."""
 
     installer: str
-    """``auto``, ``uv`` or ``pip``."""
+    """``uv`` or ``pip``; ``auto`` where nothing is declared that takes one or the other."""
+    may_choose: bool = False
+    """Whether the manifest leaves the choice of the installer."""
+    packages: desired.Packages = field(default_factory=desired.Packages)
+    facts: Facts | None = None
+    """Of the environment's Python, where that is known."""
     declared: Declared | None = None
     former: tuple[Distribution, ...] = ()
-    """What was installed before a rebuild, and has to come back."""
-    on_missing: str = "fail"
-    remove: tuple[str, ...] = ()
-    """What nothing declares, where only the declared is wanted."""
-    sync_options: tuple[str, ...] = ()
-    """Options of ``uv sync``."""
+    """What was installed before a rebuild: what comes back has these versions."""
+    former_python: str = ""
+    """The version of the Python that it was installed for."""
     damaged: tuple[Damage, ...] = ()
     """What is installed and has to be put right."""
+    only_damaged: bool = False
+    """Whether nothing else is to be done; the declarations then tell indexes and hashes alone."""
+    reinstall: tuple[str, ...] = ()
+    """Names of projects to build again, whose metadata has changed since they were installed."""
+    upgrade: bool = False
+    """Whether to take the newest releases that the declarations allow."""
+    only: tuple[str, ...] = ()
+    """Names of the packages to upgrade; empty for all."""
     cached: bool = True
     """Whether the installer may use its cache, whose files environments may share."""
 
@@ -117,7 +127,7 @@ class Create:
     blueprint: Blueprint
     to_make: tuple[str, ...]
     """Missing folders on the way, outermost first."""
-    furnishing: Furnishing | None = None
+    spec: InstallSpec | None = None
     strays: tuple[str, ...] = ()
     """Files of other tools in the folder that is there: they stay."""
     kind: str = "create"
@@ -154,7 +164,7 @@ class Rebuild:
     """The folder that generations are moved to where it is on the same file system."""
     generations: tuple[str, ...] = ()
     """Areas of the contents that are kept already, the oldest first."""
-    furnishing: Furnishing | None = None
+    spec: InstallSpec | None = None
     known: tuple[str, ...] = ()
     """The distributions that were there when this was planned."""
     aliases: tuple[str, ...] = ()
@@ -170,7 +180,13 @@ class Install:
 
     message: str
     blueprint: Blueprint
-    furnishing: Furnishing
+    spec: InstallSpec
+    keep: int = 0
+    """How many former contents to keep."""
+    shelf: str = ""
+    """The folder that generations are moved to where it is on the same file system."""
+    generations: tuple[str, ...] = ()
+    """Areas of the contents that are kept already, the oldest first."""
     kind: str = "install"
 
 
@@ -220,6 +236,16 @@ class EnvironmentPlan:
     """Whether this is no plan yet, because it hangs on what is installed, and that was not looked at."""
     interrupted: bool = False
     """Whether an earlier pass left something to clear away."""
+
+    @property
+    def packages(self) -> tuple[Change, ...]:
+        """Which versions would change, as far as an installer could say."""
+        verdict = self.world.verdict
+        if verdict is None or not any(isinstance(action, Install) for action in self.actions):
+            return ()
+        versions = self.world.stock.versions() if self.world.stock is not None else {}
+        gone = (Change(name, versions.get(name), None) for name in verdict.extraneous)
+        return (*verdict.changes, *gone)
 
     @property
     def has_work(self) -> bool:

@@ -12,8 +12,8 @@ from envsync.plan.actions import (
     Create,
     Drift,
     EnvironmentPlan,
-    Furnishing,
     Install,
+    InstallSpec,
     Link,
     Rebuild,
     Repair,
@@ -23,9 +23,17 @@ from envsync.plan.blueprint import Rules, blueprint_of
 from envsync.plan.conflicts import conflicts_of, not_writable
 from envsync.plan.damage import damage_message, damaged_packages, irreparable, reinstall_message, uncheckable
 from envsync.plan.drift import Findings, compare
-from envsync.plan.furnishing import UNDECLARED, declared_furnishing, missing_packages, rebuilt_furnishing, unrestorable
+from envsync.plan.packages import declared_spec, package_drift, rebuilt_spec, removes_only, unrestorable
 from envsync.plan.through_links import no_scripts, through_links
-from envsync.plan.unowned import brought_along, conflicts_at_top, conflicts_of_mounts, foreign_pythons, losses, unlooked
+from envsync.plan.unowned import (
+    brought_along,
+    conflicts_at_top,
+    conflicts_of_mounts,
+    foreign_pythons,
+    listed,
+    losses,
+    unlooked,
+)
 
 __all__ = ["decide"]
 
@@ -84,10 +92,10 @@ def _create(environment: desired.Environment, world: World, blueprint: Blueprint
     strays = world.folder.strays
     empty = f"{end} holds nothing but {', '.join(strays)}" if strays else f"{end} is empty"
     reason = f"nothing is at {end}" if world.folder.chain.kind is EndKind.MISSING else empty
-    furnishing = declared_furnishing(environment, world, rules.installer)
-    installing = f" with {_listed(environment)}" if furnishing else ""
+    spec = declared_spec(environment, world, rules.installer)
+    installing = f" with {_listed(environment)}" if spec else ""
     message = f"create for Python {dict(blueprint.settings)['version']}{installing}"
-    action = Create(message, blueprint, world.folder.chain.to_make, furnishing, strays)
+    action = Create(message, blueprint, world.folder.chain.to_make, spec, strays)
     drift = (Drift("missing", reason),)
     return EnvironmentPlan(environment, world, State.MISSING, drift, (action,))
 
@@ -101,7 +109,7 @@ def _rebuild(
     drift = tuple(findings.drift)
     if conflicts:
         return EnvironmentPlan(environment, world, State.CONFLICT, drift, (), conflicts)
-    furnishing = rebuilt_furnishing(environment, world, rules.installer)
+    spec = rebuilt_spec(environment, world, rules.installer)
     count = len(world.stock.distributions)
     reinstall = f" and reinstall {count} package{'s' if count != 1 else ''}" if count else ""
     message = f"rebuild for Python {dict(blueprint.settings)['version']}{reinstall}"
@@ -116,7 +124,7 @@ def _rebuild(
         keep=rules.keep,
         shelf=rules.shelf,
         generations=world.folder.generations,
-        furnishing=furnishing,
+        spec=spec,
         known=known,
         aliases=world.folder.environment.contents.aliases,
         bring=brought_along(world.folder.chain.end, world.stock),
@@ -132,7 +140,7 @@ def _mend(
     if drift:
         actions.append(_repair(blueprint, world, findings))
     damaged = damaged_packages(world)
-    missing = missing_packages(environment, world)
+    missing = package_drift(world)
     drift += [Drift("packages", one) for one in (*map(damage_message, damaged), *missing)]
     conflicts = tuple(irreparable(damaged))
     if conflicts:
@@ -155,13 +163,20 @@ def _installs(
     """Give the one installation that puts damaged packages right, and brings what is missing."""
     damaged = damaged_packages(world)
     messages = [reinstall_message(damaged)] if damaged else []
-    furnishing = declared_furnishing(environment, world, rules.installer) if missing else None
-    if furnishing is not None:
-        removal = all(one.endswith(UNDECLARED) for one in missing)
-        messages.append(f"remove {', '.join(furnishing.remove)}" if removal else f"install {_listed(environment)}")
+    spec = declared_spec(environment, world, rules.installer) if missing else None
+    if spec is not None and world.verdict is not None:
+        removal = removes_only(world.verdict)
+        messages.append(f"remove {listed(world.verdict.extraneous)}" if removal else f"install {_listed(environment)}")
     if messages:
-        wanted = replace(furnishing or Furnishing(rules.installer), damaged=damaged)
-        yield Install(", ".join(messages), blueprint, wanted)
+        wanted = spec or declared_spec(environment, world, rules.installer) or InstallSpec(rules.installer)
+        yield Install(
+            ", ".join(messages),
+            blueprint,
+            replace(wanted, damaged=damaged, only_damaged=spec is None),
+            keep=rules.keep,
+            shelf=rules.shelf,
+            generations=world.folder.generations,
+        )
 
 
 def _marks(blueprint: Blueprint, world: World) -> tuple[tuple[str, str], ...]:

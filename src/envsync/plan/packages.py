@@ -1,133 +1,104 @@
-"""Decide whether what is declared is installed, and what a rebuild has to bring back. Pure."""
+"""Decide what to install in an environment. Pure: whether packages are as declared, an installer has said."""
 
-import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 
-from packaging.requirements import InvalidRequirement, Requirement
-from packaging.utils import canonicalize_name
+from envsync import desired
+from envsync.observed import Change, Interpreter, Stock, Verdict, World
+from envsync.plan.actions import InstallSpec
+from envsync.plan.unowned import brought_along, listed
 
-from envsync.observed import SEEDS, Declared, Distribution, Stock
-
-__all__ = ["extraneous", "unmet"]
-
-_COMMIT = re.compile(r"[0-9a-f]{40}")
+__all__ = ["declared_spec", "package_drift", "rebuilt_spec", "removes_only", "unrestorable"]
 
 
-def unmet(declared: Declared, stock: Stock, markers: Mapping[str, str], recorded: str | None) -> list[str]:
-    """Say what of the declared packages is not installed, through all that they depend on.
-
-    ``recorded`` is the digest of the inputs that an installer last installed: where only an installer can tell, it
-    decides.
-    """
-    check = _Check({one.name: one for one in stock.distributions}, markers)
-    for text in declared.requirements:
-        check.need(text, ())
-    check.constrain(declared.constraints)
-    editable = {one.origin.requirement for one in stock.distributions if one.origin and one.origin.editable}
-    check.missing += [f"{path} is not installed as editable" for path in declared.editables if path not in editable]
-    origins = {one.origin.requirement.partition("#")[0] for one in stock.distributions if one.origin}
-    check.missing += [f"{url} is not installed" for url in declared.projects if url not in origins]
-    if declared.unsure and declared.digest != recorded:
-        check.missing.append("its inputs have changed since they were installed" if recorded else "not installed yet")
-    return list(dict.fromkeys(check.missing))
+def package_drift(world: World) -> list[str]:
+    """Say what is not as declared, as the installer has it."""
+    verdict = world.verdict
+    if verdict is None or verdict.met:
+        return []
+    said = [_said(change) for change in verdict.changes]
+    said += [f"{name} is installed, and nothing declares it" for name in verdict.extraneous]
+    return said or [verdict.reason]
 
 
-def extraneous(declared: Declared, stock: Stock, markers: Mapping[str, str]) -> tuple[str, ...]:
-    """List the distributions that nothing declared needs, without the seeds."""
-    check = _Check({one.name: one for one in stock.distributions}, markers)
-    for text in declared.requirements:
-        check.need(text, ())
-    kept = {name for name, _ in check.seen} | SEEDS
-    paths = {*declared.editables, *declared.projects}
-    kept |= {one.name for one in stock.distributions if one.origin and one.origin.requirement in paths}
-    return tuple(sorted(one.name for one in stock.distributions if one.name not in kept))
+def _said(change: Change) -> str:
+    if change.before is None:
+        return f"{change.name} is not installed"
+    if change.after is None:
+        return f"{change.name} {change.before} is installed; it has to go"
+    if change.after == change.before:
+        return f"{change.name} {change.before} is installed from elsewhere than is declared"
+    wanted = f"{change.after} is needed" if change.after else "what is declared has to be built"
+    return f"{change.name} {change.before} is installed; {wanted}"
 
 
-@dataclass(slots=True)
-class _Check:
-    """Walks the requirements of what is installed."""
-
-    installed: Mapping[str, Distribution]
-    markers: Mapping[str, str]
-    missing: list[str] = field(default_factory=list)
-    seen: set[tuple[str, str]] = field(default_factory=set)
-
-    def need(self, text: str, extras: tuple[str, ...]) -> None:
-        """Check one requirement and all that it brings; ``extras`` are those of whoever requires it."""
-        pending = [(text, extras)]
-        while pending:
-            line, asking = pending.pop()
-            requirement = self._applicable(line, asking)
-            if requirement is not None:
-                pending += self._visit(requirement)
-
-    def _applicable(self, line: str, extras: tuple[str, ...]) -> Requirement | None:
-        try:
-            requirement = Requirement(line)
-        except InvalidRequirement:
-            return None  # in somebody's old metadata: no installer reads it either
-        marker = requirement.marker
-        if marker is None or any(marker.evaluate(dict(self.markers, extra=extra)) for extra in (*extras, "")):
-            return requirement
+def declared_spec(
+    environment: desired.Environment,
+    world: World,
+    installer: str,
+    *,
+    upgrade: bool = False,
+    only: tuple[str, ...] = (),
+) -> InstallSpec | None:
+    """Say what has to be installed for what is declared; ``None`` where nothing is."""
+    declared = world.declared
+    if declared is None or not (declared.calls or environment.packages.exact):
         return None
-
-    def _visit(self, requirement: Requirement) -> Iterator[tuple[str, tuple[str, ...]]]:
-        name = canonicalize_name(requirement.name)
-        found = self.installed.get(name)
-        if found is None:
-            self.missing.append(f"{_shown(requirement)} is not installed")
-            self.seen.add((name, ""))
-            return
-        if not _fits(requirement, found):
-            self.missing.append(f"{name} {found.version} is installed, {_shown(requirement)} is wanted")
-        extras = tuple(sorted(requirement.extras))
-        wanted = [extra for extra in ("", *extras) if (name, extra) not in self.seen]
-        self.seen |= {(name, extra) for extra in wanted}
-        if wanted:
-            for line in found.requires:
-                yield line, extras
-
-    def constrain(self, constraints: tuple[str, ...]) -> None:
-        """Check what is installed against constraints: they say which version, not that there be one."""
-        for line in constraints:
-            requirement = self._applicable(line, ())
-            found = self.installed.get(canonicalize_name(requirement.name)) if requirement else None
-            if requirement is not None and found is not None and not _fits(requirement, found):
-                self.missing.append(f"{found.name} {found.version} is installed, constrained to {_shown(requirement)}")
+    return InstallSpec(
+        installer=declared.installer,
+        may_choose=installer == "auto",
+        packages=environment.packages,
+        facts=world.interpreter.facts if isinstance(world.interpreter, Interpreter) else None,
+        declared=declared,
+        reinstall=_projects_in(world),
+        upgrade=upgrade,
+        only=only,
+    )
 
 
-def _fits(requirement: Requirement, found: Distribution) -> bool:
-    if requirement.url is None:
-        return requirement.specifier.contains(found.version, prereleases=True)
-    if found.origin is None:
-        return False
-    wanted, wanted_part = _parts(requirement.url)
-    had, had_part = _parts(found.origin.requirement)
-    if "+" not in wanted.partition("://")[0]:
-        return had in {wanted, wanted.removeprefix("file://")}
-    repository, revision = _revision(wanted)
-    had_repository, commit = _revision(had)
-    # A branch or tag is installed as the commit that it was; what was asked for is written down beside it.
-    same = revision in {None, commit, found.origin.revision}
-    unknown = found.origin.revision is None and revision is not None and _COMMIT.fullmatch(revision) is None
-    return (repository, wanted_part) == (had_repository, had_part) and (same or unknown)
+def rebuilt_spec(environment: desired.Environment, world: World, installer: str) -> InstallSpec | None:
+    """Say what has to be installed in a rebuild: what was there, at the versions it had, and what is declared."""
+    stock = world.stock or Stock()
+    if not stock.distributions and world.declared is None:
+        return None
+    return InstallSpec(
+        installer=world.declared.installer if world.declared is not None else installer,
+        may_choose=installer == "auto",
+        packages=environment.packages,
+        facts=world.interpreter.facts if isinstance(world.interpreter, Interpreter) else None,
+        declared=world.declared,
+        former=stock.distributions,
+        former_python=_former_python(world),
+    )
 
 
-def _parts(url: str) -> tuple[str, str]:
-    """Split a URL from the ``subdirectory`` in its fragment."""
-    bare, _, fragment = url.partition("#")
-    parts = [one.removeprefix("subdirectory=") for one in fragment.split("&") if one.startswith("subdirectory=")]
-    return bare.rstrip("/"), parts[0] if parts else ""
+def _former_python(world: World) -> str:
+    found = world.folder.environment
+    return (found.setting("version") or found.setting("version_info") or "") if found is not None else ""
 
 
-def _revision(url: str) -> tuple[str, str | None]:
-    """Split a repository's URL from the revision behind its path."""
-    folder, _, last = url.rpartition("/")
-    name, at, revision = last.partition("@")
-    return f"{folder}/{name}", revision if at else None
+def removes_only(verdict: Verdict | None) -> bool:
+    """Tell whether all that is wrong is that something is installed that nothing declares."""
+    return verdict is not None and bool(verdict.extraneous) and not verdict.changes
 
 
-def _shown(requirement: Requirement) -> str:
-    extras = f"[{','.join(sorted(requirement.extras))}]" if requirement.extras else ""
-    return f"{requirement.name}{extras}{f' @ {requirement.url}' if requirement.url else requirement.specifier}"
+def _projects_in(world: World) -> tuple[str, ...]:
+    """Name the distributions that were built from projects whose metadata has changed since."""
+    if world.verdict is None or world.verdict.changes or not world.verdict.reason or world.declared is None:
+        return ()
+    paths = {project.path for project in world.declared.projects}
+    stock = world.stock or Stock()
+    return tuple(one.name for one in stock.distributions if one.origin is not None and one.origin.directory in paths)
+
+
+def unrestorable(world: World) -> Iterator[str]:
+    """Say what becomes in a rebuild of what no installer knows: copied along, or left in the generation."""
+    stock = world.stock or Stock()
+    brought = brought_along(world.folder.chain.end, stock)
+    if brought:
+        yield f"copied into the new environment, since no package has them: {listed(brought)}"
+    left = [one for one in stock.loose or () if one not in brought]
+    if left:
+        yield f"only kept, not brought back, since no package has them: {listed(left)}"
+    legacy = [one.name for one in stock.distributions if one.legacy and one.origin is None]
+    if legacy:
+        yield f"installed without wheel metadata, brought back by name and version: {', '.join(legacy)}"

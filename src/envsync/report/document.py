@@ -7,7 +7,7 @@ from typing import Any
 from envsync import __version__
 from envsync.apply.outcome import EnvironmentReport
 from envsync.errors import Problem
-from envsync.observed import Chain, Damage, Interpreter
+from envsync.observed import Chain, Change, Damage, Interpreter
 from envsync.plan.actions import Conflict, EnvironmentPlan
 
 __all__ = ["Verdict", "document", "environment_entry", "problem_entry", "report_entry"]
@@ -61,6 +61,7 @@ def environment_entry(plan: EnvironmentPlan) -> dict[str, Any]:
         "conflicts": [_conflict(conflict) for conflict in plan.conflicts],
         "notes": list(plan.notes),
         "generations": list(world.folder.generations),
+        "packages": [_change(change) for change in plan.packages],
     } | _damage(plan)
 
 
@@ -69,8 +70,13 @@ def report_entry(report: EnvironmentReport) -> dict[str, Any]:
     error = report.error
     return environment_entry(report.plan) | {
         "outcome": report.outcome.value,
+        "packages": [_change(change) for change in report.packages],
         "error": {"code": error.code, "message": error.message, "hint": error.hint} if error else None,
     }
+
+
+def _change(change: Change) -> dict[str, Any]:
+    return {"name": change.name, "before": change.before, "after": change.after or None}
 
 
 def _damage(plan: EnvironmentPlan) -> dict[str, Any]:

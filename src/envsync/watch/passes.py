@@ -1,6 +1,7 @@
 """One pass for a watcher: the manifest as it is now, or the last good one, observed, planned, applied."""
 
 import contextlib
+import os
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -14,7 +15,7 @@ from envsync.observe.chain import walk
 from envsync.observe.facts import FactsCache
 from envsync.observe.stamp import proven, stamp
 from envsync.plan.actions import EnvironmentPlan, Plan
-from envsync.reconcile import Reconciler
+from envsync.reconcile import Reconciler, remembered_verdicts
 from envsync.vouched import Vouched
 from envsync.watch.scope import Scope, scope_of
 from envsync.write.files import write_cache
@@ -42,14 +43,17 @@ class Passes:
         *,
         names: tuple[str, ...] = (),
         facts: str | None = None,
+        verdicts: str | None = None,
     ) -> None:
-        """Take the manifest's path as opened, how to load it and how to apply it, and where facts are remembered."""
+        """Take the manifest's path as opened, how to load it and how to apply it, and where what is known is kept."""
         self._file = file
         self._load = load
         self._settings = settings
         self._names = names
         self._facts_file = facts
+        self._verdicts_file = verdicts
         self._facts = FactsCache(facts)
+        self._verdicts = remembered_verdicts(verdicts, os.path.dirname(verdicts) if verdicts else None)
         self._manifest: Manifest | None = None
         self._problems: tuple[Problem, ...] = ()
         self._inputs = Inputs(replayable=False)
@@ -66,7 +70,7 @@ class Passes:
         """
         manifest = self._read(afresh=afresh)
         self._facts.begin_pass()
-        self._reconciler = Reconciler(manifest, self._facts)
+        self._reconciler = Reconciler(manifest, self._facts, verdicts=self._verdicts)
         there = {one.name for one in manifest.environments}
         names = tuple(name for name in self._names if name in there)
         began = time.time_ns()
@@ -89,7 +93,7 @@ class Passes:
         manifest = look.plan.manifest
         snapshot.forget(manifest.file)
         plan = replace(look.plan, environments=tuple(chosen), strays=look.plan.strays if strays else ())
-        reconciler = self._reconciler or Reconciler(manifest, self._facts)
+        reconciler = self._reconciler or Reconciler(manifest, self._facts, verdicts=self._verdicts)
         return reconciler.apply(plan, self._settings(manifest), steady=True)
 
     def inputs_of(self, plan: EnvironmentPlan) -> object:
@@ -123,6 +127,10 @@ class Passes:
             with contextlib.suppress(OSError):
                 write_cache(self._facts_file, self._facts.content())
         self._facts.changed = False
+        if self._verdicts.changed and self._verdicts_file is not None:
+            with contextlib.suppress(OSError):
+                write_cache(self._verdicts_file, self._verdicts.content())
+        self._verdicts.changed = False
 
 
 def _witnesses(inputs: Inputs) -> list[str]:

@@ -191,7 +191,7 @@ def remove_built(area: str, name: str) -> None:
 
 
 def take_out(area: str, files: Iterable[str], folders: Iterable[str]) -> None:
-    """Delete entries of the environment that is being furnished in a staging area of this pass; no link is followed."""
+    """Delete entries of the environment that is being built in a staging area of this pass; no link is followed."""
     with open_folder(area) as folder:
         if _read_marker(folder) is None:
             raise FileNotFoundError(errno.ENOENT, "it is no staging area", area)

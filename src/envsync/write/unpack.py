@@ -20,7 +20,8 @@ def unpack(wheel: str, cache: str) -> str:
     place = f"{os.path.realpath(cache)}/{os.path.basename(wheel).removesuffix('.whl')}"
     with hold(cache, place, _TIME_LIMIT), ZipFile(wheel) as archive:
         for member in archive.infolist():
-            if not _is_there(place, member):
+            # Beside its metadata, a package counts as installed for whoever runs it from there.
+            if ".dist-info/" not in member.filename and not _is_there(place, member):
                 archive.extract(member, place)
     return place
 

@@ -1,0 +1,167 @@
+"""Install packages into a staged environment: what is declared, and in a rebuild what was there, as it was."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from envsync.apply.installers import InstallError, Runner, find_installer
+from envsync.apply.restore import bring_back, undeclared_call
+from envsync.errors import EnvsyncError, Problem
+from envsync.installers import AnswerError, Installer, Job, Uv
+from envsync.observe.declared import read_declared
+from envsync.observe.stock import read_stock
+from envsync.observe.asking import Question, ask
+from envsync.observed import SEEDS, Change, Declared, Stock, Verdict
+from envsync.observed.declared import INPUTS, INSTALLED
+from envsync.plan.actions import Blueprint, InstallSpec
+
+__all__ = ["Installed", "Space", "changes_between", "install"]
+
+_UNCHANGED = "Nothing was changed."
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """Where an installer may put things."""
+
+    log: str
+    """The file for all that it says."""
+    cache: str | None
+    """The directory for what later passes can use as well."""
+    spare: str
+    """A directory that goes with the staging directory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """What came of it."""
+
+    settings: tuple[tuple[str, str], ...] = ()
+    """What ``pyvenv.cfg`` has to say from now on: what was declared, and what it came to."""
+    changes: tuple[Change, ...] = ()
+    remarks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    place: str
+    blueprint: Blueprint
+    spec: InstallSpec
+    installer: Installer
+    runner: Runner
+
+    def stock(self) -> Stock:
+        return read_stock(self.place, self.blueprint.libraries)
+
+    def question(self) -> Question:
+        declared = self.spec.declared or Declared()
+        return Question(self.place, declared, self.stock(), self.spec.packages.exact)
+
+
+def install(place: str, blueprint: Blueprint, spec: InstallSpec, space: Space) -> Installed:
+    """Install what a plan wants into the environment at ``place``, which is staged.
+
+    Where the manifest leaves the choice, and uv cannot work with this Python, pip does it. Raises ``EnvsyncError``,
+    ``OSError``.
+    """
+    runner = Runner(space.log)
+    installer = find_installer(spec.installer, blueprint.minor, blueprint.stdlib, space.cache, space.spare)
+    task = _Task(place, blueprint, spec, installer, runner)
+    try:
+        return _carry_out(task)
+    except EnvsyncError:
+        if not isinstance(installer, Uv) or not _may_be_pip(spec) or runner.succeeds(installer.listing(place)):
+            raise
+        installer = find_installer("pip", blueprint.minor, blueprint.stdlib, space.cache, space.spare)
+        declared = None
+        if spec.declared is not None and spec.facts is not None:
+            declared = read_declared(spec.packages, spec.facts, wanted="pip", uv=None)
+        return _carry_out(replace(task, installer=installer, spec=replace(spec, declared=declared)))
+
+
+def _may_be_pip(spec: InstallSpec) -> bool:
+    if spec.declared is None or spec.facts is None:
+        return spec.may_choose
+    return spec.may_choose and not read_declared(spec.packages, spec.facts, wanted="pip", uv=None).problems
+
+
+def _carry_out(task: _Task) -> Installed:
+    spec, before = task.spec, task.stock()
+    remarks: tuple[str, ...] = ()
+    if spec.former:
+        remarks = tuple(bring_back(task.place, task.blueprint, spec, task.installer, task.runner))
+        before = Stock(spec.former)
+    elif spec.declared is not None:
+        _install_declared(task, spec.declared, before)
+    if spec.packages.exact and not spec.only_damaged:
+        remarks += tuple(_remove_extraneous(task))
+    after = task.stock()
+    if not spec.packages.exact:
+        _check_nothing_lost(before, after)
+    return Installed(tuple(_record(spec, after)), changes_between(before, after), remarks)
+
+
+def _install_declared(task: _Task, declared: Declared, before: Stock) -> None:
+    """Carry out the declarations, each call where it was written for."""
+    spec = task.spec
+    job = Job(upgrade=spec.upgrade and not spec.only, reinstall=spec.reinstall, cached=spec.cached)
+    if spec.only:
+        task.runner.run(task.installer.uninstall(task.place, spec.only))
+    for call in declared.calls:
+        task.runner.run(task.installer.install(task.place, call, job))
+    if spec.only:
+        _bring_missing(task, before)
+    unchanged = task.stock().digest == before.digest and not (spec.reinstall or spec.upgrade)
+    if len(declared.calls) > 1 or unchanged:
+        verdict = _ask(task)
+        if verdict is not None and verdict.changes:
+            left = ", ".join(f"{one.name} {one.before or 'is not installed'}" for one in verdict.changes[:4])
+            message = f"{task.installer.name} reported success, and yet what is declared is not met: {left}"
+            hint = "Look for contradictions between the files, and for `target`, `prefix` or `no-deps` in its settings."
+            raise EnvsyncError(Problem("not-converged", message, hint))
+
+
+def _bring_missing(task: _Task, before: Stock) -> None:
+    """Install the packages to upgrade that no declaration brings."""
+    there = task.stock().versions()
+    missing = [name for name in task.spec.only if name not in there and name in before.versions()]
+    if missing and task.spec.declared is not None:
+        task.runner.run(task.installer.install(task.place, undeclared_call(task.spec.declared, missing), Job()))
+
+
+def _ask(task: _Task) -> Verdict | None:
+    try:
+        return ask(task.question(), task.installer, Job(offline=True))
+    except AnswerError:
+        return None  # it needs the network to say so: what it did has to do
+
+
+def _remove_extraneous(task: _Task) -> Iterator[str]:
+    """Remove what neither a declaration nor what it brought needs."""
+    try:
+        verdict = ask(task.question(), task.installer, Job(offline=True))
+    except AnswerError as error:
+        yield f"what nothing declares was not removed: {error}"
+        return
+    if verdict.extraneous:
+        task.runner.run(task.installer.uninstall(task.place, verdict.extraneous))
+
+
+def _check_nothing_lost(before: Stock, after: Stock) -> None:
+    """Refuse a result that lacks what was there. Raises ``EnvsyncError``."""
+    there = after.versions()
+    gone = sorted(one.name for one in before.distributions if one.name not in there and one.name not in SEEDS)
+    if gone:
+        raise EnvsyncError(Problem("package-missing", f"after installing, {', '.join(gone)} would be lost", _UNCHANGED))
+
+
+def changes_between(before: Stock, after: Stock) -> tuple[Change, ...]:
+    """List each distribution whose version is another."""
+    had, has = before.versions(), after.versions()
+    names = sorted(name for name in {*had, *has} if had.get(name) != has.get(name))
+    return tuple(Change(name, had.get(name), has.get(name)) for name in names)
+
+
+def _record(spec: InstallSpec, after: Stock) -> Iterator[tuple[str, str]]:
+    if spec.declared is not None and not spec.only_damaged:
+        yield INPUTS, spec.declared.inputs
+        yield INSTALLED, after.digest

@@ -1,0 +1,236 @@
+"""Bring packages back in a rebuild: each at the version it had, and from where it came."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from packaging.utils import canonicalize_name, canonicalize_version
+
+from envsync.apply.installers import InstallError, Runner
+from envsync.errors import EnvsyncError, Problem
+from envsync.installers import Installer, Job
+from envsync.observe.stock import metadata_places, read_stock
+from envsync.observed import SEEDS, Call, Declared, Distribution, Stock, Sync
+from envsync.plan.actions import Blueprint, InstallSpec
+from envsync.plan.consistency import unmet_requirements
+from envsync.write.files import remove_recorded
+from envsync.write.handles import Root
+
+__all__ = ["bring_back", "undeclared_call"]
+
+_HINT = 'The old environment is kept. With `on-missing = "relax"` newer releases are taken instead.'
+
+
+def bring_back(
+    place: str, blueprint: Blueprint, spec: InstallSpec, installer: Installer, runner: Runner
+) -> Iterator[str]:
+    """Bring back the former packages of a specification; yields what a person should know.
+
+    What is declared comes first, at the versions that were there, then the rest. Raises ``EnvsyncError``, ``OSError``.
+    """
+    task = _Restoration(place, blueprint, spec, installer, runner)
+    task.bring_direct()
+    if not spec.only_damaged or task.is_locked:
+        task.install_declared()
+    if not spec.packages.exact or spec.only_damaged:
+        task.bring_rest()
+        yield from task.check_consistency()
+    task.unrequest()
+
+
+def undeclared_call(declared: Declared, requirements: list[str]) -> Call:
+    """Return the call that installs requirements from the indexes of the declarations."""
+    return Call((), declared.directory, (*declared.index, *requirements))
+
+
+@dataclass(slots=True)
+class _Restoration:
+    place: str
+    blueprint: Blueprint
+    spec: InstallSpec
+    installer: Installer
+    runner: Runner
+    brought: tuple[str, ...] = ()
+    """Names that were installed because they were there, not because they are declared."""
+    loosely: bool = False
+    """Whether something was installed without a look at what it requires."""
+
+    @property
+    def declared(self) -> Declared:
+        return self.spec.declared or Declared()
+
+    @property
+    def is_locked(self) -> bool:
+        """Whether a lock says which files to install."""
+        return any(isinstance(call, Sync) or call.alone or not call.dependencies for call in self.declared.calls)
+
+    def bring_direct(self) -> None:
+        """Install what came from a URL or a directory, first: then no index is asked for it."""
+        projects = {project.path for project in self.declared.projects}
+        wanted = [one for one in self.spec.former if one.origin is not None and one.origin.directory not in projects]
+        if self.spec.packages.exact:
+            return
+        self._bring(wanted)
+
+    def install_declared(self) -> None:
+        """Carry out the declarations with all that was there as a constraint."""
+        pins = tuple(_pin(one) for one in self.spec.former if one.origin is None)
+        for call in self.declared.calls:
+            try:
+                self._install(call, Job(constraints=pins, cached=self.spec.cached))
+            except InstallError as error:
+                self._relax(call, error)
+
+    def _relax(self, call: Call | Sync, error: InstallError) -> None:
+        """Take newer releases of what is not available at the version it had, or does not meet what is declared."""
+        if isinstance(call, Sync) or call.alone or call.lines or not self.spec.former:
+            raise error
+        if self.spec.packages.on_missing != "relax":
+            message = f"packages cannot be brought back at the versions they had: {error.problem.message}"
+            raise EnvsyncError(Problem("package-missing", message, f"{_HINT} {error.problem.hint}")) from None
+        former = [one for one in self.spec.former if one.origin is None]
+        pins = tuple(_pin(one) if self._is_available(one) else _floor(one) for one in former)
+        for constraints in (pins, tuple(map(_floor, former))):
+            try:
+                self._install(call, Job(constraints=constraints, cached=self.spec.cached))
+            except InstallError:
+                continue
+            return
+        self._install(call, Job(cached=self.spec.cached))
+
+    def _is_available(self, one: Distribution) -> bool:
+        command = self.installer.ask(self.place, replace(self._undeclared([_pin(one)]), dependencies=False), Job())
+        return command is None or self.runner.succeeds(command)
+
+    def bring_rest(self) -> None:
+        """Install what is not there yet, at the version it had: together, else one by one to tell what is missing."""
+        there = self._stock()
+        rest = [one for one in self.spec.former if not _is_back(one, there)]
+        plain = [one for one in rest if one.origin is None]
+        self.brought += tuple(one.name for one in rest)
+        if rest and not self._bring_together(plain, there):
+            self._bring(plain)
+        self._bring([one for one in rest if one.origin is not None])
+
+    def _bring_together(self, rest: list[Distribution], there: Stock) -> bool:
+        """Install distributions with what they require; whatever is there already keeps its version."""
+        if not rest or self.spec.only_damaged:
+            return not rest
+        present = [_pin(one) for one in there.distributions if one.origin is None]
+        try:
+            self._install(self._undeclared([*present, *map(_pin, rest)]), Job(cached=self.spec.cached))
+        except InstallError:
+            return False
+        return True
+
+    def _bring(self, wanted: list[Distribution]) -> None:
+        """Install distributions just as they were, without what they require."""
+        if not wanted:
+            return
+        self.loosely = True
+        self.brought += tuple(one.name for one in wanted)
+        try:
+            self._install_exactly(wanted)
+        except InstallError:
+            failures = [failure for one in wanted if (failure := self._bring_one(one))]
+            if failures:
+                message = f"cannot bring back {'; '.join(failures)}"
+                raise EnvsyncError(Problem("package-missing", message, _HINT)) from None
+
+    def _install_exactly(self, wanted: list[Distribution]) -> None:
+        hashes = {line.partition("==")[0].strip(): line for line in self.declared.hashes}
+        hashed = [hashes[one.name] for one in wanted if one.origin is None and _is_pinned(hashes.get(one.name), one)]
+        names = {line.partition("==")[0].strip() for line in hashed}
+        lines = [line for one in wanted if one.name not in names for line in _lines(one)]
+        for group in (hashed, lines):
+            if group:
+                self._install(replace(self._undeclared(group), dependencies=False), Job(cached=self.spec.cached))
+
+    def _bring_one(self, one: Distribution) -> str:
+        """Bring back one distribution; returns what went wrong, empty if nothing did."""
+        shown = f"{one.name} {one.version}"
+        try:
+            self._install_exactly([one])
+        except InstallError as error:
+            if one.name in SEEDS and one.origin is None:
+                return self._reseed(one)
+            if self.spec.packages.on_missing == "relax" and one.origin is None and not self.spec.only_damaged:
+                try:
+                    self._install(self._undeclared([_floor(one)]), Job())
+                except InstallError as again:
+                    return f"{shown} or newer ({again.problem.message}; {again.problem.hint})"
+                return ""
+            return f"{shown} ({error.problem.message}; {error.problem.hint})"
+        return ""
+
+    def _reseed(self, one: Distribution) -> str:
+        """Bring back pip, setuptools or wheel in the version that virtualenv ships: any will do; none is no failure."""
+        from virtualenv.seed.wheels.embed import get_embed_wheel  # noqa: PLC0415  # only for rebuilding
+
+        wheel = get_embed_wheel(one.name, self.blueprint.minor)
+        if wheel is not None:
+            self.runner.succeeds(
+                self.installer.install(self.place, Call((str(wheel.path),), "/", dependencies=False), Job())
+            )
+        return ""
+
+    def check_consistency(self) -> Iterator[str]:
+        """Check that what was installed without a look at its requirements has them, unless that was so before."""
+        if not self.loosely or self.spec.only_damaged or self.runner.succeeds(self.installer.check(self.place)):
+            return
+        facts, version = self.spec.facts, self.spec.former_python
+        then = facts and replace(facts, version=version, version_info=version) if version else facts
+        before = unmet_requirements(self.spec.former, then)
+        left = unmet_requirements(self._stock().distributions, facts)
+        new = [one for one in left if one not in before]
+        if new and not self.is_locked:
+            message = f"what was brought back would not be consistent: {'; '.join(new[:4])}"
+            raise EnvsyncError(Problem("package-missing", message, _HINT))
+        if left:
+            yield f"not consistent, as before: {'; '.join(left[:4])}"
+
+    def unrequest(self) -> None:
+        """Take the mark of having been asked for from what came only as a dependency before (PEP 376)."""
+        names = {one.name for one in self.spec.former if not one.requested} & {*self.brought}
+        for metadata in metadata_places(self.place, self.blueprint.libraries):
+            directory, entry = metadata[len(self.place) + 1 :], os.path.basename(metadata)
+            marked = entry.endswith(".dist-info") and os.path.isfile(f"{metadata}/REQUESTED")
+            if marked and canonicalize_name(entry.partition("-")[0]) in names:
+                remove_recorded(Root(self.place), directory, "REQUESTED")
+
+    def _stock(self) -> Stock:
+        return read_stock(self.place, self.blueprint.libraries)
+
+    def _undeclared(self, lines: list[str]) -> Call:
+        return undeclared_call(self.declared, lines)
+
+    def _install(self, call: Call | Sync, job: Job) -> None:
+        self.runner.run(self.installer.install(self.place, call, job))
+
+
+def _is_back(one: Distribution, there: Stock) -> bool:
+    found = next((other for other in there.distributions if other.name == one.name), None)
+    return found is not None and (one.origin is None or found.origin == one.origin)
+
+
+def _pin(one: Distribution) -> str:
+    return f"{one.name}=={one.version}"
+
+
+def _floor(one: Distribution) -> str:
+    return f"{one.name}>={one.version}"
+
+
+def _is_pinned(line: str | None, one: Distribution) -> bool:
+    version = (line or "").partition("==")[2].split(";")[0].split()
+    return bool(version) and canonicalize_version(version[0]) == canonicalize_version(one.version)
+
+
+def _lines(one: Distribution) -> Iterator[str]:
+    """Return the lines of a requirements file that install a distribution as it was."""
+    if one.origin is None:
+        yield _pin(one)
+    elif one.origin.editable:
+        yield f"-e {one.origin.requirement}"
+    else:
+        yield f"{one.name} @ {one.origin.requirement}"

@@ -1,0 +1,95 @@
+"""One call of an installer: its words, its variables, what it reads and what it answers."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from envsync.observed import Call, Sync
+
+__all__ = ["AnswerError", "Command", "Installer", "Job", "Step", "inherited"]
+
+STDIN = "/dev/stdin"
+"""How both read lines that stand in no file."""
+
+
+class AnswerError(Exception):
+    """An installer answered in a way that is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A program to run."""
+
+    arguments: tuple[str, ...]
+    directory: str
+    environment: Mapping[str, str]
+    lines: tuple[str, ...] = ()
+    """What it reads from its standard input."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """How a call is to be carried out."""
+
+    constraints: tuple[str, ...] = ()
+    """Lines of a constraints file; they do not go with a call that has lines of its own, or stands alone."""
+    upgrade: bool = False
+    """Whether to take the newest releases that the declarations allow."""
+    reinstall: tuple[str, ...] = ()
+    """Names of distributions to build and install again, even at the same version."""
+    exact: bool = False
+    """Whether what the call does not bring counts as extraneous."""
+    offline: bool = False
+    cached: bool = True
+    """Whether the installer may take files from its cache, with which environments share them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What an installer would do to one distribution."""
+
+    name: str
+    version: str | None
+    """``None`` where the installer does not know it before it has built it."""
+    installs: bool
+    """Whether it would come; else it would go."""
+    direct: Mapping[str, Any] | None = field(default=None, hash=False)
+    """Where it would come from, as ``direct_url.json`` has it (PEP 610), where the installer says so."""
+
+
+class Installer(Protocol):
+    """An installer works on the environment at ``place``, which it does not live in."""
+
+    @property
+    def name(self) -> str:
+        """The name of the installer in a manifest."""
+
+    def install(self, place: str, call: Call | Sync, job: Job) -> Command:
+        """Return what installs."""
+
+    def ask(self, place: str, call: Call | Sync, job: Job) -> Command | None:
+        """Return what says what an installation would change; ``None`` where this release cannot say."""
+
+    def steps(self, output: str, messages: str) -> tuple[Step, ...]:
+        """Read the answer to :meth:`ask`, from its two streams. Raises ``AnswerError``."""
+
+    def uninstall(self, place: str, names: tuple[str, ...]) -> Command:
+        """Return what removes distributions."""
+
+    def check(self, place: str) -> Command:
+        """Return what fails where the requirements of installed packages are not met."""
+
+
+def inherited(dropped: Mapping[str, bool]) -> dict[str, str]:
+    """Return the user's variables for an installer: indexes, proxies, caches, but nothing that says where or what.
+
+    ``dropped`` names further variables, with whether they are beginnings of names.
+    """
+    names = tuple(name for name, is_prefix in dropped.items() if not is_prefix)
+    prefixes = ("PYTHON", *(name for name, is_prefix in dropped.items() if is_prefix))
+    return {
+        key: value
+        for key, value in os.environ.items()
+        if key != "VIRTUAL_ENV" and key not in names and not key.startswith(prefixes)
+    }

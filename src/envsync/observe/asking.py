@@ -1,0 +1,117 @@
+"""Ask an installer whether the packages in an environment are as declared."""
+
+import subprocess
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from packaging.utils import canonicalize_name
+
+from envsync.installers import AnswerError, Command, Installer, Job, Step, Uv
+from envsync.observe.distribution import origin_of
+from envsync.observed import SEEDS, Call, Change, Declared, Distribution, Project, Stock, Sync, Verdict
+
+__all__ = ["Question", "ask"]
+
+_TIME_LIMIT = 300
+"""Seconds: a build backend may have to say what a project needs."""
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What an installer is asked about: an environment, and what it should hold."""
+
+    place: str
+    declared: Declared
+    stock: Stock
+    exact: bool
+
+
+def ask(question: Question, installer: Installer, job: Job) -> Verdict:
+    """Ask what an installation would change. Raises ``AnswerError`` where the installer does not say."""
+    changes: list[Change] = []
+    extraneous = {one.name for one in question.stock.distributions} - SEEDS if question.exact else set()
+    for call in question.declared.calls:
+        found, removed = _ask_call(question, installer, call, job)
+        changes += found
+        extraneous &= removed
+    coming = {change.name for change in changes}
+    gone = tuple(sorted(extraneous - coming))
+    return Verdict(not changes and not gone, tuple(dict.fromkeys(changes)), gone)
+
+
+def _ask_call(question: Question, installer: Installer, call: Call | Sync, job: Job) -> tuple[list[Change], set[str]]:
+    """Return what one call would change, and the names that it would not bring."""
+    with_exact = question.exact and isinstance(installer, Uv)
+    steps = _answer(installer, question.place, call, replace(job, exact=with_exact))
+    there = {one.name: one for one in question.stock.distributions}
+    coming = {canonicalize_name(step.name) for step in steps if step.installs}
+    going = {canonicalize_name(step.name) for step in steps if not step.installs} - coming
+    changes = list(_changes(steps, there, question.declared.projects))
+    if with_exact:
+        return changes, going
+    changes += [Change(name, there[name].version, None) for name in sorted(going) if name in there]
+    if question.exact and not changes:
+        return changes, there.keys() - _brought(installer, question, call, job)
+    return changes, set()
+
+
+def _brought(installer: Installer, question: Question, call: Call | Sync, job: Job) -> set[str]:
+    """Return the names that a call brings where nothing is installed, at the versions that are."""
+    pins = tuple(f"{one.name}=={one.version}" for one in question.stock.distributions if one.origin is None)
+    steps = _answer(installer, question.place, call, replace(job, exact=True, offline=False, constraints=pins))
+    return {canonicalize_name(step.name) for step in steps}
+
+
+def _changes(
+    steps: tuple[Step, ...], there: Mapping[str, Distribution], projects: tuple[Project, ...]
+) -> Iterator[Change]:
+    for step in steps:
+        name = canonicalize_name(step.name)
+        had = there.get(name)
+        if not step.installs:
+            continue
+        if had is None:
+            yield Change(name, None, step.version or "")
+        elif step.version not in {None, had.version} or not _is_same_origin(step, had, projects):
+            yield Change(name, had.version, step.version or "")
+
+
+def _is_same_origin(step: Step, had: Distribution, projects: tuple[Project, ...]) -> bool:
+    """Check whether a distribution would come from where it came from: installers build projects again each time."""
+    if step.direct is not None:
+        return origin_of(step.direct) == had.origin
+    if had.origin is None:
+        return False
+    wanted = {(project.path, project.editable) for project in projects}
+    return (had.origin.directory, had.origin.editable) in wanted
+
+
+def _answer(installer: Installer, place: str, call: Call | Sync, job: Job) -> tuple[Step, ...]:
+    command = installer.ask(place, call, job)
+    if command is None:
+        raise AnswerError(f"this release of {installer.name} cannot say what it would change")
+    done = _run(command)
+    if done.returncode and isinstance(installer, Uv) and installer.says_json:
+        older = replace(installer, says_json=False)
+        again = _run(older.ask(place, call, job))
+        if again.returncode == 0:
+            return older.steps(again.stdout, again.stderr)
+    if done.returncode:
+        raise AnswerError(f"{installer.name} could not say what it would change")
+    return installer.steps(done.stdout, done.stderr)
+
+
+def _run(command: Command) -> "subprocess.CompletedProcess[str]":
+    try:
+        return subprocess.run(
+            command.arguments,
+            check=False,
+            input="".join(f"{line}\n" for line in command.lines),
+            capture_output=True,
+            text=True,
+            errors="replace",
+            env=dict(command.environment),
+            cwd=command.directory,
+            timeout=_TIME_LIMIT,
+        )
+    except (OSError, ValueError, subprocess.TimeoutExpired) as error:
+        raise AnswerError(f"{command.arguments[0]} could not be run: {error}") from error
