@@ -18,13 +18,14 @@ from envsync.observe.kept import read_kept
 from envsync.observe.stock import read_stock
 from envsync.observe.verdicts import Verdicts
 from envsync.observe.world import Observer
-from envsync.observed import Facts, Folder, InterpreterProblem, World
-from envsync.plan.actions import Conflict, EnvironmentPlan, Plan, Rebuild, Rollback, State
+from envsync.observed import Declared, Facts, Folder, Interpreter, InterpreterProblem, World
+from envsync.plan.actions import Conflict, EnvironmentPlan, Install, Plan, Rebuild, Rollback, State
 from envsync.plan.blueprint import Rules
 from envsync.plan.conflicts import conflicts_between
 from envsync.plan.decide import decide
 from envsync.plan.rollback import decide_rollback
-from envsync.plan.unowned import conflicts_at_top
+from envsync.plan.unowned import conflicts_at_top, unlooked
+from envsync.plan.upgrade import decide_upgrade, may_upgrade
 from envsync.vouched import Vouched
 
 __all__ = ["Reconciler", "remembered_verdicts"]
@@ -97,6 +98,35 @@ class Reconciler:
         plan = self.plan((name,))
         return replace(plan, environments=tuple(map(_roll_back, plan.environments)), strays=())
 
+    def plan_upgrade(self, names: tuple[str, ...] = (), only: tuple[str, ...] = ()) -> Plan:
+        """Decide on newer releases for all environments or the named ones, of all packages or ``only`` some."""
+        plan = self.plan(names)
+        return replace(plan, environments=tuple(self._upgraded(one, only) for one in plan.environments), strays=())
+
+    def undeclared(self, plan: EnvironmentPlan) -> tuple[str, ...]:
+        """Name the installed packages that nothing declares, as far as the installer can say without the network."""
+        world, interpreter = plan.world, plan.world.interpreter
+        found = world.folder.environment
+        if found is None or not isinstance(interpreter, Interpreter):
+            return ()
+        end = world.folder.chain.end
+        stock = world.stock or read_stock(end, found.libraries)
+        if world.verdict is not None and not world.verdict.met:
+            return ()
+        return self._verdicts.extraneous(end, world.declared or Declared(), stock, interpreter.facts)
+
+    def _upgraded(self, plan: EnvironmentPlan, only: tuple[str, ...]) -> EnvironmentPlan:
+        world, interpreter, verdict = plan.world, plan.world.interpreter, None
+        asked = may_upgrade(plan) and world.declared and world.stock and isinstance(interpreter, Interpreter)
+        if asked and world.declared and world.stock and isinstance(interpreter, Interpreter):
+            end = world.folder.chain.end
+            verdict = self._verdicts.upgrade(end, world.declared, world.stock, interpreter.facts, only=only)
+        if verdict is not None and verdict.changes and unlooked(world):  # what exchanges it has to know what is in it
+            observer = self._observer()
+            world = observer.observe(plan.environment, stock=True)
+            plan = replace(plan, world=world)
+        return decide_upgrade(plan, verdict, only, self._rules)
+
     def apply(
         self,
         plan: Plan,
@@ -120,6 +150,7 @@ class Reconciler:
         known = (one.world.folder for one in plan.environments if one.environment.name not in minded)
         as_planned = Leftovers(self._manifest.state_dir, known)
         rebuilt = {one.environment.name for one in plan.environments if _rebuilds(one)}
+        upgrades = {one.environment.name: one for one in plan.environments if _upgrades(one)}
 
         def again(environment: desired.Environment) -> EnvironmentPlan:
             began = time.time_ns()
@@ -129,6 +160,9 @@ class Reconciler:
                 vouched.note(fresh, began)
             if steady and environment.name not in rebuilt and _rebuilds(fresh):
                 return replace(fresh, actions=())
+            planned = upgrades.get(environment.name)
+            if planned is not None and _is_as_planned(fresh, planned):
+                return replace(planned, world=replace(fresh.world, verdict=planned.world.verdict))
             return _roll_back(fresh) if back else fresh
 
         return apply_plans(plan, again, settings, progress)
@@ -201,8 +235,23 @@ def _undecided(environment: desired.Environment, error: Exception) -> Environmen
     return EnvironmentPlan(environment, world, State.CONFLICT, conflicts=(conflict,))
 
 
+def _upgrades(plan: EnvironmentPlan) -> bool:
+    return any(isinstance(action, Install) and action.spec.upgrade for action in plan.actions)
+
+
+def _is_as_planned(fresh: EnvironmentPlan, planned: EnvironmentPlan) -> bool:
+    """Tell whether an environment is what it was when its upgrade was planned, and nothing else is to be done."""
+    same = fresh.world.stock is not None and planned.world.stock is not None
+    return (
+        same
+        and fresh.state is State.IN_SYNC
+        and fresh.world.stock.digest == planned.world.stock.digest
+        and fresh.world.folder.identity == planned.world.folder.identity
+    )
+
+
 def _minds_generations(plan: EnvironmentPlan) -> bool:
-    return any(isinstance(action, Rebuild | Rollback) for action in plan.actions)
+    return any(isinstance(action, Install | Rebuild | Rollback) for action in plan.actions)
 
 
 def _rebuilds(plan: EnvironmentPlan) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from envsync.apply.installers import InstallError, Runner, find_installer
-from envsync.apply.restore import bring_back, undeclared_call
+from envsync.apply.restore import bring_back
 from envsync.errors import EnvsyncError, Problem
 from envsync.installers import AnswerError, Installer, Job, Uv
 from envsync.observe.declared import read_declared
@@ -103,13 +103,11 @@ def _carry_out(task: _Task) -> Installed:
 def _install_declared(task: _Task, declared: Declared, before: Stock) -> None:
     """Carry out the declarations, each call where it was written for."""
     spec = task.spec
-    job = Job(upgrade=spec.upgrade and not spec.only, reinstall=spec.reinstall, cached=spec.cached)
-    if spec.only:
+    job = Job(upgrade=spec.upgrade, only=spec.only, reinstall=spec.reinstall, cached=spec.cached)
+    if spec.only and not isinstance(task.installer, Uv):  # pip upgrades all that is declared, or what is not there
         task.runner.run(task.installer.uninstall(task.place, spec.only))
     for call in declared.calls:
         task.runner.run(task.installer.install(task.place, call, job))
-    if spec.only:
-        _bring_missing(task, before)
     unchanged = task.stock().digest == before.digest and not (spec.reinstall or spec.upgrade)
     if len(declared.calls) > 1 or unchanged:
         verdict = _ask(task)
@@ -118,14 +116,6 @@ def _install_declared(task: _Task, declared: Declared, before: Stock) -> None:
             message = f"{task.installer.name} reported success, and yet what is declared is not met: {left}"
             hint = "Look for contradictions between the files, and for `target`, `prefix` or `no-deps` in its settings."
             raise EnvsyncError(Problem("not-converged", message, hint))
-
-
-def _bring_missing(task: _Task, before: Stock) -> None:
-    """Install the packages to upgrade that no declaration brings."""
-    there = task.stock().versions()
-    missing = [name for name in task.spec.only if name not in there and name in before.versions()]
-    if missing and task.spec.declared is not None:
-        task.runner.run(task.installer.install(task.place, undeclared_call(task.spec.declared, missing), Job()))
 
 
 def _ask(task: _Task) -> Verdict | None:

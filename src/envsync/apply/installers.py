@@ -2,7 +2,6 @@
 
 import contextlib
 import glob
-import re
 import subprocess
 import threading
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from zipfile import BadZipFile
 
 from envsync.errors import EnvsyncError, Problem
-from envsync.installers import Command, Installer, Pip, Uv
+from envsync.installers import Command, Installer, Pip, Uv, gist
 from envsync.observe.uv import find_uv
 from envsync.redact import redacted
 from envsync.write.files import new_log
@@ -21,15 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["InstallError", "Runner", "find_installer"]
 
-_SHOWN = 4
-"""Lines that are shown of the beginning, and of the end, of a failed installer's output."""
-_WIDEST = 300
-"""Characters of each."""
 _KEPT = 1 << 20
 """Characters of its output that are looked at."""
-_FAILURE = re.compile(r"\s*(?:error|failed|because|\N{MULTIPLICATION SIGN})", re.IGNORECASE)
-_FRAME = re.compile(r"^[\s\N{MULTIPLICATION SIGN}\u2500-\u25ff]+")
-"""What uv draws around its messages."""
 
 
 class InstallError(EnvsyncError):
@@ -51,8 +43,8 @@ class Runner:
             with _started(command) as process:
                 _follow(process, stream, said)
         if process.returncode:
-            gist = _gist("".join(said)) or f"exit status {process.returncode}"
-            raise InstallError(Problem("install-failed", gist, f"The full log: {self.log}"))
+            message = gist("".join(said)) or f"exit status {process.returncode}"
+            raise InstallError(Problem("install-failed", message, f"The full log: {self.log}"))
 
     def succeeds(self, command: Command) -> bool:
         """Run one command that answers by its exit status."""
@@ -128,14 +120,3 @@ def _pip_wheel(minor: str, stdlib: str) -> str:
         message = f"there is no pip for Python {minor}"
         raise EnvsyncError(Problem("installer-missing", message, "Install uv: the extra `uv` brings it."))
     return bundled[-1]
-
-
-def _gist(said: str) -> str:
-    """Keep what matters of an installer's output: from its first error on, without progress."""
-    lines = [line.rstrip() for line in re.sub(r"\x1b\[[0-9;]*m", "", said).splitlines() if line.strip()]
-    first = next((number for number, line in enumerate(lines) if _FAILURE.match(line)), None)
-    chosen = [line for line in (lines[first:] if first is not None else lines) if "[end of output]" not in line]
-    shown = [re.sub(r"^(?:ERROR|error): ", "", _FRAME.sub("", line))[:_WIDEST] for line in chosen]
-    if len(shown) > 2 * _SHOWN:  # what failed stands at the beginning, why often at the end
-        shown = [*shown[:_SHOWN], "...", *shown[-_SHOWN:]]
-    return " / ".join(shown)

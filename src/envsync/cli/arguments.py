@@ -79,6 +79,7 @@ _FORCE = _option(
     "--force-rebuild", metavar="NAME", action="append", text="rebuild this environment even if nothing is wrong"
 )
 _DEEP = _flag("--deep", text="compare every file of every installed package with what was installed")
+_PACKAGE = _option("--package", metavar="PACKAGE", action="append", text="only this one; may be given several times")
 _JOBS = _option(
     "--jobs", metavar="N", type=_count, text="environments to work on side by side (default: 2 for each core)"
 )
@@ -127,6 +128,12 @@ COMMANDS = (
     ),
     Command("plan", "show what apply would do, and why; writes nothing but caches", (_NAMES, _FORCE, _DEEP)),
     Command("check", "say in one line whether all is in sync; exit status 3 on drift", (_NAMES, _DEEP)),
+    Command(
+        "upgrade",
+        "install the newest releases that the declarations allow",
+        (_NAMES, _PACKAGE, _flag("--dry-run", text="show the versions before and after; change nothing"), _JOBS),
+    ),
+    Command("outdated", "list the packages for which the declarations allow a newer release", (_NAMES, _PACKAGE)),
     Command(
         "status",
         "show a table of the environments",

@@ -11,6 +11,7 @@ __all__ = ["COMMANDS", "FITTED", "SHOWING", "carry_out"]
 
 COMMANDS = {
     **dict.fromkeys(("apply", "plan", "check", "rollback"), "reconciling"),
+    **dict.fromkeys(("upgrade", "outdated"), "upgrading"),
     **dict.fromkeys(("status", "explain", "graph"), "looking"),
     **dict.fromkeys(("init", "import", "add", "remove"), "editing"),
     **dict.fromkeys(("prune", "move"), "keeping"),
@@ -24,11 +25,11 @@ COMMANDS = {
 """Each command's module in this package, whose own ``COMMANDS`` holds its function."""
 
 
-SHOWING = frozenset({"status", "explain", "graph", "schema", "completion"})
+SHOWING = frozenset({"status", "explain", "graph", "schema", "completion", "outdated"})
 """Commands whose output is what they are for: it comes also with ``--quiet``."""
 
 
-FITTED = frozenset({"apply", "plan", "check", "rollback", "prune"})
+FITTED = frozenset({"apply", "plan", "check", "rollback", "prune", "upgrade"})
 """Commands whose lines are broken to fit a terminal."""
 
 

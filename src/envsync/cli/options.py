@@ -27,6 +27,8 @@ class Options(NamedTuple):
     no_cache: bool = False
     lock_timeout: float | None = None
     dry_run: bool = False
+    package: tuple[str, ...] = ()
+    """The names of the packages to upgrade."""
     jobs: int = 0
     force_rebuild: tuple[str, ...] = ()
     deep: bool = False
@@ -76,7 +78,7 @@ def parse(arguments: list[str]) -> Options:
         arguments, words = arguments[:at], arguments[at + 1 :]
     given = vars(_parser(arguments).parse_args(arguments))
     given["words"] = [*(given.get("words") or ()), *words]
-    for name in ("names", "force_rebuild", "paths", "words"):
+    for name in ("names", "force_rebuild", "paths", "words", "package"):
         given[name] = tuple(given.get(name) or ())
     given["values"] = tuple((key.removeprefix("key_"), given.pop(key)) for key in [*given] if key.startswith("key_"))
     given.setdefault("jobs", min(32, 2 * (os.cpu_count() or 1)))

@@ -13,7 +13,7 @@ from envsync.report import text
 from envsync.report.document import Verdict
 from envsync.report.progress import ProgressDisplay
 
-__all__ = ["COMMANDS"]
+__all__ = ["COMMANDS", "verdict_of_report"]
 
 
 def _apply(options: Options) -> Result:
@@ -30,7 +30,7 @@ def _apply(options: Options) -> Result:
         with ProgressDisplay(work, shown=not (options.quiet or options.json or plain)) as display:
             report, plan = session.apply(plan, display.tick)
     session.remember(plan)
-    verdict = _verdict_of_report(report)
+    verdict = verdict_of_report(report)
     show = partial(text.report_lines, report, verbose=options.verbose)
     return Result(plan.manifest.file, verdict, report.environments, show)
 
@@ -50,10 +50,10 @@ def _rollback(options: Options) -> Result:
     settings = settings_of(session.manifest, options)
     report = session.reconciler.apply(plan, settings)
     show = partial(text.report_lines, report, verbose=True)
-    return Result(plan.manifest.file, _verdict_of_report(report), report.environments, show)
+    return Result(plan.manifest.file, verdict_of_report(report), report.environments, show)
 
 
-def _verdict_of_report(report: Report) -> Verdict:
+def verdict_of_report(report: Report) -> Verdict:
     outcomes = {one.outcome for one in report.environments}
     if report.interrupted:
         return Verdict("failed", INTERRUPTED)

@@ -36,6 +36,8 @@ class Job:
     """Lines of a constraints file; they do not go with a call that has lines of its own, or stands alone."""
     upgrade: bool = False
     """Whether to take the newest releases that the declarations allow."""
+    only: tuple[str, ...] = ()
+    """Names of the distributions to upgrade; empty for all."""
     reinstall: tuple[str, ...] = ()
     """Names of distributions to build and install again, even at the same version."""
     exact: bool = False

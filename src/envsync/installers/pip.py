@@ -92,7 +92,7 @@ class Pip:
 
 
 def _install(call: Call, job: Job) -> Iterator[str]:
-    if job.upgrade:
+    if job.upgrade and not job.only:
         yield from ("--upgrade", "--upgrade-strategy", "eager")
     if not call.dependencies:
         yield "--no-deps"

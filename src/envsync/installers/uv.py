@@ -78,8 +78,10 @@ class Uv:
 
     def _pip(self, place: str, call: Call, job: Job) -> Iterator[str]:
         yield from ("--python", f"{place}/bin/python")
-        if job.upgrade:
+        if job.upgrade and not job.only:
             yield "--upgrade"
+        for name in job.only:
+            yield from ("--upgrade-package", name)
         for name in job.reinstall:
             yield from ("--reinstall-package", name)
         if job.exact:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from packaging.utils import canonicalize_name
 
-from envsync.installers import AnswerError, Command, Installer, Job, Step, Uv
+from envsync.installers import AnswerError, Command, Installer, Job, Step, Uv, gist
 from envsync.observe.distribution import origin_of
 from envsync.observed import SEEDS, Call, Change, Declared, Distribution, Project, Stock, Sync, Verdict
 
@@ -96,7 +96,8 @@ def _answer(installer: Installer, place: str, call: Call | Sync, job: Job) -> tu
         if again.returncode == 0:
             return older.steps(again.stdout, again.stderr)
     if done.returncode:
-        raise AnswerError(f"{installer.name} could not say what it would change")
+        why = gist(done.stderr) or f"exit status {done.returncode}"
+        raise AnswerError(f"{installer.name} could not say what it would change: {why}")
     return installer.steps(done.stdout, done.stderr)
 
 

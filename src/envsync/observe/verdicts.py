@@ -51,6 +51,30 @@ class Verdicts:
         self.changed = True
         return verdict
 
+    def upgrade(
+        self, place: str, declared: Declared, stock: Stock, facts: Facts, *, only: tuple[str, ...] = ()
+    ) -> Verdict:
+        """Ask which newer releases the declarations allow; the network is asked, and nothing is remembered."""
+        from envsync.installers import AnswerError, Job  # noqa: PLC0415
+        from envsync.observe.asking import Question, ask  # noqa: PLC0415
+
+        try:
+            question = Question(place, declared, stock, exact=False)
+            return ask(question, self._find(declared.installer, facts), Job(upgrade=True, only=only))
+        except AnswerError as error:
+            return Verdict(met=False, reason=str(error))
+
+    def extraneous(self, place: str, declared: Declared, stock: Stock, facts: Facts) -> tuple[str, ...]:
+        """Ask which installed packages no declaration brings; none where that cannot be told without the network."""
+        from envsync.installers import AnswerError, Job  # noqa: PLC0415
+        from envsync.observe.asking import Question, ask  # noqa: PLC0415
+
+        try:
+            question = Question(place, declared, stock, exact=True)
+            return ask(question, self._find(declared.installer, facts), Job(offline=True)).extraneous
+        except AnswerError:
+            return ()
+
     def content(self) -> bytes:
         """Return what to write to the file."""
         newest = dict(list(self._entries.items())[-_MOST:])

@@ -18,6 +18,7 @@ from envsync.plan.actions import (
     Rollback,
     State,
 )
+from envsync.report.packages import package_lines
 from envsync.report.paint import Paint, escape, homely, tilde
 
 __all__ = [
@@ -48,6 +49,7 @@ _DONE = {
     Outcome.ROLLED_BACK: ("*", "green"),
     Outcome.REPAIRED: ("~", "green"),
     Outcome.INSTALLED: ("~", "green"),
+    Outcome.UPGRADED: ("~", "green"),
     Outcome.LINKED: (">", "green"),
     Outcome.CONFLICT: ("!", "red"),
     Outcome.FAILED: ("x", "red"),
@@ -55,7 +57,7 @@ _DONE = {
     Outcome.UNCHANGED: ("=", "dim"),
 }
 _DONE_WORDS = (
-    *("created", "rebuilt", "rolled-back", "repaired", "installed", "linked"),
+    *("created", "rebuilt", "rolled-back", "repaired", "upgraded", "installed", "linked"),
     *("failed", "conflict", "skipped", "unchanged", "waiting"),
 )
 
@@ -69,6 +71,7 @@ def plan_lines(plan: Plan, paint: Paint, *, verbose: bool) -> Iterator[str]:
         word = words[one.environment.name]
         yield columns.line(_PLANNED[word], word, one)
         yield from _details(one, paint)
+        yield from package_lines(one.packages, paint, verbose=verbose)
     order = ("create", "rebuild", "repair", "install", "link", "conflict", "waiting", "in sync")
     yield _summary(Counter(words.values()), order, plan)
 
@@ -81,6 +84,8 @@ def report_lines(report: Report, paint: Paint, *, verbose: bool) -> Iterator[str
     for one in shown:
         yield columns.line(_DONE[one.outcome], _done_word(one), one.plan)
         yield from _details(one.plan, paint)
+        if one.outcome is not Outcome.CREATED or verbose:
+            yield from package_lines(one.packages, paint, verbose=verbose)
         yield from _failure(one, paint)
     plans = tuple(one.plan for one in report.environments)
     yield _summary(Counter(map(_done_word, report.environments)), _DONE_WORDS, Plan(report.manifest, plans))
@@ -90,6 +95,8 @@ def outcome_lines(one: EnvironmentReport, paint: Paint) -> Iterator[str]:
     """Show what was done about one environment, by itself."""
     yield _Columns([one.plan], paint).line(_DONE[one.outcome], _done_word(one), one.plan)
     yield from _details(one.plan, paint)
+    if one.outcome is not Outcome.CREATED:
+        yield from package_lines(one.packages, paint, verbose=False)
     yield from _failure(one, paint)
 
 

@@ -1,0 +1,95 @@
+"""Decide on upgrading the packages of an environment to newer releases, within what is declared. Pure."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from envsync.observed import Call, Change, Declared, Interpreter, Sync, Verdict
+from envsync.plan.actions import Conflict, Drift, EnvironmentPlan, Install, Link, State
+from envsync.plan.blueprint import Rules, blueprint_of
+from envsync.plan.packages import declared_spec
+from envsync.plan.unowned import conflicts_at_top, conflicts_of_mounts, listed
+
+__all__ = ["decide_upgrade", "may_upgrade"]
+
+
+def may_upgrade(plan: EnvironmentPlan) -> bool:
+    """Tell whether there is something to ask the installer about: declared packages, in an environment in sync."""
+    return plan.state is State.IN_SYNC and plan.world.declared is not None and bool(_open_calls(plan.world.declared))
+
+
+def decide_upgrade(plan: EnvironmentPlan, verdict: Verdict | None, only: tuple[str, ...], rules: Rules) -> EnvironmentPlan:
+    """Turn an environment's plan into one that upgrades it.
+
+    ``verdict`` says what an upgrade would change, ``None`` where nobody was asked; ``only`` names the packages to
+    upgrade, all of them where it is empty.
+    """
+    environment, world = plan.environment, plan.world
+    if plan.state in {State.CONFLICT, State.WAITING}:
+        return plan
+    if any(not isinstance(action, Link) for action in plan.actions):
+        return _refused(plan, "not-in-sync", f"{environment.name} is not in sync", "Apply first, then upgrade.")
+    notes = (*plan.notes, *_notes(plan, only))
+    if verdict is None or not isinstance(world.interpreter, Interpreter):
+        return replace(plan, notes=notes)
+    if verdict.reason:
+        hint = "Look at its indexes, and whether they can be reached."
+        return _refused(plan, "upgrade-unknown", verdict.reason, hint)
+    changes = tuple(change for change in verdict.changes if not only or _counts(change, only, world.declared))
+    if not changes:
+        return replace(plan, notes=notes)
+    conflicts = conflicts_of_mounts(world) or conflicts_at_top(world.folder.chain.end, world.stock)
+    if conflicts:
+        return replace(plan, state=State.CONFLICT, actions=(), conflicts=tuple(conflicts))
+    spec = declared_spec(environment, world, rules.installer, upgrade=True, only=only)
+    assert spec is not None  # noqa: S101  # there are calls to upgrade
+    action = Install(
+        f"upgrade {listed([change.name for change in changes])}",
+        blueprint_of(environment, world, world.interpreter, rules),
+        spec,
+        keep=rules.keep,
+        shelf=rules.shelf,
+        generations=world.folder.generations,
+    )
+    drift = tuple(Drift("packages", _said(change)) for change in changes)
+    return replace(
+        plan,
+        world=replace(world, verdict=Verdict(met=False, changes=changes)),
+        state=State.DRIFT,
+        drift=(*plan.drift, *drift),
+        actions=(*plan.actions, action),
+        notes=notes,
+    )
+
+
+def _refused(plan: EnvironmentPlan, code: str, message: str, hint: str) -> EnvironmentPlan:
+    return replace(plan, state=State.CONFLICT, drift=(), actions=(), conflicts=(Conflict(code, message, hint),))
+
+
+def _open_calls(declared: Declared) -> tuple[Call, ...]:
+    """Return the calls that leave a choice of versions: a lock leaves none."""
+    return tuple(call for call in declared.calls if isinstance(call, Call) and call.dependencies and not call.alone)
+
+
+def _notes(plan: EnvironmentPlan, only: tuple[str, ...]) -> Iterator[str]:
+    declared = plan.world.declared
+    if declared is None or not declared.calls:
+        yield "nothing is declared, so nothing is upgraded"
+        return
+    for call in declared.calls:
+        if isinstance(call, Sync):
+            yield f"{call.lock} decides its versions; upgrade them with: uv lock --upgrade"
+        elif call.alone or not call.dependencies:
+            yield "a pylock.toml decides its versions; lock again to upgrade them"
+    there = plan.world.stock.versions() if plan.world.stock is not None else {}
+    yield from (f"{name} is not installed" for name in only if name not in there)
+
+
+def _counts(change: Change, only: tuple[str, ...], declared: Declared | None) -> bool:
+    """Tell whether a change belongs to the upgrade of some packages; pip can only tell of all at once."""
+    return change.name in only or (declared is not None and declared.installer == "uv")
+
+
+def _said(change: Change) -> str:
+    if change.before is None:
+        return f"{change.name} {change.after} is needed".replace("  ", " ")
+    return f"{change.name} {change.before} is installed; {change.after or 'another one'} is available"

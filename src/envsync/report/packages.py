@@ -1,0 +1,62 @@
+"""Show which versions change: a line for each package."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from envsync.observed import Change
+from envsync.plan.actions import EnvironmentPlan
+from envsync.report.paint import Paint, escape
+
+__all__ = ["outdated_lines", "package_lines", "undeclared_text"]
+
+_MOST = 20
+"""Lines for one environment, unless all are asked for."""
+_NAMED = 5
+
+
+def package_lines(changes: Sequence[Change], paint: Paint, *, verbose: bool) -> Iterator[str]:
+    """Show each package whose version changes."""
+    shown = changes if verbose else changes[:_MOST]
+    width = max((len(change.name) for change in shown), default=0)
+    for change in shown:
+        yield f"    {_line(change, width, paint)}"
+    if len(changes) > len(shown):
+        yield f"    and {len(changes) - len(shown)} more packages (--verbose)"
+
+
+def _line(change: Change, width: int, paint: Paint) -> str:
+    name = f"{escape(change.name):<{width}}"
+    if change.before is None:
+        return f"{paint('green', '+')} {name}  {escape(change.after or '')}".rstrip()
+    if change.after is None:
+        return f"{paint('red', '-')} {name}  {escape(change.before)}"
+    return f"{paint('yellow', '~')} {name}  {escape(change.before)} -> {escape(change.after or 'as built')}"
+
+
+def outdated_lines(plans: Iterable[EnvironmentPlan], paint: Paint) -> Iterator[str]:
+    """Show a table of what could be upgraded: environment, package, what is installed, what is available."""
+    rows = [("ENVIRONMENT", "PACKAGE", "INSTALLED", "AVAILABLE")]
+    notes = []
+    for plan in plans:
+        name = escape(plan.environment.name)
+        rows += [
+            (name, escape(one.name), escape(one.before or "-"), escape(one.after or "?")) for one in plan.packages
+        ]
+        notes += [f"{name}: {escape(conflict.message)}" for conflict in plan.conflicts]
+        notes += [f"{name}: {escape(note)}" for note in plan.notes if not plan.packages]
+    if len(rows) > 1:
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        for number, row in enumerate(rows):
+            line = "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
+            yield paint("bold", line) if number == 0 else line
+    else:
+        yield "nothing to upgrade"
+    yield from (f"{paint('dim', 'note:')} {note}" for note in notes)
+
+
+def undeclared_text(names: Sequence[str]) -> str:
+    """Say which packages nothing declares; empty where there are none."""
+    if not names:
+        return ""
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    count = "1 package" if len(names) == 1 else f"{len(names)} packages"
+    return f"{count} that nothing declares: {', '.join(names[:_NAMED])}{more}"
