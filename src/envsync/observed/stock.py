@@ -13,7 +13,7 @@ class Origin:
     """Where a distribution was installed from, if not from an index (PEP 610)."""
 
     requirement: str
-    """What an installer needs to install it again: a URL, or the path of an editable project."""
+    """What an installer needs to install it again: a URL without credentials, or the path of an editable project."""
     editable: bool = False
     revision: str | None = None
     """The branch, tag or commit that was asked for, where the requirement names the commit that it was."""
@@ -73,9 +73,21 @@ class Stock:
     damage: tuple[Damage, ...] | None = None
     """What is wrong with their files, or cannot be told; ``None`` where it was not looked for."""
 
+    @property
+    def digest(self) -> str:
+        """What is installed, in short: another one where a name, a version or an origin differs."""
+        from hashlib import sha256  # noqa: PLC0415  # it loads OpenSSL
+
+        rows = sorted((one.name, one.version, *_origin_fields(one.origin)) for one in self.distributions)
+        return sha256(ascii((rows, sorted(self.broken))).encode()).hexdigest()[:32]
+
     def versions(self) -> dict[str, str]:
         """Give versions by name."""
         return {one.name: one.version for one in self.distributions}
+
+
+def _origin_fields(origin: Origin | None) -> tuple[str, bool]:
+    return (origin.requirement, origin.editable) if origin is not None else ("", False)
 
 
 @dataclass(frozen=True, slots=True)
