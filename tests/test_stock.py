@@ -247,6 +247,15 @@ def test_an_egg_link_of_a_project_with_its_modules_in_a_folder_leads_to_the_proj
     assert origin.requirement == str(tmp_path / "project")
 
 
+def test_the_files_of_an_egg_link_cannot_be_checked_and_are_not_damaged(site: Path, tmp_path: Path) -> None:
+    info = tmp_path / "project/blog.egg-info"
+    info.mkdir(parents=True)
+    (info / "PKG-INFO").write_text("Metadata-Version: 1.0\nName: blog\nVersion: 3\n")
+    (site / "blog.egg-link").write_text(f"{tmp_path}/project\n.")
+    (damage,) = find_damage(str(site.parents[2]), (LIBRARY,))
+    assert (damage.package.name, damage.spoilt) == ("blog", False)
+
+
 def test_an_egg_link_that_leads_nowhere_is_told(site: Path, tmp_path: Path) -> None:
     (site / "blog.egg-link").write_text(f"{tmp_path}/gone\n.")
     assert stock(site).broken == ("blog.egg-link",)

@@ -35,13 +35,15 @@ def _read(place: str) -> Distribution | None:
         name, version = fields.get("Name", "").strip(), fields.get("Version", "").strip()
         if not name or not version:
             return None
+        requested = os.path.lexists(f"{place}/REQUESTED")
         return Distribution(
             name=canonicalize_name(name),
             version=version,
             requires=tuple(fields.get_all("Requires-Dist") or (metadata.requires if legacy else None) or ()),
             origin=read_origin(metadata.read_text("direct_url.json")),
-            requested=os.path.lexists(f"{place}/REQUESTED"),
+            requested=requested,
             legacy=legacy,
+            installer=read_text(f"{place}/INSTALLER").strip() if requested else "",
         )
     except Exception:  # noqa: BLE001  # whatever is wrong with it, it does not tell what it is of
         return None
@@ -62,7 +64,8 @@ def _read_link(place: str) -> Distribution | None:
     version = read.version if read else "0"
     requires = read.requires if read else ()
     root = os.path.realpath(os.path.join(source.strip(), way.strip()))
-    return Distribution(canonicalize_name(name), version, requires, Origin(root, editable=True), requested=True)
+    origin = Origin(root, editable=True)
+    return Distribution(canonicalize_name(name), version, requires, origin, requested=True, legacy=True)
 
 
 def read_origin(text: str | None) -> Origin | None:

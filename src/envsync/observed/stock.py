@@ -30,9 +30,11 @@ class Distribution:
     """``Requires-Dist``, as written (PEP 508)."""
     origin: Origin | None = None
     requested: bool = False
-    """Whether somebody asked for it by name (``REQUESTED``, PEP 376)."""
+    """Whether it is marked as asked for by name (``REQUESTED``, PEP 376)."""
     legacy: bool = False
-    """Whether it was installed without wheel metadata (``.egg-info``)."""
+    """Whether it was installed without wheel metadata (``.egg-info``, ``.egg-link``)."""
+    installer: str = ""
+    """Who marked it as asked for (``INSTALLER``, PEP 376): uv marks everything."""
 
 
 @dataclass(frozen=True, slots=True)
