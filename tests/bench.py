@@ -54,6 +54,17 @@ def files(seen: Listing) -> Listing:
     return {name: one for name, one in seen.items() if not stat.S_ISDIR(one.mode) and "__pycache__" not in name}
 
 
+def staged(seen: Listing) -> Listing:
+    """Leave out what changes when an environment is staged: links to most files are made, and some files are copied."""
+    return {
+        name: one._replace(links=0, changed=0, inode=0 if _is_copied(name) else one.inode) for name, one in seen.items()
+    }
+
+
+def _is_copied(name: str) -> bool:
+    return name.startswith(("bin/", "pyvenv.cfg")) or name.endswith((".pth", ".egg-link"))
+
+
 def changed(before: Listing, after: Listing) -> set[str]:
     return {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
 

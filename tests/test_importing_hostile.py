@@ -185,14 +185,15 @@ def test_packages_are_recorded_but_for_what_is_no_requirement(here: Place, impor
     for name, document in (
         ("git", {"url": "https://h/r", "vcs_info": {"vcs": "git", "commit_id": "0" * 40}}),
         ("mine", {"url": f"file://{here.root}", "dir_info": {"editable": True}}),
-        ("odd", {"url": 'https://x/ "y', "dir_info": {}}),
+        ("odd", {"url": 'https://x/ "y', "archive_info": {}}),
     ):
         (site / f"{name}.dist-info").mkdir()
         (site / f"{name}.dist-info/METADATA").write_text(f"Name: {name}\nVersion: 1\n")
         (site / f"{name}.dist-info/direct_url.json").write_text(json.dumps(document))
-    packages = imported("--freeze")["a"]["packages"]
+    packages = imported("--freeze", "--versions")["a"]["packages"]
     assert packages == ["a-b==1.0+local", f"git @ git+https://h/r@{'0' * 40}", "zope-interface==1!2.0rc1"]
-    assert here.manifest.read_text().count("# left out, for it is no requirement") == 4
+    assert here.manifest.read_text().count(", which is no requirement") == 4
+    assert f"# left out: mine, which is editable, from {here.root}: " in here.manifest.read_text()
 
 
 def test_without_freeze_no_packages_are_recorded(here: Place, imported: Import) -> None:

@@ -197,7 +197,7 @@ def test_import_freezes_what_the_python_of_the_environment_sees(depot: Depot) ->
     depot.install("lib==1.1")
     other = depot.root / "other.toml"
     other.write_text("version = 1\n")
-    assert depot.place.envsync("--file", str(other), "import", "--freeze", str(depot.end)).status == 0
+    assert depot.place.envsync("--file", str(other), "import", "--freeze", "--versions", str(depot.end)).status == 0
     assert 'packages = ["lib==1.1"]' in other.read_text()
 
 

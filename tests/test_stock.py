@@ -14,7 +14,9 @@ from packaging.utils import canonicalize_name
 from uv import find_uv_bin
 
 from bench import build
-from envsync.observe.stock import read_stock
+from envsync.observe import distribution
+from envsync.observe.record import find_damage
+from envsync.observe.stock import read_all, read_stock
 from envsync.observed import Declared, Distribution, Stock
 from envsync.plan.packages import extraneous, unmet
 from wheels import make_project, make_repository, make_wheel
@@ -92,6 +94,13 @@ def test_what_was_asked_for_is_told_from_what_came_along(site: Path, requested: 
             "git+ssh://git@a/x@abc#subdirectory=s/t",
             False,
         ),
+        (
+            {"url": "https://me:secret@a/x.git", "vcs_info": {"vcs": "git", "commit_id": "abc"}},
+            "git+https://a/x.git@abc",
+            False,
+        ),
+        ({"url": "https://secret@a/x.tgz", "archive_info": {}}, "https://a/x.tgz", False),
+        ({"url": "https://${USER}:${TOKEN}@a/x.tgz", "archive_info": {}}, "https://${USER}:${TOKEN}@a/x.tgz", False),
     ],
 )
 def test_where_a_package_came_from_is_read(
@@ -157,6 +166,51 @@ def test_metadata_of_another_kind_is_told(site: Path, kind: str) -> None:
     assert stock(site).broken == ("bad-1.dist-info",)
 
 
+def test_what_pip_had_put_aside_is_not_installed(site: Path) -> None:
+    info = unpack(site, "lib")
+    unpack(site, "app")
+    info.rename(site / "~ib-1.0.dist-info")
+    (site / "~roken-1.0.dist-info").mkdir()
+    held = stock(site)
+    assert (the(held).name, held.broken) == ("app", ())
+
+
+def test_each_metadata_is_read_once_though_the_files_are_compared_as_well(
+    site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unpack(site, "app")
+    end = str(site.parents[2])
+    read = read_all(end, (LIBRARY,))
+    monkeypatch.setattr(distribution, "read_distribution", lambda _: pytest.fail("it was read again"))
+    assert the(read_stock(end, (LIBRARY,), read=read)).name == "app"
+    assert [one.package.name for one in find_damage(end, (LIBRARY,), read)] == ["app"]  # without INSTALLER
+
+
+def test_the_digest_changes_with_what_is_installed_and_with_nothing_else(site: Path) -> None:
+    def digest() -> str:
+        return stock(site).digest
+
+    info = unpack(site, "lib")
+    first = digest()
+    assert len(first) == 32
+    (info / "REQUESTED").touch()
+    (site / "lib.py").write_text("")
+    assert digest() == first
+    seen = {first}
+    for url, fields in (
+        ("file:///a", {"dir_info": {}}),
+        ("file:///a", {"dir_info": {"editable": True}}),
+        ("https://a/b", {"archive_info": {}}),
+    ):
+        (info / "direct_url.json").write_text(json.dumps({"url": url} | fields))
+        seen.add(digest())
+    unpack(site, "more")
+    seen.add(digest())
+    (site / "bad.dist-info").mkdir()
+    seen.add(digest())
+    assert len(seen) == 6
+
+
 def test_a_package_without_a_record_is_a_package_still(site: Path) -> None:
     (unpack(site, "lib") / "RECORD").unlink()
     assert the(stock(site)).name == "lib"
@@ -181,6 +235,25 @@ def test_an_egg_link_is_an_editable_install(site: Path, tmp_path: Path) -> None:
     assert found.origin is not None
     assert (found.origin.requirement, found.origin.editable) == (str(project), True)
     assert stock(site, loose=True).loose == ()
+
+
+def test_an_egg_link_of_a_project_with_its_modules_in_a_folder_leads_to_the_project(site: Path, tmp_path: Path) -> None:
+    info = tmp_path / "project/src/blog.egg-info"
+    info.mkdir(parents=True)
+    (info / "PKG-INFO").write_text("Metadata-Version: 1.0\nName: blog\nVersion: 3\n")
+    (site / "blog.egg-link").write_text(f"{tmp_path}/project/src\n../")
+    origin = the(stock(site)).origin
+    assert origin is not None
+    assert origin.requirement == str(tmp_path / "project")
+
+
+def test_the_files_of_an_egg_link_cannot_be_checked_and_are_not_damaged(site: Path, tmp_path: Path) -> None:
+    info = tmp_path / "project/blog.egg-info"
+    info.mkdir(parents=True)
+    (info / "PKG-INFO").write_text("Metadata-Version: 1.0\nName: blog\nVersion: 3\n")
+    (site / "blog.egg-link").write_text(f"{tmp_path}/project\n.")
+    (damage,) = find_damage(str(site.parents[2]), (LIBRARY,))
+    assert (damage.package.name, damage.spoilt) == ("blog", False)
 
 
 def test_an_egg_link_that_leads_nowhere_is_told(site: Path, tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """The bytes of a cache: values of Python's own types, one after the other, with a proof that they are whole.
 
 marshal loads faster than anything else at hand, and only ever makes values: nothing that it reads is run. A cache is
-believed only where the user owns the file. This module is on the fast path.
+believed only where the file is the user's own, and nobody else can read it. This module is on the fast path.
 """
 
 import marshal
@@ -40,11 +40,11 @@ def unseal(content: bytes) -> "Iterator[Any]":
 
 
 def read_sealed(file: str) -> bytes:
-    """Read a cache; nothing where it is another user's, or beyond all reason. Raises ``OSError``."""
+    """Read a cache; nothing where it is not the user's alone, or beyond all reason. Raises ``OSError``."""
     descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a FIFO must not hold up a shell
     try:
         found = os.fstat(descriptor)
-        ours = found.st_uid == os.geteuid() and found.st_size <= _LARGEST
+        ours = found.st_uid == os.geteuid() and not found.st_mode & 0o077 and found.st_size <= _LARGEST
         return os.read(descriptor, found.st_size) if ours else b""
     finally:
         os.close(descriptor)

@@ -8,12 +8,12 @@ from collections.abc import Iterator, Mapping
 from envsync import unchanged
 from envsync.desired import Manifest, PythonPath
 from envsync.observe.chain import walk
-from envsync.observe.read import read_regular
 from envsync.observe.stamp import is_settled, stamp, stamp_followed
 from envsync.observe.witnesses import along
 from envsync.observed import Interpreter, Sync
 from envsync.observed.paths import unpacked
 from envsync.plan.actions import EnvironmentPlan, Plan, State
+from envsync.sealed import read_sealed
 from envsync.surroundings import SEARCH_PATH
 from envsync.vouched import is_proven
 from envsync.write.files import remove_cache, write_cache
@@ -63,8 +63,15 @@ def take(plan: Plan, read_at: int, began: int, lines: dict[str, str]) -> None:
         names += [name for one in plan.environments if one.world.declared for name in one.world.declared.variables]
         names += ["PATH"] if any(map(_minds_uv, plan.environments)) else []
         content = unchanged.encode(lines, plan.manifest.file, names, _stamps(plan, read_at, began))
-        if read_regular(file, len(content) + 1) != content:
+        if _written(file) != content:
             write_cache(file, content)
+
+
+def _written(file: str) -> bytes | None:
+    try:
+        return read_sealed(file)
+    except OSError:
+        return None
 
 
 def _minds_uv(plan: EnvironmentPlan) -> bool:

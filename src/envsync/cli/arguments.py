@@ -195,7 +195,8 @@ COMMANDS = (
         (
             _position("paths", "folders to look into; the current one where none is given", nargs="*", metavar="PATH"),
             _flag("--cross", text="look into other file systems too"),
-            _flag("--freeze", text="record the packages that are installed"),
+            _flag("--freeze", text="record the packages that were asked for by name"),
+            _flag("--versions", text="with --freeze: at the versions that are installed"),
             _flag("--dry-run", text="show what would be declared"),
         ),
     ),

@@ -2,7 +2,7 @@
 
 import errno
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any
 from unicodedata import category
@@ -11,7 +11,7 @@ from envsync.cli.arguments import KEYS, PATH_KEYS
 from envsync.cli.options import Options
 from envsync.cli.session import Result, check_names
 from envsync.desired import Environment, Manifest
-from envsync.edit.adopt import adopt, frozen, shortened
+from envsync.edit.adopt import Recorded, adopt, frozen, shortened
 from envsync.edit.entries import Entry, with_entries, without_entry
 from envsync.edit.template import template
 from envsync.errors import EnvsyncError, ManifestError, Problem, UsageError
@@ -27,6 +27,7 @@ from envsync.observe.search import FoundEnvironment, environment_behind, search
 from envsync.observe.stock import read_stock
 from envsync.observe.store import marked_by, store_of
 from envsync.observed import EndKind, Folder
+from envsync.plan.undeclared import undeclared, undeclared_line
 from envsync.plan.unowned import listed, unowned_at_top
 from envsync.report.document import Verdict
 from envsync.report.paint import Paint, escape, homely
@@ -55,6 +56,8 @@ def _init(options: Options) -> Result:
 
 
 def _import(options: Options) -> Result:
+    if options.versions and not options.freeze:
+        raise UsageError(Problem("usage", "--versions goes with --freeze", "Nothing was changed."))
     file = locate(options.file)
     manifest = load(file)
     tops = [_folder(path) for path in options.paths or (".",)]
@@ -66,16 +69,20 @@ def _import(options: Options) -> Result:
     unfit = {one.end: reason for one in new if (reason := _unfit(one, manifest, leftovers))}
     skipped = [one for one in new if one.end in unfit]
     names = {*(one.name for one in manifest.environments), *manifest.elsewhere}
-    packages = _packages if options.freeze else lambda _: ()
-    entries = adopt((one for one in new if one.end not in unfit), names, _home(), manifest.state_dir, packages)
+    fit = [one for one in new if one.end not in unfit]
+    recorded = {one.end: _recorded(one, options) for one in fit}
+    entries = adopt(fit, names, _home(), manifest.state_dir, recorded)
     if entries and not options.dry_run:
         _edit(file, file, lambda text: with_entries(text, entries))
     verb = "would declare" if options.dry_run else "declared"
-    lines = [f"{verb} {entry.name}: {dict(entry.values)['path']}" for entry in entries]
+    packages = {entry.name: recorded[one.end] for entry, one in zip(entries, fit, strict=True)}
+    lines = [line for entry in entries for line in _declared_lines(verb, entry, packages[entry.name])]
     lines += [f"left out {one.paths[0]}: {unfit[one.end]}" for one in skipped]
     lines.append(f"{len(entries)} new, {len(found) - len(new)} declared already")
     more: dict[str, Any] = {"declared": [{"name": entry.name, **dict(entry.values)} for entry in entries]}
     more["skipped"] = [one.paths[0] for one in skipped]
+    more["undeclared"] = {name: list(its.undeclared) for name, its in packages.items()}
+    more["left_out"] = {name: list(its.left_out) for name, its in packages.items()}
     return _result(file, lines, changed=bool(entries) and not options.dry_run, more=more)
 
 
@@ -238,11 +245,32 @@ def _is_expressible(one: FoundEnvironment, state_dir: str) -> bool:
     )
 
 
-def _packages(one: FoundEnvironment) -> tuple[str, ...]:
+def _recorded(one: FoundEnvironment, options: Options) -> Recorded:
     try:
-        return frozen(read_stock(one.end, one.libraries))
+        stock = read_stock(one.end, one.libraries)
     except OSError as error:
+        if not options.freeze:
+            return Recorded()
         raise EnvsyncError(Problem("not-readable", f"{one.end}: {error.strerror}", "Leave out --freeze.")) from error
+    if not options.freeze:
+        return Recorded(undeclared=undeclared(stock.distributions, ()))
+    return frozen(stock, tuple(_projects_above(one.paths[0])), versions=options.versions)
+
+
+def _projects_above(path: str) -> Iterator[str]:
+    """Give the folders of projects that an environment lies in."""
+    folder = os.path.realpath(os.path.dirname(path))
+    while len(folder) > 1:
+        if os.path.isfile(f"{folder}/pyproject.toml") and is_literal(folder):
+            yield folder
+        folder = os.path.dirname(folder)
+
+
+def _declared_lines(verb: str, entry: Entry, packages: Recorded) -> Iterator[str]:
+    yield f"{verb} {entry.name}: {dict(entry.values)['path']}"
+    if packages.undeclared:
+        yield f"  {undeclared_line(packages.undeclared)}"
+    yield from (f"  left out: {reason}" for reason in packages.left_out)
 
 
 def _left(gone: Environment) -> list[str]:

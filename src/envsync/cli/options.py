@@ -46,6 +46,7 @@ class Options(NamedTuple):
     """The command to run."""
     cross: bool = False
     freeze: bool = False
+    versions: bool = False
     values: tuple[tuple[str, Any], ...] = ()
     """Keys of an environment, kebab-case, with what they are to hold."""
     shell: str = ""

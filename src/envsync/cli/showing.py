@@ -10,6 +10,7 @@ from envsync.cli.options import Options
 from envsync.cli.painting import fitting, paint
 from envsync.cli.session import INTERRUPTED, TROUBLE, Result
 from envsync.errors import EnvsyncError, ManifestError, Problem
+from envsync.redact import redacted, redacted_in
 from envsync.report.document import Verdict, document
 from envsync.report.text import problem_lines
 
@@ -66,10 +67,10 @@ def _show_problems(options: Options, problems: tuple[Problem, ...], exit_code: i
 
 
 def _print_json(content: dict[str, Any], *, indent: int | None = 2) -> None:
-    sys.stdout.write(json.dumps(content, indent=indent) + "\n")
+    sys.stdout.write(json.dumps(redacted_in(content), indent=indent) + "\n")
     sys.stdout.flush()
 
 
 def _print_lines(stream: TextIO, lines: Iterable[str]) -> None:
-    stream.writelines(f"{line}\n" for line in lines)
+    stream.writelines(f"{redacted(line)}\n" for line in lines)
     stream.flush()

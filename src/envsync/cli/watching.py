@@ -12,6 +12,7 @@ from envsync.cli.painting import paint
 from envsync.cli.session import check_names, settings_of
 from envsync.folders import cache_folder, state_folders
 from envsync.manifest import load, locate
+from envsync.redact import redacted, redacted_in
 from envsync.report.paint import wrapped
 from envsync.report.watching import event_entry, event_lines, is_result, now
 from envsync.watch.control import Control
@@ -83,11 +84,11 @@ class _Teller:
 
     def _text(self, event: Event, *, terminal: bool) -> str:
         if self._options.json:
-            return json.dumps(event_entry(event, now())) + "\n"
+            return json.dumps(redacted_in(event_entry(event, now()))) + "\n"
         if self._options.quiet and isinstance(event, Started | Stopped):
             return ""
         colours = paint(self._options, terminal)
-        lines = list(event_lines(event, colours, verbose=self._options.verbose))
+        lines = [redacted(line) for line in event_lines(event, colours, verbose=self._options.verbose)]
         if terminal:
             room = shutil.get_terminal_size().columns - (_STAMP if self._timed else 0)
             lines = [part for line in lines for part in wrapped(line, room)]

@@ -1,20 +1,35 @@
 """Entries for environments that are there already. Pure."""
 
 import re
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from envsync.edit.entries import Entry
 from envsync.manifest import checks
 from envsync.manifest.wording import Unfit, quoted
 from envsync.observe.search import FoundEnvironment
-from envsync.observed import Stock
+from envsync.observed import Distribution, Stock
+from envsync.plan.undeclared import asked_for, undeclared
 
-__all__ = ["adopt", "frozen", "shortened"]
+__all__ = ["Recorded", "adopt", "frozen", "shortened"]
 
-_SEEDS = {"pip", "setuptools", "wheel"}
 _USUAL = {".venv", "venv", ".env", "env", ".virtualenv", "virtualenv"}
 """Names that say nothing: then it is called after the folder that it is in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What of an environment's packages goes into its entry, and what does not."""
+
+    packages: tuple[str, ...] = ()
+    """Requirements (PEP 508)."""
+    project: str | None = None
+    """The folder of the editable project that the environment belongs to."""
+    left_out: tuple[str, ...] = ()
+    """What was asked for, and why it is not among the packages: a sentence for each."""
+    undeclared: tuple[str, ...] = ()
+    """Names of what comes with nothing that is recorded."""
 
 
 def adopt(
@@ -22,11 +37,11 @@ def adopt(
     taken: Collection[str],
     home: str,
     state_dir: str,
-    packages: Callable[[FoundEnvironment], tuple[str, ...]],
+    recorded: Mapping[str, Recorded],
 ) -> list[Entry]:
-    """Give an entry for each environment, under a name that is not among ``taken``.
+    """Give an entry for each environment, in order, under a name that is not among ``taken``.
 
-    ``packages`` lists what of an environment's packages is to be recorded.
+    ``recorded`` says by the end of an environment what of its packages is to be in its entry.
     """
     names = {*taken}
     entries = []
@@ -34,23 +49,48 @@ def adopt(
         name = _free(_names(one.paths[0]), names)
         names.add(name)
         values = [("path", shortened(one.paths[0], home)), *_values(one, home, state_dir)]
-        installed = packages(one)
-        recorded = [line for line in installed if _is_requirement(line)]
-        values += [("packages", recorded)] if recorded else []
-        left_out = (f"left out, for it is no requirement: {quoted(line)}" for line in installed if line not in recorded)
-        entries.append(Entry(name, tuple(values), (*_remarks(one, home), *left_out)))
+        its = recorded[one.end]
+        values += [("packages", list(its.packages))] if its.packages else []
+        values += [("project", shortened(its.project, home))] if its.project else []
+        remarks = _remarks(one, home, suggests_project=its.project is None)
+        entries.append(Entry(name, tuple(values), (*remarks, *(f"left out: {reason}" for reason in its.left_out))))
     return entries
 
 
-def frozen(stock: Stock) -> tuple[str, ...]:
-    """Give requirements that install what is installed, without editable projects and the seeds of old builders."""
-    lines = []
-    for one in sorted(stock.distributions, key=lambda one: one.name):
-        if one.origin is None and one.name not in _SEEDS:
-            lines.append(f"{one.name}=={one.version}")
-        elif one.origin is not None and not one.origin.editable:
-            lines.append(f"{one.name} @ {one.origin.requirement}")
-    return tuple(lines)
+def frozen(stock: Stock, projects: Collection[str], *, versions: bool) -> Recorded:
+    """Record what was asked for by name, with ``versions`` at the ones that are there; direct URLs as they are.
+
+    An editable project is recorded where it is the only one among ``projects``, the folders that may be declared.
+    """
+    asked = asked_for(stock.distributions)
+    own = [one for one in asked if (place := _editable(one)) is not None and place in projects]
+    project = own[0] if len(own) == 1 else None
+    lines = {one.name: _line(one, versions=versions) for one in asked if _editable(one) is None}
+    packages = {name: line for name, line in lines.items() if _is_requirement(line)}
+    left_out = [
+        f"{one.name}, which is editable, from {_editable(one)}: `packages` holds no editable projects"
+        for one in asked
+        if _editable(one) is not None and one is not project
+    ]
+    left_out += [f"{quoted(line)}, which is no requirement" for name, line in lines.items() if name not in packages]
+    left_out += [f"{quoted(name)}, which does not tell what it is of" for name in stock.broken]
+    declared = [*packages, *([project.name] if project else [])]
+    return Recorded(
+        packages=tuple(packages.values()),
+        project=_editable(project) if project else None,
+        left_out=tuple(left_out),
+        undeclared=undeclared(stock.distributions, declared),
+    )
+
+
+def _editable(one: Distribution) -> str | None:
+    return one.origin.requirement if one.origin is not None and one.origin.editable else None
+
+
+def _line(one: Distribution, *, versions: bool) -> str:
+    if one.origin is not None:
+        return f"{one.name} @ {one.origin.requirement}"
+    return f"{one.name}=={one.version}" if versions else one.name
 
 
 def shortened(path: str, home: str) -> str:
@@ -81,7 +121,7 @@ def _values(one: FoundEnvironment, home: str, state_dir: str) -> Iterable[tuple[
         yield "system-site-packages", True
 
 
-def _remarks(one: FoundEnvironment, home: str) -> Iterable[str]:
+def _remarks(one: FoundEnvironment, home: str, *, suggests_project: bool) -> Iterable[str]:
     if one.python is not None and not one.works:
         yield "its interpreter is gone: name another one"
     kinds = {file.rpartition("/")[2]: shortened(file, home) for file in one.inputs}
@@ -89,7 +129,7 @@ def _remarks(one: FoundEnvironment, home: str) -> Iterable[str]:
         if name in kinds:
             yield f"requirements = [{quoted(kinds[name], len(kinds[name]))}]"
             break
-    if kinds.keys() & {"pyproject.toml", "uv.lock", "pylock.toml"}:
+    if suggests_project and kinds.keys() & {"pyproject.toml", "uv.lock", "pylock.toml"}:
         folder = next(iter(kinds.values())).rpartition("/")[0]
         yield f"project = {quoted(folder, len(folder))}"
 

@@ -4,6 +4,7 @@ import functools
 import re
 
 from envsync.manifest.wording import Unfit, listing, quoted, shown
+from envsync.redact import redacted
 
 __all__ = [
     "BUILDERS",
@@ -110,7 +111,7 @@ def package(text: str) -> str:
     try:
         Requirement(text)
     except InvalidRequirement as error:
-        reason = str(error).partition("\n")[0]
+        reason = redacted(str(error).partition("\n")[0])
         hint = f'PEP 508, such as "ruff>=0.5": {reason[:200]}'
         if text.startswith((".", "/", "~", "-")):
             hint = "a folder goes into `project`, a file into `requirements`; options are keys of their own"

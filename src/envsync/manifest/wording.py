@@ -2,6 +2,8 @@
 
 import re
 
+from envsync.redact import redacted
+
 __all__ = ["Unfit", "dotted", "escaped", "listing", "quoted", "shown"]
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
@@ -25,7 +27,8 @@ def escaped(text: str) -> str:
 
 
 def quoted(text: str, room: int = _ROOM) -> str:
-    """``text`` as a TOML string on one line, cut after ``room`` characters."""
+    """``text`` without credentials, as a TOML string on one line, cut after ``room`` characters."""
+    text = redacted(text)  # before it is cut: of half a secret nobody could tell that it is one
     cut = text[:room]
     body = "".join(_SHORT.get(c) or (c if c.isprintable() else ascii(c)[1:-1]) for c in cut)
     return f'"{body}…"' if len(text) > room else f'"{body}"'

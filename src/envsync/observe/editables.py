@@ -48,14 +48,14 @@ def _editables(site: str) -> Iterator[tuple[str, tuple[str, str]]]:
     # Such an install has a file that extends the path, or finds modules; without one, nothing need be opened.
     if all(name in _NOT_EDITABLE or not name.endswith(".pth") for name in names):
         return
-    from envsync.observe.distribution import parse_origin  # noqa: PLC0415  # it costs as much as the rest of a pass
+    from envsync.observe.distribution import read_origin  # noqa: PLC0415  # it costs as much as the rest of a pass
 
     for name in names:
         file = f"{site}/{name}/direct_url.json"
         if name.endswith(".dist-info") and os.path.isfile(file):
             try:
-                origin = parse_origin(read_text(file))
-            except (ValueError, KeyError, TypeError, AttributeError):
+                origin = read_origin(read_text(file))
+            except ValueError:
                 continue
             if origin is not None and origin.editable:
                 yield name.partition("-")[0].replace("_", "-").lower(), (origin.requirement, file)

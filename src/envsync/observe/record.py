@@ -6,18 +6,18 @@ import hashlib
 import io
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from packaging.utils import canonicalize_name
 
 from envsync import shebang
 from envsync.observe.claims import is_installers_link
-from envsync.observe.distribution import parse_origin, read_distribution
+from envsync.observe.distribution import read_origin
 from envsync.observe.libraries import is_lib64_alias
 from envsync.observe.names import is_activator, is_python_name
 from envsync.observe.read import hash_regular, read_regular, read_text
-from envsync.observe.stock import metadata_places, site_folders
+from envsync.observe.stock import is_leftover, read_all, site_folders
 from envsync.observed import Damage, Distribution
 
 __all__ = ["find_damage", "listed_files"]
@@ -52,19 +52,21 @@ class _Installed:
     """Why the rows tell nothing, if so."""
 
 
-def find_damage(end: str, libraries: tuple[str, ...]) -> tuple[Damage, ...]:
-    """Look at every file that the distributions of an environment list.
+def find_damage(
+    end: str, libraries: tuple[str, ...], read: Mapping[str, Distribution | None] | None = None
+) -> tuple[Damage, ...]:
+    """Look at every file that the distributions of an environment list; ``read`` is what was read of them before.
 
     Gives one value for each distribution that is damaged, or cannot be checked. Files that several of them list are
     sound if they are what one of them lists; what is missing of byte code is no damage.
     """
-    places = list(metadata_places(end, libraries))
-    installed = [one for place in places if place.endswith(".dist-info") and (one := _read(place))]
+    read = read_all(end, libraries) if read is None else read
+    installed = [known for place, one in read.items() if place.endswith(".dist-info") and (known := _read(place, one))]
     check = _Check(end, installed)
     compared = [check.compare(one) for one in installed]
     remnants = list(_remnants(end, libraries, installed))
     damaged = [one for one in _merge(compared, remnants) if one.spoilt or one.leftovers]
-    legacy = [read_distribution(place) for place in places if not place.endswith(".dist-info")]
+    legacy = [one for place, one in read.items() if not place.endswith(".dist-info")]
     return (
         *(replace(one, links=tuple(_links(end, one))) for one in damaged),
         *(Damage(one, "", unchecked="it was installed without a RECORD") for one in legacy if one is not None),
@@ -85,28 +87,22 @@ def _is_environments(relative: str) -> bool:
     return relative == "pyvenv.cfg" or (folder == "bin" and (is_python_name(name) or is_activator(name)))
 
 
-def _read(place: str) -> _Installed | None:
+def _read(place: str, package: Distribution | None) -> _Installed | None:
     """Read what a metadata folder lists; ``None`` for one that pip had put aside, and that tells nothing."""
     rows, unchecked = _read_rows(place)
-    package = read_distribution(place)
     if package is not None and any(row.name.endswith(".dist-info/REQUESTED") for row in rows):
         package = replace(package, requested=True)
-    if _is_aside(place):
+    if is_leftover(place):
         return None if package is None else _Installed(place, package, rows, "pip had put it aside")
     return _Installed(place, package or _named(place), rows, unchecked)
-
-
-def _is_aside(place: str) -> bool:
-    """Tell whether pip has put something aside, to remove it when its successor is installed."""
-    return os.path.basename(place).startswith("~")
 
 
 def _named(place: str) -> Distribution:
     """Tell from the name of a metadata folder what it is of; nothing where it does not tell."""
     name, _, version = os.path.basename(place).removesuffix(".dist-info").partition("-")
     try:
-        origin = parse_origin(read_text(f"{place}/direct_url.json"))
-    except Exception:  # noqa: BLE001  # whatever is wrong with it, it does not tell where the distribution came from
+        origin = read_origin(read_text(f"{place}/direct_url.json"))
+    except ValueError:
         origin = None
     return Distribution(
         canonicalize_name(name), version, origin=origin, requested=os.path.lexists(f"{place}/REQUESTED")
@@ -157,7 +153,7 @@ class _Check:
         self._end = end
         self._rows: dict[str, list[_Row]] = {}
         for one in installed:
-            for row in () if _is_aside(one.place) else one.rows:
+            for row in () if is_leftover(one.place) else one.rows:
                 self._rows.setdefault(row.file, []).append(row)
         self._seen: dict[str, str] = {}
 
@@ -166,7 +162,7 @@ class _Check:
         info = os.path.basename(one.place)
         needed = (_Row(f"{info}/{name}", f"{one.place}/{name}") for name in _NEEDED)
         rows = {row.file: row for row in (*needed, *one.rows) if not _is_byte_code(row)}
-        found = [] if _is_aside(one.place) else [(row.name, self._look(row)) for row in rows.values()]
+        found = [] if is_leftover(one.place) else [(row.name, self._look(row)) for row in rows.values()]
         origin = f"{info}/direct_url.json"
         lost = (one.package.origin is None and os.path.lexists(f"{one.place}/direct_url.json")) or any(
             name == origin and state for name, state in found
@@ -229,18 +225,18 @@ def _remnants(end: str, libraries: tuple[str, ...], installed: list[_Installed])
     for site in site_folders(end, libraries):
         for name in sorted(os.listdir(site)):
             place = f"{site}/{name}"
-            if _is_aside(place) and name[1:] in tails and place not in known:
+            if is_leftover(place) and name[1:] in tails and place not in known:
                 yield place[len(end) + 1 :], tails[name[1:]]
 
 
 def _merge(compared: list[Damage], remnants: list[tuple[str, str]]) -> Iterator[Damage]:
     """Make one value for each name: of several metadata folders the sound one counts, the spoilt are left over."""
     names: dict[str, list[Damage]] = {}
-    for one in sorted(compared, key=lambda one: (_is_aside(one.metadata), one.spoilt)):
+    for one in sorted(compared, key=lambda one: (is_leftover(one.metadata), one.spoilt)):
         names.setdefault(one.package.name, []).append(one)
     for name, (first, *others) in names.items():
         left = [one.metadata for one in others if one.spoilt] + [place for place, owner in remnants if owner == name]
-        if _is_aside(first.metadata):
+        if is_leftover(first.metadata):
             left.insert(0, first.metadata)
         yield replace(first, leftovers=tuple(left))
 

@@ -1,32 +1,49 @@
 """Take stock of what is installed in an environment, from its metadata on disk alone."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from envsync.observe.libraries import is_lib64_alias
 from envsync.observed import Distribution, Stock
 
-__all__ = ["metadata_places", "read_stock", "site_folders"]
+__all__ = ["is_leftover", "metadata_places", "read_all", "read_stock", "site_folders"]
 
 
-def read_stock(end: str, libraries: tuple[str, ...], *, loose: bool = False, others: tuple[str, ...] = ()) -> Stock:
-    """Read the distributions in the ``site-packages`` folders of an environment.
+def read_all(end: str, libraries: tuple[str, ...]) -> dict[str, Distribution | None]:
+    """Read each distribution in an environment by the place of its metadata, and also what pip has left over.
+
+    ``None`` where the metadata does not tell what it is of.
+    """
+    from envsync.observe.distribution import read_distribution  # noqa: PLC0415  # it costs as much as the rest of a pass
+
+    return {place: read_distribution(place) for place in metadata_places(end, libraries, leftovers=True)}
+
+
+def read_stock(
+    end: str,
+    libraries: tuple[str, ...],
+    *,
+    loose: bool = False,
+    others: tuple[str, ...] = (),
+    read: Mapping[str, Distribution | None] | None = None,
+) -> Stock:
+    """Read the distributions in the ``site-packages`` folders of an environment, unless they were ``read`` before.
 
     One that is seen twice, through a linked folder or a linked ``dist-info``, counts once. Metadata that is broken is
     told, not raised. With ``loose``, what no distribution claims is listed as well, which reads every ``RECORD``,
     those in the libraries ``others`` too.
     """
-    from envsync.observe.distribution import read_distribution  # noqa: PLC0415  # it costs as much as the rest of a pass
     from envsync.observe.loose import find_loose  # noqa: PLC0415  # only where it is asked for
 
     found: dict[str, Distribution] = {}
     broken: list[str] = []
-    for place in metadata_places(end, libraries):
-        distribution = read_distribution(place)
-        if distribution is None:
+    for place, one in (read_all(end, libraries) if read is None else read).items():
+        if is_leftover(place):
+            continue
+        if one is None:
             broken.append(os.path.basename(place))
         else:
-            found.setdefault(distribution.name, distribution)
+            found.setdefault(one.name, one)
     unclaimed = tuple(find_loose(end, (*libraries, *others), _checkouts(end, found.values()))) if loose else None
     return Stock(tuple(found.values()), tuple(broken), unclaimed)
 
@@ -39,14 +56,22 @@ def _checkouts(end: str, distributions: Iterable[Distribution]) -> Iterator[str]
             yield place[len(end) + 1 :]
 
 
-def metadata_places(end: str, libraries: tuple[str, ...]) -> Iterator[str]:
-    """Give where the metadata of each distribution is, each place once however many links lead to it."""
+def is_leftover(place: str) -> bool:
+    """Check whether pip had put something aside, to remove it once its successor is installed: ``~lask`` of flask."""
+    return os.path.basename(place).startswith("~")
+
+
+def metadata_places(end: str, libraries: tuple[str, ...], *, leftovers: bool = False) -> Iterator[str]:
+    """Give where the metadata of each distribution is, each place once however many links lead to it.
+
+    With ``leftovers`` also that of distributions that pip had put aside, which are not installed.
+    """
     seen: set[str] = set()
     for site in site_folders(end, libraries):
         real_site = os.path.realpath(site)
         for name in sorted(os.listdir(site)):
             place = f"{site}/{name}"
-            if name.endswith((".dist-info", ".egg-info", ".egg-link")):
+            if name.endswith((".dist-info", ".egg-info", ".egg-link")) and (leftovers or not is_leftover(name)):
                 real = os.path.realpath(place) if os.path.islink(place) else f"{real_site}/{name}"
                 if real not in seen:
                     seen.add(real)

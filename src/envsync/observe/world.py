@@ -12,7 +12,7 @@ from envsync.observe.interpreter import Interpreters
 from envsync.observe.libraries import seen_libraries
 from envsync.observe.redirect import read_redirect
 from envsync.observe.stamp import stamp
-from envsync.observe.stock import metadata_places, read_stock
+from envsync.observe.stock import metadata_places, read_all, read_stock
 from envsync.observe.uv import find_uv
 from envsync.observe.verdicts import Verdicts
 from envsync.observe.witnesses import (
@@ -248,12 +248,14 @@ def _with_owners(folder: Folder, interpreter: Interpreter | InterpreterProblem) 
 
 def _stock(folder: Folder, libraries: tuple[str, ...], *, loose: bool, deep: bool) -> Stock:
     end, found = folder.chain.end, folder.environment.libraries if folder.environment is not None else ()
-    stock = read_stock(end, libraries, loose=loose, others=tuple(one for one in found if one not in libraries))
+    others = tuple(one for one in found if one not in libraries)
+    read = read_all(end, libraries)
+    stock = read_stock(end, libraries, loose=loose, others=others, read=read)
     if not deep:
         return stock
     from envsync.observe.record import find_damage  # noqa: PLC0415  # only where it is asked for
 
-    return replace(stock, damage=find_damage(end, libraries))
+    return replace(stock, damage=find_damage(end, libraries, read))
 
 
 def _claimed(folder: Folder, path: str, manifest: str) -> tuple[str, str] | None:

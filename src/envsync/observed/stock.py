@@ -1,6 +1,7 @@
 """What is installed, and what is to be."""
 
 from dataclasses import dataclass
+from urllib.parse import unquote
 
 __all__ = ["SEEDS", "Damage", "Distribution", "Origin", "Stock"]
 
@@ -13,10 +14,18 @@ class Origin:
     """Where a distribution was installed from, if not from an index (PEP 610)."""
 
     requirement: str
-    """What an installer needs to install it again: a URL, or the path of an editable project."""
+    """What an installer needs to install it again: a URL without credentials, or the path of an editable project."""
     editable: bool = False
     revision: str | None = None
     """The branch, tag or commit that was asked for, where the requirement names the commit that it was."""
+
+    @property
+    def directory(self) -> str:
+        """The directory of sources, or the file, on this machine; empty for what came from elsewhere."""
+        if self.editable:
+            return self.requirement
+        url = self.requirement.partition("#")[0]
+        return unquote(url.removeprefix("file://"), errors="surrogateescape") if url.startswith("file://") else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +39,11 @@ class Distribution:
     """``Requires-Dist``, as written (PEP 508)."""
     origin: Origin | None = None
     requested: bool = False
-    """Whether somebody asked for it by name (``REQUESTED``, PEP 376)."""
+    """Whether it is marked as asked for by name (``REQUESTED``, PEP 376)."""
     legacy: bool = False
-    """Whether it was installed without wheel metadata (``.egg-info``)."""
+    """Whether it was installed without wheel metadata (``.egg-info``, ``.egg-link``)."""
+    installer: str = ""
+    """Who marked it as asked for (``INSTALLER``, PEP 376): uv marks everything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +84,18 @@ class Stock:
     damage: tuple[Damage, ...] | None = None
     """What is wrong with their files, or cannot be told; ``None`` where it was not looked for."""
 
+    @property
+    def digest(self) -> str:
+        """What is installed, in short: another one where a name, a version or an origin differs."""
+        from hashlib import sha256  # noqa: PLC0415  # it loads OpenSSL
+
+        rows = sorted((one.name, one.version, *_origin_fields(one.origin)) for one in self.distributions)
+        return sha256(ascii((rows, sorted(self.broken))).encode()).hexdigest()[:32]
+
     def versions(self) -> dict[str, str]:
         """Give versions by name."""
         return {one.name: one.version for one in self.distributions}
+
+
+def _origin_fields(origin: Origin | None) -> tuple[str, bool]:
+    return (origin.requirement, origin.editable) if origin is not None else ("", False)

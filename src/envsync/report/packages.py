@@ -6,11 +6,10 @@ from envsync.observed import Change
 from envsync.plan.actions import EnvironmentPlan
 from envsync.report.paint import Paint, escape
 
-__all__ = ["outdated_lines", "package_lines", "undeclared_text"]
+__all__ = ["outdated_lines", "package_lines"]
 
 _MOST = 20
 """Lines for one environment, unless all are asked for."""
-_NAMED = 5
 
 
 def package_lines(changes: Sequence[Change], paint: Paint, *, verbose: bool) -> Iterator[str]:
@@ -51,12 +50,3 @@ def outdated_lines(plans: Iterable[EnvironmentPlan], paint: Paint) -> Iterator[s
     else:
         yield "nothing to upgrade"
     yield from (f"{paint('dim', 'note:')} {note}" for note in notes)
-
-
-def undeclared_text(names: Sequence[str]) -> str:
-    """Say which packages nothing declares; empty where there are none."""
-    if not names:
-        return ""
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    count = "1 package" if len(names) == 1 else f"{len(names)} packages"
-    return f"{count} that nothing declares: {', '.join(names[:_NAMED])}{more}"

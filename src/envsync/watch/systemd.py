@@ -7,6 +7,8 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 
+from envsync.redact import redacted
+
 __all__ = ["ServiceManager"]
 
 _LONGEST = 3600.0
@@ -34,7 +36,7 @@ class ServiceManager:
 
     def status(self, status: str, *, ready: bool = False) -> None:
         """Tell how it goes, and that it watches."""
-        self._tell(*(["READY=1"] if ready else []), f"STATUS={_line(status)}")
+        self._tell(*(["READY=1"] if ready else []), f"STATUS={_line(redacted(status))}")
 
     def stopping(self) -> None:
         """Tell that it ends."""

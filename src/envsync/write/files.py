@@ -1,5 +1,6 @@
 """Make folders and links where nothing is; rewrite files so that at every instant the old or the new one is there."""
 
+import contextlib
 import itertools
 import os
 import stat
@@ -60,7 +61,7 @@ def replace_file(path: str, content: bytes, mode: int = 0o644) -> None:
 
 
 def write_cache(file: str, content: bytes) -> None:
-    """Write a cache file, making its folder; a cache folder behind a symlink stays behind it."""
+    """Write a cache file that only the user can read, making its folder; one behind a symlink stays behind it."""
     folder = os.path.realpath(os.path.dirname(file))
     os.makedirs(folder, mode=0o700, exist_ok=True)
     with open_folder(folder) as descriptor:
@@ -74,9 +75,13 @@ def new_file(path: str, content: bytes) -> None:
 
 
 def new_log(path: str) -> BinaryIO:
-    """Open a log to append to, making its folder; the caller closes it."""
-    os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+    """Open a log to append to, making its folder, both for the user's eyes alone; the caller closes it."""
+    folder = os.path.dirname(path)
+    os.makedirs(folder, mode=0o700, exist_ok=True)
     descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    with contextlib.suppress(PermissionError):  # they are another user's
+        os.chmod(folder, 0o700)
+        os.fchmod(descriptor, 0o600)
     return open(descriptor, "a+b")
 
 

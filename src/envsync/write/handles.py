@@ -79,13 +79,13 @@ def replace_in(folder: int, name: str, content: bytes, mode: int, *, by_way_of: 
 
 
 def put_in(folder: int, name: str, content: bytes) -> None:
-    """Do the same without flushing: after a loss of power the file may be empty, or not there."""
+    """Do the same without flushing, for the user's eyes alone: after a loss of power it may be empty, or not there."""
     _write(folder, name, content, None, None)
 
 
 def _write(folder: int, name: str, content: bytes, flushed_mode: int | None, by_way_of: int | None) -> None:
     new, way = f"{PREFIX}{os.urandom(8).hex()}", folder if by_way_of is None else by_way_of
-    mode = 0o644 if flushed_mode is None else flushed_mode
+    mode = 0o600 if flushed_mode is None else flushed_mode
     descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode, dir_fd=way)
     try:
         with open(descriptor, "wb") as file:

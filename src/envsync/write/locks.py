@@ -5,11 +5,11 @@ import fcntl
 import hashlib
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from envsync.errors import EnvsyncError, Problem
 
-__all__ = ["hold", "hold_watch"]
+__all__ = ["hold", "hold_all", "hold_watch"]
 
 _PAUSE = 0.05
 """Seconds between two tries."""
@@ -25,6 +25,23 @@ def hold(folder: str, end: str, timeout: float) -> Iterator[None]:
     with _open(folder, end) as descriptor:
         _wait(descriptor, end, timeout)
         _sign(descriptor)
+        yield
+
+
+@contextlib.contextmanager
+def hold_all(folder: str, paths: Iterable[str], timeout: float) -> Iterator[None]:
+    """Hold the locks of several source directories, each once however it is named, waiting up to ``timeout`` seconds.
+
+    They exclude threads of this process as well as other processes. All take them in one order, so that none waits for
+    one that waits for it. They are not the locks of environments at the same paths: who holds one of those may take
+    these, not the other way around. Raises ``EnvsyncError`` (``locked``), which says who holds one, or ``OSError``.
+    """
+    deadline = time.monotonic() + timeout
+    with contextlib.ExitStack() as stack:
+        for path in sorted({os.path.realpath(one) for one in paths}):
+            descriptor = stack.enter_context(_open(folder, f"source {path}"))
+            _wait(descriptor, path, timeout, deadline)
+            _sign(descriptor)
         yield
 
 
@@ -74,8 +91,8 @@ def _holder(descriptor: int) -> str:
     return os.pread(descriptor, 200, 0).decode(errors="replace") or "another process"
 
 
-def _wait(descriptor: int, end: str, timeout: float) -> None:
-    deadline = time.monotonic() + timeout
+def _wait(descriptor: int, end: str, timeout: float, deadline: float | None = None) -> None:
+    deadline = time.monotonic() + timeout if deadline is None else deadline
     while not _try(descriptor):
         if time.monotonic() >= deadline:
             message = f"{end} is locked by {_holder(descriptor)}; gave up after {timeout:g} seconds"

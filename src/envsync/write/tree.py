@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from envsync.areas import LOST_AND_FOUND, SCRATCH, is_area_name
+from envsync.observe.names import is_python_name
 from envsync.write.handles import Root, open_folder
 
 __all__ = ["Entry", "bring_along", "contents_of", "link_tree", "make_scratch", "move_files", "write_tree"]
@@ -65,9 +66,10 @@ def contents_of(place: str) -> dict[str, tuple[int, int, int]]:
 
 
 def link_tree(source: Root, place: str) -> None:
-    """Make the folder ``place`` a second one with the same content: folders of its own, hard links to every file.
+    """Make the folder ``place`` a second one with the same content: folders of its own, hard links to most files.
 
-    Who changes it must replace files, not write into them; installers do. Areas in it are left out.
+    What installers write into is copied; all else they replace, and whoever changes it must do so. Areas in it are left
+    out. Raises ``OSError``.
     """
     os.mkdir(place)
     with open_folder(source) as folder:
@@ -81,7 +83,26 @@ def link_tree(source: Root, place: str) -> None:
                     os.mkdir(f"{target}/{name}")
                     os.chmod(f"{target}/{name}", stat.S_IMODE(mode))
                 elif not is_area_name(name):
-                    _link(name, here, f"{source.path}/{inside}/{name}", f"{target}/{name}")
+                    original = f"{source.path}/{inside}/{name}"
+                    copied = stat.S_ISREG(mode) and _is_edited(os.path.normpath(inside), name)
+                    (_copy if copied else _link)(name, here, original, f"{target}/{name}")
+
+
+def _is_edited(inside: str, name: str) -> bool:
+    """Check whether installers write into a file: scripts, settings, and the lists of ``setup.py develop``."""
+    if os.path.basename(inside) in {"site-packages", "dist-packages"}:
+        return name.endswith((".pth", ".egg-link"))
+    return name == "pyvenv.cfg" if inside == "." else inside == "bin" and not is_python_name(name)
+
+
+def _copy(name: str, folder: int, original: str, copy: str) -> None:
+    """Copy a file with its mode, its times and, where one may, its owner."""
+    shutil.copy2(original, copy, follow_symlinks=False)
+    found = os.stat(name, dir_fd=folder, follow_symlinks=False)
+    if (found.st_uid, found.st_gid) != (os.geteuid(), os.getegid()):
+        with contextlib.suppress(PermissionError):  # only root may give files away
+            os.chown(copy, found.st_uid, found.st_gid, follow_symlinks=False)
+            os.chmod(copy, stat.S_IMODE(found.st_mode))  # to give it away takes the set-user-ID bit
 
 
 def bring_along(source: Root, target: Root, relatives: Iterable[str], *, over: bool = False) -> None:
@@ -163,4 +184,4 @@ def _link(name: str, folder: int, original: str, copy: str) -> None:
         # Another's file that the kernel protects, or a file system without hard links.
         if error.errno not in {errno.EPERM, errno.ENOTSUP, errno.EMLINK, errno.EXDEV, errno.EACCES}:
             raise
-        shutil.copy2(original, copy, follow_symlinks=False)
+        _copy(name, folder, original, copy)
