@@ -241,13 +241,10 @@ def _upgrades(plan: EnvironmentPlan) -> bool:
 
 def _is_as_planned(fresh: EnvironmentPlan, planned: EnvironmentPlan) -> bool:
     """Tell whether an environment is what it was when its upgrade was planned, and nothing else is to be done."""
-    same = fresh.world.stock is not None and planned.world.stock is not None
-    return (
-        same
-        and fresh.state is State.IN_SYNC
-        and fresh.world.stock.digest == planned.world.stock.digest
-        and fresh.world.folder.identity == planned.world.folder.identity
-    )
+    now, then = fresh.world, planned.world
+    if now.stock is None or then.stock is None or fresh.state is not State.IN_SYNC:
+        return False
+    return now.stock.digest == then.stock.digest and now.folder.identity == then.folder.identity
 
 
 def _minds_generations(plan: EnvironmentPlan) -> bool:

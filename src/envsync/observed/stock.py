@@ -1,7 +1,6 @@
 """What is installed, and what is to be."""
 
 from dataclasses import dataclass
-from urllib.parse import unquote
 
 __all__ = ["SEEDS", "Damage", "Distribution", "Origin", "Stock"]
 
@@ -24,6 +23,8 @@ class Origin:
         """The directory of sources, or the file, on this machine; empty for what came from elsewhere."""
         if self.editable:
             return self.requirement
+        from urllib.parse import unquote  # noqa: PLC0415  # most come from an index
+
         url = self.requirement.partition("#")[0]
         return unquote(url.removeprefix("file://"), errors="surrogateescape") if url.startswith("file://") else ""
 
