@@ -179,7 +179,9 @@ class Reconciler:
 
     def _observer(self, leftovers: Leftovers | None = None) -> Observer:
         """Return an observer that has seen nothing yet, except what earlier passes left where that is given."""
-        return Observer(self._manifest, self._interpreters, leftovers or Leftovers(self._manifest.state_dir), self._verdicts)
+        return Observer(
+            self._manifest, self._interpreters, leftovers or Leftovers(self._manifest.state_dir), self._verdicts
+        )
 
     def _plan_one(
         self, environment: desired.Environment, observer: Observer, between: Mapping[str, tuple[Conflict, ...]]
@@ -208,7 +210,7 @@ def remembered_verdicts(file: str | None, cache: str | None) -> Verdicts:
 
     pip is unpacked into the directory ``cache``, without one into a temporary directory.
     """
-    spare: "list[TemporaryDirectory[str]]" = []
+    spare: list[TemporaryDirectory[str]] = []
 
     def find(name: str, facts: Facts) -> "Installer":
         from tempfile import TemporaryDirectory  # noqa: PLC0415

@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from envsync.apply.installers import InstallError, Runner, find_installer
+from envsync.apply.installers import Runner, find_installer
 from envsync.apply.restore import bring_back
 from envsync.errors import EnvsyncError, Problem
 from envsync.installers import AnswerError, Installer, Job, Uv
+from envsync.observe.asking import Question, ask
 from envsync.observe.declared import read_declared
 from envsync.observe.stock import read_stock
-from envsync.observe.asking import Question, ask
 from envsync.observed import SEEDS, Change, Declared, Stock, Verdict
 from envsync.observed.declared import INPUTS, INSTALLED
 from envsync.plan.actions import Blueprint, InstallSpec

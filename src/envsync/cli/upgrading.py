@@ -27,7 +27,9 @@ def _upgrade(options: Options) -> Result:
     if options.dry_run:
         show = partial(text.plan_lines, plan, verbose=options.verbose)
         return Result(plan.manifest.file, _verdict_of(plan), plan.environments, show)
-    report = Report(plan.manifest, tuple(EnvironmentReport(one, outcome_of(one.state, ())) for one in plan.environments))
+    report = Report(
+        plan.manifest, tuple(EnvironmentReport(one, outcome_of(one.state, ())) for one in plan.environments)
+    )
     if plan.has_work:
         snapshot.forget(plan.manifest.file)
         work = sum(one.has_work for one in plan.environments)

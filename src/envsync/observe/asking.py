@@ -15,6 +15,7 @@ __all__ = ["Question", "ask"]
 _TIME_LIMIT = 300
 """Seconds: a build backend may have to say what a project needs."""
 
+
 @dataclass(frozen=True, slots=True)
 class Question:
     """What an installer is asked about: an environment, and what it should hold."""
@@ -43,8 +44,8 @@ def _ask_call(question: Question, installer: Installer, call: Call | Sync, job: 
     with_exact = question.exact and isinstance(installer, Uv)
     steps = _answer(installer, question.place, call, replace(job, exact=with_exact))
     there = {one.name: one for one in question.stock.distributions}
-    coming = {canonicalize_name(step.name) for step in steps if step.installs}
-    going = {canonicalize_name(step.name) for step in steps if not step.installs} - coming
+    coming: set[str] = {canonicalize_name(step.name) for step in steps if step.installs}
+    going: set[str] = {canonicalize_name(step.name) for step in steps if not step.installs} - coming
     changes = list(_changes(steps, there, question.declared.projects))
     if with_exact:
         return changes, going

@@ -131,9 +131,7 @@ class Observer:
             return None
         from envsync.observe.declared import read_declared  # noqa: PLC0415  # only where packages are declared
 
-        return read_declared(
-            environment.packages, interpreter.facts, wanted=self._manifest.installer, uv=find_uv()
-        )
+        return read_declared(environment.packages, interpreter.facts, wanted=self._manifest.installer, uv=find_uv())
 
     def _verdict(
         self,

@@ -27,7 +27,7 @@ from envsync.plan.packages import declared_spec, package_drift, rebuilt_spec, re
 from envsync.plan.through_links import no_scripts, through_links
 from envsync.plan.unowned import (
     brought_along,
-    conflicts_at_top,
+    conflicts_of_copying,
     conflicts_of_mounts,
     foreign_pythons,
     listed,
@@ -148,7 +148,7 @@ def _mend(
     installs = list(_installs(environment, world, blueprint, rules, missing))
     if installs and unlooked(world):  # only what exchanges the folder has to know what else is in it
         return EnvironmentPlan(environment, world, State.DRIFT, needs_stock=True)
-    conflicts = conflicts_of_mounts(world) or conflicts_at_top(world.folder.chain.end, world.stock) if installs else ()
+    conflicts = conflicts_of_mounts(world) or conflicts_of_copying(world) if installs else ()
     actions += installs
     conflicts = (*conflicts, *through_links(world.folder, actions), *no_scripts(world.folder))
     if conflicts:

@@ -11,6 +11,7 @@ from envsync.plan.through_links import put_in_place, ways
 __all__ = [
     "brought_along",
     "conflicts_at_top",
+    "conflicts_of_copying",
     "conflicts_of_mounts",
     "foreign_pythons",
     "listed",
@@ -65,6 +66,16 @@ def conflicts_at_top(end: str, stock: Stock | None) -> tuple[Conflict, ...]:
             f"remove bin, include, lib and pyvenv.cfg here. Or: {hint.lower()[0]}{hint[1:]}"
         )
     return (Conflict("unowned-files", message, hint),)
+
+
+def conflicts_of_copying(world: World) -> tuple[Conflict, ...]:
+    """Refuse to exchange a directory for a copy of it in which everything is, where people work in that directory.
+
+    That is a project that is its own environment: shells and editors would stay in the former one.
+    """
+    if world.path.is_link or world.folder.chain.end.rpartition("/")[2] in _OWN_FOLDERS:
+        return ()
+    return conflicts_at_top(world.folder.chain.end, world.stock)
 
 
 def losses(found: Environment, world: World) -> tuple[Conflict, ...]:

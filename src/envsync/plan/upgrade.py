@@ -7,7 +7,7 @@ from envsync.observed import Call, Change, Declared, Interpreter, Sync, Verdict
 from envsync.plan.actions import Conflict, Drift, EnvironmentPlan, Install, Link, State
 from envsync.plan.blueprint import Rules, blueprint_of
 from envsync.plan.packages import declared_spec
-from envsync.plan.unowned import conflicts_at_top, conflicts_of_mounts, listed
+from envsync.plan.unowned import conflicts_of_copying, conflicts_of_mounts, listed
 
 __all__ = ["decide_upgrade", "may_upgrade"]
 
@@ -17,7 +17,9 @@ def may_upgrade(plan: EnvironmentPlan) -> bool:
     return plan.state is State.IN_SYNC and plan.world.declared is not None and bool(_open_calls(plan.world.declared))
 
 
-def decide_upgrade(plan: EnvironmentPlan, verdict: Verdict | None, only: tuple[str, ...], rules: Rules) -> EnvironmentPlan:
+def decide_upgrade(
+    plan: EnvironmentPlan, verdict: Verdict | None, only: tuple[str, ...], rules: Rules
+) -> EnvironmentPlan:
     """Turn an environment's plan into one that upgrades it.
 
     ``verdict`` says what an upgrade would change, ``None`` where nobody was asked; ``only`` names the packages to
@@ -37,7 +39,7 @@ def decide_upgrade(plan: EnvironmentPlan, verdict: Verdict | None, only: tuple[s
     changes = tuple(change for change in verdict.changes if not only or _counts(change, only, world.declared))
     if not changes:
         return replace(plan, notes=notes)
-    conflicts = conflicts_of_mounts(world) or conflicts_at_top(world.folder.chain.end, world.stock)
+    conflicts = conflicts_of_mounts(world) or conflicts_of_copying(world)
     if conflicts:
         return replace(plan, state=State.CONFLICT, actions=(), conflicts=tuple(conflicts))
     spec = declared_spec(environment, world, rules.installer, upgrade=True, only=only)

@@ -37,9 +37,7 @@ def outdated_lines(plans: Iterable[EnvironmentPlan], paint: Paint) -> Iterator[s
     notes = []
     for plan in plans:
         name = escape(plan.environment.name)
-        rows += [
-            (name, escape(one.name), escape(one.before or "-"), escape(one.after or "?")) for one in plan.packages
-        ]
+        rows += [(name, escape(one.name), escape(one.before or "-"), escape(one.after or "?")) for one in plan.packages]
         notes += [f"{name}: {escape(conflict.message)}" for conflict in plan.conflicts]
         notes += [f"{name}: {escape(note)}" for note in plan.notes if not plan.packages]
     if len(rows) > 1:
