@@ -42,7 +42,7 @@ _NOTHING: Mapping[str, EnvironmentPlan] = {}
 class Reconciler:
     """Brings the disk to what one manifest says."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # two, and options
         self,
         manifest: desired.Manifest,
         facts: FactsCache,
@@ -54,8 +54,9 @@ class Reconciler:
     ) -> None:
         """Take the manifest, what is known of interpreters, and the names of environments to rebuild in any case.
 
-        ``verdicts`` are what is known of installed packages. With ``without``, an interpreter's real path or that of its tree, plans are as if it were not there; with
-        ``deep`` every file of every installed package is compared with what was installed.
+        With ``without``, an interpreter's real path or that of its tree, plans are as if it were not there; with
+        ``deep`` every file of every installed package is compared with what was installed. ``verdicts`` are what is
+        known of installed packages.
         """
         self._deep = deep
         self._manifest = manifest

@@ -45,7 +45,9 @@ class TemplateCache:
         return f"{self._folder}/template-{sha256(repr(kind).encode('utf-8', 'surrogateescape')).hexdigest()[:16]}"
 
 
-def _origin(kind: Kind, blueprint: Blueprint) -> tuple[list[tuple[str, str | None]], list[tuple[str, str]], list[int]]:
+def _origin(
+    kind: Kind, blueprint: Blueprint
+) -> tuple[list[tuple[str, str | int | None]], list[tuple[str, str]], list[int]]:
     """Return what builds: the interpreter, the builder, virtualenv's activators, settings; with their stamps."""
     library = f"{blueprint.stdlib}/venv"
     paths = [blueprint.executable, f"{blueprint.stdlib}/os.py", f"{library}/__init__.py", f"{library}/scripts/common"]

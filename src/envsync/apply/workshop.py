@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING
 
 from envsync import pyvenv_cfg
 from envsync.activation import is_plain
@@ -23,13 +24,15 @@ from envsync.apply.template import (
 from envsync.apply.template_cache import TemplateCache
 from envsync.areas import BUILT, Marker
 from envsync.errors import EnvsyncError
-from envsync.observed import Change
 from envsync.plan.actions import Blueprint, EnvironmentPlan, InstallSpec
 from envsync.write.area import make_area, remove_area, remove_scratch
 from envsync.write.files import edit_inner_file, make_folders
 from envsync.write.handles import Root
 from envsync.write.locks import hold_all
 from envsync.write.tree import make_scratch
+
+if TYPE_CHECKING:
+    from envsync.observed import Change
 
 __all__ = ["Workshop", "edit_settings", "marker_of"]
 

@@ -54,6 +54,7 @@ def _rollback(options: Options) -> Result:
 
 
 def verdict_of_report(report: Report) -> Verdict:
+    """Say how a command ended that applied a plan."""
     outcomes = {one.outcome for one in report.environments}
     if report.interrupted:
         return Verdict("failed", INTERRUPTED)

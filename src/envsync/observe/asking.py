@@ -1,7 +1,7 @@
 """Ask an installer whether the packages in an environment are as declared."""
 
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from packaging.utils import canonicalize_name
@@ -44,8 +44,8 @@ def _ask_call(question: Question, installer: Installer, call: Call | Sync, job: 
     with_exact = question.exact and isinstance(installer, Uv)
     steps = _answer(installer, question.place, call, replace(job, exact=with_exact))
     there = {one.name: one for one in question.stock.distributions}
-    coming: set[str] = {canonicalize_name(step.name) for step in steps if step.installs}
-    going: set[str] = {canonicalize_name(step.name) for step in steps if not step.installs} - coming
+    coming = _names(step for step in steps if step.installs)
+    going = _names(step for step in steps if not step.installs) - coming
     changes = list(_changes(steps, there, question.declared.projects))
     if with_exact:
         return changes, going
@@ -59,6 +59,10 @@ def _brought(installer: Installer, question: Question, call: Call | Sync, job: J
     """Return the names that a call brings where nothing is installed, at the versions that are."""
     pins = tuple(f"{one.name}=={one.version}" for one in question.stock.distributions if one.origin is None)
     steps = _answer(installer, question.place, call, replace(job, exact=True, offline=False, constraints=pins))
+    return _names(steps)
+
+
+def _names(steps: Iterable[Step]) -> set[str]:
     return {canonicalize_name(step.name) for step in steps}
 
 

@@ -9,6 +9,7 @@ from envsync.observe.base import locations
 from envsync.observe.chain import walk
 from envsync.observe.folder import Leftovers, read_folder
 from envsync.observe.interpreter import Interpreters
+from envsync.observe.judge import judge
 from envsync.observe.libraries import seen_libraries
 from envsync.observe.redirect import read_redirect
 from envsync.observe.stamp import stamp
@@ -36,7 +37,6 @@ from envsync.observed import (
     Verdict,
     World,
 )
-from envsync.observed.declared import INPUTS, INSTALLED
 from envsync.observed.paths import packed
 
 __all__ = ["Observer"]
@@ -48,7 +48,7 @@ class Observer:
     def __init__(
         self, manifest: desired.Manifest, interpreters: Interpreters, leftovers: Leftovers, verdicts: Verdicts
     ) -> None:
-        """Take the manifest, and what several observers may share: what finds interpreters and leftovers, and verdicts."""
+        """Take the manifest, and what several observers may share: finders of interpreters and leftovers, verdicts."""
         self._manifest = manifest
         self._interpreters = interpreters
         self._leftovers = leftovers
@@ -114,7 +114,7 @@ class Observer:
             exposed=exposed,
             stock=seen,
             declared=declared,
-            verdict=self._verdict(environment, folder, interpreter, declared, seen),
+            verdict=self._judged(environment, folder, interpreter, declared, seen),
             claimed=_claimed(folder, environment.path, self._manifest.file),
             waiting_for=waiting_for if waiting_for and not os.path.isdir(waiting_for) else None,
             witnesses=Paths.of(self._witnesses(environment, folder, interpreter, chains, declared)),
@@ -133,7 +133,7 @@ class Observer:
 
         return read_declared(environment.packages, interpreter.facts, wanted=self._manifest.installer, uv=find_uv())
 
-    def _verdict(
+    def _judged(
         self,
         environment: desired.Environment,
         folder: Folder,
@@ -141,23 +141,9 @@ class Observer:
         declared: Declared | None,
         stock: Stock | None,
     ) -> Verdict | None:
-        """Say whether the installed packages are as declared: by what was recorded, else by asking the installer."""
-        found = folder.environment
-        if declared is None or declared.problems or found is None or stock is None:
+        if declared is None or stock is None or isinstance(interpreter, InterpreterProblem):
             return None
-        if isinstance(interpreter, InterpreterProblem) or not (declared.calls or environment.packages.exact):
-            return None
-        inputs = found.setting(INPUTS) or ""
-        if found.setting(INSTALLED) is not None:
-            if (inputs, found.setting(INSTALLED)) == (declared.inputs, stock.digest):
-                return Verdict(met=True)
-            if inputs.partition("-")[2] != declared.metadata:
-                paths = ", ".join(project.path for project in declared.projects)
-                return Verdict(met=False, reason=f"the metadata of {paths} has changed since it was installed")
-        if not _can_be_asked(folder, interpreter):
-            return None
-        exact = environment.packages.exact
-        return self._verdicts.of(folder.chain.end, declared, stock, interpreter.facts, exact=exact)
+        return judge(folder, interpreter, declared, stock, self._verdicts, exact=environment.packages.exact)
 
     def _searched(self, interpreter: Interpreter | InterpreterProblem) -> tuple[str, ...]:
         """Return the directories whose entries decided which interpreter it is, where it was looked for at all."""
@@ -203,14 +189,6 @@ class Observer:
             yield from uv_paths(find_uv())
         for place in metadata_places(folder.chain.end, libraries):
             yield from metadata_files(place)
-
-
-def _can_be_asked(folder: Folder, interpreter: Interpreter) -> bool:
-    """Check whether an environment runs with the declared Python, as far as can be seen; else it is repaired first."""
-    python = f"{folder.chain.end}/bin/python"
-    if not os.path.isdir(f"{folder.chain.end}/{interpreter.facts.purelib}") or not os.access(python, os.X_OK):
-        return False
-    return not os.path.islink(python) or os.path.realpath(python) == os.path.realpath(interpreter.facts.executable)
 
 
 def _redirected(folder: Folder, aliases: tuple[Side, ...]) -> list[Chain]:

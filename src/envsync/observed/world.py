@@ -94,7 +94,7 @@ class World:
     declared: Declared | None = None
     """What is to be installed, where something is declared."""
     verdict: Verdict | None = None
-    """Whether that is installed; ``None`` where nobody was asked, since there is nothing to ask about, or to ask with."""
+    """Whether that is installed; ``None`` where nobody could be asked, or there is nothing to ask about."""
     waiting_for: str | None = None
     """The folder to wait for, where it is not there."""
     claimed: tuple[str, str] | None = None

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from envsync.observed import Call, Change, Declared, Interpreter, Sync, Verdict
-from envsync.plan.actions import Conflict, Drift, EnvironmentPlan, Install, Link, State
+from envsync.plan.actions import Conflict, Drift, EnvironmentPlan, Install, InstallSpec, Link, State
 from envsync.plan.blueprint import Rules, blueprint_of
 from envsync.plan.packages import declared_spec
 from envsync.plan.unowned import conflicts_of_copying, conflicts_of_mounts, listed
@@ -25,29 +25,29 @@ def decide_upgrade(
     ``verdict`` says what an upgrade would change, ``None`` where nobody was asked; ``only`` names the packages to
     upgrade, all of them where it is empty.
     """
-    environment, world = plan.environment, plan.world
+    world = plan.world
     if plan.state in {State.CONFLICT, State.WAITING}:
         return plan
     if any(not isinstance(action, Link) for action in plan.actions):
-        return _refused(plan, "not-in-sync", f"{environment.name} is not in sync", "Apply first, then upgrade.")
-    notes = (*plan.notes, *_notes(plan, only))
-    if verdict is None or not isinstance(world.interpreter, Interpreter):
-        return replace(plan, notes=notes)
-    if verdict.reason:
+        message = f"{plan.environment.name} is not in sync"
+        return _refused(plan, "not-in-sync", message, "Apply first, then upgrade.")
+    plan = replace(plan, notes=(*plan.notes, *_notes(plan, only)))
+    if verdict is not None and verdict.reason:
         hint = "Look at its indexes, and whether they can be reached."
         return _refused(plan, "upgrade-unknown", verdict.reason, hint)
-    changes = tuple(change for change in verdict.changes if not only or _counts(change, only, world.declared))
-    if not changes:
-        return replace(plan, notes=notes)
+    every = verdict.changes if verdict is not None else ()
+    changes = tuple(change for change in every if not only or _counts(change, only, world.declared))
+    if not changes or not isinstance(world.interpreter, Interpreter):
+        return plan
     conflicts = conflicts_of_mounts(world) or conflicts_of_copying(world)
     if conflicts:
         return replace(plan, state=State.CONFLICT, actions=(), conflicts=tuple(conflicts))
-    spec = declared_spec(environment, world, rules.installer, upgrade=True, only=only)
-    assert spec is not None  # noqa: S101  # there are calls to upgrade
+    blueprint = blueprint_of(plan.environment, world, world.interpreter, rules)
+    spec = declared_spec(plan.environment, world, rules.installer, upgrade=True, only=only)
     action = Install(
         f"upgrade {listed([change.name for change in changes])}",
-        blueprint_of(environment, world, world.interpreter, rules),
-        spec,
+        blueprint,
+        spec or InstallSpec(rules.installer),
         keep=rules.keep,
         shelf=rules.shelf,
         generations=world.folder.generations,
@@ -59,7 +59,6 @@ def decide_upgrade(
         state=State.DRIFT,
         drift=(*plan.drift, *drift),
         actions=(*plan.actions, action),
-        notes=notes,
     )
 
 

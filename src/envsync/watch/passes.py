@@ -35,7 +35,7 @@ class Look:
 class Passes:
     """Looks and applies for one manifest file; what is unchanged is not read again."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # three, and options
         self,
         file: str,
         load: Callable[[str], Manifest],
