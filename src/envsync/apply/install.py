@@ -103,7 +103,7 @@ def _carry_out(task: _Task) -> Installed:
 def _install_declared(task: _Task, declared: Declared, before: Stock) -> None:
     """Carry out the declarations, each call where it was written for."""
     spec = task.spec
-    job = Job(upgrade=spec.upgrade, only=spec.only, reinstall=spec.reinstall, cached=spec.cached)
+    job = Job(upgrade=spec.upgrade, only=spec.only, reinstall=spec.reinstall, cached=spec.cached, index=declared.index)
     if spec.only and not isinstance(task.installer, Uv):  # pip upgrades all that is declared, or what is not there
         task.runner.run(task.installer.uninstall(task.place, spec.only))
     for call in declared.calls:

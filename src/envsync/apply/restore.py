@@ -99,7 +99,9 @@ class _Restoration:
         self._install(call, Job(cached=self.spec.cached))
 
     def _is_available(self, one: Distribution) -> bool:
-        command = self.installer.ask(self.place, replace(self._undeclared([_pin(one)]), dependencies=False), Job())
+        command = self.installer.ask(
+            self.place, replace(self._undeclared([_pin(one)]), dependencies=False), Job(index=self.declared.index)
+        )
         return command is None or self.runner.succeeds(command)
 
     def bring_rest(self) -> None:
@@ -205,6 +207,7 @@ class _Restoration:
         return undeclared_call(self.declared, lines)
 
     def _install(self, call: Call | Sync, job: Job) -> None:
+        job = replace(job, index=self.declared.index)
         self.runner.run(self.installer.install(self.place, call, job))
 
 

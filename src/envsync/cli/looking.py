@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from envsync.cli.options import Options
 from envsync.cli.painting import layout
-from envsync.cli.session import Result, look, read_manifest
+from envsync.cli.session import Result, Session, look, read_manifest
 from envsync.desired import Manifest
 from envsync.observe.keeper import keeper_of, keepers_here
 from envsync.observe.kept import Kept, read_kept
@@ -51,7 +51,8 @@ def _kept(plans: Iterable[EnvironmentPlan]) -> dict[str, tuple[Kept, ...]]:
 
 
 def _explain(options: Options) -> Result:
-    lore = explain.Lore(keeper_of, keepers_here())
+    session = Session(options)
+    lore = explain.Lore(keeper_of, keepers_here(), session.reconciler.undeclared)
 
     def lines(plan: Plan, paint: Paint) -> Iterator[str]:
         for number, one in enumerate(plan.environments):
@@ -59,7 +60,10 @@ def _explain(options: Options) -> Result:
                 yield ""
             yield from explain.explain_lines(one, paint, layout(), lore)
 
-    return look(options, lines)
+    result = look(options, lines, session=session)
+    plans = [one for one in result.environments if isinstance(one, EnvironmentPlan)]
+    undeclared = {one.environment.name: list(session.reconciler.undeclared(one)) for one in plans if options.json}
+    return replace(result, more={"undeclared": undeclared}) if options.json else result
 
 
 def _graph(options: Options) -> Result:

@@ -176,9 +176,15 @@ def check_names(manifest: desired.Manifest, names: Iterable[str]) -> None:
             raise UsageError(Problem("unknown-name", f"no environment is called {name}", hint, file=manifest.file))
 
 
-def look(options: Options, lines: Callable[[Plan, Paint], Iterable[str]], *, on_drift: int = DONE) -> Result:
+def look(
+    options: Options,
+    lines: Callable[[Plan, Paint], Iterable[str]],
+    *,
+    on_drift: int = DONE,
+    session: "Session | None" = None,
+) -> Result:
     """Plan, apply nothing, and show the plan one way or the other."""
-    session = Session(options)
+    session = session or Session(options)
     plan = session.plan()
     session.remember(plan)
     verdict = _verdict_of_plan(plan, on_drift=on_drift)

@@ -42,6 +42,8 @@ class Job:
     """Names of distributions to build and install again, even at the same version."""
     exact: bool = False
     """Whether what the call does not bring counts as extraneous."""
+    index: tuple[str, ...] = ()
+    """The index options of the declarations, as lines of a requirements file."""
     offline: bool = False
     cached: bool = True
     """Whether the installer may take files from its cache, with which environments share them."""

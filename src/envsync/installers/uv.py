@@ -104,6 +104,10 @@ class Uv:
         self, place: str, arguments: list[str], directory: str, job: Job, lines: tuple[str, ...] = ()
     ) -> Command:
         variables = _KEPT | {"UV_PROJECT_ENVIRONMENT": place}
+        # The user's own settings come before what a requirements file says, unless they are overruled.
+        own = next((line.split(maxsplit=1)[1] for line in job.index if line.startswith("--index-url ")), None)
+        if own is not None:
+            variables |= {"UV_DEFAULT_INDEX": own}
         if not job.cached:
             variables |= {"UV_NO_CACHE": "1", "UV_LINK_MODE": "copy"}
         return Command((self.binary, *arguments), directory, inherited(_DROPPED) | variables, lines)

@@ -30,6 +30,7 @@ def ask(question: Question, installer: Installer, job: Job) -> Verdict:
     """Ask what an installation would change. Raises ``AnswerError`` where the installer does not say."""
     changes: list[Change] = []
     extraneous = {one.name for one in question.stock.distributions} - SEEDS if question.exact else set()
+    job = replace(job, index=question.declared.index)
     for call in question.declared.calls:
         found, removed = _ask_call(question, installer, call, job)
         changes += found

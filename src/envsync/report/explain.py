@@ -8,6 +8,7 @@ from envsync.observe.keeper import Keeper
 from envsync.observed import Chain, EndKind, Environment, Interpreter, InterpreterProblem
 from envsync.plan.actions import EnvironmentPlan, State
 from envsync.plan.examined import Finding, examined, reasons
+from envsync.plan.undeclared import undeclared_line
 from envsync.report.paint import Paint, copyable, escape, homely, tilde
 from envsync.report.tree import Layout, Node, tree_lines
 
@@ -45,11 +46,13 @@ class Lore:
     keeper_of: Callable[[str], Keeper | None] = lambda _: None
     tools: tuple[str, ...] = field(default=())
     """Those that keep interpreters here."""
+    undeclared: Callable[[EnvironmentPlan], tuple[str, ...]] = lambda _: ()
+    """Which installed packages nothing declares."""
 
 
 def explain_lines(one: EnvironmentPlan, paint: Paint, layout: Layout, lore: Lore) -> Iterator[str]:
     """Show all that was looked at, and what follows from it."""
-    parts = (*_ways(one, lore), _environment(one), _checks(one), *_outcome(one))
+    parts = (*_ways(one, lore), _environment(one), _checks(one), *_outcome(one, lore))
     root = Node(f"{escape(one.environment.name)}: {one.state.value}", "", _STYLES[one.state], parts)
     yield from tree_lines(root, paint, layout)
     remedy = [command for conflict in one.conflicts for command in conflict.remedy] + [*_installing(one, lore)]
@@ -137,7 +140,7 @@ def _checks(one: EnvironmentPlan) -> Node:
     return Node("checks", "", "bold", tuple(nodes))
 
 
-def _outcome(one: EnvironmentPlan) -> Iterator[Node]:
+def _outcome(one: EnvironmentPlan, lore: Lore) -> Iterator[Node]:
     """Say what would be done, and why, or why nothing is."""
     for conflict in one.conflicts:
         hint = (Node("hint", homely(conflict.hint)),) if conflict.hint else ()
@@ -147,6 +150,9 @@ def _outcome(one: EnvironmentPlan) -> Iterator[Node]:
         yield Node("would", homely(action.message), "yellow", why)
     if one.state is not State.WAITING:  # whose note is what was found
         yield from (Node("note", homely(note)) for note in one.notes)
+    undeclared = lore.undeclared(one)
+    if undeclared:
+        yield Node("note", escape(undeclared_line(undeclared)))
     if not (one.conflicts or one.actions):
         yield Node("nothing", "to do", "green")
 
