@@ -113,9 +113,12 @@ class _Walk:
         if not uv_decodes:
             self.found.uv_cannot.append((file, "an encoding other than UTF-8 and UTF-16"))
         for number, line, continued in joined(text):
-            self._line(f"{file}:{number}", line, continued=continued, constraint=constraint, way=(*way, file))
+            self._line(f"{file}:{number}", line, continued=continued, way=(*way, file))
 
-    def _line(self, place: str, line: str, *, continued: bool, constraint: bool, way: tuple[str, ...]) -> None:
+    def _line(self, place: str, line: str, *, continued: bool, way: tuple[str, ...]) -> None:
+        if "\0" in line:
+            self.reading.problem(place, "it is no text, there is a NUL character in it; correct or remove it")
+            return
         raw = parts_of(line)
         expanded = self._expanded(place, line)
         if expanded is None:
