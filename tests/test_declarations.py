@@ -146,6 +146,14 @@ def test_what_only_uv_reads_is_refused_for_pip(inputs: Inputs, line: str, words:
     assert words in " ".join(inputs.shown(inputs.requirements(f"{line}\n", wanted="pip")))
 
 
+def test_a_variable_may_hold_spaces_for_uv(inputs: Inputs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HERE", f"{inputs.root}/it's a place")
+    inputs.write("it's a place/lib/setup.py", "")
+    found = inputs.requirements("-e ${HERE}/lib\n")
+    assert (found.problems, found.projects) == ((), (Project(f"{inputs.root}/it's a place/lib", editable=True),))
+    assert inputs.requirements("-e ${HERE}/lib\n", wanted="pip").problems
+
+
 def test_pre_releases_and_trusted_hosts_are_told_to_uv(inputs: Inputs) -> None:
     text = "--pre\n--trusted-host x.example\na\n"
     found = inputs.requirements(text)

@@ -118,9 +118,17 @@ def joined(text: str) -> Iterator[tuple[int, str, bool]]:
 def _stripped(number: int, pieces: list[str]) -> Iterator[tuple[int, str, bool]]:
     line = _COMMENT.sub("", "".join(pieces)).strip()
     if line:
-        rest = [_COMMENT.sub("", piece).strip() for piece in pieces[1:]]
-        # uv continues a line between hashes alone
-        yield number, line, any(piece and not piece.startswith("--hash") for piece in rest)
+        yield number, line, _is_continued_inside([_COMMENT.sub("", piece).strip() for piece in pieces])
+
+
+def _is_continued_inside(pieces: list[str]) -> bool:
+    """Check whether a line goes on elsewhere than between hashes, where alone uv lets it."""
+    hashed = "--hash" in pieces[0]
+    for piece in pieces[1:]:
+        hashed |= piece.startswith("--hash")
+        if not hashed or (piece and not piece.startswith("--hash")):
+            return True
+    return False
 
 
 def variables_in(line: str) -> list[str]:
