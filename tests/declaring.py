@@ -1,10 +1,15 @@
 """Declarations to read, an interpreter's facts to read them for, and real installers to carry them out."""
 
+import atexit
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
+import zipfile
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -130,9 +135,7 @@ class Site:
             command = [uv, "pip", "install", "--python", str(self.python), *more]
             directory = call.directory
         else:
-            wheel = get_embed_wheel("pip", f"{sys.version_info.major}.{sys.version_info.minor}")
-            assert wheel is not None
-            command = [str(self.python), f"{wheel.path}/pip", "install", "--no-build-isolation", *more]
+            command = [str(self.python), f"{_pip()}/pip", "install", "--no-build-isolation", *more]
             directory = call.directory
         kept = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
         return subprocess.run(
@@ -152,6 +155,18 @@ class Site:
     def has(self, name: str, file: str) -> bool:
         """Tell whether a distribution's metadata has a file."""
         return any(self.root.glob(f"site/lib/python*/site-packages/{name}-*.dist-info/{file}"))
+
+
+@cache
+def _pip() -> str:
+    """Unpack pip once: compiled, it is three times as fast."""
+    wheel = get_embed_wheel("pip", f"{sys.version_info.major}.{sys.version_info.minor}")
+    assert wheel is not None
+    folder = tempfile.mkdtemp()
+    atexit.register(shutil.rmtree, folder)
+    with zipfile.ZipFile(wheel.path) as archive:
+        archive.extractall(folder)
+    return folder
 
 
 def refuse_processes(monkeypatch: pytest.MonkeyPatch) -> None:

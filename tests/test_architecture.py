@@ -13,7 +13,7 @@ from envsync.cli.options import parse
 
 SOURCE = Path(__file__).parent.parent / "src" / "envsync"
 LAYERS = (
-    {"folders", "observe.stamp", "sealed", "surroundings"},
+    {"folders", "observe.stamp", "sealed", "surroundings", "redact"},
     {"errors", "desired", "observed", "markers", "areas", "pyvenv_cfg", "activation", "activators", "shebang"},
     {"manifest"},
     {"observe"},

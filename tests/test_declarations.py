@@ -50,6 +50,7 @@ def test_packages_alone_need_no_directory(inputs: Inputs) -> None:
         ("--requirem more.txt", "--requirem"),
         ("a \\\n  >=1", "a line that is continued in the middle of a requirement"),
         ("a>=1, \\\n  <2", "a line that is continued in the middle of a requirement"),
+        ("a # why \\\nb", "a line that is continued in the middle of a requirement"),
         ("--no-binary a,b", "--no-binary with a list"),
         ("--index-url https://x.example/ --pre", "--pre behind --index-url"),
         ("-i https://x.example/\n-i https://y.example/", "a second --index-url"),
