@@ -34,7 +34,7 @@ def read_declared(packages: Packages, facts: Facts, *, wanted: str, uv: str | No
     calls = [*project.calls, *(call for one in locked for call in one.calls), *composer.calls()]
     projects = [*project.projects, *(found for one in locked for found in one.projects), *composer.projects]
     metadata = [file for one in projects for file in metadata_files(one.path, reading)]
-    metadata += metadata_files(packages.project, reading) if packages.project and project.built else ()
+    metadata += metadata_files(packages.project, reading) if packages.project and project.read else ()
     return Declared(
         installer=installer,
         calls=tuple(calls),

@@ -25,8 +25,8 @@ class ProjectCalls:
     calls: list[Call | Sync] = field(default_factory=list)
     """Calls of its own, before that."""
     projects: list[Project] = field(default_factory=list)
-    built: bool = False
-    """Whether its own metadata says what is installed, though it is no package itself."""
+    read: bool = False
+    """Whether it is a project, whose own metadata says what is installed."""
 
 
 def project_calls(packages: Packages, facts: Facts, reading: Reading, installer: str) -> ProjectCalls:
@@ -35,7 +35,9 @@ def project_calls(packages: Packages, facts: Facts, reading: Reading, installer:
     project = read_project(directory, reading) if directory is not None else None
     if project is None:
         return ProjectCalls()
-    return _Project(packages, facts, reading, installer, project).calls()
+    found = _Project(packages, facts, reading, installer, project).calls()
+    found.read = True
+    return found
 
 
 def required_lock(file: str, facts: Facts, reading: Reading, installer: str) -> ProjectCalls:
@@ -110,7 +112,7 @@ class _Project:
             return ProjectCalls()
         call = Sync(self.table.directory, lock, tuple(options))
         projects = [*self._own(), *uv_projects(lock, self.table.directory, document)]
-        return ProjectCalls(calls=[call], projects=projects, built=True)
+        return ProjectCalls(calls=[call], projects=projects)
 
     def _own(self) -> list[Project]:
         return [Project(real(self.table.directory), self.packages.editable)] if self.table.is_package else []
@@ -122,7 +124,6 @@ class _Project:
             arguments = self._argument("")
             found.calls.append(Call(arguments, self.table.directory, dependencies=False))
             found.projects += self._own()
-        found.built = True
         return found
 
     def _argument(self, extras: str) -> tuple[str, ...]:
@@ -144,14 +145,13 @@ class _Project:
         if self.installer == "pip":
             self._refuse_sources([*needed, *(line for lines in groups.values() for line in lines)])
         else:
-            self._refuse_old_sources(
-                [line for name, lines in groups.items() if self.table.is_old(name) for line in lines]
-            )
+            old = (lines for name, lines in groups.items() if self.table.is_old(name))
+            self._refuse_old_sources([line for lines in old for line in lines])
         arguments = [*self._itself(needed)]
         for name, lines in groups.items():
             native = self.installer == "uv" and not self.table.is_old(name)
             arguments += ("--group", f"{self.table.file}:{name}") if native else lines
-        return ProjectCalls(arguments=arguments, projects=self._own(), built=True)
+        return ProjectCalls(arguments=arguments, projects=self._own())
 
     def _groups(self) -> list[str]:
         there = self.table.groups()

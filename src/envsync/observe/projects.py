@@ -87,26 +87,30 @@ class ProjectTable:
     def dependencies(self, extras: Iterable[str]) -> list[str]:
         """Return its own requirements and those of extras; its own name stands for those extras of its.
 
-        Raises ``InvalidRequirement``.
+        Raises ``ValueError``.
         """
         project = table(self.document, "project")
         known = self.extras() or {}
         name = canonicalize_name(str(project.get("name", "")))
-        lines = [(line, "") for line in _texts(project.get("dependencies"))]
-        lines += [(line, "") for extra in extras for line in known.get(canonicalize_name(extra), ())]
+        none: frozenset[str] = frozenset()
+        lines = [(line, none) for line in _texts(project.get("dependencies"))]
+        lines += [(line, none) for extra in extras for line in known.get(canonicalize_name(extra), ())]
         found: dict[str, None] = {}
-        seen: set[tuple[str, str]] = set()
+        seen: set[tuple[str, frozenset[str]]] = set()
         while lines:
-            text, condition = lines.pop(0)
+            text, conditions = lines.pop(0)
             requirement = Requirement(text)
-            marker = " and ".join(f"({one})" for one in (condition, str(requirement.marker or "")) if one)
+            conditions |= {str(requirement.marker)} if requirement.marker else none
             if canonicalize_name(requirement.name) != name:
                 requirement.marker = None
+                marker = " and ".join(f"({one})" for one in sorted(conditions))
                 found[f"{requirement} ; {marker}" if marker else str(requirement)] = None
                 continue
-            wanted = {(canonicalize_name(extra), marker) for extra in requirement.extras} - seen
+            wanted = {(canonicalize_name(extra), conditions) for extra in requirement.extras} - seen
             seen |= wanted
-            lines += [(line, marker) for extra, _ in sorted(wanted) for line in known.get(extra, ())]
+            if len(seen) > _MOST:
+                raise ValueError("extras name each other too often")
+            lines += [(line, conditions) for extra, _ in sorted(wanted) for line in known.get(extra, ())]
         return list(found)
 
     def sources(self, used: Iterable[str]) -> list[str]:

@@ -112,15 +112,25 @@ def joined(text: str) -> Iterator[tuple[int, str, bool]]:
         pieces.append(f" {line}" if comment else line)
         yield from _stripped(first, pieces)
         pieces = []
-    yield from _stripped(first, pieces)
+    yield from _stripped(first, [*pieces, ""] if pieces else [])
 
 
 def _stripped(number: int, pieces: list[str]) -> Iterator[tuple[int, str, bool]]:
     line = _COMMENT.sub("", "".join(pieces)).strip()
     if line:
-        rest = [_COMMENT.sub("", piece).strip() for piece in pieces[1:]]
-        # uv continues a line between hashes alone
-        yield number, line, any(piece and not piece.startswith("--hash") for piece in rest)
+        yield number, line, _is_continued_inside(pieces)
+
+
+def _is_continued_inside(pieces: list[str]) -> bool:
+    """Check whether a line goes on elsewhere than between hashes, where alone uv lets it."""
+    if any(_COMMENT.search(piece) for piece in pieces[:-1]):  # to pip, a comment goes on as well, to uv it does not
+        return any(piece.strip() and not piece.strip().startswith("#") for piece in pieces[1:])
+    hashed = "--hash" in pieces[0]
+    for piece in map(str.strip, pieces[1:]):
+        hashed |= piece.startswith("--hash")
+        if not piece.startswith(("#", "--hash")) and (piece or not hashed):
+            return True
+    return False
 
 
 def variables_in(line: str) -> list[str]:

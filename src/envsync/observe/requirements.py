@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 from packaging.requirements import InvalidRequirement, Requirement
 
 from envsync.observe.reading import Reading
-from envsync.observe.requirement_lines import ARCHIVES, Parts, decoded, joined, parts_of, uv_reads, variables_in
+from envsync.observe.requirement_lines import ARCHIVES, Option, Parts, decoded, joined, parts_of, uv_reads, variables_in
 
 __all__ = ["IndexLine", "Local", "Requirements", "local_of", "read_requirements"]
 
@@ -113,14 +113,20 @@ class _Walk:
         if not uv_decodes:
             self.found.uv_cannot.append((file, "an encoding other than UTF-8 and UTF-16"))
         for number, line, continued in joined(text):
-            self._line(f"{file}:{number}", line, continued=continued, constraint=constraint, way=(*way, file))
+            self._line(f"{file}:{number}", line, continued=continued, way=(*way, file))
 
-    def _line(self, place: str, line: str, *, continued: bool, constraint: bool, way: tuple[str, ...]) -> None:
+    def _line(self, place: str, line: str, *, continued: bool, way: tuple[str, ...]) -> None:
+        if "\0" in line:
+            self.reading.problem(place, "it is no text, there is a NUL character in it; correct or remove it")
+            return
         raw = parts_of(line)
         expanded = self._expanded(place, line)
         if expanded is None:
             return
         parts = raw if expanded == line else parts_of(expanded)
+        if parts.problem and not raw.problem:  # pip splits what a variable holds into words, uv does not
+            self.found.pip_cannot.append((place, parts.problem))
+            parts = self._each_expanded(raw)
         if parts.problem:
             self.reading.problem(place, parts.problem)
             return
@@ -148,6 +154,15 @@ class _Walk:
                 missing = True
                 self.reading.problem(place, f"${{{name}}} is not set; set it, or write its value")
         return None if missing else line
+
+    def _each_expanded(self, parts: Parts) -> Parts:
+        def expand(text: str) -> str:
+            for name in variables_in(text):
+                text = text.replace(f"${{{name}}}", self.reading.variables[name] or "")
+            return text
+
+        options = tuple(Option(one.name, expand(one.value)) for one in parts.options)
+        return Parts(expand(parts.requirement), options, pip_problem=parts.pip_problem)
 
     def _include(self, place: str, value: str, *, constraint: bool, way: tuple[str, ...]) -> None:
         if re.match(r"(?:https?|ftp):", value, re.IGNORECASE):
