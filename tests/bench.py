@@ -56,13 +56,14 @@ def files(seen: Listing) -> Listing:
 
 def staged(seen: Listing) -> Listing:
     """Leave out what changes when an environment is staged: links to most files are made, and some files are copied."""
+    same = {name: one for name, one in seen.items() if name != "pyvenv.cfg"}  # it says what was installed
     return {
-        name: one._replace(links=0, changed=0, inode=0 if _is_copied(name) else one.inode) for name, one in seen.items()
+        name: one._replace(links=0, changed=0, inode=0 if _is_copied(name) else one.inode) for name, one in same.items()
     }
 
 
 def _is_copied(name: str) -> bool:
-    return name.startswith(("bin/", "pyvenv.cfg")) or name.endswith((".pth", ".egg-link"))
+    return name.startswith("bin/") or name.endswith((".pth", ".egg-link"))
 
 
 def changed(before: Listing, after: Listing) -> set[str]:

@@ -59,12 +59,26 @@ def test_beside_the_environment_they_keep_it_from_being_rebuilt(depot: Depot, na
     assert_refused(depot, named=name.partition("/")[0])
 
 
-def test_beside_it_they_keep_packages_from_being_installed_and_the_folder_from_being_moved(depot: Depot) -> None:
+def test_in_a_directory_for_environments_packages_are_installed_beside_them(depot: Depot) -> None:
+    depot.make('packages = ["app"]')
+    put(depot, "main.py")
+    depot.declare('packages = ["app", "tool"]')
+    assert depot.apply()["outcome"] == "installed"
+    assert (depot.end / "main.py").read_text() == "mine: main.py\n"
+
+
+def test_a_project_that_is_its_own_environment_is_not_exchanged_to_install_packages(depot: Depot) -> None:
+    depot.folder = "blog"
+    depot.make('packages = ["app"]')
+    put(depot, "main.py")
+    depot.declare('packages = ["app", "tool"]')
+    assert_refused(depot, named="main.py")
+
+
+def test_beside_it_they_keep_it_from_being_rebuilt_and_the_folder_from_being_moved(depot: Depot) -> None:
     depot.make('packages = ["app"]')
     put(depot, "main.py")
     assert depot.command("check")["state"] == "in-sync"
-    depot.declare('packages = ["app", "tool"]')
-    assert_refused(depot, named="main.py")
     assert_refused(depot, "--force-rebuild", "one", named="main.py")
     depot.path.unlink()
     (depot.root / "ends/env").rename(depot.path)

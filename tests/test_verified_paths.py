@@ -137,19 +137,20 @@ def test_what_an_installer_leaves_behind_is_not_swapped_in(  # noqa: PLR0913, PL
     monkeypatch: pytest.MonkeyPatch,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
-    from envsync.apply import furnish  # noqa: PLC0415  # it is patched
+    from envsync.apply import install as installing  # noqa: PLC0415  # it is patched
 
     depot: Depot = open_depot(place, python_of, capsys, monkeypatch, tmp_path_factory)
     depot.make('packages = ["lib==1.0"]')
     before = contents(files(listing(depot.end)))
-    install = furnish.furnish
+    install = installing.install
 
-    def leaving(where: str, *more: Any) -> None:
-        install(where, *more)
+    def leaving(where: str, *more: Any) -> Any:
+        done = install(where, *more)
         os.makedirs(f"{where}/share", exist_ok=True)
         Path(where, "share/compiled").write_bytes(content.replace(b"%s", os.fsencode(where)))
+        return done
 
-    monkeypatch.setattr(furnish, "furnish", leaving)
+    monkeypatch.setattr(installing, "install", leaving)
     for lines, options in (('packages = ["lib==1.1"]', ()), ('packages = ["lib==1.0"]', ("--force-rebuild", "one"))):
         depot.declare(lines)
         entry = depot.command("apply", *options)

@@ -31,8 +31,6 @@ from envsync.vouched import Vouched
 __all__ = ["Reconciler", "remembered_verdicts"]
 
 if TYPE_CHECKING:
-    from tempfile import TemporaryDirectory
-
     from envsync.installers import Installer
 
 _LOOKS = 3
@@ -211,18 +209,18 @@ def remembered_verdicts(file: str | None, cache: str | None) -> Verdicts:
 
     pip is unpacked into the directory ``cache``, without one into a temporary directory.
     """
-    spare: list[TemporaryDirectory[str]] = []
+    spare: list[str] = []
 
     def find(name: str, facts: Facts) -> "Installer":
-        from tempfile import TemporaryDirectory  # noqa: PLC0415
-
         from envsync.apply.installers import find_installer  # noqa: PLC0415  # only where one has to be asked
+        from envsync.write.unpack import temporary_directory  # noqa: PLC0415
 
         if cache is None and not spare:
-            spare.append(TemporaryDirectory(prefix="envsync-"))
-        return find_installer(name, facts.minor, facts.stdlib, cache, spare[0].name if spare else "")
+            spare.append(temporary_directory(verdicts))
+        return find_installer(name, facts.minor, facts.stdlib, cache, "".join(spare))
 
-    return Verdicts(file, find)
+    verdicts = Verdicts(file, find)
+    return verdicts
 
 
 def _undecided(environment: desired.Environment, error: Exception) -> EnvironmentPlan:

@@ -53,11 +53,11 @@ def read_declared(packages: Packages, facts: Facts, *, wanted: str, uv: str | No
 def _read_file(file: str, reading: Reading, *, constraint: bool = False) -> Requirements:
     name = os.path.basename(file)
     if name in {"pyproject.toml", "setup.py", "setup.cfg"} and not constraint:
-        reading.problem(file, "it is no requirements file; name its directory as `project`")
+        reading.refuse(file, "it is no requirements file; name its directory as `project`")
     elif name.endswith(".py"):
-        reading.problem(file, "it is a script, no requirements file")
+        reading.refuse(file, "it is a script, no requirements file")
     elif constraint and is_lock(file):
-        reading.problem(file, "a lock cannot be a constraint; name it in `requirements`")
+        reading.refuse(file, "a lock cannot be a constraint; name it in `requirements`")
     else:
         return read_requirements(file, reading, constraint=constraint)
     return Requirements(file, constraint)
@@ -73,10 +73,10 @@ def _installer(wanted: str, uv: str | None, facts: Facts, files: list[Requiremen
         installer = wanted
     if installer == "uv":
         for place, what in uv_cannot:
-            reading.problem(place, f'uv cannot do this: {what}; change it, or set `installer` to "pip" or "auto"')
+            reading.refuse(place, f'uv cannot do this: {what}; change it, or set `installer` to "pip" or "auto"')
         return installer
     for place, reason in (one for file in files for one in file.pip_cannot):
-        reading.problem(place, reason)
+        reading.refuse(place, reason)
     return installer
 
 
@@ -146,7 +146,7 @@ class _Composer:
         missing = next((local for local in paths if not local.is_in(own)), paths[0])
         what = "Python project" if missing.kind == "directory" else "file"
         reason = f"there is no {what} {missing.path} in {own} or any directory above it; correct the path"
-        self.reading.problem(missing.place, reason)
+        self.reading.refuse(missing.place, reason)
         self.reading.looked_for[os.path.join(own, missing.path)] = None
         return own
 

@@ -114,13 +114,13 @@ def read_lock(file: str, reading: Reading, extras: tuple[str, ...], groups: tupl
     try:
         lock = Pylock.from_dict(document)
     except Exception as error:  # noqa: BLE001  # packaging raises many kinds, each with a message for people
-        reading.problem(file, f"it is not a lock that can be used: {_shown(error)}")
+        reading.refuse(file, f"it is not a lock that can be used: {_shown(error)}")
         return None
     known_groups = [*(lock.dependency_groups or ()), *(lock.default_groups or ())]
     for kind, wanted, known in (("extra", extras, lock.extras or ()), ("group", groups, known_groups)):
         for name in wanted:
             if known and canonicalize_name(name) not in map(canonicalize_name, known):
-                reading.problem(file, f"there is no {kind} {name!r} in this lock; it has {', '.join(known)}")
+                reading.refuse(file, f"there is no {kind} {name!r} in this lock; it has {', '.join(known)}")
     return lock
 
 
@@ -150,7 +150,7 @@ def lock_calls(  # noqa: PLR0913  # the environment, and what of the lock is wan
         lines = [line for package, source in chosen for line in _file_lines(file, package, source)]
         others = [text for package, source in chosen for text in _arguments(file, package, source, editable=editable)]
     except Exception as error:  # noqa: BLE001  # packaging raises many kinds, each with a message for people
-        reading.problem(file, f"it does not fit this Python: {_shown(error)}")
+        reading.refuse(file, f"it does not fit this Python: {_shown(error)}")
         return []
     folder = os.path.dirname(file)
     calls = [Call((), folder, tuple(lines), dependencies=False)] if lines else []

@@ -84,12 +84,12 @@ class _Project:
             return self._from_pylock(pylock)
         if locked[uv_lock]:
             remedy = 'set `installer` to "uv", or write a pylock.toml: uv export --format pylock.toml -o pylock.toml'
-            self.reading.problem(uv_lock, f"only uv installs from it, and pip is the installer here; {remedy}")
+            self.reading.refuse(uv_lock, f"only uv installs from it, and pip is the installer here; {remedy}")
             return ProjectCalls()
         for name, command in OTHER_LOCKS.items():
             if self.reading.exists(f"{directory}/{name}"):
                 remedy = f"export it ({command}), or name requirements files instead of `project`"
-                self.reading.problem(f"{directory}/{name}", f"envsync does not read this lock; {remedy}")
+                self.reading.refuse(f"{directory}/{name}", f"envsync does not read this lock; {remedy}")
                 return ProjectCalls()
         return self._unlocked()
 
@@ -101,7 +101,7 @@ class _Project:
             for name in wanted if there is not None else ():
                 if canonicalize_name(name) not in (there or ()):
                     have = f"it has {', '.join(sorted(there or ()))}" if there else "it has none"
-                    self.reading.problem(self.table.file, f"there is no {kind} {name!r}; {have}")
+                    self.reading.refuse(self.table.file, f"there is no {kind} {name!r}; {have}")
 
     def _synced(self, lock: str) -> ProjectCalls:
         options = ["--no-default-groups", *([] if self.packages.editable else ["--no-editable"])]
@@ -136,11 +136,11 @@ class _Project:
             groups = {name: self.table.group_lines(name) for name in self._groups()}
             needed = self.table.dependencies(self.packages.extras)
         except InvalidRequirement as error:
-            self.reading.problem(self.table.file, str(error).replace("\n", " "))
+            self.reading.refuse(self.table.file, str(error).replace("\n", " "))
             return ProjectCalls()
         except Exception as error:  # noqa: BLE001  # packaging raises many kinds, each with a message for people
             shown = "; ".join(map(str, error.exceptions)) if isinstance(error, ExceptionGroup) else str(error)
-            self.reading.problem(self.table.file, shown)
+            self.reading.refuse(self.table.file, shown)
             return ProjectCalls()
         if self.installer == "pip":
             self._refuse_sources([*needed, *(line for lines in groups.values() for line in lines)])
@@ -165,16 +165,16 @@ class _Project:
             return ("-r", self.table.file, *(text for extra in extras for text in ("--extra", extra)))
         if "dependencies" in self.table.dynamic or "optional-dependencies" in self.table.dynamic:
             reason = "its requirements are dynamic, and nothing builds it; add [build-system], or list them"
-            self.reading.problem(self.table.file, reason)
+            self.reading.refuse(self.table.file, reason)
         return tuple(needed)
 
     def _refuse_old_sources(self, used: list[str]) -> None:
         """Note sources that uv takes for the group in its old place with a ``uv.lock`` alone."""
         for name in self.table.sources(used) if used else ():
             reason = f"[tool.uv.sources] {name} holds for dev-dependencies only with a uv.lock; run `uv lock`"
-            self.reading.problem(self.table.file, f"{reason}, or use [dependency-groups]")
+            self.reading.refuse(self.table.file, f"{reason}, or use [dependency-groups]")
 
     def _refuse_sources(self, used: list[str]) -> None:
         for name in self.table.sources(used):
             reason = f'[tool.uv.sources] {name} needs uv; set `installer` to "uv", or take it out'
-            self.reading.problem(self.table.file, reason)
+            self.reading.refuse(self.table.file, reason)

@@ -135,13 +135,13 @@ def read_project(directory: str, reading: Reading) -> ProjectTable | None:
         setup or "build-system" in project.document or (there and _names_itself(f"{directory}/setup.cfg"))
     )
     if not there and not setup:
-        reading.problem(directory, _no_project(directory))
+        reading.refuse(directory, _no_project(directory))
     elif not project.buildable and "project" not in project.document:
         reason = "it has neither [project] nor [build-system], and there is no setup.py beside it; add one of them"
-        reading.problem(project.file, f"{directory} is not a Python project: {reason}")
+        reading.refuse(project.file, f"{directory} is not a Python project: {reason}")
     elif complaints := list(_misshapen(project.document)):
         for one in complaints:
-            reading.problem(project.file, one)
+            reading.refuse(project.file, one)
     else:
         return project
     return None

@@ -38,7 +38,7 @@ class Reading:
     problems: dict[str, None] = field(default_factory=dict)
     _contents: dict[str, bytes | None] = field(default_factory=dict)
 
-    def problem(self, place: str, reason: str) -> None:
+    def refuse(self, place: str, reason: str) -> None:
         """Note what cannot be carried out."""
         text = redacted(f"{place}: {reason}")
         self.problems["".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)] = None
@@ -50,9 +50,9 @@ class Reading:
             content = self._contents[file]
             self.digests[file] = _ABSENT if content is None else hashlib.sha256(content).hexdigest()
             if reason and not optional:
-                self.problem(place or file, f"{file}: {reason}" if place else reason)
+                self.refuse(place or file, f"{file}: {reason}" if place else reason)
         elif self._contents[file] is None and not optional:
-            self.problem(place or file, f"{file}: {_content(file)[1]}" if place else _content(file)[1])
+            self.refuse(place or file, f"{file}: {_content(file)[1]}" if place else _content(file)[1])
         return self._contents[file]
 
     def count(self, file: str) -> None:
@@ -78,12 +78,12 @@ class Reading:
         try:
             return parse(content.decode(), file)
         except UnicodeDecodeError:
-            self.problem(file, "it is not UTF-8, as TOML has to be")
+            self.refuse(file, "it is not UTF-8, as TOML has to be")
         except ManifestError as error:
             for one in error.problems:
-                self.problem(f"{file}:{one.line}" if one.line else file, one.message)
+                self.refuse(f"{file}:{one.line}" if one.line else file, one.message)
         except (ValueError, RecursionError, tomllib.TOMLDecodeError) as error:
-            self.problem(file, str(error))
+            self.refuse(file, str(error))
         return None
 
     def digest(self, *declared: object) -> str:

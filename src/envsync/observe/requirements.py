@@ -100,7 +100,7 @@ class _Walk:
             return
         self.seen.add((file, constraint))
         if len(way) > _DEEPEST:
-            self.reading.problem(place, f"more than {_DEEPEST} files include each other; include fewer")
+            self.reading.refuse(place, f"more than {_DEEPEST} files include each other; include fewer")
             return
         content = self.reading.read(file, place=place)
         if content is None:
@@ -108,7 +108,7 @@ class _Walk:
         try:
             text, uv_decodes = decoded(content)
         except ValueError as error:
-            self.reading.problem(file, f"its encoding cannot be read ({error}); save it as UTF-8")
+            self.reading.refuse(file, f"its encoding cannot be read ({error}); save it as UTF-8")
             return
         if not uv_decodes:
             self.found.uv_cannot.append((file, "an encoding other than UTF-8 and UTF-16"))
@@ -117,7 +117,7 @@ class _Walk:
 
     def _line(self, place: str, line: str, *, continued: bool, way: tuple[str, ...]) -> None:
         if "\0" in line:
-            self.reading.problem(place, "it is no text, there is a NUL character in it; correct or remove it")
+            self.reading.refuse(place, "it is no text, there is a NUL character in it; correct or remove it")
             return
         raw = parts_of(line)
         expanded = self._expanded(place, line)
@@ -128,7 +128,7 @@ class _Walk:
             self.found.pip_cannot.append((place, parts.problem))
             parts = self._each_expanded(raw)
         if parts.problem:
-            self.reading.problem(place, parts.problem)
+            self.reading.refuse(place, parts.problem)
             return
         if refused := uv_reads(line, raw, continued=continued):
             self.found.uv_cannot.append((place, refused))
@@ -152,7 +152,7 @@ class _Walk:
                 line = line.replace(f"${{{name}}}", value)
             else:
                 missing = True
-                self.reading.problem(place, f"${{{name}}} is not set; set it, or write its value")
+                self.reading.refuse(place, f"${{{name}}} is not set; set it, or write its value")
         return None if missing else line
 
     def _each_expanded(self, parts: Parts) -> Parts:
@@ -170,7 +170,7 @@ class _Walk:
         path = _file_path(value) if value.lower().startswith("file:") else value
         file = os.path.normpath(os.path.join(os.path.dirname(way[-1]), path))
         if _is_lock(file):
-            self.reading.problem(place, "a lock cannot be included; name it in `requirements` of the manifest")
+            self.reading.refuse(place, "a lock cannot be included; name it in `requirements` of the manifest")
         else:
             self.visit(file, place, constraint=constraint, way=way)
 

@@ -97,14 +97,12 @@ class Observer:
         there = {path.end, folder.chain.end} | ({target.end} if target else set())
         aliases = tuple(_alias(alias, environment.path, there) for alias in environment.aliases)
         exposed = tuple(_exposed(one, environment.path, folder) for one in environment.exposed)
-        waiting_for = environment.wait_for
         declared = self._declared(environment, interpreter)
-        found = folder.environment
-        libraries = seen_libraries(found, interpreter, every=stock) if found is not None else ()
-        look = found is not None and (stock or deep or declared is not None)
-        chains = [path, folder.chain, *([target] if target else []), *(side.chain for side in (*aliases, *exposed))]
-        chains += _redirected(folder, aliases)
-        seen = _stock(folder, libraries, loose=stock, deep=deep) if look else None
+        found = folder.environment if stock or deep or declared is not None else None
+        libraries = None if found is None else seen_libraries(found, interpreter, every=stock)
+        chains = [path, folder.chain, *([target] if target else []), *_redirected(folder, aliases)]
+        chains += [side.chain for side in (*aliases, *exposed)]
+        seen = None if libraries is None else _stock(folder, libraries, loose=stock, deep=deep)
         world = World(
             path=path,
             target=target,
@@ -116,9 +114,9 @@ class Observer:
             declared=declared,
             verdict=self._judged(environment, folder, interpreter, declared, seen),
             claimed=_claimed(folder, environment.path, self._manifest.file),
-            waiting_for=waiting_for if waiting_for and not os.path.isdir(waiting_for) else None,
+            waiting_for=_missing(environment.wait_for),
             witnesses=Paths.of(self._witnesses(environment, folder, interpreter, chains, declared)),
-            further=Paths.of(self._further(folder, interpreter, declared, libraries if look else ())),
+            further=Paths.of(self._further(folder, interpreter, declared, libraries or ())),
             places=tuple(self.places_of(environment)),
             listed=Paths.of((*_listed(folder, packages=declared is not None), *self._searched(interpreter))),
         )
@@ -189,6 +187,10 @@ class Observer:
             yield from uv_paths(find_uv())
         for place in metadata_places(folder.chain.end, libraries):
             yield from metadata_files(place)
+
+
+def _missing(directory: str | None) -> str | None:
+    return directory if directory and not os.path.isdir(directory) else None
 
 
 def _redirected(folder: Folder, aliases: tuple[Side, ...]) -> list[Chain]:

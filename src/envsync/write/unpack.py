@@ -1,12 +1,15 @@
 """Unpack a wheel into the cache: Python keeps the byte code of modules in a folder, but not of those in an archive."""
 
 import os
+import shutil
+import tempfile
+import weakref
 from zipfile import ZipFile, ZipInfo
 from zlib import crc32
 
 from envsync.write.locks import hold
 
-__all__ = ["unpack"]
+__all__ = ["temporary_directory", "unpack"]
 
 _TIME_LIMIT = 60.0
 """Seconds to wait for another pass that unpacks."""
@@ -23,6 +26,13 @@ def unpack(wheel: str, cache: str) -> str:
             # Beside its metadata, a package counts as installed for whoever runs it from there.
             if ".dist-info/" not in member.filename and not _is_there(place, member):
                 archive.extract(member, place)
+    return place
+
+
+def temporary_directory(owner: object) -> str:
+    """Make a directory that goes with an object, or at the end of the process. Raises ``OSError``."""
+    place = tempfile.mkdtemp(prefix="envsync-")
+    weakref.finalize(owner, shutil.rmtree, place, ignore_errors=True)
     return place
 
 
