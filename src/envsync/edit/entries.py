@@ -6,14 +6,13 @@ from typing import Any
 
 import tomlkit
 
-from envsync.edit.inline import with_items, without_item
+from envsync.edit.inline import key_text, with_items, without_item
 from envsync.edit.lines import (
     ENVS,
     Run,
     checked,
     failed,
     inline_table,
-    key_text,
     lines_of,
     newline_of,
     parsed,

@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import tomlkit
-
 from envsync.errors import EnvsyncError, Problem
 from envsync.manifest.positions import statements
 
@@ -17,7 +15,6 @@ __all__ = [
     "checked",
     "failed",
     "inline_table",
-    "key_text",
     "lines_of",
     "newline_of",
     "parsed",
@@ -51,11 +48,6 @@ def lines_of(text: str) -> list[str]:
 def newline_of(lines: list[str]) -> str:
     """Return what ends the lines."""
     return "\r\n" if any(line.endswith("\r\n") for line in lines) else "\n"
-
-
-def key_text(name: str) -> str:
-    """Write one part of a key, in quotes where it needs them."""
-    return tomlkit.key(name).as_string()
 
 
 def parsed(text: str) -> dict[str, Any]:
