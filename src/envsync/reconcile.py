@@ -11,20 +11,21 @@ from envsync.apply.outcome import Report
 from envsync.apply.run import apply_plans
 from envsync.apply.settings import Progress, Settings
 from envsync.observe.chain import MAX_HOPS, walk
+from envsync.observe.choose import fits as is_asked_for
 from envsync.observe.facts import FactsCache
 from envsync.observe.folder import Leftovers
+from envsync.observe.former import former_interpreters, own_interpreter, read_former
 from envsync.observe.interpreter import Interpreters
-from envsync.observe.kept import read_kept
 from envsync.observe.stock import read_stock
 from envsync.observe.verdicts import Verdicts
 from envsync.observe.world import Observer
 from envsync.observed import Declared, Facts, Folder, Interpreter, InterpreterProblem, World
-from envsync.plan.actions import Conflict, EnvironmentPlan, Install, Plan, Rebuild, Rollback, State
+from envsync.plan.actions import Conflict, EnvironmentPlan, Install, Pin, Plan, Rebuild, Rollback, State
 from envsync.plan.blueprint import Rules
 from envsync.plan.conflicts import conflicts_between
 from envsync.plan.decide import decide
-from envsync.plan.rollback import decide_rollback
-from envsync.plan.unowned import conflicts_at_top, unlooked
+from envsync.plan.rollback import decide_rollback, fits, without_interpreter
+from envsync.plan.unowned import unlooked
 from envsync.plan.upgrade import decide_upgrade, may_upgrade
 from envsync.vouched import Vouched
 
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
 _LOOKS = 3
 _NOTHING: Mapping[str, EnvironmentPlan] = {}
+_NOBODY: Mapping[str, tuple[Conflict, ...]] = {}
 
 
 class Reconciler:
@@ -94,10 +96,46 @@ class Reconciler:
         plans = tuple(still.get(one.name) or self._plan_one(one, observer, between) for one in chosen)
         return Plan(self._manifest, plans, observer.strays({*ends.values()}), between)
 
-    def plan_rollback(self, name: str) -> Plan:
-        """Decide on exchanging one environment for the generation that is kept of it; writes nothing."""
+    def plan_rollback(self, name: str, *, pin: bool = False) -> Plan:
+        """Decide on exchanging one environment for the generation that is kept of it; writes nothing.
+
+        With ``pin``, where the interpreter has moved on to another version, the manifest is changed as well: to name
+        the former one. Raises ``EnvsyncError`` or ``ManifestError`` where it cannot be.
+        """
         plan = self.plan((name,))
-        return replace(plan, environments=tuple(map(_roll_back, plan.environments)), strays=())
+        back = self._pinned_back if pin else self._back
+        return replace(plan, environments=tuple(map(back, plan.environments)), strays=())
+
+    def _pinned_back(self, plan: EnvironmentPlan) -> EnvironmentPlan:
+        from envsync.edit.pin import is_expressible, pinned  # noqa: PLC0415  # it brings pydantic
+
+        former = read_former(plan.world.folder, plan.environment.path, plan.world.interpreter)
+        back = self._back(plan)
+        if former is None or former.environment is None:
+            return back
+        moved_on = any(conflict.code == "python-minor" for conflict in back.conflicts)
+        if isinstance(plan.world.interpreter, Interpreter) and not moved_on:
+            note = "nothing had to be pinned: the interpreter link fits the generation"
+            return back if back.conflicts else replace(back, notes=(*back.notes, note))
+        for interpreter in former_interpreters(former, self._interpreters):
+            if fits(former.environment, interpreter) and is_expressible(interpreter.link):
+                edit, environment = pinned(self._manifest.file, plan.environment.name, interpreter.link)
+                return self._back(self._plan_one(environment, self._observer(), _NOBODY), edit)
+        return without_interpreter(plan, former)
+
+    def _back(self, plan: EnvironmentPlan, pin: Pin | None = None) -> EnvironmentPlan:
+        """Turn a plan into one that rolls back."""
+        world, end = plan.world, plan.world.folder.chain.end
+        former = read_former(world.folder, plan.environment.path, world.interpreter)
+        if former is not None and not isinstance(plan.environment.python, desired.PythonPath):
+            own = own_interpreter(former, self._interpreters)  # what an environment has, it keeps
+            if own is not None and is_asked_for(own, plan.environment.python):
+                world = replace(world, interpreter=own)
+        found = world.folder.environment
+        if found is not None:
+            loose = bool(found.contents.others)
+            world = replace(world, stock=read_stock(end, found.libraries, loose=loose))
+        return decide_rollback(replace(plan, world=world), former, self._rules, pin)
 
     def plan_upgrade(self, names: tuple[str, ...] = (), only: tuple[str, ...] = ()) -> Plan:
         """Decide on newer releases for all environments or the named ones, of all packages or ``only`` some."""
@@ -144,7 +182,8 @@ class Reconciler:
         rebuild that the plan does not have is not begun: what asks for it may be over in a moment. What is found in
         sync afterwards is noted in ``vouched``.
         """
-        back = any(isinstance(action, Rollback) for one in plan.environments for action in one.actions)
+        actions = [action for one in plan.environments for action in one.actions]
+        pins = {action.name: action.pin for action in actions if isinstance(action, Rollback)}
         # What earlier passes left is looked for once, by the plan, which a folder of a thousand environments needs; but
         # again under the lock where something is done with it.
         minded = {one.environment.name for one in plan.environments if one.interrupted or _minds_generations(one)}
@@ -164,7 +203,7 @@ class Reconciler:
             planned = upgrades.get(environment.name)
             if planned is not None and _is_as_planned(fresh, planned):
                 return replace(planned, world=replace(fresh.world, verdict=planned.world.verdict))
-            return _roll_back(fresh) if back else fresh
+            return self._back(fresh, pins[environment.name]) if environment.name in pins else fresh
 
         return apply_plans(plan, again, settings, progress)
 
@@ -257,16 +296,3 @@ def _minds_generations(plan: EnvironmentPlan) -> bool:
 def _rebuilds(plan: EnvironmentPlan) -> bool:
     return any(isinstance(action, Rebuild) for action in plan.actions)
 
-
-def _roll_back(plan: EnvironmentPlan) -> EnvironmentPlan:
-    generations = plan.world.folder.generations
-    kept = read_kept(generations[-1]) if generations else None
-    return decide_rollback(plan, kept.version if kept and kept.sound else None, _losses(plan))
-
-
-def _losses(plan: EnvironmentPlan) -> tuple[Conflict, ...]:
-    folder = plan.world.folder
-    if folder.environment is None or not folder.environment.contents.others:
-        return ()
-    end = folder.chain.end
-    return conflicts_at_top(end, read_stock(end, folder.environment.libraries, loose=True))
