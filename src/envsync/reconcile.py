@@ -11,10 +11,8 @@ from envsync.apply.outcome import Report
 from envsync.apply.run import apply_plans
 from envsync.apply.settings import Progress, Settings
 from envsync.observe.chain import MAX_HOPS, walk
-from envsync.observe.choose import fits as is_asked_for
 from envsync.observe.facts import FactsCache
 from envsync.observe.folder import Leftovers
-from envsync.observe.former import former_interpreters, own_interpreter, read_former
 from envsync.observe.interpreter import Interpreters
 from envsync.observe.stock import read_stock
 from envsync.observe.verdicts import Verdicts
@@ -24,9 +22,9 @@ from envsync.plan.actions import Conflict, EnvironmentPlan, Install, Pin, Plan, 
 from envsync.plan.blueprint import Rules
 from envsync.plan.conflicts import conflicts_between
 from envsync.plan.decide import decide
-from envsync.plan.rollback import decide_rollback, fits, without_interpreter
 from envsync.plan.unowned import unlooked
 from envsync.plan.upgrade import decide_upgrade, may_upgrade
+from envsync.rollback import pinned_back, rolled_back
 from envsync.vouched import Vouched
 
 __all__ = ["Reconciler", "remembered_verdicts"]
@@ -38,7 +36,6 @@ if TYPE_CHECKING:
 
 _LOOKS = 3
 _NOTHING: Mapping[str, EnvironmentPlan] = {}
-_NOBODY: Mapping[str, tuple[Conflict, ...]] = {}
 
 
 class Reconciler:
@@ -106,36 +103,14 @@ class Reconciler:
         back = self._pinned_back if pin else self._back
         return replace(plan, environments=tuple(map(back, plan.environments)), strays=())
 
-    def _pinned_back(self, plan: EnvironmentPlan) -> EnvironmentPlan:
-        from envsync.edit.pin import is_expressible, pinned  # noqa: PLC0415  # it brings pydantic
-
-        former = read_former(plan.world.folder, plan.environment.path, plan.world.interpreter)
-        back = self._back(plan)
-        if former is None or former.environment is None:
-            return back
-        moved_on = any(conflict.code == "python-minor" for conflict in back.conflicts)
-        if isinstance(plan.world.interpreter, Interpreter) and not moved_on:
-            note = "nothing had to be pinned: the interpreter link fits the generation"
-            return back if back.conflicts else replace(back, notes=(*back.notes, note))
-        for interpreter in former_interpreters(former, self._interpreters):
-            if fits(former.environment, interpreter) and is_expressible(interpreter.link):
-                edit, environment = pinned(self._manifest.file, plan.environment.name, interpreter.link)
-                return self._back(self._plan_one(environment, self._observer(), _NOBODY), edit)
-        return without_interpreter(plan, former)
-
     def _back(self, plan: EnvironmentPlan, pin: Pin | None = None) -> EnvironmentPlan:
-        """Turn a plan into one that rolls back."""
-        world, end = plan.world, plan.world.folder.chain.end
-        former = read_former(world.folder, plan.environment.path, world.interpreter)
-        if former is not None and not isinstance(plan.environment.python, desired.PythonPath):
-            own = own_interpreter(former, self._interpreters)  # what an environment has, it keeps
-            if own is not None and is_asked_for(own, plan.environment.python):
-                world = replace(world, interpreter=own)
-        found = world.folder.environment
-        if found is not None:
-            loose = bool(found.contents.others)
-            world = replace(world, stock=read_stock(end, found.libraries, loose=loose))
-        return decide_rollback(replace(plan, world=world), former, self._rules, pin)
+        return rolled_back(plan, self._interpreters, self._rules, pin)
+
+    def _pinned_back(self, plan: EnvironmentPlan) -> EnvironmentPlan:
+        def plan_for(environment: desired.Environment) -> EnvironmentPlan:
+            return self._plan_one(environment, self._observer(), {})
+
+        return pinned_back(plan, self._interpreters, self._rules, self._manifest.file, plan_for)
 
     def plan_upgrade(self, names: tuple[str, ...] = (), only: tuple[str, ...] = ()) -> Plan:
         """Decide on newer releases for all environments or the named ones, of all packages or ``only`` some."""
@@ -182,8 +157,12 @@ class Reconciler:
         rebuild that the plan does not have is not begun: what asks for it may be over in a moment. What is found in
         sync afterwards is noted in ``vouched``.
         """
-        actions = [action for one in plan.environments for action in one.actions]
-        pins = {action.name: action.pin for action in actions if isinstance(action, Rollback)}
+        pins = {
+            action.name: (action.pin, one.notes)
+            for one in plan.environments
+            for action in one.actions
+            if isinstance(action, Rollback)
+        }
         # What earlier passes left is looked for once, by the plan, which a folder of a thousand environments needs; but
         # again under the lock where something is done with it.
         minded = {one.environment.name for one in plan.environments if one.interrupted or _minds_generations(one)}
@@ -203,7 +182,11 @@ class Reconciler:
             planned = upgrades.get(environment.name)
             if planned is not None and _is_as_planned(fresh, planned):
                 return replace(planned, world=replace(fresh.world, verdict=planned.world.verdict))
-            return self._back(fresh, pins[environment.name]) if environment.name in pins else fresh
+            if environment.name in pins:
+                pin, notes = pins[environment.name]
+                back = self._back(fresh, pin)
+                return replace(back, notes=tuple(dict.fromkeys((*notes, *back.notes))))
+            return fresh
 
         return apply_plans(plan, again, settings, progress)
 
@@ -295,4 +278,3 @@ def _minds_generations(plan: EnvironmentPlan) -> bool:
 
 def _rebuilds(plan: EnvironmentPlan) -> bool:
     return any(isinstance(action, Rebuild) for action in plan.actions)
-
