@@ -18,13 +18,13 @@ from envsync.observe.stock import read_stock
 from envsync.observe.verdicts import Verdicts
 from envsync.observe.world import Observer
 from envsync.observed import Declared, Facts, Folder, Interpreter, InterpreterProblem, World
-from envsync.plan.actions import Conflict, EnvironmentPlan, Install, Pin, Plan, Rebuild, Rollback, State
+from envsync.plan.actions import Conflict, EnvironmentPlan, Install, Plan, Rebuild, Rollback, State
 from envsync.plan.blueprint import Rules
 from envsync.plan.conflicts import conflicts_between
 from envsync.plan.decide import decide
 from envsync.plan.unowned import unlooked
 from envsync.plan.upgrade import decide_upgrade, may_upgrade
-from envsync.rollback import pinned_back, rolled_back
+from envsync.rollback import Rollbacks
 from envsync.vouched import Vouched
 
 __all__ = ["Reconciler", "remembered_verdicts"]
@@ -100,17 +100,19 @@ class Reconciler:
         the former one. Raises ``EnvsyncError`` or ``ManifestError`` where it cannot be.
         """
         plan = self.plan((name,))
-        back = self._pinned_back if pin else self._back
-        return replace(plan, environments=tuple(map(back, plan.environments)), strays=())
+        rollbacks = self._rollbacks()
 
-    def _back(self, plan: EnvironmentPlan, pin: Pin | None = None) -> EnvironmentPlan:
-        return rolled_back(plan, self._interpreters, self._rules, pin)
-
-    def _pinned_back(self, plan: EnvironmentPlan) -> EnvironmentPlan:
         def plan_for(environment: desired.Environment) -> EnvironmentPlan:
             return self._plan_one(environment, self._observer(), {})
 
-        return pinned_back(plan, self._interpreters, self._rules, self._manifest.file, plan_for)
+        if pin:
+            back = tuple(rollbacks.plan_pinned(one, self._manifest.file, plan_for) for one in plan.environments)
+        else:
+            back = tuple(map(rollbacks.plan, plan.environments))
+        return replace(plan, environments=back, strays=())
+
+    def _rollbacks(self) -> Rollbacks:
+        return Rollbacks(self._interpreters, self._verdicts, self._rules)
 
     def plan_upgrade(self, names: tuple[str, ...] = (), only: tuple[str, ...] = ()) -> Plan:
         """Decide on newer releases for all environments or the named ones, of all packages or ``only`` some."""
@@ -184,7 +186,7 @@ class Reconciler:
                 return replace(planned, world=replace(fresh.world, verdict=planned.world.verdict))
             if environment.name in pins:
                 pin, notes = pins[environment.name]
-                back = self._back(fresh, pin)
+                back = self._rollbacks().plan(fresh, pin)
                 return replace(back, notes=tuple(dict.fromkeys((*notes, *back.notes))))
             return fresh
 

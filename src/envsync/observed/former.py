@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from envsync.observed.environment import Environment
 from envsync.observed.stock import Stock
+from envsync.observed.verdict import Verdict
 
 __all__ = ["Former"]
 
@@ -23,6 +24,8 @@ class Former:
     """Device and inode of ``place``."""
     stock: Stock = field(default_factory=Stock)
     """What is installed in it."""
+    verdict: Verdict | None = None
+    """Whether that is as declared now; ``None`` where it cannot be told, or nothing is declared."""
 
     @property
     def version(self) -> str:

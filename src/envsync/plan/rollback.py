@@ -4,15 +4,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 
-from envsync.observed import Environment, Former, Interpreter, Stock, World, changes_between
-from envsync.observed.declared import INPUTS, INSTALLED
+from envsync.observed import Change, Environment, Former, Interpreter, Stock, World, changes_between
 from envsync.plan.actions import Conflict, EnvironmentPlan, Pin, Repair, Rollback, State
 from envsync.plan.blueprint import Rules, blueprint_of
 from envsync.plan.decide import repair_of
 from envsync.plan.drift import compare
 from envsync.plan.layout import reasons_to_rebuild
 from envsync.plan.through_links import through_links
-from envsync.plan.unowned import conflicts_at_top, foreign_pythons
+from envsync.plan.unowned import conflicts_at_top, foreign_pythons, listed
 
 __all__ = ["decide_rollback", "fits", "without_interpreter"]
 
@@ -156,15 +155,16 @@ def _notes(world: World, former: Former, found: Environment) -> Iterator[str]:
     if isinstance(world.interpreter, Interpreter):
         for drift in reasons_to_rebuild(found, world.interpreter.facts):
             yield f"the next apply rebuilds it: {drift.message}"
-    declared = world.declared
-    if declared is None or not declared.calls:
-        return
-    if found.setting(INSTALLED) is None:
-        yield "it is not known whether its packages are as declared: the next apply looks, and may install them"
-    elif found.setting(INPUTS) != declared.inputs:
+    verdict = former.verdict
+    if verdict is not None and not verdict.met:
+        what = verdict.reason or listed(map(_change, verdict.changes)) or f"remove {listed(verdict.extraneous)}"
         yield (
-            "the declared packages have changed since: the next apply installs them again; "
+            f"the declared packages have changed since: the next apply installs them again ({what}); "
             "to stay with this generation, undo that change first"
         )
-    elif found.setting(INSTALLED) != former.stock.digest:
-        yield "its packages were not as declared: the next apply installs those that differ"
+    elif verdict is None and world.declared is not None and world.declared.calls:
+        yield "it is not known whether its packages are as declared: the next apply looks, and may install them again"
+
+
+def _change(change: Change) -> str:
+    return f"{change.name} {change.before or ''} -> {change.after or '?'}".replace("  ", " ")
