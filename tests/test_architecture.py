@@ -23,7 +23,7 @@ LAYERS = (
     {"write"},
     {"apply"},
     {"unchanged"},
-    {"vouched"},
+    {"vouched", "rollback"},
     {"reconcile", "snapshot"},
     {"watch", "service"},
     {"report"},

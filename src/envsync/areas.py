@@ -59,6 +59,8 @@ class Marker:
     """The inode of the environment that was built, written down before it is exchanged for the former one."""
     manifest: str = ""
     """The file of the manifest for which it was made."""
+    pin: str = ""
+    """The interpreter link that the manifest is being given while a rollback to a generation is under way."""
     contents: dict[str, int] | None = None
     """Where contents are exchanged one by one: the inodes of the new entries by name."""
     envsync: int = 1
@@ -73,6 +75,7 @@ _KINDS: dict[str, tuple[type, ...]] = {
     "made": (str,),
     "discard": (bool,),
     "loose": (bool,),
+    "pin": (str,),
     "built": (int, type(None)),
     "contents": (dict, type(None)),
 }

@@ -14,7 +14,6 @@ from envsync.observe.chain import MAX_HOPS, walk
 from envsync.observe.facts import FactsCache
 from envsync.observe.folder import Leftovers
 from envsync.observe.interpreter import Interpreters
-from envsync.observe.kept import read_kept
 from envsync.observe.stock import read_stock
 from envsync.observe.verdicts import Verdicts
 from envsync.observe.world import Observer
@@ -23,9 +22,9 @@ from envsync.plan.actions import Conflict, EnvironmentPlan, Install, Plan, Rebui
 from envsync.plan.blueprint import Rules
 from envsync.plan.conflicts import conflicts_between
 from envsync.plan.decide import decide
-from envsync.plan.rollback import decide_rollback
-from envsync.plan.unowned import conflicts_at_top, unlooked
+from envsync.plan.unowned import unlooked
 from envsync.plan.upgrade import decide_upgrade, may_upgrade
+from envsync.rollback import Rollbacks
 from envsync.vouched import Vouched
 
 __all__ = ["Reconciler", "remembered_verdicts"]
@@ -92,10 +91,26 @@ class Reconciler:
         plans = tuple(still.get(one.name) or self._plan_one(one, observer, between) for one in chosen)
         return Plan(self._manifest, plans, observer.strays({*ends.values()}), between)
 
-    def plan_rollback(self, name: str) -> Plan:
-        """Decide on exchanging one environment for the generation that is kept of it; writes nothing."""
+    def plan_rollback(self, name: str, *, pin: bool = False) -> Plan:
+        """Decide on exchanging one environment for the generation that is kept of it; writes nothing.
+
+        With ``pin``, where the interpreter has moved on to another version, the manifest is changed as well: to name
+        the former one. Raises ``EnvsyncError`` or ``ManifestError`` where it cannot be.
+        """
         plan = self.plan((name,))
-        return replace(plan, environments=tuple(map(_roll_back, plan.environments)), strays=())
+        rollbacks = self._rollbacks()
+
+        def plan_for(environment: desired.Environment) -> EnvironmentPlan:
+            return self._plan_one(environment, self._observer(), {})
+
+        if pin:
+            back = tuple(rollbacks.plan_pinned(one, self._manifest.file, plan_for) for one in plan.environments)
+        else:
+            back = tuple(map(rollbacks.plan, plan.environments))
+        return replace(plan, environments=back, strays=())
+
+    def _rollbacks(self) -> Rollbacks:
+        return Rollbacks(self._interpreters, self._verdicts, self._rules)
 
     def plan_upgrade(self, names: tuple[str, ...] = (), only: tuple[str, ...] = ()) -> Plan:
         """Decide on newer releases for all environments or the named ones, of all packages or ``only`` some."""
@@ -142,7 +157,12 @@ class Reconciler:
         rebuild that the plan does not have is not begun: what asks for it may be over in a moment. What is found in
         sync afterwards is noted in ``vouched``.
         """
-        back = any(isinstance(action, Rollback) for one in plan.environments for action in one.actions)
+        pins = {
+            action.name: (action.pin, one.notes)
+            for one in plan.environments
+            for action in one.actions
+            if isinstance(action, Rollback)
+        }
         # What earlier passes left is looked for once, by the plan, which a folder of a thousand environments needs; but
         # again under the lock where something is done with it.
         minded = {one.environment.name for one in plan.environments if one.interrupted or _minds_generations(one)}
@@ -162,7 +182,11 @@ class Reconciler:
             planned = upgrades.get(environment.name)
             if planned is not None and _is_as_planned(fresh, planned):
                 return replace(planned, world=replace(fresh.world, verdict=planned.world.verdict))
-            return _roll_back(fresh) if back else fresh
+            if environment.name in pins:
+                pin, notes = pins[environment.name]
+                back = self._rollbacks().plan(fresh, pin)
+                return replace(back, notes=tuple(dict.fromkeys((*notes, *back.notes))))
+            return fresh
 
         return apply_plans(plan, again, settings, progress)
 
@@ -254,17 +278,3 @@ def _minds_generations(plan: EnvironmentPlan) -> bool:
 
 def _rebuilds(plan: EnvironmentPlan) -> bool:
     return any(isinstance(action, Rebuild) for action in plan.actions)
-
-
-def _roll_back(plan: EnvironmentPlan) -> EnvironmentPlan:
-    generations = plan.world.folder.generations
-    kept = read_kept(generations[-1]) if generations else None
-    return decide_rollback(plan, kept.version if kept and kept.sound else None, _losses(plan))
-
-
-def _losses(plan: EnvironmentPlan) -> tuple[Conflict, ...]:
-    folder = plan.world.folder
-    if folder.environment is None or not folder.environment.contents.others:
-        return ()
-    end = folder.chain.end
-    return conflicts_at_top(end, read_stock(end, folder.environment.libraries, loose=True))

@@ -7,8 +7,9 @@ from typing import assert_never
 
 from envsync.apply.embedded import declare_paths, declare_scripts
 from envsync.apply.relinked import check_relinked
+from envsync.apply.rollback import go_back, settle_rollback
 from envsync.apply.scripts import carry_additions, rename_activators, render_activators
-from envsync.apply.unowned import bring_unowned, holds_more, mark_former
+from envsync.apply.unowned import bring_unowned, holds_more
 from envsync.apply.verify import names_no_staging
 from envsync.apply.workshop import Workshop, edit_settings, marker_of
 from envsync.areas import BUILT
@@ -36,7 +37,7 @@ from envsync.write.area import (
     remove_scratch,
     remove_superseded,
 )
-from envsync.write.contents import roll_back, swap_contents, undo_contents
+from envsync.write.contents import swap_contents, undo_contents
 from envsync.write.files import make_executable, make_folder, make_link, set_inner_link
 from envsync.write.flush import flush
 from envsync.write.handles import Root
@@ -54,7 +55,7 @@ def clear_away(plan: EnvironmentPlan, shelf: str) -> None:
     folder = plan.world.folder
     for area in folder.leftovers:
         if area in folder.generations:
-            undo_contents(area, folder.chain.end)
+            settle_rollback(plan, area, _now())
         else:
             clear_area(area, folder.chain.end, shelf)
     if folder.environment is not None and folder.environment.debris:
@@ -89,8 +90,8 @@ def carry_out(action: Action, workshop: Workshop) -> None:
         case Install():
             _install(action, workshop)
         case Rollback():
-            roll_back(action.area, Root(action.end, action.identity), _now(), exchangeable=action.exchangeable)
-            mark_former(action.area, action.end)
+            go_back(action, _now(), lambda repair: _repair(repair, workshop))
+            workshop.changes[action.name] = action.changes
         case Link():
             for folder in action.to_make:
                 make_folder(folder)

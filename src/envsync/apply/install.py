@@ -10,11 +10,11 @@ from envsync.installers import AnswerError, Installer, Job, Uv
 from envsync.observe.asking import Question, ask
 from envsync.observe.declared import read_declared
 from envsync.observe.stock import read_stock
-from envsync.observed import SEEDS, Change, Declared, Stock, Verdict
+from envsync.observed import SEEDS, Change, Declared, Stock, Verdict, changes_between
 from envsync.observed.declared import INPUTS, INSTALLED
 from envsync.plan.actions import Blueprint, InstallSpec
 
-__all__ = ["Installed", "Space", "changes_between", "install"]
+__all__ = ["Installed", "Space", "install"]
 
 _UNCHANGED = "Nothing was changed."
 
@@ -142,13 +142,6 @@ def _check_nothing_lost(before: Stock, after: Stock) -> None:
     gone = sorted(one.name for one in before.distributions if one.name not in there and one.name not in SEEDS)
     if gone:
         raise EnvsyncError(Problem("package-missing", f"after installing, {', '.join(gone)} would be lost", _UNCHANGED))
-
-
-def changes_between(before: Stock, after: Stock) -> tuple[Change, ...]:
-    """List each distribution whose version is another."""
-    had, has = before.versions(), after.versions()
-    names = sorted(name for name in {*had, *has} if had.get(name) != has.get(name))
-    return tuple(Change(name, had.get(name), has.get(name)) for name in names)
 
 
 def _record(spec: InstallSpec, after: Stock) -> Iterator[tuple[str, str]]:

@@ -82,6 +82,5 @@ def report_of(plan: EnvironmentPlan, after: EnvironmentPlan) -> EnvironmentRepor
             "not-converged", f"it was applied, and yet: {left}", f"See: envsync explain {plan.environment.name}"
         )
         return EnvironmentReport(plan, Outcome.FAILED, problem)
-    return EnvironmentReport(
-        replace(plan, notes=tuple(dict.fromkeys((*plan.notes, *after.notes)))), outcome_of(plan.state, plan.actions)
-    )
+    notes = plan.notes if back else tuple(dict.fromkeys((*plan.notes, *after.notes)))
+    return EnvironmentReport(replace(plan, notes=notes), outcome_of(plan.state, plan.actions))

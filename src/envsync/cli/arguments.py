@@ -248,7 +248,11 @@ COMMANDS = (
     ),
     Command(
         "rollback",
-        "swap an environment back to the generation that is kept of it",
-        (_position("names", "the environment", nargs=1, metavar="NAME"),),
+        "undo an environment's last install, upgrade or rebuild: swap back to its latest generation",
+        (
+            _position("names", "the environment", nargs=1, metavar="NAME"),
+            _flag("--pin", text="where the interpreter link has moved on: declare the former Python, so that it stays"),
+            _flag("--dry-run", text="show what it would go back to; change nothing"),
+        ),
     ),
 )

@@ -27,6 +27,7 @@ class Options(NamedTuple):
     no_cache: bool = False
     lock_timeout: float | None = None
     dry_run: bool = False
+    pin: bool = False
     package: tuple[str, ...] = ()
     """The names of the packages to upgrade."""
     jobs: int = 0

@@ -8,7 +8,7 @@ from envsync import snapshot
 from envsync.apply.outcome import EnvironmentReport, Outcome, Report, outcome_of
 from envsync.cli.options import Options
 from envsync.cli.painting import paint
-from envsync.cli.session import DONE, DRIFT, INTERRUPTED, TROUBLE, Result, Session, look, settings_of
+from envsync.cli.session import DONE, DRIFT, INTERRUPTED, TROUBLE, Result, Session, look, settings_of, verdict_of_plan
 from envsync.report import text
 from envsync.report.document import Verdict
 from envsync.report.progress import ProgressDisplay
@@ -45,7 +45,10 @@ def _check(options: Options) -> Result:
 
 def _rollback(options: Options) -> Result:
     session = Session(options)
-    plan = session.reconciler.plan_rollback(options.names[0])
+    plan = session.reconciler.plan_rollback(options.names[0], pin=options.pin)
+    if options.dry_run:
+        show = partial(text.plan_lines, plan, verbose=True)
+        return Result(plan.manifest.file, verdict_of_plan(plan, on_drift=DONE), plan.environments, show)
     snapshot.forget(plan.manifest.file)
     settings = settings_of(session.manifest, options)
     report = session.reconciler.apply(plan, settings)

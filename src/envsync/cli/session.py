@@ -40,6 +40,7 @@ __all__ = [
     "look",
     "read_manifest",
     "settings_of",
+    "verdict_of_plan",
 ]
 
 DONE, TROUBLE, DRIFT, INTERRUPTED = 0, 1, 3, 130
@@ -187,11 +188,12 @@ def look(
     session = session or Session(options)
     plan = session.plan()
     session.remember(plan)
-    verdict = _verdict_of_plan(plan, on_drift=on_drift)
+    verdict = verdict_of_plan(plan, on_drift=on_drift)
     return Result(plan.manifest.file, verdict, plan.environments, partial(lines, plan))
 
 
-def _verdict_of_plan(plan: Plan, *, on_drift: int) -> Verdict:
+def verdict_of_plan(plan: Plan, *, on_drift: int) -> Verdict:
+    """Say how a command ended that only shows a plan."""
     states = {one.state for one in plan.environments}
     if State.CONFLICT in states:
         return Verdict("conflict", TROUBLE)

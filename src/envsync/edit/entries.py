@@ -1,25 +1,28 @@
 """Add an entry for an environment to a manifest's text, or take one out."""
 
-import re
-import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
 import tomlkit
 
-from envsync.edit.inline import with_items, without_item
-from envsync.errors import EnvsyncError, Problem
-from envsync.manifest.positions import statements
+from envsync.edit.inline import key_text, with_items, without_item
+from envsync.edit.lines import (
+    ENVS,
+    Run,
+    checked,
+    failed,
+    inline_table,
+    lines_of,
+    newline_of,
+    parsed,
+    runs_in,
+)
 
 __all__ = ["Entry", "with_entries", "without_entry"]
 
-_ENVS = "envs"
 _WIDEST = 100
 """Longer lists are written with an item on each line."""
-_LINE = re.compile(r"[^\n]*\n|[^\n]+")
-"""What ``splitlines`` would also end a line at, such as U+2028, is text like any other."""
-_MARK = "\ufeff"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,19 +36,6 @@ class Entry:
     """Lines to write as comments under it."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Run:
-    """Lines of a manifest that say one thing."""
-
-    key: tuple[str, ...]
-    is_header: bool
-    first: int
-    last: int
-    """Behind the last."""
-    floor: int
-    """Behind the last line of what is said before it: above that, what looks like a comment may be none."""
-
-
 def with_entries(text: str, entries: Iterable[Entry]) -> str:
     """Declare further environments, behind those that are declared already.
 
@@ -54,17 +44,17 @@ def with_entries(text: str, entries: Iterable[Entry]) -> str:
     entries = tuple(entries)
     if not entries:
         return text
-    wanted = _parsed(text)
-    wanted.setdefault(_ENVS, {}).update({entry.name: dict(entry.values) for entry in entries})
-    lines = _LINE.findall(text.removeprefix(_MARK))
-    runs = _runs(text)
-    inline = _inline(runs)
+    wanted = parsed(text)
+    wanted.setdefault(ENVS, {}).update({entry.name: dict(entry.values) for entry in entries})
+    lines = lines_of(text)
+    runs = runs_in(text)
+    inline = inline_table(runs)
     if inline is not None:
-        items = [f"{_key(entry.name)} = {_table(entry)}" for entry in entries]
+        items = [f"{key_text(entry.name)} = {_table(entry)}" for entry in entries]
         lines[inline.first : inline.last] = [with_items("".join(lines[inline.first : inline.last]), items)]
     else:
         _insert(lines, _behind_environments(lines, runs), entries)
-    return _checked(text, lines, wanted)
+    return checked(text, lines, wanted)
 
 
 def without_entry(text: str, name: str) -> str:
@@ -72,23 +62,23 @@ def without_entry(text: str, name: str) -> str:
 
     Raises ``EnvsyncError`` (``edit-failed``) where that cannot be done without changing anything else.
     """
-    wanted = _parsed(text)
-    if wanted.get(_ENVS, {}).pop(name, None) is None:
-        raise _failed(f"it declares no {name} any more")
-    lines = _LINE.findall(text.removeprefix(_MARK))
-    runs = _runs(text)
-    inline = _inline(runs)
+    wanted = parsed(text)
+    if wanted.get(ENVS, {}).pop(name, None) is None:
+        raise failed(f"it declares no {name} any more")
+    lines = lines_of(text)
+    runs = runs_in(text)
+    inline = inline_table(runs)
     if inline is not None:
         lines[inline.first : inline.last] = [without_item("".join(lines[inline.first : inline.last]), name)]
     else:
         for run in reversed(_runs_of(runs, name, lines)):
             _cut(lines, _with_remarks_above(lines, run), _with_remarks_below(lines, run.last))
-    return _checked(text, lines, wanted)
+    return checked(text, lines, wanted)
 
 
 def _insert(lines: list[str], at: int, entries: tuple[Entry, ...]) -> None:
     """Write entries before a line, with blank lines around them unless there are none around the others."""
-    newline = "\r\n" if any(line.endswith("\r\n") for line in lines) else "\n"
+    newline = newline_of(lines)
     if at and not lines[at - 1].endswith("\n"):
         lines[at - 1] += newline
     dense = at < len(lines) and bool(lines[at].strip()) and not any(entry.remarks for entry in entries)
@@ -116,57 +106,11 @@ def _cut(lines: list[str], first: int, last: int) -> None:
         del lines[first:below]
 
 
-def _parsed(text: str) -> dict[str, Any]:
-    try:
-        return tomllib.loads(_plain(text))
-    except tomllib.TOMLDecodeError as error:
-        raise _failed(str(error)) from error
-
-
-def _plain(text: str) -> str:
-    return text.removeprefix(_MARK).replace("\r\n", "\n")
-
-
-def _checked(text: str, lines: list[str], wanted: Mapping[str, Any]) -> str:
-    """Give the new text, which begins and ends as the old one; it must say what it is to say, and nothing else."""
-    mark = _MARK if text.startswith(_MARK) else ""
-    new = mark + "".join(lines)
-    if not text.endswith("\n"):
-        new = new.removesuffix("\n").removesuffix("\r")
-    found = _parsed(new)
-    if {**found, _ENVS: found.get(_ENVS) or {}} != {**wanted, _ENVS: wanted.get(_ENVS) or {}}:
-        raise _failed("more than the entry would change")
-    return new
-
-
-def _failed(reason: str) -> EnvsyncError:
-    return EnvsyncError(Problem("edit-failed", f"the manifest cannot be edited: {reason}", "Edit it by hand."))
-
-
-def _runs(text: str) -> list[_Run]:
-    plain = _plain(text)
-    runs: list[_Run] = []
-    offset = line = floor = 0
-    for statement in statements(plain):
-        first = line + plain.count("\n", offset, statement.start)
-        line = first + plain.count("\n", statement.start, statement.end)
-        offset = statement.end
-        last = line if plain[offset - 1] == "\n" else line + 1
-        runs.append(_Run(statement.key, statement.is_header, first, last, floor))
-        floor = last
-    return runs
-
-
-def _inline(runs: list[_Run]) -> _Run | None:
-    """Give the one inline table that all environments stand in, which nothing can be written under."""
-    return next((run for run in runs if run.key == (_ENVS,) and not run.is_header), None)
-
-
-def _runs_of(runs: list[_Run], name: str, lines: list[str]) -> list[_Run]:
+def _runs_of(runs: list[Run], name: str, lines: list[str]) -> list[Run]:
     """Give the runs of lines that say something of an environment; comments between two lines of it belong to it."""
-    found: list[_Run] = []
+    found: list[Run] = []
     for run in runs:
-        if run.key[:2] != (_ENVS, name):
+        if run.key[:2] != (ENVS, name):
             continue
         if found and not run.is_header and all(map(_is_remark, lines[found[-1].last : run.first])):
             found[-1] = replace(found[-1], last=run.last)
@@ -179,7 +123,7 @@ def _is_remark(line: str) -> bool:
     return not line.strip() or line.lstrip().startswith("#")
 
 
-def _with_remarks_above(lines: list[str], run: _Run) -> int:
+def _with_remarks_above(lines: list[str], run: Run) -> int:
     first = run.first
     while first > run.floor and lines[first - 1].lstrip().startswith("#"):
         first -= 1
@@ -194,13 +138,13 @@ def _with_remarks_below(lines: list[str], last: int) -> int:
     return end if end == len(lines) or not lines[end].strip() else last
 
 
-def _behind_environments(lines: list[str], runs: list[_Run]) -> int:
+def _behind_environments(lines: list[str], runs: list[Run]) -> int:
     """Give the line behind the last table of an environment, or behind everything but blank lines at the end."""
     last = None
     inside = False
     for run in runs:
         if run.is_header:
-            inside = run.key[0] == _ENVS and len(run.key) > 1
+            inside = run.key[0] == ENVS and len(run.key) > 1
         if inside:
             last = run.last
     if last is not None:
@@ -212,7 +156,7 @@ def _rendered(entry: Entry) -> list[str]:
     body = tomlkit.table()
     for key, value in entry.values:
         body.append(key, _value(value))
-    lines = [f"[{_ENVS}.{_key(entry.name)}]", *tomlkit.dumps(body).rstrip("\n").split("\n")]
+    lines = [f"[{ENVS}.{key_text(entry.name)}]", *tomlkit.dumps(body).rstrip("\n").split("\n")]
     return [*lines, *(f"# {line}" for line in entry.remarks)]
 
 
@@ -228,7 +172,3 @@ def _table(entry: Entry) -> str:
     table = tomlkit.inline_table()
     table.update(dict(entry.values))
     return table.as_string()
-
-
-def _key(name: str) -> str:
-    return tomlkit.key(name).as_string()

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from envsync.desired import DefaultPython, PythonVersion
@@ -14,7 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from packaging.specifiers import SpecifierSet
 
-__all__ = ["best", "fits", "is_pinned", "same_version"]
+__all__ = ["best", "fits", "fitting", "is_pinned", "same_version"]
 
 _PINNED = re.compile(r"==\d+\.\d+\.\d+")
 _LIBRARY = re.compile(r"(python|pypy|graalpy)(\d+\.\d+)(t?)")
@@ -33,13 +33,9 @@ def best(
     Released ones come before others, newer minor versions before older, stable links before patch paths; conda's own
     comes last. A request for one patch release prefers the path that names it, since a stable link will move on.
     """
-    from packaging.specifiers import SpecifierSet  # noqa: PLC0415  # a path needs none of it
-
     wanted = request if isinstance(request, PythonVersion) else _ANY
-    specifier = SpecifierSet(wanted.specifier)
-    plausible = [candidate for candidate in found.candidates if _plausible(candidate, wanted, specifier)]
     asked = False
-    for candidate in sorted(plausible, key=lambda candidate: _rank(candidate, wanted, specifier), reverse=True):
+    for candidate in _ranked(wanted, found):
         result = look(candidate.link)
         if isinstance(result, Interpreter) and fits(result, wanted):
             return replace(result, asked=asked or result.asked, searched=True)
@@ -53,6 +49,24 @@ def best(
         hint="Install it (pyenv, mise, uv, Homebrew or the system's packages), or name an interpreter by its path.",
         searched=True,
     )
+
+
+def fitting(
+    request: PythonVersion, found: Found, look: Callable[[str], Interpreter | InterpreterProblem]
+) -> Iterator[Interpreter]:
+    """Yield each interpreter that is what a request asks for, the best first; none by a link to whatever is newest."""
+    for candidate in _ranked(request, found):
+        result = None if candidate.loose else look(candidate.link)
+        if isinstance(result, Interpreter) and fits(result, request):
+            yield result
+
+
+def _ranked(request: PythonVersion, found: Found) -> list[Candidate]:
+    from packaging.specifiers import SpecifierSet  # noqa: PLC0415  # a path needs none of it
+
+    specifier = SpecifierSet(request.specifier)
+    plausible = [candidate for candidate in found.candidates if _plausible(candidate, request, specifier)]
+    return sorted(plausible, key=lambda candidate: _rank(candidate, request, specifier), reverse=True)
 
 
 def fits(found: Interpreter, request: PythonVersion | DefaultPython) -> bool:

@@ -93,7 +93,7 @@ class Leftovers:
         return tuple(
             area
             for area, marker in self._near(end)
-            if marker is None or (marker.end == end and (marker.kind == "staging" or marker.contents))
+            if marker is None or (marker.end == end and _is_interrupted(marker))
         )
 
     def generations_of(self, end: str) -> tuple[str, ...]:
@@ -125,6 +125,11 @@ class Leftovers:
         if folder not in self._seen:
             self._seen[folder] = list(_areas_in(folder))
         return self._seen[folder]
+
+
+def _is_interrupted(marker: Marker) -> bool:
+    """Tell whether a pass was at work in an area: on a staging directory, or on going back to a generation."""
+    return marker.kind == "staging" or bool(marker.contents or marker.pin) or marker.built is not None
 
 
 def _strays(end: str, *, is_mount: bool) -> tuple[str, ...] | None:

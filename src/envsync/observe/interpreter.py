@@ -8,7 +8,7 @@ from envsync import desired
 from envsync.desired import DefaultPython, PythonPath, PythonRequest, PythonVersion
 from envsync.observe.base import base_of, is_script, locations
 from envsync.observe.chain import walk
-from envsync.observe.choose import best, fits, is_pinned, same_version
+from envsync.observe.choose import best, fits, fitting, is_pinned, same_version
 from envsync.observe.discover import Found, discover, stable_twin
 from envsync.observe.probe import ProbeError, Said, is_same_file
 from envsync.observed import Chain, EndKind, Interpreter, InterpreterProblem
@@ -49,6 +49,10 @@ class Interpreters:
     def at(self, link: str) -> _Result:
         """Give the interpreter at a path, or the reason why it does not work."""
         return self._by_path(link, link, (), ())
+
+    def installed(self, request: PythonVersion) -> Iterator[Interpreter]:
+        """Yield the installed interpreters that are what a request asks for, the best first."""
+        return fitting(request, self._all(), self.at)
 
     def searched(self) -> tuple[str, ...]:
         """List the folders whose content decided which of the installed interpreters was chosen."""

@@ -7,6 +7,7 @@ from dataclasses import replace
 from envsync import desired
 from envsync.observe.base import locations
 from envsync.observe.chain import walk
+from envsync.observe.ends import with_ends
 from envsync.observe.folder import Leftovers, read_folder
 from envsync.observe.interpreter import Interpreters
 from envsync.observe.judge import judge
@@ -93,7 +94,7 @@ class Observer:
         target = None if environment.target is None else walk(environment.target)
         folder = read_folder(end, environment.path, self._manifest.file, self._leftovers)
         interpreter = _not_its_own(environment, folder, self._interpreters.find(environment))
-        folder = _with_owners(_with_ends(folder, interpreter), interpreter)
+        folder = with_ends(folder, interpreter)
         there = {path.end, folder.chain.end} | ({target.end} if target else set())
         aliases = tuple(_alias(alias, environment.path, there) for alias in environment.aliases)
         exposed = tuple(_exposed(one, environment.path, folder) for one in environment.exposed)
@@ -196,32 +197,6 @@ def _missing(directory: str | None) -> str | None:
 def _redirected(folder: Folder, aliases: tuple[Side, ...]) -> list[Chain]:
     redirects = (folder.redirect, *(side.redirect for side in aliases))
     return [walk(f"{one.target}/pyvenv.cfg") for one in redirects if one is not None]
-
-
-def _with_ends(folder: Folder, interpreter: Interpreter | InterpreterProblem) -> Folder:
-    """Follow the links in ``bin`` that hold another text than the interpreter link: they may arrive at it."""
-    found = folder.environment
-    if found is None or isinstance(interpreter, InterpreterProblem):
-        return folder
-    if all(one.text is None or one.text == interpreter.link or "/" not in one.text for one in found.pythons):
-        return folder
-    bin_dir = f"{folder.chain.end}/bin"
-    pythons = (
-        replace(one, end=os.path.realpath(f"{bin_dir}/{one.name}")) if "/" in (one.text or "") else one
-        for one in found.pythons
-    )
-    return replace(folder, environment=replace(found, pythons=tuple(pythons)))
-
-
-def _with_owners(folder: Folder, interpreter: Interpreter | InterpreterProblem) -> Folder:
-    if folder.environment is None or isinstance(interpreter, InterpreterProblem):
-        return folder
-    found = folder.environment
-    if all(one.text is not None for one in found.pythons):
-        return folder
-    from envsync.observe.copies import with_owners  # noqa: PLC0415  # hardly any environment has copies
-
-    return replace(folder, environment=with_owners(found, folder.chain.end, interpreter.facts))
 
 
 def _stock(folder: Folder, libraries: tuple[str, ...], *, loose: bool, deep: bool) -> Stock:

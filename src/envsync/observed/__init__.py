@@ -7,11 +7,12 @@ without looking at the disk again.
 from envsync.observed.chain import Chain, EndKind, Hop
 from envsync.observed.declared import Call, Declared, Project, Sync
 from envsync.observed.environment import Contents, Environment, InnerLink, LostEditable, Script, library_name
+from envsync.observed.former import Former
 from envsync.observed.interpreter import Facts, Interpreter, InterpreterProblem
 from envsync.observed.orphans import ExposedOrphan, Generation, Orphan
 from envsync.observed.paths import Paths
 from envsync.observed.stock import SEEDS, Damage, Distribution, Origin, Stock
-from envsync.observed.verdict import Change, Verdict
+from envsync.observed.verdict import Change, Verdict, changes_between
 from envsync.observed.world import Folder, Redirect, Side, World
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "ExposedOrphan",
     "Facts",
     "Folder",
+    "Former",
     "Generation",
     "Hop",
     "InnerLink",
@@ -46,4 +48,5 @@ __all__ = [
     "Verdict",
     "World",
     "library_name",
+    "changes_between",
 ]

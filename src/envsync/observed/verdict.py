@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 
-__all__ = ["Change", "Verdict"]
+from envsync.observed.stock import Stock
+
+__all__ = ["Change", "Verdict", "changes_between"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +17,13 @@ class Change:
     """``None`` where it is not installed."""
     after: str | None
     """``None`` where it goes; empty where the installer has to build it to know."""
+
+
+def changes_between(before: Stock, after: Stock) -> tuple[Change, ...]:
+    """List each distribution whose version is another."""
+    had, has = before.versions(), after.versions()
+    names = sorted(name for name in {*had, *has} if had.get(name) != has.get(name))
+    return tuple(Change(name, had.get(name), has.get(name)) for name in names)
 
 
 @dataclass(frozen=True, slots=True)

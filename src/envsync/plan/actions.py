@@ -17,6 +17,7 @@ __all__ = [
     "Install",
     "InstallSpec",
     "Link",
+    "Pin",
     "Plan",
     "Rebuild",
     "Repair",
@@ -191,15 +192,37 @@ class Install:
 
 
 @dataclass(frozen=True, slots=True)
+class Pin:
+    """A change of the manifest, so that one environment names its interpreter by its path."""
+
+    file: str
+    """The manifest, or the one of its includes that declares the environment."""
+    former: bytes
+    """What it holds now."""
+    content: bytes
+    """What it is to hold."""
+    python: str
+    """What ``python`` is to say there."""
+    link: str
+    """The interpreter link that this means."""
+
+
+@dataclass(frozen=True, slots=True)
 class Rollback:
     """Exchange an environment for the generation that is kept of it."""
 
     message: str
+    name: str
     end: str
     identity: tuple[int, int] | None
     area: str
     """Of the generation."""
     exchangeable: bool
+    repair: Repair | None = None
+    """What has to be put right in the generation, where it lies, to fit the interpreter link."""
+    pin: Pin | None = None
+    changes: tuple[Change, ...] = ()
+    """The packages whose versions differ."""
     kind: str = "rollback"
 
 
@@ -239,7 +262,10 @@ class EnvironmentPlan:
 
     @property
     def packages(self) -> tuple[Change, ...]:
-        """Which versions would change, as far as an installer could say."""
+        """Which versions would change: as far as an installer could say, or by the two contents of a rollback."""
+        rollbacks = [action for action in self.actions if isinstance(action, Rollback)]
+        if rollbacks:
+            return rollbacks[0].changes
         verdict = self.world.verdict
         if verdict is None or not any(isinstance(action, Install) for action in self.actions):
             return ()

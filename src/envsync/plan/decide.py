@@ -35,7 +35,7 @@ from envsync.plan.unowned import (
     unlooked,
 )
 
-__all__ = ["decide"]
+__all__ = ["decide", "repair_of"]
 
 
 def decide(
@@ -138,7 +138,7 @@ def _mend(
     actions: list[Action] = []
     drift = list(findings.drift)
     if drift:
-        actions.append(_repair(blueprint, world, findings))
+        actions.append(repair_of(blueprint, world, findings))
     damaged = damaged_packages(world)
     missing = package_drift(world)
     drift += [Drift("packages", one) for one in (*map(damage_message, damaged), *missing)]
@@ -189,7 +189,8 @@ def _marks(blueprint: Blueprint, world: World) -> tuple[tuple[str, str], ...]:
     return tuple((key, value) for key, value in wanted.items() if held.get(key) not in {None, value})
 
 
-def _repair(blueprint: Blueprint, world: World, findings: Findings) -> Repair:
+def repair_of(blueprint: Blueprint, world: World, findings: Findings) -> Repair:
+    """Return the action that puts right what a comparison found."""
     found = world.folder.environment
     held = found.setting("prompt") if found is not None else None
     parts = sorted(

@@ -1,50 +1,170 @@
-"""Decide on swapping an environment back to the generation that is kept of it. Pure."""
+"""Decide on going back to the generation that is kept of an environment. Pure."""
 
+from collections.abc import Iterator
 from dataclasses import replace
+from datetime import datetime
 
-from envsync.observed import Interpreter
-from envsync.plan.actions import Conflict, EnvironmentPlan, Rollback, State
+from envsync.observed import Change, Environment, Former, Interpreter, Stock, World, changes_between
+from envsync.plan.actions import Conflict, EnvironmentPlan, Pin, Repair, Rollback, State
+from envsync.plan.blueprint import Rules, blueprint_of
+from envsync.plan.decide import repair_of
+from envsync.plan.drift import compare
+from envsync.plan.layout import reasons_to_rebuild
+from envsync.plan.through_links import through_links
+from envsync.plan.unowned import conflicts_at_top, foreign_pythons, listed
 
-__all__ = ["decide_rollback"]
+__all__ = ["decide_rollback", "fits", "without_interpreter"]
 
 _IN_THE_WAY = frozenset({"link-loop", "link-elsewhere", "not-a-link", "not-readable", "not-a-directory", "unsafe-path"})
 """Conflicts under which the environment's place itself is in question."""
+_IN_THE_WAY_OF_A_PIN = frozenset({"interpreter-held", "interpreter-missing", "interpreter-cycle"})
+"""Conflicts under which the environment would not stay."""
 
 
-def decide_rollback(plan: EnvironmentPlan, version: str | None, losses: tuple[Conflict, ...] = ()) -> EnvironmentPlan:
-    """Turn an environment's plan into one that rolls it back to its latest generation.
+def decide_rollback(
+    plan: EnvironmentPlan, former: Former | None, rules: Rules, pin: Pin | None = None
+) -> EnvironmentPlan:
+    """Turn an environment's plan into one that goes back to its latest generation.
 
-    ``version`` is that of the generation's Python, ``None`` where it is no whole environment; ``losses`` say what the
-    exchange would take along.
-    Whatever else is to be done about it is not done: rolling back has to work above all when something is wrong.
+    What is installed was looked at, and all files of the user's where there may be any. With ``pin`` the plan is that
+    for the changed manifest. Whatever else is to be done about the environment is not done: going back has to work
+    above all when something is wrong.
     """
-    folder = plan.world.folder
-    conflicts = (*(one for one in plan.conflicts if one.code in _IN_THE_WAY), *losses)
-    if not folder.generations:
-        hint = "Generations are kept by rebuilds, as many as `keep` says."
-        conflicts += (Conflict("no-generation", f"nothing is kept of {plan.environment.name}", hint),)
-    elif version is None:
-        hint = "Look at what is left of it, and remove it."
-        conflicts += (Conflict("no-generation", f"{folder.generations[-1]} holds no whole environment", hint),)
-    elif folder.environment is None:
-        hint = "Apply makes it anew."
-        conflicts += (Conflict("not-a-venv", f"there is no environment at {folder.chain.end}", hint),)
-    conflicts += _misfit(plan, version) if folder.generations else ()
+    world = plan.world
+    codes = _IN_THE_WAY | _IN_THE_WAY_OF_A_PIN if pin is not None else _IN_THE_WAY
+    conflicts = (*(one for one in plan.conflicts if one.code in codes), *_losses(world), *_nothing(plan, former))
+    found = former.environment if former is not None else None
+    if former is None or found is None:
+        return _refused(plan, conflicts)
+    conflicts += tuple(_misfit(plan, found))
+    repair, obstacles = _repair(plan, former, rules)
+    if pin is not None:
+        conflicts += obstacles
     if conflicts:
-        return replace(plan, state=State.CONFLICT, drift=(), actions=(), conflicts=conflicts)
-    area = folder.generations[-1]
-    action = Rollback(f"swap back to Python {version}", folder.chain.end, folder.identity, area, folder.exchangeable)
-    return replace(plan, state=State.DRIFT, drift=(), actions=(action,), conflicts=(), notes=())
+        return _refused(plan, conflicts)
+    action = Rollback(
+        message=_message(world, former, pin),
+        name=plan.environment.name,
+        end=world.folder.chain.end,
+        identity=world.folder.identity,
+        area=former.area,
+        exchangeable=world.folder.exchangeable,
+        repair=None if obstacles else repair,
+        pin=pin,
+        changes=changes_between(world.stock or Stock(), former.stock),
+    )
+    notes = tuple(_notes(world, former, found))
+    return replace(plan, state=State.DRIFT, drift=(), actions=(action,), conflicts=(), notes=notes)
 
 
-def _misfit(plan: EnvironmentPlan, version: str | None) -> tuple[Conflict, ...]:
+def fits(found: Environment, interpreter: Interpreter) -> bool:
+    """Check whether an environment was built for a Python as this one: its packages work with it."""
+    return not any(drift.code.startswith("python-") for drift in reasons_to_rebuild(found, interpreter.facts))
+
+
+def without_interpreter(plan: EnvironmentPlan, former: Former) -> EnvironmentPlan:
+    """Refuse to pin an interpreter that is not there."""
+    found = former.environment
+    version = former.version or (found.built_for if found is not None else "") or "3"
+    if found is not None and (found.setting("implementation") or "").lower() == "pypy":
+        version = f"pypy{found.built_for}"
+    message = f"the kept generation of {plan.environment.name} is for Python {version}; this machine has none that fits"
+    hint = f"Install it, for example: uv python install {version}, or: pyenv install {version}. Then roll back again."
+    return _refused(plan, (Conflict("interpreter-missing", message, hint),))
+
+
+def _refused(plan: EnvironmentPlan, conflicts: tuple[Conflict, ...]) -> EnvironmentPlan:
+    return replace(plan, state=State.CONFLICT, drift=(), actions=(), conflicts=conflicts)
+
+
+def _losses(world: World) -> tuple[Conflict, ...]:
+    found = world.folder.environment
+    if found is None or not found.contents.others:
+        return ()
+    return conflicts_at_top(world.folder.chain.end, world.stock)
+
+
+def _nothing(plan: EnvironmentPlan, former: Former | None) -> Iterator[Conflict]:
+    folder = plan.world.folder
+    if former is None:
+        hint = "Installs, upgrades and rebuilds keep generations, as many as `keep` says."
+        yield Conflict("no-generation", f"{plan.environment.name} has no kept generation", hint)
+    elif former.environment is None:
+        hint = "Look at what is left of it, then remove it."
+        yield Conflict("no-generation", f"{former.area} holds no whole environment", hint)
+    elif folder.environment is None:
+        hint = "Apply creates one."
+        yield Conflict("not-a-venv", f"there is no environment at {folder.chain.end}", hint)
+
+
+def _misfit(plan: EnvironmentPlan, found: Environment) -> Iterator[Conflict]:
     """Refuse what would not work: packages for one minor version under the Python of another."""
     interpreter = plan.world.interpreter
-    if version is None or not isinstance(interpreter, Interpreter):
-        return ()
-    minor = ".".join(version.split(".")[:2])
-    if minor == interpreter.facts.minor:
-        return ()
-    message = f"what is kept is for Python {minor}, and {interpreter.link} is {interpreter.facts.minor}"
-    hint = f"Point the interpreter link back to a Python {minor} first; else `apply` would rebuild it again at once."
-    return (Conflict("python-minor", message, hint),)
+    if not isinstance(interpreter, Interpreter) or fits(found, interpreter):
+        return
+    built_for, now = found.built_for or "another version", interpreter.facts.label
+    if built_for == now:
+        built_for = f"another build of {now}"
+    message = f"the kept generation is for Python {built_for}, and {interpreter.link} is {now}"
+    hint = (
+        f"To go back and stay with that Python: envsync rollback {plan.environment.name} --pin. "
+        "Or point the interpreter link back first; else `apply` would rebuild it at once."
+    )
+    yield Conflict("python-minor", message, hint)
+
+
+def _repair(plan: EnvironmentPlan, former: Former, rules: Rules) -> tuple[Repair | None, tuple[Conflict, ...]]:
+    """Return what fits the generation to the interpreter link where it lies, and what stands in the way of that."""
+    world, found = plan.world, former.environment
+    if found is None or not isinstance(world.interpreter, Interpreter):
+        return None, ()
+    findings = compare(plan.environment, found, world.interpreter)
+    if findings.rebuild or not findings.drift:
+        return None, ()
+    kept = replace(world, folder=replace(world.folder, environment=found))
+    blueprint = blueprint_of(plan.environment, kept, world.interpreter, rules)
+    blueprint = replace(blueprint, end=former.place, identity=former.identity)
+    repair = repair_of(blueprint, kept, findings)
+    where = replace(kept.folder, chain=replace(kept.folder.chain, end=former.place))
+    names = [place.rpartition("/")[2] for place, _ in findings.links]
+    obstacles = (*foreign_pythons(found, former.place, names), *through_links(where, [repair]))
+    return repair, obstacles
+
+
+def _message(world: World, former: Former, pin: Pin | None) -> str:
+    message = "go back to the kept generation"
+    if former.made:
+        message = f"go back to what was replaced on {_moment(former.made)}"
+    held = Former("", "", "", world.folder.environment).version
+    if former.version and former.version != held:
+        message += f", Python {former.version}" + (f" instead of {held}" if held else "")
+    if pin is not None:
+        message += f"; set `python` to {pin.python} in {pin.file}"
+    return message
+
+
+def _moment(made: str) -> str:
+    try:
+        return f"{datetime.fromisoformat(made):%Y-%m-%d at %H:%M} UTC"
+    except ValueError:
+        return made
+
+
+def _notes(world: World, former: Former, found: Environment) -> Iterator[str]:
+    """Say what the next pass would do again, and how to keep it from that."""
+    if isinstance(world.interpreter, Interpreter):
+        for drift in reasons_to_rebuild(found, world.interpreter.facts):
+            yield f"the next apply rebuilds it: {drift.message}"
+    verdict = former.verdict
+    if verdict is not None and not verdict.met:
+        what = verdict.reason or listed(map(_change, verdict.changes)) or f"remove {listed(verdict.extraneous)}"
+        yield (
+            f"the declared packages have changed since: the next apply installs them again ({what}); "
+            "to stay with this generation, undo that change first"
+        )
+    elif verdict is None and world.declared is not None and world.declared.calls:
+        yield "it is not known whether its packages are as declared: the next apply looks, and may install them again"
+
+
+def _change(change: Change) -> str:
+    return f"{change.name} {change.before or ''} -> {change.after or '?'}".replace("  ", " ")

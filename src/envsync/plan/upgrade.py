@@ -44,22 +44,12 @@ def decide_upgrade(
         return replace(plan, state=State.CONFLICT, actions=(), conflicts=tuple(conflicts))
     blueprint = blueprint_of(plan.environment, world, world.interpreter, rules)
     spec = declared_spec(plan.environment, world, rules.installer, upgrade=True, only=only)
-    action = Install(
-        f"upgrade {listed([change.name for change in changes])}",
-        blueprint,
-        spec or InstallSpec(rules.installer),
-        keep=rules.keep,
-        shelf=rules.shelf,
-        generations=world.folder.generations,
-    )
+    names = listed([change.name for change in changes])
+    install = Install(f"upgrade {names}", blueprint, spec or InstallSpec(rules.installer), **kept(world, rules))
     drift = tuple(Drift("packages", _said(change)) for change in changes)
-    return replace(
-        plan,
-        world=replace(world, verdict=Verdict(met=False, changes=changes)),
-        state=State.DRIFT,
-        drift=(*plan.drift, *drift),
-        actions=(*plan.actions, action),
-    )
+    judged = replace(world, verdict=Verdict(met=False, changes=changes))
+    actions = (*plan.actions, install)
+    return replace(plan, world=judged, state=State.DRIFT, drift=(*plan.drift, *drift), actions=actions)
 
 
 def _refused(plan: EnvironmentPlan, code: str, message: str, hint: str) -> EnvironmentPlan:

@@ -36,6 +36,7 @@ _WIDEST = 48
 _PLANNED = {
     "create": ("+", "green"),
     "rebuild": ("*", "yellow"),
+    "rollback": ("*", "yellow"),
     "repair": ("~", "yellow"),
     "install": ("~", "yellow"),
     "link": (">", "blue"),
@@ -72,7 +73,7 @@ def plan_lines(plan: Plan, paint: Paint, *, verbose: bool) -> Iterator[str]:
         yield columns.line(_PLANNED[word], word, one)
         yield from _details(one, paint)
         yield from package_lines(one.packages, paint, verbose=verbose)
-    order = ("create", "rebuild", "repair", "install", "link", "conflict", "waiting", "in sync")
+    order = ("create", "rebuild", "rollback", "repair", "install", "link", "conflict", "waiting", "in sync")
     yield _summary(Counter(words.values()), order, plan)
 
 
@@ -151,7 +152,7 @@ def _planned_word(one: EnvironmentPlan) -> str:
         return "conflict"
     if one.state is State.WAITING:
         return "waiting"
-    weights = ("link", "install", "repair", "create", "rebuild")
+    weights = ("link", "install", "repair", "create", "rebuild", "rollback")
     return max((action.kind for action in one.actions), key=weights.index, default="in sync")
 
 

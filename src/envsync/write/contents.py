@@ -9,9 +9,9 @@ import os
 from envsync.areas import BUILT, FORMER, LOST_AND_FOUND, is_area_name
 from envsync.write.area import read_area, remark
 from envsync.write.handles import Root, flush_folder, open_folder
-from envsync.write.swap import swap, trade
+from envsync.write.swap import put_back, swap, trade
 
-__all__ = ["roll_back", "swap_contents", "undo_contents"]
+__all__ = ["end_rollback", "roll_back", "swap_contents", "undo_contents"]
 
 _LAST = "pyvenv.cfg"
 
@@ -39,12 +39,40 @@ def swap_contents(area: str, root: Root) -> None:
 
 
 def roll_back(area: str, end: Root, made: str, *, exchangeable: bool) -> None:
-    """Exchange the environment at ``end`` for the generation in ``area``, which then keeps what was there."""
+    """Exchange the environment at ``end`` for the generation in ``area``, which then keeps what was there.
+
+    Until somebody has looked, that counts as holding what no installer brings back.
+    """
+    remark(area, loose=True)
     if exchangeable:
         swap(area, end)
     else:
         swap_contents(area, end)
-    remark(area, made=made, contents=None, built=None)
+    remark(area, made=made, contents=None, built=None, pin="")
+
+
+def end_rollback(area: str, end: str, made: str) -> str:
+    """Undo a rollback to the generation in ``area`` that was cut off, or tidy up after one whose exchange was done.
+
+    Returns the interpreter link that the manifest was being given, if the exchange was not done; that stays on record.
+    """
+    put_back(area, end)
+    marker = read_area(area)
+    if marker is None:
+        return ""
+    built, former = f"{area}/{BUILT}", f"{area}/{FORMER}"
+    if marker.contents:
+        done = _inode(f"{end}/{_LAST}") == marker.contents.get(_LAST)
+        undo_contents(area, end)
+    else:
+        if not os.path.lexists(built) and os.path.lexists(former):
+            os.rename(former, built)  # an exchange in two steps was cut off behind the second
+        done = marker.built is not None and marker.built != _inode(built)
+    if done:
+        remark(area, made=made, loose=True, contents=None, built=None, pin="")
+        return ""
+    remark(area, contents=None, built=None)
+    return marker.pin
 
 
 def undo_contents(area: str, end: str, *, even_if_complete: bool = False) -> None:

@@ -1,0 +1,77 @@
+"""Go back to a generation, and bring to an end what a killed pass left of that."""
+
+import contextlib
+import errno
+import os
+from collections.abc import Callable
+
+from envsync.apply.unowned import mark_former
+from envsync.errors import EnvsyncError, Problem
+from envsync.observed import Interpreter
+from envsync.plan.actions import EnvironmentPlan, Pin, Repair, Rollback
+from envsync.write.area import remark
+from envsync.write.contents import end_rollback, roll_back
+from envsync.write.handles import Root
+from envsync.write.manifest import replace_manifest
+
+__all__ = ["go_back", "settle_rollback"]
+
+
+def go_back(action: Rollback, made: str, mend: Callable[[Repair], None]) -> None:
+    """Exchange an environment for its generation. Raises ``EnvsyncError`` or ``OSError``; then it is what it was."""
+    # The order, so that ``path`` leads to a working environment at every instant, and the next pass knows what to do:
+    # 1. The generation is fitted to its interpreter where it lies. Cut off here, it is still the generation.
+    # 2. Its marker names the interpreter link that the manifest is about to name. While the manifest does not name it,
+    #    the next pass takes the mark away: nothing has happened.
+    # 3. The manifest is replaced. From here on the next pass finds the manifest to want what the mark says, and makes
+    #    the exchange itself. Without the mark, it would rebuild the environment, and give up the generation for that.
+    #    The manifest comes before the exchange: a pass after an exchange alone would rebuild for the newer Python.
+    # 4. The exchange. Cut off behind it, the inode that the marker holds tells that it is done.
+    # 5. The marker of what is a generation now holds nothing of all that.
+    if action.repair is not None:
+        mend(action.repair)
+    if action.pin is None:
+        _exchange(action, made)
+        return
+    remark(action.area, pin=action.pin.link)
+    try:
+        _write(action.pin)
+        try:
+            _exchange(action, made)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                replace_manifest(action.pin.file, action.pin.content, action.pin.former)
+            raise
+    except BaseException:
+        with contextlib.suppress(OSError):
+            remark(action.area, pin="")
+        raise
+
+
+def settle_rollback(plan: EnvironmentPlan, area: str, made: str) -> None:
+    """Finish or undo going back to the generation in ``area``, which a killed pass had begun. Raises ``OSError``.
+
+    It is finished where the manifest names the former interpreter already, unless it is about to be begun again.
+    """
+    folder, interpreter = plan.world.folder, plan.world.interpreter
+    pin = end_rollback(area, folder.chain.end, made)
+    begins = any(isinstance(action, Rollback) for action in plan.actions)
+    if pin and not begins and isinstance(interpreter, Interpreter) and interpreter.link == pin:
+        roll_back(area, Root(folder.chain.end, folder.identity), made, exchangeable=folder.exchangeable)
+        mark_former(area, folder.chain.end)
+    elif pin:
+        remark(area, pin="")
+
+
+def _exchange(action: Rollback, made: str) -> None:
+    roll_back(action.area, Root(action.end, action.identity), made, exchangeable=action.exchangeable)
+    mark_former(action.area, action.end)
+
+
+def _write(pin: Pin) -> None:
+    try:
+        replace_manifest(pin.file, pin.former, pin.content)
+    except OSError as error:
+        hint = "Nothing was changed. Try again." if error.errno == errno.ESTALE else "Nothing was changed."
+        reason = error.strerror or os.strerror(error.errno or 0)
+        raise EnvsyncError(Problem("edit-failed", f"{pin.file}: {reason}", hint)) from error

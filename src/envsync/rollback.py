@@ -1,0 +1,76 @@
+"""Plan a rollback: look at the generation, and with a pin find its interpreter and change the manifest in thought."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from envsync import desired
+from envsync.observe.chain import walk
+from envsync.observe.choose import fits as is_asked_for
+from envsync.observe.former import former_interpreters, own_interpreter, read_former
+from envsync.observe.interpreter import Interpreters
+from envsync.observe.judge import judge
+from envsync.observe.stock import read_stock
+from envsync.observe.verdicts import Verdicts
+from envsync.observed import Former, Interpreter, World
+from envsync.plan.actions import EnvironmentPlan, Pin
+from envsync.plan.blueprint import Rules
+from envsync.plan.rollback import decide_rollback, fits, without_interpreter
+
+__all__ = ["Rollbacks"]
+
+
+class Rollbacks:
+    """Plans rollbacks, with what a pass knows of interpreters and packages."""
+
+    def __init__(self, interpreters: Interpreters, verdicts: Verdicts, rules: Rules) -> None:
+        self._interpreters = interpreters
+        self._verdicts = verdicts
+        self._rules = rules
+
+    def plan(self, plan: EnvironmentPlan, pin: Pin | None = None) -> EnvironmentPlan:
+        """Turn an environment's plan into one that goes back to its latest generation."""
+        world = plan.world
+        former = read_former(world.folder, plan.environment.path, world.interpreter)
+        if former is not None and not isinstance(plan.environment.python, desired.PythonPath):
+            own = own_interpreter(former, self._interpreters)  # where no path is declared, an environment keeps its own
+            if own is not None and is_asked_for(own, plan.environment.python):
+                world = replace(world, interpreter=own)
+        found = world.folder.environment
+        if found is not None:
+            stock = read_stock(world.folder.chain.end, found.libraries, loose=bool(found.contents.others))
+            world = replace(world, stock=stock)
+        if former is not None:
+            former = self._judged(former, world, plan.environment)
+        return decide_rollback(replace(plan, world=world), former, self._rules, pin)
+
+    def plan_pinned(
+        self, plan: EnvironmentPlan, manifest: str, plan_for: Callable[[desired.Environment], EnvironmentPlan]
+    ) -> EnvironmentPlan:
+        """Do the same, and where the interpreter has moved on, let the file ``manifest`` name the former one.
+
+        ``plan_for`` plans the environment as it would be declared then. Raises ``EnvsyncError`` or ``ManifestError``
+        where the manifest cannot be changed so.
+        """
+        from envsync.edit.pin import is_expressible, pinned  # noqa: PLC0415  # it brings pydantic
+
+        former = read_former(plan.world.folder, plan.environment.path, plan.world.interpreter)
+        back = self.plan(plan)
+        if former is None or former.environment is None:
+            return back
+        moved_on = any(conflict.code == "python-minor" for conflict in back.conflicts)
+        if isinstance(plan.world.interpreter, Interpreter) and not moved_on:
+            note = "nothing had to be pinned: the interpreter link fits the generation"
+            return back if back.conflicts else replace(back, notes=(*back.notes, note))
+        for interpreter in former_interpreters(former, self._interpreters):
+            if fits(former.environment, interpreter) and is_expressible(interpreter.link):
+                pin, environment = pinned(manifest, plan.environment.name, interpreter.link)
+                return self.plan(plan_for(environment), pin)
+        return without_interpreter(plan, former)
+
+    def _judged(self, former: Former, world: World, environment: desired.Environment) -> Former:
+        if world.declared is None or former.environment is None or not isinstance(world.interpreter, Interpreter):
+            return former
+        folder = replace(world.folder, chain=walk(former.place), environment=former.environment)
+        exact = environment.packages.exact
+        verdict = judge(folder, world.interpreter, world.declared, former.stock, self._verdicts, exact=exact)
+        return replace(former, verdict=verdict)
