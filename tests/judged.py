@@ -100,7 +100,7 @@ def assert_conflict(depot: Depot, *words: str) -> None:
     entry = depot.apply()
     assert entry["outcome"] == "conflict", entry
     text = f"{entry['conflict']['message']} {entry['conflict']['hint']}"
-    assert [word for word in words if word not in text] == [], text
+    assert [word for word in words if word.lower() not in text.lower()] == [], text
     assert changed(before, files(listing(depot.root))) == set()
 
 
@@ -110,7 +110,7 @@ def assert_fails(depot: Depot, *words: str) -> None:
     entry = depot.apply()
     assert entry["outcome"] == "failed", entry
     text = f"{entry['error']['message']} {entry['error']['hint']}"
-    assert [word for word in words if word not in text] == [], text
+    assert [word for word in words if word.lower() not in text.lower()] == [], text
     after = files(listing(depot.end)) if depot.end.exists() else {}
     # links and the time of the last change of the inode tell of a staged copy that has been there
     assert {name: one._replace(links=0, changed=0) for name, one in before.items()} == {
