@@ -17,8 +17,7 @@ from bench import build
 from envsync.observe import distribution
 from envsync.observe.record import find_damage
 from envsync.observe.stock import read_all, read_stock
-from envsync.observed import Declared, Distribution, Stock
-from envsync.plan.packages import extraneous, unmet
+from envsync.observed import Distribution, Stock
 from wheels import make_project, make_repository, make_wheel
 
 LIBRARY = "lib/python3.11"
@@ -214,14 +213,6 @@ def test_the_digest_changes_with_what_is_installed_and_with_nothing_else(site: P
 def test_a_package_without_a_record_is_a_package_still(site: Path) -> None:
     (unpack(site, "lib") / "RECORD").unlink()
     assert the(stock(site)).name == "lib"
-
-
-def test_metadata_of_others_making_does_not_stop_the_comparison(site: Path) -> None:
-    unpack(site, "app", "1.0", "not a requirement !", 'lib; extra == "x"', "odd>=1")
-    unpack(site, "odd", "2004d")
-    held = stock(site)
-    assert all("odd" in one for one in unmet(Declared(("app",)), held, {}, None))
-    assert extraneous(Declared(("odd",)), held, {}) == ("app",)
 
 
 def test_an_egg_link_is_an_editable_install(site: Path, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import subprocess
 import tomllib
 import zipfile
 from collections.abc import Iterable, Mapping
+from configparser import RawConfigParser
 from pathlib import Path
 from typing import Any
 
@@ -109,7 +110,7 @@ def build_editable(folder: str, _settings: Settings = None, _metadata: str | Non
 
 
 def _build(folder: str, *, editable: bool) -> str:
-    table = tomllib.loads(Path("pyproject.toml").read_text())["project"]
+    table = _metadata()
     name = table["name"]
     module = name.replace("-", "_")
     code = {f"{module}.py": Path(f"{module}.py").read_text()}
@@ -121,3 +122,15 @@ def _build(folder: str, *, editable: bool) -> str:
         files=files,
     )
     return wheel.name
+
+
+def _metadata() -> dict[str, Any]:
+    """Give what ``[project]`` says, else ``setup.cfg``; dynamic dependencies stand in ``requirements.txt``."""
+    table = tomllib.loads(Path("pyproject.toml").read_text()).get("project")
+    if table is None:
+        config = RawConfigParser()
+        config.read("setup.cfg")
+        return {**config["metadata"], "dependencies": config.get("options", "install_requires").split()}
+    if "dependencies" in table.get("dynamic", ()):
+        table["dependencies"] = Path("requirements.txt").read_text().split()
+    return dict(table)

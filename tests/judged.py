@@ -1,0 +1,124 @@
+"""What holds of packages that an installer has judged: stable without a process, and whatever goes is seen."""
+
+import csv
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from packaging.utils import canonicalize_name
+
+from bench import changed, files, listing
+from depot import SEEDS, Depot
+from envsync.cli.main import main
+
+BOTH = ("uv", "pip")
+_STARTS = ("subprocess.Popen", "os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn", "os.system")
+_STARTED: list[str] = []
+_HOOKED: list[bool] = []
+
+
+@contextmanager
+def no_process() -> Iterator[None]:
+    """Fail where this process starts another one, in whatever way."""
+    if not _HOOKED:
+        sys.addaudithook(lambda event, arguments: _note(event, arguments) if event in _STARTS else None)
+        _HOOKED.append(True)
+    _STARTED.clear()
+    yield
+    assert _STARTED == []
+
+
+def _note(event: str, arguments: tuple[object, ...]) -> None:
+    _STARTED.append(f"{event} {arguments[:2]}")
+
+
+def assert_stable(depot: Depot) -> None:
+    """It is in sync, and a further pass starts no process and changes nothing."""
+    assert main(["check"]) == 0, depot.command("plan")
+    before = files(listing(depot.end))
+    with no_process():
+        entry = depot.apply()
+        assert (entry["outcome"], entry["actions"]) == ("unchanged", [])
+        assert main(["check"]) == 0
+    assert changed(before, files(listing(depot.end))) == set()
+
+
+def make(depot: Depot, *lines: str, head: str = "") -> dict[str, str]:
+    """Declare the environment, create it, and hold that it is stable; gives what is installed."""
+    depot.make(*lines, head=head)
+    assert_stable(depot)
+    return depot.versions()
+
+
+def change(depot: Depot, outcome: str = "installed") -> dict[str, str]:
+    """Let a pass do what there is to be done, and hold that it is stable; gives what is installed."""
+    assert main(["check"]) == 3
+    entry = depot.apply()
+    assert entry["outcome"] == outcome, entry
+    assert_stable(depot)
+    return depot.versions()
+
+
+@contextmanager
+def without(depot: Depot, name: str) -> Iterator[None]:
+    """Take away all files of one package, and put them back."""
+    (metadata,) = (one for one in depot.site.glob("*.dist-info") if _name_of(one) == canonicalize_name(name))
+    with (metadata / "RECORD").open(newline="") as stream:
+        owned = [Path(os.path.normpath(metadata.parent / row[0])) for row in csv.reader(stream)]
+    moved = [(path, path.with_name(f"{path.name}.aside")) for path in owned if path.exists()]
+    aside = metadata.with_name("aside")
+    for path, other in moved:
+        path.rename(other)
+    metadata.rename(aside)
+    yield
+    aside.rename(metadata)
+    for path, other in moved:
+        other.rename(path)
+
+
+def _name_of(metadata: Path) -> str:
+    return canonicalize_name(metadata.name.partition("-")[0])
+
+
+def assert_each_is_missed(depot: Depot) -> None:
+    """Whichever package is taken away, it is seen; when it is back, all is well."""
+    names = sorted(_name_of(one) for one in depot.site.glob("*.dist-info"))
+    for name in names:
+        if name in SEEDS:
+            continue
+        with without(depot, name):
+            assert main(["check"]) == 3, f"nobody misses {name}"
+        assert main(["check"]) == 0, f"{name} is back"
+
+
+def assert_conflict(depot: Depot, *words: str) -> None:
+    """It is refused before anything is done, and these words say why."""
+    before = files(listing(depot.root))
+    entry = depot.apply()
+    assert entry["outcome"] == "conflict", entry
+    text = f"{entry['conflict']['message']} {entry['conflict']['hint']}"
+    assert [word for word in words if word.lower() not in text.lower()] == [], text
+    assert changed(before, files(listing(depot.root))) == set()
+
+
+def assert_fails(depot: Depot, *words: str) -> None:
+    """It fails, these words say why, and the environment is bit for bit what it was."""
+    before = files(listing(depot.end)) if depot.end.exists() else {}
+    entry = depot.apply()
+    assert entry["outcome"] == "failed", entry
+    text = f"{entry['error']['message']} {entry['error']['hint']}"
+    assert [word for word in words if word.lower() not in text.lower()] == [], text
+    after = files(listing(depot.end)) if depot.end.exists() else {}
+    # links and the time of the last change of the inode tell of a staged copy that has been there
+    assert {name: one._replace(links=0, changed=0) for name, one in before.items()} == {
+        name: one._replace(links=0, changed=0) for name, one in after.items()
+    }
+    assert depot.debris() == []
+
+
+def skip_unless(depot: Depot, installer: str) -> None:
+    if depot.installer != installer:
+        pytest.skip(f"only {installer} does this")
