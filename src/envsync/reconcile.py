@@ -2,8 +2,9 @@
 
 import contextlib
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from envsync import desired
@@ -18,7 +19,7 @@ from envsync.observe.stock import read_stock
 from envsync.observe.verdicts import Verdicts
 from envsync.observe.world import Observer
 from envsync.observed import Declared, Facts, Folder, Interpreter, InterpreterProblem, World
-from envsync.plan.actions import Conflict, EnvironmentPlan, Install, Plan, Rebuild, Rollback, State
+from envsync.plan.actions import Conflict, EnvironmentPlan, Install, Pin, Plan, Rebuild, Rollback, State
 from envsync.plan.blueprint import Rules
 from envsync.plan.conflicts import conflicts_between
 from envsync.plan.decide import decide
@@ -131,8 +132,7 @@ class Reconciler:
 
     def _upgraded(self, plan: EnvironmentPlan, only: tuple[str, ...]) -> EnvironmentPlan:
         world, interpreter, verdict = plan.world, plan.world.interpreter, None
-        asked = may_upgrade(plan) and world.declared and world.stock and isinstance(interpreter, Interpreter)
-        if asked and world.declared and world.stock and isinstance(interpreter, Interpreter):
+        if may_upgrade(plan) and world.declared and world.stock and isinstance(interpreter, Interpreter):
             end = world.folder.chain.end
             verdict = self._verdicts.upgrade(end, world.declared, world.stock, interpreter.facts, only=only)
         if verdict is not None and verdict.changes and unlooked(world):  # what exchanges it has to know what is in it
@@ -157,19 +157,13 @@ class Reconciler:
         rebuild that the plan does not have is not begun: what asks for it may be over in a moment. What is found in
         sync afterwards is noted in ``vouched``.
         """
-        pins = {
-            action.name: (action.pin, one.notes)
-            for one in plan.environments
-            for action in one.actions
-            if isinstance(action, Rollback)
-        }
         # What earlier passes left is looked for once, by the plan, which a folder of a thousand environments needs; but
         # again under the lock where something is done with it.
         minded = {one.environment.name for one in plan.environments if one.interrupted or _minds_generations(one)}
         known = (one.world.folder for one in plan.environments if one.environment.name not in minded)
         as_planned = Leftovers(self._manifest.state_dir, known)
         rebuilt = {one.environment.name for one in plan.environments if _rebuilds(one)}
-        upgrades = {one.environment.name: one for one in plan.environments if _upgrades(one)}
+        asked = {one.environment.name: self._asked(one) for one in plan.environments}
 
         def again(environment: desired.Environment) -> EnvironmentPlan:
             began = time.time_ns()
@@ -179,16 +173,25 @@ class Reconciler:
                 vouched.note(fresh, began)
             if steady and environment.name not in rebuilt and _rebuilds(fresh):
                 return replace(fresh, actions=())
-            planned = upgrades.get(environment.name)
-            if planned is not None and _is_as_planned(fresh, planned):
-                return replace(planned, world=replace(fresh.world, verdict=planned.world.verdict))
-            if environment.name in pins:
-                pin, notes = pins[environment.name]
-                back = self._rollbacks().plan(fresh, pin)
-                return replace(back, notes=tuple(dict.fromkeys((*notes, *back.notes))))
-            return fresh
+            return asked[environment.name](fresh)
 
         return apply_plans(plan, again, settings, progress)
+
+    def _asked(self, planned: EnvironmentPlan) -> Callable[[EnvironmentPlan], EnvironmentPlan]:
+        """Return what makes of a fresh plan the one that was asked for, where that is more than to reconcile."""
+        for action in planned.actions:
+            match action:
+                case Install() if action.spec.upgrade:
+                    return partial(_upgraded_again, planned)
+                case Rollback():
+                    return partial(self._rolled_back, action.pin, planned.notes)
+                case _:
+                    continue
+        return lambda fresh: fresh
+
+    def _rolled_back(self, pin: Pin | None, notes: tuple[str, ...], fresh: EnvironmentPlan) -> EnvironmentPlan:
+        back = self._rollbacks().plan(fresh, pin)
+        return replace(back, notes=tuple(dict.fromkeys((*notes, *back.notes))))
 
     def _finder(self) -> Interpreters:
         """Give a finder of interpreters that has not looked at any yet."""
@@ -260,16 +263,14 @@ def _undecided(environment: desired.Environment, error: Exception) -> Environmen
     return EnvironmentPlan(environment, world, State.CONFLICT, conflicts=(conflict,))
 
 
-def _upgrades(plan: EnvironmentPlan) -> bool:
-    return any(isinstance(action, Install) and action.spec.upgrade for action in plan.actions)
-
-
-def _is_as_planned(fresh: EnvironmentPlan, planned: EnvironmentPlan) -> bool:
-    """Tell whether an environment is what it was when its upgrade was planned, and nothing else is to be done."""
+def _upgraded_again(planned: EnvironmentPlan, fresh: EnvironmentPlan) -> EnvironmentPlan:
+    """Return a planned upgrade, where its environment is what it was then; else what there is to do now."""
     now, then = fresh.world, planned.world
     if now.stock is None or then.stock is None or fresh.state is not State.IN_SYNC:
-        return False
-    return now.stock.digest == then.stock.digest and now.folder.identity == then.folder.identity
+        return fresh
+    if now.stock.digest != then.stock.digest or now.folder.identity != then.folder.identity:
+        return fresh
+    return replace(planned, world=replace(now, verdict=then.verdict))
 
 
 def _minds_generations(plan: EnvironmentPlan) -> bool:

@@ -47,6 +47,6 @@ __all__ = [
     "Sync",
     "Verdict",
     "World",
-    "library_name",
     "changes_between",
+    "library_name",
 ]

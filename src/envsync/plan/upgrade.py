@@ -45,7 +45,9 @@ def decide_upgrade(
     blueprint = blueprint_of(plan.environment, world, world.interpreter, rules)
     spec = declared_spec(plan.environment, world, rules.installer, upgrade=True, only=only)
     names = listed([change.name for change in changes])
-    install = Install(f"upgrade {names}", blueprint, spec or InstallSpec(rules.installer), **kept(world, rules))
+    spec = spec or InstallSpec(rules.installer)
+    generations = world.folder.generations
+    install = Install(f"upgrade {names}", blueprint, spec, rules.keep, rules.shelf, generations)
     drift = tuple(Drift("packages", _said(change)) for change in changes)
     judged = replace(world, verdict=Verdict(met=False, changes=changes))
     actions = (*plan.actions, install)
