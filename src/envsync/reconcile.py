@@ -24,7 +24,7 @@ from envsync.plan.conflicts import conflicts_between
 from envsync.plan.decide import decide
 from envsync.plan.unowned import unlooked
 from envsync.plan.upgrade import decide_upgrade, may_upgrade
-from envsync.rollback import Rollbacks
+from envsync.rollback import Rollbacks, rolls_back
 from envsync.vouched import Vouched
 
 __all__ = ["Reconciler", "remembered_verdicts"]
@@ -157,18 +157,13 @@ class Reconciler:
         rebuild that the plan does not have is not begun: what asks for it may be over in a moment. What is found in
         sync afterwards is noted in ``vouched``.
         """
-        pins = {
-            action.name: (action.pin, one.notes)
-            for one in plan.environments
-            for action in one.actions
-            if isinstance(action, Rollback)
-        }
         # What earlier passes left is looked for once, by the plan, which a folder of a thousand environments needs; but
         # again under the lock where something is done with it.
         minded = {one.environment.name for one in plan.environments if one.interrupted or _minds_generations(one)}
         known = (one.world.folder for one in plan.environments if one.environment.name not in minded)
         as_planned = Leftovers(self._manifest.state_dir, known)
         rebuilt = {one.environment.name for one in plan.environments if _rebuilds(one)}
+        backs = {one.environment.name: one for one in plan.environments if rolls_back(one)}
         upgrades = {one.environment.name: one for one in plan.environments if _upgrades(one)}
 
         def again(environment: desired.Environment) -> EnvironmentPlan:
@@ -182,11 +177,8 @@ class Reconciler:
             planned = upgrades.get(environment.name)
             if planned is not None and _is_as_planned(fresh, planned):
                 return replace(planned, world=replace(fresh.world, verdict=planned.world.verdict))
-            if environment.name in pins:
-                pin, notes = pins[environment.name]
-                back = self._rollbacks().plan(fresh, pin)
-                return replace(back, notes=tuple(dict.fromkeys((*notes, *back.notes))))
-            return fresh
+            back = backs.get(environment.name)
+            return self._rollbacks().plan_again(back, fresh) if back is not None else fresh
 
         return apply_plans(plan, again, settings, progress)
 
