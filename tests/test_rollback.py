@@ -355,6 +355,7 @@ def test_a_pinned_rollback_that_is_killed_at_any_write_is_finished_or_undone(mac
             if not pinned:
                 assert machine.rollback("--pin")["outcome"] == "rolled-back"
             machine.assert_stays()
+        print(f"rollback --pin, killed from inside: {len(calls)} calls")  # noqa: T201  # the figure
         assert ends == {"finished", "undone"} or not ALL
     finally:
         server.close()

@@ -19,13 +19,13 @@ from envsync.observe.stock import read_stock
 from envsync.observe.verdicts import Verdicts
 from envsync.observe.world import Observer
 from envsync.observed import Declared, Facts, Folder, Interpreter, InterpreterProblem, World
-from envsync.plan.actions import Conflict, EnvironmentPlan, Install, Pin, Plan, Rebuild, Rollback, State
+from envsync.plan.actions import Conflict, EnvironmentPlan, Install, Plan, Rebuild, Rollback, State
 from envsync.plan.blueprint import Rules
 from envsync.plan.conflicts import conflicts_between
 from envsync.plan.decide import decide
 from envsync.plan.unowned import unlooked
 from envsync.plan.upgrade import decide_upgrade, may_upgrade
-from envsync.rollback import Rollbacks
+from envsync.rollback import Rollbacks, rolls_back
 from envsync.vouched import Vouched
 
 __all__ = ["Reconciler", "remembered_verdicts"]
@@ -179,19 +179,11 @@ class Reconciler:
 
     def _asked(self, planned: EnvironmentPlan) -> Callable[[EnvironmentPlan], EnvironmentPlan]:
         """Return what makes of a fresh plan the one that was asked for, where that is more than to reconcile."""
-        for action in planned.actions:
-            match action:
-                case Install() if action.spec.upgrade:
-                    return partial(_upgraded_again, planned)
-                case Rollback():
-                    return partial(self._rolled_back, action.pin, planned.notes)
-                case _:
-                    continue
+        if rolls_back(planned):
+            return partial(self._rollbacks().plan_again, planned)
+        if any(isinstance(action, Install) and action.spec.upgrade for action in planned.actions):
+            return partial(_upgraded_again, planned)
         return lambda fresh: fresh
-
-    def _rolled_back(self, pin: Pin | None, notes: tuple[str, ...], fresh: EnvironmentPlan) -> EnvironmentPlan:
-        back = self._rollbacks().plan(fresh, pin)
-        return replace(back, notes=tuple(dict.fromkeys((*notes, *back.notes))))
 
     def _finder(self) -> Interpreters:
         """Give a finder of interpreters that has not looked at any yet."""

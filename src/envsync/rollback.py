@@ -12,11 +12,11 @@ from envsync.observe.judge import judge
 from envsync.observe.stock import read_stock
 from envsync.observe.verdicts import Verdicts
 from envsync.observed import Former, Interpreter, World
-from envsync.plan.actions import EnvironmentPlan, Pin
+from envsync.plan.actions import EnvironmentPlan, Pin, Rollback
 from envsync.plan.blueprint import Rules
 from envsync.plan.rollback import decide_rollback, fits, without_interpreter
 
-__all__ = ["Rollbacks"]
+__all__ = ["Rollbacks", "rolls_back"]
 
 
 class Rollbacks:
@@ -67,6 +67,12 @@ class Rollbacks:
                 return self.plan(plan_for(environment), pin)
         return without_interpreter(plan, former)
 
+    def plan_again(self, planned: EnvironmentPlan, fresh: EnvironmentPlan) -> EnvironmentPlan:
+        """Make the same decision for what is found now."""
+        pin = next((action.pin for action in planned.actions if isinstance(action, Rollback)), None)
+        back = self.plan(fresh, pin)
+        return replace(back, notes=tuple(dict.fromkeys((*planned.notes, *back.notes))))
+
     def _judged(self, former: Former, world: World, environment: desired.Environment) -> Former:
         if world.declared is None or former.environment is None or not isinstance(world.interpreter, Interpreter):
             return former
@@ -74,3 +80,8 @@ class Rollbacks:
         exact = environment.packages.exact
         verdict = judge(folder, world.interpreter, world.declared, former.stock, self._verdicts, exact=exact)
         return replace(former, verdict=verdict)
+
+
+def rolls_back(plan: EnvironmentPlan) -> bool:
+    """Tell whether a plan goes back to a generation."""
+    return any(isinstance(action, Rollback) for action in plan.actions)
