@@ -25,10 +25,12 @@ from links import Fingerprint, fingerprint
 from pythons import PYTHONS
 
 ALL = bool(os.environ.get("ENVSYNC_ALL_KILL_POINTS"))
-KINDS = ("rebuild", "create", "repair", "install", "rollback")
-ATOMIC = frozenset({"rebuild", "create", "install", "rollback"})
+KINDS = ("rebuild", "create", "repair", "install", "upgrade", "rollback")
+ATOMIC = frozenset({"rebuild", "create", "install", "upgrade", "rollback"})
 """Where the environment is the complete old or the complete new one at every instant; else the next pass mends it."""
 
+_BY_NAME = frozenset({"upgrade", "rollback"})
+"""What a pass does only where it is asked to: the next pass does not do it again."""
 _PROBE = """
 import json, sys
 from importlib import metadata
@@ -85,7 +87,7 @@ class Scenario:
 
     @property
     def command(self) -> tuple[str, ...]:
-        return ("rollback", "one", "--json") if self.kind == "rollback" else ("apply", "--json")
+        return (self.kind, "one", "--json") if self.kind in _BY_NAME else ("apply", "--json")
 
     def begin(self) -> None:
         """Make the state before the work, and learn from an undisturbed run what comes after it."""
@@ -184,7 +186,7 @@ class Scenario:
         assert (done.status, done.err.count("Traceback")) == (0, 0), f"the next pass: {_gist(done)}"
         self.assert_links_kept()
         assert self.path.is_symlink()
-        wanted = was if self.kind == "rollback" else self.new
+        wanted = was if self.kind in _BY_NAME else self.new
         seen = tree(self.path)
         assert seen == wanted, f"not the new one: {difference(seen, wanted)}"
         self.assert_runs(self.version, seen)
@@ -192,7 +194,7 @@ class Scenario:
         found = self.place.rglob(".envsync-*")
         left = [str(one) for one in found if not any(one.is_relative_to(area) for area in kept)]
         assert left == [], f"debris: {left}"
-        if self.kind in {"rebuild", "rollback"}:
+        if self.kind in {"rebuild", "install", "rollback"} or (self.kind == "upgrade" and seen == self.new):
             former = self.old if seen == self.new else self.new
             contents = [difference(tree(area / "env"), former) for area in kept]
             assert contents == [[]], f"the generations kept are {kept}, and differ in {contents}"
@@ -248,6 +250,11 @@ def _want_more(scenario: Scenario) -> None:
     scenario.declare("alpha", "gamma", "beta==2")
 
 
+def _have_older(scenario: Scenario) -> None:
+    scenario.declare("alpha", "beta", "marker")
+    assert scenario.run().status == 0
+
+
 def _have_a_generation(scenario: Scenario) -> None:
     assert scenario.run("apply", "--force-rebuild", "one").status == 0
     scenario.install("beta==2")
@@ -259,6 +266,7 @@ _PREPARE = {
     "create": _remove,
     "repair": _damage,
     "install": _want_more,
+    "upgrade": _have_older,
     "rollback": _have_a_generation,
 }
 

@@ -11,14 +11,14 @@ from crash_trace import Point, Tracer, points_of, was_met
 
 pytestmark = pytest.mark.sampled(3)
 
-STEPS = {"rebuild": 60, "create": 80, "repair": 24, "install": 50, "rollback": 16}
+STEPS = {"rebuild": 60, "create": 80, "repair": 24, "install": 50, "upgrade": 60, "rollback": 16}
 VICTIMS = [
     *(("tree", kind, STEPS[kind]) for kind in KINDS),
     *(("envsync", kind, 1) for kind in KINDS if ALL),
-    *(("uv", kind, 35) for kind in ("rebuild", "create", "install")),
+    *(("uv", kind, 35) for kind in ("rebuild", "create", "install", "upgrade")),
 ]
 ERRORS = ("ENOSPC", "EIO", "EACCES")
-FAILING = [("rebuild", 140), ("create", 160), ("repair", 40), ("install", 100), ("rollback", 30)]
+FAILING = [("rebuild", 140), ("create", 160), ("repair", 40), ("install", 100), ("upgrade", 120), ("rollback", 30)]
 NEVER_MET = "never met"
 SPOKEN = re.compile(r"[12]\b")
 """How the arguments of a write begin that goes to a terminal or a pipe of the caller's."""

@@ -62,7 +62,7 @@ def test_the_exchange_is_on_the_disk_before_anything_of_the_former_is_removed(
         pytest.fail("the former environment was never touched: it should have become a generation")
 
 
-@pytest.mark.parametrize("kind", ["rebuild", "create", "repair", "install", "rollback"])
+@pytest.mark.parametrize("kind", ["rebuild", "create", "repair", "install", "upgrade", "rollback"])
 def test_what_a_pass_has_reported_as_done_is_on_the_disk(kind: str, tmp_path_factory: pytest.TempPathFactory) -> None:
     scenario = prepared(kind, tmp_path_factory)
     trace = Tracer(scenario, "tree").record(TRACED, "-y")
