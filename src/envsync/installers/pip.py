@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from envsync.installers.command import STDIN, AnswerError, Command, Job, Step, inherited
 from envsync.observed import Call, Sync
@@ -49,7 +49,7 @@ class Pip:
         """Return what says what an installation would change; ``None`` for a pip before 22.2, which cannot say."""
         if self._runner() is None:
             return None
-        asked = self.install(place, call, job)
+        asked = self.install(place, call, replace(job, only=()))  # it can only tell of all at once
         more = ["--dry-run", "--quiet", "--report", "-", *(["--no-index"] if job.offline else [])]
         more += ["--ignore-installed"] if job.exact else []
         return Command((*asked.arguments, *more), asked.directory, asked.environment, asked.lines)
