@@ -8,7 +8,7 @@ from bench import changed, files, listing
 from conftest import Place
 from depot import Depot, open_depot
 from envsync.cli.main import main
-from judged import BOTH, assert_stable, make, no_process, skip_unless
+from judged import BOTH, assert_stable, make, skip_unless
 from wheels import make_project
 
 pytestmark = pytest.mark.sampled(4)
@@ -138,8 +138,7 @@ def test_what_is_up_to_date_stays_as_it_is(depot: Depot, more: str) -> None:
     entry = depot.command("upgrade")
     assert (entry["outcome"], entry["packages"]) == ("unchanged", [])
     assert changed(before, files(listing(depot.root))) == set()
-    with no_process():
-        assert main(["check"]) == 0
+    assert_stable(depot)
 
 
 def test_an_upgrade_that_fails_changes_nothing(depot: Depot) -> None:
