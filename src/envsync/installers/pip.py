@@ -17,7 +17,17 @@ _DROPPED = {
     **dict.fromkeys(("PIP_FORCE_REINSTALL", "PIP_REQUIREMENT", "PIP_EDITABLE", "PIP_GROUP", "PIP_LOG"), False),
 }
 """Variables that say where to install, or what: the manifest says that."""
+_OVERRULED = (
+    "PIP_DRY_RUN",
+    "PIP_NO_DEPS",
+    "PIP_ONLY_DEPS",
+    "PIP_UPGRADE",
+    "PIP_FORCE_REINSTALL",
+    "PIP_IGNORE_INSTALLED",
+)
+"""What a pip.conf may say as well; the command line can say it, but not the opposite."""
 _SETTINGS = {
+    **dict.fromkeys(_OVERRULED, "0"),
     "PIP_NO_WARN_SCRIPT_LOCATION": "1",
     "PIP_ROOT_USER_ACTION": "ignore",
     "PIP_DISABLE_PIP_VERSION_CHECK": "1",
