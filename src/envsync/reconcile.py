@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -11,6 +11,8 @@ from envsync import desired
 from envsync.apply.outcome import Report
 from envsync.apply.run import apply_plans
 from envsync.apply.settings import Progress, Settings
+from envsync.apply.workshop import BUILD_LIMIT
+from envsync.folders import state_folders
 from envsync.observe.chain import MAX_HOPS, walk
 from envsync.observe.facts import FactsCache
 from envsync.observe.folder import Leftovers
@@ -238,8 +240,19 @@ def remembered_verdicts(file: str | None, cache: str | None) -> Verdicts:
             spare.append(temporary_directory(verdicts))
         return find_installer(name, facts.minor, facts.stdlib, cache, "".join(spare))
 
-    verdicts = Verdicts(file, find)
+    verdicts = Verdicts(file, find, _building)
     return verdicts
+
+
+@contextlib.contextmanager
+def _building(paths: Iterable[str]) -> Iterator[None]:
+    """Hold the locks of source directories, where there are any: one build of each at a time."""
+    from envsync.write.locks import hold_all  # noqa: PLC0415  # only where an installer has to be asked
+
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(OSError):  # where no lock can be made, nothing can be installed either
+            stack.enter_context(hold_all(state_folders()[0], paths, BUILD_LIMIT))
+        yield
 
 
 def _undecided(environment: desired.Environment, error: Exception) -> EnvironmentPlan:

@@ -10,7 +10,7 @@ from envsync.installers import AnswerError, Installer, Job, Uv
 from envsync.observe.asking import Question, ask
 from envsync.observe.declared import read_declared
 from envsync.observe.stock import read_stock
-from envsync.observed import SEEDS, Change, Declared, Stock, Verdict, changes_between
+from envsync.observed import SEEDS, Change, Declared, Stock, changes_between
 from envsync.observed.declared import INPUTS, INSTALLED
 from envsync.plan.actions import Blueprint, InstallSpec
 
@@ -90,6 +90,8 @@ def _carry_out(task: _Task) -> Installed:
     if spec.former:
         remarks = tuple(bring_back(task.place, task.blueprint, spec, task.installer, task.runner))
         before = Stock(spec.former)
+        if spec.declared is not None and len(spec.declared.calls) > 1 and not spec.only_damaged:
+            _check_met(task)
     elif spec.declared is not None:
         _install_declared(task, spec.declared, before)
     if spec.packages.exact and not spec.only_damaged:
@@ -110,19 +112,20 @@ def _install_declared(task: _Task, declared: Declared, before: Stock) -> None:
         task.runner.run(task.installer.install(task.place, call, job))
     unchanged = task.stock().digest == before.digest and not (spec.reinstall or spec.upgrade)
     if len(declared.calls) > 1 or unchanged:
-        verdict = _ask(task)
-        if verdict is not None and verdict.changes:
-            left = ", ".join(f"{one.name} {one.before or 'is not installed'}" for one in verdict.changes[:4])
-            message = f"{task.installer.name} reported success, and yet what is declared is not met: {left}"
-            hint = "Look for contradictions between the files, and for `target`, `prefix` or `no-deps` in its settings."
-            raise EnvsyncError(Problem("not-converged", message, hint))
+        _check_met(task)
 
 
-def _ask(task: _Task) -> Verdict | None:
+def _check_met(task: _Task) -> None:
+    """Ask whether what was installed is what is declared, where the installer can say so without the network."""
     try:
-        return ask(task.question(), task.installer, Job(offline=True))
+        verdict = ask(task.question(), task.installer, Job(offline=True))
     except AnswerError:
-        return None  # it needs the network to say so: what it did has to do
+        return
+    if verdict.changes:
+        left = ", ".join(f"{one.name} {one.before or 'is not installed'}" for one in verdict.changes[:4])
+        message = f"{task.installer.name} reported success, and yet what is declared is not met: {left}"
+        hint = "Look for contradictions between the files, and for `target`, `prefix` or `no-deps` in its settings."
+        raise EnvsyncError(Problem("not-converged", message, hint))
 
 
 def _remove_extraneous(task: _Task) -> Iterator[str]:

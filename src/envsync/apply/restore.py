@@ -32,9 +32,8 @@ def bring_back(
     task.bring_direct()
     if not spec.only_damaged or task.is_locked:
         task.install_declared()
-    if not spec.packages.exact or spec.only_damaged:
-        task.bring_rest()
-        yield from task.check_consistency()
+    task.bring_rest()
+    yield from task.check_consistency()
     task.unrequest()
 
 
@@ -107,12 +106,27 @@ class _Restoration:
     def bring_rest(self) -> None:
         """Install what is not there yet, at the version it had: together, else one by one to tell what is missing."""
         there = self._stock()
-        rest = [one for one in self.spec.former if not _is_back(one, there)]
+        exact = self.spec.packages.exact and not self.spec.only_damaged
+        wanted = [one for one in self.spec.former if not exact or one.name in SEEDS]
+        rest = [one for one in wanted if not _is_back(one, there) and not self._is_superseded(one, there)]
         plain = [one for one in rest if one.origin is None]
         self.brought += tuple(one.name for one in rest)
         if rest and not self._bring_together(plain, there):
             self._bring(plain)
         self._bring([one for one in rest if one.origin is not None])
+
+    def _is_superseded(self, one: Distribution, there: Stock) -> bool:
+        """Check whether what came from a URL or a directory had to give way to a release that is declared."""
+        found = there.versions().get(one.name)
+        if one.origin is None or not any(
+            other.name == one.name and other.origin is None for other in there.distributions
+        ):
+            return False
+        if self.spec.packages.on_missing != "relax":
+            shown = f"{one.name} {one.version} from {one.origin.requirement}"
+            message = f"{shown} does not meet what is declared, which brings {found}"
+            raise EnvsyncError(Problem("package-missing", message, _HINT))
+        return True
 
     def _bring_together(self, rest: list[Distribution], there: Stock) -> bool:
         """Install distributions with what they require; whatever is there already keeps its version."""

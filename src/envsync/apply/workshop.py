@@ -34,10 +34,10 @@ from envsync.write.tree import make_scratch
 if TYPE_CHECKING:
     from envsync.observed import Change
 
-__all__ = ["Workshop", "edit_settings", "marker_of"]
+__all__ = ["BUILD_LIMIT", "Workshop", "edit_settings", "marker_of"]
 
 
-_BUILD_LIMIT = 3600.0
+BUILD_LIMIT = 3600.0
 """Seconds to wait for another pass that builds from the same sources."""
 
 
@@ -106,7 +106,7 @@ class Workshop:
         projects = spec.declared.projects if spec.declared is not None else ()
         paths = {project.path for project in projects}
         paths |= {one.origin.directory for one in spec.former if one.origin is not None and one.origin.directory}
-        return hold_all(self._locks, paths, _BUILD_LIMIT)
+        return hold_all(self._locks, paths, BUILD_LIMIT)
 
     def turn(self, plan: EnvironmentPlan) -> AbstractContextManager[object]:
         """Give what to hold while a plan is carried out.

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from envsync.installers.command import STDIN, AnswerError, Command, Job, Step, inherited
@@ -42,7 +42,7 @@ class Uv:
     def install(self, place: str, call: Call | Sync, job: Job) -> Command:
         """Return what installs."""
         if isinstance(call, Sync):
-            return self._command(place, self._sync(place, call, job), call.project, job)
+            return self._command(place, self._sync(place, call, job), call.project, replace(job, index=()))
         lines = call.lines or job.constraints
         return self._command(place, ["pip", "install", *self._pip(place, call, job)], call.directory, job, lines)
 
@@ -91,6 +91,7 @@ class Uv:
         yield from call.arguments
         if call.lines:
             yield from ("-r", STDIN)
+            yield from _spelled(call.lines)
         elif job.constraints and not call.alone:
             yield from ("-c", STDIN)
 
@@ -111,6 +112,15 @@ class Uv:
         if not job.cached:
             variables |= {"UV_NO_CACHE": "1", "UV_LINK_MODE": "copy"}
         return Command((self.binary, *arguments), directory, inherited(_DROPPED) | variables, lines)
+
+
+def _spelled(lines: tuple[str, ...]) -> Iterator[str]:
+    """Return the options for lines that uv passes over in a requirements file."""
+    if "--pre" in lines:
+        yield "--prerelease=allow"
+    for line in dict.fromkeys(lines):
+        if line.startswith("--trusted-host "):
+            yield from ("--allow-insecure-host", line.partition(" ")[2])
 
 
 def _read_change(change: dict[str, Any]) -> Step:

@@ -103,7 +103,7 @@ def _answer(installer: Installer, place: str, call: Call | Sync, job: Job) -> tu
             return older.steps(again.stdout, again.stderr)
     if done.returncode:
         why = gist(done.stderr) or f"exit status {done.returncode}"
-        raise AnswerError(f"{installer.name} could not say what it would change: {why}")
+        raise AnswerError(f"{installer.name} cannot say whether what is declared is installed: {why}")
     return installer.steps(done.stdout, done.stderr)
 
 

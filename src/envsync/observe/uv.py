@@ -13,4 +13,5 @@ def find_uv() -> str | None:
 
         return os.fsdecode(find_uv_bin())
     except (ImportError, FileNotFoundError):
-        return shutil.which("uv")
+        found = shutil.which("uv")
+        return found and os.path.abspath(found)

@@ -1,9 +1,11 @@
 """What installers said of installed packages, remembered for the same declarations and the same packages."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from dataclasses import astuple
 from typing import TYPE_CHECKING, Any
 
+from envsync.errors import EnvsyncError
 from envsync.observed import Change, Declared, Facts, Stock, Verdict
 from envsync.sealed import read_sealed, seal, unseal
 from envsync.surroundings import still, surroundings
@@ -11,22 +13,25 @@ from envsync.surroundings import still, surroundings
 if TYPE_CHECKING:
     from envsync.installers import Installer
 
-__all__ = ["Find", "Verdicts"]
+__all__ = ["Building", "Find", "Verdicts"]
 
 _MOST = 4000
 """Answers that are remembered: several for each of a thousand environments."""
 
 Find = Callable[[str, Facts], "Installer"]
 """Finds an installer by its name, for a Python. Raises ``EnvsyncError``."""
+Building = Callable[[Iterable[str]], AbstractContextManager[object]]
+"""Returns what to hold while an installer may build from directories of sources."""
 
 
 class Verdicts:
     """Asks each question once. The file may be deleted at any time; one that makes no sense counts as none."""
 
-    def __init__(self, file: str | None, find: Find) -> None:
-        """Take the file to read, ``None`` to begin with nothing, and what finds installers."""
+    def __init__(self, file: str | None, find: Find, building: Building) -> None:
+        """Take the file to read, ``None`` to begin with nothing, what finds installers, and what to hold meanwhile."""
         self._entries: dict[str, tuple[Any, ...]] = _read(file) if file else {}
         self._find = find
+        self._building = building
         self.changed = False
 
     def of(self, place: str, declared: Declared, stock: Stock, facts: Facts, *, exact: bool) -> Verdict:
@@ -39,41 +44,44 @@ class Verdicts:
         if known is not None:
             met, changes, extraneous, reason = known
             return Verdict(met, tuple(Change(*change) for change in changes), tuple(extraneous), reason)
-        from envsync.installers import AnswerError, Job  # noqa: PLC0415  # only where somebody has to be asked
-        from envsync.observe.asking import Question, ask  # noqa: PLC0415
-
-        try:
-            question = Question(place, declared, stock, exact)
-            verdict = ask(question, self._find(declared.installer, facts), Job(offline=True))
-        except AnswerError as error:
-            return Verdict(met=False, reason=str(error))
-        self._entries[key] = astuple(verdict)
-        self.changed = True
+        verdict = self._ask(place, declared, stock, facts, exact=exact)
+        if not verdict.reason:
+            self._entries[key] = astuple(verdict)
+            self.changed = True
         return verdict
 
     def upgrade(
         self, place: str, declared: Declared, stock: Stock, facts: Facts, *, only: tuple[str, ...] = ()
     ) -> Verdict:
         """Ask which newer releases the declarations allow; the network is asked, and nothing is remembered."""
-        from envsync.installers import AnswerError, Job  # noqa: PLC0415
-        from envsync.observe.asking import Question, ask  # noqa: PLC0415
-
-        try:
-            question = Question(place, declared, stock, exact=False)
-            return ask(question, self._find(declared.installer, facts), Job(upgrade=True, only=only))
-        except AnswerError as error:
-            return Verdict(met=False, reason=str(error))
+        return self._ask(place, declared, stock, facts, upgrade=True, only=only)
 
     def extraneous(self, place: str, declared: Declared, stock: Stock, facts: Facts) -> tuple[str, ...]:
         """Ask which installed packages no declaration brings; none where that cannot be told without the network."""
-        from envsync.installers import AnswerError, Job  # noqa: PLC0415
+        return self._ask(place, declared, stock, facts, exact=True).extraneous
+
+    def _ask(  # noqa: PLR0913  # what is asked about, and how
+        self,
+        place: str,
+        declared: Declared,
+        stock: Stock,
+        facts: Facts,
+        *,
+        exact: bool = False,
+        upgrade: bool = False,
+        only: tuple[str, ...] = (),
+    ) -> Verdict:
+        from envsync.installers import AnswerError, Job  # noqa: PLC0415  # only where somebody has to be asked
         from envsync.observe.asking import Question, ask  # noqa: PLC0415
 
+        job = Job(upgrade=upgrade, only=only, offline=not upgrade)
         try:
-            question = Question(place, declared, stock, exact=True)
-            return ask(question, self._find(declared.installer, facts), Job(offline=True)).extraneous
-        except AnswerError:
-            return ()
+            with self._building(project.path for project in declared.projects):
+                return ask(Question(place, declared, stock, exact), self._find(declared.installer, facts), job)
+        except AnswerError as error:
+            return Verdict(met=False, reason=str(error))
+        except EnvsyncError as error:
+            return Verdict(met=False, reason=error.problem.message)
 
     def content(self) -> bytes:
         """Return what to write to the file."""
