@@ -11,7 +11,7 @@ import pytest
 from packaging.utils import canonicalize_name
 
 from bench import changed, files, listing
-from depot import SEEDS, Depot
+from depot import Depot
 from envsync.cli.main import main
 
 BOTH = ("uv", "pip")
@@ -87,12 +87,13 @@ def _name_of(metadata: Path) -> str:
     return canonicalize_name(metadata.name.partition("-")[0])
 
 
+def installed_names(depot: Depot) -> list[str]:
+    return sorted(_name_of(one) for one in depot.site.glob("*.dist-info"))
+
+
 def assert_each_is_missed(depot: Depot) -> None:
     """Whichever package is taken away, it is seen; when it is back, all is well."""
-    names = sorted(_name_of(one) for one in depot.site.glob("*.dist-info"))
-    for name in names:
-        if name in SEEDS:
-            continue
+    for name in installed_names(depot):
         with without(depot, name):
             assert main(["check"]) == 3, f"nobody misses {name}"
         assert main(["check"]) == 0, f"{name} is back"
