@@ -2,6 +2,7 @@
 
 import csv
 import os
+import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ import pytest
 from packaging.utils import canonicalize_name
 
 from bench import changed, files, listing
-from depot import SEEDS, Depot
+from depot import Depot
 from envsync.cli.main import main
 
 BOTH = ("uv", "pip")
@@ -66,13 +67,26 @@ def change(depot: Depot, outcome: str = "installed") -> dict[str, str]:
     return depot.versions()
 
 
-@contextmanager
-def without(depot: Depot, name: str) -> Iterator[None]:
-    """Take away all files of one package, and put them back."""
+def _owned(depot: Depot, name: str) -> tuple[Path, list[Path]]:
     (metadata,) = (one for one in depot.site.glob("*.dist-info") if _name_of(one) == canonicalize_name(name))
     with (metadata / "RECORD").open(newline="") as stream:
         owned = [Path(os.path.normpath(metadata.parent / row[0])) for row in csv.reader(stream)]
-    moved = [(path, path.with_name(f"{path.name}.aside")) for path in owned if path.exists()]
+    return metadata, [path for path in owned if path.is_file()]
+
+
+def take_away(depot: Depot, name: str) -> None:
+    """Remove one package, by hand."""
+    metadata, owned = _owned(depot, name)
+    for path in owned:
+        path.unlink()
+    shutil.rmtree(metadata)
+
+
+@contextmanager
+def without(depot: Depot, name: str) -> Iterator[None]:
+    """Take away all files of one package, and put them back."""
+    metadata, owned = _owned(depot, name)
+    moved = [(path, path.with_name(f"{path.name}.aside")) for path in owned]
     aside = metadata.with_name("aside")
     for path, other in moved:
         path.rename(other)
@@ -87,12 +101,13 @@ def _name_of(metadata: Path) -> str:
     return canonicalize_name(metadata.name.partition("-")[0])
 
 
+def installed_names(depot: Depot) -> list[str]:
+    return sorted(_name_of(one) for one in depot.site.glob("*.dist-info"))
+
+
 def assert_each_is_missed(depot: Depot) -> None:
     """Whichever package is taken away, it is seen; when it is back, all is well."""
-    names = sorted(_name_of(one) for one in depot.site.glob("*.dist-info"))
-    for name in names:
-        if name in SEEDS:
-            continue
+    for name in installed_names(depot):
         with without(depot, name):
             assert main(["check"]) == 3, f"nobody misses {name}"
         assert main(["check"]) == 0, f"{name} is back"
