@@ -85,15 +85,14 @@ class Installer(Protocol):
         """Return what fails where the requirements of installed packages are not met."""
 
 
-def inherited(dropped: Mapping[str, bool]) -> dict[str, str]:
+def inherited(names: tuple[str, ...], prefixes: tuple[str, ...] = ()) -> dict[str, str]:
     """Return the user's variables for an installer: indexes, proxies, caches, but nothing that says where or what.
 
-    ``dropped`` names further variables, with whether they are beginnings of names.
+    Left out are those with one of the ``names``, and those whose names begin with one of the ``prefixes``.
     """
-    names = tuple(name for name, is_prefix in dropped.items() if not is_prefix)
-    prefixes = ("PYTHON", *(name for name, is_prefix in dropped.items() if is_prefix))
+    left_out = ("PYTHON", *prefixes)
     return {
         key: value
         for key, value in os.environ.items()
-        if key != "VIRTUAL_ENV" and key not in names and not key.startswith(prefixes)
+        if key != "VIRTUAL_ENV" and key not in names and not key.startswith(left_out)
     }

@@ -10,12 +10,10 @@ from envsync.observed import Call, Sync
 
 __all__ = ["Pip"]
 
-_DROPPED = {
-    **dict.fromkeys(("PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_PYTHON", "PIP_USER", "PIP_DRY_RUN"), False),
-    **dict.fromkeys(("PIP_REQUIRE_VIRTUALENV", "PIP_NO_DEPS", "PIP_ONLY_DEPS", "PIP_REPORT", "PIP_QUIET"), False),
-    **dict.fromkeys(("PIP_UPGRADE", "PIP_UPGRADE_STRATEGY", "PIP_IGNORE_INSTALLED", "PIP_VERBOSE"), False),
-    **dict.fromkeys(("PIP_FORCE_REINSTALL", "PIP_REQUIREMENT", "PIP_EDITABLE", "PIP_GROUP", "PIP_LOG"), False),
-}
+_LEFT_OUT = (
+    *("PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_PYTHON", "PIP_USER", "PIP_REQUIRE_VIRTUALENV", "PIP_REPORT"),
+    *("PIP_REQUIREMENT", "PIP_EDITABLE", "PIP_GROUP", "PIP_UPGRADE_STRATEGY", "PIP_QUIET", "PIP_VERBOSE", "PIP_LOG"),
+)
 """Variables that say where to install, or what: the manifest says that."""
 _OVERRULED = (
     "PIP_DRY_RUN",
@@ -99,7 +97,7 @@ class Pip:
     ) -> Command:
         run = (f"{place}/bin/python", self._runner() or f"{self.home}/pip")
         variables = _SETTINGS | ({} if job.cached else {"PIP_NO_CACHE_DIR": "1"})
-        return Command((*run, *arguments), directory, inherited(_DROPPED) | variables, lines)
+        return Command((*run, *arguments), directory, inherited(_LEFT_OUT) | variables, lines)
 
 
 def _install(call: Call, job: Job) -> Iterator[str]:

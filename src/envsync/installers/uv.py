@@ -11,16 +11,18 @@ from envsync.observed import Call, Sync
 
 __all__ = ["Uv"]
 
-_DROPPED = {
-    **dict.fromkeys(("UV_ALL_", "UV_DEV", "UV_NO_DEV", "UV_NO_DEFAULT_", "UV_NO_EDITABLE", "UV_NO_GROUP"), True),
-    **dict.fromkeys(("UV_NO_INSTALL_", "UV_NO_MANAGED", "UV_NO_PROJECT", "UV_NO_SOURCES", "UV_NO_SYNC"), True),
-    **dict.fromkeys(("UV_MANAGED_", "UV_ONLY_", "UV_PROJECT", "UV_WORKING_DIR", "UV_VENV_"), True),
-    **dict.fromkeys(("UV_PYTHON", "UV_SYSTEM_PYTHON", "UV_BREAK_SYSTEM_PACKAGES", "UV_FROZEN", "UV_LOCKED"), False),
-    **dict.fromkeys(("UV_PYTHON_PREFERENCE", "UV_PYTHON_PLATFORM", "UV_ISOLATED", "UV_ACTIVE", "UV_NO_VERIFY"), False),
-    **dict.fromkeys(("UV_TARGET", "UV_PREFIX", "UV_UPGRADE", "UV_REINSTALL", "UV_DRY_RUN", "UV_NO_DEPS"), False),
-    "UV_NO_INSTALLER_METADATA": False,
-}
+_LEFT_OUT = (
+    *("UV_PYTHON", "UV_PYTHON_PREFERENCE", "UV_PYTHON_PLATFORM", "UV_SYSTEM_PYTHON", "UV_BREAK_SYSTEM_PACKAGES"),
+    *("UV_FROZEN", "UV_LOCKED", "UV_ISOLATED", "UV_ACTIVE", "UV_NO_VERIFY_HASHES", "UV_EXCLUDE", "UV_DRY_RUN"),
+    *("UV_TARGET", "UV_PREFIX", "UV_UPGRADE", "UV_REINSTALL", "UV_NO_DEPS", "UV_NO_INSTALLER_METADATA"),
+)
 """Variables that say what to leave out, where to install, or which Python to take: the manifest says that."""
+_FAMILIES = (
+    *("UV_ALL_", "UV_DEV", "UV_NO_DEV", "UV_NO_DEFAULT_", "UV_NO_EDITABLE", "UV_NO_GROUP", "UV_NO_INSTALL_"),
+    *("UV_NO_MANAGED", "UV_NO_PROJECT", "UV_NO_SOURCES", "UV_NO_SYNC", "UV_MANAGED_", "UV_ONLY_", "UV_PROJECT"),
+    *("UV_WORKING_DIR", "UV_VENV_"),
+)
+"""How the names of further ones begin."""
 _KEPT = {
     "UV_PYTHON_PREFERENCE": "system",  # "only-managed" of the user's own settings would refuse the Python given
     "UV_PYTHON_DOWNLOADS": "never",
@@ -111,7 +113,7 @@ class Uv:
             variables |= {"UV_DEFAULT_INDEX": own}
         if not job.cached:
             variables |= {"UV_NO_CACHE": "1", "UV_LINK_MODE": "copy"}
-        return Command((self.binary, *arguments), directory, inherited(_DROPPED) | variables, lines)
+        return Command((self.binary, *arguments), directory, inherited(_LEFT_OUT, _FAMILIES) | variables, lines)
 
 
 def _spelled(lines: tuple[str, ...]) -> Iterator[str]:
