@@ -79,8 +79,8 @@ class Stubs:
             for version in {*_versions(requirements)}:
                 self._wheel(depot, requirements[0].name, version, {one for r in requirements for one in r.extras})
         for archive in self.archives:
-            name, version, _, _ = parse_wheel_filename(archive)
-            made = depot.wheel(name, str(version), files={f"{name.replace('-', '_')}_stub.py": ""})
+            name, release, _, _ = parse_wheel_filename(archive)
+            made = depot.wheel(name, str(release), files={f"{name.replace('-', '_')}_stub.py": ""})
             made.rename(made.with_name(archive))
         for path, extras in self.directories.items():
             folder = (root / path).resolve()
@@ -156,7 +156,7 @@ def test_a_file_of_the_field_is_stable_and_each_of_its_packages_is_missed(
 
 def _applying(file: Path) -> set[str]:
     """Give the names of the requirements in one file that are for this platform."""
-    found = set()
+    found: set[str] = set()
     for line in file.read_text().splitlines():
         try:
             requirement = Requirement(line.partition(" #")[0].rstrip("\\ "))

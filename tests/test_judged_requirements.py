@@ -135,6 +135,12 @@ def test_exact_removes_what_is_left_over_and_nothing_that_is_needed(depot: Depot
     assert change(depot) == {"ring": "1.0", "round": "1.0"}
 
 
+def test_exact_may_leave_nothing(depot: Depot) -> None:
+    make(depot, 'packages = ["app"]', "exact = true")
+    depot.declare("packages = []", "exact = true")
+    assert change(depot) == {}
+
+
 @pytest.mark.parametrize("nested", [False, True])
 def test_hashes_hold(depot: Depot, monkeypatch: pytest.MonkeyPatch, nested: bool) -> None:
     hashed = "".join(

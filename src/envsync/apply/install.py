@@ -1,5 +1,6 @@
 """Install packages into a staged environment: what is declared, and in a rebuild what was there, as it was."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -13,6 +14,7 @@ from envsync.observe.stock import read_stock
 from envsync.observed import SEEDS, Change, Declared, Stock, changes_between
 from envsync.observed.declared import INPUTS, INSTALLED
 from envsync.plan.actions import Blueprint, InstallSpec
+from envsync.write.files import make_folder
 
 __all__ = ["Installed", "Space", "install"]
 
@@ -135,8 +137,13 @@ def _remove_extraneous(task: _Task) -> Iterator[str]:
     except AnswerError as error:
         yield f"what nothing declares was not removed: {error}"
         return
-    if verdict.extraneous:
-        task.runner.run(task.installer.uninstall(task.place, verdict.extraneous))
+    if not verdict.extraneous:
+        return
+    sites = [f"{task.place}/{library}/site-packages" for library in task.blueprint.libraries]
+    there = list(filter(os.path.isdir, sites))
+    task.runner.run(task.installer.uninstall(task.place, verdict.extraneous))
+    for site in there:
+        make_folder(site)  # pip removes it with the last package
 
 
 def _check_nothing_lost(before: Stock, after: Stock) -> None:

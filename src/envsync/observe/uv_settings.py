@@ -19,9 +19,8 @@ def misleading_settings(directory: str, reading: Reading) -> Iterator[tuple[str,
     """
     for file, settings in (*_nearest(directory, reading), *_general(reading)):
         pip = settings.get("pip")
-        for key in _MISLEADING if isinstance(pip, dict) else ():
-            if pip.get(key):
-                yield file, f"`{key}` for `uv pip`"
+        if isinstance(pip, dict):
+            yield from ((file, f"`{key}` for `uv pip`") for key in _MISLEADING if pip.get(key))
 
 
 def _nearest(directory: str, reading: Reading) -> Iterator[tuple[str, dict[str, Any]]]:
