@@ -1,8 +1,9 @@
-"""Find and read locks: ``uv.lock``, also of a workspace further up, and ``pylock.toml`` (PEP 751)."""
+"""Turn locks into calls of an installer: ``uv.lock``, also of a workspace further up, and ``pylock.toml`` (PEP 751)."""
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote
@@ -11,174 +12,151 @@ from packaging.pylock import Package, PackageArchive, PackageDirectory, PackageS
 from packaging.tags import Tag, compatible_tags, cpython_tags, generic_tags, mac_platforms, platform_tags
 from packaging.utils import canonicalize_name, parse_sdist_filename, parse_wheel_filename
 
+from envsync.desired import Packages
 from envsync.markers import marker_values
-from envsync.observe.projects import table
 from envsync.observe.reading import Reading, real
 from envsync.observed import Facts
-from envsync.observed.declared import Call, Project
+from envsync.observed.declared import Call, Project, Sync
 
 if TYPE_CHECKING:
     from packaging.markers import Environment
 
-__all__ = ["OTHER_LOCKS", "is_lock", "lock_calls", "lock_projects", "read_lock", "tags_of", "uv_lock_of", "uv_projects"]
+__all__ = ["Calls", "check_names", "chosen", "pylock_calls", "tags_of", "uv_lock_of", "uv_projects"]
 
-OTHER_LOCKS = {
-    "poetry.lock": "poetry export --output requirements.txt",
-    "pdm.lock": "pdm export --format pylock --output pylock.toml",
-    "Pipfile.lock": "pipenv requirements > requirements.txt",
-}
-"""Locks that are not read, with the command of their tool that writes one that is."""
 _MARKS = {"cpython": "cp", "pypy": "pp", "graalpy": "graalpy"}
+_HASHES = ("sha256", "sha384", "sha512")
+"""Those that pip takes."""
 
 _Source = PackageVcs | PackageDirectory | PackageArchive | PackageWheel | PackageSdist
 
 
-def is_lock(file: str) -> bool:
-    """Tell a lock by its name: ``pylock.toml``, ``pylock.dev.toml``."""
-    return re.fullmatch(r"pylock(?:\.[^.]+)?\.toml", os.path.basename(file)) is not None
+@dataclass(slots=True)
+class Calls:
+    """What a project or a lock comes to."""
+
+    arguments: list[str] = field(default_factory=list)
+    """For the call of the requirements."""
+    calls: list[Call | Sync] = field(default_factory=list)
+    """Calls of its own, before that."""
+    projects: list[Project] = field(default_factory=list)
 
 
 def uv_lock_of(project: str, document: Mapping[str, Any], reading: Reading) -> str:
     """Return where the ``uv.lock`` of a project is: beside it, or in the root of the workspace that it is in."""
-    if not table(document, "tool", "uv", "workspace"):
-        folder = project
-        while folder != "/":
-            folder = os.path.dirname(folder)
-            if not reading.exists(f"{folder}/pyproject.toml"):
-                continue
-            found = Reading().toml(f"{folder}/pyproject.toml", optional=True) or {}
-            if "workspace" in table(found, "tool", "uv"):
-                reading.read(f"{folder}/pyproject.toml", optional=True)
-                if _is_member(table(found, "tool", "uv", "workspace"), os.path.relpath(project, folder)):
-                    return f"{folder}/uv.lock"
-                break
-    return f"{project}/uv.lock"
+    folder = project
+    while folder != os.path.dirname(folder) and _workspace(document) is None:
+        folder = os.path.dirname(folder)
+        document = reading.toml(f"{folder}/pyproject.toml", quietly=True) or {}
+    found = _workspace(document) or {}
+    path = os.path.relpath(project, folder)
+    is_member = _matches(found.get("members"), path) and not _matches(found.get("exclude"), path)
+    return f"{folder if is_member else project}/uv.lock"
 
 
-def _is_member(workspace: Mapping[str, Any], path: str) -> bool:
-    return _matches(workspace.get("members"), path) and not _matches(workspace.get("exclude"), path)
+def _workspace(document: Mapping[str, Any]) -> dict[str, Any] | None:
+    found: Any = document
+    for key in ("tool", "uv", "workspace"):
+        found = found.get(key) if isinstance(found, dict) else None
+    return found if isinstance(found, dict) else None
 
 
 def _matches(patterns: object, path: str) -> bool:
-    parts = path.split("/")
-    for pattern in patterns if isinstance(patterns, list) else ():
-        wanted = os.path.normpath(pattern).split("/") if isinstance(pattern, str) else []
-        if "**" in wanted and fnmatchcase(path, "/".join(wanted).replace("**/", "*")):
-            return True
-        if len(wanted) == len(parts) and all(map(fnmatchcase, parts, wanted)):
-            return True
-    return False
+    wanted = [os.path.normpath(one) for one in patterns if isinstance(one, str)] if isinstance(patterns, list) else []
+    return any(
+        fnmatchcase(path, one.replace("**/", "*")) and ("**" in one or one.count("/") == path.count("/"))
+        for one in wanted
+    )
 
 
-def uv_projects(lock: str, project: str, document: Mapping[str, Any]) -> Iterator[Project]:
-    """Give the directories that ``uv sync`` builds for a project: those of its lock that it leads to."""
-    folder = os.path.dirname(lock)
-    entries: dict[str, list[dict[str, Any]]] = {}
-    packages = document.get("package")
-    for entry in packages if isinstance(packages, list) else ():
-        if isinstance(entry, dict) and isinstance(entry.get("name"), str):
-            entries.setdefault(entry["name"], []).append(entry)
-    start = [name for name, found in entries.items() if any(_place(one, folder)[0] == real(project) for one in found)]
-    pending, seen = list(start), set(start)
-    while pending:
-        for entry in entries.get(pending.pop(), ()):
-            place, editable = _place(entry, folder)
-            if place and place != real(project):
-                yield Project(place, editable)
-            names = set(_edges(entry)) - seen
-            seen |= names
-            pending += names
+def uv_projects(file: str, reading: Reading, *, editable: bool) -> list[Project]:
+    """Return the directories that a ``uv.lock`` names."""
+    found = []
+    try:
+        for package in (reading.toml(file) or {}).get("package", ()):
+            source = package.get("source", {})
+            path = source.get("editable", source.get("directory"))
+            if path is not None:
+                place = real(os.path.join(os.path.dirname(file), path))
+                found.append(Project(place, editable and "editable" in source))
+    except (TypeError, AttributeError) as error:
+        reading.refuse(file, "it is not a lock that can be used", error)
+    return found
 
 
-def _place(entry: Mapping[str, Any], folder: str) -> tuple[str, bool]:
-    source = table(entry, "source")
-    for kind in ("editable", "directory", "virtual"):
-        if isinstance(source.get(kind), str):
-            return real(os.path.join(folder, source[kind])), kind == "editable"
-    return "", False
-
-
-def _edges(entry: Mapping[str, Any]) -> Iterator[str]:
-    optional, groups = table(entry, "optional-dependencies"), table(entry, "dev-dependencies")
-    for found in (entry.get("dependencies"), *optional.values(), *groups.values()):
-        for one in found if isinstance(found, list) else ():
-            if isinstance(one, dict) and isinstance(one.get("name"), str):
-                yield one["name"]
-
-
-def read_lock(file: str, reading: Reading, extras: tuple[str, ...], groups: tuple[str, ...]) -> Pylock | None:
-    """Read and check a ``pylock.toml``; what is wrong with it, or not in it, is a problem."""
+def pylock_calls(file: str, packages: Packages, facts: Facts, reading: Reading, installer: str) -> Calls:
+    """Read a ``pylock.toml``; what is wrong with it, or is not in it, is a problem."""
     document = reading.toml(file)
-    if document is None:
-        return None
     try:
-        lock = Pylock.from_dict(document)
+        lock = None if document is None else Pylock.from_dict(document)
     except Exception as error:  # noqa: BLE001  # packaging raises many kinds, each with a message for people
-        reading.refuse(file, f"it is not a lock that can be used: {_shown(error)}")
-        return None
-    known_groups = [*(lock.dependency_groups or ()), *(lock.default_groups or ())]
-    for kind, wanted, known in (("extra", extras, lock.extras or ()), ("group", groups, known_groups)):
-        for name in wanted:
-            if known and canonicalize_name(name) not in map(canonicalize_name, known):
-                reading.refuse(file, f"there is no {kind} {name!r} in this lock; it has {', '.join(known)}")
-    return lock
-
-
-def lock_projects(file: str, lock: Pylock, *, editable: bool) -> Iterator[Project]:
-    """Give the directories that a lock names."""
-    for package in lock.packages:
-        if package.directory is not None:
-            yield Project(_directory(file, package.directory), editable and bool(package.directory.editable))
-
-
-def lock_calls(  # noqa: PLR0913  # the environment, and what of the lock is wanted
-    file: str, lock: Pylock, reading: Reading, facts: Facts, wanted: tuple[tuple[str, ...], tuple[str, ...]], *,
-    editable: bool,
-) -> list[Call]:  # fmt: skip
-    """Turn what a lock says for an environment's Python into calls of pip: files with hashes, then all else."""
-    extras, groups = wanted
-    known = {canonicalize_name(one) for one in (*(lock.dependency_groups or ()), *(lock.default_groups or ()))}
+        reading.refuse(file, "it is not a lock that can be used", error)
+        lock = None
+    if lock is None:
+        return Calls()
+    groups = [*(lock.dependency_groups or ()), *(lock.default_groups or ())]
+    check_names(file, packages, lock.extras or None, groups or None, reading)
+    editables = [(one.directory, bool(one.directory.editable)) for one in lock.packages if one.directory]
+    projects = [Project(_directory(file, one), packages.editable and editable) for one, editable in editables]
+    if installer == "uv":
+        options = [*chosen(packages)]
+        options += ["--no-editable"] if not packages.editable and any(editable for _, editable in editables) else []
+        call = Call(("-r", file, *options), os.path.dirname(file), dependencies=False, alone=True)
+        return Calls(calls=[call], projects=projects)
     try:
-        chosen = list(
-            lock.select(
-                environment=cast("Environment", marker_values(facts)),
-                tags=list(tags_of(facts)),
-                extras=[one for one in extras if canonicalize_name(one) in (lock.extras or ())],
-                dependency_groups=[one for one in groups if canonicalize_name(one) in known] or None,
-            )
+        return Calls(calls=[*_pip_calls(file, lock, packages, facts)], projects=projects)
+    except Exception as error:  # noqa: BLE001
+        reading.refuse(file, "it does not fit this Python", error)
+        return Calls()
+
+
+def check_names(
+    file: str, packages: Packages, extras: Iterable[str] | None, groups: Iterable[str] | None, reading: Reading
+) -> None:
+    """Note extras and groups that are not there, where it is known which are."""
+    for kind, wanted, known in (("extra", packages.extras, extras), ("group", packages.groups, groups)):
+        there = sorted(map(canonicalize_name, known or ()))
+        for name in wanted if known is not None else ():
+            if canonicalize_name(name) not in there:
+                have = f"it has {', '.join(there)}" if there else "it has none"
+                reading.refuse(file, f"there is no {kind} {name!r}; {have}")
+
+
+def chosen(packages: Packages) -> Iterator[str]:
+    """Give extras and groups as options of uv."""
+    yield from (text for extra in packages.extras for text in ("--extra", extra))
+    yield from (text for group in packages.groups for text in ("--group", group))
+
+
+def _pip_calls(file: str, lock: Pylock, packages: Packages, facts: Facts) -> Iterator[Call]:
+    """Give what a lock says for an environment's Python: files with hashes, then all else."""
+    groups = {canonicalize_name(one) for one in (*(lock.dependency_groups or ()), *(lock.default_groups or ()))}
+    chosen = list(
+        lock.select(
+            environment=cast("Environment", marker_values(facts)),
+            tags=list(tags_of(facts)),
+            extras=[one for one in packages.extras if canonicalize_name(one) in (lock.extras or ())],
+            dependency_groups=[one for one in packages.groups if canonicalize_name(one) in groups] or None,
         )
-        lines = [line for package, source in chosen for line in _file_lines(file, package, source)]
-        others = [text for package, source in chosen for text in _arguments(file, package, source, editable=editable)]
-    except Exception as error:  # noqa: BLE001  # packaging raises many kinds, each with a message for people
-        reading.refuse(file, f"it does not fit this Python: {_shown(error)}")
-        return []
-    folder = os.path.dirname(file)
-    calls = [Call((), folder, tuple(lines), dependencies=False)] if lines else []
-    return [*calls, Call(tuple(others), folder, dependencies=False)] if others else calls
+    )
+    lines = [line for package, source in chosen for line in _lines(file, package, source)]
+    others = [text for one, source in chosen for text in _arguments(file, one, source, editable=packages.editable)]
+    if lines:
+        yield Call((), os.path.dirname(file), tuple(lines), dependencies=False)
+    if others:
+        yield Call(tuple(others), os.path.dirname(file), dependencies=False)
 
 
-def _shown(error: BaseException) -> str:
-    return "; ".join(map(str, error.exceptions)) if isinstance(error, ExceptionGroup) else str(error)
-
-
-def _file_lines(file: str, package: Package, source: _Source) -> Iterator[str]:
+def _lines(file: str, package: Package, source: _Source) -> Iterator[str]:
     """Give the lines by which pip takes just that file: of all with that name and version, the one with its hash."""
     if not isinstance(source, PackageWheel | PackageSdist):
         return
-    location = _location(file, source)
-    version = package.version or _version_of(source)
-    known = [(name, value) for name, value in sorted(source.hashes.items()) if name in {"sha256", "sha384", "sha512"}]
-    if not known:
-        raise ValueError(f"{package.name} has no hash that pip takes: sha256, sha384 or sha512")
-    name, value = known[0]
-    yield f"--find-links {location}#{name}={value}"
-    yield f"{package.name}=={version} --hash={name}:{value}"
-
-
-def _version_of(source: PackageWheel | PackageSdist) -> str:
-    if isinstance(source, PackageWheel):
-        return str(parse_wheel_filename(source.filename)[1])
-    return str(parse_sdist_filename(source.filename)[1])
+    parse = parse_wheel_filename if isinstance(source, PackageWheel) else parse_sdist_filename
+    version = package.version or parse(source.filename)[1]
+    name = next((one for one in _HASHES if one in source.hashes), None)
+    if name is None:
+        raise ValueError(f"{package.name} has no hash that pip takes: {', '.join(_HASHES)}")
+    yield f"--find-links {_location(file, source)}#{name}={source.hashes[name]}"
+    yield f"{package.name}=={version} --hash={name}:{source.hashes[name]}"
 
 
 def _arguments(file: str, package: Package, source: _Source, *, editable: bool) -> Iterator[str]:
@@ -205,11 +183,8 @@ def _directory(file: str, source: PackageDirectory) -> str:
 
 def _location(file: str, source: PackageWheel | PackageSdist | PackageArchive) -> str:
     """Give where a file is: PEP 751 has the path preferred where both are named."""
-    if source.path:
-        path = os.path.join(os.path.dirname(file), source.path)
-        if os.path.isfile(path) or not source.url:
-            return _url(os.path.normpath(path))
-    return source.url or ""
+    path = os.path.normpath(os.path.join(os.path.dirname(file), source.path or ""))
+    return source.url if source.url and not os.path.isfile(path) else _url(path)
 
 
 def _url(path: str) -> str:
@@ -219,13 +194,12 @@ def _url(path: str) -> str:
 def tags_of(facts: Facts) -> Iterator[Tag]:
     """Give the tags of wheels that an interpreter of this machine takes, the best first."""
     version = (int(facts.minor.partition(".")[0]), int(facts.minor.partition(".")[2]))
-    digits = f"{version[0]}{version[1]}"
-    name = f"{_MARKS.get(facts.implementation, facts.implementation)}{digits}"
+    name = f"{_MARKS.get(facts.implementation, facts.implementation)}{version[0]}{version[1]}"
     system, _, machine = facts.platform.partition("-")
     platforms = list(mac_platforms(arch=machine) if system == "macosx" and machine else platform_tags())
     if facts.implementation == "cpython":
         flags = "t" if facts.free_threaded else "m" if version < (3, 8) else ""
-        yield from cpython_tags(version, [f"cp{digits}{flags}"], platforms)
+        yield from cpython_tags(version, [f"{name}{flags}"], platforms)
         yield from compatible_tags(version, name, platforms)
         return
     abi = re.match(r"[a-z]+\d+(?:[-_][a-z]{2}\d+)?(?:[-_]native)?", facts.abi)

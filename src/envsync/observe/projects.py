@@ -1,247 +1,210 @@
-"""Read projects: whether one is a package, what its extras and groups are, and which files its metadata comes from."""
+"""Turn a declared project into calls of an installer, and know which files its metadata comes from."""
 
 import glob
 import os
-from collections.abc import Iterable, Iterator
-from configparser import Error as ConfigError
-from configparser import RawConfigParser
-from dataclasses import dataclass, field
+import re
+from collections.abc import Iterator
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
 from packaging.dependency_groups import DependencyGroupResolver
-from packaging.requirements import InvalidRequirement, Requirement
+from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from envsync.observe.reading import Reading
+from envsync.desired import Packages
+from envsync.markers import marker_values
+from envsync.observe.locks import Calls, check_names, chosen, pylock_calls, uv_lock_of, uv_projects
+from envsync.observe.reading import Reading, real
+from envsync.observed import Facts
+from envsync.observed.declared import Call, Project, Sync
 
-__all__ = ["ProjectTable", "metadata_files", "read_project", "table"]
+__all__ = ["metadata_files", "project_calls"]
 
+_OTHER_LOCKS = {
+    "poetry.lock": "poetry export --output requirements.txt",
+    "pdm.lock": "pdm export --format pylock --output pylock.toml",
+    "Pipfile.lock": "pipenv requirements > requirements.txt",
+}
+"""Locks that are not read, with the command of their tool that writes one that is."""
 _MOST = 2000
 """Files, or texts that may be files, that are looked at for one project."""
-_TABLES = (
-    *("project", "project.optional-dependencies", "dependency-groups", "build-system"),
-    *("tool", "tool.uv", "tool.uv.sources", "tool.uv.workspace"),
-)
 
 
-def table(document: Any, *keys: str) -> dict[str, Any]:
-    """Return a table within a table; an empty one where there is none."""
-    for key in keys:
-        document = document.get(key) if isinstance(document, dict) else None
-    return document if isinstance(document, dict) else {}
-
-
-@dataclass(slots=True)
-class ProjectTable:
-    """What ``pyproject.toml`` says of a project, and what lies beside it."""
-
-    directory: str
-    document: dict[str, Any] = field(default_factory=dict)
-    buildable: bool = False
-    """Whether a build backend is named, or ``setup.py`` is there."""
-
-    @property
-    def file(self) -> str:
-        """The path of its ``pyproject.toml``."""
-        return f"{self.directory}/pyproject.toml"
-
-    @property
-    def is_package(self) -> bool:
-        """Whether it is installed itself, or only lists what it needs (uv's virtual projects)."""
-        package = table(self.document, "tool", "uv").get("package")
-        return package if isinstance(package, bool) else self.buildable
-
-    @property
-    def dynamic(self) -> list[str]:
-        """The fields that only a build tells."""
-        return _texts(table(self.document, "project").get("dynamic"))
-
-    def extras(self) -> dict[str, list[str]] | None:
-        """Return the lines of each extra by its normalized name; ``None`` where only a build tells."""
-        if "project" not in self.document or "optional-dependencies" in self.dynamic:
-            return None
-        found = table(self.document, "project", "optional-dependencies")
-        return {canonicalize_name(name): _texts(lines) for name, lines in found.items()}
-
-    def groups(self) -> set[str]:
-        """Return the normalized names of its dependency groups, uv's old ``dev-dependencies`` among them."""
-        found = {canonicalize_name(name) for name in table(self.document, "dependency-groups")}
-        return found | ({"dev"} if self.old_group() else set())
-
-    def old_group(self) -> list[str]:
-        """Return uv's old place for the group ``dev``."""
-        return _texts(table(self.document, "tool", "uv").get("dev-dependencies"))
-
-    def is_old(self, group: str) -> bool:
-        """Check whether a group is in uv's old place alone."""
-        known = {canonicalize_name(name) for name in table(self.document, "dependency-groups")}
-        return canonicalize_name(group) == "dev" and "dev" not in known
-
-    def group_lines(self, group: str) -> list[str]:
-        """Return the requirements of a group with those that it includes. Raises what packaging raises."""
-        if self.is_old(group):
-            return self.old_group()
-        return [str(one) for one in DependencyGroupResolver(table(self.document, "dependency-groups")).resolve(group)]
-
-    def dependencies(self, extras: Iterable[str]) -> list[str]:
-        """Return its own requirements and those of extras; its own name stands for those extras of its.
-
-        Raises ``ValueError``.
-        """
-        project = table(self.document, "project")
-        known = self.extras() or {}
-        name = canonicalize_name(str(project.get("name", "")))
-        none: frozenset[str] = frozenset()
-        lines = [(line, none) for line in _texts(project.get("dependencies"))]
-        lines += [(line, none) for extra in extras for line in known.get(canonicalize_name(extra), ())]
-        found: dict[str, None] = {}
-        seen: set[tuple[str, frozenset[str]]] = set()
-        while lines:
-            text, conditions = lines.pop(0)
-            requirement = Requirement(text)
-            conditions |= {str(requirement.marker)} if requirement.marker else none
-            if canonicalize_name(requirement.name) != name:
-                requirement.marker = None
-                marker = " and ".join(f"({one})" for one in sorted(conditions))
-                found[f"{requirement} ; {marker}" if marker else str(requirement)] = None
-                continue
-            wanted = {(canonicalize_name(extra), conditions) for extra in requirement.extras} - seen
-            seen |= wanted
-            if len(seen) > _MOST:
-                raise ValueError("extras name each other too often")
-            lines += [(line, conditions) for extra, _ in sorted(wanted) for line in known.get(extra, ())]
-        return list(found)
-
-    def sources(self, used: Iterable[str]) -> list[str]:
-        """List the ``tool.uv.sources`` that name something used; all of them where only a build tells what is used."""
-        named = {canonicalize_name(name): name for name in table(self.document, "tool", "uv", "sources")}
-        if "dependencies" in self.dynamic or "project" not in self.document:
-            return sorted(named.values())
-        names = {canonicalize_name(requirement.name) for requirement in _requirements(used)}
-        return sorted(name for key, name in named.items() if key in names)
-
-
-def read_project(directory: str, reading: Reading) -> ProjectTable | None:
-    """Read what is declared as ``project``; where it is none, that is a problem."""
-    missing = [f"{directory}/{name}" for name in ("setup.py", "setup.cfg") if not reading.exists(f"{directory}/{name}")]
-    there = os.path.lexists(f"{directory}/pyproject.toml")
-    document = reading.toml(f"{directory}/pyproject.toml", optional=not there)
-    if there and document is None:
-        return None
-    project = ProjectTable(directory, document or {})
-    setup = f"{directory}/setup.py" not in missing
-    project.buildable = (
-        setup or "build-system" in project.document or (there and _names_itself(f"{directory}/setup.cfg"))
-    )
-    if not there and not setup:
-        reading.refuse(directory, _no_project(directory))
-    elif not project.buildable and "project" not in project.document:
-        reason = "it has neither [project] nor [build-system], and there is no setup.py beside it; add one of them"
-        reading.refuse(project.file, f"{directory} is not a Python project: {reason}")
-    elif complaints := list(_misshapen(project.document)):
-        for one in complaints:
-            reading.refuse(project.file, one)
-    else:
-        return project
-    return None
-
-
-def _no_project(directory: str) -> str:
-    if not os.path.isdir(directory):
-        return "it is not there, or not a directory"
-    alone = " (setup.cfg alone is not enough for pip or uv)" if os.path.isfile(f"{directory}/setup.cfg") else ""
-    return f"{directory} is not a Python project: there is no pyproject.toml and no setup.py{alone}; add one"
-
-
-def _names_itself(file: str) -> bool:
-    """Check whether a ``setup.cfg`` has the metadata of a package, for setuptools, the default backend."""
-    parser = RawConfigParser(strict=False)
+def project_calls(packages: Packages, facts: Facts, reading: Reading, installer: str) -> Calls:
+    """Read the declared project; problems are noted in ``reading``."""
+    directory = packages.project
+    if directory is None:
+        return Calls()
+    file = f"{directory}/pyproject.toml"
+    setup, config = (reading.read(f"{directory}/{name}", optional=True) for name in ("setup.py", "setup.cfg"))
+    if setup is None and not os.path.lexists(file):
+        reading.refuse(directory, "it is not a Python project: there is no pyproject.toml and no setup.py; add one")
+        return Calls()
+    document = reading.toml(file) if os.path.lexists(file) else {}
+    if document is None:
+        return Calls()
+    builds = setup is not None or re.search(rb"^name\s*[=:]", config or b"", re.MULTILINE) is not None
     try:
-        with open(file, encoding="utf-8") as stream:
-            parser.read_string(stream.read(1 << 20))
-    except (OSError, ValueError, ConfigError):
-        return False
-    return parser.has_option("metadata", "name")
+        return _Project(packages, document, reading, installer, builds=builds).calls(facts)
+    except Exception as error:  # noqa: BLE001  # ours, and packaging's many kinds, each with a message for people
+        reading.refuse(file, "", error)
+        return Calls()
 
 
-def _misshapen(document: dict[str, Any]) -> Iterator[str]:
-    for key in _TABLES:
-        found: Any = document
-        for part in key.split("."):
-            found = found.get(part, {}) if isinstance(found, dict) else {}
-        if not isinstance(found, dict):
-            yield f"`{key}` must be a table"
-    project = table(document, "project")
-    lists = {"project.dependencies": project.get("dependencies", []), "project.dynamic": project.get("dynamic", [])}
-    optional = table(project, "optional-dependencies")
-    lists |= {f"project.optional-dependencies.{name}": value for name, value in optional.items()}
-    lists["tool.uv.dev-dependencies"] = table(document, "tool", "uv").get("dev-dependencies", [])
-    for key, value in lists.items():
-        if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
-            yield f"`{key}` must be a list of texts"
+class _Project:
+    """What ``pyproject.toml`` says of a project, and what it comes to."""
+
+    def __init__(
+        self, packages: Packages, document: dict[str, Any], reading: Reading, installer: str, *, builds: bool
+    ) -> None:
+        """Take the document apart; ``builds`` says whether setuptools needs nothing of it. Raises ``Exception``."""
+        self.packages, self.document, self.reading, self.installer = packages, document, reading, installer
+        self.directory = packages.project or "/"
+        self.file = f"{self.directory}/pyproject.toml"
+        project, uv = _table(document, "project"), _table(document, "tool", "uv")
+        builds = builds or "build-system" in document
+        if not builds and "project" not in document:
+            raise ValueError("it is not a Python project: add [project], [build-system], or a setup.py beside it")
+        package = uv.get("package")
+        self.is_package = package if isinstance(package, bool) else builds
+        """Whether it is installed itself, or only lists what it needs (uv's virtual projects)."""
+        dynamic = project.get("dynamic") if "project" in document else ["dependencies", "optional-dependencies"]
+        self.dynamic = {"dependencies", "optional-dependencies"}.intersection(_texts(dynamic))
+        """What of it only a build tells."""
+        self.name = canonicalize_name(str(project.get("name", "")))
+        self.dependencies = _requirements(project.get("dependencies", []))
+        extras = _table(project, "optional-dependencies").items()
+        self.extras = {str(canonicalize_name(name)): _requirements(lines) for name, lines in extras}
+        groups = {"dev": uv.get("dev-dependencies", []), **_table(document, "dependency-groups")}
+        self.groups = DependencyGroupResolver({name: lines for name, lines in groups.items() if lines})
+        self.sources = _table(uv, "sources")
+
+    def calls(self, facts: Facts) -> Calls:
+        """Choose between its locks and its own requirements."""
+        uv_lock, pylock = uv_lock_of(self.directory, self.document, self.reading), f"{self.directory}/pylock.toml"
+        # what only the other installer reads counts as well: the digest does not tell which one it is
+        locked = {file: self.reading.read(file, optional=True) is not None for file in (uv_lock, pylock)}
+        if locked[pylock] and not (locked[uv_lock] and self.installer == "uv"):
+            return self._from_pylock(pylock, facts)
+        extras = None if "optional-dependencies" in self.dynamic else self.extras
+        check_names(self.file, self.packages, extras, self.groups.dependency_groups, self.reading)
+        if locked[uv_lock] and self.installer == "uv":
+            return self._synced(uv_lock)
+        if locked[uv_lock]:
+            remedy = 'set `installer` to "uv", or write a pylock.toml: uv export --format pylock.toml -o pylock.toml'
+            self.reading.refuse(uv_lock, f"only uv installs from it, and pip is the installer here; {remedy}")
+            return Calls()
+        for name, command in _OTHER_LOCKS.items():
+            if self.reading.read(f"{self.directory}/{name}", optional=True) is not None:
+                remedy = f"export it ({command}), or name requirements files instead of `project`"
+                self.reading.refuse(f"{self.directory}/{name}", f"envsync does not read this lock; {remedy}")
+                return Calls()
+        wanted = [name for name in self.packages.groups if canonicalize_name(name) in self.groups.dependency_groups]
+        lines = [line for name in wanted for line in self.groups.resolve(name)]
+        arguments = self._by_uv() if self.installer == "uv" else self._by_pip(lines, marker_values(facts))
+        return Calls(arguments, projects=self._own())
+
+    def _synced(self, lock: str) -> Calls:
+        options = ["--no-default-groups", *([] if self.packages.editable else ["--no-editable"])]
+        options += chosen(self.packages)
+        found = uv_projects(lock, self.reading, editable=self.packages.editable)
+        others = [one for one in found if one.path != real(self.directory)]
+        return Calls(calls=[Sync(self.directory, lock, tuple(options))], projects=[*self._own(), *others])
+
+    def _own(self) -> list[Project]:
+        return [Project(real(self.directory), self.packages.editable)] if self.is_package else []
+
+    def _from_pylock(self, file: str, facts: Facts) -> Calls:
+        found = pylock_calls(file, self.packages, facts, self.reading, self.installer)
+        if self.is_package and real(self.directory) not in {one.path for one in found.projects} and found.calls:
+            found.calls.append(Call(tuple(self._itself()), self.directory, dependencies=False))
+            found.projects += self._own()
+        return found
+
+    def _itself(self) -> list[str]:
+        extras = f"[{','.join(self.packages.extras)}]" if self.packages.extras else ""
+        return [*(["-e"] if self.packages.editable else []), f"{self.directory}{extras}"]
+
+    def _by_uv(self) -> list[str]:
+        groups = tuple(f"{self.file}:{name}" for name in self.packages.groups)
+        if self.is_package:
+            return [*self._itself(), *chosen(Packages(groups=groups))]
+        return ["-r", self.file, *chosen(replace(self.packages, groups=groups))]
+
+    def _by_pip(self, lines: list[Requirement], environment: dict[str, str]) -> list[str]:
+        needed = self._needed(environment | {"extra": ""})
+        if self.dynamic and not self.is_package:
+            raise ValueError("its requirements are dynamic, and nothing builds it; add [build-system], or list them")
+        names = {canonicalize_name(one.name) for one in (*needed, *lines)}
+        for name in self.sources:
+            if "dependencies" in self.dynamic or canonicalize_name(name) in names:
+                remedy = 'set `installer` to "uv", or take it out'
+                self.reading.refuse(self.file, f"[tool.uv.sources] {name} needs uv; {remedy}")
+        own = self._itself() if self.is_package else map(str, needed)
+        return [*own, *map(str, lines)]
+
+    def _needed(self, environment: dict[str, str]) -> list[Requirement]:
+        """Return its own requirements and those of extras; its own name stands for those extras of its."""
+        wanted = [str(canonicalize_name(extra)) for extra in self.packages.extras]
+        lines = [*self.dependencies, *(line for extra in wanted for line in self.extras.get(extra, ()))]
+        for line in lines:  # which grow
+            is_own = canonicalize_name(line.name) == self.name
+            applies = is_own and (line.marker is None or line.marker.evaluate(environment))
+            for extra in map(canonicalize_name, sorted(line.extras) if applies else ()):
+                lines += self.extras.get(extra, ()) if extra not in wanted else ()
+                wanted.append(extra)
+        return list({str(line): line for line in lines if canonicalize_name(line.name) != self.name}.values())
 
 
-def metadata_files(directory: str, reading: Reading) -> tuple[str, ...]:
+def metadata_files(directory: str, reading: Reading) -> list[str]:
     """Let the files count that the metadata of a project comes from, and list them; some may not be there."""
-    fixed = [f"{directory}/{name}" for name in ("pyproject.toml", "setup.py", "setup.cfg")]
-    document = _quietly(fixed[0], reading)
-    found = [*fixed, *_cache_keys(directory, document, reading)]
-    dynamic = _texts(table(document, "project").get("dynamic"))
-    if dynamic or "project" not in document:
-        named = (os.path.normpath(f"{directory}/{text}") for text in islice(_all_texts(table(document, "tool")), _MOST))
-        found += [path for path in named if path.startswith(f"{directory}/") and _is_file(path)]
-    if "dependencies" in dynamic or "project" not in document:
+    document = reading.toml(f"{directory}/pyproject.toml", quietly=True) or {}
+    project, tool = document.get("project"), document.get("tool")
+    found = ["pyproject.toml", "setup.py", "setup.cfg"]
+    if isinstance(tool, dict) and isinstance(uv := tool.get("uv"), dict):
+        found += _cache_keys(directory, uv.get("cache-keys"), reading)
+    if not isinstance(project, dict) or "dynamic" in project:
+        named = (os.path.normpath(text) for text in islice(_texts(tool), _MOST))
+        found += [one for one in named if not one.startswith(("/", "..")) and os.path.isfile(f"{directory}/{one}")]
         found += sorted(islice(glob.iglob("requirements*.txt", root_dir=directory), _MOST))
-    files = tuple(dict.fromkeys(os.path.join(directory, one) for one in found))
+    files = list(dict.fromkeys(os.path.join(directory, one) for one in found))
     for file in files:
         reading.count(file)
     return files
 
 
-def _quietly(file: str, reading: Reading) -> dict[str, Any]:
-    """Read ``pyproject.toml`` of a project that an installer builds: what is wrong with it, that one says."""
-    apart = Reading(digests=reading.digests)
-    return apart.toml(file, optional=True) or {}
-
-
-def _cache_keys(directory: str, document: dict[str, Any], reading: Reading) -> Iterator[str]:
+def _cache_keys(directory: str, keys: object, reading: Reading) -> Iterator[str]:
     """Give the files of ``[tool.uv] cache-keys``, which say when uv builds a project again."""
-    keys = table(document, "tool", "uv").get("cache-keys")
     for key in keys if isinstance(keys, list) else ():
-        name = key.get("env") if isinstance(key, dict) else None
-        if isinstance(name, str):
+        parts = key if isinstance(key, dict) else {"file": key}
+        if isinstance(name := parts.get("env"), str):
             reading.variables[name] = os.environ.get(name)
-        pattern = key.get("file") if isinstance(key, dict) else key
-        if isinstance(pattern, str) and "\0" not in pattern:
+        if isinstance(pattern := parts.get("file"), str) and "\0" not in pattern:
             matching = glob.iglob(pattern, root_dir=directory, recursive=True, include_hidden=True)
-            files = (os.path.join(directory, one) for one in matching)
-            yield from sorted(islice(filter(_is_file, files), _MOST)) or [os.path.join(directory, pattern)]
+            files = (one for one in matching if os.path.isfile(os.path.join(directory, one)))
+            yield from sorted(islice(files, _MOST)) or [pattern]
 
 
-def _is_file(path: str) -> bool:
-    return os.path.isfile(path)
+def _texts(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value.replace("\0", "")
+    elif isinstance(value, dict | list):
+        for one in value.values() if isinstance(value, dict) else value:
+            yield from _texts(one)
 
 
-def _all_texts(value: object) -> Iterator[str]:
-    pending = [value]
-    while pending:
-        one = pending.pop()
-        if isinstance(one, str) and one and "\0" not in one:
-            yield one
-        elif isinstance(one, dict):
-            pending += one.values()
-        elif isinstance(one, list):
-            pending += one
+def _table(document: dict[str, Any], *keys: str) -> dict[str, Any]:
+    """Return a table within a table; an empty one where there is none. Raises ``TypeError``."""
+    for key in keys:
+        document = document.get(key, {})
+        if not isinstance(document, dict):
+            raise TypeError(f"`{key}` must be a table")
+    return document
 
 
-def _requirements(lines: Iterable[str]) -> Iterator[Requirement]:
-    for line in lines:
-        try:
-            yield Requirement(line)
-        except InvalidRequirement:
-            continue
-
-
-def _texts(value: object) -> list[str]:
-    return [one for one in value if isinstance(one, str)] if isinstance(value, list) else []
+def _requirements(lines: object) -> list[Requirement]:
+    """Read requirements. Raises ``TypeError`` and ``ValueError``."""
+    if not isinstance(lines, list) or not all(isinstance(line, str) for line in lines):
+        raise TypeError(f"{lines!r} must be a list of requirements")
+    return [Requirement(line) for line in lines]

@@ -1,9 +1,11 @@
 """Read the files that declarations consist of: each once, with its digest, and what is wrong told by place."""
 
+import codecs
 import hashlib
+import locale
 import os
-import tomllib
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,10 +14,20 @@ from envsync.manifest.syntax import parse
 from envsync.observe.read import hash_regular, read_regular
 from envsync.redact import redacted
 
-__all__ = ["Reading", "real"]
+__all__ = ["Reading", "decoded", "joined", "real"]
 
 _LIMIT = 32 << 20
 _ABSENT = "absent"
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),  # begins as UTF-16's does
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+)
+_CODING = re.compile(rb"#.*?coding[:=]\s*([-\w.]+)")
+"""``# -*- coding: latin-1 -*-`` (PEP 263)."""
+_COMMENT = re.compile(r"(?:^|\s+)#.*$")
 
 
 def real(path: str) -> str:
@@ -32,75 +44,62 @@ class Reading:
 
     digests: dict[str, str] = field(default_factory=dict)
     """Of each file that counts, by its path."""
-    looked_for: dict[str, None] = field(default_factory=dict)
-    """Further paths that matter by being there or not."""
     variables: dict[str, str | None] = field(default_factory=dict)
     problems: dict[str, None] = field(default_factory=dict)
-    _contents: dict[str, bytes | None] = field(default_factory=dict)
+    _contents: dict[str, tuple[bytes | None, str]] = field(default_factory=dict)
 
-    def refuse(self, place: str, reason: str) -> None:
-        """Note what cannot be carried out."""
-        text = redacted(f"{place}: {reason}")
+    def refuse(self, place: str, reason: str, error: BaseException | None = None) -> None:
+        """Note what cannot be carried out; packaging raises errors with a message for people, some in groups."""
+        errors = error.exceptions if isinstance(error, ExceptionGroup) else [error] if error else []
+        whole = "; ".join(map(str, errors)).replace("\n", " ")
+        text = redacted(": ".join(part for part in (place, reason, whole) if part))
         self.problems["".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)] = None
 
     def read(self, file: str, *, place: str = "", optional: bool = False) -> bytes | None:
         """Read a file. Where it is missing and not ``optional``, that is a problem of ``place``, which names it."""
         if file not in self._contents:
-            self._contents[file], reason = _content(file)
-            content = self._contents[file]
+            self._contents[file] = _content(file)
+            content = self._contents[file][0]
             self.digests[file] = _ABSENT if content is None else hashlib.sha256(content).hexdigest()
-            if reason and not optional:
-                self.refuse(place or file, f"{file}: {reason}" if place else reason)
-        elif self._contents[file] is None and not optional:
-            self.refuse(place or file, f"{file}: {_content(file)[1]}" if place else _content(file)[1])
-        return self._contents[file]
+        content, reason = self._contents[file]
+        if content is None and not optional:
+            self.refuse(place or file, f"{file}: {reason}" if place else reason)
+        return content
 
     def count(self, file: str) -> None:
         """Let a file count whatever is in it, of any size."""
-        if file in self.digests:
-            return
-        try:
-            digest = hash_regular(file, "sha256")
-        except ValueError:
-            digest = None
-        self.digests[file] = _ABSENT if digest is None else digest.hex()
+        if file not in self.digests:
+            try:
+                digest = hash_regular(file, "sha256")
+            except ValueError:
+                digest = None
+            self.digests[file] = _ABSENT if digest is None else digest.hex()
 
-    def exists(self, file: str) -> bool:
-        """Tell whether a regular file is there; it matters from now on."""
-        self.looked_for[file] = None
-        return os.path.isfile(file)
-
-    def toml(self, file: str, *, place: str = "", optional: bool = False) -> dict[str, Any] | None:
-        """Read a TOML file; what is wrong with it is a problem."""
-        content = self.read(file, place=place, optional=optional)
-        if content is None:
-            return None
+    def toml(self, file: str, *, quietly: bool = False) -> dict[str, Any] | None:
+        """Read a TOML file; what is wrong with it is a problem, or with ``quietly`` somebody else's."""
+        content = self.read(file, optional=quietly)
+        refuse = Reading().refuse if quietly else self.refuse
         try:
-            return parse(content.decode(), file)
+            return None if content is None else parse(content.decode(), file)
         except UnicodeDecodeError:
-            self.refuse(file, "it is not UTF-8, as TOML has to be")
+            refuse(file, "it is not UTF-8, as TOML has to be")
         except ManifestError as error:
             for one in error.problems:
-                self.refuse(f"{file}:{one.line}" if one.line else file, one.message)
-        except (ValueError, RecursionError, tomllib.TOMLDecodeError) as error:
-            self.refuse(file, str(error))
+                refuse(f"{file}:{one.line}" if one.line else file, one.message)
         return None
 
     def digest(self, *declared: object) -> str:
-        """Return the digest of declarations with all that was read."""
-        whole = hashlib.sha256(repr(declared).encode(errors="surrogateescape"))
-        for part in (self.digests, self.variables):
-            whole.update(repr(sorted(part.items())).encode(errors="surrogateescape"))
-        return whole.hexdigest()[:32]
+        """Return the digest of declarations with all that was read, 32 hexadecimal digits."""
+        return _digest(declared, sorted(self.digests.items()), sorted(self.variables.items()))[:32]
 
     def digest_of(self, files: Iterable[str]) -> str:
         """Return the digest of some of the files, 16 hexadecimal digits; nothing for none."""
-        chosen = {file: self.digests.get(file) for file in sorted(set(files))}
-        return hashlib.sha256(_encoded(chosen)).hexdigest()[:16] if chosen else ""
+        chosen = sorted({file: self.digests.get(file) for file in files}.items())
+        return _digest(chosen)[:16] if chosen else ""
 
 
-def _encoded(digests: Mapping[str, str | None]) -> bytes:
-    return repr(list(digests.items())).encode(errors="surrogateescape")
+def _digest(*parts: object) -> str:
+    return hashlib.sha256(repr(parts).encode(errors="surrogateescape")).hexdigest()
 
 
 def _content(file: str) -> tuple[bytes | None, str]:
@@ -112,8 +111,41 @@ def _content(file: str) -> tuple[bytes | None, str]:
     except ValueError:
         return None, "no file can have that name"
     if content is None:
-        there = os.path.lexists(file)
-        return None, "it is not a regular file" if there and os.path.exists(file) else "it is not there"
-    if len(content) > _LIMIT:
-        return None, f"it is larger than {_LIMIT >> 20} MiB"
-    return content, ""
+        return None, "it is not a regular file" if os.path.exists(file) else "it is not there"
+    return (None, f"it is larger than {_LIMIT >> 20} MiB") if len(content) > _LIMIT else (content, "")
+
+
+def decoded(content: bytes) -> str:
+    """Decode a requirements file as pip does. Raises ``ValueError``."""
+    for mark, encoding in _BOMS:
+        if content.startswith(mark):
+            return content[len(mark) :].decode(encoding)
+    for line in content.split(b"\n", 2)[:2]:
+        if found := _CODING.match(line):
+            try:
+                return content.decode(found[1].decode())
+            except LookupError as error:
+                raise ValueError(str(error)) from None
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        return content.decode(locale.getencoding())
+
+
+def joined(text: str) -> Iterator[tuple[int, str, bool]]:
+    """Give lines as pip has them: joined where they end in a backslash, then without comments; with their numbers.
+
+    Tells also where the comment of one line is continued: there uv begins a line.
+    """
+    pieces: list[str] = []
+    first = 0
+    for number, line in enumerate([*text.splitlines(), ""], start=1):
+        first = first if pieces else number
+        comment = line.lstrip().startswith("#")
+        if line.endswith("\\") and not comment:
+            pieces.append(line.strip("\\"))
+            continue
+        differs = bool(line) and any(map(_COMMENT.search, pieces))
+        pieces.append(f" {line}" if comment else line)
+        yield first, _COMMENT.sub("", "".join(pieces)).strip(), differs
+        pieces = []

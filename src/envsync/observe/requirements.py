@@ -1,20 +1,45 @@
-"""Read requirements files with all that they include, as pip does; what they ask for is left to the installer."""
+"""Read requirements files with all that they include for what counts; what they ask for is left to the installer."""
 
 import os
 import re
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from packaging.requirements import InvalidRequirement, Requirement
 
-from envsync.observe.reading import Reading
-from envsync.observe.requirement_lines import ARCHIVES, Option, Parts, decoded, joined, parts_of, uv_reads, variables_in
+from envsync.observe.reading import Reading, decoded, joined
 
-__all__ = ["IndexLine", "Local", "Requirements", "local_of", "read_requirements"]
+__all__ = ["Local", "Requirements", "is_lock", "local_of", "read_requirements"]
 
 _DEEPEST = 100
-_INDEX = {"--index-url", "--extra-index-url", "--find-links", "--no-index", "--pre", "--trusted-host"}
+_ARCHIVES = (".whl", ".zip", ".tar.gz", ".tgz", ".tar", ".tar.bz2", ".tbz", ".tar.xz", ".txz", ".tlz", ".tar.lzma")
+_VARIABLE = re.compile(r"\$\{([A-Z0-9_]+)\}")
+
+_FULL = {
+    "-r": "--requirement", "-c": "--constraint", "-e": "--editable", "-i": "--index-url", "-f": "--find-links",
+    "-C": "--config-settings", "--config-setting": "--config-settings", "--pypi-url": "--index-url",
+}  # fmt: skip
+_ALONE = {"--requirement", "--constraint", "--editable"}
+"""pip drops what else is on their line."""
+_BINARY = {"--no-binary", "--only-binary"}
+_INDEX = {*_BINARY, "--index-url", "--extra-index-url", "--find-links", "--no-index", "--pre", "--trusted-host"}
+_BEHIND = {"--hash", "--config-settings", "--global-option", "--install-option"}
+"""What stands behind a requirement: on a line of its own, pip drops it."""
+_FLAGS = {"--no-index", "--pre", "--require-hashes"}
+_KNOWN = _ALONE | _INDEX | _BEHIND | _FLAGS
+_START = re.compile(r"(?:^|(?<=\s))-")
+_WORD = re.compile(r"(--[^=]*|-.?)=?(.*)", re.DOTALL)
+
+_UV_LINE = re.compile(
+    r"(?:-[rceif]|--(?:requirement|constraint|editable|index-url|extra-index-url|find-links|no-binary|only-binary"
+    r"|trusted-host))(?:\s*=\s*|\s+)\S.*|--(?:no-index|require-hashes|pre)"
+)
+"""The option lines that uv reads; it refuses most others and skips some. ``--pre`` and hosts it gets by itself."""
+_UV_LITERAL = re.compile(r"[^/@]*\$\{[A-Z0-9_]+\}[^/@]*|.*;.*\$\{[A-Z0-9_]+\}.*")
+"""A requirement in which uv replaces no variable: in a name, a version, a marker."""
+
 _NAMED = re.compile(r"[A-Za-z0-9][\w.-]*\s*(?:\[[^\]]*\])?\s*@\s*(?P<url>\S.*)")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:(?=//)|file:", re.IGNORECASE)
 _EXTRAS = re.compile(r"\s*\[[^\]]*\]$")
@@ -32,11 +57,6 @@ class Local:
     kind: str = "directory"
     """``directory``, ``archive`` or ``links``: where to find more."""
 
-    @property
-    def relative(self) -> bool:
-        """Whether it depends on the directory that the installer is run in."""
-        return not self.path.startswith("/")
-
     def is_in(self, directory: str) -> bool:
         """Check whether it is there."""
         path = os.path.join(directory, self.path)
@@ -45,42 +65,33 @@ class Local:
         return any(os.path.isfile(f"{path}/{name}") for name in ("pyproject.toml", "setup.py", "setup.cfg"))
 
 
-@dataclass(frozen=True, slots=True)
-class IndexLine:
-    """A line that says where packages come from, or which of them."""
-
-    option: str
-    value: str = ""
-    relative: bool = False
-    """Whether its path depends on the directory that the installer is run in."""
-
-    def written(self, directory: str) -> Iterator[str]:
-        """Give it as lines that every installer reads."""
-        if self.option in {"--no-binary", "--only-binary"}:
-            yield from (f"{self.option} {one}" for one in self.value.split(",") if one)
-        elif self.relative:
-            yield f"{self.option} {os.path.join(directory, self.value)}"
-        else:
-            yield f"{self.option} {self.value}".rstrip()
-
-
 @dataclass(slots=True)
 class Requirements:
     """What one declared file says, with all that it includes."""
 
     file: str
-    constraint: bool = False
     locals: list[Local] = field(default_factory=list)
-    index: list[IndexLine] = field(default_factory=list)
+    home: str = ""
+    """The directory that its relative paths are written for, where it has any."""
+    index: list[tuple[str, str]] = field(default_factory=list)
+    """Options that say where packages come from, or which of them, with their values."""
     hashes: list[str] = field(default_factory=list)
-    uv_cannot: list[tuple[str, str]] = field(default_factory=list)
-    """Places and what stands there that uv cannot do."""
-    pip_cannot: list[tuple[str, str]] = field(default_factory=list)
+    cannot: list[tuple[str, str, str]] = field(default_factory=list)
+    """What one installer cannot do: its name, the place, what stands there."""
+
+    def index_lines(self, directory: str) -> Iterator[str]:
+        """Give the index options as lines that every installer reads, with paths from a directory."""
+        for name, value in self.index:
+            if name == "--find-links" and not _SCHEME.match(value):
+                yield f"{name} {os.path.join(directory, value)}"
+            else:
+                values = value.split(",") if name in _BINARY else [value]
+                yield from (f"{name} {one}".rstrip() for one in values)
 
 
 def read_requirements(file: str, reading: Reading, *, constraint: bool = False) -> Requirements:
     """Read a requirements or constraints file, and what it includes; problems are noted in ``reading``."""
-    found = Requirements(file, constraint)
+    found = Requirements(file)
     _Walk(reading, found).visit(file, "", constraint=constraint, way=())
     return found
 
@@ -93,9 +104,6 @@ class _Walk:
 
     def visit(self, file: str, place: str, *, constraint: bool, way: tuple[str, ...]) -> None:
         """Read a file in one role, once."""
-        if file in way:
-            self.found.pip_cannot.append((place, f"{os.path.basename(file)} includes itself; remove the line"))
-            return
         if (file, constraint) in self.seen:
             return
         self.seen.add((file, constraint))
@@ -106,137 +114,157 @@ class _Walk:
         if content is None:
             return
         try:
-            text, uv_decodes = decoded(content)
+            text = decoded(content)
         except ValueError as error:
             self.reading.refuse(file, f"its encoding cannot be read ({error}); save it as UTF-8")
             return
-        if not uv_decodes:
-            self.found.uv_cannot.append((file, "an encoding other than UTF-8 and UTF-16"))
-        for number, line, continued in joined(text):
-            self._line(f"{file}:{number}", line, continued=continued, way=(*way, file))
+        if content.decode("utf-8-sig", "replace") != text and content.decode("utf-16", "replace") != text:
+            self.found.cannot.append(("uv", file, "an encoding other than UTF-8 and UTF-16"))
+        if "\0" in text:
+            self.reading.refuse(file, "it is no text, there is a NUL character in it; remove it")
+            return
+        for number, line, differs in joined(text):
+            if differs:
+                self.found.cannot.append(("uv", f"{file}:{number}", "a comment that is continued in the next line"))
+            if line:
+                self._line(f"{file}:{number}", line, (*way, file))
 
-    def _line(self, place: str, line: str, *, continued: bool, way: tuple[str, ...]) -> None:
-        if "\0" in line:
-            self.reading.refuse(place, "it is no text, there is a NUL character in it; correct or remove it")
+    def _line(self, place: str, line: str, way: tuple[str, ...]) -> None:
+        start = _START.search(line)
+        requirement, tail = (line[: start.start()].strip(), line[start.start() :]) if start else (line, "")
+        options, leftover = _options(tail)
+        if leftover and options[0][0] == "--editable":  # uv takes the whole line, a marker too
+            self.found.cannot.append(("pip", place, f"it does not read {' '.join(leftover)!r} behind --editable"))
+            options[0], leftover = ("--editable", " ".join((options[0][1], *leftover))), []
+        if problem := _problem(requirement, options, leftover):
+            self.reading.refuse(place, problem)
             return
-        raw = parts_of(line)
-        expanded = self._expanded(place, line)
-        if expanded is None:
-            return
-        parts = raw if expanded == line else parts_of(expanded)
-        if parts.problem and not raw.problem:  # pip splits what a variable holds into words, uv does not
-            self.found.pip_cannot.append((place, parts.problem))
-            parts = self._each_expanded(raw)
-        if parts.problem:
-            self.reading.refuse(place, parts.problem)
-            return
-        if refused := uv_reads(line, raw, continued=continued):
-            self.found.uv_cannot.append((place, refused))
-        if parts.pip_problem:
-            self.found.pip_cannot.append((place, parts.pip_problem))
-        if parts.requirement:
-            self._requirement(place, parts)
-            return
-        for option in parts.options:
-            if option.name in {"--requirement", "--constraint"}:
-                self._include(place, option.value, constraint=option.name == "--constraint", way=way)
-            else:
-                self._option(place, option.name, option.value, os.path.dirname(way[-1]))
+        if what := _uv_cannot(requirement, tail, options):
+            self.found.cannot.append(("uv", place, what))
+        options = [(name, self._expanded(place, value)) for name, value in options]
+        if requirement:
+            self._requirement(place, self._expanded(place, requirement), options)
+        for name, value in options:
+            if name in {"--requirement", "--constraint"}:
+                self._include(place, value, constraint=name == "--constraint", way=way)
+            elif name == "--editable":
+                self.found.locals += local_of(value, place, editable=True)
+            elif name == "--find-links":
+                self._find_links(place, value, os.path.dirname(way[-1]))
+            elif name in _INDEX:
+                self.found.index.append((name, value))
 
-    def _expanded(self, place: str, line: str) -> str | None:
-        missing = False
-        for name in variables_in(line):
-            value = os.environ.get(name)
-            self.reading.variables[name] = value
-            if value:
-                line = line.replace(f"${{{name}}}", value)
-            else:
-                missing = True
+    def _expanded(self, place: str, text: str) -> str:
+        expanded = text
+        for name in dict.fromkeys(_VARIABLE.findall(text)):
+            value = self.reading.variables[name] = os.environ.get(name)
+            expanded = expanded.replace(f"${{{name}}}", value or "")
+            if not value:
                 self.reading.refuse(place, f"${{{name}}} is not set; set it, or write its value")
-        return None if missing else line
-
-    def _each_expanded(self, parts: Parts) -> Parts:
-        def expand(text: str) -> str:
-            for name in variables_in(text):
-                text = text.replace(f"${{{name}}}", self.reading.variables[name] or "")
-            return text
-
-        options = tuple(Option(one.name, expand(one.value)) for one in parts.options)
-        return Parts(expand(parts.requirement), options, pip_problem=parts.pip_problem)
+        if _START.search(expanded) and not _START.search(text):
+            self.reading.refuse(place, "a variable holds an option; write the option itself")
+        return expanded
 
     def _include(self, place: str, value: str, *, constraint: bool, way: tuple[str, ...]) -> None:
         if re.match(r"(?:https?|ftp):", value, re.IGNORECASE):
             return  # what is there the installer sees
         path = _file_path(value) if value.lower().startswith("file:") else value
         file = os.path.normpath(os.path.join(os.path.dirname(way[-1]), path))
-        if _is_lock(file):
+        if is_lock(file):
             self.reading.refuse(place, "a lock cannot be included; name it in `requirements` of the manifest")
         else:
             self.visit(file, place, constraint=constraint, way=way)
 
-    def _option(self, place: str, name: str, value: str, folder: str) -> None:
-        if name == "--editable":
-            local = local_of(value, place, editable=True)
-            self.found.locals += [local] if local else []
-        elif name in _INDEX or name in {"--no-binary", "--only-binary"}:
-            self.found.index.append(self._index(place, name, value, folder))
+    def _find_links(self, place: str, value: str, folder: str) -> None:
+        beside = os.path.normpath(os.path.join(folder, value))
+        if not _SCHEME.match(value) and os.path.exists(beside):
+            value = beside
+        elif not _SCHEME.match(value):  # pip looks in its own directory then
+            self.found.locals.append(Local(value, place, kind="links"))
+        self.found.index.append(("--find-links", value))
 
-    def _index(self, place: str, name: str, value: str, folder: str) -> IndexLine:
-        if name == "--index-url" and any(one.option == name and one.value != value for one in self.found.index):
-            self.found.uv_cannot.append((place, "a second --index-url"))
-        if name != "--find-links" or _SCHEME.match(value) or value.startswith("/"):
-            return IndexLine(name, value)
-        beside = os.path.join(folder, value)
-        if os.path.exists(beside):
-            return IndexLine(name, os.path.normpath(beside))
-        # pip looks in its own directory then, uv does not
-        self.found.uv_cannot.append((place, "--find-links with a path that is not beside the file"))
-        self.found.locals.append(Local(value, place, kind="links"))
-        return IndexLine(name, value, relative=True)
-
-    def _requirement(self, place: str, parts: Parts) -> None:
-        local = local_of(parts.requirement, place)
-        if local is not None:
-            self.found.locals.append(local)
-        hashes = [f"--hash={one.value}" for one in parts.options if one.name == "--hash"]
-        if hashes and (pinned := _pinned(parts.requirement)):
+    def _requirement(self, place: str, text: str, options: list[tuple[str, str]]) -> None:
+        self.found.locals += local_of(text, place)
+        hashes = [f"--hash={value}" for name, value in options if name == "--hash"]
+        if hashes and (pinned := _pinned(text)):
             self.found.hashes.append(" ".join((pinned, *hashes)))
 
 
-def local_of(text: str, place: str, *, editable: bool = False) -> Local | None:
-    """Find the path that a requirement names: ``./x[extra]``, ``name @ file:///x``, ``x/y.whl``; None for others."""
+def _options(tail: str) -> tuple[list[tuple[str, str]], list[str]]:
+    """Read options in pip's spellings, with what is left over; options that are not known swallow what follows."""
+    try:
+        words = shlex.split(tail)
+    except ValueError:
+        words = tail.split()  # pip says what is wrong with it; uv takes it as it is
+    options: list[tuple[str, str]] = []
+    leftover: list[str] = []
+    for word in words:
+        name, value = options[-1] if options else ("", "")
+        if name in _KNOWN - _FLAGS and not value:
+            options[-1] = (name, word)
+        elif found := _WORD.fullmatch(word):
+            options.append((_FULL.get(found[1], found[1]), found[2]))
+        elif name in _KNOWN:
+            leftover.append(word)
+    return options, leftover
+
+
+def _problem(requirement: str, options: list[tuple[str, str]], leftover: list[str]) -> str:
+    """Say what of a line pip would skip without a word."""
+    names = [name for name, _ in options]
+    for short in (name for name in names if name not in _KNOWN):
+        if any(name.startswith(short) for name in _KNOWN):
+            return f"{short!r} is no whole option; write it in full"
+    if not requirement and names and names[0] in _BEHIND:
+        return f"{names[0]} belongs on the line of a requirement"
+    stray = [name for name in (names if requirement else names[1:]) if name not in _BEHIND]
+    stray = stray if requirement or _ALONE.intersection(names) else []
+    if stray or leftover:
+        behind = "a requirement" if requirement else "an option"
+        return f"{' '.join(stray or leftover)!r} has no effect behind {behind}; give it a line of its own"
+    return ""
+
+
+def _uv_cannot(requirement: str, tail: str, options: list[tuple[str, str]]) -> str:
+    """Say what of a line uv does not read, or would read otherwise without a word."""
+    names = [name for name, _ in options]
+    if requirement:
+        what = "a variable in a name, version or marker" if _UV_LITERAL.fullmatch(requirement) else ""
+        return next((name for name in names if name != "--hash"), what)
+    if not _UV_LINE.fullmatch(tail):
+        return f"`{tail.split(maxsplit=1)[0]}`"
+    if len(options) > 1:
+        return f"{names[1]} behind {names[0]}"
+    if names[0] == "--editable" and re.match(r"(?!file:)[a-z][a-z0-9+.-]*:", options[0][1]):
+        return "--editable with a repository or archive"
+    return ""
+
+
+def local_of(text: str, place: str, *, editable: bool = False) -> list[Local]:
+    """Find the path that a requirement names: ``./x[extra]``, ``name @ file:///x``, ``x/y.whl``; most name none."""
     named = None if editable and text.startswith((".", "/")) else _NAMED.match(text)
     url = named["url"] if named else text
-    url = re.split(r"\s;|;\s" if _SCHEME.match(url) else ";", url, maxsplit=1)[0].strip()
-    if url.lower().startswith("file:"):
-        path = _file_path(url)
-    elif _SCHEME.match(url) or (not named and not _is_path(url, editable=editable)):
-        return None
+    url = re.split(r"\s;|;\s" if _SCHEME.match(url) else ";", url, maxsplit=1)[0]
+    bare = _EXTRAS.sub("", url.strip())
+    if bare.lower().startswith("file:"):
+        path = _EXTRAS.sub("", _file_path(bare))
+    elif _SCHEME.match(bare):
+        return []
+    elif named or editable or bare.startswith(".") or "/" in bare or bare.lower().endswith(_ARCHIVES):
+        path = _EXTRAS.sub("", bare.partition("#")[0])
     else:
-        path = url.partition("#")[0]
-    path = _EXTRAS.sub("", path)
-    kind = "archive" if path.lower().endswith(ARCHIVES) else "directory"
-    return Local(path, place, editable, kind) if path else None
-
-
-def _is_path(text: str, *, editable: bool) -> bool:
-    """Check whether pip takes a requirement for a path."""
-    bare = _EXTRAS.sub("", text)
-    return editable or bare.startswith(".") or "/" in bare or bare.lower().endswith(ARCHIVES)
+        return []
+    kind = "archive" if path.lower().endswith(_ARCHIVES) else "directory"
+    return [Local(path, place, editable, kind)] if path else []
 
 
 def _file_path(url: str) -> str:
     """Give the path of a ``file:`` URL, which may be relative: ``file:./x``."""
-    bare = _EXTRAS.sub("", url.partition("#")[0])
-    if bare[5:7] != "//":
-        return unquote(bare[5:])
-    try:
-        return unquote(urlsplit(bare).path)
-    except ValueError:
-        return unquote(bare[7:])
+    return unquote(re.sub(r"^file:(?://[^/]*)?", "", url.partition("#")[0], flags=re.IGNORECASE))
 
 
-def _is_lock(file: str) -> bool:
+def is_lock(file: str) -> bool:
+    """Tell a lock by its name: ``pylock.toml``, ``pylock.dev.toml``."""
     return re.fullmatch(r"pylock(?:\.[^.]+)?\.toml", os.path.basename(file)) is not None
 
 
@@ -246,8 +274,6 @@ def _pinned(text: str) -> str:
         requirement = Requirement(text)
     except InvalidRequirement:
         return ""
-    versions = [one.version for one in requirement.specifier if one.operator in {"==", "==="}]
-    if requirement.url is not None or not versions or versions[0].endswith(".*"):
-        return ""
-    marker = f" ; {requirement.marker}" if requirement.marker else ""
-    return f"{requirement.name}{requirement.specifier}{marker}"
+    exact = any(one.operator in {"==", "==="} and "*" not in one.version for one in requirement.specifier)
+    requirement.extras = set()
+    return str(requirement) if exact and requirement.url is None else ""
