@@ -9,6 +9,7 @@ from envsync.observe.locks import pylock_calls
 from envsync.observe.projects import metadata_files, project_calls
 from envsync.observe.reading import Reading, real
 from envsync.observe.requirements import Requirements, is_lock, local_of, read_requirements
+from envsync.observe.uv_settings import misleading_settings
 from envsync.observed import Facts
 from envsync.observed.declared import Call, Declared, Project
 
@@ -40,7 +41,10 @@ def read_declared(packages: Packages, facts: Facts, *, wanted: str, uv: str | No
     metadata = [file for path in dict.fromkeys(built) for file in metadata_files(path, reading)]
     ends = [text for one in limits for text in ("-c", one.file)]
     ends += _uv_options(everything) if installer == "uv" else []
-    later = _calls([*packages.packages, *project.arguments], files, homes, ends)
+    later = tuple(_calls([*packages.packages, *project.arguments], files, homes, ends))
+    if installer == "uv" and later:
+        for file, what in misleading_settings(later[0].directory, reading):
+            reading.refuse(file, f'{what} would overrule the manifest; take it out, or set `installer` to "pip"')
     return Declared(
         installer=installer,
         calls=(*(call for one in first for call in one.calls), *later),

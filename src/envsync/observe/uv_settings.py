@@ -27,7 +27,7 @@ def _nearest(directory: str, reading: Reading) -> Iterator[tuple[str, dict[str, 
     while True:
         for name in ("uv.toml", "pyproject.toml"):
             file = os.path.join(directory, name)
-            document = reading.toml(file, optional=True) if os.path.isfile(file) else None
+            document = reading.toml(file, quietly=True) if os.path.isfile(file) else None
             tool = document.get("tool") if document is not None and name == "pyproject.toml" else None
             settings = tool.get("uv") if isinstance(tool, dict) else document if name == "uv.toml" else None
             if isinstance(settings, dict):
@@ -42,6 +42,6 @@ def _general(reading: Reading) -> Iterator[tuple[str, dict[str, Any]]]:
     named = os.environ.get("UV_CONFIG_FILE")
     config = os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")
     for file in (named,) if named else (f"{config}/uv/uv.toml", "/etc/uv/uv.toml"):
-        document = reading.toml(file, optional=True) if os.path.isfile(file) else None
+        document = reading.toml(file, quietly=True) if os.path.isfile(file) else None
         if document is not None:
             yield file, document
