@@ -40,7 +40,7 @@ def test_what_would_overrule_the_manifest_is_refused(
     depot.declare('project = "work/proj"')
     entry = depot.apply()
     assert (entry["outcome"], entry["conflict"]["code"]) == ("conflict", "inputs-unreadable")
-    assert f"{file}: `{setting.split()[0]}`" in entry["conflict"]["message"]
+    assert f"{file}: `{setting.split(maxsplit=1)[0]}`" in entry["conflict"]["message"]
     depot.installer = "pip"
     depot.declare('project = "work/proj"')
     assert depot.apply()["outcome"] == "created"
