@@ -25,7 +25,7 @@ def test_uvs_lock_is_synced_by_uv_alone(inputs: Inputs) -> None:
     lock = inputs.write("uv.lock", "version = 1\n")
     text = PROJECT + BUILD + EXTRAS + GROUPS
     found = inputs.project(text, groups=("dev",), extras=("t",), editable=False, packages=("z",))
-    options = ("--no-default-groups", "--no-editable", "--group", "dev", "--extra", "t")
+    options = ("--no-default-groups", "--no-editable", "--extra", "t", "--group", "dev")
     assert found.calls == (Sync(str(inputs.root), lock, options), Call(("z",), str(inputs.root)))
     assert found.projects == (Project(str(inputs.root), editable=False),)
     refused = inputs.project(text, wanted="pip")
