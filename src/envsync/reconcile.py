@@ -228,7 +228,7 @@ class Reconciler:
 def remembered_verdicts(file: str | None, cache: str | None) -> Verdicts:
     """Return what is known of installed packages: by the cache ``file``, and by asking installers.
 
-    pip is unpacked into the directory ``cache``, without one into a temporary directory.
+    pip is unpacked into the directory ``cache``, or where that cannot be into a temporary directory.
     """
     spare: list[str] = []
 
@@ -236,9 +236,12 @@ def remembered_verdicts(file: str | None, cache: str | None) -> Verdicts:
         from envsync.apply.installers import find_installer  # noqa: PLC0415  # only where one has to be asked
         from envsync.write.unpack import temporary_directory  # noqa: PLC0415
 
-        if cache is None and not spare:
-            spare.append(temporary_directory(verdicts))
-        return find_installer(name, facts.minor, facts.stdlib, cache, "".join(spare))
+        def elsewhere() -> str:
+            if not spare:
+                spare.append(temporary_directory(verdicts))
+            return spare[0]
+
+        return find_installer(name, facts.minor, facts.stdlib, cache, elsewhere)
 
     verdicts = Verdicts(file, find, _building)
     return verdicts

@@ -13,9 +13,17 @@ _CREDENTIALS = re.compile(
 """Such as ``me:secret@`` in ``https://me:secret@host/path``, and ``token@`` in ``git+https://token@host/path``."""
 
 
+_SECRETS = re.compile(
+    r"(?P<name>[?&][\w.-]*(?:token|key|secret|passw|pwd|sig|credential|auth)[\w.-]*=)[^&#\s'\"]+", re.IGNORECASE
+)
+"""Such as ``?access_token=secret`` in an address."""
+
+
 def redacted(text: str) -> str:
     """Return a text with asterisks for the credentials of the URLs in it; a bare user ``git`` stays."""
-    return _CREDENTIALS.sub("****@", text) if ":/" in text else text
+    if ":/" not in text:
+        return text
+    return _SECRETS.sub(r"\g<name>****", _CREDENTIALS.sub("****@", text))
 
 
 def redacted_in(value: Any) -> Any:

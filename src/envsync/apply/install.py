@@ -8,11 +8,11 @@ from envsync.apply.installers import Runner, find_installer
 from envsync.apply.restore import bring_back
 from envsync.errors import EnvsyncError, Problem
 from envsync.installers import AnswerError, Installer, Job, Uv
-from envsync.observe.asking import Question, ask
+from envsync.observe.asking import Question, ask, locked_pins
 from envsync.observe.declared import read_declared
 from envsync.observe.stock import read_stock
 from envsync.observed import SEEDS, Change, Declared, Stock, changes_between
-from envsync.observed.declared import INPUTS, INSTALLED
+from envsync.observed.declared import INPUTS, INSTALLED, is_lock
 from envsync.plan.actions import Blueprint, InstallSpec
 from envsync.write.files import make_folder
 
@@ -66,14 +66,14 @@ def install(place: str, blueprint: Blueprint, spec: InstallSpec, space: Space) -
     ``OSError``.
     """
     runner = Runner(space.log)
-    installer = find_installer(spec.installer, blueprint.minor, blueprint.stdlib, space.cache, space.spare)
+    installer = find_installer(spec.installer, blueprint.minor, blueprint.stdlib, space.cache, lambda: space.spare)
     task = _Task(place, blueprint, spec, installer, runner)
     try:
         return _carry_out(task)
     except EnvsyncError:
         if not isinstance(installer, Uv) or not _may_be_pip(spec) or runner.succeeds(installer.listing(place)):
             raise
-        installer = find_installer("pip", blueprint.minor, blueprint.stdlib, space.cache, space.spare)
+        installer = find_installer("pip", blueprint.minor, blueprint.stdlib, space.cache, lambda: space.spare)
         declared = None
         if spec.declared is not None and spec.facts is not None:
             declared = read_declared(spec.packages, spec.facts, wanted="pip", uv=None)
@@ -110,11 +110,23 @@ def _install_declared(task: _Task, declared: Declared, before: Stock) -> None:
     job = Job(upgrade=spec.upgrade, only=spec.only, reinstall=spec.reinstall, cached=spec.cached, index=declared.index)
     if spec.only and not isinstance(task.installer, Uv):  # pip upgrades all that is declared, or what is not there
         task.runner.run(task.installer.uninstall(task.place, spec.only))
+    if spec.upgrade and any(map(is_lock, declared.calls)):
+        job = replace(job, constraints=_locked_pins(task))
     for call in declared.calls:
         task.runner.run(task.installer.install(task.place, call, job))
+    free = [call for call in declared.calls if not is_lock(call)]
+    for call in free if spec.upgrade and len(free) > 1 else ():  # the first knew nothing of what the others allow
+        task.runner.run(task.installer.install(task.place, call, replace(job, upgrade=False, only=())))
     unchanged = task.stock().digest == before.digest and not (spec.reinstall or spec.upgrade)
     if len(declared.calls) > 1 or unchanged:
         _check_met(task)
+
+
+def _locked_pins(task: _Task) -> tuple[str, ...]:
+    try:
+        return locked_pins(task.question(), task.installer)
+    except AnswerError as error:
+        raise EnvsyncError(Problem("install-failed", str(error), _UNCHANGED)) from error
 
 
 def _check_met(task: _Task) -> None:

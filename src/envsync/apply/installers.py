@@ -4,6 +4,7 @@ import contextlib
 import glob
 import subprocess
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 from zipfile import BadZipFile
@@ -86,10 +87,11 @@ def _follow(process: "Popen[bytes]", log: BinaryIO, said: list[str]) -> None:
             kept += len(text)
 
 
-def find_installer(name: str, minor: str, stdlib: str, cache: str | None, spare: str) -> Installer:
+def find_installer(name: str, minor: str, stdlib: str, cache: str | None, spare: Callable[[], str]) -> Installer:
     """Return an installer for a Python: ``uv``, ``pip``, or with ``auto`` uv where it is and knows such a Python.
 
-    pip is unpacked into the directory ``cache``, else into ``spare``. Raises ``EnvsyncError``.
+    pip is unpacked into the directory ``cache``, or where that cannot be into what ``spare`` returns. Raises
+    ``EnvsyncError``.
     """
     known = tuple(int(part) for part in minor.split(".")) >= (3, 8)
     uv = find_uv() if name != "pip" and (known or name == "uv") else None
@@ -103,7 +105,7 @@ def find_installer(name: str, minor: str, stdlib: str, cache: str | None, spare:
         with contextlib.suppress(OSError, EnvsyncError, BadZipFile):
             return Pip(unpack(wheel, cache))
     try:
-        return Pip(unpack(wheel, spare))
+        return Pip(unpack(wheel, spare()))
     except BadZipFile as error:
         raise EnvsyncError(Problem("installer-missing", f"{wheel} is damaged: {error}", "Install uv.")) from error
 

@@ -11,6 +11,7 @@ from envsync.errors import EnvsyncError, Problem
 from envsync.installers import Installer, Job
 from envsync.observe.stock import metadata_places, read_stock
 from envsync.observed import SEEDS, Call, Declared, Distribution, Stock, Sync
+from envsync.observed.declared import is_lock
 from envsync.plan.actions import Blueprint, InstallSpec
 from envsync.plan.consistency import unmet_requirements
 from envsync.write.files import remove_recorded
@@ -61,7 +62,7 @@ class _Restoration:
     @property
     def is_locked(self) -> bool:
         """Whether a lock says which files to install."""
-        return any(isinstance(call, Sync) or call.alone or not call.dependencies for call in self.declared.calls)
+        return any(map(is_lock, self.declared.calls))
 
     def bring_direct(self) -> None:
         """Install what came from a URL or a directory, first: then no index is asked for it."""

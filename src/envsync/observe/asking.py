@@ -5,12 +5,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 from envsync.installers import AnswerError, Command, Installer, Job, Step, Uv, gist
 from envsync.observe.distribution import origin_of
 from envsync.observed import SEEDS, Call, Change, Declared, Distribution, Project, Stock, Sync, Verdict
+from envsync.observed.declared import is_lock
 
-__all__ = ["Question", "ask"]
+__all__ = ["Question", "ask", "locked_pins"]
 
 _TIME_LIMIT = 300
 """Seconds: a build backend may have to say what a project needs."""
@@ -28,16 +30,34 @@ class Question:
 
 def ask(question: Question, installer: Installer, job: Job) -> Verdict:
     """Ask what an installation would change. Raises ``AnswerError`` where the installer does not say."""
-    changes: list[Change] = []
+    changes: dict[str, Change] = {}
     extraneous = {one.name for one in question.stock.distributions} - SEEDS if question.exact else set()
-    job = replace(job, index=question.declared.index)
+    pins = locked_pins(question, installer) if job.upgrade else ()
+    job = replace(job, index=question.declared.index, constraints=pins)
     for call in question.declared.calls:
         found, removed = _ask_call(question, installer, call, job)
-        changes += found
+        for change in found:  # of two calls the one that allows less
+            known = changes.setdefault(change.name, change)
+            if change.after and known.after and Version(change.after) < Version(known.after):
+                changes[change.name] = change
         extraneous &= removed
-    coming = {change.name for change in changes}
-    gone = tuple(sorted(extraneous - coming))
-    return Verdict(not changes and not gone, tuple(dict.fromkeys(changes)), gone)
+    gone = tuple(sorted(extraneous - changes.keys()))
+    return Verdict(not changes and not gone, tuple(changes.values()), gone)
+
+
+def locked_pins(question: Question, installer: Installer) -> tuple[str, ...]:
+    """Return the versions of what locks bring, as constraints. Raises ``AnswerError``."""
+    asked = replace(question, exact=True)
+    there = question.stock.versions()
+    held: set[str] = set()
+    for call in filter(is_lock, question.declared.calls):
+        _, removed = _ask_call(asked, installer, call, Job(offline=True, index=question.declared.index))
+        held |= there.keys() - removed
+    return tuple(f"{one.name}=={one.version}" for one in question.stock.distributions if _is_held(one, held))
+
+
+def _is_held(one: Distribution, names: set[str]) -> bool:
+    return one.name in names and one.origin is None
 
 
 def _ask_call(question: Question, installer: Installer, call: Call | Sync, job: Job) -> tuple[list[Change], set[str]]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
 from typing import Any
+from urllib.parse import quote, unquote, urlsplit
 
 from packaging.dependency_groups import DependencyGroupResolver
 from packaging.requirements import Requirement
@@ -113,7 +114,19 @@ class _Project:
         return Calls(calls=[Sync(self.directory, lock, tuple(options))], projects=[*self._own(), *others])
 
     def _own(self) -> list[Project]:
-        return [Project(real(self.directory), self.packages.editable)] if self.is_package else []
+        own = [Project(real(self.directory), self.packages.editable)] if self.is_package else []
+        return [*own, *self._by_path()]
+
+    def _by_path(self) -> Iterator[Project]:
+        """Return the directories that its requirements name: by a ``file:`` URL, or as a source of uv's."""
+        for source in self.sources.values() if self.installer == "uv" else ():
+            path = source.get("path") if isinstance(source, dict) else None
+            if isinstance(path, str) and os.path.isdir(os.path.join(self.directory, path)):
+                yield Project(real(os.path.join(self.directory, path)), bool(source.get("editable")))
+        for one in self.dependencies:
+            path = unquote(urlsplit(one.url or "").path) if (one.url or "").startswith("file:") else ""
+            if path.startswith("/") and os.path.isdir(path):
+                yield Project(real(path), editable=False)
 
     def _from_pylock(self, file: str, facts: Facts) -> Calls:
         found = pylock_calls(file, self.packages, facts, self.reading, self.installer)
@@ -124,7 +137,9 @@ class _Project:
 
     def _itself(self) -> list[str]:
         extras = f"[{','.join(self.packages.extras)}]" if self.packages.extras else ""
-        return [*(["-e"] if self.packages.editable else []), f"{self.directory}{extras}"]
+        plain = not {*"#[]"} & {*self.directory}
+        place = self.directory if plain else f"file://{quote(self.directory)}"
+        return [*(["-e"] if self.packages.editable else []), f"{place}{extras}"]
 
     def _by_uv(self) -> list[str]:
         groups = tuple(f"{self.file}:{name}" for name in self.packages.groups)

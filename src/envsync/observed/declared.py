@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-__all__ = ["INPUTS", "INSTALLED", "Call", "Declared", "Project", "Sync"]
+__all__ = ["INPUTS", "INSTALLED", "Call", "Declared", "Project", "Sync", "is_lock"]
 
 INPUTS = "envsync-inputs"
 """The ``pyvenv.cfg`` key that holds the digests of what was declared when packages were installed last."""
@@ -35,6 +35,11 @@ class Sync:
     """The file: of the project, or of the workspace that it is a member of."""
     options: tuple[str, ...]
     """Its groups and extras, and whether it is installed as editable."""
+
+
+def is_lock(call: Call | Sync) -> bool:
+    """Tell whether a call leaves no choice of versions."""
+    return isinstance(call, Sync) or call.alone or not call.dependencies
 
 
 @dataclass(frozen=True, slots=True)

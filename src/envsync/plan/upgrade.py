@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from envsync.observed import Call, Change, Declared, Interpreter, Sync, Verdict
+from envsync.observed.declared import is_lock
 from envsync.plan.actions import Conflict, Drift, EnvironmentPlan, Install, InstallSpec, Link, State
 from envsync.plan.blueprint import Rules, blueprint_of
 from envsync.plan.packages import declared_spec
@@ -60,7 +61,7 @@ def _refused(plan: EnvironmentPlan, code: str, message: str, hint: str) -> Envir
 
 def _open_calls(declared: Declared) -> tuple[Call, ...]:
     """Return the calls that leave a choice of versions: a lock leaves none."""
-    return tuple(call for call in declared.calls if isinstance(call, Call) and call.dependencies and not call.alone)
+    return tuple(call for call in declared.calls if isinstance(call, Call) and not is_lock(call))
 
 
 def _notes(plan: EnvironmentPlan, only: tuple[str, ...]) -> Iterator[str]:
