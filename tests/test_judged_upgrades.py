@@ -97,7 +97,8 @@ def test_a_package_that_only_others_need_is_upgraded_by_name(depot: Depot) -> No
 def test_a_package_that_is_not_installed_is_told(depot: Depot) -> None:
     outdated(depot)
     entry = depot.command("upgrade", "--package", "nowhere")
-    assert "nowhere is not installed" in entry["notes"]
+    assert (entry["outcome"], entry["conflict"]["code"]) == ("conflict", "upgrade-unknown")
+    assert entry["conflict"]["message"] == "nowhere is not installed"
     assert depot.versions() == {"app": "1.0", "lib": "1.1", "tool": "0.5"}
 
 
@@ -150,4 +151,17 @@ def test_an_upgrade_that_fails_changes_nothing(depot: Depot) -> None:
     assert main(["upgrade"]) == 1
     after = files(listing(depot.end))
     assert {name: one.held for name, one in before.items()} == {name: one.held for name, one in after.items()}
+    assert_stable(depot)
+
+
+def test_what_another_file_or_a_lock_holds_is_not_upgraded(depot: Depot) -> None:
+    for name in ("aa", "bb"):
+        make_project(depot.root / name, name)
+        (depot.root / name / "requirements.txt").write_text(f"-e .\nlib{'<1.2' if name == 'bb' else ''}\n")
+    make(depot, 'requirements = ["aa/requirements.txt", "bb/requirements.txt"]')
+    held = depot.versions()["lib"]
+    release(depot)
+    assert depot.command("outdated")["packages"] == []
+    depot.command("upgrade")
+    assert depot.versions()["lib"] == held
     assert_stable(depot)

@@ -38,7 +38,7 @@ def test_credentials_are_not_shown(text: str, shown: str) -> None:
     [
         "ssh://git@host/a.git@main",
         "git@host:a/b.git",
-        "https://host/a@1.0?token=t@u#sha256=@",
+        "https://host/a@1.0?page=t@u#sha256=@",
         "https://${USER}:${TOKEN}@host/a and https://${TOKEN}@host/a",
         "me@host: see https://host or mail me@host",
         "file:///a/b@c",

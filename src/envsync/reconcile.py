@@ -128,7 +128,7 @@ class Reconciler:
             return ()
         end = world.folder.chain.end
         stock = world.stock or read_stock(end, found.libraries)
-        if world.verdict is not None and not world.verdict.met:
+        if (world.verdict is not None and not world.verdict.met) or (world.declared and world.declared.problems):
             return ()
         return self._verdicts.extraneous(end, world.declared or Declared(), stock, interpreter.facts)
 

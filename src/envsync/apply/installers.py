@@ -6,6 +6,7 @@ import subprocess
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, BinaryIO
 from zipfile import BadZipFile
 
@@ -39,7 +40,9 @@ class Runner:
         """Run one command. Raises ``InstallError`` or ``OSError``."""
         said: list[str] = []
         with new_log(self.log) as stream:
-            stream.write(redacted(f"$ {' '.join(command.arguments)}\n").encode(errors="backslashreplace"))
+            began = datetime.now(UTC).isoformat(timespec="seconds")
+            head = redacted(f"[{began}] $ {' '.join(command.arguments)}\n")
+            stream.write(head.encode(errors="backslashreplace"))
             stream.flush()
             with _started(command) as process:
                 _follow(process, stream, said)

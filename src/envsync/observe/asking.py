@@ -30,19 +30,41 @@ class Question:
 
 def ask(question: Question, installer: Installer, job: Job) -> Verdict:
     """Ask what an installation would change. Raises ``AnswerError`` where the installer does not say."""
+    if job.upgrade:
+        return _ask_upgrade(question, installer, job)
     changes: dict[str, Change] = {}
     extraneous = {one.name for one in question.stock.distributions} - SEEDS if question.exact else set()
-    pins = locked_pins(question, installer) if job.upgrade else ()
-    job = replace(job, index=question.declared.index, constraints=pins)
+    job = replace(job, index=question.declared.index)
     for call in question.declared.calls:
         found, removed = _ask_call(question, installer, call, job)
-        for change in found:  # of two calls the one that allows less
-            known = changes.setdefault(change.name, change)
-            if change.after and known.after and Version(change.after) < Version(known.after):
-                changes[change.name] = change
+        changes |= {change.name: change for change in found}
         extraneous &= removed
     gone = tuple(sorted(extraneous - changes.keys()))
     return Verdict(not changes and not gone, tuple(changes.values()), gone)
+
+
+def _ask_upgrade(question: Question, installer: Installer, job: Job) -> Verdict:
+    """Ask for newer releases: of several calls that bring a package, the one that allows least decides."""
+    job = replace(job, index=question.declared.index, constraints=locked_pins(question, installer))
+    there = {one.name: one for one in question.stock.distributions}
+    allowed: dict[str, list[Change | None]] = {}
+    for call in question.declared.calls:
+        steps = _answer(installer, question.place, call, replace(job, exact=True, upgrade=not is_lock(call)))
+        coming = _names(step for step in steps if step.installs)
+        going = _names(step for step in steps if not step.installs) - coming
+        changes = {change.name: change for change in _changes(steps, there, question.declared.projects)}
+        for name in (there.keys() - going) | coming if isinstance(installer, Uv) else coming:
+            allowed.setdefault(name, []).append(changes.get(name))
+    changed = (_least(found) for found in allowed.values())
+    upgrades = tuple(sorted((one for one in changed if one is not None), key=lambda one: one.name))
+    return Verdict(not upgrades, upgrades)
+
+
+def _least(found: list[Change | None]) -> Change | None:
+    changes = [one for one in found if one is not None]
+    if len(changes) < len(found):
+        return None
+    return min(changes, key=lambda one: Version(one.after or "0"))
 
 
 def locked_pins(question: Question, installer: Installer) -> tuple[str, ...]:
@@ -106,7 +128,7 @@ def _is_same_origin(step: Step, had: Distribution, projects: tuple[Project, ...]
     if step.direct is not None:
         return origin_of(step.direct) == had.origin
     if had.origin is None:
-        return False
+        return step.version == had.version
     wanted = {(project.path, project.editable) for project in projects}
     return (had.origin.directory, had.origin.editable) in wanted
 
@@ -122,8 +144,12 @@ def _answer(installer: Installer, place: str, call: Call | Sync, job: Job) -> tu
         if again.returncode == 0:
             return older.steps(again.stdout, again.stderr)
     if done.returncode:
-        why = gist(done.stderr) or f"exit status {done.returncode}"
-        raise AnswerError(f"{installer.name} cannot say whether what is declared is installed: {why}")
+        # Without the network its reasons would be those of a cache.
+        why = "" if job.offline else f": {gist(done.stderr) or f'exit status {done.returncode}'}"
+        how = " without the network" if job.offline else ""
+        raise AnswerError(
+            f"not all that is declared is installed, and {installer.name} cannot say{how} what is missing{why}"
+        )
     return installer.steps(done.stdout, done.stderr)
 
 

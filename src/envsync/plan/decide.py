@@ -83,7 +83,7 @@ def _unless_blocked(plan: EnvironmentPlan) -> EnvironmentPlan:
 def _unreadable(world: World) -> tuple[Conflict, ...]:
     """Refuse to install from inputs that cannot be read."""
     problems = world.declared.problems if world.declared is not None else ()
-    hint = "Correct the file, or take it out of the manifest."
+    hint = "Nothing was changed. Correct what the message names, or declare something else."
     return tuple(Conflict("inputs-unreadable", problem, hint) for problem in problems)
 
 

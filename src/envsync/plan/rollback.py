@@ -159,7 +159,7 @@ def _notes(world: World, former: Former, found: Environment) -> Iterator[str]:
     if verdict is not None and not verdict.met:
         what = verdict.reason or listed(map(_change, verdict.changes)) or f"remove {listed(verdict.extraneous)}"
         yield (
-            f"the declared packages have changed since: the next apply installs them again ({what}); "
+            f"it does not meet what is declared: the next apply installs again ({what}); "
             "to stay with this generation, undo that change first"
         )
     elif verdict is None and world.declared is not None and world.declared.calls:

@@ -29,13 +29,10 @@ def decide_upgrade(
     world = plan.world
     if plan.state in {State.CONFLICT, State.WAITING}:
         return plan
-    if any(not isinstance(action, Link) for action in plan.actions):
-        message = f"{plan.environment.name} is not in sync"
-        return _refused(plan, "not-in-sync", message, "Apply first, then upgrade.")
-    plan = replace(plan, notes=(*plan.notes, *_notes(plan, only)))
-    if verdict is not None and verdict.reason:
-        hint = "Look at its indexes, and whether they can be reached."
-        return _refused(plan, "upgrade-unknown", verdict.reason, hint)
+    refusal = _refusal(plan, verdict, only)
+    if refusal is not None:
+        return replace(plan, state=State.CONFLICT, drift=(), actions=(), conflicts=(refusal,))
+    plan = replace(plan, notes=(*plan.notes, *_notes(plan)))
     every = verdict.changes if verdict is not None else ()
     changes = tuple(change for change in every if not only or _counts(change, only, world.declared))
     if not changes or not isinstance(world.interpreter, Interpreter):
@@ -55,8 +52,17 @@ def decide_upgrade(
     return replace(plan, world=judged, state=State.DRIFT, drift=(*plan.drift, *drift), actions=actions)
 
 
-def _refused(plan: EnvironmentPlan, code: str, message: str, hint: str) -> EnvironmentPlan:
-    return replace(plan, state=State.CONFLICT, drift=(), actions=(), conflicts=(Conflict(code, message, hint),))
+def _refusal(plan: EnvironmentPlan, verdict: Verdict | None, only: tuple[str, ...]) -> Conflict | None:
+    """Say why nothing can be said about newer releases, if so."""
+    if any(not isinstance(action, Link) for action in plan.actions):
+        return Conflict("not-in-sync", "it is not in sync", "Apply first, then upgrade.")
+    there = plan.world.stock.versions() if plan.world.stock is not None else {}
+    unknown = [name for name in only if name not in there]
+    if unknown:
+        return Conflict("upgrade-unknown", f"{listed(unknown)} is not installed", "Name an installed package.")
+    if verdict is not None and verdict.reason:
+        return Conflict("upgrade-unknown", verdict.reason, "Look at its indexes, and whether they can be reached.")
+    return None
 
 
 def _open_calls(declared: Declared) -> tuple[Call, ...]:
@@ -64,7 +70,7 @@ def _open_calls(declared: Declared) -> tuple[Call, ...]:
     return tuple(call for call in declared.calls if isinstance(call, Call) and not is_lock(call))
 
 
-def _notes(plan: EnvironmentPlan, only: tuple[str, ...]) -> Iterator[str]:
+def _notes(plan: EnvironmentPlan) -> Iterator[str]:
     declared = plan.world.declared
     if declared is None or not declared.calls:
         yield "nothing is declared, so nothing is upgraded"
@@ -74,8 +80,6 @@ def _notes(plan: EnvironmentPlan, only: tuple[str, ...]) -> Iterator[str]:
             yield f"{call.lock} decides its versions; upgrade them with: uv lock --upgrade"
         elif call.alone or not call.dependencies:
             yield "a pylock.toml decides its versions; lock again to upgrade them"
-    there = plan.world.stock.versions() if plan.world.stock is not None else {}
-    yield from (f"{name} is not installed" for name in only if name not in there)
 
 
 def _counts(change: Change, only: tuple[str, ...], declared: Declared | None) -> bool:

@@ -1,6 +1,6 @@
 """Show which versions change: a line for each package."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from envsync.observed import Change
 from envsync.plan.actions import EnvironmentPlan
@@ -31,7 +31,7 @@ def _line(change: Change, width: int, paint: Paint) -> str:
     return f"{paint('yellow', '~')} {name}  {escape(change.before)} -> {escape(change.after or 'as built')}"
 
 
-def outdated_lines(plans: Iterable[EnvironmentPlan], paint: Paint) -> Iterator[str]:
+def outdated_lines(plans: Sequence[EnvironmentPlan], paint: Paint) -> Iterator[str]:
     """Show a table of what could be upgraded: environment, package, what is installed, what is available."""
     rows = [("ENVIRONMENT", "PACKAGE", "INSTALLED", "AVAILABLE")]
     notes = []
@@ -45,6 +45,6 @@ def outdated_lines(plans: Iterable[EnvironmentPlan], paint: Paint) -> Iterator[s
         for number, row in enumerate(rows):
             line = "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
             yield paint("bold", line) if number == 0 else line
-    else:
+    elif not any(plan.conflicts for plan in plans):
         yield "nothing to upgrade"
     yield from (f"{paint('dim', 'note:')} {note}" for note in notes)
