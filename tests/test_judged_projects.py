@@ -77,6 +77,20 @@ def test_a_project_with_its_metadata_elsewhere_is_installed(depot: Depot, editab
     assert change(depot) == {"blog": "2.0", "lib": "1.1", "tool": "0.5"}
 
 
+@pytest.mark.parametrize("way", ["sources", "url"])
+def test_a_project_that_is_required_by_its_path_counts(depot: Depot, way: str) -> None:
+    if way == "sources":
+        skip_unless(depot, "uv")
+    parts = project(depot, "", "lib", name="parts")
+    sources = '[tool.uv.sources]\nparts = { path = "../parts", editable = true }\n' if way == "sources" else ""
+    project(depot, sources, "parts" if way == "sources" else f"parts @ {parts.as_uri()}")
+    assert make(depot, 'project = "blog"') == {"blog": "1.0", "lib": "1.1", "parts": "1.0"}
+    depot.install("speed")
+    assert main(["check"]) == 0
+    edit(parts, '["lib"]', '["lib", "tool"]')
+    assert change(depot) == {"blog": "1.0", "lib": "1.1", "parts": "1.0", "speed": "3.0", "tool": "0.5"}
+
+
 def test_a_folder_that_is_no_project_is_never_in_sync(depot: Depot) -> None:
     (depot.root / "blog").mkdir()
     (depot.root / "blog/pyproject.toml").write_text("[tool.black]\nline-length = 99\n")

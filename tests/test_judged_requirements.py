@@ -160,6 +160,21 @@ def test_hashes_hold(depot: Depot, monkeypatch: pytest.MonkeyPatch, nested: bool
     assert_fails(depot, "lib", "hash")
 
 
+@pytest.mark.parametrize("line", ["My.Tool==1.0", "my_tool<2,==1.0", 'MY-tool===1.0 ; python_version < "3.12"'])
+def test_hashes_hold_for_repairs_however_the_name_is_written(
+    depot: Depot, monkeypatch: pytest.MonkeyPatch, line: str
+) -> None:
+    depot.wheel("my-tool", "1.0")
+    write(depot, "all.txt", f"{line} --hash=sha256:{_digest(depot, 'my_tool', '1.0')}\n")
+    make(depot, 'requirements = ["all.txt"]')
+    depot.wheel("my-tool", "1.0", files={"my_tool.py": "another = True\n"})
+    monkeypatch.setenv("UV_CACHE_DIR", str(depot.root / "cache"))
+    monkeypatch.setenv("PIP_NO_CACHE_DIR", "1")
+    (depot.site / "my_tool.py").unlink()
+    assert main(["apply", "--deep"]) == 1
+    assert not (depot.site / "my_tool.py").exists()
+
+
 def _digest(depot: Depot, name: str, version: str) -> str:
     return hashlib.sha256((depot.wheels / f"{name}-{version}-py3-none-any.whl").read_bytes()).hexdigest()
 

@@ -26,6 +26,8 @@ URL = f"lib @ http://me:{SECRET}@127.0.0.1:9/lib-1.0-py3-none-any.whl"
         ("/home/me/https:/me:secret@host/requirements.txt", "/home/me/https:/****@host/requirements.txt"),
         ("https://git:secret@host/a", "https://****@host/a"),
         ("https://${USER}:secret@host/a", "https://****@host/a"),
+        ("https://host/a.whl?private_token=secret&x=1#egg=a", "https://host/a.whl?private_token=****&x=1#egg=a"),
+        ("`https://host/a?x=1&X-Amz-Signature=secret` failed", "`https://host/a?x=1&X-Amz-Signature=****` failed"),
     ],
 )
 def test_credentials_are_not_shown(text: str, shown: str) -> None:
@@ -38,7 +40,7 @@ def test_credentials_are_not_shown(text: str, shown: str) -> None:
     [
         "ssh://git@host/a.git@main",
         "git@host:a/b.git",
-        "https://host/a@1.0?page=t@u#sha256=@",
+        "https://host/a@1.0?ref=t@u#sha256=@",
         "https://${USER}:${TOKEN}@host/a and https://${TOKEN}@host/a",
         "me@host: see https://host or mail me@host",
         "file:///a/b@c",

@@ -14,7 +14,7 @@ _CREDENTIALS = re.compile(
 
 
 _SECRETS = re.compile(
-    r"(?P<name>[?&][\w.-]*(?:token|key|secret|passw|pwd|sig|credential|auth)[\w.-]*=)[^&#\s'\"]+", re.IGNORECASE
+    r"(?P<name>[?&][\w.-]*(?:token|key|secret|passw|pwd|sig|credential|auth)[\w.-]*=)[^&#\s'\"`<>]+", re.IGNORECASE
 )
 """Such as ``?access_token=secret`` in an address."""
 

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name, canonicalize_version
 
 from envsync.apply.installers import InstallError, Runner
@@ -155,13 +156,17 @@ class _Restoration:
                 raise EnvsyncError(Problem("package-missing", message, _HINT)) from None
 
     def _install_exactly(self, wanted: list[Distribution]) -> None:
-        hashes = {line.partition("==")[0].strip(): line for line in self.declared.hashes}
-        hashed = [hashes[one.name] for one in wanted if one.origin is None and _is_pinned(hashes.get(one.name), one)]
-        names = {line.partition("==")[0].strip() for line in hashed}
-        lines = [line for one in wanted if one.name not in names for line in _lines(one)]
-        for group in (hashed, lines):
+        hashed = {one.name: line for one in wanted if (line := self._hashed(one))}
+        lines = [line for one in wanted if one.name not in hashed for line in _lines(one)]
+        for group in ([*hashed.values()], lines):
             if group:
                 self._install(replace(self._undeclared(group), dependencies=False), Job(cached=self.spec.cached))
+
+    def _hashed(self, one: Distribution) -> str:
+        """Return the line that pins a distribution with its declared hashes; empty where it has none."""
+        lines = [line for line in self.declared.hashes if one.origin is None and _is_pinned(line, one)]
+        hashes = dict.fromkeys(word for line in lines for word in line.split() if word.startswith("--hash="))
+        return " ".join((_pin(one), *hashes)) if hashes else ""
 
     def _bring_one(self, one: Distribution) -> str:
         """Bring back one distribution; returns what went wrong, empty if nothing did."""
@@ -239,9 +244,11 @@ def _floor(one: Distribution) -> str:
     return f"{one.name}>={one.version}"
 
 
-def _is_pinned(line: str | None, one: Distribution) -> bool:
-    version = (line or "").partition("==")[2].split(";")[0].split()
-    return bool(version) and canonicalize_version(version[0]) == canonicalize_version(one.version)
+def _is_pinned(line: str, one: Distribution) -> bool:
+    """Check whether a line with hashes is for a distribution, however its name is written, at its version."""
+    requirement = Requirement(line.partition(" --hash=")[0])
+    versions = {canonicalize_version(each.version) for each in requirement.specifier if each.operator in {"==", "==="}}
+    return canonicalize_name(requirement.name) == one.name and canonicalize_version(one.version) in versions
 
 
 def _lines(one: Distribution) -> Iterator[str]:

@@ -82,6 +82,8 @@ class Verdicts:
             return Verdict(met=False, reason=str(error))
         except EnvsyncError as error:
             return Verdict(met=False, reason=error.problem.message)
+        except OSError as error:
+            return Verdict(met=False, reason=f"{declared.installer} could not be asked: {error}")
 
     def content(self) -> bytes:
         """Return what to write to the file."""
