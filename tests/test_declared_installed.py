@@ -171,7 +171,7 @@ TAKEN = [
     *("lib==1.0", "lib[x]", "lib ; python_version > '3'", "./own", "-e ./own", "-e own", "own/", "file:own"),
     *("--no-binary :none:\nlib", "--only-binary=:all:\nlib", "--no-index\nlib", "-f links\nlib", "-r 'q.txt'"),
     *("lib==1.0 \\\n# c\nlib", "# c \\\nlib", "lib # c \\\n", "-e ./own ; python_version < '3'"),
-    *("-r=q.txt", "-r ${HERE}/q.txt", "own @ file://${HERE}/own", "-c q.txt\nlib"),
+    *("-r=q.txt", "-r ${HERE}/q.txt", "own @ file://${HERE}/own", "-c q.txt\nlib", "-c q\\.txt\nlib"),
 ]
 """What uv reads as it is meant."""
 SKIPPED = [
@@ -180,7 +180,7 @@ SKIPPED = [
 ]
 """What uv passes over or takes for something else, with exit 0."""
 REFUSED = [
-    *("lib==1.0 \\\n\n", "lib \\\n ==1.0", "lib==\\\n1.0", "lib==1.0\\", "-r \\\nq.txt", "-c q\\.txt\nlib", "-r"),
+    *("lib==1.0 \\\n\n", "lib \\\n ==1.0", "lib==\\\n1.0", "lib==1.0\\", "-r \\\nq.txt", "-r"),
     *("-e './own'", '-e "own"', "--no-binary a,b\nlib", "-f nowhere\nlib", '-f "x\nlib'),
     "-i https://x.example/\n-i https://y.example/\nlib",
 ]

@@ -86,26 +86,23 @@ def uv_projects(file: str, reading: Reading, *, editable: bool) -> list[Project]
 def pylock_calls(file: str, packages: Packages, facts: Facts, reading: Reading, installer: str) -> Calls:
     """Read a ``pylock.toml``; what is wrong with it, or is not in it, is a problem."""
     document = reading.toml(file)
-    try:
-        lock = None if document is None else Pylock.from_dict(document)
-    except Exception as error:  # noqa: BLE001  # packaging raises many kinds, each with a message for people
-        reading.refuse(file, "it is not a lock that can be used", error)
-        lock = None
-    if lock is None:
+    if document is None:
         return Calls()
-    groups = [*(lock.dependency_groups or ()), *(lock.default_groups or ())]
-    check_names(file, packages, lock.extras or None, groups or None, reading)
-    editables = [(one.directory, bool(one.directory.editable)) for one in lock.packages if one.directory]
-    projects = [Project(_directory(file, one), packages.editable and editable) for one, editable in editables]
-    if installer == "uv":
-        options = [*chosen(packages)]
-        options += ["--no-editable"] if not packages.editable and any(editable for _, editable in editables) else []
-        call = Call(("-r", file, *options), os.path.dirname(file), dependencies=False, alone=True)
-        return Calls(calls=[call], projects=projects)
+    reason = "it is not a lock that can be used"
     try:
+        lock = Pylock.from_dict(document)
+        groups = [*(lock.dependency_groups or ()), *(lock.default_groups or ())]
+        check_names(file, packages, lock.extras or None, groups or None, reading)
+        editables = [(one.directory, bool(one.directory.editable)) for one in lock.packages if one.directory]
+        projects = [Project(_directory(file, one), packages.editable and editable) for one, editable in editables]
+        if installer == "uv":
+            plain = ["--no-editable"] if not packages.editable and any(editable for _, editable in editables) else []
+            words = ("-r", file, *chosen(packages), *plain)
+            return Calls(calls=[Call(words, os.path.dirname(file), dependencies=False, alone=True)], projects=projects)
+        reason = "it does not fit this Python"
         return Calls(calls=[*_pip_calls(file, lock, packages, facts)], projects=projects)
-    except Exception as error:  # noqa: BLE001
-        reading.refuse(file, "it does not fit this Python", error)
+    except Exception as error:  # noqa: BLE001  # packaging raises many kinds, each with a message for people
+        reading.refuse(file, reason, error)
         return Calls()
 
 
@@ -130,7 +127,7 @@ def chosen(packages: Packages) -> Iterator[str]:
 def _pip_calls(file: str, lock: Pylock, packages: Packages, facts: Facts) -> Iterator[Call]:
     """Give what a lock says for an environment's Python: files with hashes, then all else."""
     groups = {canonicalize_name(one) for one in (*(lock.dependency_groups or ()), *(lock.default_groups or ()))}
-    chosen = list(
+    selected = list(
         lock.select(
             environment=cast("Environment", marker_values(facts)),
             tags=list(tags_of(facts)),
@@ -138,8 +135,8 @@ def _pip_calls(file: str, lock: Pylock, packages: Packages, facts: Facts) -> Ite
             dependency_groups=[one for one in packages.groups if canonicalize_name(one) in groups] or None,
         )
     )
-    lines = [line for package, source in chosen for line in _lines(file, package, source)]
-    others = [text for one, source in chosen for text in _arguments(file, one, source, editable=packages.editable)]
+    lines = [line for package, source in selected for line in _lines(file, package, source)]
+    others = [text for one, source in selected for text in _arguments(file, one, source, editable=packages.editable)]
     if lines:
         yield Call((), os.path.dirname(file), tuple(lines), dependencies=False)
     if others:

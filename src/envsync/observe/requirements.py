@@ -247,13 +247,14 @@ def local_of(text: str, place: str, *, editable: bool = False) -> list[Local]:
     url = re.split(r"\s;|;\s" if _SCHEME.match(url) else ";", url, maxsplit=1)[0]
     bare = _EXTRAS.sub("", url.strip())
     if bare.lower().startswith("file:"):
-        path = _EXTRAS.sub("", _file_path(bare))
+        path = _file_path(bare)
     elif _SCHEME.match(bare):
         return []
     elif named or editable or bare.startswith(".") or "/" in bare or bare.lower().endswith(_ARCHIVES):
-        path = _EXTRAS.sub("", bare.partition("#")[0])
+        path = bare.partition("#")[0]
     else:
         return []
+    path = _EXTRAS.sub("", path).replace("\0", "")
     kind = "archive" if path.lower().endswith(_ARCHIVES) else "directory"
     return [Local(path, place, editable, kind)] if path else []
 
