@@ -21,7 +21,7 @@ from envsync.cli.main import main
 from judged import BOTH, assert_stable, installed_names, make, without
 from wheels import make_project
 
-pytestmark = pytest.mark.sampled(9)
+pytestmark = pytest.mark.sampled(18)
 
 FIELD = Path(__file__).parent / "field"
 FILES = {

@@ -22,7 +22,7 @@ from judged import (
 )
 from wheels import make_project, make_repository
 
-pytestmark = pytest.mark.sampled(4)
+pytestmark = pytest.mark.sampled(8)
 
 
 @pytest.fixture(params=BOTH)

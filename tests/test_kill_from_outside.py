@@ -34,7 +34,8 @@ def told(scenario: Scenario, status: int, out: str, err: str) -> str:
         document = json.loads(out)
     except ValueError:
         return f"no document: {out[-300:]} {err[-500:]}"
-    problems = [one["error"] for one in document["environments"] if one["error"]] + document["errors"]
+    told_of = [one[key] for one in document["environments"] for key in ("error", "conflict") if one[key]]
+    problems = told_of + document["errors"]
     if status == 1 and not (problems and all(one["message"] and one["hint"] for one in problems)):
         return f"no clear line: {out[-300:]} {err[-500:]}"
     return "" if status == 1 or scenario.holds_new() else "it says that it succeeded, and has not"

@@ -18,7 +18,7 @@ from crash_server import Server
 from depot import Depot, open_depot
 from links import fingerprint
 
-pytestmark = pytest.mark.sampled(8)
+pytestmark = pytest.mark.sampled(12)
 
 PLAIN = '[envs.blog]\npath = "blog/.venv"\ntarget = "blog"\npython = "pythons/current/bin/python"\n'
 PIN = "~/.pyenv/versions/3.12/bin/python"

@@ -7,7 +7,7 @@ import pytest
 from conftest import Place
 from depot import Depot, open_depot
 
-pytestmark = pytest.mark.sampled(2)
+pytestmark = pytest.mark.sampled(5)
 
 
 @pytest.fixture
