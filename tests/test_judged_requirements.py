@@ -18,6 +18,7 @@ from judged import (
     assert_stable,
     change,
     make,
+    skip_unless,
     without,
 )
 from wheels import make_project, make_repository
@@ -239,3 +240,11 @@ def test_what_cannot_be_carried_out_is_refused_by_its_place(
     write(depot, name, text)
     depot.declare(f'requirements = ["{name}"]')
     assert_conflict(depot, *words)
+
+
+def test_a_release_of_an_index_is_not_the_wheel_that_is_declared(depot: Depot) -> None:
+    skip_unless(depot, "uv")  # pip calls it satisfied
+    depot.make('packages = ["tool"]')
+    depot.declare(f'packages = ["tool @ {(depot.wheels / "tool-0.5-py3-none-any.whl").as_uri()}"]')
+    assert change(depot) == {"tool": "0.5"}
+    assert "tool" in depot.origins()

@@ -59,7 +59,10 @@ class Step:
     installs: bool
     """Whether it would come; else it would go."""
     direct: Mapping[str, Any] | None = field(default=None, hash=False)
-    """Where it would come from, as ``direct_url.json`` has it (PEP 610), where the installer says so."""
+    """Where it would come from, as ``direct_url.json`` has it (PEP 610): nothing for an index.
+
+    ``None`` where the installer does not say.
+    """
 
 
 class Installer(Protocol):

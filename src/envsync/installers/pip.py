@@ -73,7 +73,7 @@ class Pip:
                     item["metadata"]["name"],
                     item["metadata"]["version"],
                     installs=True,
-                    direct=item["download_info"] if item["is_direct"] else None,
+                    direct=item["download_info"] if item["is_direct"] else {},
                 )
                 for item in items
             )

@@ -126,9 +126,9 @@ def _changes(
 def _is_same_origin(step: Step, had: Distribution, projects: tuple[Project, ...]) -> bool:
     """Check whether a distribution would come from where it came from: installers build projects again each time."""
     if step.direct is not None:
-        return origin_of(step.direct) == had.origin
+        return (origin_of(step.direct) if step.direct else None) == had.origin
     if had.origin is None:
-        return step.version == had.version
+        return False
     wanted = {(project.path, project.editable) for project in projects}
     return (had.origin.directory, had.origin.editable) in wanted
 
