@@ -137,6 +137,12 @@ def test_an_extra_or_a_group_that_is_not_there_is_refused(depot: Depot, key: str
     assert_conflict(depot, f"no {kind} 'nope'", "pyproject.toml")
 
 
+def test_a_group_and_an_extra_may_be_empty(depot: Depot) -> None:
+    project(depot, "optional-dependencies = { x = [] }\n[dependency-groups]\ndev = []\n")
+    assert make(depot, 'project = "blog"', 'groups = ["dev"]', 'extras = ["x"]') == {"blog": "1.0"}
+    assert_stable(depot)
+
+
 def test_a_group_in_its_old_place_is_installed(depot: Depot) -> None:
     folder = project(depot, '[tool.uv]\ndev-dependencies = ["lib"]\n')
     if depot.installer == "uv":

@@ -77,8 +77,8 @@ class _Project:
         self.dependencies = _requirements(project.get("dependencies", []))
         extras = _table(project, "optional-dependencies").items()
         self.extras = {str(canonicalize_name(name)): _requirements(lines) for name, lines in extras}
-        groups = {"dev": uv.get("dev-dependencies", []), **_table(document, "dependency-groups")}
-        self.groups = DependencyGroupResolver({name: lines for name, lines in groups.items() if lines})
+        former = {"dev": uv["dev-dependencies"]} if "dev-dependencies" in uv else {}  # uv's, before PEP 735
+        self.groups = DependencyGroupResolver({**former, **_table(document, "dependency-groups")})
         self.sources = _table(uv, "sources")
 
     def calls(self, facts: Facts) -> Calls:
