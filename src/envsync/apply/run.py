@@ -32,7 +32,7 @@ def apply_plans(plan: Plan, again: Again, settings: Settings, progress: Progress
     """
     for area, end in plan.strays:
         _clear_stray(area, end, settings)
-    workshop = Workshop(settings.cache, settings.logs, settings.shelf, settings.locks, remembers=settings.remembers)
+    workshop = Workshop(settings)
     reports = {
         one.environment.name: EnvironmentReport(one, outcome_of(one.state, ()))
         for one in plan.environments

@@ -12,7 +12,7 @@ from envsync.apply.outcome import EnvironmentReport, Report
 from envsync.apply.settings import Progress, Settings
 from envsync.cli.options import Options
 from envsync.errors import Problem, UsageError
-from envsync.folders import cache_folder, state_folders
+from envsync.folders import cache_folder, staging_folder, state_folders
 from envsync.manifest import locate
 from envsync.manifest.remembered import recall, remembered
 from envsync.observe.facts import FactsCache
@@ -157,6 +157,7 @@ def settings_of(manifest: desired.Manifest, options: Options, *, lock_timeout: f
         jobs=options.jobs,
         lock_timeout=lock_timeout if options.lock_timeout is None else options.lock_timeout,
         shelf=manifest.state_dir,
+        staging=staging_folder(),
         remembers=not options.no_cache,
     )
 
