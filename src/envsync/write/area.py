@@ -13,7 +13,7 @@ from envsync import areas
 from envsync.areas import BUILT, FORMER, MARKER, SCRATCH, Marker
 from envsync.observe.mounts import mounts_in
 from envsync.observed.unowned import is_stray
-from envsync.write.handles import Root, kind_of, open_folder, open_in, open_parent, put_in, replace_in
+from envsync.write.handles import Root, kind_of, make_way, open_folder, open_in, open_parent, put_in, replace_in
 from envsync.write.rename import Place, move
 
 __all__ = [
@@ -138,16 +138,15 @@ def _inode(place: str) -> int | None:
 def keep_as_generation(area: str, made: str, shelf: str, *, loose: bool) -> None:
     """Turn an area that holds a former environment into a generation.
 
-    ``loose`` says whether it holds what no installer brings back. It is moved to the folder ``shelf`` if that is on the
-    same file system, else it stays where it is.
+    ``loose`` says whether it holds what no installer brings back. It is moved to the directory ``shelf``, given by its
+    real path, if that is on the same file system, else it stays where it is.
     """
     remark(area, kind="generation", made=made, loose=loose, contents=None, built=None)
     with contextlib.suppress(OSError):
-        os.makedirs(shelf, mode=0o700, exist_ok=True)
-        real = os.path.realpath(shelf)
-        with open_parent(area) as (parent, name), open_folder(real) as generations:
-            if os.path.dirname(area) != real and os.fstat(parent).st_dev == os.fstat(generations).st_dev:
-                move(Place(parent, name, os.path.dirname(area)), Place(generations, name, real))
+        make_way(shelf)
+        with open_parent(area) as (parent, name), open_folder(shelf) as generations:
+            if os.path.dirname(area) != shelf and os.fstat(parent).st_dev == os.fstat(generations).st_dev:
+                move(Place(parent, name, os.path.dirname(area)), Place(generations, name, shelf))
 
 
 def remove_superseded(generations: tuple[str, ...], end: str) -> None:

@@ -12,6 +12,7 @@ from envsync.write.handles import (
     Root,
     flush_open,
     kind_of,
+    make_way,
     open_folder,
     open_parent,
     put_in,
@@ -53,8 +54,8 @@ def make_folder(path: str, *, flushed: bool = True) -> None:
 
 
 def make_folders(path: str) -> None:
-    """Make a folder of envsync's own, and those above it; one that is there is fine. Raises ``OSError``."""
-    os.makedirs(path, exist_ok=True)
+    """Make a directory of envsync's own, and those above it; one that is there is fine. Raises ``OSError``."""
+    make_way(os.path.realpath(path))
 
 
 def make_link(place: str, text: str, *, flushed: bool = True) -> None:

@@ -16,6 +16,7 @@ __all__ = [
     "flush_folder",
     "flush_open",
     "kind_of",
+    "make_way",
     "open_folder",
     "open_in",
     "open_parent",
@@ -75,6 +76,20 @@ def open_parent(path: str) -> Iterator[tuple[int, str]]:
     parent, _, name = path.rpartition("/")
     with open_folder(parent or "/") as directory:
         yield directory, name
+
+
+def make_way(path: str) -> None:
+    """Make a directory of envsync's own, by its real path, and those above it; one that is there is fine.
+
+    Only the user may look into what is made. Raises ``OSError``.
+    """
+    try:
+        with open_folder(path):
+            return
+    except FileNotFoundError:
+        make_way(os.path.dirname(path))
+    with open_parent(path) as (parent, name), contextlib.suppress(FileExistsError):
+        os.mkdir(name, 0o700, dir_fd=parent)
 
 
 def kind_of(name: str, folder: int) -> int | None:
