@@ -219,6 +219,7 @@ class Mounted(Scenario):
     def begin(self) -> None:
         if sys.platform != "linux" or os.geteuid() != 0:
             pytest.skip("only root mounts")
+        atexit.register(self.unmount)
         super().begin()
 
     def restore(self) -> None:

@@ -43,8 +43,6 @@ def find_generations(manifest: Manifest) -> tuple[Generation, ...]:
     """List what is kept of earlier contents: of each declared environment, and of this manifest's former ones."""
     ends = _ends(manifest)
     common = map(os.path.realpath, (manifest.state_dir, staging_folder()))
-    common = map(os.path.realpath, (manifest.state_dir, staging_folder()))
-    common = map(os.path.realpath, (manifest.state_dir, staging_folder()))
     folders = {*common, *(os.path.dirname(end) for end in ends), *ends}
     found: dict[str, list[Generation]] = {}
     for folder in sorted(folders):

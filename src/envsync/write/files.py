@@ -10,6 +10,7 @@ from typing import BinaryIO
 from envsync.areas import PREFIX
 from envsync.write.handles import (
     Root,
+    clear_partial,
     flush_open,
     kind_of,
     make_way,
@@ -80,6 +81,7 @@ def write_cache(file: str, content: bytes) -> None:
     folder = os.path.realpath(os.path.dirname(file))
     os.makedirs(folder, mode=0o700, exist_ok=True)
     with open_folder(folder) as descriptor:
+        clear_partial(descriptor)  # one that another pass is about to rename fails to be: a cache may
         put_in(descriptor, os.path.basename(file), content)  # one that a loss of power spoils counts as none
 
 

@@ -7,11 +7,12 @@ import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from envsync.areas import PREFIX
+from envsync.areas import PREFIX, is_area_name
 from envsync.write.openat import open_directory
 
 __all__ = [
     "Root",
+    "clear_partial",
     "flush_file",
     "flush_folder",
     "flush_open",
@@ -137,6 +138,16 @@ def _write(folder: int, name: str, content: bytes, flushed_mode: int | None, by_
         with contextlib.suppress(OSError):
             os.unlink(new, dir_fd=way)
         raise
+
+
+def clear_partial(directory: int) -> None:
+    """Remove the files that killed passes had begun to write in an open directory: the user's own, by their names."""
+    for name in os.listdir(directory):
+        if is_area_name(name):
+            with contextlib.suppress(FileNotFoundError):
+                found = os.stat(name, dir_fd=directory, follow_symlinks=False)
+                if stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid():
+                    os.unlink(name, dir_fd=directory)
 
 
 def flush_file(name: str, folder: int) -> None:
