@@ -8,7 +8,7 @@ from dataclasses import replace
 from envsync.areas import LOST_AND_FOUND, MARKER, Marker, is_area_name, parent_of, read_marker
 from envsync.observe.builders import stray_files
 from envsync.observe.environment import read_environment
-from envsync.observe.mounts import mounts_in
+from envsync.observe.mounts import in_lower_layer, mounts_in
 from envsync.observe.read import read_text
 from envsync.observe.redirect import read_redirect
 from envsync.observed import Chain, EndKind, Folder
@@ -49,6 +49,7 @@ def read_folder(chain: Chain, path: str, manifest: str, leftovers: "Leftovers") 
         areas=parent if exchangeable else chain.end,
         exchangeable=exchangeable,
         is_mount=chain.end in mounts,
+        layered=in_lower_layer(chain.end),
         mounts=tuple(mount for mount in mounts if mount != chain.end),
         leftovers=leftovers.of(chain.end),
         generations=leftovers.generations_of(chain.end),
@@ -129,7 +130,7 @@ class Leftovers:
 
 def _is_interrupted(marker: Marker) -> bool:
     """Tell whether a pass was at work in an area: on a staging directory, or on going back to a generation."""
-    return marker.kind == "staging" or bool(marker.contents or marker.pin) or marker.built is not None
+    return marker.kind == "staging" or bool(marker.contents or marker.pin or marker.copied) or marker.built is not None
 
 
 def _strays(end: str, *, is_mount: bool) -> tuple[str, ...] | None:

@@ -49,6 +49,8 @@ class Folder:
     """Whether the end can be exchanged for another folder: it is no mount point, and its parent is writable."""
     is_mount: bool = False
     """Whether the end itself is a mount point."""
+    layered: bool = False
+    """Whether the end comes with a lower layer of an overlay, as far as can be told: it is exchanged once copied up."""
     mounts: tuple[str, ...] = ()
     """Where something else is mounted inside."""
     leftovers: tuple[str, ...] = ()

@@ -19,6 +19,7 @@ from envsync.plan.actions import (
     Repair,
     State,
 )
+from envsync.plan.atomicity import not_atomic
 from envsync.plan.blueprint import Rules, blueprint_of
 from envsync.plan.conflicts import conflicts_of, not_writable
 from envsync.plan.damage import damage_message, damaged_packages, irreparable, reinstall_message, uncheckable
@@ -113,10 +114,9 @@ def _rebuild(
     count = len(world.stock.distributions)
     reinstall = f" and reinstall {count} package{'s' if count != 1 else ''}" if count else ""
     message = f"rebuild for Python {dict(blueprint.settings)['version']}{reinstall}"
-    notes = list(unrestorable(world))
-    if not world.folder.exchangeable:
-        message += ", not atomically"
-        notes.append(f"{world.folder.chain.end} cannot be exchanged for another folder: its contents are, one by one")
+    slow = not_atomic(world.folder)
+    message += ", not atomically" if slow else ""
+    notes = [*unrestorable(world), *slow]
     known = tuple(one.name for one in world.stock.distributions)
     action = Rebuild(
         message=message,
@@ -154,7 +154,8 @@ def _mend(
     if conflicts:
         return EnvironmentPlan(environment, world, State.CONFLICT, tuple(drift), (), conflicts)
     state = State.DRIFT if actions else State.IN_SYNC
-    return EnvironmentPlan(environment, world, state, tuple(drift), tuple(actions))
+    notes = not_atomic(world.folder) if installs else ()
+    return EnvironmentPlan(environment, world, state, tuple(drift), tuple(actions), notes=notes)
 
 
 def _installs(

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from envsync.observed import Change, Environment, Former, Interpreter, Stock, World, changes_between
 from envsync.plan.actions import Conflict, EnvironmentPlan, Pin, Repair, Rollback, State
+from envsync.plan.atomicity import not_atomic
 from envsync.plan.blueprint import Rules, blueprint_of
 from envsync.plan.decide import repair_of
 from envsync.plan.drift import compare
@@ -53,7 +54,7 @@ def decide_rollback(
         pin=pin,
         changes=changes_between(world.stock or Stock(), former.stock),
     )
-    notes = tuple(_notes(world, former, found))
+    notes = (*_notes(world, former, found), *not_atomic(world.folder))
     return replace(plan, state=State.DRIFT, drift=(), actions=(action,), conflicts=(), notes=notes)
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from envsync.observed import Call, Change, Declared, Interpreter, Sync, Verdict
 from envsync.observed.declared import is_lock
 from envsync.plan.actions import Conflict, Drift, EnvironmentPlan, Install, InstallSpec, Link, State
+from envsync.plan.atomicity import not_atomic
 from envsync.plan.blueprint import Rules, blueprint_of
 from envsync.plan.packages import declared_spec
 from envsync.plan.unowned import conflicts_of_copying, conflicts_of_mounts, listed
@@ -48,8 +49,8 @@ def decide_upgrade(
     install = Install(f"upgrade {names}", blueprint, spec, rules.keep, rules.shelf, generations)
     drift = tuple(Drift("packages", _said(change)) for change in changes)
     judged = replace(world, verdict=Verdict(met=False, changes=changes))
-    actions = (*plan.actions, install)
-    return replace(plan, world=judged, state=State.DRIFT, drift=(*plan.drift, *drift), actions=actions)
+    actions, notes = (*plan.actions, install), (*plan.notes, *not_atomic(world.folder))
+    return replace(plan, world=judged, state=State.DRIFT, drift=(*plan.drift, *drift), actions=actions, notes=notes)
 
 
 def _refusal(plan: EnvironmentPlan, verdict: Verdict | None, only: tuple[str, ...]) -> Conflict | None:

@@ -4,15 +4,19 @@ Not atomic, but each step can be told afterwards, and undone: ``pyvenv.cfg`` com
 and until it has come the former environment is what counts.
 """
 
+import errno
 import os
 
 from envsync.areas import BUILT, FORMER, LOST_AND_FOUND, is_area_name
 from envsync.write.area import read_area, remark
+from envsync.write.copy_up import copy_entries_up, finish_copy_up, rename_up, swap_up, trade_up
 from envsync.write.handles import Root, flush_folder, open_folder
-from envsync.write.swap import put_back, swap, trade
+from envsync.write.swap import put_back
 
-__all__ = ["end_rollback", "roll_back", "swap_contents", "undo_contents"]
+__all__ = ["NOT_RENAMED", "end_rollback", "roll_back", "swap_contents", "undo_contents"]
 
+NOT_RENAMED = frozenset({errno.EXDEV, errno.EBUSY})
+"""What rename(2) says of a directory that stays where it is: a mount that no table shows, a quota of its own."""
 _LAST = "pyvenv.cfg"
 
 
@@ -24,12 +28,13 @@ def swap_contents(area: str, root: Root) -> None:
     built, former, end = f"{area}/{BUILT}", f"{area}/{FORMER}", root.path
     with open_folder(root):
         pass  # it is the one that was looked at
+    copy_entries_up(area, built)  # it changes their inodes
     new = {name: os.lstat(f"{built}/{name}").st_ino for name in os.listdir(built)}
     remark(area, contents=new)
     os.mkdir(former)
     try:
         for name in sorted({*new, *_entries(end)}, key=lambda name: (name == _LAST, name)):
-            _move(f"{built}/{name}", f"{end}/{name}", f"{former}/{name}")
+            _move(area, f"{built}/{name}", f"{end}/{name}", f"{former}/{name}")
         flush_folder(end)
         flush_folder(built)
         os.rmdir(former)
@@ -44,11 +49,20 @@ def roll_back(area: str, end: Root, made: str, *, exchangeable: bool) -> None:
     Until somebody has looked, that counts as holding what no installer brings back.
     """
     remark(area, loose=True)
-    if exchangeable:
-        swap(area, end)
-    else:
+    if not exchangeable or not _swapped(area, end):
         swap_contents(area, end)
     remark(area, made=made, contents=None, built=None, pin="")
+
+
+def _swapped(area: str, end: Root) -> bool:
+    """Exchange them as a whole; ``False`` where the system refuses to rename what looked as if it could be."""
+    try:
+        swap_up(area, end)
+    except OSError as error:
+        if error.errno not in NOT_RENAMED:
+            raise
+        return False
+    return True
 
 
 def end_rollback(area: str, end: str, made: str) -> str:
@@ -57,6 +71,7 @@ def end_rollback(area: str, end: str, made: str) -> str:
     Returns the interpreter link that the manifest was being given, if the exchange was not done; that stays on record.
     """
     put_back(area, end)
+    finish_copy_up(area, end)
     marker = read_area(area)
     if marker is None:
         return ""
@@ -77,6 +92,7 @@ def end_rollback(area: str, end: str, made: str) -> str:
 
 def undo_contents(area: str, end: str, *, even_if_complete: bool = False) -> None:
     """Bring the former contents back, if exchanging them was begun and not ended."""
+    finish_copy_up(area, end)
     marker = read_area(area)
     if marker is None or not marker.contents:
         return
@@ -92,7 +108,7 @@ def undo_contents(area: str, end: str, *, even_if_complete: bool = False) -> Non
     names = sorted({*new, *os.listdir(built)}, key=lambda name: (name != _LAST, name))
     for name in names:
         if name not in new or _inode(f"{end}/{name}") == new[name]:
-            _move(f"{built}/{name}", f"{end}/{name}", f"{former}/{name}")
+            _move(area, f"{built}/{name}", f"{end}/{name}", f"{former}/{name}")
     if os.path.isdir(former):
         os.rmdir(former)
     remark(area, contents=None)
@@ -110,14 +126,14 @@ def _settle(built: str, end: str, spare: str, new: int) -> None:
         os.rename(spare, built)
 
 
-def _move(one: str, other: str, spare: str) -> None:
+def _move(area: str, one: str, other: str, spare: str) -> None:
     """Exchange two entries of which one may be missing."""
     if os.path.lexists(one) and os.path.lexists(other):
-        trade(one, other, spare)
+        trade_up(area, one, other, spare)
     elif os.path.lexists(one):
-        os.rename(one, other)
+        rename_up(area, one, other)
     elif os.path.lexists(other):
-        os.rename(other, one)
+        rename_up(area, other, one)
 
 
 def _entries(end: str) -> list[str]:

@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 from envsync.areas import BUILT, FORMER, Marker
 from envsync.write.area import make_area, remove_area
+from envsync.write.copy_up import trade_up
 from envsync.write.handles import Root, flush_folder, open_folder
-from envsync.write.swap import trade
 
 __all__ = ["put_link"]
 
@@ -24,12 +24,12 @@ def put_link(former: Root, text: str, marker: Marker, area_parent: str, check: C
         os.symlink(text, link)
         with open_folder(former):
             pass  # it is the one that was looked at
-        trade(link, former.path, f"{area}/{FORMER}")
+        trade_up(area, link, former.path, f"{area}/{FORMER}")
         try:
             check(link)
             flush_folder(os.path.dirname(former.path))
         except BaseException:
-            trade(link, former.path, f"{area}/{FORMER}")
+            trade_up(area, link, former.path, f"{area}/{FORMER}")
             raise
     finally:
         if os.path.islink(link):

@@ -6,8 +6,8 @@ import os
 from envsync.areas import BUILT, Marker
 from envsync.observe.mounts import mounts_in
 from envsync.write.area import make_area, remove_area
+from envsync.write.copy_up import rename_up
 from envsync.write.handles import Root, flush_folder, open_folder
-from envsync.write.rename import move_new
 
 __all__ = ["remove_environment", "remove_exposed"]
 
@@ -21,8 +21,7 @@ def remove_environment(end: Root, name: str, path: str) -> None:
     try:
         with open_folder(end):
             pass
-        if not move_new(end.path, f"{area}/{BUILT}"):
-            os.rename(end.path, f"{area}/{BUILT}")
+        rename_up(area, end.path, f"{area}/{BUILT}")
         flush_folder(parent)
     finally:
         remove_area(area, end.path)
