@@ -41,7 +41,7 @@ def move(plan: EnvironmentPlan, settings: Settings, manifest: str) -> bool:
         raise EnvsyncError(Problem("no-target", f"{environment.name} has no target to move to", hint))
     source = walk(environment.path)
     target = walk(environment.target)
-    if source.is_link and source.end == target.end and target.kind is EndKind.DIRECTORY:
+    if source.is_link and source.meets(target) and target.kind is EndKind.DIRECTORY:
         return False
     _check(environment.path, environment.target)
     _refuse_unowned(source.end)

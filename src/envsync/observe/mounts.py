@@ -1,11 +1,11 @@
-"""Find what is mounted in a folder, and what cannot be renamed since it comes with a lower layer of an overlay."""
+"""Find what is mounted where: what cannot be renamed for that, and which places are one and the same."""
 
 import os
 import re
 import sys
 from dataclasses import dataclass
 
-__all__ = ["in_lower_layer", "mounts_in"]
+__all__ = ["Mounts", "in_lower_layer", "mounts_in", "name_of"]
 
 _TABLE = "/proc/self/mountinfo"
 _LAYERED = frozenset({"overlay", "fuse.fuse-overlayfs", "aufs"})
@@ -15,54 +15,93 @@ _LAYERED = frozenset({"overlay", "fuse.fuse-overlayfs", "aufs"})
 @dataclass(frozen=True, slots=True)
 class _Mount:
     point: str
+    device: str
+    root: str
+    """What of the file system is mounted: a path in it."""
     kind: str
+    source: str
     options: tuple[str, ...]
     """Of the file system."""
 
 
-def mounts_in(folder: str) -> tuple[str, ...]:
-    """List the mount points at and below a real folder (proc_pid_mountinfo(5); elsewhere only the folder itself).
+class Mounts:
+    """What is mounted at one time, as the kernel lists it; nothing is known where it does not (macOS, no ``/proc``)."""
 
-    A bind mount on the same file system can be told in no other way.
-    """
-    mounts = _mounts()
-    if mounts is None:
-        return (folder,) if os.path.ismount(folder) else ()
-    return tuple(one.point for one in mounts if _holds(folder, one.point))
+    def __init__(self) -> None:
+        """Read the list (proc_pid_mountinfo(5))."""
+        self._mounts = _read()
+
+    def within(self, folder: str) -> tuple[str, ...]:
+        """List the mount points at and below a real folder; without a list only the folder itself can be told."""
+        if not self._mounts:
+            return (folder,) if os.path.ismount(folder) else ()
+        return tuple(one.point for one in self._mounts if _holds(folder, one.point))
+
+    def in_lower_layer(self, folder: str) -> bool:
+        """Check whether a real directory may be one that an overlay cannot rename: it came with a lower layer (EXDEV).
+
+        The kernel says of its own overlays in which layer a directory is (Linux 6.7); before, and of other file systems
+        of this kind, it is only known once it was tried.
+        """
+        mount = self._around(folder)
+        if mount is None or mount.kind not in _LAYERED or "redirect_dir=on" in mount.options:
+            return False
+        if mount.kind != "overlay":
+            return True
+        from envsync.observe.layers import in_upper_layer  # noqa: PLC0415  # only where there is an overlay
+
+        return not in_upper_layer(folder)
+
+    def name_of(self, place: str) -> str:
+        """Name a real place by its file system and the path in it: the same through whatever mount it is reached."""
+        mount = self._around(place)
+        if mount is None:
+            return place
+        inside = f"{mount.root.rstrip('/')}/{place[len(mount.point) :].lstrip('/')}".rstrip("/")
+        # Mounts of a network file system may share a device, whatever they are of.
+        return f"{mount.device} {mount.source}:{inside}"
+
+    def is_point(self, place: str) -> bool:
+        """Check whether something is mounted at a place."""
+        return any(one.point == place for one in self._mounts)
+
+    def _around(self, place: str) -> _Mount | None:
+        found = None
+        for one in self._mounts:  # of two at one point the later one hides the other
+            if _holds(one.point, place) and (found is None or len(one.point) >= len(found.point)):
+                found = one
+        return found
+
+
+def mounts_in(folder: str) -> tuple[str, ...]:
+    """List the mount points at and below a real folder, as they are now."""
+    return Mounts().within(folder)
 
 
 def in_lower_layer(folder: str) -> bool:
-    """Check whether a real directory may be one that an overlay cannot rename: it came with a lower layer (EXDEV).
-
-    The kernel says of its own overlays in which layer a directory is (Linux 6.7); before, and of other file systems of
-    this kind, it is only known once it was tried.
-    """
-    around = [one for one in _mounts() or () if _holds(one.point, folder)]
-    mount = max(around, key=lambda one: len(one.point), default=None)
-    if mount is None or mount.kind not in _LAYERED or "redirect_dir=on" in mount.options:
-        return False
-    if mount.kind != "overlay":
-        return True
-    from envsync.observe.layers import in_upper_layer  # noqa: PLC0415  # only where there is an overlay
-
-    return not in_upper_layer(folder)
+    """Check whether an overlay may be unable to rename a real directory; see :meth:`Mounts.in_lower_layer`."""
+    return Mounts().in_lower_layer(folder)
 
 
-def _mounts() -> list[_Mount] | None:
-    """Read the table of mounts, the latest last; ``None`` where there is none."""
+def name_of(place: str) -> str:
+    """Name a real place in its file system, as it is mounted now; see :meth:`Mounts.name_of`."""
+    return Mounts().name_of(place)
+
+
+def _read() -> list[_Mount]:
     if sys.platform != "linux":
-        return None
+        return []
     try:
         with open(_TABLE, "rb") as table:
             return [_mount(line.rstrip(b"\n").split(b" ")) for line in table]
     except (OSError, IndexError, ValueError):
-        return None
+        return []
 
 
 def _mount(fields: list[bytes]) -> _Mount:
-    after = fields.index(b"-", 6)
-    options = os.fsdecode(fields[after + 3]).split(",")
-    return _Mount(os.fsdecode(_unescape(fields[4])), os.fsdecode(fields[after + 1]), tuple(options))
+    _, _, device, root, point, *rest = (os.fsdecode(_unescape(field)) for field in fields)
+    kind, source, options = rest[rest.index("-") + 1 :][:3]
+    return _Mount(point, device, root, kind, source, tuple(options.split(",")))
 
 
 def _holds(folder: str, place: str) -> bool:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterable, Iterator
 
 from envsync.errors import EnvsyncError, Problem
+from envsync.observe.mounts import name_of
 
 __all__ = ["hold", "hold_all", "hold_watch"]
 
@@ -19,10 +20,11 @@ _PAUSE = 0.05
 def hold(folder: str, end: str, timeout: float) -> Iterator[None]:
     """Hold the lock of the environment at ``end``, waiting for another pass up to ``timeout`` seconds.
 
-    The lock files lie in ``folder`` and stay there: one that is deleted would be two locks for whoever waits.
-    Raises ``EnvsyncError`` (``locked``), which says who holds it, or ``OSError``.
+    It is one lock through whatever mount the environment is reached. The lock files lie in ``folder`` and stay there:
+    one that is deleted would be two locks for whoever waits. Raises ``EnvsyncError`` (``locked``), which says who holds
+    it, or ``OSError``.
     """
-    with _open(folder, end) as descriptor:
+    with _open(folder, name_of(end)) as descriptor:
         _wait(descriptor, end, timeout)
         _sign(descriptor)
         yield
@@ -38,8 +40,8 @@ def hold_all(folder: str, paths: Iterable[str], timeout: float) -> Iterator[None
     """
     deadline = time.monotonic() + timeout
     with contextlib.ExitStack() as stack:
-        for path in sorted({os.path.realpath(one) for one in paths}):
-            descriptor = stack.enter_context(_open(folder, f"source {path}"))
+        for name, path in sorted({name_of(os.path.realpath(one)): os.path.realpath(one) for one in paths}.items()):
+            descriptor = stack.enter_context(_open(folder, f"source {name}"))
             _wait(descriptor, path, timeout, deadline)
             _sign(descriptor)
         yield
