@@ -112,6 +112,16 @@ def test_a_generation_that_is_seen_by_two_names_is_one(twice: Place) -> None:
     assert twice.envsync("rollback", "a").status == 0
 
 
+def test_an_environment_is_moved_to_another_mount_of_its_file_system(twice: Place) -> None:
+    twice.write('[envs.a]\npath = "a"\n')
+    twice.apply()
+    twice.write('[envs.a]\npath = "a"\ntarget = "../two/a"\n')
+    run = twice.envsync("move", "a")
+    assert run.status == 0, run
+    assert (twice.root / "one/a/pyvenv.cfg").exists()
+    assert twice.apply()["a"]["outcome"] == "unchanged"
+
+
 def test_a_place_has_one_lock_whatever_it_is_called(twice: Place) -> None:
     locks = str(twice.root / "locks")
     with hold(locks, f"{twice.root}/one/env", 0):

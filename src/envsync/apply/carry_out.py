@@ -53,6 +53,7 @@ from envsync.write.copy_up import finish_copy_up
 from envsync.write.files import make_executable, make_folder, make_link, set_inner_link
 from envsync.write.flush import flush
 from envsync.write.handles import Root
+from envsync.write.own import narrow
 from envsync.write.swap import put_back
 from envsync.write.tree import link_tree, make_scratch
 
@@ -149,7 +150,8 @@ def _rebuild(action: Rebuild, workshop: Workshop) -> None:
         remove_area(area, blueprint.end)
         raise
     exchange(area, blueprint)
-    keep(area, action, loose=holds_more(f"{area}/{BUILT}", action))
+    with contextlib.suppress(OSError):  # it is done; what is left is cleared away by the next pass
+        keep(area, action, loose=holds_more(f"{area}/{BUILT}", action))
 
 
 def _install(action: Install, workshop: Workshop) -> None:
@@ -207,6 +209,7 @@ def _install_into(area: str, blueprint: Blueprint, spec: InstallSpec, workshop: 
             done = install(place, blueprint, spec, Space(workshop.log_of(blueprint), workshop.shared, scratch))
     finally:
         remove_scratch(area)
+    narrow(place)
     if os.lstat(place).st_ino != made.st_ino or not os.path.isfile(f"{place}/pyvenv.cfg"):
         message = f"the installer made the environment for {blueprint.path} itself, and without what was in it"
         hint = "Nothing was changed. Look for a Python that its settings prefer."

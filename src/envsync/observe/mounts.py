@@ -5,7 +5,7 @@ import re
 import sys
 from dataclasses import dataclass
 
-__all__ = ["Mounts", "in_lower_layer", "mounts_in", "name_of"]
+__all__ = ["Mounts", "in_lower_layer", "mounts_in", "name_of", "on_one_mount"]
 
 _TABLE = "/proc/self/mountinfo"
 _LAYERED = frozenset({"overlay", "fuse.fuse-overlayfs", "aufs"})
@@ -65,6 +65,11 @@ class Mounts:
         """Check whether something is mounted at a place."""
         return any(one.point == place for one in self._mounts)
 
+    def mount_of(self, place: str) -> str:
+        """Return the mount point that a real place is reached by, empty where that is not known."""
+        mount = self._around(place)
+        return mount.point if mount is not None else ""
+
     def _around(self, place: str) -> _Mount | None:
         found = None
         for one in self._mounts:  # of two at one point the later one hides the other
@@ -81,6 +86,12 @@ def mounts_in(folder: str) -> tuple[str, ...]:
 def in_lower_layer(folder: str) -> bool:
     """Check whether an overlay may be unable to rename a real directory; see :meth:`Mounts.in_lower_layer`."""
     return Mounts().in_lower_layer(folder)
+
+
+def on_one_mount(one: str, other: str) -> bool:
+    """Check whether entries of two real directories can be exchanged: two mounts of one file system do not do."""
+    mounts = Mounts()
+    return os.stat(one).st_dev == os.stat(other).st_dev and mounts.mount_of(one) == mounts.mount_of(other)
 
 
 def name_of(place: str) -> str:

@@ -15,6 +15,7 @@ from envsync.observe.libraries import seen_libraries
 from envsync.observe.mounts import Mounts
 from envsync.observe.places import Places
 from envsync.observe.redirect import read_redirect
+from envsync.observe.rights import find_hazard
 from envsync.observe.stamp import stamp
 from envsync.observe.stock import metadata_places, read_all, read_stock
 from envsync.observe.uv import find_uv
@@ -109,8 +110,7 @@ class Observer:
         declared = self._declared(environment, interpreter)
         found = folder.environment if stock or deep or declared is not None else None
         libraries = None if found is None else seen_libraries(found, interpreter, every=stock)
-        chains = [path, folder.chain, *([target] if target else []), *_redirected(folder, aliases)]
-        chains += [side.chain for side in (*aliases, *exposed)]
+        chains = [*there, *_redirected(folder, aliases), *(side.chain for side in (*aliases, *exposed))]
         seen = None if libraries is None else _stock(folder, libraries, loose=stock, deep=deep)
         world = World(
             path=path,
@@ -124,6 +124,7 @@ class Observer:
             verdict=self._judged(environment, folder, interpreter, declared, seen),
             claimed=_claimed(folder, environment.path, self._manifest.file),
             waiting_for=_missing(environment.wait_for),
+            hazard=find_hazard(folder, path, (*aliases, *exposed)),
             witnesses=Paths.of(self._witnesses(environment, folder, interpreter, chains, declared)),
             further=Paths.of(self._further(folder, interpreter, declared, libraries or ())),
             places=tuple(self.places_of(environment)),

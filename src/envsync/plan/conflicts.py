@@ -4,10 +4,10 @@ import shlex
 from collections.abc import Callable, Iterator, Mapping
 
 from envsync import desired
-from envsync.observed import Chain, EndKind, Folder, Interpreter, InterpreterProblem, Redirect, Side, World
+from envsync.observed import Chain, EndKind, Folder, Hazard, Interpreter, InterpreterProblem, Redirect, Side, World
 from envsync.plan.actions import Conflict
 
-__all__ = ["conflicts_between", "conflicts_of", "not_writable"]
+__all__ = ["conflicts_between", "conflicts_of", "meddled_with", "not_writable"]
 
 
 _MOUNTED = "It is a mount point, and cannot be moved: unmount it,"
@@ -193,6 +193,19 @@ def not_writable(folder: Folder) -> Iterator[Conflict]:
         place = shlex.quote(folder.blocked_by)
         hint = f"Make it writable for you (it may be mounted read-only), or choose another path; see: ls -ld {place}"
         yield Conflict("not-writable", f"{folder.blocked_by} is not writable", hint)
+
+
+def meddled_with(hazard: Hazard | None) -> Iterator[Conflict]:
+    """Refuse to make anything where somebody else could change it, or where it is somebody else's."""
+    if hazard is None:
+        return
+    if hazard.owner:
+        hint = f"Do it as that user (sudo -u {shlex.quote(hazard.owner)} envsync ...), or in a directory of your own."
+        yield Conflict("foreign-owner", f"{hazard.place} belongs to {hazard.owner}", hint)
+    else:
+        message = f"anybody may write in {hazard.place}, and change what is made there"
+        hint = f"Take that right away: chmod o-w {shlex.quote(hazard.place)}; or choose another directory."
+        yield Conflict("unsafe-permissions", message, hint)
 
 
 def _not_a_venv(folder: Folder) -> Conflict:

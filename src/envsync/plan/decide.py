@@ -21,7 +21,7 @@ from envsync.plan.actions import (
 )
 from envsync.plan.atomicity import not_atomic
 from envsync.plan.blueprint import Rules, blueprint_of
-from envsync.plan.conflicts import conflicts_of, not_writable
+from envsync.plan.conflicts import conflicts_of, meddled_with, not_writable
 from envsync.plan.damage import damage_message, damaged_packages, irreparable, reinstall_message, uncheckable
 from envsync.plan.drift import Findings, compare
 from envsync.plan.packages import declared_spec, package_drift, rebuilt_spec, removes_only, unrestorable
@@ -75,9 +75,11 @@ def decide(
 
 
 def _unless_blocked(plan: EnvironmentPlan) -> EnvironmentPlan:
-    """Refuse work in a directory that is not writable; where there is none, as on a read-only image, it need not be."""
+    """Refuse work in a directory that is not writable, or not safe; where there is none, it need be neither."""
     works = plan.interrupted or any(not isinstance(action, Link) for action in plan.actions)
     blocked = tuple(not_writable(plan.world.folder)) if works else ()
+    if works or plan.actions:
+        blocked += tuple(meddled_with(plan.world.hazard))
     return replace(plan, state=State.CONFLICT, actions=(), conflicts=blocked) if blocked else plan
 
 

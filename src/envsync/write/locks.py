@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 
 from envsync.errors import EnvsyncError, Problem
 from envsync.observe.mounts import name_of
+from envsync.write.own import make_own
 
 __all__ = ["hold", "hold_all", "hold_watch"]
 
@@ -66,7 +67,7 @@ def hold_watch(folder: str, manifest: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _open(folder: str, key: str) -> Iterator[int]:
-    os.makedirs(folder, mode=0o700, exist_ok=True)
+    make_own(folder)
     name = hashlib.sha256(key.encode(errors="surrogateescape")).hexdigest()[:32]
     descriptor = os.open(f"{folder}/{name}.lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:

@@ -18,7 +18,7 @@ def move_in(built: str, end: str, *, flushed: bool = True) -> None:
     flushes the folder of ``end``.
     """
     try:
-        mode = stat.S_IMODE(os.lstat(end).st_mode)
+        mode = stat.S_IMODE(os.lstat(end).st_mode) & ~stat.S_IWOTH
     except FileNotFoundError:
         if not rename.move_new(built, end):
             os.rename(built, end)  # rename(2) of a folder replaces nothing but an empty folder
@@ -37,7 +37,7 @@ def swap(area: str, end: Root) -> None:
     """
     built, former = f"{area}/{BUILT}", f"{area}/{FORMER}"
     with open_folder(end) as folder:
-        os.chmod(built, stat.S_IMODE(os.fstat(folder).st_mode))
+        os.chmod(built, stat.S_IMODE(os.fstat(folder).st_mode) & ~stat.S_IWOTH)
     remark(area, built=os.lstat(built).st_ino)
     trade(built, end.path, former)
     try:
