@@ -1,7 +1,9 @@
 """File systems that lack something: rights to write, to start programs, room, symlinks."""
 
+import contextlib
 import errno
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -29,33 +31,47 @@ def depot(
     return open_depot(place, python_of, capsys, monkeypatch, tmp_path_factory)
 
 
-@pytest.fixture(params=["tmpfs", "ext4"])
+@contextlib.contextmanager
+def formatted(kind: str, image: Path, point: Path) -> Iterator[None]:
+    """Make a file system in a file, and mount it; skip the test where that cannot be."""
+    mkfs = shutil.which(f"mkfs.{kind}", path="/usr/sbin:/sbin:/usr/bin")
+    if mkfs is None:
+        pytest.skip(f"there is no mkfs.{kind}")
+    image.touch()
+    os.truncate(image, 512 << 20)
+    subprocess.run([mkfs, "-q", image], check=True, capture_output=True)
+    with mounted("-o", "loop", image, point):
+        yield
+
+
+@pytest.fixture(params=["tmpfs", "ext4", "btrfs"])
 def disk(request: pytest.FixtureRequest, depot: Depot, tmp_path: Path) -> Iterator[Path]:
     """Mount a file system of its own over where the environment and its generations are to be."""
     point = depot.root / "ends"
-    if request.param == "tmpfs":
-        with mounted("-t", "tmpfs", "none", point):
-            yield point
-        return
-    image = tmp_path / "image"
-    image.touch()
-    os.truncate(image, 64 << 20)
-    mkfs = next((one for one in ("/usr/sbin/mkfs.ext4", "/sbin/mkfs.ext4") if os.path.exists(one)), None)
-    if mkfs is None or subprocess.run([mkfs, "-q", image], check=False, capture_output=True).returncode:
-        pytest.skip("there is no mkfs.ext4")
-    with mounted("-o", "loop", image, point):
+    with contextlib.ExitStack() as stack:
+        if request.param == "tmpfs":
+            stack.enter_context(mounted("-t", "tmpfs", "none", point))
+        else:
+            stack.enter_context(formatted(request.param, tmp_path / "image", point))
+        if request.param == "btrfs":  # which are no mount points, and yet cannot be exchanged for directories
+            subprocess.run(["btrfs", "subvolume", "create", point / "env"], check=True, capture_output=True)
         yield point
+
+
+def of_packages(place: Path) -> dict[str, tuple[int, str | bytes | None]]:
+    """List an environment's files without what is kept inside of it."""
+    return {name: one for name, one in contents(files(listing(place))).items() if not name.startswith(".envsync-")}
 
 
 def test_an_environment_on_a_disk_of_its_own_is_rebuilt_and_rolled_back(depot: Depot, disk: Path) -> None:
     depot.make('packages = ["app"]')
-    old = contents(files(listing(depot.end)))
+    old = of_packages(depot.end)
     depot.flip("3.12")
     assert depot.apply()["outcome"] == "rebuilt"
     assert depot.says("app") == f"app 1.0 {depot.path}"
     depot.flip("3.11")
     assert depot.command("rollback", "one")["outcome"] == "rolled-back"
-    assert contents(files(listing(depot.end))) == old
+    assert of_packages(depot.end) == old
     assert {one.name for one in disk.iterdir() if not one.name.startswith(".envsync-")} <= {"env", "lost+found"}
     assert depot.debris() == []
 

@@ -35,7 +35,9 @@ def read_folder(chain: Chain, path: str, manifest: str, leftovers: "Leftovers", 
         within = mounts.within(chain.end)
         is_mount = chain.end in within
         strays = None if environment else _strays(chain.end, is_mount=is_mount)
-        exchangeable = not is_mount and os.access(parent, os.W_OK | os.X_OK)
+        # A subvolume of btrfs is no mount point; yet it is a device of its own, and no directory takes its place.
+        is_apart = is_mount or found.st_dev != os.stat(parent).st_dev
+        exchangeable = not is_apart and os.access(parent, os.W_OK | os.X_OK)
     except OSError as error:
         unreadable = replace(chain, kind=EndKind.UNREADABLE, reason=f"{error.strerror}: {error.filename}")
         return Folder(unreadable, None, None, is_empty=False, writable=True)
