@@ -4,6 +4,7 @@ import os
 import re
 import sys
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
 __all__ = ["Mounts", "in_lower_layer", "mounts_in", "name_of", "on_one_mount"]
 
@@ -28,8 +29,11 @@ class Mounts:
     """What is mounted at one time, as the kernel lists it; nothing is known where it does not (macOS, no ``/proc``)."""
 
     def __init__(self) -> None:
-        """Read the list (proc_pid_mountinfo(5))."""
-        self._mounts = _read()
+        """Read the list when it is asked for first (proc_pid_mountinfo(5))."""
+
+    @cached_property
+    def _mounts(self) -> tuple[_Mount, ...]:
+        return _read()
 
     def within(self, folder: str) -> tuple[str, ...]:
         """List the mount points at and below a real folder; without a list only the folder itself can be told."""
@@ -99,14 +103,19 @@ def name_of(place: str) -> str:
     return Mounts().name_of(place)
 
 
-def _read() -> list[_Mount]:
+def _read() -> tuple[_Mount, ...]:
     if sys.platform != "linux":
-        return []
+        return ()
     try:
         with open(_TABLE, "rb") as table:
-            return [_mount(line.rstrip(b"\n").split(b" ")) for line in table]
+            return _parsed(table.read())
     except (OSError, IndexError, ValueError):
-        return []
+        return ()
+
+
+@lru_cache(maxsize=1)
+def _parsed(table: bytes) -> tuple[_Mount, ...]:
+    return tuple(_mount(line.split(b" ")) for line in table.split(b"\n") if line)
 
 
 def _mount(fields: list[bytes]) -> _Mount:
