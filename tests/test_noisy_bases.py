@@ -88,6 +88,7 @@ def blueprint(python: str, place: Place) -> Blueprint:
         identity=None,
         area_parent=str(place.root),
         exchangeable=True,
+        layered=False,
         builders=("venv",),
         executable=python,
         minor="3.12",

@@ -18,8 +18,8 @@ from envsync.areas import BUILT, Marker
 from envsync.write import area as areas
 from envsync.write import rename
 from envsync.write.contents import roll_back, swap_contents, undo_contents
+from envsync.write.copy_up import trade_up
 from envsync.write.handles import Root
-from envsync.write.rename import trade
 from processes import unprivileged
 
 OLD = ("bin/python", "lib/old/a", "pyvenv.cfg", "mine/notes", "both/file")
@@ -98,7 +98,7 @@ def test_a_rebuild_at_a_mount_point_that_fails_leaves_the_old_environment(
     old = of_packages(mount)
     depot.flip("3.12")
     calls = _Calls(number, OSError(errno.EIO, os.strerror(errno.EIO)))
-    monkeypatch.setattr("envsync.write.contents.trade", calls.around(trade))
+    monkeypatch.setattr("envsync.write.contents.trade_up", calls.around(trade_up))
     entry = depot.apply()
     assert (entry["outcome"], entry["error"]["code"]) == ("failed", "io-error")
     assert of_packages(mount) == old

@@ -63,6 +63,8 @@ class Marker:
     """The interpreter link that the manifest is being given while a rollback to a generation is under way."""
     contents: dict[str, int] | None = None
     """Where contents are exchanged one by one: the inodes of the new entries by name."""
+    copied: str = ""
+    """The directory of which the area holds a copy that is taking its place: it could not be renamed."""
     envsync: int = 1
 
 
@@ -76,6 +78,7 @@ _KINDS: dict[str, tuple[type, ...]] = {
     "discard": (bool,),
     "loose": (bool,),
     "pin": (str,),
+    "copied": (str,),
     "built": (int, type(None)),
     "contents": (dict, type(None)),
 }

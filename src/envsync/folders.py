@@ -3,12 +3,44 @@
 import os
 import sys
 
-__all__ = ["cache_folder", "config_folder", "staging_folder", "state_folders"]
+__all__ = [
+    "cache_folder",
+    "cache_problem",
+    "config_folder",
+    "staging_folder",
+    "state_folders",
+    "use_cache_folder",
+    "usual_cache_folder",
+]
+
+_CHOSEN: dict[str, str] = {}
+_OTHERS_WRITE = 0o022
 
 
 def cache_folder() -> str:
     """Give the folder of the caches, where platformdirs has it: importing that costs more than a pass without work."""
+    return _CHOSEN.get("cache") or usual_cache_folder()
+
+
+def usual_cache_folder() -> str:
+    """Give the same, whether or not it can be used."""
     return _folder("XDG_CACHE_HOME", ".cache", "Library/Caches")
+
+
+def use_cache_folder(folder: str) -> None:
+    """Let another folder be that of the caches, for this process."""
+    _CHOSEN["cache"] = folder
+
+
+def cache_problem() -> str:
+    """Say why the folder of the caches must not be used, empty if it may: what is in it is believed, or even run."""
+    folder = usual_cache_folder()
+    found, there = _nearest(folder)
+    if found.st_uid not in {0, os.geteuid()} or (there and found.st_uid != os.geteuid()):
+        return f"the cache directory {folder} is another user's"
+    if there and found.st_mode & _OTHERS_WRITE:
+        return f"others may write in the cache directory {folder}"
+    return ""
 
 
 def config_folder() -> str:
@@ -38,4 +70,19 @@ def state_folders() -> tuple[str, str]:
     import platformdirs  # noqa: PLC0415  # kept off the fast path
 
     state = f"{platformdirs.user_state_dir()}/envsync"
+    if os.geteuid() == 0 and _nearest(state)[0].st_uid != 0:  # sudo has kept HOME: what root made there, it would keep
+        import pwd  # noqa: PLC0415  # hardly ever
+
+        inside = "Library/Application Support" if sys.platform == "darwin" else ".local/state"
+        state = f"{pwd.getpwuid(0).pw_dir.rstrip('/')}/{inside}/envsync"
     return f"{state}/locks", f"{state}/logs"
+
+
+def _nearest(folder: str) -> tuple[os.stat_result, bool]:
+    """Look at a folder, or at the one above it that is there; tells which."""
+    here = folder
+    while True:
+        try:
+            return os.stat(here), here == folder
+        except OSError:
+            here = os.path.dirname(here)

@@ -89,7 +89,9 @@ class Reconciler:
             name, known = environment.name, vouched.get(environment.name)
             ends[name] = known.world.folder.chain.end if known else observer.end_of(environment).end
             places[name] = known.world.places if known else tuple(observer.places_of(environment))
-        between = {name: found for name, found in conflicts_between(everyone, ends, places).items() if found}
+        between = {
+            name: found for name, found in conflicts_between(everyone, ends, places, observer.name_of).items() if found
+        }
         still = {name: plan for name, plan in vouched.items() if name not in between and self._suits(plan)}
         chosen = [environment for environment in everyone if not names or environment.name in names]
         plans = tuple(still.get(one.name) or self._plan_one(one, observer, between) for one in chosen)

@@ -2,14 +2,25 @@
 
 import contextlib
 import os
-from datetime import UTC, datetime
+from dataclasses import replace
 from typing import assert_never
 
 from envsync.apply.embedded import declare_paths, declare_scripts
+from envsync.apply.exchange import (
+    NotExchangeableError,
+    bring_in,
+    contents_at,
+    exchange,
+    keep,
+    keep_what_came,
+    now,
+    refuse_changes,
+    root_of,
+    take_place,
+)
 from envsync.apply.relinked import check_relinked
 from envsync.apply.rollback import go_back, settle_rollback
 from envsync.apply.scripts import carry_additions, rename_activators, render_activators
-from envsync.apply.staging import bring_in
 from envsync.apply.unowned import bring_unowned, holds_more
 from envsync.apply.verify import names_no_staging
 from envsync.apply.workshop import Workshop, edit_settings
@@ -35,14 +46,15 @@ from envsync.write.area import (
     remove_area,
     remove_debris,
     remove_scratch,
-    remove_superseded,
 )
-from envsync.write.contents import swap_contents, undo_contents
+from envsync.write.contents import undo_contents
+from envsync.write.copy_up import finish_copy_up
 from envsync.write.files import make_executable, make_folder, make_link, set_inner_link
 from envsync.write.flush import flush
 from envsync.write.handles import Root
-from envsync.write.swap import move_in, put_back, swap
-from envsync.write.tree import bring_along, contents_of, link_tree, make_scratch
+from envsync.write.own import narrow
+from envsync.write.swap import put_back
+from envsync.write.tree import link_tree, make_scratch
 
 __all__ = ["carry_out", "clear_area", "clear_away"]
 
@@ -55,7 +67,7 @@ def clear_away(plan: EnvironmentPlan, shelf: str) -> None:
     folder = plan.world.folder
     for area in folder.leftovers:
         if area in folder.generations:
-            settle_rollback(plan, area, _now())
+            settle_rollback(plan, area, now())
         else:
             clear_area(area, folder.chain.end, shelf)
     if folder.environment is not None and folder.environment.debris:
@@ -71,15 +83,27 @@ def clear_area(area: str, end: str, shelf: str) -> None:
     if marker is not None and (marker.kind, marker.end) != ("staging", end):
         return
     put_back(area, end)
+    finish_copy_up(area, end)
     undo_contents(area, end)
     if holds_former(area, end):
-        keep_as_generation(area, _now(), shelf, loose=True)  # nobody has looked whether it is
+        keep_as_generation(area, now(), shelf, loose=True)  # nobody has looked whether it is
     else:
         remove_area(area, end)
 
 
 def carry_out(action: Action, workshop: Workshop) -> None:
     """Carry out one action. Raises ``EnvsyncError`` or ``OSError``; then nothing is half made."""
+    try:
+        _carry_out(action, workshop)
+    except NotExchangeableError as refused:
+        if not isinstance(action, Create | Rebuild | Install):
+            raise
+        here = replace(action.blueprint, exchangeable=False, area_parent=action.blueprint.end)
+        workshop.remark(here, f"{here.end} cannot be swapped as a whole ({refused}): its entries were, not atomically")
+        _carry_out(replace(action, blueprint=here), workshop)
+
+
+def _carry_out(action: Action, workshop: Workshop) -> None:
     match action:
         case Create():
             _create(action, workshop)
@@ -90,7 +114,7 @@ def carry_out(action: Action, workshop: Workshop) -> None:
         case Install():
             _install(action, workshop)
         case Rollback():
-            go_back(action, _now(), lambda repair: _repair(repair, workshop))
+            go_back(action, now(), lambda repair: _repair(repair, workshop))
             workshop.changes[action.name] = action.changes
         case Link():
             for folder in action.to_make:
@@ -106,31 +130,10 @@ def _create(action: Create, workshop: Workshop) -> None:
         make_folder(folder)
     area = _build_aside(blueprint, action.spec, workshop)
     try:
-        if action.strays:
-            area = _take_place(area, action)
-        elif blueprint.exchangeable:
-            area = bring_in(area, blueprint, lambda built: move_in(built, BUILT, blueprint.end))
-        else:
-            area = bring_in(area, blueprint, lambda built: swap_contents(built, _root(blueprint)))
+        area = take_place(area, action) if action.strays else bring_in(area, blueprint)
     finally:
         with contextlib.suppress(OSError):  # what is left is cleared away by the next pass
             remove_area(area, blueprint.end)
-
-
-def _take_place(area: str, action: Create) -> str:
-    """Exchange what was built for a directory that holds only stray files, which stay as they are."""
-    blueprint = action.blueprint
-    bring_along(_root(blueprint), Root(f"{area}/{BUILT}"), action.strays, over=True)
-    flush([area])
-    area = _exchange(area, blueprint)
-    if not {*os.listdir(f"{area}/{BUILT}")} <= {*action.strays}:  # something came into it up to the last instant
-        if blueprint.exchangeable:
-            swap(area, Root(blueprint.end))
-        else:
-            undo_contents(area, blueprint.end, even_if_complete=True)
-        message = f"something else has written into {blueprint.end} while the environment was being built"
-        raise EnvsyncError(Problem("changed-meanwhile", message, "Nothing was lost. Apply again when that has ended."))
-    return area
 
 
 def _rebuild(action: Rebuild, workshop: Workshop) -> None:
@@ -142,60 +145,28 @@ def _rebuild(action: Rebuild, workshop: Workshop) -> None:
     except BaseException:
         remove_area(area, blueprint.end)
         raise
-    area = _exchange(area, blueprint)
-    _keep(area, action, loose=holds_more(f"{area}/{BUILT}", action))
+    area = exchange(area, blueprint)
+    with contextlib.suppress(OSError):  # it is done; what is left is cleared away by the next pass
+        keep(area, action, loose=holds_more(f"{area}/{BUILT}", action))
 
 
 def _install(action: Install, workshop: Workshop) -> None:
     """Install into a second environment that shares its files with the first, and exchange the two."""
     blueprint = action.blueprint
-    before = contents_of(blueprint.end)
+    before = contents_at(blueprint.end, blueprint)
     area = workshop.staging.make(blueprint, discard=not action.keep)
     try:
-        link_tree(_root(blueprint), f"{area}/{BUILT}")
+        link_tree(root_of(blueprint), f"{area}/{BUILT}")
         _install_anew(area, blueprint, action.spec, workshop)
         flush([area])
-        _refuse_changes(contents_of(blueprint.end), before, blueprint)
+        refuse_changes(contents_at(blueprint.end, blueprint), before, blueprint)
     except BaseException:
         remove_area(area, blueprint.end)
         raise
-    area = _exchange(area, blueprint)
-    _keep_what_came(area, blueprint, before)
+    area = exchange(area, blueprint)
+    keep_what_came(area, blueprint, before)
     with contextlib.suppress(OSError):  # it is done; what is left is cleared away by the next pass
-        _keep(area, action, loose=False)
-
-
-def _keep(area: str, action: Install | Rebuild, *, loose: bool) -> None:
-    """Keep a former environment as a generation, or remove it; then those that it supersedes."""
-    keep = max(action.keep, int(loose))
-    if keep:
-        keep_as_generation(area, _now(), action.shelf, loose=loose)
-    else:
-        remove_area(area, action.blueprint.end)
-    surplus = max(0, len(action.generations) + min(1, keep) - action.keep)
-    remove_superseded(action.generations[:surplus], action.blueprint.end)
-
-
-def _keep_what_came(area: str, blueprint: Blueprint, before: dict[str, tuple[int, int, int]]) -> None:
-    """Look whether something came into the former environment up to the last instant; then put it back, or keep it."""
-    try:
-        now = contents_of(f"{area}/{BUILT}")
-    except OSError:  # something goes while it is looked at: somebody is at work in it
-        now = {}
-    if now == before:
-        return
-    if blueprint.exchangeable:
-        swap(area, Root(blueprint.end))
-        remove_area(area, blueprint.end)
-    else:
-        keep_as_generation(area, _now(), os.path.dirname(area), loose=True)
-    _refuse_changes(now, before, blueprint)
-
-
-def _refuse_changes(now: object, before: object, blueprint: Blueprint) -> None:
-    if now != before:
-        message = f"something else has written into {blueprint.end} while packages were being installed"
-        raise EnvsyncError(Problem("changed-meanwhile", message, "Nothing was lost. Apply again when that has ended."))
+        keep(area, action, loose=False)
 
 
 def _install_anew(area: str, blueprint: Blueprint, spec: InstallSpec, workshop: Workshop) -> None:
@@ -207,24 +178,6 @@ def _install_anew(area: str, blueprint: Blueprint, spec: InstallSpec, workshop: 
         _install_into(area, blueprint, spec, workshop)
     if spec.damaged:
         check_sound(area, blueprint.libraries)
-
-
-def _exchange(area: str, blueprint: Blueprint) -> str:
-    """Exchange what was built for the environment that is there; return the staging directory that holds that one."""
-    try:
-        swapping = swap if blueprint.exchangeable else swap_contents
-        return bring_in(area, blueprint, lambda built: swapping(built, _root(blueprint)))
-    except OSError:  # then the former environment is at its place
-        remove_area(area, blueprint.end)
-        raise
-
-
-def _root(blueprint: Blueprint) -> Root:
-    return Root(blueprint.end, blueprint.identity)
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="microseconds")
 
 
 def _build_aside(blueprint: Blueprint, spec: InstallSpec | None, workshop: Workshop) -> str:
@@ -252,6 +205,7 @@ def _install_into(area: str, blueprint: Blueprint, spec: InstallSpec, workshop: 
             done = install(place, blueprint, spec, Space(workshop.log_of(blueprint), workshop.shared, scratch))
     finally:
         remove_scratch(area)
+    narrow(place)
     if os.lstat(place).st_ino != made.st_ino or not os.path.isfile(f"{place}/pyvenv.cfg"):
         message = f"the installer made the environment for {blueprint.path} itself, and without what was in it"
         hint = "Nothing was changed. Look for a Python that its settings prefer."
@@ -274,7 +228,7 @@ def _repair(action: Repair, workshop: Workshop) -> None:
 
     The activation scripts come after the others, since they show where a moved environment was.
     """
-    blueprint, root = action.blueprint, _root(action.blueprint)
+    blueprint, root = action.blueprint, root_of(action.blueprint)
     check_relinked(action, workshop)
     for script in action.scripts:
         if script.kind == "mode":

@@ -2,7 +2,7 @@
 
 import filecmp
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from envsync.apply.settings import Settings
 from envsync.apply.verify import names_no_staging, works
@@ -11,9 +11,11 @@ from envsync.areas import BUILT, Marker, is_area_name, parent_of
 from envsync.errors import EnvsyncError, Problem
 from envsync.observe.chain import walk
 from envsync.observe.libraries import find_libraries
+from envsync.observe.mounts import on_one_mount
 from envsync.observe.stock import read_stock
 from envsync.observed import EndKind
-from envsync.plan.actions import EnvironmentPlan
+from envsync.plan.actions import Conflict, EnvironmentPlan
+from envsync.plan.conflicts import meddled_with
 from envsync.plan.unowned import conflicts_at_top
 from envsync.write.area import make_area, remove_area
 from envsync.write.files import make_folder
@@ -21,6 +23,7 @@ from envsync.write.flush import flush
 from envsync.write.handles import Root
 from envsync.write.locks import hold
 from envsync.write.move import put_link
+from envsync.write.own import not_for_all
 from envsync.write.prune import remove_environment
 from envsync.write.swap import move_in
 from envsync.write.tree import link_tree
@@ -28,6 +31,7 @@ from envsync.write.tree import link_tree
 __all__ = ["move"]
 
 
+@not_for_all()
 def move(plan: EnvironmentPlan, settings: Settings, manifest: str) -> bool:
     """Move it; tells whether there was anything to do.
 
@@ -41,10 +45,10 @@ def move(plan: EnvironmentPlan, settings: Settings, manifest: str) -> bool:
         raise EnvsyncError(Problem("no-target", f"{environment.name} has no target to move to", hint))
     source = walk(environment.path)
     target = walk(environment.target)
-    if source.is_link and source.end == target.end and target.kind is EndKind.DIRECTORY:
+    if source.is_link and source.meets(target) and target.kind is EndKind.DIRECTORY:
         return False
     _check(environment.path, environment.target)
-    _refuse_unowned(source.end)
+    _refuse((*meddled_with(plan.world.hazard), *_unowned(source.end)))
     with (
         hold(settings.locks, source.end, settings.lock_timeout),
         hold(settings.locks, target.end, settings.lock_timeout),
@@ -57,7 +61,7 @@ def move(plan: EnvironmentPlan, settings: Settings, manifest: str) -> bool:
         if target.kind is EndKind.MISSING or not os.listdir(target.end):
             _copy(former, marker)
         beside = parent_of(target.end)
-        same = os.stat(beside).st_dev == found.st_dev
+        same = on_one_mount(beside, source.end)
         whose = Marker(environment.name, environment.path, source.end, manifest=manifest, discard=True)
         parent = beside if same else os.path.dirname(source.end)
         try:
@@ -70,8 +74,12 @@ def move(plan: EnvironmentPlan, settings: Settings, manifest: str) -> bool:
     return True
 
 
-def _refuse_unowned(end: str) -> None:
-    for conflict in conflicts_at_top(end, read_stock(end, find_libraries(end), loose=True)):
+def _unowned(end: str) -> Iterable[Conflict]:
+    return conflicts_at_top(end, read_stock(end, find_libraries(end), loose=True))
+
+
+def _refuse(conflicts: Iterable[Conflict]) -> None:
+    for conflict in conflicts:
         raise EnvsyncError(Problem(conflict.code, conflict.message, conflict.hint))
 
 

@@ -16,6 +16,7 @@ from envsync.apply.workshop import Workshop
 from envsync.errors import EnvsyncError
 from envsync.plan.actions import Action, EnvironmentPlan, Install, Link, Plan, State
 from envsync.write.locks import hold
+from envsync.write.own import not_for_all
 
 __all__ = ["apply_plans"]
 
@@ -25,10 +26,12 @@ _DESCRIPTORS = 4
 """For each environment of a group: its lock, and what is open for a moment."""
 
 
+@not_for_all()
 def apply_plans(plan: Plan, again: Again, settings: Settings, progress: Progress) -> Report:
     """Carry out a plan; ``again`` observes and decides one environment anew.
 
-    An interruption lets the environments under way end, begins no other, and is told in the report.
+    Meanwhile nothing is made that anybody may write to, whatever the process's umask. An interruption lets the
+    environments under way end, begins no other, and is told in the report.
     """
     settings = replace(settings, shelf=os.path.realpath(settings.shelf))  # once: it may lead elsewhere later
     for area, end in plan.strays:

@@ -19,7 +19,7 @@ from envsync.write.beside import copy_beside
 from envsync.write.files import make_folders
 from envsync.write.flush import flush
 
-__all__ = ["Staging", "bring_in", "marker_of"]
+__all__ = ["Staging", "from_beside", "marker_of"]
 
 
 def marker_of(blueprint: Blueprint, *, discard: bool = False) -> Marker:
@@ -65,7 +65,7 @@ class Staging:
         return self._private[directory]
 
 
-def bring_in(area: str, blueprint: Blueprint, step: Callable[[str], None]) -> str:
+def from_beside(area: str, blueprint: Blueprint, step: Callable[[str], None]) -> str:
     """Take the step that brings what was built in a staging directory to its end; return the one it was taken from.
 
     Where it cannot be taken from there, a copy beside the end takes its place. Raises what ``step`` does.

@@ -1,7 +1,6 @@
 """Create several environments as one: each under its lock, and all of them flushed at once, not each by itself."""
 
 import contextlib
-import errno
 import itertools
 import os
 from collections.abc import Callable, Iterator
@@ -17,6 +16,7 @@ from envsync.observe.heritage import heritage
 from envsync.observe.stamp import settle
 from envsync.plan.actions import Blueprint, Create, EnvironmentPlan, Link
 from envsync.write.area import ignore_area, make_brief_area, remove_area, remove_built
+from envsync.write.contents import NOT_RENAMED
 from envsync.write.files import make_folder, make_folders, make_link
 from envsync.write.flush import flush, flush_folders
 from envsync.write.locks import hold
@@ -180,7 +180,7 @@ def _bring_in(work: _Work) -> None:
             try:
                 move_in(work.area, work.name, action.blueprint.end, flushed=False)
             except OSError as error:
-                if error.errno != errno.EXDEV:
+                if error.errno not in NOT_RENAMED:
                     raise
                 work.apart = True  # a bind mount, or another quota: it has to be built beside its end
                 return

@@ -25,13 +25,14 @@ from envsync.apply.template import (
 )
 from envsync.apply.template_cache import TemplateCache
 from envsync.areas import BUILT
-from envsync.errors import EnvsyncError
+from envsync.errors import EnvsyncError, Problem
 from envsync.plan.actions import Blueprint, EnvironmentPlan, InstallSpec
 from envsync.write.area import make_area, remove_area, remove_scratch
 from envsync.write.files import edit_inner_file, make_folders
 from envsync.write.handles import Root
 from envsync.write.locks import hold_all
 from envsync.write.tree import make_scratch
+from envsync.write.trial import has_symlinks
 
 if TYPE_CHECKING:
     from envsync.observed import Change
@@ -74,6 +75,16 @@ class Workshop:
 
         The first of a kind is run, to check that it is an environment. Raises ``EnvsyncError`` or ``OSError``.
         """
+        try:
+            self._build(blueprint, area, name)
+        except (EnvsyncError, OSError) as error:
+            if has_symlinks(area):
+                raise
+            message = f"the file system of {blueprint.end} has no symlinks, by which an environment follows its Python"
+            hint = "Choose a path on another one (not FAT or exFAT), or a `target` there."
+            raise EnvsyncError(Problem("symlinks-unsupported", message, hint)) from error
+
+    def _build(self, blueprint: Blueprint, area: str, name: str) -> None:
         kind = kind_of(blueprint, self._builder(blueprint))
         template = self._templates.get(kind)
         if template is not None:

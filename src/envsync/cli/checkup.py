@@ -6,12 +6,13 @@ from datetime import date
 
 from envsync.desired import Manifest
 from envsync.errors import EnvsyncError
-from envsync.folders import cache_folder, state_folders
+from envsync.folders import state_folders, usual_cache_folder
 from envsync.observe.chain import walk
 from envsync.observe.inotify import read_inotify
 from envsync.observe.installed import read_installed, shims
 from envsync.observe.interpreter import Interpreters
-from envsync.observe.room import is_on_path, one_of_each_device, read_room
+from envsync.observe.rights import foreign_owner, shared_directories
+from envsync.observe.room import is_on_path, noexec, one_of_each_device, read_room
 from envsync.observe.store import store_of
 from envsync.observe.tools import read_tools
 from envsync.observed.machine import Lodger, Service, Trial
@@ -39,6 +40,9 @@ def check_plan(plan: Plan, interpreters: Interpreters, today: date) -> Iterator[
         yield from doctor.check_bin_dir(read_room("bin-dir", bin_dir), on_path=is_on_path(bin_dir))
     yield from doctor.check_exchange(_trials(manifest, plans))
     yield from doctor.check_stores(_lodgers(plans))
+    yield from doctor.check_shared(shared_directories(_depended_on(manifest, plans)))
+    yield from doctor.check_noexec(noexec(one.world.folder.chain.end for one in plans))
+    yield from doctor.check_owners(_foreign(plans))
     yield from check_missing(plans)
     folders = len(scope_of(plans, (manifest.inputs,)).folders)
     usage = usage_of(plans, manifest.builders)
@@ -49,7 +53,7 @@ def check_machine(
     interpreters: Interpreters, usage: Usage, installer: str, folders: int, today: date
 ) -> Iterator[Check]:
     """Check what no manifest is needed for; ``folders`` are those that ``watch`` would watch."""
-    yield from doctor.check_rooms([read_room("cache", cache_folder()), read_room("locks", state_folders()[0])])
+    yield from doctor.check_rooms([read_room("cache", usual_cache_folder()), read_room("locks", state_folders()[0])])
     yield from doctor.check_inotify(read_inotify(), folders)
     yield from doctor.check_tools(read_tools(), usage.builders, installer)
     yield from doctor.check_shims(shims())
@@ -69,6 +73,24 @@ def _trials(manifest: Manifest, plans: Iterable[EnvironmentPlan]) -> Iterator[Tr
             yield Trial(folder, try_exchange(folder))
         except OSError as error:
             yield Trial(folder, None, error.strerror or str(error))
+
+
+def _depended_on(manifest: Manifest, plans: Iterable[EnvironmentPlan]) -> Iterator[str]:
+    """Give the paths which whoever can replace decides what environments are."""
+    yield from (manifest.file, manifest.state_dir)
+    for one in plans:
+        yield one.environment.path
+        yield one.world.folder.chain.end
+        if one.world.interpreter.link:
+            yield one.world.interpreter.link
+
+
+def _foreign(plans: Iterable[EnvironmentPlan]) -> Iterator[tuple[str, str]]:
+    links = dict.fromkeys(one.world.interpreter.link for one in plans)
+    for link in links:
+        owner = foreign_owner(link) if link else ""
+        if link and owner:
+            yield link, owner
 
 
 def _lodgers(plans: Iterable[EnvironmentPlan]) -> Iterator[Lodger]:

@@ -9,6 +9,7 @@ import os
 import sys
 from typing import TextIO
 
+from envsync.cli.caching import mind_cache
 from envsync.cli.commands import COMMANDS, carry_out
 from envsync.cli.options import Options, parse
 
@@ -56,6 +57,8 @@ def _run(arguments: list[str]) -> int:
     options = Options(command, json="--json" in arguments)
     try:
         options = parse(arguments)
+        if options.command != "run":  # it makes way for another program
+            mind_cache(quiet=options.quiet)
         result = carry_out(options)
     except BrokenPipeError:
         raise

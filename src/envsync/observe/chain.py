@@ -26,7 +26,10 @@ def walk(path: str) -> Chain:
     except _StoppedError as stop:
         walker.kind, reason = stop.kind, stop.reason
     to_make = tuple(place for place in walker.missing if place != walker.here)
-    return Chain(path, tuple(walker.hops), walker.here or "/", walker.kind, to_make, walker.starts_with_link, reason)
+    identity = walker.identity if walker.kind is EndKind.DIRECTORY else None
+    return Chain(
+        path, tuple(walker.hops), walker.here or "/", walker.kind, to_make, walker.starts_with_link, reason, identity
+    )
 
 
 class _StoppedError(Exception):
@@ -45,6 +48,7 @@ class _Walker:
         self.hops: list[Hop] = []
         self.missing: list[str] = []
         self.kind = EndKind.DIRECTORY
+        self.identity: tuple[int, int] | None = None
         self.starts_with_link = False
 
     def run(self) -> None:
@@ -59,13 +63,14 @@ class _Walker:
                         EndKind.UNREADABLE, f"{self.missing[0]} is not there, and `..` behind it leads nowhere"
                     )
                 self.here = self.here.rpartition("/")[0]
-                self.kind = EndKind.DIRECTORY
+                self.kind, self.identity = EndKind.DIRECTORY, None
             else:
                 self._enter(f"{self.here}/{part}")
 
     def _enter(self, place: str) -> None:
         try:
-            mode = os.lstat(place).st_mode
+            found = os.lstat(place)
+            mode = found.st_mode
             text = os.readlink(place) if stat.S_ISLNK(mode) else None
         except FileNotFoundError:
             self.here = place
@@ -82,6 +87,7 @@ class _Walker:
             if text is None:
                 self.here = place
                 self.kind = _kind_of(mode)
+                self.identity = (found.st_dev, found.st_ino)
             else:
                 self._follow(place, text)
 
@@ -96,7 +102,7 @@ class _Walker:
             raise _StoppedError(EndKind.LOOP, reason)
         if text.startswith("/"):
             self.here = ""
-        self.kind = EndKind.DIRECTORY
+        self.kind, self.identity = EndKind.DIRECTORY, None
         self.ahead.extend(_components(text))
 
 

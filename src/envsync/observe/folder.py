@@ -9,7 +9,7 @@ from envsync.areas import LOST_AND_FOUND, MARKER, Marker, is_area_name, parent_o
 from envsync.folders import staging_folder
 from envsync.observe.builders import stray_files
 from envsync.observe.environment import read_environment
-from envsync.observe.mounts import mounts_in
+from envsync.observe.mounts import Mounts
 from envsync.observe.read import read_text
 from envsync.observe.redirect import read_redirect
 from envsync.observed import Chain, EndKind, Folder
@@ -19,22 +19,23 @@ __all__ = ["Leftovers", "read_folder"]
 _REPOSITORIES = (".git", ".hg", ".svn", ".jj")
 
 
-def read_folder(chain: Chain, path: str, manifest: str, leftovers: "Leftovers") -> Folder:
+def read_folder(chain: Chain, path: str, manifest: str, leftovers: "Leftovers", mounts: Mounts | None = None) -> Folder:
     """Observe the folder at the end of a chain, for an environment declared at ``path`` by the file ``manifest``.
 
     Never raises for what the system refuses: that is part of what is observed.
     """
     if chain.kind in {EndKind.LOOP, EndKind.UNREADABLE}:
         return Folder(chain, None, None, is_empty=False, writable=True)
+    mounts = mounts or Mounts()
     if chain.kind is not EndKind.DIRECTORY:
-        return _read_other(chain, leftovers)
-    parent = parent_of(chain.end)
+        return _read_other(chain, leftovers, mounts)
     try:
         found = os.lstat(chain.end)
         environment = read_environment(chain.end, path)
-        mounts = mounts_in(chain.end)
-        strays = None if environment else _strays(chain.end, is_mount=chain.end in mounts)
-        exchangeable = chain.end not in mounts and os.access(parent, os.W_OK | os.X_OK)
+        within = mounts.within(chain.end)
+        is_mount = chain.end in within
+        strays = None if environment else _strays(chain.end, is_mount=is_mount)
+        exchangeable = not is_mount and _can_be_exchanged(chain.end, found)
     except OSError as error:
         unreadable = replace(chain, kind=EndKind.UNREADABLE, reason=f"{error.strerror}: {error.filename}")
         return Folder(unreadable, None, None, is_empty=False, writable=True)
@@ -47,17 +48,25 @@ def read_folder(chain: Chain, path: str, manifest: str, leftovers: "Leftovers") 
         writable=not blocked,
         blocked_by=blocked,
         unsafe=_unsafe(chain.end, manifest),
-        areas=parent if exchangeable else chain.end,
+        areas=parent_of(chain.end) if exchangeable else chain.end,
         exchangeable=exchangeable,
-        is_mount=chain.end in mounts,
-        mounts=tuple(mount for mount in mounts if mount != chain.end),
+        is_mount=is_mount,
+        layered=mounts.in_lower_layer(chain.end),
+        mounts=tuple(mount for mount in within if mount != chain.end),
         leftovers=leftovers.of(chain.end),
         generations=leftovers.generations_of(chain.end),
         strays=strays or (),
     )
 
 
-def _read_other(chain: Chain, leftovers: "Leftovers") -> Folder:
+def _can_be_exchanged(end: str, found: os.stat_result) -> bool:
+    """Check whether another directory can take the place of one that is no mount point. Raises ``OSError``."""
+    parent = parent_of(end)
+    # A subvolume of btrfs is a device of its own, and no directory takes its place.
+    return found.st_dev == os.stat(parent).st_dev and os.access(parent, os.W_OK | os.X_OK)
+
+
+def _read_other(chain: Chain, leftovers: "Leftovers", mounts: Mounts) -> Folder:
     """Observe an end at which there is nothing, or something other than a directory."""
     blocked = _first_blocked(chain)
     return Folder(
@@ -68,7 +77,7 @@ def _read_other(chain: Chain, leftovers: "Leftovers") -> Folder:
         writable=not blocked,
         blocked_by=blocked,
         areas=parent_of(chain.end),
-        is_mount=chain.kind is not EndKind.MISSING and chain.end in mounts_in(chain.end),
+        is_mount=chain.kind is not EndKind.MISSING and chain.end in mounts.within(chain.end),
         leftovers=leftovers.of(chain.end),
         generations=leftovers.generations_of(chain.end),
         redirect=read_redirect(chain.end) if chain.kind is EndKind.FILE else None,
@@ -86,6 +95,7 @@ class Leftovers:
         self._common = (os.path.realpath(shelf), os.path.realpath(staging_folder()))
         self._known = {folder.chain.end: folder for folder in known}
         self._seen: dict[str, list[tuple[str, Marker | None]]] = {}
+        self._identities: dict[str, tuple[int, int]] = {}
 
     def of(self, end: str) -> tuple[str, ...]:
         """List the staging areas that were made for the environment at ``end``, and those that were never marked."""
@@ -119,8 +129,19 @@ class Leftovers:
 
     def _near(self, end: str) -> list[tuple[str, Marker | None]]:
         """List the areas beside ``end``, in it, and where those of all environments may be."""
-        folders = dict.fromkeys((parent_of(end), end, *self._common))
-        return [found for folder in folders for found in self._in(folder)]
+        # One that is two of them by two names is looked at by the first, by which what is in it can be exchanged.
+        folders = {self._identity(folder): folder for folder in (*self._common, end, parent_of(end))}
+        return [found for folder in reversed(folders.values()) for found in self._in(folder)]
+
+    def _identity(self, folder: str) -> tuple[int, int] | None:
+        """Return device and inode of a directory; ``None`` where there is none."""
+        if folder not in self._identities:
+            try:
+                found = os.stat(folder)
+            except OSError:
+                return None
+            self._identities[folder] = (found.st_dev, found.st_ino)
+        return self._identities[folder]
 
     def _in(self, folder: str) -> list[tuple[str, Marker | None]]:
         if folder not in self._seen:
@@ -130,7 +151,7 @@ class Leftovers:
 
 def _is_interrupted(marker: Marker) -> bool:
     """Tell whether a pass was at work in an area: on a staging directory, or on going back to a generation."""
-    return marker.kind == "staging" or bool(marker.contents or marker.pin) or marker.built is not None
+    return marker.kind == "staging" or bool(marker.contents or marker.pin or marker.copied) or marker.built is not None
 
 
 def _strays(end: str, *, is_mount: bool) -> tuple[str, ...] | None:

@@ -1,8 +1,6 @@
 """Find the staging directories that interrupted passes have left, of any manifest; reads only."""
 
 import contextlib
-import fcntl
-import hashlib
 import os
 from collections.abc import Iterator
 
@@ -10,6 +8,7 @@ from envsync.areas import MARKER, Marker, is_area_name, read_marker
 from envsync.desired import Manifest
 from envsync.folders import staging_folder
 from envsync.observe.chain import walk
+from envsync.observe.held import is_held
 from envsync.observe.kept import size_of
 from envsync.observe.read import read_text
 from envsync.observed.orphans import Interrupted
@@ -30,7 +29,7 @@ def find_interrupted(manifest: Manifest, locks: str) -> tuple[Interrupted, ...]:
     searched = {os.path.realpath(staging_folder()), *ends, *map(os.path.dirname, ends)}
     searched |= {*_directories(os.path.realpath(manifest.state_dir))}
     found = (one for directory in sorted(searched) for one in _interrupted(directory))
-    return tuple(one for one in found if not _is_held(locks, one.end))
+    return tuple(one for one in found if not is_held(locks, one.end))
 
 
 def _directories(top: str) -> Iterator[str]:
@@ -65,19 +64,3 @@ def _marker_of(area: str) -> Marker | None:
         return Marker("", "", "")  # it was never marked
     marker = read_marker(text)
     return marker if marker is not None and marker.kind == "staging" else None
-
-
-def _is_held(locks: str, end: str) -> bool:
-    """Check whether a process holds the lock of an environment (flock(2))."""
-    name = hashlib.sha256(end.encode(errors="surrogateescape")).hexdigest()[:32]
-    try:
-        descriptor = os.open(f"{locks}/{name}.lock", os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False

@@ -12,6 +12,8 @@ from envsync.observe.chain import walk
 from envsync.observe.kept import read_kept, size_of
 from envsync.observe.libraries import find_libraries
 from envsync.observe.loose import find_loose, left_behind, unowned_files
+from envsync.observe.mounts import Mounts
+from envsync.observe.places import Places
 from envsync.observe.read import read_text
 from envsync.observed import ExposedOrphan, Generation, Orphan
 
@@ -26,14 +28,15 @@ def find_orphans(manifest: Manifest) -> tuple[Orphan, ...]:
 
     One that is declared for another host, or at the same path, is none; nor is one behind a symlink in that folder.
     """
-    protected = _ends(manifest)
+    places = Places(Mounts())
+    protected = {places.name_of(end) for end in _ends(manifest)}
     declared = {(one.name, one.path) for one in manifest.environments}
     orphans = (_orphan(end, manifest) for end in _environments(os.path.realpath(manifest.state_dir)))
     return tuple(
         one
         for one in orphans
         if one is not None
-        and one.end not in protected
+        and not _meets(places.name_of(one.end), protected)
         and one.name not in manifest.elsewhere
         and (one.name, one.path) not in declared
     )
@@ -41,13 +44,15 @@ def find_orphans(manifest: Manifest) -> tuple[Orphan, ...]:
 
 def find_generations(manifest: Manifest) -> tuple[Generation, ...]:
     """List what is kept of earlier contents: of each declared environment, and of this manifest's former ones."""
-    ends = _ends(manifest)
+    ends, places = _ends(manifest), Places(Mounts())
+    names = {places.name_of(end) for end in ends}
     common = map(os.path.realpath, (manifest.state_dir, staging_folder()))
     folders = {*common, *(os.path.dirname(end) for end in ends), *ends}
     found: dict[str, list[Generation]] = {}
-    for folder in sorted(folders):
+    for folder in {places.name_of(folder): folder for folder in sorted(folders)}.values():
         for area, marker in _generations(folder):
-            declared = marker.end in ends
+            end = places.name_of(marker.end)
+            declared = end in names
             if declared or (_is_same(marker.manifest, manifest.file) and marker.name not in manifest.elsewhere):
                 kept, unowned = read_kept(area), _unowned(area, marker.end)
                 one = Generation(
@@ -62,7 +67,7 @@ def find_generations(manifest: Manifest) -> tuple[Generation, ...]:
                     loose=marker.loose or bool(unowned),
                     unowned=unowned,
                 )
-                found.setdefault(marker.end, []).append(one)
+                found.setdefault(end, []).append(one)
     return tuple(one for generations in found.values() for one in _ranked(generations, manifest.keep))
 
 
@@ -76,6 +81,11 @@ def find_exposed(manifest: Manifest, orphans: Iterable[Orphan]) -> tuple[Exposed
         if text.rpartition("/bin/")[0] in paths and "/" not in text.rpartition("/bin/")[2]:
             found.append(ExposedOrphan(link, text))
     return tuple(found)
+
+
+def _meets(name: str, others: set[str]) -> bool:
+    """Check whether a place is one of others, or holds one, or lies in one."""
+    return any(f"{name}/".startswith(f"{one}/") or f"{one}/".startswith(f"{name}/") for one in others)
 
 
 def _ends(manifest: Manifest) -> set[str]:
@@ -117,7 +127,7 @@ def _orphan(end: str, manifest: Manifest) -> Orphan | None:
         end=end,
         identity=(found.st_dev, found.st_ino),
         size=size_of(end),
-        linked=os.path.islink(path) and os.path.realpath(path) == end,
+        linked=(os.path.islink(path) or os.path.realpath(path) != end) and walk(path).meets(walk(end)),
         loose=loose,
     )
 

@@ -12,7 +12,10 @@ from envsync.observe.folder import Leftovers, read_folder
 from envsync.observe.interpreter import Interpreters
 from envsync.observe.judge import judge
 from envsync.observe.libraries import seen_libraries
+from envsync.observe.mounts import Mounts
+from envsync.observe.places import Places
 from envsync.observe.redirect import read_redirect
+from envsync.observe.rights import find_hazard
 from envsync.observe.stamp import stamp
 from envsync.observe.stock import metadata_places, read_all, read_stock
 from envsync.observe.uv import find_uv
@@ -56,6 +59,8 @@ class Observer:
         self._verdicts = verdicts
         self._folders: dict[str, str] = {}
         self._ends: dict[str, Chain] = {}
+        self._mounts = Mounts()
+        self._places = Places(self._mounts)
         self._home = along(walk(os.path.expanduser("~")))
 
     def strays(self, ends: set[str]) -> tuple[tuple[str, str], ...]:
@@ -77,6 +82,10 @@ class Observer:
             folder, _, name = link.rpartition("/")
             yield f"{self._real(folder or '/').rstrip('/')}/{name}"
 
+    def name_of(self, place: str) -> str:
+        """Return the name of a place that two share exactly if they are one."""
+        return self._places.name_of(place)
+
     def _real(self, folder: str) -> str:
         if folder not in self._folders:
             self._folders[folder] = walk(folder).end
@@ -92,17 +101,16 @@ class Observer:
         del self._ends[environment.name]  # whoever looks again looks anew
         path = end if end.start == environment.path else walk(environment.path)
         target = None if environment.target is None else walk(environment.target)
-        folder = read_folder(end, environment.path, self._manifest.file, self._leftovers)
+        folder = read_folder(end, environment.path, self._manifest.file, self._leftovers, self._mounts)
         interpreter = _not_its_own(environment, folder, self._interpreters.find(environment))
         folder = with_ends(folder, interpreter)
-        there = {path.end, folder.chain.end} | ({target.end} if target else set())
+        there = [path, folder.chain, *([target] if target else [])]
         aliases = tuple(_alias(alias, environment.path, there) for alias in environment.aliases)
         exposed = tuple(_exposed(one, environment.path, folder) for one in environment.exposed)
         declared = self._declared(environment, interpreter)
         found = folder.environment if stock or deep or declared is not None else None
         libraries = None if found is None else seen_libraries(found, interpreter, every=stock)
-        chains = [path, folder.chain, *([target] if target else []), *_redirected(folder, aliases)]
-        chains += [side.chain for side in (*aliases, *exposed)]
+        chains = [*there, *_redirected(folder, aliases), *(side.chain for side in (*aliases, *exposed))]
         seen = None if libraries is None else _stock(folder, libraries, loose=stock, deep=deep)
         world = World(
             path=path,
@@ -116,6 +124,7 @@ class Observer:
             verdict=self._judged(environment, folder, interpreter, declared, seen),
             claimed=_claimed(folder, environment.path, self._manifest.file),
             waiting_for=_missing(environment.wait_for),
+            hazard=find_hazard(folder, path, (*aliases, *exposed)),
             witnesses=Paths.of(self._witnesses(environment, folder, interpreter, chains, declared)),
             further=Paths.of(self._further(folder, interpreter, declared, libraries or ())),
             places=tuple(self.places_of(environment)),
@@ -217,7 +226,7 @@ def _claimed(folder: Folder, path: str, manifest: str) -> tuple[str, str] | None
     other, its_path = settings.get("envsync-manifest", ""), settings.get("envsync-path", "")
     if not other or its_path in {"", path} or os.path.realpath(other) == os.path.realpath(manifest):
         return None
-    in_use = os.path.exists(other) and os.path.realpath(its_path) == folder.chain.end
+    in_use = os.path.exists(other) and walk(its_path).meets(folder.chain)
     return (other, its_path) if in_use else None
 
 
@@ -256,12 +265,12 @@ def _not_its_own(
     )
 
 
-def _alias(alias: str, path: str, there: set[str]) -> Side:
+def _alias(alias: str, path: str, there: list[Chain]) -> Side:
     chain = walk(alias)
-    leads_there = chain.is_link and chain.end in there and chain.kind in {EndKind.DIRECTORY, EndKind.MISSING}
+    leads_there = chain.is_link and any(map(chain.meets, there)) and chain.kind in {EndKind.DIRECTORY, EndKind.MISSING}
     redirect = read_redirect(chain.end) if chain.kind is EndKind.FILE else None
     if redirect is not None:
-        leads_there = os.path.realpath(redirect.target) in there
+        leads_there = any(map(walk(redirect.target).meets, there))
     # A folder made for the link would stand in the way of the worktree that is to come there.
     available = os.path.isdir(os.path.dirname(alias))
     return Side(alias, path, chain, leads_there, available=available, redirect=redirect)

@@ -13,7 +13,7 @@ from envsync.observed.orphans import ExposedOrphan, Generation, Orphan
 from envsync.observed.paths import Paths
 from envsync.observed.stock import SEEDS, Damage, Distribution, Origin, Stock
 from envsync.observed.verdict import Change, Verdict, changes_between
-from envsync.observed.world import Folder, Redirect, Side, World
+from envsync.observed.world import Folder, Hazard, Redirect, Side, World
 
 __all__ = [
     "SEEDS",
@@ -31,6 +31,7 @@ __all__ = [
     "Folder",
     "Former",
     "Generation",
+    "Hazard",
     "Hop",
     "InnerLink",
     "Interpreter",

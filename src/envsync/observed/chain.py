@@ -42,3 +42,9 @@ class Chain:
     """Whether there is a symlink at ``start`` itself, not only on the way to it."""
     reason: str = ""
     """For ``LOOP`` and ``UNREADABLE``: what the system said, and where."""
+    identity: tuple[int, int] | None = None
+    """Device and inode of a directory at the end."""
+
+    def meets(self, other: "Chain") -> bool:
+        """Check whether two chains have one end, under the same name or another."""
+        return self.end == other.end or (self.identity is not None and self.identity == other.identity)

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from envsync.observed.world import Hazard
+
 __all__ = ["Inotify", "Installed", "Lodger", "Room", "Service", "Tool", "Trial"]
 
 
@@ -17,6 +19,10 @@ class Room:
     there: bool
     blocked_by: str = ""
     """What is in the way: a folder that is not writable, or something that is no folder."""
+    hazard: Hazard | None = None
+    """Who else could change what is in it."""
+    private: bool = True
+    """Whether only its owner can read what is in it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from envsync.observed.paths import Paths
 from envsync.observed.stock import Stock
 from envsync.observed.verdict import Verdict
 
-__all__ = ["Folder", "Redirect", "Side", "World"]
+__all__ = ["Folder", "Hazard", "Redirect", "Side", "World"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,15 @@ class Redirect:
     """The directory that it names, absolute."""
     is_environment: bool
     """Whether a virtual environment is there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hazard:
+    """A directory in which somebody else could change what envsync makes."""
+
+    place: str
+    owner: str = ""
+    """The user that it belongs to; empty where it is that anybody may write in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +58,8 @@ class Folder:
     """Whether the end can be exchanged for another folder: it is no mount point, and its parent is writable."""
     is_mount: bool = False
     """Whether the end itself is a mount point."""
+    layered: bool = False
+    """Whether the end comes with a lower layer of an overlay, as far as can be told: it is exchanged once copied up."""
     mounts: tuple[str, ...] = ()
     """Where something else is mounted inside."""
     leftovers: tuple[str, ...] = ()
@@ -99,6 +110,8 @@ class World:
     """The folder to wait for, where it is not there."""
     claimed: tuple[str, str] | None = None
     """The manifest that the environment was made for, and the path for which it was: of another one, still in use."""
+    hazard: Hazard | None = None
+    """Where somebody else could change what would be made."""
     witnesses: Paths = field(default_factory=Paths)
     """Paths which, while their ``lstat`` stays the same, vouch for all of the above."""
     further: Paths = field(default_factory=Paths)

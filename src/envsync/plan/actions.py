@@ -72,6 +72,8 @@ class Blueprint:
     """Where its staging area goes."""
     exchangeable: bool
     """Whether the end can be exchanged for another folder; else its contents are, one by one."""
+    layered: bool
+    """Whether it is in a lower layer of an overlay: what is there is copied up before it is exchanged."""
     builders: tuple[str, ...]
     executable: str
     """The real interpreter, for the builder."""

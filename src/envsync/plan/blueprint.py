@@ -55,6 +55,7 @@ def blueprint_of(environment: desired.Environment, world: World, interpreter: In
         identity=world.folder.identity,
         area_parent=world.folder.areas,
         exchangeable=world.folder.exchangeable,
+        layered=world.folder.layered,
         builders=rules.builders,
         executable=facts.executable,
         minor=facts.minor,

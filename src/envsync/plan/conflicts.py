@@ -1,13 +1,13 @@
 """Find what envsync must not touch, with the remedy for each. Pure."""
 
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from envsync import desired
-from envsync.observed import Chain, EndKind, Folder, Interpreter, InterpreterProblem, Redirect, Side, World
+from envsync.observed import Chain, EndKind, Folder, Hazard, Interpreter, InterpreterProblem, Redirect, Side, World
 from envsync.plan.actions import Conflict
 
-__all__ = ["conflicts_between", "conflicts_of", "not_writable"]
+__all__ = ["conflicts_between", "conflicts_of", "meddled_with", "not_writable"]
 
 
 _MOUNTED = "It is a mount point, and cannot be moved: unmount it,"
@@ -35,31 +35,35 @@ def conflicts_of(environment: desired.Environment, world: World, max_hops: int) 
 
 
 def conflicts_between(
-    environments: tuple[desired.Environment, ...], ends: Mapping[str, str], places: Mapping[str, tuple[str, ...]]
+    environments: tuple[desired.Environment, ...],
+    ends: Mapping[str, str],
+    places: Mapping[str, tuple[str, ...]],
+    name_of: Callable[[str], str] = str,
 ) -> dict[str, tuple[Conflict, ...]]:
     """List by name the conflicts between environments: one end or one place for two, or one inside another.
 
     ``ends`` holds each environment's real folder by its name, ``places`` where its path, aliases and exposed commands
-    really are.
+    really are; ``name_of`` gives two names of one place the same name.
     """
     found: dict[str, list[Conflict]] = {environment.name: [] for environment in environments}
     holders: dict[str, str] = {}
     for environment in environments:
         name = environment.name
         for place in dict.fromkeys((ends[name], *places[name], environment.path, *environment.aliases)):
-            holder = holders.setdefault(place, name)
+            holder = holders.setdefault(name_of(place), name)
             if holder != name:
                 found[name].append(_shared(place, holder))
                 found[holder].append(_shared(place, name))
-    owners = {end: name for name, end in ends.items()}
+    owners = {name_of(end): name for name, end in ends.items()}
     for environment in environments:
         name = environment.name
         for place in dict.fromkeys((ends[name], *places[name], environment.path)):
-            for outer in _parents(place):
-                if outer in owners:
-                    found[name].append(_nested(place, "lies inside", owners[outer], outer))
-                    if owners[outer] != name:
-                        found[owners[outer]].append(_nested(outer, "holds", name, place))
+            for outer in _parents(name_of(place)):
+                owner = owners.get(outer)
+                if owner is not None:
+                    found[name].append(_nested(place, "lies inside", owner, ends[owner]))
+                    if owner != name:
+                        found[owner].append(_nested(ends[owner], "holds", name, place))
     return {name: tuple(dict.fromkeys(conflicts)) for name, conflicts in found.items()}
 
 
@@ -93,7 +97,7 @@ def _at_path(environment: desired.Environment, world: World) -> Iterator[Conflic
         problem = _chain_conflict(target)
         if problem is not None:
             yield problem
-        elif chain.end == target.end:
+        elif chain.meets(target):
             return
         elif chain.is_link:
             hint = (
@@ -189,6 +193,19 @@ def not_writable(folder: Folder) -> Iterator[Conflict]:
         place = shlex.quote(folder.blocked_by)
         hint = f"Make it writable for you (it may be mounted read-only), or choose another path; see: ls -ld {place}"
         yield Conflict("not-writable", f"{folder.blocked_by} is not writable", hint)
+
+
+def meddled_with(hazard: Hazard | None) -> Iterator[Conflict]:
+    """Refuse to make anything where somebody else could change it, or where it is somebody else's."""
+    if hazard is None:
+        return
+    if hazard.owner:
+        hint = f"Do it as that user (sudo -u {shlex.quote(hazard.owner)} envsync ...), or in a directory of your own."
+        yield Conflict("foreign-owner", f"{hazard.place} belongs to {hazard.owner}", hint)
+    else:
+        message = f"anybody may write in {hazard.place}, and change what is made there"
+        hint = f"Take that right away: chmod o-w {shlex.quote(hazard.place)}; or choose another directory."
+        yield Conflict("unsafe-permissions", message, hint)
 
 
 def _not_a_venv(folder: Folder) -> Conflict:

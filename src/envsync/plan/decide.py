@@ -19,8 +19,9 @@ from envsync.plan.actions import (
     Repair,
     State,
 )
+from envsync.plan.atomicity import not_atomic
 from envsync.plan.blueprint import Rules, blueprint_of
-from envsync.plan.conflicts import conflicts_of, not_writable
+from envsync.plan.conflicts import conflicts_of, meddled_with, not_writable
 from envsync.plan.damage import damage_message, damaged_packages, irreparable, reinstall_message, uncheckable
 from envsync.plan.drift import Findings, compare
 from envsync.plan.packages import declared_spec, package_drift, rebuilt_spec, removes_only, unrestorable
@@ -74,9 +75,11 @@ def decide(
 
 
 def _unless_blocked(plan: EnvironmentPlan) -> EnvironmentPlan:
-    """Refuse work in a directory that is not writable; where there is none, as on a read-only image, it need not be."""
+    """Refuse work in a directory that is not writable, or not safe; where there is none, it need be neither."""
     works = plan.interrupted or any(not isinstance(action, Link) for action in plan.actions)
     blocked = tuple(not_writable(plan.world.folder)) if works else ()
+    if works or plan.actions:
+        blocked += tuple(meddled_with(plan.world.hazard))
     return replace(plan, state=State.CONFLICT, actions=(), conflicts=blocked) if blocked else plan
 
 
@@ -113,10 +116,9 @@ def _rebuild(
     count = len(world.stock.distributions)
     reinstall = f" and reinstall {count} package{'s' if count != 1 else ''}" if count else ""
     message = f"rebuild for Python {dict(blueprint.settings)['version']}{reinstall}"
-    notes = list(unrestorable(world))
-    if not world.folder.exchangeable:
-        message += ", not atomically"
-        notes.append(f"{world.folder.chain.end} cannot be exchanged for another folder: its contents are, one by one")
+    slow = not_atomic(world.folder)
+    message += ", not atomically" if slow else ""
+    notes = [*unrestorable(world), *slow]
     known = tuple(one.name for one in world.stock.distributions)
     action = Rebuild(
         message=message,
@@ -154,7 +156,8 @@ def _mend(
     if conflicts:
         return EnvironmentPlan(environment, world, State.CONFLICT, tuple(drift), (), conflicts)
     state = State.DRIFT if actions else State.IN_SYNC
-    return EnvironmentPlan(environment, world, state, tuple(drift), tuple(actions))
+    notes = not_atomic(world.folder) if installs else ()
+    return EnvironmentPlan(environment, world, state, tuple(drift), tuple(actions), notes=notes)
 
 
 def _installs(

@@ -17,14 +17,19 @@ __all__ = [
     "check_exchange",
     "check_inotify",
     "check_manifest",
+    "check_noexec",
+    "check_owners",
     "check_rooms",
     "check_service",
+    "check_shared",
     "check_shims",
     "check_stores",
     "check_tools",
     "check_unreadable",
 ]
 
+_PRIVATE = frozenset({"cache", "locks"})
+"""What is nobody else's concern; what is in a state-dir may be for others, too."""
 _ROOMY = 4
 """Watches are short where less than one part in so many would be left to other programs."""
 
@@ -73,9 +78,48 @@ def check_rooms(rooms: Iterable[Room]) -> Iterator[Check]:
             message = f"{room.role} {room.path}{leads} cannot be written to: {room.blocked_by} is in the way"
             hint = f"Make it writable for you; see: ls -ld {shlex.quote(room.blocked_by)}"
             yield Check(room.role, Health.PROBLEM, message, hint)
+        elif room.hazard is not None or (room.role in _PRIVATE and not room.private):
+            yield _open_room(room, leads)
         else:
             state = "is writable" if room.there else "is not there yet, and can be made"
             yield Check(room.role, Health.OK, f"{room.role} {room.path}{leads} {state}")
+
+
+def _open_room(room: Room, leads: str) -> Check:
+    own = f"{room.role} {room.path}{leads}"
+    if room.hazard is not None and room.hazard.owner:
+        hint = "Work as that user, or set HOME and the XDG_* variables for yourself (sudo -H)."
+        return Check(room.role, Health.WARNING, f"{own} belongs to {room.hazard.owner}", hint)
+    mode = "go-rwx" if room.role in _PRIVATE else "o-w"
+    what = "can be written to by anybody" if room.hazard is not None else "is open to others"
+    return Check(room.role, Health.WARNING, f"{own} {what}", f"Close it: chmod {mode} {shlex.quote(room.end)}")
+
+
+def check_shared(directories: Iterable[str]) -> Iterator[Check]:
+    """Warn of directories in which anybody can replace what an environment depends on."""
+    found = tuple(directories)
+    for directory in found:
+        message = f"anybody may write in {directory}, and replace what envsync uses below it"
+        yield Check("shared-directory", Health.WARNING, message, f"Close it: chmod o-w {shlex.quote(directory)}")
+    if not found:
+        message = "no directory on the way to an environment or interpreter can be written to by anybody"
+        yield Check("shared-directory", Health.OK, message)
+
+
+def check_noexec(ends: Iterable[str]) -> Iterator[Check]:
+    """Warn of environments where the system starts no programs."""
+    for end in ends:
+        message = f"{end} is mounted noexec: its Python runs, being a symlink, but the commands beside it cannot start"
+        hint = "Run them as modules (python -m ...), or mount it without noexec."
+        yield Check("noexec", Health.WARNING, message, hint)
+
+
+def check_owners(interpreters: Iterable[tuple[str, str]]) -> Iterator[Check]:
+    """Warn of interpreters of other users than root; given with the names of their owners."""
+    for link, owner in interpreters:
+        message = f"{link} belongs to {owner}, who decides what is run whenever it is started"
+        hint = "Use an interpreter of your own or the system's, unless you trust that user."
+        yield Check("interpreter-owner", Health.WARNING, message, hint)
 
 
 def check_bin_dir(room: Room, *, on_path: bool) -> Iterator[Check]:

@@ -6,7 +6,9 @@ from datetime import datetime
 
 from envsync.observed import Change, Environment, Former, Interpreter, Stock, World, changes_between
 from envsync.plan.actions import Conflict, EnvironmentPlan, Pin, Repair, Rollback, State
+from envsync.plan.atomicity import not_atomic
 from envsync.plan.blueprint import Rules, blueprint_of
+from envsync.plan.conflicts import meddled_with, not_writable
 from envsync.plan.decide import repair_of
 from envsync.plan.drift import compare
 from envsync.plan.layout import reasons_to_rebuild
@@ -33,6 +35,7 @@ def decide_rollback(
     world = plan.world
     codes = _IN_THE_WAY | _IN_THE_WAY_OF_A_PIN if pin is not None else _IN_THE_WAY
     conflicts = (*(one for one in plan.conflicts if one.code in codes), *_losses(world), *_nothing(plan, former))
+    conflicts += (*not_writable(world.folder), *meddled_with(world.hazard))
     found = former.environment if former is not None else None
     if former is None or found is None:
         return _refused(plan, conflicts)
@@ -53,7 +56,7 @@ def decide_rollback(
         pin=pin,
         changes=changes_between(world.stock or Stock(), former.stock),
     )
-    notes = tuple(_notes(world, former, found))
+    notes = (*_notes(world, former, found), *not_atomic(world.folder))
     return replace(plan, state=State.DRIFT, drift=(), actions=(action,), conflicts=(), notes=notes)
 
 

@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Iterable, Iterator
 
 from envsync.observed import Environment, Stock, World
-from envsync.observed.unowned import is_stray
+from envsync.observed.unowned import is_removed, is_stray
 from envsync.plan.actions import Conflict
 from envsync.plan.through_links import put_in_place, ways
 
@@ -109,7 +109,8 @@ def foreign_pythons(found: Environment, end: str, names: Iterable[str] | None = 
 
 def brought_along(end: str, stock: Stock | None) -> tuple[str, ...]:
     """Return what is copied from the environment ``end`` into the one that replaces it, relative."""
-    return tuple(one for one in _loose(stock) if _is_copied(one) or one in _checkouts(end, stock))
+    loose = (one for one in _loose(stock) if not is_removed(one.rpartition("/")[2]))
+    return tuple(one for one in loose if _is_copied(one) or one in _checkouts(end, stock))
 
 
 def listed(names: Iterable[str]) -> str:

@@ -6,7 +6,9 @@ from dataclasses import replace
 from envsync.observed import Call, Change, Declared, Interpreter, Sync, Verdict
 from envsync.observed.declared import is_lock
 from envsync.plan.actions import Conflict, Drift, EnvironmentPlan, Install, InstallSpec, Link, State
+from envsync.plan.atomicity import not_atomic
 from envsync.plan.blueprint import Rules, blueprint_of
+from envsync.plan.conflicts import meddled_with
 from envsync.plan.packages import declared_spec
 from envsync.plan.unowned import conflicts_of_copying, conflicts_of_mounts, listed
 
@@ -37,7 +39,7 @@ def decide_upgrade(
     changes = tuple(change for change in every if not only or _counts(change, only, world.declared))
     if not changes or not isinstance(world.interpreter, Interpreter):
         return plan
-    conflicts = conflicts_of_mounts(world) or conflicts_of_copying(world)
+    conflicts = (*(conflicts_of_mounts(world) or conflicts_of_copying(world)), *meddled_with(world.hazard))
     if conflicts:
         return replace(plan, state=State.CONFLICT, actions=(), conflicts=tuple(conflicts))
     blueprint = blueprint_of(plan.environment, world, world.interpreter, rules)
@@ -48,8 +50,8 @@ def decide_upgrade(
     install = Install(f"upgrade {names}", blueprint, spec, rules.keep, rules.shelf, generations)
     drift = tuple(Drift("packages", _said(change)) for change in changes)
     judged = replace(world, verdict=Verdict(met=False, changes=changes))
-    actions = (*plan.actions, install)
-    return replace(plan, world=judged, state=State.DRIFT, drift=(*plan.drift, *drift), actions=actions)
+    actions, notes = (*plan.actions, install), (*plan.notes, *not_atomic(world.folder))
+    return replace(plan, world=judged, state=State.DRIFT, drift=(*plan.drift, *drift), actions=actions, notes=notes)
 
 
 def _refusal(plan: EnvironmentPlan, verdict: Verdict | None, only: tuple[str, ...]) -> Conflict | None:

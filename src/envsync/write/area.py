@@ -172,6 +172,8 @@ def remove_area(area: str, end: str) -> None:
         marker = _read_marker(folder)
         if marker is not None and marker.end != end:
             return  # it was not marked yet when it was found: another environment is being built in it
+        if marker is not None and marker.copied:
+            return  # it holds the only whole copy of what could not be renamed: the next pass brings that to its place
         own = [name for name in os.listdir(folder) if areas.is_built_name(name) or name in {FORMER, SCRATCH}]
         if marker is not None and own:
             if mounts_in(os.path.realpath(area)):

@@ -5,18 +5,22 @@ and until it has come the former environment is what counts.
 """
 
 import contextlib
+import errno
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from envsync.areas import BUILT, FORMER, LOST_AND_FOUND, Marker, is_area_name
 from envsync.write.area import open_area, read_area, remark
+from envsync.write.copy_up import copy_entries_up, finish_copy_up, swap_up, trade_up
 from envsync.write.handles import Root, flush_open, open_folder, open_in
-from envsync.write.rename import Place, move, trade
-from envsync.write.swap import put_back, swap
+from envsync.write.rename import Place, move
+from envsync.write.swap import put_back
 
-__all__ = ["end_rollback", "roll_back", "swap_contents", "undo_contents"]
+__all__ = ["NOT_RENAMED", "end_rollback", "roll_back", "swap_contents", "undo_contents"]
 
+NOT_RENAMED = frozenset({errno.EXDEV, errno.EBUSY})
+"""What rename(2) says of a directory that stays where it is: a mount that no table shows, a quota of its own."""
 _LAST = "pyvenv.cfg"
 
 
@@ -56,13 +60,16 @@ def swap_contents(area: str, root: Root) -> None:
 
     Raises ``OSError``; then the former contents are at their place.
     """
-    with open_area(area) as top, open_in(top, BUILT) as built, open_folder(root):  # it is the one that was looked at
+    with open_folder(root):
+        pass  # it is the one that was looked at
+    copy_entries_up(area, f"{area}/{BUILT}")  # it changes their inodes
+    with open_area(area) as top, open_in(top, BUILT) as built:
         new = {name: Place(built, name, area).inode() for name in os.listdir(built)}
     remark(area, contents=new)
     try:
         with _open_sides(area, root) as sides:
             for name in sorted({*new, *_entries(sides.place)}, key=lambda name: (name == _LAST, name)):
-                _move(*sides.of(name))
+                _move(area, *sides.of(name))
             flush_open(sides.place)
             flush_open(sides.built)
     except OSError:
@@ -76,11 +83,20 @@ def roll_back(area: str, end: Root, made: str, *, exchangeable: bool) -> None:
     Until somebody has looked, that counts as holding what no installer brings back.
     """
     remark(area, loose=True)
-    if exchangeable:
-        swap(area, end)
-    else:
+    if not exchangeable or not _swapped(area, end):
         swap_contents(area, end)
     remark(area, made=made, contents=None, built=None, pin="")
+
+
+def _swapped(area: str, end: Root) -> bool:
+    """Exchange them as a whole; ``False`` where the system refuses to rename what looked as if it could be."""
+    try:
+        swap_up(area, end)
+    except OSError as error:
+        if error.errno not in NOT_RENAMED:
+            raise
+        return False
+    return True
 
 
 def end_rollback(area: str, end: str, made: str) -> str:
@@ -89,6 +105,7 @@ def end_rollback(area: str, end: str, made: str) -> str:
     Returns the interpreter link that the manifest was being given, if the exchange was not done; that stays on record.
     """
     put_back(area, end)
+    finish_copy_up(area, end)
     marker = read_area(area)
     if marker is None:
         return ""
@@ -116,6 +133,7 @@ def _is_exchanged(area: str, end: str, marker: Marker) -> bool:
 
 def undo_contents(area: str, end: str, *, even_if_complete: bool = False) -> None:
     """Bring the former contents back, if exchanging them was begun and not ended."""
+    finish_copy_up(area, end)
     marker = read_area(area)
     if marker is None or not marker.contents:
         return
@@ -133,7 +151,7 @@ def undo_contents(area: str, end: str, *, even_if_complete: bool = False) -> Non
         names = sorted({*new, *os.listdir(sides.built)}, key=lambda name: (name != _LAST, name))
         for name in names:
             if name not in new or Place(sides.place, name, end).inode() == new[name]:
-                _move(*sides.of(name))
+                _move(area, *sides.of(name))
     remark(area, contents=None)
 
 
@@ -149,11 +167,11 @@ def _settle(built: Place, place: Place, spare: Place, new: int) -> None:
         move(spare, built)
 
 
-def _move(one: Place, other: Place, spare: Place) -> None:
+def _move(area: str, one: Place, other: Place, spare: Place) -> None:
     """Exchange two entries of which one may be missing."""
     here, there = one.status() is not None, other.status() is not None
     if here and there:
-        trade(one, other, spare)
+        trade_up(area, one, other, spare)
     elif here:
         move(one, other)
     elif there:

@@ -20,6 +20,7 @@ from envsync.write.handles import (
     read_in,
     replace_in,
 )
+from envsync.write.own import make_own
 
 __all__ = [
     "edit_inner_file",
@@ -79,7 +80,7 @@ def replace_file(path: str, content: bytes, mode: int = 0o644) -> None:
 def write_cache(file: str, content: bytes) -> None:
     """Write a cache file that only the user can read, making its folder; one behind a symlink stays behind it."""
     folder = os.path.realpath(os.path.dirname(file))
-    os.makedirs(folder, mode=0o700, exist_ok=True)
+    make_own(folder)
     with open_folder(folder) as descriptor:
         clear_partial(descriptor)  # one that another pass is about to rename fails to be: a cache may
         put_in(descriptor, os.path.basename(file), content)  # one that a loss of power spoils counts as none
@@ -94,10 +95,9 @@ def new_file(path: str, content: bytes) -> None:
 def new_log(path: str) -> BinaryIO:
     """Open a log to append to, making its folder, both for the user's eyes alone; the caller closes it."""
     folder = os.path.dirname(path)
-    os.makedirs(folder, mode=0o700, exist_ok=True)
+    make_own(folder)
     descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     with contextlib.suppress(PermissionError):  # they are another user's
-        os.chmod(folder, 0o700)
         os.fchmod(descriptor, 0o600)
     return open(descriptor, "a+b")
 

@@ -2,12 +2,14 @@
 
 import contextlib
 import fcntl
-import hashlib
 import os
 import time
 from collections.abc import Iterable, Iterator
 
 from envsync.errors import EnvsyncError, Problem
+from envsync.observe.held import lock_name
+from envsync.observe.mounts import name_of
+from envsync.write.own import make_own
 
 __all__ = ["hold", "hold_all", "hold_watch"]
 
@@ -19,10 +21,11 @@ _PAUSE = 0.05
 def hold(folder: str, end: str, timeout: float) -> Iterator[None]:
     """Hold the lock of the environment at ``end``, waiting for another pass up to ``timeout`` seconds.
 
-    The lock files lie in ``folder`` and stay there: one that is deleted would be two locks for whoever waits.
-    Raises ``EnvsyncError`` (``locked``), which says who holds it, or ``OSError``.
+    It is one lock through whatever mount the environment is reached. The lock files lie in ``folder`` and stay there:
+    one that is deleted would be two locks for whoever waits. Raises ``EnvsyncError`` (``locked``), which says who holds
+    it, or ``OSError``.
     """
-    with _open(folder, end) as descriptor:
+    with _open(folder, name_of(end)) as descriptor:
         _wait(descriptor, end, timeout)
         _sign(descriptor)
         yield
@@ -38,8 +41,8 @@ def hold_all(folder: str, paths: Iterable[str], timeout: float) -> Iterator[None
     """
     deadline = time.monotonic() + timeout
     with contextlib.ExitStack() as stack:
-        for path in sorted({os.path.realpath(one) for one in paths}):
-            descriptor = stack.enter_context(_open(folder, f"source {path}"))
+        for name, path in sorted({name_of(os.path.realpath(one)): os.path.realpath(one) for one in paths}.items()):
+            descriptor = stack.enter_context(_open(folder, f"source {name}"))
             _wait(descriptor, path, timeout, deadline)
             _sign(descriptor)
         yield
@@ -64,9 +67,8 @@ def hold_watch(folder: str, manifest: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _open(folder: str, key: str) -> Iterator[int]:
-    os.makedirs(folder, mode=0o700, exist_ok=True)
-    name = hashlib.sha256(key.encode(errors="surrogateescape")).hexdigest()[:32]
-    descriptor = os.open(f"{folder}/{name}.lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    make_own(folder)
+    descriptor = os.open(f"{folder}/{lock_name(key)}", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         yield descriptor
     finally:

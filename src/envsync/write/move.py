@@ -7,8 +7,9 @@ from collections.abc import Callable
 
 from envsync.areas import BUILT, FORMER, Marker
 from envsync.write.area import make_area, open_area, remove_area
+from envsync.write.copy_up import trade_up
 from envsync.write.handles import Root, flush_open, kind_of, open_folder, open_parent
-from envsync.write.rename import Place, trade
+from envsync.write.rename import Place
 
 __all__ = ["put_link"]
 
@@ -28,12 +29,12 @@ def put_link(former: Root, text: str, marker: Marker, area_parent: str, check: C
             os.symlink(text, BUILT, dir_fd=top)
             with open_folder(former):
                 pass  # it is the one that was looked at
-            trade(link, place, spare)
+            trade_up(area, link, place, spare)
             try:
                 check(link.path)
                 flush_open(parent)
             except BaseException:
-                trade(link, place, spare)
+                trade_up(area, link, place, spare)
                 raise
     finally:
         _take_out_link(area)

@@ -6,8 +6,9 @@ import os
 from envsync.areas import BUILT, Marker
 from envsync.observe.mounts import mounts_in
 from envsync.write.area import make_area, open_area, remove_area
+from envsync.write.copy_up import move_up
 from envsync.write.handles import Root, flush_open, open_folder, open_parent
-from envsync.write.rename import Place, move, move_new
+from envsync.write.rename import Place
 
 __all__ = ["remove_environment", "remove_exposed"]
 
@@ -22,9 +23,7 @@ def remove_environment(end: Root, name: str, path: str) -> None:
         with open_area(area) as top, open_parent(end.path) as (directory, last):
             with open_folder(end):
                 pass  # it is the one that was looked at
-            place, away = Place(directory, last, parent), Place(top, BUILT, area)
-            if not move_new(place, away):
-                move(place, away)
+            move_up(area, Place(directory, last, parent), Place(top, BUILT, area))
             flush_open(directory)
     finally:
         remove_area(area, end.path)

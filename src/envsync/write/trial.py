@@ -1,6 +1,7 @@
-"""Try whether a file system can exchange two folders in one step."""
+"""Try what a file system can do: exchange two folders in one step, hold symlinks."""
 
 import contextlib
+import errno
 import os
 from collections.abc import Iterator
 
@@ -8,7 +9,10 @@ from envsync.areas import PREFIX
 from envsync.write import rename
 from envsync.write.handles import open_folder
 
-__all__ = ["try_exchange"]
+__all__ = ["has_symlinks", "try_exchange"]
+
+_UNSUPPORTED = frozenset({errno.EPERM, errno.ENOTSUP, errno.ENOSYS})
+"""What symlink(2) says where the file system has none."""
 
 
 def try_exchange(folder: str) -> bool:
@@ -18,6 +22,18 @@ def try_exchange(folder: str) -> bool:
     """
     with open_folder(os.path.realpath(folder)) as top, _scratch(top, folder) as one, _scratch(top, folder) as other:
         return rename.exchange(one, other)
+
+
+def has_symlinks(folder: str) -> bool:
+    """Try whether a symlink can be made in a directory; where nothing at all can be made, that is not why."""
+    with contextlib.suppress(OSError), open_folder(os.path.realpath(folder)) as top:
+        name = f"{PREFIX}{os.urandom(8).hex()}"
+        try:
+            os.symlink("nowhere", name, dir_fd=top)
+        except OSError as error:
+            return error.errno not in _UNSUPPORTED
+        os.unlink(name, dir_fd=top)
+    return True
 
 
 @contextlib.contextmanager

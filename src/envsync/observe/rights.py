@@ -1,0 +1,91 @@
+"""Look who else could meddle with what is in a directory: its owner, and whoever may write in it."""
+
+import os
+import pwd
+import stat
+from collections.abc import Iterable, Iterator
+
+from envsync.observe.chain import walk
+from envsync.observed import Chain, EndKind, Folder, Hazard, Side
+
+__all__ = ["find_hazard", "foreign_owner", "hazard_in", "shared_directories"]
+
+_ROOT = 0
+
+
+def find_hazard(folder: Folder, path: Chain, sides: Iterable[Side]) -> Hazard | None:
+    """Find who else could change what is made for an environment, where envsync would write for it.
+
+    What is there already is its owner's, so only root has to mind whose it is: it would run that user's programs, and
+    leave files that the user cannot change.
+    """
+    is_new = folder.environment is None
+    if not is_new and os.geteuid() != _ROOT:
+        return None
+    end = folder.chain
+    found = [hazard_in(end.end, is_new=is_new)] if end.kind is EndKind.DIRECTORY else []
+    found.append(hazard_in(_above(end), is_new=is_new))
+    if os.geteuid() == _ROOT:
+        links = (path, *(side.chain for side in sides if side.available))
+        found += [hazard_in(_above(chain), is_new=is_new) for chain in links if chain.kind is EndKind.MISSING]
+    return next(filter(None, found), None)
+
+
+def hazard_in(directory: str, *, holds: bool = True, is_new: bool = True) -> Hazard | None:
+    """Tell who else could change what is in a real directory; ``None`` if nobody can.
+
+    With ``holds`` it is enough that what is in it stays: that nobody else may rename or delete it, as in ``/tmp``.
+    The members of its group can be trusted: who lets a group write in it has said so.
+    """
+    try:
+        found = os.lstat(directory)
+    except OSError:
+        return None
+    if found.st_uid not in {_ROOT, os.geteuid()}:
+        return Hazard(directory, _owner_name(found.st_uid))
+    kept = holds and found.st_mode & stat.S_ISVTX
+    return Hazard(directory) if is_new and found.st_mode & stat.S_IWOTH and not kept else None
+
+
+def _owner_name(number: int) -> str:
+    """Return a user's name, or the number of one that this machine does not know."""
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return f"#{number}"
+
+
+def foreign_owner(path: str) -> str:
+    """Return the user whose a file is that a path leads to, if it is neither root's nor one's own."""
+    try:
+        number = os.stat(path).st_uid
+    except OSError:
+        return ""
+    return "" if number in {_ROOT, os.geteuid()} else _owner_name(number)
+
+
+def _above(chain: Chain) -> str:
+    """Name the directory that is there in which the end is, or the first directory before it would be made."""
+    outermost = chain.to_make[0] if chain.to_make else chain.end
+    return os.path.dirname(outermost)
+
+
+def shared_directories(paths: Iterable[str]) -> Iterator[str]:
+    """Give the directories on the way to paths, through every link, in which whoever likes can replace what is next."""
+    for directory in dict.fromkeys(one for path in paths for one in _directories_above(path)):
+        try:
+            mode = os.lstat(directory).st_mode
+        except OSError:
+            continue
+        if stat.S_ISDIR(mode) and mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+            yield directory
+
+
+def _directories_above(path: str) -> Iterator[str]:
+    """Give the real directories that lead to a path: those of each link on the way, and those of its end."""
+    chain = walk(path)
+    for place in (*(hop.link for hop in chain.hops), chain.end):
+        above = os.path.dirname(place)
+        while above != "/":
+            yield above
+            above = os.path.dirname(above)

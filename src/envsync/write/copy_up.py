@@ -1,0 +1,255 @@
+"""Copy a directory up out of a lower layer of an overlay, where a directory cannot be renamed (EXDEV).
+
+A second directory with the same files takes its place, and is renamed like any other from then on. That takes two
+steps: the first is emptied, file by file, and the second renamed to its name. The marker of the staging directory that
+holds the second says so, and the next pass ends what was cut off.
+"""
+
+import contextlib
+import errno
+import os
+import shutil
+import stat
+from collections.abc import Callable, Iterator
+
+from envsync.areas import BUILT, PREFIX
+from envsync.observe.mounts import in_lower_layer
+from envsync.write.area import read_area, remark, remove_built, remove_scratch
+from envsync.write.flush import flush
+from envsync.write.handles import Root, flush_open, open_folder, open_parent
+from envsync.write.rename import Place, move, trade
+from envsync.write.swap import swap
+from envsync.write.tree import make_scratch
+
+__all__ = ["copy_entries_up", "finish_copy_up", "move_up", "swap_up", "trade_up"]
+
+_COPY = "copied-up"
+"""In a staging directory: the copy, once it is whole."""
+_TRIES = 10
+_LAST = "pyvenv.cfg"
+
+
+def swap_up(area: str, end: Root) -> None:
+    """Exchange as :func:`envsync.write.swap.swap` does, and copy up what has to be. Raises ``OSError``."""
+    here = end
+
+    def exchange() -> None:
+        swap(area, here)
+
+    def renewed(place: str) -> None:
+        nonlocal here
+        if place == end.path:
+            found = os.lstat(place)
+            here = Root(place, (found.st_dev, found.st_ino))
+
+    _exchange(exchange, area, (Root(end.path, end.identity), Root(f"{area}/{BUILT}")), renewed)
+
+
+def trade_up(area: str, one: Place, other: Place, spare: Place) -> None:
+    """Exchange two entries as :func:`envsync.write.rename.trade` does; copy up what has to be. Raises ``OSError``."""
+    _exchange(lambda: trade(one, other, spare), area, (Root(other.path), Root(one.path)), lambda _: None)
+
+
+def copy_entries_up(area: str, directory: str) -> None:
+    """Copy up what of a directory's entries has to be. Raises ``OSError``."""
+    for name in os.listdir(directory):
+        place = f"{directory}/{name}"
+        if _can_be_copied_up(place):
+            _copy_up(area, Root(place))
+
+
+def move_up(area: str, source: Place, target: Place) -> None:
+    """Rename an entry, copied up if it has to be. Raises ``OSError``."""
+    _exchange(lambda: move(source, target), area, (Root(source.path),), lambda _: None)
+
+
+def _exchange(
+    exchange: Callable[[], None], area: str, directories: tuple[Root, ...], renewed: Callable[[str], None]
+) -> None:
+    for root in directories:
+        try:
+            exchange()
+        except OSError as error:
+            if error.errno != errno.EXDEV or not _can_be_copied_up(root.path):
+                raise
+            _copy_up(area, root)
+            renewed(root.path)
+        else:
+            return
+    exchange()
+
+
+def _can_be_copied_up(place: str) -> bool:
+    return not os.path.islink(place) and os.path.isdir(place) and in_lower_layer(place)
+
+
+def _copy_up(area: str, place: Root) -> None:
+    _try_rename(area, os.path.dirname(place.path))
+    scratch = make_scratch(area)
+    try:
+        copy = f"{scratch}/{_COPY}"
+        os.mkdir(copy, 0o700)
+        with open_folder(place) as source, open_folder(copy) as target:
+            _copy_entries(source, target)
+            _copy_attributes(source, target)
+        flush([area])
+        remark(area, copied=place.path, built=None)  # a copy has another inode
+        _rename(copy, f"{area}/{_COPY}")
+        remove_scratch(area)
+    except OSError:
+        if not os.path.isdir(f"{area}/{_COPY}"):
+            remark(area, copied="")
+            remove_scratch(area)
+            raise
+    try:
+        _take_place(area, place.path)
+    except OSError:
+        _take_place(area, place.path)  # what is left there is no environment: once more before giving up
+
+
+def _try_rename(area: str, parent: str) -> None:
+    """Prove, before anything is deleted, that a new directory can be renamed from an area to the place of another."""
+    scratch, trial = make_scratch(area), f"{parent}/{PREFIX}{os.urandom(8).hex()}"
+    try:
+        _rename(scratch, trial)
+    except OSError:
+        remove_scratch(area)
+        raise
+    # A pass that met it may have taken it for a leftover.
+    with contextlib.suppress(FileNotFoundError), open_parent(trial) as (directory, name):
+        os.rmdir(name, dir_fd=directory)
+
+
+def finish_copy_up(area: str, end: str) -> None:
+    """End what was cut off: the copy is whole, so what is left of the first is removed. Raises ``OSError``.
+
+    Where somebody has made something else at its place meanwhile, the copy is what was built in the area, and stays.
+    """
+    marker = read_area(area)
+    if marker is None or not marker.copied:
+        return
+    place, copy = marker.copied, f"{area}/{_COPY}"
+    if os.path.isdir(copy) and (place in {end, f"{area}/{BUILT}"} or os.path.dirname(place) == end):
+        if _is_left_of(place, copy):
+            _take_place(area, place)
+        else:
+            remove_built(area, BUILT)
+            _rename(copy, f"{area}/{BUILT}")
+            remark(area, built=0, contents=None)  # what is in the area is not what was built
+    remark(area, copied="")
+
+
+def _is_left_of(place: str, copy: str) -> bool:
+    """Check whether what is at a place is what is left of a directory that was copied."""
+    try:
+        found = os.lstat(place)
+    except FileNotFoundError:
+        return True
+    if not stat.S_ISDIR(found.st_mode):
+        return False
+    try:
+        return _is_same(os.lstat(f"{place}/{_LAST}"), os.lstat(f"{copy}/{_LAST}"))
+    except FileNotFoundError:  # it is the last one to go
+        return not os.path.lexists(f"{place}/{_LAST}")
+
+
+def _take_place(area: str, place: str) -> None:
+    """Remove a directory of which an area holds a whole copy, and bring that to its place.
+
+    Only what the copy holds is deleted: what has come meanwhile is moved into it.
+    """
+    copy = f"{area}/{_COPY}"
+    for _ in range(_TRIES):
+        try:
+            with open_folder(place) as source, open_folder(copy) as target:
+                _drain(source, target)
+            with open_parent(place) as (directory, name):
+                os.rmdir(name, dir_fd=directory)
+        except FileNotFoundError:
+            break
+        except OSError as error:
+            if error.errno not in {errno.ENOTEMPTY, errno.EEXIST}:
+                raise
+        else:
+            break
+    _rename(copy, place)
+    remark(area, copied="")
+
+
+def _rename(source: str, target: str) -> None:
+    """Rename a directory between two open ones, on the disk as well when it returns."""
+    with open_parent(source) as (here, name), open_parent(target) as (there, new):
+        move(Place(here, name, os.path.dirname(source)), Place(there, new, os.path.dirname(target)))
+        flush_open(there)
+
+
+def _copy_entries(source: int, target: int) -> None:
+    for name in os.listdir(source):
+        if stat.S_ISDIR(os.stat(name, dir_fd=source, follow_symlinks=False).st_mode):
+            os.mkdir(name, 0o700, dir_fd=target)
+            with _inner(name, source) as below, _inner(name, target) as copy:
+                _copy_entries(below, copy)
+                _copy_attributes(below, copy)
+        else:
+            _copy_entry(name, source, target)
+
+
+def _copy_entry(name: str, source: int, target: int) -> None:
+    """Give a file a second name, which keeps its inode; copy one of another's that the kernel protects."""
+    try:
+        os.link(name, name, src_dir_fd=source, dst_dir_fd=target, follow_symlinks=False)
+    except OSError as error:
+        if error.errno not in {errno.EPERM, errno.EMLINK, errno.ENOTSUP}:
+            raise
+        original = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=source)
+        with open(original, "rb") as content:
+            new = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600, dir_fd=target)
+            with open(new, "wb") as file:
+                shutil.copyfileobj(content, file)
+                file.flush()
+                shutil.copystat(original, new)  # type: ignore[arg-type]
+
+
+def _copy_attributes(source: int, target: int) -> None:
+    found, new = os.fstat(source), os.fstat(target)
+    if (found.st_uid, found.st_gid) != (new.st_uid, new.st_gid):
+        os.fchown(target, found.st_uid, found.st_gid)
+    shutil.copystat(source, target)  # type: ignore[arg-type]  # what os takes
+
+
+def _drain(source: int, target: int) -> None:
+    for name in sorted(os.listdir(source), key=lambda name: (name == _LAST, name)):
+        found = os.stat(name, dir_fd=source, follow_symlinks=False)
+        if stat.S_ISDIR(found.st_mode):
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(name, stat.S_IMODE(found.st_mode), dir_fd=target)
+            with _inner(name, source) as below, _inner(name, target) as copy:
+                _drain(below, copy)
+            os.rmdir(name, dir_fd=source)
+        elif _is_copied(name, found, target):
+            os.unlink(name, dir_fd=source)
+        else:
+            os.rename(name, name, src_dir_fd=source, dst_dir_fd=target)
+
+
+def _is_copied(name: str, found: os.stat_result, target: int) -> bool:
+    try:
+        return _is_same(found, os.stat(name, dir_fd=target, follow_symlinks=False))
+    except FileNotFoundError:
+        return False
+
+
+def _is_same(one: os.stat_result, other: os.stat_result) -> bool:
+    return os.path.samestat(one, other) or (
+        (stat.S_IFMT(one.st_mode), one.st_size, one.st_mtime_ns)
+        == (stat.S_IFMT(other.st_mode), other.st_size, other.st_mtime_ns)
+    )
+
+
+@contextlib.contextmanager
+def _inner(name: str, folder: int) -> Iterator[int]:
+    descriptor = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
