@@ -35,9 +35,7 @@ def read_folder(chain: Chain, path: str, manifest: str, leftovers: "Leftovers", 
         within = mounts.within(chain.end)
         is_mount = chain.end in within
         strays = None if environment else _strays(chain.end, is_mount=is_mount)
-        # A subvolume of btrfs is no mount point; yet it is a device of its own, and no directory takes its place.
-        is_apart = is_mount or found.st_dev != os.stat(parent).st_dev
-        exchangeable = not is_apart and os.access(parent, os.W_OK | os.X_OK)
+        exchangeable = not is_mount and _can_be_replaced(found, parent)
     except OSError as error:
         unreadable = replace(chain, kind=EndKind.UNREADABLE, reason=f"{error.strerror}: {error.filename}")
         return Folder(unreadable, None, None, is_empty=False, writable=True)
@@ -59,6 +57,14 @@ def read_folder(chain: Chain, path: str, manifest: str, leftovers: "Leftovers", 
         generations=leftovers.generations_of(chain.end),
         strays=strays or (),
     )
+
+
+def _can_be_replaced(found: os.stat_result, parent: str) -> bool:
+    """Check whether another directory can take the place of one in its parent.
+
+    A subvolume of btrfs is no mount point; yet it is a device of its own, and stays.
+    """
+    return found.st_dev == os.stat(parent).st_dev and os.access(parent, os.W_OK | os.X_OK)
 
 
 def _read_other(chain: Chain, leftovers: "Leftovers", mounts: Mounts) -> Folder:
