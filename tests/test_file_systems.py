@@ -16,6 +16,8 @@ from conftest import Place
 from depot import Depot, open_depot
 from mounting import mounted
 
+pytestmark = pytest.mark.sampled(2)
+
 if sys.platform != "linux":
     pytest.skip("mount(8) is Linux's here", allow_module_level=True)
 

@@ -22,6 +22,8 @@ from envsync.write.copy_up import swap_up
 from envsync.write.handles import Root, open_folder
 from mounting import overlaid
 
+pytestmark = pytest.mark.sampled(3)
+
 if sys.platform != "linux":
     pytest.skip("overlays are of Linux", allow_module_level=True)
 

@@ -16,6 +16,8 @@ from envsync.observe.places import Places
 from envsync.write.locks import hold
 from mounting import mounted
 
+pytestmark = pytest.mark.sampled(3)
+
 if sys.platform != "linux":
     pytest.skip("bind mounts are of Linux", allow_module_level=True)
 

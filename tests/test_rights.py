@@ -16,6 +16,8 @@ import pytest
 from conftest import Place
 from depot import Depot, open_depot
 
+pytestmark = pytest.mark.sampled(3)
+
 OTHER = "nobody"
 
 
