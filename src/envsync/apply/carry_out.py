@@ -5,23 +5,21 @@ import os
 from datetime import UTC, datetime
 from typing import assert_never
 
-from envsync.apply.embedded import declare_paths, declare_scripts
+from envsync.apply.embedded import declare_scripts
 from envsync.apply.relinked import check_relinked
 from envsync.apply.rollback import go_back, settle_rollback
 from envsync.apply.scripts import carry_additions, rename_activators, render_activators
+from envsync.apply.staged import build_aside, install_anew
 from envsync.apply.unowned import bring_unowned, holds_more
-from envsync.apply.verify import names_no_staging
 from envsync.apply.workshop import Workshop, edit_settings, marker_of
 from envsync.areas import BUILT
 from envsync.errors import EnvsyncError, Problem
-from envsync.observe.scripts import unexecutable
 from envsync.plan.actions import (
     Action,
     Blueprint,
     Create,
     EnvironmentPlan,
     Install,
-    InstallSpec,
     Link,
     Rebuild,
     Repair,
@@ -34,7 +32,6 @@ from envsync.write.area import (
     read_area,
     remove_area,
     remove_debris,
-    remove_scratch,
     remove_superseded,
 )
 from envsync.write.contents import swap_contents, undo_contents
@@ -42,7 +39,7 @@ from envsync.write.files import make_executable, make_folder, make_link, set_inn
 from envsync.write.flush import flush
 from envsync.write.handles import Root
 from envsync.write.swap import move_in, put_back, swap
-from envsync.write.tree import bring_along, contents_of, link_tree, make_scratch
+from envsync.write.tree import bring_along, contents_of, link_tree
 
 __all__ = ["carry_out", "clear_area", "clear_away"]
 
@@ -104,7 +101,7 @@ def _create(action: Create, workshop: Workshop) -> None:
     blueprint = action.blueprint
     for folder in action.to_make:
         make_folder(folder)
-    area = _build_aside(blueprint, action.spec, workshop)
+    area = build_aside(blueprint, action.spec, workshop)
     try:
         if action.strays:
             _take_place(area, action)
@@ -134,7 +131,7 @@ def _take_place(area: str, action: Create) -> None:
 
 def _rebuild(action: Rebuild, workshop: Workshop) -> None:
     blueprint = action.blueprint
-    area = _build_aside(blueprint, action.spec, workshop)
+    area = build_aside(blueprint, action.spec, workshop)
     try:
         carry_additions(action, area)
         bring_unowned(area, action)
@@ -152,7 +149,7 @@ def _install(action: Install, workshop: Workshop) -> None:
     area = make_area(blueprint.area_parent, marker_of(blueprint, discard=not action.keep))
     try:
         link_tree(_root(blueprint), f"{area}/{BUILT}")
-        _install_anew(area, blueprint, action.spec, workshop)
+        install_anew(area, blueprint, action.spec, workshop)
         flush([area])
         _refuse_changes(contents_of(blueprint.end), before, blueprint)
     except BaseException:
@@ -197,17 +194,6 @@ def _refuse_changes(now: object, before: object, blueprint: Blueprint) -> None:
         raise EnvsyncError(Problem("changed-meanwhile", message, "Nothing was lost. Apply again when that has ended."))
 
 
-def _install_anew(area: str, blueprint: Blueprint, spec: InstallSpec, workshop: Workshop) -> None:
-    from envsync.apply.reinstall import check_sound, put_right  # noqa: PLC0415  # only where packages are declared
-
-    if spec.damaged:
-        put_right(area, blueprint, spec, lambda alone, fresh: _build_aside(alone, fresh, workshop))
-    if not spec.only_damaged:
-        _install_into(area, blueprint, spec, workshop)
-    if spec.damaged:
-        check_sound(area, blueprint.libraries)
-
-
 def _exchange(area: str, blueprint: Blueprint) -> None:
     try:
         if blueprint.exchangeable:
@@ -227,48 +213,6 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="microseconds")
 
 
-def _build_aside(blueprint: Blueprint, spec: InstallSpec | None, workshop: Workshop) -> str:
-    """Build in a staging area, and flush it; on failure nothing of it stays."""
-    area = make_area(blueprint.area_parent, marker_of(blueprint))
-    try:
-        workshop.build(blueprint, area)
-        if spec is not None:
-            _install_into(area, blueprint, spec, workshop)
-        flush([area])
-    except BaseException:
-        remove_area(area, blueprint.end)
-        raise
-    return area
-
-
-def _install_into(area: str, blueprint: Blueprint, spec: InstallSpec, workshop: Workshop) -> None:
-    from envsync.apply.install import Space, install  # noqa: PLC0415  # only where packages are declared
-
-    place = f"{area}/{BUILT}"
-    made = os.lstat(place)
-    scratch = make_scratch(area)
-    try:
-        with workshop.building(spec):
-            done = install(place, blueprint, spec, Space(workshop.log_of(blueprint), workshop.shared, scratch))
-    finally:
-        remove_scratch(area)
-    if os.lstat(place).st_ino != made.st_ino or not os.path.isfile(f"{place}/pyvenv.cfg"):
-        message = f"the installer made the environment for {blueprint.path} itself, and without what was in it"
-        hint = "Nothing was changed. Look for a Python that its settings prefer."
-        raise EnvsyncError(Problem("verify-failed", message, hint))
-    declare_paths(place, blueprint.path, blueprint.libraries)
-    sites = [f"{place}/{library}/site-packages" for library in blueprint.libraries]
-    for name in unexecutable(place, filter(os.path.isdir, sites)):
-        make_executable(Root(place), f"bin/{name}")
-    names_no_staging(place, blueprint.path, area)
-    if done.settings:
-        edit_settings(Root(place), dict(done.settings))
-    if not spec.only_damaged:
-        workshop.changes[blueprint.name] = done.changes
-        for remark in done.remarks:
-            workshop.remark(blueprint, remark)
-
-
 def _repair(action: Repair, workshop: Workshop) -> None:
     """Put files right, ``pyvenv.cfg`` last: until it is right, the next pass sees that there is work left.
 
@@ -282,7 +226,7 @@ def _repair(action: Repair, workshop: Workshop) -> None:
     shebangs = {script.name: script.named for script in action.scripts if script.kind == "shebang"}
     declare_scripts(root, shebangs, blueprint.path, blueprint.libraries)
     if rename_activators(root, action):
-        area = _build_aside(blueprint, None, workshop)
+        area = build_aside(blueprint, None, workshop)
         try:
             render_activators(root, action, area, workshop)
         finally:
