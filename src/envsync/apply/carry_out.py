@@ -7,9 +7,9 @@ from typing import assert_never
 
 from envsync.apply.embedded import declare_scripts
 from envsync.apply.relinked import check_relinked
-from envsync.apply.rollback import go_back, settle_rollback
+from envsync.apply.rollback import go_back, settle_rollback, shortcomings
 from envsync.apply.scripts import carry_additions, rename_activators, render_activators
-from envsync.apply.staged import build_aside, install_anew
+from envsync.apply.staged import build_aside, install_beside
 from envsync.apply.unowned import bring_unowned, holds_more
 from envsync.apply.workshop import Workshop, edit_settings, marker_of
 from envsync.areas import BUILT
@@ -39,7 +39,7 @@ from envsync.write.files import make_executable, make_folder, make_link, set_inn
 from envsync.write.flush import flush
 from envsync.write.handles import Root
 from envsync.write.swap import move_in, put_back, swap
-from envsync.write.tree import bring_along, contents_of, link_tree
+from envsync.write.tree import bring_along, contents_of
 
 __all__ = ["carry_out", "clear_area", "clear_away"]
 
@@ -87,6 +87,7 @@ def carry_out(action: Action, workshop: Workshop) -> None:
         case Install():
             _install(action, workshop)
         case Rollback():
+            workshop.remarks.setdefault(action.name, []).extend(shortcomings(action))
             go_back(action, _now(), lambda repair: _repair(repair, workshop))
             workshop.changes[action.name] = action.changes
         case Link():
@@ -148,8 +149,7 @@ def _install(action: Install, workshop: Workshop) -> None:
     before = contents_of(blueprint.end)
     area = make_area(blueprint.area_parent, marker_of(blueprint, discard=not action.keep))
     try:
-        link_tree(_root(blueprint), f"{area}/{BUILT}")
-        install_anew(area, blueprint, action.spec, workshop)
+        install_beside(area, blueprint, action.spec, workshop)
         flush([area])
         _refuse_changes(contents_of(blueprint.end), before, blueprint)
     except BaseException:
