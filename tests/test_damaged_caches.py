@@ -229,7 +229,7 @@ def test_a_damaged_wheel_in_the_cache_of_pip_is_built_again(depot: Depot) -> Non
     assert "installed without the installer's cache" in told(entry)
 
 
-def attempts(depot: Depot) -> int:
+def attempts() -> int:
     logs = Path(os.environ["HOME"]).rglob("one.log")
     return sum(log.read_text().count(" pip install ") for log in logs)
 
@@ -243,7 +243,7 @@ def test_what_fails_without_the_cache_as_well_is_not_tried_twice_again(
     for _ in range(3):
         entry = depot.apply()
         assert (entry["outcome"], entry["error"]["code"]) == ("failed", "install-failed")
-        counted.append(attempts(depot))
+        counted.append(attempts())
     assert counted == [2, 3, 4]
 
 

@@ -231,6 +231,7 @@ def remembered_verdicts(file: str | None, cache: str | None) -> Verdicts:
     pip is unpacked into the directory ``cache``, or where that cannot be into a temporary directory.
     """
     spare: list[str] = []
+    used: list[Installer] = []
 
     def find(name: str, facts: Facts) -> "Installer":
         from envsync.apply.installers import find_installer  # noqa: PLC0415  # only where one has to be asked
@@ -241,9 +242,19 @@ def remembered_verdicts(file: str | None, cache: str | None) -> Verdicts:
                 spare.append(temporary_directory(verdicts))
             return spare[0]
 
-        return find_installer(name, facts.minor, facts.stdlib, cache, elsewhere)
+        used.append(find_installer(name, facts.minor, facts.stdlib, cache, elsewhere))
+        return used[-1]
 
-    verdicts = Verdicts(file, find, _building)
+    @contextlib.contextmanager
+    def building(paths: Iterable[str]) -> Iterator[None]:
+        from envsync.apply.installers import keep_byte_code_of  # noqa: PLC0415
+
+        with _building(paths):
+            yield
+        while used:
+            keep_byte_code_of(used.pop())
+
+    verdicts = Verdicts(file, find, building)
     return verdicts
 
 
