@@ -38,7 +38,7 @@ from envsync.write.contents import swap_contents, undo_contents
 from envsync.write.files import make_executable, make_folder, make_link, set_inner_link
 from envsync.write.flush import flush
 from envsync.write.handles import Root
-from envsync.write.swap import move_in, put_back, swap
+from envsync.write.swap import move_in, settle_trade, swap
 from envsync.write.tree import bring_along, contents_of
 
 __all__ = ["carry_out", "clear_area", "clear_away"]
@@ -65,9 +65,9 @@ def clear_area(area: str, end: str, shelf: str) -> None:
     Called under the lock of ``end``: an area that was listed before may have become a generation of a pass since.
     """
     marker = read_area(area)
-    if marker is not None and (marker.kind, marker.end) != ("staging", end):
+    if marker is not None and ((marker.kind, marker.end) != ("staging", end) or marker.moves_to):
         return
-    put_back(area, end)
+    settle_trade(area, end)
     undo_contents(area, end)
     if holds_former(area, end):
         keep_as_generation(area, _now(), shelf, loose=True)  # nobody has looked whether it is

@@ -55,6 +55,8 @@ class Folder:
     """Staging areas that an interrupted pass left for this end."""
     generations: tuple[str, ...] = ()
     """Areas that keep an earlier content of this end, the oldest first."""
+    moving_to: str = ""
+    """Where a pass was moving it that was interrupted."""
     strays: tuple[str, ...] = ()
     """Small files of other tools in a directory that counts as empty nevertheless."""
     redirect: Redirect | None = None

@@ -93,7 +93,7 @@ def _at_path(environment: desired.Environment, world: World) -> Iterator[Conflic
         problem = _chain_conflict(target)
         if problem is not None:
             yield problem
-        elif chain.end == target.end:
+        elif target.end in {chain.end, world.folder.moving_to}:  # it is there, or on its way
             return
         elif chain.is_link:
             hint = (

@@ -9,7 +9,7 @@ import os
 from envsync.areas import BUILT, FORMER, LOST_AND_FOUND, is_area_name
 from envsync.write.area import read_area, remark
 from envsync.write.handles import Root, flush_folder, open_folder
-from envsync.write.swap import put_back, swap, trade
+from envsync.write.swap import settle_trade, swap, trade
 
 __all__ = ["end_rollback", "roll_back", "swap_contents", "undo_contents"]
 
@@ -56,7 +56,7 @@ def end_rollback(area: str, end: str, made: str) -> str:
 
     Returns the interpreter link that the manifest was being given, if the exchange was not done; that stays on record.
     """
-    put_back(area, end)
+    settle_trade(area, end)
     marker = read_area(area)
     if marker is None:
         return ""

@@ -8,7 +8,7 @@ from envsync.write import rename
 from envsync.write.area import remark
 from envsync.write.handles import Root, flush_folder, open_folder
 
-__all__ = ["move_in", "put_back", "swap", "trade"]
+__all__ = ["move_in", "settle_trade", "swap", "trade"]
 
 
 def move_in(built: str, end: str, *, flushed: bool = True) -> None:
@@ -32,7 +32,7 @@ def move_in(built: str, end: str, *, flushed: bool = True) -> None:
 def swap(area: str, end: Root) -> None:
     """Exchange the environment built in ``area`` for the one at ``end``; the former one is then in ``area``.
 
-    Where the file system cannot do it in one step, in two that :func:`put_back` can undo. Raises ``OSError``; then
+    Where the file system cannot do it in one step, in two that :func:`settle_trade` can undo. Raises ``OSError``; then
     the former environment is at its place.
     """
     built, former = f"{area}/{BUILT}", f"{area}/{FORMER}"
@@ -63,9 +63,21 @@ def trade(one: str, other: str, spare: str) -> None:
     os.rename(spare, one)
 
 
-def put_back(area: str, end: str) -> None:
-    """Undo a swap in two steps that was cut off between them."""
-    former = f"{area}/{FORMER}"
-    if os.path.lexists(former) and not os.path.lexists(end):
-        os.rename(former, end)
-        flush_folder(os.path.dirname(end))
+def settle_trade(area: str, end: str) -> None:
+    """Finish or undo an exchange in several steps that was cut off between them. Raises ``OSError``.
+
+    What was there comes back, unless a symlink was to take its place: that has nothing to be flushed before.
+    """
+    built, former = f"{area}/{BUILT}", f"{area}/{FORMER}"
+    if not os.path.lexists(former):
+        return
+    if not os.path.lexists(end):
+        if not os.path.islink(built):
+            os.rename(former, end)
+            flush_folder(os.path.dirname(end))
+            return
+        os.rename(built, end)
+    if not os.path.lexists(built):  # it is at the end, so this is what it has replaced
+        os.rename(former, built)
+    flush_folder(os.path.dirname(end))
+    flush_folder(area)
