@@ -35,7 +35,7 @@ from envsync.write.area import (
     remove_superseded,
 )
 from envsync.write.contents import swap_contents, undo_contents
-from envsync.write.files import make_executable, make_folder, make_link, set_inner_link
+from envsync.write.files import make_executable, make_folder, make_launcher, make_link, set_inner_link
 from envsync.write.flush import flush
 from envsync.write.handles import Root
 from envsync.write.swap import move_in, settle_trade, swap
@@ -93,7 +93,7 @@ def carry_out(action: Action, workshop: Workshop) -> None:
         case Link():
             for folder in action.to_make:
                 make_folder(folder)
-            make_link(action.link, action.text)
+            (make_launcher if action.is_launcher else make_link)(action.link, action.text)
         case _:
             assert_never(action)
 

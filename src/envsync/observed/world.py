@@ -69,13 +69,15 @@ class Side:
 
     link: str
     text: str
-    """What it has to hold when envsync makes it."""
+    """What it has to hold when envsync makes it, or the command that it has to run."""
     chain: Chain
     leads_there: bool
     available: bool = True
     """Whether it can be made: the environment has the command, the alias's folder is there."""
     redirect: Redirect | None = None
     """Where it leads if it is a redirect file instead of a symlink."""
+    is_launcher: bool = False
+    """Whether it has to be a script, since Python is not this environment's through a symlink."""
 
 
 @dataclass(frozen=True, slots=True)

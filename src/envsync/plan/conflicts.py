@@ -244,5 +244,6 @@ def _side(side: Side, not_a_link: str, elsewhere: str) -> Iterator[Conflict]:
         yield Conflict(elsewhere, message, hint, _unlinking(chain))
     else:
         hint = f"Move it away, for instance: mv {shlex.quote(side.link)} {shlex.quote(side.link + '.old')}"
-        message = f"{side.link} is {chain.kind.value}, not a symlink to {side.text}"
+        wanted = "a script of envsync's that runs" if side.is_launcher else "a symlink to"
+        message = f"{side.link} is {chain.kind.value}, not {wanted} {side.text}"
         yield Conflict(not_a_link, message, hint, (("mv", side.link, f"{side.link}.old"),))

@@ -223,13 +223,14 @@ def _with_links(plan: EnvironmentPlan) -> EnvironmentPlan:
         for side in sides:
             if not side.leads_there and side.available:
                 drift.append(Drift(code, f"nothing is at {side.link}"))
-                actions.append(_link(side.link, side.text, side.chain))
+                actions.append(_link(side.link, side.text, side.chain, is_launcher=side.is_launcher))
     state = State.DRIFT if actions and plan.state is State.IN_SYNC else plan.state
     return replace(plan, state=state, drift=(*plan.drift, *drift), actions=(*plan.actions, *actions))
 
 
-def _link(link: str, text: str, chain: Chain) -> Link:
-    return Link(f"link {link} to {text}", link, text, chain.to_make)
+def _link(link: str, text: str, chain: Chain, *, is_launcher: bool = False) -> Link:
+    message = f"let {link} run {text}" if is_launcher else f"link {link} to {text}"
+    return Link(message, link, text, chain.to_make, is_launcher)
 
 
 def _notes(world: World) -> tuple[str, ...]:
@@ -241,6 +242,11 @@ def _notes(world: World) -> tuple[str, ...]:
         f"{side.link} is not linked: {side.link.rpartition('/')[0]} is not there"
         for side in world.aliases
         if not side.available
+    ]
+    notes += [
+        f"{side.link} runs the Python beneath the environment, since it is a symlink: remove it, then apply again"
+        for side in world.exposed
+        if side.is_launcher and side.leads_there and side.chain.is_link
     ]
     return tuple(notes)
 

@@ -5,16 +5,20 @@ import itertools
 import os
 import stat
 from collections.abc import Callable
+from hashlib import blake2b
 from typing import BinaryIO
 
 from envsync.areas import PREFIX
+from envsync.launcher import launcher
 from envsync.write.handles import Root, flush_folder, kind_of, open_folder, put_in, read_in, replace_in
+from envsync.write.rename import move_new
 
 __all__ = [
     "edit_inner_file",
     "make_executable",
     "make_folder",
     "make_folders",
+    "make_launcher",
     "make_link",
     "new_file",
     "new_log",
@@ -52,6 +56,29 @@ def make_link(link: str, text: str, *, flushed: bool = True) -> None:
     os.symlink(text, link)
     if flushed:
         flush_folder(os.path.dirname(link))
+
+
+def make_launcher(path: str, command: str, *, flushed: bool = True) -> None:
+    """Make a script that runs a command where nothing is, as :func:`make_link` makes a symlink."""
+    folder, name = os.path.split(path)
+    # What a pass that was killed has left of it has the same name.
+    new = f"{folder}/{PREFIX}{blake2b(os.fsencode(name), digest_size=8).hexdigest()}"
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(new)
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o755)
+    try:
+        with open(descriptor, "wb") as file:
+            file.write(launcher(command).encode(errors="surrogateescape"))
+            file.flush()
+            os.fsync(descriptor)
+        if move_new(new, path):
+            return
+        os.link(new, path)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(new)
+        if flushed:
+            flush_folder(folder)
 
 
 def replace_file(path: str, content: bytes, mode: int = 0o644) -> None:
