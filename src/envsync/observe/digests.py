@@ -16,7 +16,7 @@ class Digests:
     """Knows the digests of the files that it has read, by what changes with every write to them."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[int, int, int, int, str], bytes | None] = {}
+        self._known: dict[tuple[int, int, int, int, str], str | None] = {}
         self._booted = time.time() - time.clock_gettime(
             getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC_RAW)  # macOS: it counts the time asleep as well
         )
@@ -31,8 +31,8 @@ class Digests:
             return True
         key = (found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size, algorithm)
         if key not in self._known:
-            self._known[key] = hash_regular(file, algorithm)
-        return encoded(self._known[key]) == value
+            self._known[key] = encoded(hash_regular(file, algorithm))
+        return self._known[key] == value
 
 
 class Sizes(Digests):
