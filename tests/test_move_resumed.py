@@ -109,7 +109,7 @@ def move(depot: Depot) -> dict[str, Any]:
     return depot.place.envsync("move", "one", "--json", **os.environ).document
 
 
-@pytest.mark.sampled(2)
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("by", ["apply", "move"])
 @pytest.mark.parametrize("where", CUT)
 def test_a_move_that_is_cut_off_is_finished_by_the_next_pass(depot: Depot, where: str, by: str) -> None:
@@ -128,7 +128,7 @@ def test_a_move_that_is_cut_off_is_finished_by_the_next_pass(depot: Depot, where
     assert depot.apply()["outcome"] in {"unchanged", "repaired"}
 
 
-@pytest.mark.sampled(2)
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("where", [*CUT, ""])
 def test_on_another_file_system_too(depot: Depot, elsewhere: Path, where: str) -> None:
     make(depot, str(elsewhere / "one"))
@@ -142,6 +142,17 @@ def test_on_another_file_system_too(depot: Depot, elsewhere: Path, where: str) -
     assert not list(depot.root.glob(".envsync-*"))
     assert depot.command("rollback", "one")["outcome"] == "rolled-back"
     assert say(depot) == f"1.0 1.1 {depot.path}"
+
+
+def test_a_half_moved_environment_is_not_called_in_sync(depot: Depot) -> None:
+    make(depot, "one")
+    cut_off("before the link")
+    run = depot.place.envsync("check", "--json", **os.environ)
+    (entry,) = run.document["environments"]
+    assert (run.status, entry["state"], [one["code"] for one in entry["drift"]]) == (3, "drift", ["link-missing"])
+    entry = depot.place.envsync("apply", "--json", **os.environ).environments["one"]
+    assert entry["notes"] == ["its move was interrupted, and is finished now"]
+    assert depot.place.envsync("check", **os.environ).status == 0
 
 
 def test_what_was_installed_in_a_half_moved_environment_is_not_lost(depot: Depot) -> None:
@@ -201,6 +212,7 @@ def test_byte_code_that_the_trial_run_itself_writes_is_no_difference(depot: Depo
     assert_moved(depot, depot.root / "state/one")
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("kind", ["rebuild", "move"])
 @pytest.mark.parametrize("step", [1, 2, 3])
 def test_an_exchange_in_steps_that_is_cut_off_loses_nothing(depot: Depot, step: int, kind: str) -> None:

@@ -97,6 +97,8 @@ def _apply_one(plan: EnvironmentPlan, again: Again, settings: Settings, workshop
     try:
         if plan.world.folder.moving_to and plan.state is not State.CONFLICT:
             finish_move(plan.environment, plan.world.folder, settings)
+            done = "finished" if os.path.islink(plan.environment.path) else "undone"
+            workshop.remarks[plan.environment.name] = [f"its move was interrupted, and is {done} now"]
             plan = again(plan.environment)
         end = plan.world.folder.chain.end
         with hold(settings.locks, end, settings.lock_timeout), workshop.turn(plan):

@@ -219,12 +219,14 @@ def _with_links(plan: EnvironmentPlan) -> EnvironmentPlan:
     if environment.target is not None and world.path.end != world.folder.chain.end:
         drift.append(Drift("link-missing", f"nothing is at {environment.path}"))
         actions.append(_link(environment.path, environment.target, world.path))
+    elif world.target is not None and world.folder.moving_to == world.target.end:
+        drift.append(Drift("link-missing", f"its move to {environment.target} was interrupted"))
     for code, sides in (("alias-missing", world.aliases), ("expose-missing", world.exposed)):
         for side in sides:
             if not side.leads_there and side.available:
                 drift.append(Drift(code, f"nothing is at {side.link}"))
                 actions.append(_link(side.link, side.text, side.chain, is_launcher=side.is_launcher))
-    state = State.DRIFT if actions and plan.state is State.IN_SYNC else plan.state
+    state = State.DRIFT if drift and plan.state is State.IN_SYNC else plan.state
     return replace(plan, state=state, drift=(*plan.drift, *drift), actions=(*plan.actions, *actions))
 
 
