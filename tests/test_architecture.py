@@ -14,7 +14,8 @@ from envsync.cli.options import parse
 SOURCE = Path(__file__).parent.parent / "src" / "envsync"
 LAYERS = (
     {"folders", "observe.stamp", "redact", "sealed", "surroundings"},
-    {"errors", "desired", "observed", "markers", "areas", "pyvenv_cfg", "activation", "activators", "shebang"},
+    {"errors", "desired", "observed", "markers", "areas", "pyvenv_cfg"},
+    {"activation", "activators", "launcher", "shebang"},
     {"redact"},
     {"installers"},
     {"manifest"},

@@ -310,13 +310,14 @@ def test_a_project_that_is_another_version_by_now_is_not_what_was_installed(depo
 
 
 def test_a_package_that_is_offered_damaged_leaves_all_as_it_was(depot: Depot) -> None:
+    depot.make('packages = ["many"]')
     wheel = depot.wheels / "many-1.0-py3-none-any.whl"
     with zipfile.ZipFile(wheel) as archive:
         held = {name: archive.read(name) for name in archive.namelist()}
     with zipfile.ZipFile(wheel, "w") as archive:
         for name, content in held.items():
             archive.writestr(name, b"" if name == "many/one.py" else content)
-    depot.make('packages = ["many"]')
+    replaced(depot.site / "many/one.py", b"")
     assert said(depot) == "many 1.0: 1 file is changed (many/one.py)"
     assert "1 file is changed (many/one.py)" in assert_refused(depot, "package-missing")
 

@@ -37,15 +37,15 @@ pytestmark = pytest.mark.sampled(4)
 
 TABLES = {
     "a1": 'path = "a/one"',
-    "a2": 'path = "a/two"\naliases = ["alias-two"]\nexpose = ["python:two"]',
+    "a2": 'path = "a/two"\naliases = ["alias-two"]\nexpose = ["activate:two"]',
     "a3": 'path = "a/deep/three/.venv"\naliases = ["alias-three"]',
     "a4": 'path = "a/four"',
-    "b1": 'path = "b/one/.venv"\ntarget = "one"\nexpose = ["python:one", "nothing:none"]',
+    "b1": 'path = "b/one/.venv"\ntarget = "one"\nexpose = ["activate:one", "nothing:none"]',
     "b2": 'path = "b/two"\ntarget = "two"\naliases = ["alias-b"]',
 }
 ENDS = {"a1": "a/one", "a2": "a/two", "a3": "a/deep/three/.venv", "a4": "a/four", "b1": "state/one", "b2": "state/two"}
 LINKS = {"alias-two": "a/two", "alias-three": "a/deep/three/.venv", "alias-b": "b/two", "b/one/.venv": "state/one"}
-LINKS |= {"b/two": "state/two", "exposed/two": "a/two/bin/python", "exposed/one": "b/one/.venv/bin/python"}
+LINKS |= {"b/two": "state/two", "exposed/two": "a/two/bin/activate", "exposed/one": "b/one/.venv/bin/activate"}
 SEVENTY = "".join(f'[envs.e{number:02}]\npath = "e{number:02}"\n' for number in range(70))
 
 

@@ -56,11 +56,13 @@ class Marker:
     discard: bool = False
     """Whether what is exchanged for what was built may be thrown away: all that is in it has been taken over."""
     built: int | None = None
-    """The inode of the environment that was built, written down before it is exchanged for the former one."""
+    """The inode of the environment that was built, written down before it is exchanged for the former one, or moved."""
     manifest: str = ""
     """The file of the manifest for which it was made."""
     pin: str = ""
     """The interpreter link that the manifest is being given while a rollback to a generation is under way."""
+    moves_to: str = ""
+    """Where the environment at ``end`` is being moved; the area then holds nothing, and is there for as long."""
     contents: dict[str, int] | None = None
     """Where contents are exchanged one by one: the inodes of the new entries by name."""
     copied: str = ""
@@ -79,6 +81,7 @@ _KINDS: dict[str, tuple[type, ...]] = {
     "loose": (bool,),
     "pin": (str,),
     "copied": (str,),
+    "moves_to": (str,),
     "built": (int, type(None)),
     "contents": (dict, type(None)),
 }

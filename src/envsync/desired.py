@@ -70,12 +70,12 @@ class Packages:
 
 @dataclass(frozen=True, slots=True)
 class Exposed:
-    """A command of an environment that is to be a symlink in ``bin-dir``."""
+    """A command of an environment that is to be a symlink in ``bin-dir``; its Python, a script that runs it."""
 
     command: str
     """Its file name in the environment's ``bin``."""
     link: str
-    """Absolute path of the symlink."""
+    """Absolute path of the symlink, or of the script."""
 
 
 @dataclass(frozen=True, slots=True)

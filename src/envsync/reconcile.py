@@ -3,17 +3,15 @@
 import contextlib
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
 
 from envsync import desired
 from envsync.apply.outcome import Report
 from envsync.apply.run import apply_plans
 from envsync.apply.settings import Progress, Settings
-from envsync.apply.workshop import BUILD_LIMIT
-from envsync.folders import state_folders
+from envsync.apply.verdicts import remembered_verdicts
 from envsync.observe.chain import MAX_HOPS, walk
 from envsync.observe.facts import FactsCache
 from envsync.observe.folder import Leftovers
@@ -21,7 +19,7 @@ from envsync.observe.interpreter import Interpreters
 from envsync.observe.stock import read_stock
 from envsync.observe.verdicts import Verdicts
 from envsync.observe.world import Observer
-from envsync.observed import Declared, Facts, Folder, Interpreter, InterpreterProblem, World
+from envsync.observed import Declared, Folder, Interpreter, InterpreterProblem, World
 from envsync.plan.actions import Conflict, EnvironmentPlan, Install, Plan, Rebuild, Rollback, State
 from envsync.plan.blueprint import Rules
 from envsync.plan.conflicts import conflicts_between
@@ -31,10 +29,7 @@ from envsync.plan.upgrade import decide_upgrade, may_upgrade
 from envsync.rollback import Rollbacks, rolls_back
 from envsync.vouched import Vouched
 
-__all__ = ["Reconciler", "remembered_verdicts"]
-
-if TYPE_CHECKING:
-    from envsync.installers import Installer
+__all__ = ["Reconciler"]
 
 _LOOKS = 3
 _NOTHING: Mapping[str, EnvironmentPlan] = {}
@@ -226,39 +221,6 @@ class Reconciler:
             world = observer.observe(environment, stock=True, deep=self._deep)
             plan = decide(environment, world, self._rules, between)
         return plan
-
-
-def remembered_verdicts(file: str | None, cache: str | None) -> Verdicts:
-    """Return what is known of installed packages: by the cache ``file``, and by asking installers.
-
-    pip is unpacked into the directory ``cache``, or where that cannot be into a temporary directory.
-    """
-    spare: list[str] = []
-
-    def find(name: str, facts: Facts) -> "Installer":
-        from envsync.apply.installers import find_installer  # noqa: PLC0415  # only where one has to be asked
-        from envsync.write.unpack import temporary_directory  # noqa: PLC0415
-
-        def elsewhere() -> str:
-            if not spare:
-                spare.append(temporary_directory(verdicts))
-            return spare[0]
-
-        return find_installer(name, facts.minor, facts.stdlib, cache, elsewhere)
-
-    verdicts = Verdicts(file, find, _building)
-    return verdicts
-
-
-@contextlib.contextmanager
-def _building(paths: Iterable[str]) -> Iterator[None]:
-    """Hold the locks of source directories, where there are any: one build of each at a time."""
-    from envsync.write.locks import hold_all  # noqa: PLC0415  # only where an installer has to be asked
-
-    with contextlib.ExitStack() as stack:
-        with contextlib.suppress(OSError):  # where no lock can be made, nothing can be installed either
-            stack.enter_context(hold_all(state_folders()[0], paths, BUILD_LIMIT))
-        yield
 
 
 def _undecided(environment: desired.Environment, error: Exception) -> EnvironmentPlan:

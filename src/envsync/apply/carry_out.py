@@ -1,11 +1,10 @@
 """Carry out the actions of one environment's plan, as they stand."""
 
 import contextlib
-import os
 from dataclasses import replace
 from typing import assert_never
 
-from envsync.apply.embedded import declare_paths, declare_scripts
+from envsync.apply.embedded import declare_scripts
 from envsync.apply.exchange import (
     NotExchangeableError,
     bring_in,
@@ -19,21 +18,17 @@ from envsync.apply.exchange import (
     take_place,
 )
 from envsync.apply.relinked import check_relinked
-from envsync.apply.rollback import go_back, settle_rollback
+from envsync.apply.rollback import go_back, settle_rollback, shortcomings
 from envsync.apply.scripts import carry_additions, rename_activators, render_activators
+from envsync.apply.staged import build_aside, install_beside
 from envsync.apply.unowned import bring_unowned, holds_more
-from envsync.apply.verify import names_no_staging
 from envsync.apply.workshop import Workshop, edit_settings
 from envsync.areas import BUILT
-from envsync.errors import EnvsyncError, Problem
-from envsync.observe.scripts import unexecutable
 from envsync.plan.actions import (
     Action,
-    Blueprint,
     Create,
     EnvironmentPlan,
     Install,
-    InstallSpec,
     Link,
     Rebuild,
     Repair,
@@ -45,16 +40,13 @@ from envsync.write.area import (
     read_area,
     remove_area,
     remove_debris,
-    remove_scratch,
 )
 from envsync.write.contents import undo_contents
 from envsync.write.copy_up import finish_copy_up
-from envsync.write.files import make_executable, make_folder, make_link, set_inner_link
+from envsync.write.files import make_executable, make_folder, make_launcher, make_link, set_inner_link
 from envsync.write.flush import flush
 from envsync.write.handles import Root
-from envsync.write.own import narrow
-from envsync.write.swap import put_back
-from envsync.write.tree import link_tree, make_scratch
+from envsync.write.swap import settle_trade
 
 __all__ = ["carry_out", "clear_area", "clear_away"]
 
@@ -80,9 +72,9 @@ def clear_area(area: str, end: str, shelf: str) -> None:
     Called under the lock of ``end``: an area that was listed before may have become a generation of a pass since.
     """
     marker = read_area(area)
-    if marker is not None and (marker.kind, marker.end) != ("staging", end):
+    if marker is not None and ((marker.kind, marker.end) != ("staging", end) or marker.moves_to):
         return
-    put_back(area, end)
+    settle_trade(area, end)
     finish_copy_up(area, end)
     undo_contents(area, end)
     if holds_former(area, end):
@@ -114,12 +106,13 @@ def _carry_out(action: Action, workshop: Workshop) -> None:
         case Install():
             _install(action, workshop)
         case Rollback():
+            workshop.remarks.setdefault(action.name, []).extend(shortcomings(action))
             go_back(action, now(), lambda repair: _repair(repair, workshop))
             workshop.changes[action.name] = action.changes
         case Link():
             for folder in action.to_make:
                 make_folder(folder)
-            make_link(action.place, action.text)
+            (make_launcher if action.is_launcher else make_link)(action.place, action.text)
         case _:
             assert_never(action)
 
@@ -128,7 +121,7 @@ def _create(action: Create, workshop: Workshop) -> None:
     blueprint = action.blueprint
     for folder in action.to_make:
         make_folder(folder)
-    area = _build_aside(blueprint, action.spec, workshop)
+    area = build_aside(blueprint, action.spec, workshop)
     try:
         area = take_place(area, action) if action.strays else bring_in(area, blueprint)
     finally:
@@ -138,7 +131,7 @@ def _create(action: Create, workshop: Workshop) -> None:
 
 def _rebuild(action: Rebuild, workshop: Workshop) -> None:
     blueprint = action.blueprint
-    area = _build_aside(blueprint, action.spec, workshop)
+    area = build_aside(blueprint, action.spec, workshop)
     try:
         carry_additions(action, area)
         bring_unowned(area, action)
@@ -156,8 +149,7 @@ def _install(action: Install, workshop: Workshop) -> None:
     before = contents_at(blueprint.end, blueprint)
     area = workshop.staging.make(blueprint, discard=not action.keep)
     try:
-        link_tree(root_of(blueprint), f"{area}/{BUILT}")
-        _install_anew(area, blueprint, action.spec, workshop)
+        install_beside(area, blueprint, action.spec, workshop)
         flush([area])
         refuse_changes(contents_at(blueprint.end, blueprint), before, blueprint)
     except BaseException:
@@ -167,60 +159,6 @@ def _install(action: Install, workshop: Workshop) -> None:
     keep_what_came(area, blueprint, before)
     with contextlib.suppress(OSError):  # it is done; what is left is cleared away by the next pass
         keep(area, action, loose=False)
-
-
-def _install_anew(area: str, blueprint: Blueprint, spec: InstallSpec, workshop: Workshop) -> None:
-    from envsync.apply.reinstall import check_sound, put_right  # noqa: PLC0415  # only where packages are declared
-
-    if spec.damaged:
-        put_right(area, blueprint, spec, lambda alone, fresh: _build_aside(alone, fresh, workshop))
-    if not spec.only_damaged:
-        _install_into(area, blueprint, spec, workshop)
-    if spec.damaged:
-        check_sound(area, blueprint.libraries)
-
-
-def _build_aside(blueprint: Blueprint, spec: InstallSpec | None, workshop: Workshop) -> str:
-    """Build in a staging area, and flush it; on failure nothing of it stays."""
-    area = workshop.staging.make(blueprint)
-    try:
-        workshop.build(blueprint, area)
-        if spec is not None:
-            _install_into(area, blueprint, spec, workshop)
-        flush([area])
-    except BaseException:
-        remove_area(area, blueprint.end)
-        raise
-    return area
-
-
-def _install_into(area: str, blueprint: Blueprint, spec: InstallSpec, workshop: Workshop) -> None:
-    from envsync.apply.install import Space, install  # noqa: PLC0415  # only where packages are declared
-
-    place = f"{area}/{BUILT}"
-    made = os.lstat(place)
-    scratch = make_scratch(area)
-    try:
-        with workshop.building(spec):
-            done = install(place, blueprint, spec, Space(workshop.log_of(blueprint), workshop.shared, scratch))
-    finally:
-        remove_scratch(area)
-    narrow(place)
-    if os.lstat(place).st_ino != made.st_ino or not os.path.isfile(f"{place}/pyvenv.cfg"):
-        message = f"the installer made the environment for {blueprint.path} itself, and without what was in it"
-        hint = "Nothing was changed. Look for a Python that its settings prefer."
-        raise EnvsyncError(Problem("verify-failed", message, hint))
-    declare_paths(place, blueprint.path, blueprint.libraries)
-    sites = [f"{place}/{library}/site-packages" for library in blueprint.libraries]
-    for name in unexecutable(place, filter(os.path.isdir, sites)):
-        make_executable(Root(place), f"bin/{name}")
-    names_no_staging(place, blueprint.path, area)
-    if done.settings:
-        edit_settings(Root(place), dict(done.settings))
-    if not spec.only_damaged:
-        workshop.changes[blueprint.name] = done.changes
-        for remark in done.remarks:
-            workshop.remark(blueprint, remark)
 
 
 def _repair(action: Repair, workshop: Workshop) -> None:
@@ -236,7 +174,7 @@ def _repair(action: Repair, workshop: Workshop) -> None:
     shebangs = {script.name: script.named for script in action.scripts if script.kind == "shebang"}
     declare_scripts(root, shebangs, blueprint.path, blueprint.libraries)
     if rename_activators(root, action):
-        area = _build_aside(blueprint, None, workshop)
+        area = build_aside(blueprint, None, workshop)
         try:
             render_activators(root, action, area, workshop)
         finally:

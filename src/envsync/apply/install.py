@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from envsync.apply.installers import Runner, find_installer
+from envsync.apply.installers import Runner, find_installer, keep_byte_code_of
 from envsync.apply.restore import bring_back
 from envsync.errors import EnvsyncError, Problem
 from envsync.installers import AnswerError, Installer, Job, Uv
@@ -78,6 +78,8 @@ def install(place: str, blueprint: Blueprint, spec: InstallSpec, space: Space) -
         if spec.declared is not None and spec.facts is not None:
             declared = read_declared(spec.packages, spec.facts, wanted="pip", uv=None)
         return _carry_out(replace(task, installer=installer, spec=replace(spec, declared=declared)))
+    finally:
+        keep_byte_code_of(installer)
 
 
 def _may_be_pip(spec: InstallSpec) -> bool:

@@ -15,12 +15,12 @@ from envsync.installers import Command, Installer, Pip, Uv, gist
 from envsync.observe.uv import find_uv
 from envsync.redact import redacted
 from envsync.write.files import new_log
-from envsync.write.unpack import unpack
+from envsync.write.unpack import keep_byte_code, unpack
 
 if TYPE_CHECKING:
     from subprocess import Popen
 
-__all__ = ["InstallError", "Runner", "find_installer"]
+__all__ = ["InstallError", "Runner", "find_installer", "keep_byte_code_of"]
 
 _KEPT = 1 << 20
 """Characters of its output that are looked at."""
@@ -111,6 +111,12 @@ def find_installer(name: str, minor: str, stdlib: str, cache: str | None, spare:
         return Pip(unpack(wheel, spare()))
     except BadZipFile as error:
         raise EnvsyncError(Problem("installer-missing", f"{wheel} is damaged: {error}", "Install uv.")) from error
+
+
+def keep_byte_code_of(installer: Installer) -> None:
+    """Keep the byte code that Python has written of an installer in a run that has ended, for the next ones."""
+    if isinstance(installer, Pip):
+        keep_byte_code(installer.home)
 
 
 def _pip_wheel(minor: str, stdlib: str) -> str:

@@ -1,34 +1,43 @@
-"""Move an environment from the folder at its path to its target; path becomes a symlink to it."""
+"""Move an environment from the directory at its path to its target; path becomes a symlink to it.
 
-import filecmp
+What it is about to do is written down in an area in the state directory, where every pass looks: the marker names the
+target, and the inode of the copy before that takes its place there. So the next pass finishes what a killed one began:
+
+1. The target is made, complete and on the disk, while the path is what it was. Cut off here, it is compared with what
+   is at the path, which may have changed, and made again if need be; by its inode it is known to be nobody else's.
+2. The path becomes a symlink, in one exchange. Cut off behind it, the former directory is in a staging area.
+3. What is kept of the environment is marked to be of its new end, and the former directory is removed.
+"""
+
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from datetime import UTC, datetime
 
+from envsync import desired
+from envsync.apply.copies import is_contained, is_copy, make_copy, refuse_difference
 from envsync.apply.settings import Settings
-from envsync.apply.verify import names_no_staging, works
 from envsync.apply.workshop import edit_settings
-from envsync.areas import BUILT, Marker, is_area_name, parent_of
+from envsync.areas import MARKER, Marker, is_area_name, parent_of, read_marker
 from envsync.errors import EnvsyncError, Problem
 from envsync.observe.chain import walk
 from envsync.observe.libraries import find_libraries
 from envsync.observe.mounts import on_one_mount
+from envsync.observe.read import read_text
 from envsync.observe.stock import read_stock
-from envsync.observed import EndKind
-from envsync.plan.actions import Conflict, EnvironmentPlan
+from envsync.observed import Chain, EndKind, Folder
+from envsync.plan.actions import EnvironmentPlan
 from envsync.plan.conflicts import meddled_with
 from envsync.plan.unowned import conflicts_at_top
-from envsync.write.area import make_area, remove_area
-from envsync.write.files import make_folder
-from envsync.write.flush import flush
+from envsync.write.area import make_area, read_area, remark, remove_area
+from envsync.write.files import make_folder, make_folders
 from envsync.write.handles import Root
 from envsync.write.locks import hold
-from envsync.write.move import put_link
+from envsync.write.move import bring_generation, keep_former, put_link, shelve
 from envsync.write.own import not_for_all
 from envsync.write.prune import remove_environment
-from envsync.write.swap import move_in
-from envsync.write.tree import link_tree
+from envsync.write.swap import settle_trade
 
-__all__ = ["move"]
+__all__ = ["finish_move", "move", "settle_move"]
 
 
 @not_for_all()
@@ -37,111 +46,180 @@ def move(plan: EnvironmentPlan, settings: Settings, manifest: str) -> bool:
 
     The target is complete before the path becomes a symlink, in one exchange: a second folder that shares its files
     with the first by hard links, or on another file system holds copies that were compared with them. What a killed
-    one leaves, the next pass clears away. Raises ``EnvsyncError`` or ``OSError``; then the path is what it was.
+    one leaves, the next pass finishes. Raises ``EnvsyncError`` or ``OSError``; then the path is what it was.
     """
     environment = plan.environment
     if environment.target is None:
         hint = f'Declare one: target = "{environment.name}"'
         raise EnvsyncError(Problem("no-target", f"{environment.name} has no target to move to", hint))
-    source = walk(environment.path)
-    target = walk(environment.target)
+    source, target = walk(environment.path), walk(environment.target)
     if source.is_link and source.meets(target) and target.kind is EndKind.DIRECTORY:
         return False
-    _check(environment.path, environment.target)
-    _refuse((*meddled_with(plan.world.hazard), *_unowned(source.end)))
-    with (
-        hold(settings.locks, source.end, settings.lock_timeout),
-        hold(settings.locks, target.end, settings.lock_timeout),
-    ):
-        found = os.lstat(source.end)
-        former = Root(source.end, (found.st_dev, found.st_ino))
-        for folder in target.to_make:
-            make_folder(folder)
-        marker = Marker(environment.name, environment.path, target.end, manifest=manifest, discard=True)
-        if target.kind is EndKind.MISSING or not os.listdir(target.end):
-            _copy(former, marker)
-        beside = parent_of(target.end)
-        same = on_one_mount(beside, source.end)
-        whose = Marker(environment.name, environment.path, source.end, manifest=manifest, discard=True)
-        parent = beside if same else os.path.dirname(source.end)
-        try:
-            put_link(former, environment.target, whose, parent, lambda place: _compare(place, target.end))
-        except EnvsyncError:
-            remove_environment(Root(target.end), environment.name, environment.path)  # no whole copy any more
-            raise
-        if plan.world.folder.environment and plan.world.folder.environment.setting("envsync-end"):
-            edit_settings(Root(target.end), {"envsync-end": target.end})
+    for conflict in meddled_with(plan.world.hazard):
+        raise EnvsyncError(Problem(conflict.code, conflict.message, conflict.hint))
+    with hold(settings.locks, source.end, settings.lock_timeout):
+        _move(environment, settings, manifest)
     return True
 
 
-def _unowned(end: str) -> Iterable[Conflict]:
-    return conflicts_at_top(end, read_stock(end, find_libraries(end), loose=True))
+def finish_move(environment: desired.Environment, folder: Folder, settings: Settings) -> None:
+    """Finish the move that a killed pass began with the directory of an environment; undo it where it is not wanted.
+
+    Raises ``EnvsyncError`` or ``OSError``; then it is undone, and not begun again.
+    """
+    end = folder.chain.end
+    with hold(settings.locks, end, settings.lock_timeout):
+        found = [one for one in folder.leftovers if (marker := read_area(one)) is not None and marker.moves_to]
+        marker = read_area(found[0]) if found else None
+        if marker is None or marker.end != end:
+            return
+        wanted = environment.target is not None and walk(environment.target).end == marker.moves_to
+        if wanted and not os.path.islink(environment.path):
+            _move(environment, settings, marker.manifest)
+        else:
+            settle_move(found[0], marker, settings)
 
 
-def _refuse(conflicts: Iterable[Conflict]) -> None:
-    for conflict in conflicts:
+def settle_move(journal: str, marker: Marker, settings: Settings) -> None:
+    """Bring what a killed pass began to its end where the path is a symlink already, or undo it; raises as they do.
+
+    The lock of the former end is held.
+    """
+    with hold(settings.locks, marker.moves_to, settings.lock_timeout):
+        for area, other in _areas_of(marker):
+            if other.end == marker.end:
+                settle_trade(area, marker.end)
+        if os.path.islink(marker.end) and walk(marker.end).end == marker.moves_to:
+            _follow(journal, marker, settings.shelf)
+        else:
+            _undo(journal, marker, settings.shelf)
+
+
+def _move(environment: desired.Environment, settings: Settings, manifest: str) -> None:
+    source, target = walk(environment.path), walk(environment.target or "")
+    _check_source(source, target)
+    for conflict in conflicts_at_top(source.end, read_stock(source.end, find_libraries(source.end), loose=True)):
         raise EnvsyncError(Problem(conflict.code, conflict.message, conflict.hint))
+    with hold(settings.locks, target.end, settings.lock_timeout):
+        wanted = Marker(environment.name, environment.path, source.end, manifest=manifest, moves_to=target.end)
+        journal, marker = _find_journal(wanted, settings.shelf)
+        _check_target(target, marker)
+        journal = journal or _make_journal(settings.shelf, wanted)
+        try:
+            _clear_areas(marker, settings.shelf)
+            _make_target(target, journal, marker)
+            _make_link(environment.target or "", marker, settings.shelf)
+        except BaseException:
+            if not os.path.islink(source.end):
+                _undo(journal, read_area(journal) or wanted, settings.shelf)
+            raise
+        _follow(journal, marker, settings.shelf)
 
 
-def _check(path: str, target: str) -> None:
-    source, end = walk(path), walk(target)
-    if source.is_link or source.kind is not EndKind.DIRECTORY or not os.path.isfile(f"{path}/pyvenv.cfg"):
-        message = f"there is no environment in a folder of its own at {path}"
+def _check_source(source: Chain, target: Chain) -> None:
+    if source.is_link or source.kind is not EndKind.DIRECTORY or not os.path.isfile(f"{source.end}/pyvenv.cfg"):
+        message = f"there is no environment in a folder of its own at {source.start}"
         raise EnvsyncError(Problem("nothing-to-move", message, "See: envsync plan"))
-    taken = end.kind is not EndKind.MISSING and not (end.kind is EndKind.DIRECTORY and not os.listdir(end.end))
-    if taken and not _is_copy(source.end, end.end):
-        message = f"{end.end} is there already"
-        raise EnvsyncError(Problem("target-taken", message, "Look at it, and move it away, or declare another target."))
-    if end.end.startswith(f"{source.end}/"):
-        raise EnvsyncError(Problem("path-nested", f"{end.end} lies inside the environment", "Declare another target."))
+    if target.end.startswith(f"{source.end}/"):
+        message = f"{target.end} lies inside the environment"
+        raise EnvsyncError(Problem("path-nested", message, "Declare another target."))
 
 
-def _copy(former: Root, marker: Marker) -> None:
-    """Make the target, complete and on the disk, while the path is what it was."""
-    area = make_area(parent_of(marker.end), marker)
-    try:
-        place = f"{area}/{BUILT}"
-        link_tree(former, place)
-        _compare(former.path, place)
-        if works(former.path) and not works(place):
-            hint = "Nothing was changed. Report it, please."
-            raise EnvsyncError(Problem("verify-failed", f"the copy of {former.path} does not run", hint))
-        names_no_staging(place, marker.path, area)
-        flush([area])
-        move_in(area, BUILT, marker.end)
-    finally:
-        remove_area(area, marker.end)
+def _find_journal(wanted: Marker, shelf: str) -> tuple[str, Marker]:
+    """Return where it was written down before, and what; nothing, and what is wanted, where it was not."""
+    for area, marker in _areas((shelf,)):
+        if (marker.end, marker.moves_to) == (wanted.end, wanted.moves_to):
+            return area, marker
+    return "", wanted
 
 
-def _is_copy(one: str, other: str) -> bool:
-    """Tell whether a folder is what a killed move left: all that is in the other one, and nothing else."""
-    try:
-        return next(_differences(one, other), None) is None and next(_differences(other, one), None) is None
-    except OSError:
-        return False
+def _make_journal(shelf: str, wanted: Marker) -> str:
+    make_folders(shelf)
+    return make_area(os.path.realpath(shelf), wanted)
 
 
-def _compare(one: str, other: str) -> None:
-    """Make sure that nothing was lost on the way. Raises ``EnvsyncError``."""
-    different = next(_differences(one, other), None)
-    if different is not None:
-        hint = "Something writes into it. Try again when that has ended."
-        raise EnvsyncError(Problem("copy-differs", f"{different} changed while it was copied", hint))
+def _areas(directories: tuple[str, ...]) -> Iterator[tuple[str, Marker]]:
+    """Return the areas of the user's in some directories, with their markers."""
+    for directory in dict.fromkeys(map(os.path.realpath, directories)):
+        for name in sorted(os.listdir(directory)) if os.path.isdir(directory) else ():
+            area = f"{directory}/{name}"
+            if is_area_name(name) and not os.path.islink(area) and os.lstat(area).st_uid == os.geteuid():
+                marker = read_marker(read_text(f"{area}/{MARKER}"))
+                if marker is not None:
+                    yield area, marker
 
 
-def _differences(one: str, other: str) -> Iterator[str]:
-    """Give what is in one folder and is not the same in another."""
-    for folder, folders, files in os.walk(one):
-        for name in (*folders, *files):
-            here = f"{folder}/{name}"
-            if not is_area_name(name) and not _is_same(here, f"{other}{here[len(one) :]}"):
-                yield here
+def _check_target(target: Chain, marker: Marker) -> None:
+    """Refuse a target that is neither empty, nor what a killed move has made. Raises ``EnvsyncError``."""
+    if not _is_taken(target.end) or os.lstat(target.end).st_ino == marker.built or is_copy(marker.end, target.end):
+        return
+    message = f"{target.end} is there already"
+    raise EnvsyncError(Problem("target-taken", message, "Look at it, and move it away, or declare another target."))
 
 
-def _is_same(here: str, there: str) -> bool:
-    if os.path.islink(here):
-        return os.path.islink(there) and os.readlink(here) == os.readlink(there)
-    if os.path.isfile(here):
-        plain = os.path.isfile(there) and not os.path.islink(there)
-        return plain and (os.path.samefile(here, there) or filecmp.cmp(here, there, shallow=False))
-    return os.path.isdir(here) and os.path.isdir(there) and not os.path.islink(there)
+def _is_taken(end: str) -> bool:
+    return os.path.lexists(end) and not (os.path.isdir(end) and not os.listdir(end))
+
+
+def _make_target(target: Chain, journal: str, marker: Marker) -> None:
+    """Make the target a copy of what is at the path, unless it is one. Raises ``EnvsyncError`` or ``OSError``."""
+    if _is_taken(target.end):
+        if is_copy(marker.end, target.end):
+            return
+        remove_environment(Root(target.end), marker.name, marker.path)
+    for directory in target.to_make:
+        make_folder(directory)
+    found = os.lstat(marker.end)
+    former = Root(marker.end, (found.st_dev, found.st_ino))
+    make_copy(former, marker, target.end, lambda inode: remark(journal, built=inode))
+
+
+def _make_link(text: str, marker: Marker, shelf: str) -> None:
+    """Make the path a symlink, in one step. Raises ``EnvsyncError`` or ``OSError``; then it is what it was."""
+    found, beside = os.lstat(marker.end), parent_of(marker.moves_to)
+    for generation, kept in _areas((marker.end,)):  # in the directory that goes
+        if kept.kind == "generation" and kept.end == marker.end and os.stat(shelf).st_dev == found.st_dev:
+            shelve(generation, shelf)
+    parent = beside if on_one_mount(beside, marker.end) else os.path.dirname(marker.end)
+    whose = Marker(marker.name, marker.path, marker.end, manifest=marker.manifest, discard=True)
+    former = Root(marker.end, (found.st_dev, found.st_ino))
+    put_link(former, text, whose, parent, lambda place: refuse_difference(place, marker.moves_to))
+
+
+def _follow(journal: str, marker: Marker, shelf: str) -> None:
+    """Let everything else follow an environment that is at its target: its mark, and what is kept of it."""
+    end = marker.moves_to
+    if "envsync-end" in read_text(f"{end}/pyvenv.cfg"):
+        edit_settings(Root(end), {"envsync-end": end})
+    for area, kept in _areas((parent_of(marker.end), parent_of(end), shelf)):
+        if kept.kind == "generation" and kept.end == marker.end:
+            bring_generation(area, kept, end, shelf)
+    _clear_areas(marker, shelf)
+    remove_area(journal, marker.end)
+
+
+def _clear_areas(marker: Marker, shelf: str) -> None:
+    """Remove the staging areas of a move that was cut off."""
+    for area, other in _areas_of(marker):
+        if other.end == marker.end:
+            now = datetime.now(UTC).isoformat(timespec="microseconds")
+            keep_former(area, marker, now, shelf, lambda place: is_contained(place, marker.moves_to))
+        else:
+            remove_area(area, other.end)
+
+
+def _areas_of(marker: Marker) -> Iterator[tuple[str, Marker]]:
+    """Return the staging areas of a move: of the copy, and of the link."""
+    for area, other in _areas((parent_of(marker.moves_to), parent_of(marker.end))):
+        staging = other.kind == "staging" and other.discard and not other.moves_to
+        if staging and other.end in {marker.end, marker.moves_to}:
+            yield area, other
+
+
+def _undo(journal: str, marker: Marker, shelf: str) -> None:
+    """Remove the copy that was made, if one was, nobody else's, and the environment is at its path still."""
+    _clear_areas(marker, shelf)
+    end, there = marker.moves_to, os.path.isfile(f"{marker.end}/pyvenv.cfg") and not os.path.islink(marker.end)
+    if there and marker.built is not None and os.path.isdir(end) and os.lstat(end).st_ino == marker.built:
+        remove_environment(Root(end), marker.name, marker.path)
+    remove_area(journal, marker.end)

@@ -1,18 +1,21 @@
 """Put damaged packages right: fresh ones are installed in an environment of their own, and take their place.
 
-No installer meets the damaged ones, which it might refuse to remove, or write into files that are shared.
+No installer meets the damaged ones, which it might refuse to remove, or write into files that are shared. What was
+just installed is damaged where the installer's cache is: it believes what it once unpacked.
 """
 
+import contextlib
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from packaging.utils import canonicalize_version
 
 from envsync.areas import BUILT
 from envsync.errors import EnvsyncError, Problem
+from envsync.observe.digests import Digests
 from envsync.observe.record import find_damage, listed_files
-from envsync.observe.stock import metadata_places, read_stock
+from envsync.observe.stock import metadata_places, read_all, read_stock
 from envsync.observed import Damage
 from envsync.plan.actions import Blueprint, InstallSpec
 from envsync.plan.damage import damage_message
@@ -20,12 +23,45 @@ from envsync.write.area import remove_area, take_out
 from envsync.write.handles import Root
 from envsync.write.tree import move_files
 
-__all__ = ["check_sound", "put_right"]
+__all__ = ["Stamps", "check_sound", "find_new_damage", "put_right", "record_stamps", "still_damaged"]
 
 Build = Callable[[Blueprint, InstallSpec], str]
 """Builds and installs into an environment in a staging area of its own, which it gives."""
 
+Stamps = Mapping[str, tuple[int, int]]
+"""Inode and time of modification of each ``RECORD``."""
+
 _HINT = "The environment is what it was."
+
+
+def record_stamps(place: str, libraries: tuple[str, ...]) -> Stamps:
+    """Return what changes with each installation of a distribution, by the places of their metadata."""
+    stamps = {}
+    for metadata in metadata_places(place, libraries):
+        with contextlib.suppress(OSError):
+            found = os.lstat(f"{metadata}/RECORD")
+            stamps[metadata] = (found.st_ino, found.st_mtime_ns)
+    return stamps
+
+
+def find_new_damage(
+    place: str, libraries: tuple[str, ...], before: Stamps, digests: Digests | None = None
+) -> tuple[Damage, ...]:
+    """Compare what was installed in an environment with its ``RECORD``, but not what has the stamps of ``before``."""
+    now = record_stamps(place, libraries)
+    read = read_all(place, libraries)
+    came = {one: read[one] for one in read if one not in now or before.get(one) != now[one]}
+    return tuple(one for one in find_damage(place, libraries, came, digests) if one.spoilt)
+
+
+def still_damaged(damaged: tuple[Damage, ...], reason: Problem | None = None) -> EnvsyncError:
+    """Return the failure of a second installation, without a cache, with its ``reason`` where there is one."""
+    message = f"what was installed is not what its RECORD says: {'; '.join(map(damage_message, damaged))}"
+    if reason is None:
+        hint = "Nothing was changed. Its wheel is damaged, or was made wrong: build it again, or take another release."
+        return EnvsyncError(Problem("package-damaged", f"{message}, without the installer's cache too", hint))
+    hint = f"Nothing was changed. {reason.hint}".rstrip()
+    return EnvsyncError(Problem("package-damaged", f"{message}; again without its cache: {reason.message}", hint))
 
 
 def put_right(area: str, blueprint: Blueprint, spec: InstallSpec, build: Build) -> None:
@@ -67,7 +103,7 @@ def _fresh(blueprint: Blueprint, spec: InstallSpec, build: Build) -> str:
     settings = dict(blueprint.settings) | {"include-system-site-packages": "false"}
     alone = replace(blueprint, system_site_packages=False, settings=tuple(settings.items()))
     said = ""
-    for cached in (True, False):
+    for cached in (True, False) if spec.cached else (False,):
         try:
             area = build(alone, replace(spec, former=former, damaged=(), only_damaged=True, cached=cached))
         except EnvsyncError as error:

@@ -3,18 +3,23 @@
 import contextlib
 import errno
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from envsync.apply.unowned import mark_former
+from envsync.areas import BUILT
 from envsync.errors import EnvsyncError, Problem
+from envsync.observe.digests import Sizes
+from envsync.observe.libraries import find_libraries
+from envsync.observe.record import find_damage
 from envsync.observed import Interpreter
 from envsync.plan.actions import EnvironmentPlan, Pin, Repair, Rollback
+from envsync.plan.damage import damage_message
 from envsync.write.area import remark
 from envsync.write.contents import end_rollback, roll_back
 from envsync.write.handles import Root
 from envsync.write.manifest import replace_manifest
 
-__all__ = ["go_back", "settle_rollback"]
+__all__ = ["go_back", "settle_rollback", "shortcomings"]
 
 
 def go_back(action: Rollback, made: str, mend: Callable[[Repair], None]) -> None:
@@ -46,6 +51,19 @@ def go_back(action: Rollback, made: str, mend: Callable[[Repair], None]) -> None
         with contextlib.suppress(OSError):
             remark(action.area, pin="")
         raise
+
+
+def shortcomings(action: Rollback) -> Iterator[str]:
+    """Tell what is wrong with the packages of the generation that an environment goes back to.
+
+    It is no reason not to go back: a user may have edited them, and wants that again.
+    """
+    place = f"{action.area}/{BUILT}"
+    found = find_damage(place, find_libraries(place), digests=Sizes())
+    damaged = [one for one in found if one.missing or one.changed]
+    if damaged:
+        told = "; ".join(map(damage_message, damaged))
+        yield f"not as it was installed: {told}. To put that right: envsync apply --deep {action.name}"
 
 
 def settle_rollback(plan: EnvironmentPlan, area: str, made: str) -> None:

@@ -9,12 +9,14 @@ from resource import RLIMIT_NOFILE, getrlimit
 
 from envsync.apply.carry_out import carry_out, clear_area, clear_away
 from envsync.apply.failure import check_end, failure
+from envsync.apply.move import finish_move, settle_move
 from envsync.apply.outcome import EnvironmentReport, Outcome, Report, outcome_of, report_of
 from envsync.apply.settings import Again, Progress, Settings
 from envsync.apply.together import create_together, is_plain
 from envsync.apply.workshop import Workshop
 from envsync.errors import EnvsyncError
 from envsync.plan.actions import Action, EnvironmentPlan, Install, Link, Plan, State
+from envsync.write.area import read_area
 from envsync.write.locks import hold
 from envsync.write.own import not_for_all
 
@@ -96,8 +98,13 @@ def _apply_group(
 
 
 def _apply_one(plan: EnvironmentPlan, again: Again, settings: Settings, workshop: Workshop) -> EnvironmentReport:
-    end = plan.world.folder.chain.end
     try:
+        if plan.world.folder.moving_to and plan.state is not State.CONFLICT:
+            finish_move(plan.environment, plan.world.folder, settings)
+            done = "finished" if os.path.islink(plan.environment.path) else "undone"
+            workshop.remarks[plan.environment.name] = [f"its move was interrupted, and is {done} now"]
+            plan = again(plan.environment)
+        end = plan.world.folder.chain.end
         with hold(settings.locks, end, settings.lock_timeout), workshop.turn(plan):
             plan = again(plan.environment)  # the disk may have changed since, by another pass above all
             check_end(plan, end)
@@ -127,4 +134,8 @@ def _was_unasked(plan: EnvironmentPlan, action: Action) -> bool:
 def _clear_stray(area: str, end: str, settings: Settings) -> None:
     """Clear away what an interrupted pass of another manifest left, unless that one is at work, or it cannot be."""
     with contextlib.suppress(EnvsyncError, OSError), hold(settings.locks, end, 0):
-        clear_area(area, end, os.path.dirname(area))
+        marker = read_area(area)
+        if marker is not None and marker.moves_to:
+            settle_move(area, marker, settings)
+        else:
+            clear_area(area, end, os.path.dirname(area))

@@ -17,7 +17,7 @@ from envsync.observe.stamp import settle
 from envsync.plan.actions import Blueprint, Create, EnvironmentPlan, Link
 from envsync.write.area import ignore_area, make_brief_area, remove_area, remove_built
 from envsync.write.contents import NOT_RENAMED
-from envsync.write.files import make_folder, make_folders, make_link
+from envsync.write.files import make_folder, make_folders, make_launcher, make_link
 from envsync.write.flush import flush, flush_folders
 from envsync.write.locks import hold
 from envsync.write.swap import move_in
@@ -191,7 +191,7 @@ def _bring_in(work: _Work) -> None:
 def _link(action: Link) -> None:
     for folder in action.to_make:
         make_folder(folder, flushed=False)
-    make_link(action.place, action.text, flushed=False)
+    (make_launcher if action.is_launcher else make_link)(action.place, action.text, flushed=False)
 
 
 def _changed(work: _Work) -> Iterator[str]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from envsync import pyvenv_cfg
 from envsync.activation import is_plain
 from envsync.apply import verify
+from envsync.apply.retries import Retries
 from envsync.apply.settings import Settings
 from envsync.apply.staging import Staging, marker_of
 from envsync.apply.template import (
@@ -26,6 +27,7 @@ from envsync.apply.template import (
 from envsync.apply.template_cache import TemplateCache
 from envsync.areas import BUILT
 from envsync.errors import EnvsyncError, Problem
+from envsync.observe.digests import Digests
 from envsync.plan.actions import Blueprint, EnvironmentPlan, InstallSpec
 from envsync.write.area import make_area, remove_area, remove_scratch
 from envsync.write.files import edit_inner_file, make_folders
@@ -57,6 +59,9 @@ class Workshop:
         self.shared = settings.cache if settings.remembers else None
         """The folder for what later passes can use as well."""
         self._cache = TemplateCache(self.shared)
+        self.digests = Digests()
+        """Of files that were installed and found sound."""
+        self.retries = Retries(self.shared)
         self._builders: dict[tuple[str, ...], str] = {}
         self._templates: dict[Kind, Template] = {}
         self._scripts: tuple[object, Mapping[str, bytes]] = (None, {})

@@ -16,13 +16,14 @@ from envsync.edit.entries import Entry, with_entries, without_entry
 from envsync.edit.template import template
 from envsync.errors import EnvsyncError, ManifestError, Problem, UsageError
 from envsync.folders import config_folder
+from envsync.launcher import launched
 from envsync.manifest import declared_in, load, locate
 from envsync.manifest.absolute import absolute, current_folder
 from envsync.manifest.paths import is_literal
 from envsync.observe.chain import walk
 from envsync.observe.discover import discover
 from envsync.observe.folder import Leftovers, read_folder
-from envsync.observe.read import read_regular
+from envsync.observe.read import read_regular, read_text
 from envsync.observe.search import FoundEnvironment, environment_behind, search
 from envsync.observe.stock import read_stock
 from envsync.observe.store import marked_by, store_of
@@ -276,6 +277,7 @@ def _declared_lines(verb: str, entry: Entry, packages: Recorded) -> Iterator[str
 def _left(gone: Environment) -> list[str]:
     """Say what an environment that is declared no more leaves on the disk."""
     links = [link for link in (gone.path, *gone.aliases, *(one.link for one in gone.exposed)) if os.path.islink(link)]
+    links += [one.link for one in gone.exposed if launched(read_text(one.link)) == f"{gone.path}/bin/{one.command}"]
     ends = dict.fromkeys(walk(place).end for place in (gone.path, gone.target) if place is not None)
     return [*links, *(end for end in ends if os.path.isfile(f"{end}/pyvenv.cfg"))]
 

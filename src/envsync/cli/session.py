@@ -10,6 +10,7 @@ from typing import Any
 from envsync import desired, snapshot
 from envsync.apply.outcome import EnvironmentReport, Report
 from envsync.apply.settings import Progress, Settings
+from envsync.apply.verdicts import remembered_verdicts
 from envsync.cli.options import Options
 from envsync.errors import Problem, UsageError
 from envsync.folders import cache_folder, staging_folder, state_folders
@@ -20,7 +21,7 @@ from envsync.observe.kept import Kept
 from envsync.observe.stamp import settle
 from envsync.observe.verdicts import Verdicts
 from envsync.plan.actions import EnvironmentPlan, Plan, State
-from envsync.reconcile import Reconciler, remembered_verdicts
+from envsync.reconcile import Reconciler
 from envsync.report import text
 from envsync.report.document import Verdict, environment_entry, report_entry
 from envsync.report.paint import Paint

@@ -122,7 +122,9 @@ class _Settings(_Table):
         "what activation shows; default: the name of the environment, where envsync creates it", "blog"
     )
     expose: list[Annotated[str, AfterValidator(checks.exposing), shapes.COMMAND]] = _list(
-        "its commands as symlinks in bin-dir, `command` or `command:name`", "ruff", "flask:flask-app"
+        "its commands as symlinks in bin-dir, `command` or `command:name`; its Python as a script",
+        "ruff",
+        "flask:flask-app",
     )
     wait_for: Path = _optional("until this folder is there, do nothing; default: the project", "~/src/blog")
     hosts: list[Annotated[str, AfterValidator(checks.host_pattern), shapes.VISIBLE]] = _optional(

@@ -55,6 +55,7 @@ def read_folder(chain: Chain, path: str, manifest: str, leftovers: "Leftovers", 
         mounts=tuple(mount for mount in within if mount != chain.end),
         leftovers=leftovers.of(chain.end),
         generations=leftovers.generations_of(chain.end),
+        moving_to=leftovers.moving_to(chain.end),
         strays=strays or (),
     )
 
@@ -106,6 +107,13 @@ class Leftovers:
             for area, marker in self._near(end)
             if marker is None or (marker.end == end and _is_interrupted(marker))
         )
+
+    def moving_to(self, end: str) -> str:
+        """Return where the environment at ``end`` was being moved by a pass that was interrupted; empty if none was."""
+        if end in self._known:
+            return self._known[end].moving_to
+        places = (marker.moves_to for _, marker in self._near(end) if marker is not None and marker.end == end)
+        return next(filter(None, places), "")
 
     def generations_of(self, end: str) -> tuple[str, ...]:
         """List the areas that keep an earlier content of the environment at ``end``, the oldest first."""

@@ -8,6 +8,7 @@ from envsync import pyvenv_cfg
 from envsync.areas import BUILT, MARKER, Marker, is_area_name, read_marker
 from envsync.desired import Manifest
 from envsync.folders import staging_folder
+from envsync.launcher import launched
 from envsync.observe.chain import walk
 from envsync.observe.kept import read_kept, size_of
 from envsync.observe.libraries import find_libraries
@@ -72,12 +73,12 @@ def find_generations(manifest: Manifest) -> tuple[Generation, ...]:
 
 
 def find_exposed(manifest: Manifest, orphans: Iterable[Orphan]) -> tuple[ExposedOrphan, ...]:
-    """List the symlinks in ``bin-dir`` that lead to commands of orphans."""
+    """List what leads to commands of orphans in ``bin-dir``: symlinks, and scripts that envsync has made."""
     paths = {orphan.path for orphan in orphans} - {one.path for one in manifest.environments}
     found = []
     for name in _names(manifest.bin_dir):
         link = f"{manifest.bin_dir}/{name}"
-        text = os.readlink(link) if os.path.islink(link) else ""
+        text = os.readlink(link) if os.path.islink(link) else launched(read_text(link)) or ""
         if text.rpartition("/bin/")[0] in paths and "/" not in text.rpartition("/bin/")[2]:
             found.append(ExposedOrphan(link, text))
     return tuple(found)

@@ -1,6 +1,5 @@
 """Compare the files of installed distributions with what their ``RECORD`` says (PEP 376, PEP 627)."""
 
-import base64
 import csv
 import hashlib
 import io
@@ -13,6 +12,7 @@ from packaging.utils import canonicalize_name
 
 from envsync import shebang
 from envsync.observe.claims import is_installers_link
+from envsync.observe.digests import Digests, encoded
 from envsync.observe.distribution import read_origin
 from envsync.observe.libraries import is_lib64_alias
 from envsync.observe.names import is_activator, is_python_name
@@ -53,16 +53,21 @@ class _Installed:
 
 
 def find_damage(
-    end: str, libraries: tuple[str, ...], read: Mapping[str, Distribution | None] | None = None
+    end: str,
+    libraries: tuple[str, ...],
+    read: Mapping[str, Distribution | None] | None = None,
+    digests: Digests | None = None,
 ) -> tuple[Damage, ...]:
     """Look at every file that the distributions of an environment list; ``read`` is what was read of them before.
+
+    With ``digests``, files are not read again that were read for another environment, or that nothing can have changed.
 
     Gives one value for each distribution that is damaged, or cannot be checked. Files that several of them list are
     sound if they are what one of them lists; what is missing of byte code is no damage.
     """
     read = read_all(end, libraries) if read is None else read
     installed = [known for place, one in read.items() if place.endswith(".dist-info") and (known := _read(place, one))]
-    check = _Check(end, installed)
+    check = _Check(end, installed, digests)
     compared = [check.compare(one) for one in installed]
     remnants = list(_remnants(end, libraries, installed))
     damaged = [one for one in _merge(compared, remnants) if one.spoilt or one.leftovers]
@@ -123,7 +128,9 @@ def _read_rows(place: str) -> tuple[tuple[_Row, ...], str]:
         rows = tuple(_row(fields, site) for fields in csv.reader(text, strict=True) if fields)
     except (csv.Error, ValueError):
         return (), "RECORD is malformed"
-    return rows, "" if rows and len(content) < _LARGEST else "RECORD is malformed"
+    if not any(row.file == f"{place}/METADATA" for row in rows):  # uv takes an empty one, and adds what it writes
+        return rows, "RECORD is malformed"
+    return rows, "" if len(content) < _LARGEST else "RECORD is malformed"
 
 
 def _row(fields: list[str], site: str) -> _Row:
@@ -149,8 +156,9 @@ def _is_byte_code(row: _Row) -> bool:
 class _Check:
     """Compares files with the rows that list them, each file once."""
 
-    def __init__(self, end: str, installed: Iterable[_Installed]) -> None:
+    def __init__(self, end: str, installed: Iterable[_Installed], digests: Digests | None) -> None:
         self._end = end
+        self._digests = digests
         self._rows: dict[str, list[_Row]] = {}
         for one in installed:
             for row in () if is_leftover(one.place) else one.rows:
@@ -192,7 +200,7 @@ class _Check:
         claims = self._rows.get(row.file, ())
         if not any(claim.digest for claim in claims):
             return ""
-        if stat.S_ISREG(found.st_mode) and any(_matches(claim, found.st_size) for claim in claims if claim.digest):
+        if stat.S_ISREG(found.st_mode) and any(_matches(one, found, self._digests) for one in claims if one.digest):
             return ""
         return "" if self._is_script(row.file) else "changed"
 
@@ -205,14 +213,15 @@ class _Check:
         return interpreter is not None and is_python_name(os.path.basename(interpreter))
 
 
-def _matches(row: _Row, size: int) -> bool:
-    if row.size and int(row.size) != size:
+def _matches(row: _Row, found: os.stat_result, digests: Digests | None) -> bool:
+    if row.size and int(row.size) != found.st_size:
         return False
     algorithm, _, value = row.digest.partition("=")
     if algorithm not in _ALGORITHMS:
         return True  # of another age: its size has to do
-    digest = hash_regular(row.file, algorithm)
-    return digest is not None and base64.urlsafe_b64encode(digest).rstrip(b"=").decode() == value
+    if digests is not None and row.size:
+        return digests.match(row.file, found, algorithm, value)
+    return encoded(hash_regular(row.file, algorithm)) == value
 
 
 def _remnants(end: str, libraries: tuple[str, ...], installed: list[_Installed]) -> Iterator[tuple[str, str]]:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from envsync import desired
+from envsync.launcher import launched
 from envsync.observe.base import locations
 from envsync.observe.chain import walk
 from envsync.observe.ends import with_ends
@@ -13,7 +14,9 @@ from envsync.observe.interpreter import Interpreters
 from envsync.observe.judge import judge
 from envsync.observe.libraries import seen_libraries
 from envsync.observe.mounts import Mounts
+from envsync.observe.names import is_python_name
 from envsync.observe.places import Places
+from envsync.observe.read import read_text
 from envsync.observe.redirect import read_redirect
 from envsync.observe.rights import find_hazard
 from envsync.observe.stamp import stamp
@@ -280,4 +283,13 @@ def _exposed(one: desired.Exposed, path: str, folder: Folder) -> Side:
     chain = walk(one.link)
     text = f"{path}/bin/{one.command}"
     leads_there = chain.is_link and any(hop.text == text for hop in chain.hops)
-    return Side(one.link, text, chain, leads_there, os.path.lexists(f"{folder.chain.end}/bin/{one.command}"))
+    command = f"{folder.chain.end}/bin/{one.command}"
+    is_launcher = is_python_name(one.command) or is_python_name(os.path.basename(_link_text(command)))
+    if is_launcher and chain.kind is EndKind.FILE and not chain.is_link:
+        leads_there = launched(read_text(one.link)) == text
+    return Side(one.link, text, chain, leads_there, os.path.lexists(command), is_launcher=is_launcher)
+
+
+def _link_text(place: str) -> str:
+    """Return what a symlink holds; for anything else a text that is no name."""
+    return os.readlink(place) if os.path.islink(place) else "."

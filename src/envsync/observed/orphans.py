@@ -58,7 +58,7 @@ class Interrupted:
 
 @dataclass(frozen=True, slots=True)
 class ExposedOrphan:
-    """A symlink of an orphan's command, which will lead nowhere without it."""
+    """A symlink to an orphan's command, or a script that runs it, which will lead nowhere without it."""
 
     link: str
     text: str

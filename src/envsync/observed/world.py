@@ -66,6 +66,8 @@ class Folder:
     """Staging areas that an interrupted pass left for this end."""
     generations: tuple[str, ...] = ()
     """Areas that keep an earlier content of this end, the oldest first."""
+    moving_to: str = ""
+    """Where a pass was moving it that was interrupted."""
     strays: tuple[str, ...] = ()
     """Small files of other tools in a directory that counts as empty nevertheless."""
     redirect: Redirect | None = None
@@ -78,13 +80,15 @@ class Side:
 
     link: str
     text: str
-    """What it has to hold when envsync makes it."""
+    """What it has to hold when envsync makes it, or the command that it has to run."""
     chain: Chain
     leads_there: bool
     available: bool = True
     """Whether it can be made: the environment has the command, the alias's folder is there."""
     redirect: Redirect | None = None
     """Where it leads if it is a redirect file instead of a symlink."""
+    is_launcher: bool = False
+    """Whether it has to be a script, since Python is not this environment's through a symlink."""
 
 
 @dataclass(frozen=True, slots=True)

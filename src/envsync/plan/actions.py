@@ -230,7 +230,7 @@ class Rollback:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """Make a symlink where nothing is."""
+    """Make a symlink, or a script that runs a command, where nothing is."""
 
     message: str
     link: str
@@ -239,6 +239,8 @@ class Link:
     text: str
     to_make: tuple[str, ...] = ()
     """Missing folders on the way, outermost first."""
+    is_launcher: bool = False
+    """Whether it is to be a script that runs ``text``."""
     kind: str = "link"
 
 

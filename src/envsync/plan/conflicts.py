@@ -97,7 +97,7 @@ def _at_path(environment: desired.Environment, world: World) -> Iterator[Conflic
         problem = _chain_conflict(target)
         if problem is not None:
             yield problem
-        elif chain.meets(target):
+        elif chain.meets(target) or target.end == world.folder.moving_to:  # it is there, or on its way
             return
         elif chain.is_link:
             hint = (
@@ -261,5 +261,6 @@ def _side(side: Side, not_a_link: str, elsewhere: str) -> Iterator[Conflict]:
         yield Conflict(elsewhere, message, hint, _unlinking(chain))
     else:
         hint = f"Move it away, for instance: mv {shlex.quote(side.link)} {shlex.quote(side.link + '.old')}"
-        message = f"{side.link} is {chain.kind.value}, not a symlink to {side.text}"
+        wanted = "a script of envsync's that runs" if side.is_launcher else "a symlink to"
+        message = f"{side.link} is {chain.kind.value}, not {wanted} {side.text}"
         yield Conflict(not_a_link, message, hint, (("mv", side.link, f"{side.link}.old"),))

@@ -222,17 +222,20 @@ def _with_links(plan: EnvironmentPlan) -> EnvironmentPlan:
     if environment.target is not None and world.path.end != world.folder.chain.end:
         drift.append(Drift("link-missing", f"nothing is at {environment.path}"))
         actions.append(_link(environment.path, environment.target, world.path))
+    elif world.target is not None and world.folder.moving_to == world.target.end:
+        drift.append(Drift("link-missing", f"its move to {environment.target} was interrupted"))
     for code, sides in (("alias-missing", world.aliases), ("expose-missing", world.exposed)):
         for side in sides:
             if not side.leads_there and side.available:
                 drift.append(Drift(code, f"nothing is at {side.link}"))
-                actions.append(_link(side.link, side.text, side.chain))
-    state = State.DRIFT if actions and plan.state is State.IN_SYNC else plan.state
+                actions.append(_link(side.link, side.text, side.chain, is_launcher=side.is_launcher))
+    state = State.DRIFT if drift and plan.state is State.IN_SYNC else plan.state
     return replace(plan, state=state, drift=(*plan.drift, *drift), actions=(*plan.actions, *actions))
 
 
-def _link(link: str, text: str, chain: Chain) -> Link:
-    return Link(f"link {link} to {text}", link, chain.end, text, chain.to_make)
+def _link(link: str, text: str, chain: Chain, *, is_launcher: bool = False) -> Link:
+    message = f"let {link} run {text}" if is_launcher else f"link {link} to {text}"
+    return Link(message, link, chain.end, text, chain.to_make, is_launcher)
 
 
 def _notes(world: World) -> tuple[str, ...]:
@@ -244,6 +247,11 @@ def _notes(world: World) -> tuple[str, ...]:
         f"{side.link} is not linked: {side.link.rpartition('/')[0]} is not there"
         for side in world.aliases
         if not side.available
+    ]
+    notes += [
+        f"{side.link} runs the Python beneath the environment, since it is a symlink: remove it, then apply again"
+        for side in world.exposed
+        if side.is_launcher and side.leads_there and side.chain.is_link
     ]
     return tuple(notes)
 

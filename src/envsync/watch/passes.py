@@ -9,13 +9,14 @@ from dataclasses import dataclass, replace
 from envsync import snapshot
 from envsync.apply.outcome import Report
 from envsync.apply.settings import Settings
+from envsync.apply.verdicts import remembered_verdicts
 from envsync.desired import Inputs, Manifest
 from envsync.errors import ManifestError, Problem
 from envsync.observe.chain import walk
 from envsync.observe.facts import FactsCache
 from envsync.observe.stamp import proven, stamp
 from envsync.plan.actions import EnvironmentPlan, Plan
-from envsync.reconcile import Reconciler, remembered_verdicts
+from envsync.reconcile import Reconciler
 from envsync.vouched import Vouched
 from envsync.watch.scope import Scope, scope_of
 from envsync.write.files import write_cache

@@ -15,7 +15,7 @@ from envsync.write.area import open_area, read_area, remark
 from envsync.write.copy_up import copy_entries_up, finish_copy_up, swap_up, trade_up
 from envsync.write.handles import Root, flush_open, open_folder, open_in
 from envsync.write.rename import Place, move
-from envsync.write.swap import put_back
+from envsync.write.swap import settle_trade
 
 __all__ = ["NOT_RENAMED", "end_rollback", "roll_back", "swap_contents", "undo_contents"]
 
@@ -104,7 +104,7 @@ def end_rollback(area: str, end: str, made: str) -> str:
 
     Returns the interpreter link that the manifest was being given, if the exchange was not done; that stays on record.
     """
-    put_back(area, end)
+    settle_trade(area, end)
     finish_copy_up(area, end)
     marker = read_area(area)
     if marker is None:

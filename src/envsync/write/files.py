@@ -5,9 +5,11 @@ import itertools
 import os
 import stat
 from collections.abc import Callable
+from hashlib import blake2b
 from typing import BinaryIO
 
 from envsync.areas import PREFIX
+from envsync.launcher import launcher
 from envsync.write.handles import (
     Root,
     clear_partial,
@@ -21,12 +23,14 @@ from envsync.write.handles import (
     replace_in,
 )
 from envsync.write.own import make_own
+from envsync.write.rename import Place, move_new
 
 __all__ = [
     "edit_inner_file",
     "make_executable",
     "make_folder",
     "make_folders",
+    "make_launcher",
     "make_link",
     "new_file",
     "new_log",
@@ -69,6 +73,32 @@ def make_link(place: str, text: str, *, flushed: bool = True) -> None:
         os.symlink(text, name, dir_fd=parent)
         if flushed:
             flush_open(parent)
+
+
+def make_launcher(place: str, command: str, *, flushed: bool = True) -> None:
+    """Make a script that runs a command, by its real path, where nothing is, as :func:`make_link` makes a symlink."""
+    with open_parent(place) as (parent, name):
+        # What a pass that was killed has left of it has the same name.
+        new = f"{PREFIX}{blake2b(os.fsencode(name), digest_size=8).hexdigest()}"
+        _unlink(new, parent)
+        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o755, dir_fd=parent)
+        try:
+            with open(descriptor, "wb") as file:
+                file.write(launcher(command).encode(errors="surrogateescape"))
+                file.flush()
+                os.fsync(descriptor)
+            above = os.path.dirname(place)
+            if not move_new(Place(parent, new, above), Place(parent, name, above)):
+                os.link(new, name, src_dir_fd=parent, dst_dir_fd=parent)
+        finally:
+            _unlink(new, parent)
+            if flushed:
+                flush_open(parent)
+
+
+def _unlink(name: str, directory: int) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(name, dir_fd=directory)
 
 
 def replace_file(path: str, content: bytes, mode: int = 0o644) -> None:

@@ -1,17 +1,21 @@
-"""Turn the folder at an environment's path into a symlink to another folder, in one step."""
+"""Turn the folder at an environment's path into a symlink to another folder, in one step; what is kept follows it."""
 
 import contextlib
 import os
 import stat
 from collections.abc import Callable
+from dataclasses import replace
 
-from envsync.areas import BUILT, FORMER, Marker
-from envsync.write.area import make_area, open_area, remove_area
+from envsync.areas import BUILT, FORMER, Marker, parent_of
+from envsync.write.area import keep_as_generation, make_area, open_area, remark, remove_area
 from envsync.write.copy_up import trade_up
+from envsync.write.flush import flush
 from envsync.write.handles import Root, flush_open, kind_of, open_folder, open_parent
-from envsync.write.rename import Place
+from envsync.write.rename import Place, move
+from envsync.write.swap import settle_trade
+from envsync.write.tree import link_tree
 
-__all__ = ["put_link"]
+__all__ = ["bring_generation", "keep_former", "put_link", "shelve"]
 
 
 def put_link(former: Root, text: str, marker: Marker, area_parent: str, check: Callable[[str], None]) -> None:
@@ -45,3 +49,44 @@ def _take_out_link(area: str) -> None:
     with contextlib.suppress(FileNotFoundError), open_area(area) as top:
         if kind_of(BUILT, top) == stat.S_IFLNK:
             os.unlink(BUILT, dir_fd=top)
+
+
+def shelve(generation: str, shelf: str) -> None:
+    """Move a generation to the folder ``shelf`` on the same file system. Raises ``OSError``."""
+    real = os.path.realpath(shelf)
+    with open_parent(generation) as (parent, name), open_folder(real) as generations:
+        move(Place(parent, name, os.path.dirname(generation)), Place(generations, name, real))
+
+
+def bring_generation(area: str, marker: Marker, end: str, shelf: str) -> None:
+    """Let a generation be one of the environment at ``end``, on whose file system it has to be. Raises ``OSError``."""
+    beside = parent_of(end)
+    if os.stat(area).st_dev == os.stat(beside).st_dev:
+        remark(area, end=end)
+        if os.path.dirname(area) not in {os.path.realpath(beside), os.path.realpath(shelf)}:
+            shelve(area, beside)
+        return
+    copy = make_area(beside, replace(marker, kind="staging", end=end, discard=True))
+    try:
+        link_tree(Root(f"{area}/{BUILT}"), f"{copy}/{BUILT}")
+        flush([copy])
+        remark(copy, kind="generation", discard=False)
+    except BaseException:
+        remove_area(copy, end)
+        raise
+    remove_area(area, marker.end)
+
+
+def keep_former(area: str, marker: Marker, made: str, shelf: str, is_copied: Callable[[str], bool]) -> None:
+    """Remove the area of a :func:`put_link` that was cut off, with the former folder in it if that ``is_copied``.
+
+    If it is not, since something wrote into it at the last instant, it becomes a generation of the environment that
+    ``marker`` says was moved. Raises ``OSError``.
+    """
+    settle_trade(area, marker.end)
+    former = f"{area}/{BUILT}"
+    if os.path.isdir(former) and not os.path.islink(former) and not is_copied(former):
+        remark(area, end=marker.moves_to, discard=False)
+        keep_as_generation(area, made, shelf, loose=True)
+    else:
+        remove_area(area, marker.end)

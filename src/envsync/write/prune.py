@@ -4,7 +4,9 @@ import errno
 import os
 
 from envsync.areas import BUILT, Marker
+from envsync.launcher import launched
 from envsync.observe.mounts import mounts_in
+from envsync.observe.read import read_text
 from envsync.write.area import make_area, open_area, remove_area
 from envsync.write.copy_up import move_up
 from envsync.write.handles import Root, flush_open, open_folder, open_parent
@@ -30,6 +32,6 @@ def remove_environment(end: Root, name: str, path: str) -> None:
 
 
 def remove_exposed(link: str, text: str) -> None:
-    """Remove a symlink that holds ``text``; anything else at its place stays. Raises ``OSError``."""
-    if os.path.islink(link) and os.readlink(link) == text:
+    """Remove a symlink that holds ``text``, or envsync's script that runs it; all else stays. Raises ``OSError``."""
+    if (os.readlink(link) if os.path.islink(link) else launched(read_text(link))) == text:
         os.unlink(link)

@@ -6,10 +6,10 @@ import stat
 
 from envsync.areas import BUILT, FORMER
 from envsync.write.area import open_area, remark
-from envsync.write.handles import Root, flush_open, open_folder, open_in, open_parent
+from envsync.write.handles import Root, flush_open, kind_of, open_folder, open_in, open_parent
 from envsync.write.rename import Place, move, move_new, trade
 
-__all__ = ["move_in", "put_back", "swap"]
+__all__ = ["move_in", "settle_trade", "swap"]
 
 
 def move_in(area: str, name: str, end: str, *, flushed: bool = True) -> None:
@@ -34,7 +34,7 @@ def move_in(area: str, name: str, end: str, *, flushed: bool = True) -> None:
 def swap(area: str, end: Root) -> None:
     """Exchange the environment built in ``area`` for the one at ``end``; the former one is then in ``area``.
 
-    Where the file system cannot do it in one step, in two that :func:`put_back` can undo. Raises ``OSError``; then
+    Where the file system cannot do it in one step, in two that :func:`settle_trade` can undo. Raises ``OSError``; then
     the former environment is at its place.
     """
     with open_area(area) as source, open_parent(end.path) as (parent, last):
@@ -53,13 +53,26 @@ def swap(area: str, end: Root) -> None:
             raise
 
 
-def put_back(area: str, end: str) -> None:
-    """Undo a swap in two steps that was cut off between them."""
+def settle_trade(area: str, end: str) -> None:
+    """Finish or undo an exchange in several steps that was cut off between them. Raises ``OSError``.
+
+    What was there comes back, unless a symlink was to take its place: that has nothing to be flushed before.
+    """
     with open_area(area) as source, open_parent(end) as (parent, last):
-        former, place = Place(source, FORMER, area), Place(parent, last, os.path.dirname(end))
-        if former.status() is not None and place.status() is None:
-            move(former, place)
-            flush_open(parent)
+        built, former = Place(source, BUILT, area), Place(source, FORMER, area)
+        place = Place(parent, last, os.path.dirname(end))
+        if former.status() is None:
+            return
+        if place.status() is None:
+            if kind_of(BUILT, source) != stat.S_IFLNK:
+                move(former, place)
+                flush_open(parent)
+                return
+            move(built, place)
+        if built.status() is None:  # it is at the end, so this is what it has replaced
+            move(former, built)
+        flush_open(parent)
+        flush_open(source)
 
 
 def _take_mode(directory: int, name: str, mode: int) -> None:

@@ -1,0 +1,93 @@
+"""Make a second directory just like an environment, and compare the two, but for byte code that Python writes."""
+
+import filecmp
+import os
+from collections.abc import Callable, Iterator
+
+from envsync.apply.verify import names_no_staging, works
+from envsync.areas import BUILT, Marker, is_area_name, parent_of
+from envsync.errors import EnvsyncError, Problem
+from envsync.write.area import make_area, remove_area
+from envsync.write.flush import flush
+from envsync.write.handles import Root
+from envsync.write.swap import move_in
+from envsync.write.tree import link_tree
+
+__all__ = ["is_contained", "is_copy", "make_copy", "refuse_difference"]
+
+_BYTE_CODE = "__pycache__"
+"""What Python writes in such a directory it writes again, whenever it runs."""
+_OWN = b"envsync-end"
+"""What ``pyvenv.cfg`` says of where the environment is."""
+
+
+def make_copy(former: Root, marker: Marker, end: str, note: Callable[[int], None]) -> None:
+    """Make a copy at ``end``, complete and on the disk; ``note`` is called with its inode before it is there.
+
+    Raises ``EnvsyncError`` or ``OSError``.
+    """
+    area = make_area(parent_of(end), Marker(marker.name, marker.path, end, manifest=marker.manifest, discard=True))
+    try:
+        place = f"{area}/{BUILT}"
+        link_tree(former, place)
+        refuse_difference(former.path, place)
+        if works(former.path) and not works(place):
+            hint = "Nothing was changed. Report it, please."
+            raise EnvsyncError(Problem("verify-failed", f"the copy of {former.path} does not run", hint))
+        names_no_staging(place, marker.path, area)
+        flush([area])
+        note(os.lstat(place).st_ino)
+        move_in(area, BUILT, end)
+    finally:
+        remove_area(area, end)
+
+
+def is_copy(one: str, other: str) -> bool:
+    """Check whether a directory holds all that is in another one, and nothing else."""
+    return is_contained(one, other) and is_contained(other, one)
+
+
+def is_contained(one: str, other: str) -> bool:
+    """Check whether all that is in a directory is in another one as well."""
+    try:
+        return next(_differences(one, other), None) is None
+    except OSError:
+        return False
+
+
+def refuse_difference(one: str, other: str) -> None:
+    """Make sure that nothing was lost on the way. Raises ``EnvsyncError``."""
+    different = next(_differences(one, other), None)
+    if different is not None:
+        hint = "Something writes into it. Try again when that has ended."
+        raise EnvsyncError(Problem("copy-differs", f"{different} changed while it was copied", hint))
+
+
+def _differences(one: str, other: str) -> Iterator[str]:
+    """Return what is in one directory and is not the same in another."""
+    for directory, directories, files in os.walk(one):
+        directories[:] = [name for name in directories if name != _BYTE_CODE and not is_area_name(name)]
+        for name in (*directories, *files):
+            here = f"{directory}/{name}"
+            relative = here[len(one) + 1 :]
+            same = _is_same_config if relative == "pyvenv.cfg" else _is_same
+            if not is_area_name(name) and not same(here, f"{other}/{relative}"):
+                yield here
+
+
+def _is_same(here: str, there: str) -> bool:
+    if os.path.islink(here):
+        return os.path.islink(there) and os.readlink(here) == os.readlink(there)
+    if os.path.isfile(here):
+        plain = os.path.isfile(there) and not os.path.islink(there)
+        return plain and (os.path.samefile(here, there) or filecmp.cmp(here, there, shallow=False))
+    return os.path.isdir(here) and os.path.isdir(there) and not os.path.islink(there)
+
+
+def _is_same_config(here: str, there: str) -> bool:
+    return os.path.isfile(there) and _config(here) == _config(there)
+
+
+def _config(file: str) -> list[bytes]:
+    with open(file, "rb") as stream:
+        return [line for line in stream.read().splitlines() if not line.startswith(_OWN)]

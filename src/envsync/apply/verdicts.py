@@ -1,0 +1,59 @@
+"""Give what is known of installed packages, and ask installers for what is not, with what asking takes."""
+
+import contextlib
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from envsync.apply.workshop import BUILD_LIMIT
+from envsync.folders import state_folders
+from envsync.observe.verdicts import Verdicts
+from envsync.observed import Facts
+
+if TYPE_CHECKING:
+    from envsync.installers import Installer
+
+__all__ = ["remembered_verdicts"]
+
+
+def remembered_verdicts(file: str | None, cache: str | None) -> Verdicts:
+    """Return what is known of installed packages: by the cache ``file``, and by asking installers.
+
+    pip is unpacked into the directory ``cache``, or where that cannot be into a temporary directory.
+    """
+    spare: list[str] = []
+    used: list[Installer] = []
+
+    def find(name: str, facts: Facts) -> "Installer":
+        from envsync.apply.installers import find_installer  # noqa: PLC0415  # only where one has to be asked
+        from envsync.write.unpack import temporary_directory  # noqa: PLC0415
+
+        def elsewhere() -> str:
+            if not spare:
+                spare.append(temporary_directory(verdicts))
+            return spare[0]
+
+        used.append(find_installer(name, facts.minor, facts.stdlib, cache, elsewhere))
+        return used[-1]
+
+    @contextlib.contextmanager
+    def building(paths: Iterable[str]) -> Iterator[None]:
+        from envsync.apply.installers import keep_byte_code_of  # noqa: PLC0415
+
+        with _building(paths):
+            yield
+        while used:
+            keep_byte_code_of(used.pop())
+
+    verdicts = Verdicts(file, find, building)
+    return verdicts
+
+
+@contextlib.contextmanager
+def _building(paths: Iterable[str]) -> Iterator[None]:
+    """Hold the locks of source directories, where there are any: one build of each at a time."""
+    from envsync.write.locks import hold_all  # noqa: PLC0415  # only where an installer has to be asked
+
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(OSError):  # where no lock can be made, nothing can be installed either
+            stack.enter_context(hold_all(state_folders()[0], paths, BUILD_LIMIT))
+        yield
