@@ -16,6 +16,7 @@ from uv import find_uv_bin
 from conftest import Place
 from envsync.cli.main import main
 from links import fingerprint
+from trusting import trust
 
 BUILDERS = ("envsync", "venv", "virtualenv", "uv")
 
@@ -85,6 +86,7 @@ def settle(place: Place, monkeypatch: pytest.MonkeyPatch, factory: pytest.TempPa
 def run(place: Place, capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:
     """Run the command and give its document; symlinks that were there must be there still, untouched."""
     links = fingerprint(place.root)
+    trust(place.manifest)
     capsys.readouterr()
     status = main([*arguments, "--json"])
     document = json.loads(capsys.readouterr().out)

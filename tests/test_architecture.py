@@ -15,6 +15,7 @@ SOURCE = Path(__file__).parent.parent / "src" / "envsync"
 LAYERS = (
     {"folders", "observe.stamp", "redact", "sealed", "surroundings"},
     {"errors", "desired", "observed", "markers", "areas", "pyvenv_cfg", "activation", "activators", "shebang"},
+    {"observe.chain"},
     {"redact"},
     {"installers"},
     {"manifest"},

@@ -1,9 +1,9 @@
-"""Where envsync keeps what is its own: caches that may be deleted at any time, and lock files."""
+"""Where envsync keeps what is its own: caches that may be deleted at any time, lock files, what is trusted."""
 
 import os
 import sys
 
-__all__ = ["cache_folder", "config_folder", "state_folders"]
+__all__ = ["cache_folder", "config_folder", "state_folders", "trust_folder"]
 
 
 def cache_folder() -> str:
@@ -30,7 +30,15 @@ def _folder(variable: str, default: str, default_of_macos: str) -> str:
 
 def state_folders() -> tuple[str, str]:
     """Give the folders of the lock files and of the logs: one of each for a user, whatever the manifest."""
+    return f"{_state()}/locks", f"{_state()}/logs"
+
+
+def trust_folder() -> str:
+    """Return the directory that says which manifests are trusted; unlike a cache it cannot be made again."""
+    return f"{_state()}/trust"
+
+
+def _state() -> str:
     import platformdirs  # noqa: PLC0415  # kept off the fast path
 
-    state = f"{platformdirs.user_state_dir()}/envsync"
-    return f"{state}/locks", f"{state}/logs"
+    return f"{platformdirs.user_state_dir()}/envsync"

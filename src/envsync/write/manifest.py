@@ -10,7 +10,7 @@ from envsync.areas import is_area_name
 from envsync.write.files import make_folder
 from envsync.write.handles import open_folder, replace_in
 
-__all__ = ["new_manifest", "replace_manifest"]
+__all__ = ["clear_away", "new_manifest", "replace_manifest"]
 
 
 def replace_manifest(file: str, former: bytes, content: bytes) -> None:
@@ -28,14 +28,14 @@ def replace_manifest(file: str, former: bytes, content: bytes) -> None:
             found = os.fstat(descriptor)
             if opened.read() != former:
                 raise OSError(errno.ESTALE, "somebody has changed it meanwhile", end)
-        _clear_away(folder)
+        clear_away(folder)
         replace_in(folder, name, content, stat.S_IMODE(found.st_mode))
         if (found.st_uid, found.st_gid) != (os.geteuid(), os.getegid()):
             with contextlib.suppress(PermissionError):  # only root may give files away
                 os.chown(name, found.st_uid, found.st_gid, dir_fd=folder, follow_symlinks=False)
 
 
-def _clear_away(folder: int) -> None:
+def clear_away(folder: int) -> None:
     """Remove what a killed one left: regular files of one's own with a staging name. Called under the folder's lock."""
     for name in os.listdir(folder):
         if is_area_name(name):
