@@ -16,7 +16,6 @@ from uv import find_uv_bin
 from conftest import Place
 from envsync.cli.main import main
 from links import fingerprint
-from trusting import trust
 
 BUILDERS = ("envsync", "venv", "virtualenv", "uv")
 
@@ -81,12 +80,13 @@ def settle(place: Place, monkeypatch: pytest.MonkeyPatch, factory: pytest.TempPa
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("UV_OFFLINE", "1")
     monkeypatch.chdir(place.root)
+    place.trust()
 
 
 def run(place: Place, capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:
     """Run the command and give its document; symlinks that were there must be there still, untouched."""
     links = fingerprint(place.root)
-    trust(place.manifest)
+    place.trust()
     capsys.readouterr()
     status = main([*arguments, "--json"])
     document = json.loads(capsys.readouterr().out)

@@ -23,6 +23,7 @@ from crash_parts import Tree, difference, make_wheel, tree
 from crash_server import Done, Server
 from links import Fingerprint, fingerprint
 from pythons import PYTHONS
+from trusting import trust
 
 ALL = bool(os.environ.get("ENVSYNC_ALL_KILL_POINTS"))
 KINDS = ("rebuild", "create", "repair", "install", "upgrade", "rollback")
@@ -97,6 +98,7 @@ class Scenario:
             make_wheel(self.root / "wheels", name, version)
         self.point("3.11")
         self.declare("alpha")
+        trust(self.place / "envs.toml", self.variables)
         self.run()
         self.install("beta==1", "marker")
         (self.end / "share").mkdir()

@@ -12,9 +12,7 @@ __all__ = ["trust"]
 
 
 def trust(file: Path, variables: dict[str, str] | None = None) -> None:
-    """Note that a manifest is trusted, whatever it says, for processes with these variables."""
-    if not os.path.lexists(file):
-        return
+    """Note that a manifest is trusted, whatever it says or will say, for processes with these variables."""
     with mock.patch.dict(os.environ, variables or {}):
         end = Path(os.path.realpath(file))
         record = Record(place_of(str(file)), str(end), end.stat().st_uid if end.exists() else os.geteuid(), ())

@@ -33,7 +33,7 @@ def verdict(arguments: list[str]) -> str | None:
         return None
     command, file, quiet, as_trusted = asked
     try:
-        from envsync.manifest.locate import demanded, find  # noqa: PLC0415  # loads nothing more itself
+        from envsync.manifest.find import demanded, find  # noqa: PLC0415  # loads nothing more itself
 
         manifest, origin = find(file)
         values = unseal(read_sealed(cache_file("unchanged", manifest)))

@@ -6,7 +6,7 @@ import pytest
 from manifest_box import Box
 
 from envsync.errors import ManifestError
-from envsync.manifest.locate import find
+from envsync.manifest.find import find
 
 
 @pytest.fixture

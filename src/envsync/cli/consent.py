@@ -9,7 +9,7 @@ from enum import Enum
 from envsync.cli.options import Options
 from envsync.desired import Manifest
 from envsync.manifest import load
-from envsync.manifest.locate import demanded, find
+from envsync.manifest.find import demanded, find
 from envsync.manifest.remembered import recall
 from envsync.manifest.trust import (
     Standing,

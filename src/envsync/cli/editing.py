@@ -20,7 +20,7 @@ from envsync.errors import EnvsyncError, ManifestError, Problem, UsageError
 from envsync.folders import config_folder
 from envsync.manifest import declared_in, load
 from envsync.manifest.absolute import absolute, current_folder
-from envsync.manifest.locate import find
+from envsync.manifest.find import find
 from envsync.manifest.paths import is_literal
 from envsync.manifest.trust import record_for
 from envsync.observe.chain import walk

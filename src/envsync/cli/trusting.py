@@ -7,7 +7,7 @@ from envsync.cli.session import DONE, Result
 from envsync.errors import ManifestError, Problem, UsageError
 from envsync.manifest import load
 from envsync.manifest.absolute import absolute, current_folder
-from envsync.manifest.locate import NAME, OWN, find, upwards
+from envsync.manifest.find import NAME, OWN, find, upwards
 from envsync.manifest.trust import Record, place_of, record_for, record_of, records, refuse_strangers
 from envsync.report.document import Verdict
 from envsync.report.paint import Paint, homely

@@ -4,7 +4,7 @@ Finding the manifest is all that a pass over an unchanged one needs, so it is ch
 to import; the parser and the validator load with the first use of :func:`load`.
 """
 
-from envsync.manifest.locate import FOUND, NAMED  # before the function of that name
+from envsync.manifest.find import FOUND, NAMED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
-from envsync.manifest.locate import find
+from envsync.manifest.find import find
 
 __all__ = ["names"]
 

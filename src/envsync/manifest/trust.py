@@ -16,7 +16,7 @@ from enum import IntEnum
 from envsync.desired import Manifest, Source
 from envsync.errors import Problem, UntrustedError
 from envsync.folders import trust_folder
-from envsync.manifest.locate import FOUND, find
+from envsync.manifest.find import FOUND, find
 from envsync.observe.chain import walk
 
 __all__ = [
