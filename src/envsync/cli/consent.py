@@ -126,7 +126,7 @@ def _may_ask(options: Options) -> bool:
 def _agreed(manifest: Manifest) -> bool:
     folder, name = os.path.split(manifest.file)
     more = len(manifest.sources) - 1
-    what = f"{escape(name)} of {homely(escape(folder))}" + (f" and the files that it includes ({more})" if more else "")
+    what = f"{escape(name)} of {homely(folder)}" + (f" and the files that it includes ({more})" if more else "")
     how = "is new here" if standing_of(manifest) is Standing.UNTRUSTED else "has changed since it was trusted"
     sys.stderr.write(f"{what} {how}; it may run programs. Trust it? [y/N] ")
     sys.stderr.flush()

@@ -1,5 +1,6 @@
 """The commands that compare the manifest with the disk, and those that act on what they find."""
 
+import contextlib
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -10,6 +11,7 @@ from envsync.cli.consent import Untrusted, renew, warn
 from envsync.cli.options import Options
 from envsync.cli.painting import paint
 from envsync.cli.session import DONE, DRIFT, INTERRUPTED, TROUBLE, Result, Session, look, settings_of, verdict_of_plan
+from envsync.errors import ManifestError
 from envsync.manifest import load
 from envsync.report import text
 from envsync.report.document import Verdict
@@ -57,7 +59,8 @@ def _rollback(options: Options) -> Result:
     settings = settings_of(session.manifest, options)
     report = session.reconciler.apply(plan, settings)
     if options.pin:
-        renew(session.manifest, load(session.manifest.file))
+        with contextlib.suppress(ManifestError):  # somebody is changing it
+            renew(session.manifest, load(session.manifest.file))
     show = partial(text.report_lines, report, verbose=True)
     return Result(plan.manifest.file, verdict_of_report(report), report.environments, show)
 
