@@ -86,7 +86,7 @@ def settle(place: Place, monkeypatch: pytest.MonkeyPatch, factory: pytest.TempPa
 def run(place: Place, capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:
     """Run the command and give its document; symlinks that were there must be there still, untouched."""
     links = fingerprint(place.root)
-    place.trust()
+    place.trust(**os.environ)
     capsys.readouterr()
     status = main([*arguments, "--json"])
     document = json.loads(capsys.readouterr().out)

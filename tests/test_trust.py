@@ -18,8 +18,9 @@ from bench import listing
 from conftest import Place, Run
 from envsync import unchanged
 from envsync.cli.arguments import COMMANDS
+from envsync.manifest.find import FOUND, NAMED, OWN, SET, demanded
 from envsync.manifest.models import ManifestTable
-from envsync.manifest.trust import record_of, records, refuse_strangers
+from envsync.manifest.trust import Standing, record_of, records, refuse_strangers
 from envsync.observe.discover import discover
 from envsync.observe.uv import find_uv
 from watching import watching
@@ -113,7 +114,8 @@ def clone(tmp_path: Path) -> Place:
     """Give a clone whose manifest names nothing but traps, and the command, run in it with nothing trusted."""
     place = Untrusting(tmp_path / "clone", dict(os.environ))
     home, ran = tmp_path / "home", tmp_path / "ran"
-    for folder in ("clone", "home/.local/bin", "worktree", "bin"):
+    own = [f"home/{name}" for name in (".cache/envsync", ".local/state/envsync", ".config/envsync")]
+    for folder in ("clone", "home/.local/bin", "worktree", "bin", *own):
         (tmp_path / folder).mkdir(parents=True)
     more = 'on-event = ["./evil/python"]' if "on_event" in ManifestTable.model_fields else ""
     texts = FILES | {"envs.toml": MANIFEST.format(more=more)}
@@ -124,7 +126,9 @@ def clone(tmp_path: Path) -> Place:
         (place.root / name).chmod(0o755 if name in PROGRAMS else 0o644)
     orphan = home / ".local/share/envs/orphan"
     (orphan / "bin").mkdir(parents=True)
-    (orphan / "pyvenv.cfg").write_text(f"home = /usr/bin\nenvsync-manifest = {place.manifest}\nenvsync-name = orphan\n")
+    marks = {"manifest": place.manifest, "end": orphan, "name": "orphan", "path": "/gone"}
+    settings = "".join(f"envsync-{key} = {value}\n" for key, value in marks.items())
+    (orphan / "pyvenv.cfg").write_text(f"home = /usr/bin\nversion = 3.12.1\n{settings}")
     (tmp_path / "bin/systemctl").write_text("#!/bin/sh\n")
     (tmp_path / "bin/systemctl").chmod(0o755)
     place.variables |= {"HOME": str(home), "RAN": str(ran), "PWD": str(place.root)}
@@ -140,10 +144,9 @@ class Untrusting(Place):
 
 
 def outside(clone: Place) -> dict[str, object]:
-    """List all that is there, except envsync's own state and caches, and the times of directories."""
-    own = ("home/.cache", "home/.local/state", "home/.config/envsync")
-    seen = listing(clone.root.parent)
-    return {name: one for name, one in seen.items() if not name.startswith(own) and one.held is not None}
+    """List all that is there, directories with their times as well, except in envsync's own state and caches."""
+    own = ("home/.cache/envsync", "home/.local/state/envsync", "home/.config/envsync")
+    return {name: one for name, one in listing(clone.root.parent).items() if not name.startswith(own)}
 
 
 def assert_harmless(clone: Place, line: tuple[str, ...]) -> Run:
@@ -196,6 +199,8 @@ def test_the_traps_work_once_the_manifest_is_trusted(clone: Place) -> None:
     assert clone.envsync("trust").status == 0
     clone.envsync("plan")
     assert "evil/python" in Path(clone.variables["RAN"]).read_text()
+    assert clone.envsync("prune", "--yes").status == 0
+    assert not Path(clone.variables["HOME"], ".local/share/envs/orphan").exists()
 
 
 @pytest.mark.skipif(not ROOT, reason="only root can give files away")
@@ -343,7 +348,15 @@ def test_neither_file_nor_link_may_be_another_users(plain: Place, which: str) ->
     assert status(place, "plan", "--file", "envs.toml") == 0
 
 
-def test_what_a_root_owns_is_not_another_users(plain: Place) -> None:
+def test_a_manifest_needs_as_much_trust_as_it_was_come_by() -> None:
+    ways = (FOUND, NAMED, SET, OWN)
+    needed = {way: [demanded(way, as_trusted=strict) for strict in (False, True)] for way in ways}
+    assert needed.pop(FOUND) == [Standing.TRUSTED, Standing.UNCHANGED]
+    assert needed.pop(NAMED) == [Standing.UNTRUSTED, Standing.UNCHANGED]
+    assert set(map(tuple, needed.values())) == {(Standing.UNTRUSTED, Standing.UNTRUSTED)}
+
+
+def test_what_root_owns_is_not_another_users(plain: Place) -> None:
     with (
         mock.patch("os.geteuid", return_value=4711),
         contextlib.nullcontext() if ROOT else pytest.raises(envsync.UntrustedError),
