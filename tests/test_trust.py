@@ -275,7 +275,6 @@ def test_as_trusted_means_a_manifest_that_is_named_too_but_not_the_users_own(pla
     assert status(plain, "apply", "--file", "envs.toml") == 0
     assert status(plain, "apply", "--file", "envs.toml", "--as-trusted") == 1
     own = Path(plain.variables["HOME"], ".config/envsync")
-    own.mkdir(parents=True)
     shutil.move(plain.manifest, own)
     shutil.move(plain.root / "more.toml", own)
     assert status(plain, "apply", "--as-trusted") == 0

@@ -9,7 +9,7 @@ from enum import Enum
 from envsync.cli.options import Options
 from envsync.desired import Manifest
 from envsync.manifest import load
-from envsync.manifest.find import demanded, find
+from envsync.manifest.find import NAMED, SET, demanded, find
 from envsync.manifest.remembered import recall
 from envsync.manifest.trust import (
     Standing,
@@ -25,7 +25,7 @@ from envsync.sealed import read_sealed
 from envsync.unchanged import cache_file
 from envsync.write.trust import note_trust
 
-__all__ = ["Opened", "Untrusted", "opened", "renew", "reopened", "standing_of", "warn"]
+__all__ = ["Opened", "Untrusted", "opened", "renew", "reopened", "standing_of", "trust_written", "warn"]
 
 
 class Untrusted(Enum):
@@ -108,6 +108,13 @@ def warn(options: Options, manifest: Manifest) -> None:
     if manifest.distrust and not (options.json or options.quiet):
         line = f"{manifest.file} {manifest.distrust}; nothing that it names was looked at. {advice_for(manifest.file)}"
         sys.stderr.write(f"envsync: {homely(line)}\n")
+
+
+def trust_written(options: Options, manifest: Manifest) -> None:
+    """Note that a manifest is trusted that was just written where the options say: it may be found there later."""
+    if find(options.file)[1] in {NAMED, SET}:
+        with contextlib.suppress(OSError):  # then it has to be trusted by hand
+            note_trust(record_for(manifest))
 
 
 def renew(before: Manifest, now: Manifest) -> None:

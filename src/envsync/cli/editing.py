@@ -1,6 +1,5 @@
 """The commands that write the manifest; none of them touches an environment."""
 
-import contextlib
 import errno
 import os
 from collections.abc import Callable, Iterable, Iterator
@@ -9,7 +8,7 @@ from typing import Any
 from unicodedata import category
 
 from envsync.cli.arguments import KEYS, PATH_KEYS
-from envsync.cli.consent import opened, renew
+from envsync.cli.consent import opened, renew, trust_written
 from envsync.cli.options import Options
 from envsync.cli.session import Result, check_names
 from envsync.desired import Environment, Manifest
@@ -22,7 +21,6 @@ from envsync.manifest import declared_in, load
 from envsync.manifest.absolute import absolute, current_folder
 from envsync.manifest.find import find
 from envsync.manifest.paths import is_literal
-from envsync.manifest.trust import record_for
 from envsync.observe.chain import walk
 from envsync.observe.discover import discover
 from envsync.observe.folder import Leftovers, read_folder
@@ -36,7 +34,6 @@ from envsync.plan.unowned import listed, unowned_at_top
 from envsync.report.document import Verdict
 from envsync.report.paint import Paint, escape, homely
 from envsync.write.manifest import new_manifest, replace_manifest
-from envsync.write.trust import note_trust
 
 __all__ = ["COMMANDS"]
 
@@ -55,10 +52,7 @@ def _init(options: Options) -> Result:
         new_manifest(chain.end, chain.to_make, template(discover().candidates, _home()).encode())
     except OSError as error:
         raise EnvsyncError(_unwritten(file, error.strerror)) from error
-    manifest = load(file)
-    if options.file is not None or os.environ.get("ENVSYNC_FILE"):  # else it is the user's own by its place
-        with contextlib.suppress(OSError):  # then it has to be trusted by hand
-            note_trust(record_for(manifest))
+    trust_written(options, load(file))
     lines = [f"wrote {file}", "declare what is there already: envsync import PATH; or: envsync add NAME --path PATH"]
     return _result(file, lines, changed=True)
 
