@@ -1,4 +1,4 @@
-"""Run the command over and over in forks of one process that has loaded it, and kill it where a request says so.
+"""Run the command over and over in forks of one process that has loaded it, and do it harm where a request says so.
 
 A process of its own. Each line that it reads is a request, each line that it writes the answer.
 """
@@ -12,6 +12,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 _LOADED = ("envsync.__main__", "envsync.cli.main", "envsync.cli.reconciling", "virtualenv", "pydantic", "uv")
@@ -21,16 +22,16 @@ _EVENTS = frozenset(
 )
 _FUNCTIONS = ("fsync", "fdatasync", "write", "pwrite")
 """Mutating functions of ``os`` that Python has no audit event for."""
-_SYMBOLS = frozenset({"renameat2", "renamex_np", "syncfs"})
+_SYMBOLS = frozenset({"renameat2", "renameatx_np", "syncfs"})
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 
 
 class Counter:
-    """Counts the mutating calls of this process, and kills it right before the one with the given number."""
+    """Counts the mutating calls of this process, and does ``harm`` right before the one with the given number."""
 
-    def __init__(self, kill: int, told: int) -> None:
-        self.kill, self.told, self.count = kill, told, 0
-        self.lock = threading.Lock()
+    def __init__(self, number: int, told: int, harm: Callable[[], None]) -> None:
+        self.number, self.told, self.harm, self.count = number, told, harm, 0
+        self.lock = threading.RLock()  # what harm calls is counted as well
 
     def begin(self) -> None:
         for name in _FUNCTIONS:
@@ -58,8 +59,26 @@ class Counter:
         with self.lock:
             self.count += 1
             os.write(self.told, f"{call}\n".encode(errors="replace"))
-            if self.count == self.kill:
-                os.kill(os.getpid(), signal.SIGKILL)
+            if self.count == self.number:
+                self.count += 1 << 32  # what the harm itself calls does not count
+                self.harm()
+
+
+def _kill() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _replace(place: str, victim: str) -> None:
+    """Be somebody who may write beside a directory: put a symlink to another one in its place.
+
+    With ``*`` as its name it is a staging directory, if there is any.
+    """
+    parent, name = os.path.split(place)
+    if name == "*":
+        name = next((one for one in os.listdir(parent) if one.startswith(".envsync-") and "away" not in one), "")
+    if name:
+        os.rename(f"{parent}/{name}", f"{parent}/{name}-away")
+        os.symlink(victim, f"{parent}/{name}")
 
 
 def _command(request: dict[str, Any], files: list[int]) -> None:
@@ -76,7 +95,8 @@ def _command(request: dict[str, Any], files: list[int]) -> None:
     status = 1
     try:
         if request["watched"]:
-            Counter(request["kill"], files[2]).begin()
+            harm = partial(_replace, *request["replace"]) if request["replace"] else _kill
+            Counter(request["kill"], files[2], harm).begin()
         status = sys.modules["envsync.__main__"].main()
     except SystemExit as end:
         status = int(end.code or 0)

@@ -4,24 +4,23 @@ A scenario's folder holds all that the command touches, its home included. It ca
 often as wanted, so that each kill meets the same state.
 """
 
-import atexit
 import json
 import os
+import random
 import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import pytest
 from uv import find_uv_bin
 
 from conftest import SOURCE
 from crash_parts import Tree, difference, make_wheel, tree
 from crash_server import Done, Server
 from links import Fingerprint, fingerprint
+from plugins_sampling import seed
 from pythons import PYTHONS
 from trusting import trust
 
@@ -42,10 +41,11 @@ print(json.dumps([sys.prefix, "%d.%d" % sys.version_info[:2], marker.here, held]
 
 
 def chosen(count: int, step: int, shard: int = 0, shards: int = 1) -> range:
-    """Choose from ``count`` kill points, numbered from 1: all, or a sample whose offset moves on each day."""
+    """Choose from ``count`` kill points, numbered from 1: all, or a sample whose offset the seed of the run chooses."""
     if ALL:
         return range(1 + shard, count + 1, shards)
-    offset = datetime.now(UTC).toordinal() % step
+    step = min(step, max(1, count // 3))
+    offset = random.Random(f"{seed()} {count} {step}").randrange(step)  # noqa: S311  # a sample, no secret
     return range(1 + (offset + shard * step // shards) % step, count + 1, step)
 
 
@@ -59,6 +59,8 @@ class Scenario:
     new: Tree = field(default_factory=dict)
     version: str = "3.12"
     links: Fingerprint = field(default_factory=dict)
+    altered: dict[str, str] | None = None
+    """Variables of the command that are to be others than the usual."""
 
     def __post_init__(self) -> None:
         home = self.root / "home"
@@ -92,6 +94,17 @@ class Scenario:
 
     def begin(self) -> None:
         """Make the state before the work, and learn from an undisturbed run what comes after it."""
+        self.prepare()
+        _PREPARE[self.kind](self)
+        self.old = tree(self.end)
+        self.keep()
+        done = self.run(*self.command)
+        assert done.status == 0, done.out + done.err
+        self.new = tree(self.end)
+        assert self.new != self.old
+
+    def prepare(self) -> None:
+        """Make an environment with packages, some of them declared, and a file of the user's."""
         for folder in ("home", "wheels", "place/pythons/3"):
             (self.root / folder).mkdir(parents=True)
         for name, version in (("alpha", "1"), ("beta", "1"), ("beta", "2"), ("gamma", "1"), ("marker", "1")):
@@ -104,22 +117,19 @@ class Scenario:
         (self.end / "share").mkdir()
         (self.end / "share/notes.txt").write_text("mine")
         assert self.run().status == 0
-        _PREPARE[self.kind](self)
-        self.old = tree(self.end)
-        shutil.copytree(self.root, self._kept, symlinks=True)
-        done = self.run(*self.command)
-        assert done.status == 0, done.out + done.err
-        self.new = tree(self.end)
-        assert self.new != self.old
+
+    def keep(self) -> None:
+        """Keep a copy of all, to be brought back before each try."""
+        shutil.copytree(self.root, self.kept_copy, symlinks=True)
 
     @property
-    def _kept(self) -> Path:
+    def kept_copy(self) -> Path:
         return self.root.with_name(f"{self.root.name}-kept")
 
     def restore(self) -> None:
         """Bring all back to how it was before the work."""
         shutil.rmtree(self.root)
-        shutil.copytree(self._kept, self.root, symlinks=True)
+        shutil.copytree(self.kept_copy, self.root, symlinks=True)
         self.links = {link: seen for link, seen in fingerprint(self.root).items() if "/home/" not in link}
 
     def point(self, version: str) -> None:
@@ -140,8 +150,8 @@ class Scenario:
         command = [find_uv_bin(), "pip", "install", "-q", "--python", str(self.path / "bin/python"), *arguments]
         subprocess.run(command, check=True, env=self.variables)
 
-    def run(self, *arguments: str, kill: int | None = None) -> Done:
-        return self.server.run(self.place, arguments or ("apply", "--json"), kill)
+    def run(self, *arguments: str, kill: int | None = None, replace: tuple[str, str] | None = None) -> Done:
+        return self.server.run(self.place, arguments or ("apply", "--json"), kill, self.altered, replace)
 
     def assert_links_kept(self) -> None:
         after = fingerprint(self.root)
@@ -270,23 +280,8 @@ _PREPARE = {
     "install": _want_more,
     "upgrade": _have_older,
     "rollback": _have_a_generation,
+    "mounted": _flip,
 }
-
-
-def prepared(kind: str, factory: pytest.TempPathFactory) -> Scenario:
-    """Give a scenario that is ready to be restored and run; all tests of this process share it."""
-    if not {"3.11", "3.12"} <= PYTHONS.keys():
-        pytest.skip("needs Python 3.11 and 3.12")
-    if kind not in _PREPARED:
-        scenario = Scenario(kind, factory.mktemp(kind) / "s")
-        atexit.register(scenario.server.close)
-        scenario.begin()
-        _PREPARED[kind] = scenario
-    _PREPARED[kind].restore()
-    return _PREPARED[kind]
-
-
-_PREPARED: dict[str, Scenario] = {}
 
 
 def report(title: str, tried: int, violations: dict[Any, str]) -> None:

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 
 @dataclass
@@ -26,11 +27,20 @@ class Server:
         )
 
     def run(
-        self, folder: Path, arguments: tuple[str, ...], kill: int | None = None, variables: dict[str, str] | None = None
+        self,
+        folder: Path,
+        arguments: tuple[str, ...],
+        kill: int | None = None,
+        variables: dict[str, str] | None = None,
+        replace: tuple[str, str] | None = None,
     ) -> Done:
-        """Run the command in a folder, with other variables if they are given."""
-        request = {"folder": str(folder), "arguments": arguments, "watched": kill is not None, "kill": kill or 0}
-        request["variables"] = variables
+        """Run the command in a directory, with other variables if they are given.
+
+        Before its mutating call number ``kill`` it is killed, or the first directory of ``replace`` is exchanged for a
+        symlink to the second.
+        """
+        request: dict[str, Any] = {"folder": str(folder), "arguments": arguments, "watched": kill is not None}
+        request |= {"kill": kill or 0, "variables": variables, "replace": replace}
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write(json.dumps(request) + "\n")

@@ -6,19 +6,34 @@ import signal
 
 import pytest
 
-from crash_scenario import ALL, KINDS, Scenario, chosen, prepared, report
+from crash_kinds import ALL_KINDS, prepared
+from crash_scenario import ALL, Scenario, chosen, report
 from crash_trace import Point, Tracer, points_of, was_met
 
 pytestmark = pytest.mark.sampled(3)
 
-STEPS = {"rebuild": 60, "create": 80, "repair": 24, "install": 50, "upgrade": 60, "rollback": 16}
+STEPS = {
+    "rebuild": 60,
+    "create": 80,
+    "repair": 24,
+    "install": 50,
+    "upgrade": 60,
+    "rollback": 16,
+    "batch": 80,
+    "mounted": 80,
+    "move": 60,
+    "prune": 30,
+    "add": 5,
+    "remove": 5,
+}
 VICTIMS = [
-    *(("tree", kind, STEPS[kind]) for kind in KINDS),
-    *(("envsync", kind, 1) for kind in KINDS if ALL),
+    *(("tree", kind, STEPS[kind]) for kind in ALL_KINDS),
+    *(("envsync", kind, 1) for kind in ALL_KINDS if ALL),
     *(("uv", kind, 35) for kind in ("rebuild", "create", "install", "upgrade")),
 ]
 ERRORS = ("ENOSPC", "EIO", "EACCES")
 FAILING = [("rebuild", 140), ("create", 160), ("repair", 40), ("install", 100), ("upgrade", 120), ("rollback", 30)]
+FAILING += [("batch", 140), ("mounted", 200), ("move", 120), ("prune", 60), ("add", 10), ("remove", 10)]
 NEVER_MET = "never met"
 SPOKEN = re.compile(r"[12]\b")
 """How the arguments of a write begin that goes to a terminal or a pipe of the caller's."""

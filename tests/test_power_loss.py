@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from crash_disk import TRACED, Disk, under
-from crash_scenario import Scenario, prepared
+from crash_kinds import prepared
+from crash_scenario import Scenario
 from crash_trace import RENAMING, Tracer
 
 pytestmark = pytest.mark.sampled(3)

@@ -7,7 +7,8 @@ from typing import Self
 
 import pytest
 
-from crash_scenario import ALL, Scenario, prepared
+from crash_kinds import prepared
+from crash_scenario import ALL, Scenario
 from pythons import PYTHONS
 
 REBUILDS = 50 if ALL else 8

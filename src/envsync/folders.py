@@ -3,7 +3,7 @@
 import os
 import sys
 
-__all__ = ["cache_folder", "config_folder", "state_folders", "trust_folder"]
+__all__ = ["cache_folder", "config_folder", "staging_folder", "state_folders", "trust_folder"]
 
 
 def cache_folder() -> str:
@@ -14,6 +14,11 @@ def cache_folder() -> str:
 def config_folder() -> str:
     """Give the folder of a user's own manifest, where platformdirs has it."""
     return _folder("XDG_CONFIG_HOME", ".config", "Library/Application Support")
+
+
+def staging_folder() -> str:
+    """Return the directory of the user's own to build in, beside those of locks and logs."""
+    return f"{_folder('XDG_STATE_HOME', '.local/state', 'Library/Application Support')}/staging"
 
 
 def _folder(variable: str, default: str, default_of_macos: str) -> str:

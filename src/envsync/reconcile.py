@@ -1,6 +1,7 @@
 """One pass: observe, plan, apply. The whole pipeline on one screen."""
 
 import contextlib
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -70,7 +71,7 @@ class Reconciler:
             builders=manifest.builders,
             keep=manifest.keep,
             installer=manifest.installer,
-            shelf=manifest.state_dir,
+            shelf=os.path.realpath(manifest.state_dir),  # once: it may lead elsewhere later
             force_rebuild=frozenset(force_rebuild),
             manifest=manifest.file if manifest.file.isprintable() else "",  # it goes into pyvenv.cfg
         )

@@ -9,9 +9,10 @@ from envsync.apply.embedded import declare_paths, declare_scripts
 from envsync.apply.relinked import check_relinked
 from envsync.apply.rollback import go_back, settle_rollback
 from envsync.apply.scripts import carry_additions, rename_activators, render_activators
+from envsync.apply.staging import bring_in
 from envsync.apply.unowned import bring_unowned, holds_more
 from envsync.apply.verify import names_no_staging
-from envsync.apply.workshop import Workshop, edit_settings, marker_of
+from envsync.apply.workshop import Workshop, edit_settings
 from envsync.areas import BUILT
 from envsync.errors import EnvsyncError, Problem
 from envsync.observe.scripts import unexecutable
@@ -30,7 +31,6 @@ from envsync.plan.actions import (
 from envsync.write.area import (
     holds_former,
     keep_as_generation,
-    make_area,
     read_area,
     remove_area,
     remove_debris,
@@ -95,7 +95,7 @@ def carry_out(action: Action, workshop: Workshop) -> None:
         case Link():
             for folder in action.to_make:
                 make_folder(folder)
-            make_link(action.link, action.text)
+            make_link(action.place, action.text)
         case _:
             assert_never(action)
 
@@ -107,29 +107,30 @@ def _create(action: Create, workshop: Workshop) -> None:
     area = _build_aside(blueprint, action.spec, workshop)
     try:
         if action.strays:
-            _take_place(area, action)
+            area = _take_place(area, action)
         elif blueprint.exchangeable:
-            move_in(f"{area}/{BUILT}", blueprint.end)
+            area = bring_in(area, blueprint, lambda built: move_in(built, BUILT, blueprint.end))
         else:
-            swap_contents(area, _root(blueprint))
+            area = bring_in(area, blueprint, lambda built: swap_contents(built, _root(blueprint)))
     finally:
         with contextlib.suppress(OSError):  # what is left is cleared away by the next pass
             remove_area(area, blueprint.end)
 
 
-def _take_place(area: str, action: Create) -> None:
-    """Exchange what was built for a folder that holds only stray files, which stay as they are."""
-    blueprint, place = action.blueprint, f"{area}/{BUILT}"
-    bring_along(_root(blueprint), Root(place), action.strays, over=True)
+def _take_place(area: str, action: Create) -> str:
+    """Exchange what was built for a directory that holds only stray files, which stay as they are."""
+    blueprint = action.blueprint
+    bring_along(_root(blueprint), Root(f"{area}/{BUILT}"), action.strays, over=True)
     flush([area])
-    _exchange(area, blueprint)
-    if not {*os.listdir(place)} <= {*action.strays}:  # something came into it up to the last instant
+    area = _exchange(area, blueprint)
+    if not {*os.listdir(f"{area}/{BUILT}")} <= {*action.strays}:  # something came into it up to the last instant
         if blueprint.exchangeable:
             swap(area, Root(blueprint.end))
         else:
             undo_contents(area, blueprint.end, even_if_complete=True)
         message = f"something else has written into {blueprint.end} while the environment was being built"
         raise EnvsyncError(Problem("changed-meanwhile", message, "Nothing was lost. Apply again when that has ended."))
+    return area
 
 
 def _rebuild(action: Rebuild, workshop: Workshop) -> None:
@@ -141,7 +142,7 @@ def _rebuild(action: Rebuild, workshop: Workshop) -> None:
     except BaseException:
         remove_area(area, blueprint.end)
         raise
-    _exchange(area, blueprint)
+    area = _exchange(area, blueprint)
     _keep(area, action, loose=holds_more(f"{area}/{BUILT}", action))
 
 
@@ -149,7 +150,7 @@ def _install(action: Install, workshop: Workshop) -> None:
     """Install into a second environment that shares its files with the first, and exchange the two."""
     blueprint = action.blueprint
     before = contents_of(blueprint.end)
-    area = make_area(blueprint.area_parent, marker_of(blueprint, discard=not action.keep))
+    area = workshop.staging.make(blueprint, discard=not action.keep)
     try:
         link_tree(_root(blueprint), f"{area}/{BUILT}")
         _install_anew(area, blueprint, action.spec, workshop)
@@ -158,7 +159,7 @@ def _install(action: Install, workshop: Workshop) -> None:
     except BaseException:
         remove_area(area, blueprint.end)
         raise
-    _exchange(area, blueprint)
+    area = _exchange(area, blueprint)
     _keep_what_came(area, blueprint, before)
     with contextlib.suppress(OSError):  # it is done; what is left is cleared away by the next pass
         _keep(area, action, loose=False)
@@ -208,12 +209,11 @@ def _install_anew(area: str, blueprint: Blueprint, spec: InstallSpec, workshop: 
         check_sound(area, blueprint.libraries)
 
 
-def _exchange(area: str, blueprint: Blueprint) -> None:
+def _exchange(area: str, blueprint: Blueprint) -> str:
+    """Exchange what was built for the environment that is there; return the staging directory that holds that one."""
     try:
-        if blueprint.exchangeable:
-            swap(area, _root(blueprint))
-        else:
-            swap_contents(area, _root(blueprint))
+        swapping = swap if blueprint.exchangeable else swap_contents
+        return bring_in(area, blueprint, lambda built: swapping(built, _root(blueprint)))
     except OSError:  # then the former environment is at its place
         remove_area(area, blueprint.end)
         raise
@@ -229,7 +229,7 @@ def _now() -> str:
 
 def _build_aside(blueprint: Blueprint, spec: InstallSpec | None, workshop: Workshop) -> str:
     """Build in a staging area, and flush it; on failure nothing of it stays."""
-    area = make_area(blueprint.area_parent, marker_of(blueprint))
+    area = workshop.staging.make(blueprint)
     try:
         workshop.build(blueprint, area)
         if spec is not None:

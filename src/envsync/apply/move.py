@@ -100,7 +100,7 @@ def _copy(former: Root, marker: Marker) -> None:
             raise EnvsyncError(Problem("verify-failed", f"the copy of {former.path} does not run", hint))
         names_no_staging(place, marker.path, area)
         flush([area])
-        move_in(place, marker.end)
+        move_in(area, BUILT, marker.end)
     finally:
         remove_area(area, marker.end)
 

@@ -2,11 +2,11 @@
 
 from envsync import pyvenv_cfg
 from envsync.apply.verify import reason_not_to_run
-from envsync.apply.workshop import Workshop, marker_of
+from envsync.apply.workshop import Workshop
 from envsync.errors import EnvsyncError, Problem
 from envsync.observe.read import read_text
 from envsync.plan.actions import Blueprint, Repair
-from envsync.write.area import make_area, remove_area
+from envsync.write.area import remove_area
 from envsync.write.tree import Entry, make_scratch, write_tree
 
 __all__ = ["check_relinked"]
@@ -28,7 +28,7 @@ def check_relinked(action: Repair, workshop: Workshop) -> None:
     kind = (blueprint.links[0], tuple(pair for pair in pyvenv_cfg.parse(text) if pair[0] in _READ))
     if kind in workshop.tried:
         return
-    area = make_area(blueprint.area_parent, marker_of(blueprint))
+    area = workshop.staging.make(blueprint)
     try:
         place = f"{make_scratch(area)}/trial"
         write_tree(place, _bare(blueprint, text))

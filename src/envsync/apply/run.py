@@ -30,9 +30,10 @@ def apply_plans(plan: Plan, again: Again, settings: Settings, progress: Progress
 
     An interruption lets the environments under way end, begins no other, and is told in the report.
     """
+    settings = replace(settings, shelf=os.path.realpath(settings.shelf))  # once: it may lead elsewhere later
     for area, end in plan.strays:
         _clear_stray(area, end, settings)
-    workshop = Workshop(settings.cache, settings.logs, settings.shelf, settings.locks, remembers=settings.remembers)
+    workshop = Workshop(settings)
     reports = {
         one.environment.name: EnvironmentReport(one, outcome_of(one.state, ()))
         for one in plan.environments

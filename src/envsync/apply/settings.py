@@ -31,3 +31,5 @@ class Settings:
     """The folder of generations: the manifest's ``state-dir``."""
     remembers: bool = True
     """Whether to use what earlier passes built, and to keep what this one builds for later ones."""
+    staging: str = ""
+    """A directory of the user's own, to build in where others may write beside an environment and to ``shelf``."""

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator
 from envsync.apply.failure import check_end, failure
 from envsync.apply.outcome import EnvironmentReport, report_of
 from envsync.apply.settings import Again, Settings
-from envsync.apply.workshop import Workshop, marker_of
+from envsync.apply.staging import Staging, marker_of
+from envsync.apply.workshop import Workshop
 from envsync.areas import built_name
 from envsync.errors import EnvsyncError
 from envsync.observe.heritage import heritage
@@ -67,7 +68,7 @@ def create_together(
     works = [_Work(plan) for plan in plans]
     with contextlib.ExitStack() as locks:
         _each(works, lambda work: _begin(work, locks, again, settings))
-        areas = _make_areas(works, settings.shelf)
+        areas = _make_areas(works, settings.shelf, workshop.staging)
         try:
             _all(works, lambda: flush(areas))  # an area is marked before anything is in it
             _each(works, lambda work: _build(work, workshop))
@@ -126,7 +127,7 @@ def _begin(work: _Work, locks: contextlib.ExitStack, again: Again, settings: Set
                 make_folder(folder, flushed=False)
 
 
-def _make_areas(works: list[_Work], shelf: str) -> dict[str, str]:
+def _make_areas(works: list[_Work], shelf: str, staging: Staging) -> dict[str, str]:
     """Make the staging areas; gives for each the end that it is marked with.
 
     It is that of the first environment in it, whose lock is held until the area is gone. Environments whose folders
@@ -149,6 +150,9 @@ def _make_areas(works: list[_Work], shelf: str) -> dict[str, str]:
 
     def make(work: _Work) -> None:
         parent = work.blueprint.area_parent
+        if staging.parent_of(work.blueprint) != parent:
+            work.apart = True  # others may write there
+            return
         if common is not None and heritage(parent) == common:
             parent = os.path.realpath(shelf)
             with contextlib.suppress(OSError):  # it cannot be written to: then its own folder has to do
@@ -174,7 +178,7 @@ def _bring_in(work: _Work) -> None:
     for action in work.plan.actions:
         if isinstance(action, Create):
             try:
-                move_in(f"{work.area}/{work.name}", action.blueprint.end, flushed=False)
+                move_in(work.area, work.name, action.blueprint.end, flushed=False)
             except OSError as error:
                 if error.errno != errno.EXDEV:
                     raise
@@ -187,7 +191,7 @@ def _bring_in(work: _Work) -> None:
 def _link(action: Link) -> None:
     for folder in action.to_make:
         make_folder(folder, flushed=False)
-    make_link(action.link, action.text, flushed=False)
+    make_link(action.place, action.text, flushed=False)
 
 
 def _changed(work: _Work) -> Iterator[str]:
@@ -197,7 +201,7 @@ def _changed(work: _Work) -> Iterator[str]:
         if isinstance(action, Create | Link):
             yield from map(os.path.dirname, action.to_make)
         if isinstance(action, Link):
-            yield os.path.dirname(action.link)
+            yield os.path.dirname(action.place)
 
 
 def _confirm(work: _Work, again: Again) -> None:
@@ -208,7 +212,7 @@ def _confirm(work: _Work, again: Again) -> None:
     if more:  # commands that are there only now
         for action in more:
             _link(action)
-        flush_folders(os.path.dirname(made) for action in more for made in (action.link, *action.to_make))
+        flush_folders(os.path.dirname(made) for action in more for made in (action.place, *action.to_make))
         after = again(plan.environment)
     work.report = report_of(plan, after)
 

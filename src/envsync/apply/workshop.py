@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from envsync import pyvenv_cfg
 from envsync.activation import is_plain
 from envsync.apply import verify
+from envsync.apply.settings import Settings
+from envsync.apply.staging import Staging, marker_of
 from envsync.apply.template import (
     Kind,
     PathLeftError,
@@ -22,7 +24,7 @@ from envsync.apply.template import (
     render,
 )
 from envsync.apply.template_cache import TemplateCache
-from envsync.areas import BUILT, Marker
+from envsync.areas import BUILT
 from envsync.errors import EnvsyncError
 from envsync.plan.actions import Blueprint, EnvironmentPlan, InstallSpec
 from envsync.write.area import make_area, remove_area, remove_scratch
@@ -34,7 +36,7 @@ from envsync.write.tree import make_scratch
 if TYPE_CHECKING:
     from envsync.observed import Change
 
-__all__ = ["BUILD_LIMIT", "Workshop", "edit_settings", "marker_of"]
+__all__ = ["BUILD_LIMIT", "Workshop", "edit_settings"]
 
 
 BUILD_LIMIT = 3600.0
@@ -44,13 +46,14 @@ BUILD_LIMIT = 3600.0
 class Workshop:
     """Builds environments for one pass; what several of them share is done once."""
 
-    def __init__(self, cache: str, logs: str, shelf: str, locks: str, *, remembers: bool = True) -> None:
-        """Take the directories of caches, logs, generations and locks, and whether to use what earlier passes built."""
-        self._app_data = f"{cache}/virtualenv"
-        self._logs = logs
-        self._shelf = shelf
-        self._locks = locks
-        self.shared = cache if remembers else None
+    def __init__(self, settings: Settings) -> None:
+        """Take where things are kept, and whether to use what earlier passes built."""
+        self._app_data = f"{settings.cache}/virtualenv"
+        self._logs = settings.logs
+        self._shelf = settings.shelf
+        self._locks = settings.locks
+        self.staging = Staging(*filter(None, (settings.shelf, settings.staging)))
+        self.shared = settings.cache if settings.remembers else None
         """The folder for what later passes can use as well."""
         self._cache = TemplateCache(self.shared)
         self._builders: dict[tuple[str, ...], str] = {}
@@ -190,11 +193,6 @@ def _chosen(wanted: tuple[str, ...]) -> str:
     from envsync.apply.builders import choose_builder  # noqa: PLC0415  # only where there is something to choose
 
     return choose_builder(wanted)
-
-
-def marker_of(blueprint: Blueprint, *, discard: bool = False) -> Marker:
-    """Say in a staging area what it is for."""
-    return Marker(blueprint.name, blueprint.path, blueprint.end, manifest=blueprint.manifest, discard=discard)
 
 
 def edit_settings(root: Root, settings: Mapping[str, str]) -> None:

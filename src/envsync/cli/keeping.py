@@ -10,6 +10,7 @@ from envsync.cli.consent import opened
 from envsync.cli.options import Options
 from envsync.cli.session import DONE, TROUBLE, Result, Session, settings_of
 from envsync.errors import EnvsyncError, Problem
+from envsync.observe.interrupted import find_interrupted
 from envsync.observe.orphans import find_exposed, find_generations, find_orphans
 from envsync.plan.prune import plan_prune
 from envsync.report.document import Verdict
@@ -27,11 +28,13 @@ def _prune(options: Options) -> Result:
             message = f"{folder}, from which manifests are included, is not there"
             raise EnvsyncError(Problem("manifest-missing", message, "Nothing was pruned. Bring it back first."))
     exposed = find_exposed(manifest, [one for one in orphans if not (one.loose or one.linked)])
-    removals = plan_prune(orphans, find_generations(manifest), exposed, everything=options.everything)
+    settings = settings_of(manifest, options)
+    interrupted = find_interrupted(manifest, settings.locks)
+    removals = plan_prune(orphans, find_generations(manifest), interrupted, exposed, everything=options.everything)
     done = None
     if options.yes and removals:
         snapshot.forget(manifest.file)
-        done = prune(removals, settings_of(manifest, options))
+        done = prune(removals, settings)
     failed = any((done or {}).values())
     status = "failed" if failed else "applied" if done else "in-sync" if not removals else "drift"
     verdict = Verdict(status, TROUBLE if failed else DONE)

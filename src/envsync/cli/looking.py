@@ -46,7 +46,7 @@ def _status(options: Options) -> Result:
 
 
 def _orphans(manifest: Manifest) -> tuple[Removal, ...]:
-    return plan_prune(find_orphans(manifest), (), (), everything=False)
+    return plan_prune(find_orphans(manifest), (), (), (), everything=False)
 
 
 def _kept(plans: Iterable[EnvironmentPlan]) -> dict[str, tuple[Kept, ...]]:

@@ -13,7 +13,7 @@ from envsync.apply.settings import Progress, Settings
 from envsync.cli.consent import Untrusted, opened, standing_of
 from envsync.cli.options import Options
 from envsync.errors import Problem, UsageError
-from envsync.folders import cache_folder, state_folders
+from envsync.folders import cache_folder, staging_folder, state_folders
 from envsync.manifest.remembered import remembered
 from envsync.observe.facts import FactsCache
 from envsync.observe.kept import Kept
@@ -148,6 +148,7 @@ def settings_of(manifest: desired.Manifest, options: Options, *, lock_timeout: f
         jobs=options.jobs,
         lock_timeout=lock_timeout if options.lock_timeout is None else options.lock_timeout,
         shelf=manifest.state_dir,
+        staging=staging_folder(),
         remembers=not options.no_cache,
     )
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from envsync.areas import LOST_AND_FOUND, MARKER, Marker, is_area_name, parent_of, read_marker
+from envsync.folders import staging_folder
 from envsync.observe.builders import stray_files
 from envsync.observe.environment import read_environment
 from envsync.observe.mounts import mounts_in
@@ -82,7 +83,7 @@ class Leftovers:
 
         What was found for ``known`` stands: for those environments nothing is looked at again.
         """
-        self._shelf = os.path.realpath(shelf)
+        self._common = (os.path.realpath(shelf), os.path.realpath(staging_folder()))
         self._known = {folder.chain.end: folder for folder in known}
         self._seen: dict[str, list[tuple[str, Marker | None]]] = {}
 
@@ -117,8 +118,8 @@ class Leftovers:
         )
 
     def _near(self, end: str) -> list[tuple[str, Marker | None]]:
-        """List the areas beside ``end``, in it, and on the shelf."""
-        folders = dict.fromkeys((parent_of(end), end, self._shelf))
+        """List the areas beside ``end``, in it, and where those of all environments may be."""
+        folders = dict.fromkeys((parent_of(end), end, *self._common))
         return [found for folder in folders for found in self._in(folder)]
 
     def _in(self, folder: str) -> list[tuple[str, Marker | None]]:

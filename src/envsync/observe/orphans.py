@@ -7,6 +7,7 @@ from dataclasses import replace
 from envsync import pyvenv_cfg
 from envsync.areas import BUILT, MARKER, Marker, is_area_name, read_marker
 from envsync.desired import Manifest
+from envsync.folders import staging_folder
 from envsync.observe.chain import walk
 from envsync.observe.kept import read_kept, size_of
 from envsync.observe.libraries import find_libraries
@@ -41,7 +42,8 @@ def find_orphans(manifest: Manifest) -> tuple[Orphan, ...]:
 def find_generations(manifest: Manifest) -> tuple[Generation, ...]:
     """List what is kept of earlier contents: of each declared environment, and of this manifest's former ones."""
     ends = _ends(manifest)
-    folders = {os.path.realpath(manifest.state_dir), *(os.path.dirname(end) for end in ends), *ends}
+    common = map(os.path.realpath, (manifest.state_dir, staging_folder()))
+    folders = {*common, *(os.path.dirname(end) for end in ends), *ends}
     found: dict[str, list[Generation]] = {}
     for folder in sorted(folders):
         for area, marker in _generations(folder):

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-__all__ = ["ExposedOrphan", "Generation", "Orphan"]
+__all__ = ["ExposedOrphan", "Generation", "Interrupted", "Orphan"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,19 @@ class Generation:
     """Whether there are as many newer ones as the manifest says are kept."""
     unowned: tuple[str, ...] = ()
     """Files of the user's in it that the environment does not hold as well, relative."""
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupted:
+    """A staging directory that an interrupted pass has left."""
+
+    name: str
+    """Of the environment; empty where the pass did not come to say so."""
+    area: str
+    end: str
+    """Of the environment."""
+    size: int
+    """Bytes on the disk."""
 
 
 @dataclass(frozen=True, slots=True)

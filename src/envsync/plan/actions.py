@@ -232,6 +232,8 @@ class Link:
 
     message: str
     link: str
+    place: str
+    """Where that really is: the same path with no symlink on the way."""
     text: str
     to_make: tuple[str, ...] = ()
     """Missing folders on the way, outermost first."""

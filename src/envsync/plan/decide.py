@@ -229,7 +229,7 @@ def _with_links(plan: EnvironmentPlan) -> EnvironmentPlan:
 
 
 def _link(link: str, text: str, chain: Chain) -> Link:
-    return Link(f"link {link} to {text}", link, text, chain.to_make)
+    return Link(f"link {link} to {text}", link, chain.end, text, chain.to_make)
 
 
 def _notes(world: World) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from envsync.observed import ExposedOrphan, Generation, Orphan
+from envsync.observed.orphans import Interrupted
 
 __all__ = ["Removal", "plan_prune"]
 
@@ -14,7 +15,7 @@ class Removal:
     """One thing that nothing needs any more."""
 
     kind: str
-    """``environment``, ``generation`` or ``command``."""
+    """``environment``, ``generation``, ``staging`` or ``command``."""
     name: str
     place: str
     detail: str
@@ -34,13 +35,19 @@ class Removal:
 
 
 def plan_prune(
-    orphans: Iterable[Orphan], generations: Iterable[Generation], exposed: Iterable[ExposedOrphan], *, everything: bool
+    orphans: Iterable[Orphan],
+    generations: Iterable[Generation],
+    interrupted: Iterable[Interrupted],
+    exposed: Iterable[ExposedOrphan],
+    *,
+    everything: bool,
 ) -> tuple[Removal, ...]:
     """List what may go, and what would but must not; with ``everything`` the generations that are kept as well."""
     return (
         *map(_orphan, orphans),
         *_exposed(exposed),
         *(_generation(one, everything=everything) for one in generations if one.surplus or everything),
+        *map(_staging, interrupted),
     )
 
 
@@ -71,6 +78,10 @@ def _exposed(exposed: Iterable[ExposedOrphan]) -> Iterator[Removal]:
     for one in exposed:
         name = one.link.rpartition("/")[2]
         yield Removal("command", name, one.link, f"leads to {one.text}", 0, text=one.text)
+
+
+def _staging(one: Interrupted) -> Removal:
+    return Removal("staging", one.name, one.area, "left by an interrupted pass", one.size, end=one.end)
 
 
 def _generation(one: Generation, *, everything: bool) -> Removal:

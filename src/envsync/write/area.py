@@ -6,14 +6,15 @@ import fcntl
 import os
 import shutil
 import stat
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 from envsync import areas
 from envsync.areas import BUILT, FORMER, MARKER, SCRATCH, Marker
 from envsync.observe.mounts import mounts_in
 from envsync.observed.unowned import is_stray
-from envsync.write.handles import Root, kind_of, open_folder, put_in, replace_in
+from envsync.write.handles import Root, kind_of, make_way, open_folder, open_in, open_parent, put_in, replace_in
+from envsync.write.rename import Place, move
 
 __all__ = [
     "holds_former",
@@ -21,6 +22,7 @@ __all__ = [
     "keep_as_generation",
     "make_area",
     "make_brief_area",
+    "open_area",
     "read_area",
     "remark",
     "remove_area",
@@ -58,16 +60,18 @@ def ignore_area(area: str, name: str) -> None:
 
     A second name of that file is made and removed faster than a file.
     """
-    with contextlib.suppress(OSError):
-        os.link(f"{area}/{name}/.gitignore", f"{area}/.gitignore", follow_symlinks=False)
+    with contextlib.suppress(OSError), open_area(area) as top, open_in(top, name) as built:
+        os.link(".gitignore", ".gitignore", src_dir_fd=built, dst_dir_fd=top, follow_symlinks=False)
 
 
 def _make(parent: str, end: str, mark: Callable[[int], None]) -> str:
     while True:
-        area = f"{parent.rstrip('/')}/{areas.PREFIX}{os.urandom(8).hex()}"
-        os.mkdir(area, 0o700)
+        name = f"{areas.PREFIX}{os.urandom(8).hex()}"
+        area = f"{parent.rstrip('/')}/{name}"
+        with open_folder(parent) as top:
+            os.mkdir(name, 0o700, dir_fd=top)
         try:
-            with open_folder(area) as folder:
+            with open_area(area) as folder:
                 # Until it is marked, only this lock tells it from one that a killed pass left.
                 fcntl.flock(folder, fcntl.LOCK_EX)
                 mark(folder)
@@ -79,6 +83,15 @@ def _make(parent: str, end: str, mark: Callable[[int], None]) -> str:
         return area
 
 
+@contextlib.contextmanager
+def open_area(area: str) -> Iterator[int]:
+    """Open a staging area by its real path. Raises ``OSError``, for another user's too."""
+    with open_folder(area) as directory:
+        if os.fstat(directory).st_uid != os.geteuid():
+            raise PermissionError(errno.EPERM, "it belongs to another user", area)
+        yield directory
+
+
 def read_area(area: str) -> Marker | None:
     """Read what an area is for; ``None`` where it is not marked, or gone by now."""
     with contextlib.suppress(FileNotFoundError), open_folder(area) as folder:
@@ -88,7 +101,7 @@ def read_area(area: str) -> Marker | None:
 
 def remark(area: str, **changes: object) -> None:
     """Change what an area's marker says, in one step."""
-    with open_folder(area) as folder:
+    with open_area(area) as folder:
         marker = _read_marker(folder)
         if marker is not None:
             text = areas.write_marker(replace(marker, **changes))  # type: ignore[arg-type]
@@ -125,14 +138,15 @@ def _inode(place: str) -> int | None:
 def keep_as_generation(area: str, made: str, shelf: str, *, loose: bool) -> None:
     """Turn an area that holds a former environment into a generation.
 
-    ``loose`` says whether it holds what no installer brings back. It is moved to the folder ``shelf`` if that is on the
-    same file system, else it stays where it is.
+    ``loose`` says whether it holds what no installer brings back. It is moved to the directory ``shelf``, given by its
+    real path, if that is on the same file system, else it stays where it is.
     """
     remark(area, kind="generation", made=made, loose=loose, contents=None, built=None)
     with contextlib.suppress(OSError):
-        os.makedirs(shelf, exist_ok=True)
-        if os.stat(shelf).st_dev == os.stat(area).st_dev and os.path.dirname(area) != os.path.realpath(shelf):
-            os.rename(area, f"{os.path.realpath(shelf)}/{os.path.basename(area)}")
+        make_way(shelf)
+        with open_parent(area) as (parent, name), open_folder(shelf) as generations:
+            if os.path.dirname(area) != shelf and os.fstat(parent).st_dev == os.fstat(generations).st_dev:
+                move(Place(parent, name, os.path.dirname(area)), Place(generations, name, shelf))
 
 
 def remove_superseded(generations: tuple[str, ...], end: str) -> None:
@@ -153,9 +167,7 @@ def remove_area(area: str, end: str) -> None:
     """
     if not areas.is_area_name(os.path.basename(area)):
         raise ValueError(f"{area} is no staging area")
-    with contextlib.suppress(FileNotFoundError), open_folder(area) as folder:
-        if os.fstat(folder).st_uid != os.geteuid():
-            raise PermissionError(errno.EPERM, "it belongs to another user", area)
+    with contextlib.suppress(FileNotFoundError), open_area(area) as folder:
         fcntl.flock(folder, fcntl.LOCK_EX)
         marker = _read_marker(folder)
         if marker is not None and marker.end != end:
@@ -171,20 +183,20 @@ def remove_area(area: str, end: str) -> None:
             for name in (*halves, "locked.txt", ".gitignore", MARKER):
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(name, dir_fd=folder)
-        with contextlib.suppress(OSError):
-            os.rmdir(area)
+        with contextlib.suppress(OSError), open_parent(area) as (parent, name):
+            os.rmdir(name, dir_fd=parent)
 
 
 def remove_scratch(area: str) -> None:
     """Delete the throw-away work in a staging area of this pass."""
-    with open_folder(area) as folder:
+    with open_area(area) as folder:
         if _read_marker(folder) is not None and kind_of(SCRATCH, folder) == stat.S_IFDIR:
             _remove_tree(SCRATCH, folder)
 
 
 def remove_built(area: str, name: str) -> None:
     """Delete one of the environments in a staging area of this pass."""
-    with open_folder(area) as folder:
+    with open_area(area) as folder:
         built = areas.is_built_name(name) and kind_of(name, folder) == stat.S_IFDIR
         if built and _read_marker(folder) is not None:
             _remove_tree(name, folder)
@@ -192,7 +204,7 @@ def remove_built(area: str, name: str) -> None:
 
 def take_out(area: str, files: Iterable[str], folders: Iterable[str]) -> None:
     """Delete entries of the environment that is being built in a staging area of this pass; no link is followed."""
-    with open_folder(area) as folder:
+    with open_area(area) as folder:
         if _read_marker(folder) is None:
             raise FileNotFoundError(errno.ENOENT, "it is no staging area", area)
     for relative in files:

@@ -4,16 +4,51 @@ Not atomic, but each step can be told afterwards, and undone: ``pyvenv.cfg`` com
 and until it has come the former environment is what counts.
 """
 
+import contextlib
 import os
+from collections.abc import Iterator
+from dataclasses import dataclass
 
-from envsync.areas import BUILT, FORMER, LOST_AND_FOUND, is_area_name
-from envsync.write.area import read_area, remark
-from envsync.write.handles import Root, flush_folder, open_folder
-from envsync.write.swap import put_back, swap, trade
+from envsync.areas import BUILT, FORMER, LOST_AND_FOUND, Marker, is_area_name
+from envsync.write.area import open_area, read_area, remark
+from envsync.write.handles import Root, flush_open, open_folder, open_in
+from envsync.write.rename import Place, move, trade
+from envsync.write.swap import put_back, swap
 
 __all__ = ["end_rollback", "roll_back", "swap_contents", "undo_contents"]
 
 _LAST = "pyvenv.cfg"
+
+
+@dataclass(frozen=True, slots=True)
+class _Sides:
+    """The three open directories between which entries go."""
+
+    area: str
+    end: str
+    built: int
+    place: int
+    former: int
+
+    def of(self, name: str) -> tuple[Place, Place, Place]:
+        """Return where an entry may be: built, at its place, and the spare name between."""
+        return (
+            Place(self.built, name, f"{self.area}/{BUILT}"),
+            Place(self.place, name, self.end),
+            Place(self.former, name, f"{self.area}/{FORMER}"),
+        )
+
+
+@contextlib.contextmanager
+def _open_sides(area: str, end: Root) -> Iterator[_Sides]:
+    """Open the directories, that of the spare names being there for as long; it stays where it is not empty then."""
+    with open_area(area) as top, open_in(top, BUILT) as built, open_folder(end) as place:
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(FORMER, 0o700, dir_fd=top)
+        with open_in(top, FORMER) as former:
+            yield _Sides(area, end.path, built, place, former)
+        with contextlib.suppress(OSError):
+            os.rmdir(FORMER, dir_fd=top)
 
 
 def swap_contents(area: str, root: Root) -> None:
@@ -21,20 +56,17 @@ def swap_contents(area: str, root: Root) -> None:
 
     Raises ``OSError``; then the former contents are at their place.
     """
-    built, former, end = f"{area}/{BUILT}", f"{area}/{FORMER}", root.path
-    with open_folder(root):
-        pass  # it is the one that was looked at
-    new = {name: os.lstat(f"{built}/{name}").st_ino for name in os.listdir(built)}
+    with open_area(area) as top, open_in(top, BUILT) as built, open_folder(root):  # it is the one that was looked at
+        new = {name: Place(built, name, area).inode() for name in os.listdir(built)}
     remark(area, contents=new)
-    os.mkdir(former)
     try:
-        for name in sorted({*new, *_entries(end)}, key=lambda name: (name == _LAST, name)):
-            _move(f"{built}/{name}", f"{end}/{name}", f"{former}/{name}")
-        flush_folder(end)
-        flush_folder(built)
-        os.rmdir(former)
+        with _open_sides(area, root) as sides:
+            for name in sorted({*new, *_entries(sides.place)}, key=lambda name: (name == _LAST, name)):
+                _move(*sides.of(name))
+            flush_open(sides.place)
+            flush_open(sides.built)
     except OSError:
-        undo_contents(area, end, even_if_complete=True)
+        undo_contents(area, root.path, even_if_complete=True)
         raise
 
 
@@ -60,14 +92,9 @@ def end_rollback(area: str, end: str, made: str) -> str:
     marker = read_area(area)
     if marker is None:
         return ""
-    built, former = f"{area}/{BUILT}", f"{area}/{FORMER}"
+    done = _is_exchanged(area, end, marker)
     if marker.contents:
-        done = _inode(f"{end}/{_LAST}") == marker.contents.get(_LAST)
         undo_contents(area, end)
-    else:
-        if not os.path.lexists(built) and os.path.lexists(former):
-            os.rename(former, built)  # an exchange in two steps was cut off behind the second
-        done = marker.built is not None and marker.built != _inode(built)
     if done:
         remark(area, made=made, loose=True, contents=None, built=None, pin="")
         return ""
@@ -75,57 +102,63 @@ def end_rollback(area: str, end: str, made: str) -> str:
     return marker.pin
 
 
+def _is_exchanged(area: str, end: str, marker: Marker) -> bool:
+    """Tell whether the exchange that a marker speaks of is done; one in two steps that was cut off is ended."""
+    if marker.contents:
+        with open_folder(end) as directory:
+            return Place(directory, _LAST, end).inode() == marker.contents.get(_LAST)
+    with open_area(area) as top:
+        built, former = Place(top, BUILT, area), Place(top, FORMER, area)
+        if built.status() is None and former.status() is not None:
+            move(former, built)  # it was cut off behind the second step
+        return marker.built is not None and marker.built != built.inode()
+
+
 def undo_contents(area: str, end: str, *, even_if_complete: bool = False) -> None:
     """Bring the former contents back, if exchanging them was begun and not ended."""
     marker = read_area(area)
     if marker is None or not marker.contents:
         return
-    built, former, new = f"{area}/{BUILT}", f"{area}/{FORMER}", marker.contents
-    cut_off = os.listdir(former) if os.path.isdir(former) else []
-    if _inode(f"{end}/{_LAST}") == new.get(_LAST) and not even_if_complete:
+    new = marker.contents
+    with _open_sides(area, Root(end)) as sides:
+        cut_off = os.listdir(sides.former)
+        if Place(sides.place, _LAST, end).inode() == new.get(_LAST) and not even_if_complete:
+            for name in cut_off:
+                built, _, spare = sides.of(name)
+                move(spare, built)
+            return
         for name in cut_off:
-            os.rename(f"{former}/{name}", f"{built}/{name}")
-        return
-    for name in cut_off:
-        _settle(f"{built}/{name}", f"{end}/{name}", f"{former}/{name}", new.get(name, 0))
-    # The last one first: from then on it is plain that the exchange is not complete.
-    names = sorted({*new, *os.listdir(built)}, key=lambda name: (name != _LAST, name))
-    for name in names:
-        if name not in new or _inode(f"{end}/{name}") == new[name]:
-            _move(f"{built}/{name}", f"{end}/{name}", f"{former}/{name}")
-    if os.path.isdir(former):
-        os.rmdir(former)
+            _settle(*sides.of(name), new.get(name, 0))
+        # The last one first: from then on it is plain that the exchange is not complete.
+        names = sorted({*new, *os.listdir(sides.built)}, key=lambda name: (name != _LAST, name))
+        for name in names:
+            if name not in new or Place(sides.place, name, end).inode() == new[name]:
+                _move(*sides.of(name))
     remark(area, contents=None)
 
 
-def _settle(built: str, end: str, spare: str, new: int) -> None:
+def _settle(built: Place, place: Place, spare: Place, new: int) -> None:
     """Bring an exchange through ``spare`` that was cut off to a state in which each entry is at one of two places."""
-    if _inode(spare) != new:  # the former entry: the exchange was under way
-        if _inode(end) == new:
-            os.rename(end, built)
-        os.rename(spare, end)
-    elif _inode(end) is None:  # the new entry: undoing it had begun
-        os.rename(spare, end)
+    if spare.inode() != new:  # the former entry: the exchange was under way
+        if place.inode() == new:
+            move(place, built)
+        move(spare, place)
+    elif place.inode() is None:  # the new entry: undoing it had begun
+        move(spare, place)
     else:
-        os.rename(spare, built)
+        move(spare, built)
 
 
-def _move(one: str, other: str, spare: str) -> None:
+def _move(one: Place, other: Place, spare: Place) -> None:
     """Exchange two entries of which one may be missing."""
-    if os.path.lexists(one) and os.path.lexists(other):
+    here, there = one.status() is not None, other.status() is not None
+    if here and there:
         trade(one, other, spare)
-    elif os.path.lexists(one):
-        os.rename(one, other)
-    elif os.path.lexists(other):
-        os.rename(other, one)
+    elif here:
+        move(one, other)
+    elif there:
+        move(other, one)
 
 
-def _entries(end: str) -> list[str]:
-    return [name for name in os.listdir(end) if not is_area_name(name) and name != LOST_AND_FOUND]
-
-
-def _inode(place: str) -> int | None:
-    try:
-        return os.lstat(place).st_ino
-    except FileNotFoundError:
-        return None
+def _entries(directory: int) -> list[str]:
+    return [name for name in os.listdir(directory) if not is_area_name(name) and name != LOST_AND_FOUND]

@@ -8,7 +8,18 @@ from collections.abc import Callable
 from typing import BinaryIO
 
 from envsync.areas import PREFIX
-from envsync.write.handles import Root, flush_folder, kind_of, open_folder, put_in, read_in, replace_in
+from envsync.write.handles import (
+    Root,
+    clear_partial,
+    flush_open,
+    kind_of,
+    make_way,
+    open_folder,
+    open_parent,
+    put_in,
+    read_in,
+    replace_in,
+)
 
 __all__ = [
     "edit_inner_file",
@@ -28,30 +39,35 @@ __all__ = [
 
 
 def make_folder(path: str, *, flushed: bool = True) -> None:
-    """Make one folder; one that is there is fine. Without ``flushed`` the caller flushes. Raises ``OSError``."""
-    try:
-        os.mkdir(path)
-    except FileExistsError:
-        if not os.path.isdir(path):
-            raise
-    else:
-        if flushed:
-            flush_folder(os.path.dirname(path))
+    """Make one directory, by its real path; one that is there is fine. Without ``flushed`` the caller flushes.
+
+    Others may not write to it, whatever the mask says (umask(2)). Raises ``OSError``.
+    """
+    with open_parent(path) as (parent, name):
+        try:
+            os.mkdir(name, 0o775, dir_fd=parent)
+        except FileExistsError:
+            if kind_of(name, parent) != stat.S_IFDIR:
+                raise
+        else:
+            if flushed:
+                flush_open(parent)
 
 
 def make_folders(path: str) -> None:
-    """Make a folder of envsync's own, and those above it; one that is there is fine. Raises ``OSError``."""
-    os.makedirs(path, exist_ok=True)
+    """Make a directory of envsync's own, and those above it; one that is there is fine. Raises ``OSError``."""
+    make_way(os.path.realpath(path))
 
 
-def make_link(link: str, text: str, *, flushed: bool = True) -> None:
-    """Make a symlink where nothing is. Raises ``FileExistsError`` where something is: it never replaces.
+def make_link(place: str, text: str, *, flushed: bool = True) -> None:
+    """Make a symlink, by its real path, where nothing is. Raises ``FileExistsError``: it never replaces.
 
-    Without ``flushed`` the caller flushes the folder of the link.
+    Without ``flushed`` the caller flushes the directory of the link.
     """
-    os.symlink(text, link)
-    if flushed:
-        flush_folder(os.path.dirname(link))
+    with open_parent(place) as (parent, name):
+        os.symlink(text, name, dir_fd=parent)
+        if flushed:
+            flush_open(parent)
 
 
 def replace_file(path: str, content: bytes, mode: int = 0o644) -> None:
@@ -65,6 +81,7 @@ def write_cache(file: str, content: bytes) -> None:
     folder = os.path.realpath(os.path.dirname(file))
     os.makedirs(folder, mode=0o700, exist_ok=True)
     with open_folder(folder) as descriptor:
+        clear_partial(descriptor)  # one that another pass is about to rename fails to be: a cache may
         put_in(descriptor, os.path.basename(file), content)  # one that a loss of power spoils counts as none
 
 

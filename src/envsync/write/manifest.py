@@ -6,11 +6,10 @@ import fcntl
 import os
 import stat
 
-from envsync.areas import is_area_name
 from envsync.write.files import make_folder
-from envsync.write.handles import open_folder, replace_in
+from envsync.write.handles import clear_partial, open_folder, replace_in
 
-__all__ = ["clear_away", "new_manifest", "replace_manifest"]
+__all__ = ["new_manifest", "replace_manifest"]
 
 
 def replace_manifest(file: str, former: bytes, content: bytes) -> None:
@@ -28,20 +27,11 @@ def replace_manifest(file: str, former: bytes, content: bytes) -> None:
             found = os.fstat(descriptor)
             if opened.read() != former:
                 raise OSError(errno.ESTALE, "somebody has changed it meanwhile", end)
-        clear_away(folder)
+        clear_partial(folder)  # what a killed one left; under the lock of the directory
         replace_in(folder, name, content, stat.S_IMODE(found.st_mode))
         if (found.st_uid, found.st_gid) != (os.geteuid(), os.getegid()):
             with contextlib.suppress(PermissionError):  # only root may give files away
                 os.chown(name, found.st_uid, found.st_gid, dir_fd=folder, follow_symlinks=False)
-
-
-def clear_away(folder: int) -> None:
-    """Remove what a killed one left: regular files of one's own with a staging name. Called under the folder's lock."""
-    for name in os.listdir(folder):
-        if is_area_name(name):
-            found = os.stat(name, dir_fd=folder, follow_symlinks=False)
-            if stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid():
-                os.unlink(name, dir_fd=folder)
 
 
 def new_manifest(end: str, to_make: tuple[str, ...], content: bytes) -> None:

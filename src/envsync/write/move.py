@@ -1,12 +1,14 @@
 """Turn the folder at an environment's path into a symlink to another folder, in one step."""
 
+import contextlib
 import os
+import stat
 from collections.abc import Callable
 
 from envsync.areas import BUILT, FORMER, Marker
-from envsync.write.area import make_area, remove_area
-from envsync.write.handles import Root, flush_folder, open_folder
-from envsync.write.swap import trade
+from envsync.write.area import make_area, open_area, remove_area
+from envsync.write.handles import Root, flush_open, kind_of, open_folder, open_parent
+from envsync.write.rename import Place, trade
 
 __all__ = ["put_link"]
 
@@ -19,19 +21,26 @@ def put_link(former: Root, text: str, marker: Marker, area_parent: str, check: C
     into it up to the last instant. Raises that or ``OSError``; then the folder is at its place.
     """
     area = make_area(area_parent, marker)
-    link = f"{area}/{BUILT}"
     try:
-        os.symlink(text, link)
-        with open_folder(former):
-            pass  # it is the one that was looked at
-        trade(link, former.path, f"{area}/{FORMER}")
-        try:
-            check(link)
-            flush_folder(os.path.dirname(former.path))
-        except BaseException:
-            trade(link, former.path, f"{area}/{FORMER}")
-            raise
+        with open_area(area) as top, open_parent(former.path) as (parent, name):
+            link, spare = Place(top, BUILT, area), Place(top, FORMER, area)
+            place = Place(parent, name, os.path.dirname(former.path))
+            os.symlink(text, BUILT, dir_fd=top)
+            with open_folder(former):
+                pass  # it is the one that was looked at
+            trade(link, place, spare)
+            try:
+                check(link.path)
+                flush_open(parent)
+            except BaseException:
+                trade(link, place, spare)
+                raise
     finally:
-        if os.path.islink(link):
-            os.unlink(link)
+        _take_out_link(area)
         remove_area(area, marker.end)
+
+
+def _take_out_link(area: str) -> None:
+    with contextlib.suppress(FileNotFoundError), open_area(area) as top:
+        if kind_of(BUILT, top) == stat.S_IFLNK:
+            os.unlink(BUILT, dir_fd=top)

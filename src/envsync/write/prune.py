@@ -5,9 +5,9 @@ import os
 
 from envsync.areas import BUILT, Marker
 from envsync.observe.mounts import mounts_in
-from envsync.write.area import make_area, remove_area
-from envsync.write.handles import Root, flush_folder, open_folder
-from envsync.write.rename import move_new
+from envsync.write.area import make_area, open_area, remove_area
+from envsync.write.handles import Root, flush_open, open_folder, open_parent
+from envsync.write.rename import Place, move, move_new
 
 __all__ = ["remove_environment", "remove_exposed"]
 
@@ -19,11 +19,13 @@ def remove_environment(end: Root, name: str, path: str) -> None:
     parent = os.path.dirname(end.path)
     area = make_area(parent, Marker(name, path, end.path, discard=True))
     try:
-        with open_folder(end):
-            pass
-        if not move_new(end.path, f"{area}/{BUILT}"):
-            os.rename(end.path, f"{area}/{BUILT}")
-        flush_folder(parent)
+        with open_area(area) as top, open_parent(end.path) as (directory, last):
+            with open_folder(end):
+                pass  # it is the one that was looked at
+            place, away = Place(directory, last, parent), Place(top, BUILT, area)
+            if not move_new(place, away):
+                move(place, away)
+            flush_open(directory)
     finally:
         remove_area(area, end.path)
 

@@ -1,46 +1,101 @@
-"""The two renames that Python's ``os`` does not offer: exchange, and refuse to replace."""
+"""Renames between open directories, with the two that Python's ``os`` does not offer: exchange, and never replace."""
 
 import ctypes
 import errno
 import os
 import platform
+import stat
 import sys
+from dataclasses import dataclass
 
-__all__ = ["exchange", "move_new"]
+__all__ = ["Place", "exchange", "move", "move_new", "trade"]
 
-_AT_FDCWD = -100
 _NOREPLACE, _EXCHANGE = 1, 2  # renameat2(2)
-_SWAP, _EXCL = 2, 4  # renamex_np(2): RENAME_SWAP, RENAME_EXCL
+_SWAP, _EXCL = 2, 4  # renameatx_np(2): RENAME_SWAP, RENAME_EXCL
 _SYSCALLS = {"x86_64": 316, "aarch64": 276, "armv7l": 382, "i686": 353, "riscv64": 276, "ppc64le": 357, "s390x": 347}
 _UNSUPPORTED = frozenset({errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EPERM})
 
 
-def exchange(one: str, other: str) -> bool:
-    """Exchange two folders in one atomic step; ``False`` where the system or the file system cannot.
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An entry of an open directory, by its name, whether there is one or not."""
 
-    Raises ``OSError`` for every other failure (renameat2(2) with RENAME_EXCHANGE; on macOS renamex_np(2)).
+    directory: int
+    name: str
+    parent: str
+    """The directory's path, for messages."""
+
+    @property
+    def path(self) -> str:
+        """Its path, for messages."""
+        return f"{self.parent.rstrip('/')}/{self.name}"
+
+    def status(self) -> os.stat_result | None:
+        """Return what ``lstat`` says of it; ``None`` where nothing is."""
+        try:
+            return os.stat(self.name, dir_fd=self.directory, follow_symlinks=False)
+        except FileNotFoundError:
+            return None
+
+    def inode(self) -> int | None:
+        """Return its inode; ``None`` where nothing is."""
+        status = self.status()
+        return None if status is None else status.st_ino
+
+    def is_directory(self) -> bool:
+        """Check whether a directory is there, and no symlink to one."""
+        status = self.status()
+        return status is not None and stat.S_ISDIR(status.st_mode)
+
+
+def move(source: Place, target: Place) -> None:
+    """Rename an entry as rename(2) does. Raises ``OSError``."""
+    try:
+        os.rename(source.name, target.name, src_dir_fd=source.directory, dst_dir_fd=target.directory)
+    except OSError as error:
+        raise _failed(error.errno or errno.EIO, source, target) from error
+
+
+def exchange(one: Place, other: Place) -> bool:
+    """Exchange two entries in one atomic step; return ``False`` where the system or the file system cannot.
+
+    Raises ``OSError`` for every other failure (renameat2(2) with RENAME_EXCHANGE; on macOS renameatx_np(2)).
     """
     return _rename(one, other, _EXCHANGE, _SWAP)
 
 
-def move_new(source: str, target: str) -> bool:
-    """Rename a folder to a name that nothing has; ``False`` where the system cannot promise that.
+def move_new(source: Place, target: Place) -> bool:
+    """Rename an entry to a name that nothing has; return ``False`` where the system cannot promise that.
 
     Raises ``FileExistsError`` where something has the name.
     """
     return _rename(source, target, _NOREPLACE, _EXCL)
 
 
-def _rename(source: str, target: str, linux_flag: int, darwin_flag: int) -> bool:
+def trade(one: Place, other: Place, spare: Place) -> None:
+    """Exchange two entries, through the name ``spare`` where the file system cannot do it in one step."""
+    if exchange(one, other):
+        return
+    move(other, spare)
+    try:
+        move(one, other)
+    except OSError:
+        move(spare, other)
+        raise
+    move(spare, one)
+
+
+def _rename(source: Place, target: Place, linux_flag: int, darwin_flag: int) -> bool:
     libc = ctypes.CDLL(None, use_errno=True)
-    first, second = os.fsencode(source), os.fsencode(target)
+    first = (ctypes.c_int(source.directory), os.fsencode(source.name))
+    second = (ctypes.c_int(target.directory), os.fsencode(target.name))
     if sys.platform == "darwin":
-        result = libc.renamex_np(first, second, ctypes.c_uint(darwin_flag))
+        result = libc.renameatx_np(*first, *second, ctypes.c_uint(darwin_flag))
     elif hasattr(libc, "renameat2"):
-        result = libc.renameat2(_AT_FDCWD, first, _AT_FDCWD, second, ctypes.c_uint(linux_flag))
+        result = libc.renameat2(*first, *second, ctypes.c_uint(linux_flag))
     elif platform.machine() in _SYSCALLS:  # a libc without the wrapper
         number = ctypes.c_long(_SYSCALLS[platform.machine()])
-        result = libc.syscall(number, _AT_FDCWD, first, _AT_FDCWD, second, ctypes.c_uint(linux_flag))
+        result = libc.syscall(number, *first, *second, ctypes.c_uint(linux_flag))
     else:
         return False
     if result == 0:
@@ -48,4 +103,8 @@ def _rename(source: str, target: str, linux_flag: int, darwin_flag: int) -> bool
     number_ = ctypes.get_errno()
     if number_ in _UNSUPPORTED:
         return False
-    raise OSError(number_, os.strerror(number_), source, None, target)
+    raise _failed(number_, source, target)
+
+
+def _failed(number: int, source: Place, target: Place) -> OSError:
+    return OSError(number, os.strerror(number), source.path, None, target.path)

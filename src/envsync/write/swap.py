@@ -1,32 +1,34 @@
 """Bring a built environment to its end: in one step, and flushed before it."""
 
+import errno
 import os
 import stat
 
 from envsync.areas import BUILT, FORMER
-from envsync.write import rename
-from envsync.write.area import remark
-from envsync.write.handles import Root, flush_folder, open_folder
+from envsync.write.area import open_area, remark
+from envsync.write.handles import Root, flush_open, open_folder, open_in, open_parent
+from envsync.write.rename import Place, move, move_new, trade
 
-__all__ = ["move_in", "put_back", "swap", "trade"]
+__all__ = ["move_in", "put_back", "swap"]
 
 
-def move_in(built: str, end: str, *, flushed: bool = True) -> None:
-    """Move an environment out of its staging area to ``end``, where nothing or an empty folder must be.
+def move_in(area: str, name: str, end: str, *, flushed: bool = True) -> None:
+    """Move what is called ``name`` out of its staging area to ``end``, where nothing or an empty directory must be.
 
     Raises ``OSError`` (``EEXIST``, ``ENOTEMPTY``) where something is: it never replaces. Without ``flushed`` the caller
-    flushes the folder of ``end``.
+    flushes the directory of ``end``.
     """
-    try:
-        mode = stat.S_IMODE(os.lstat(end).st_mode)
-    except FileNotFoundError:
-        if not rename.move_new(built, end):
-            os.rename(built, end)  # rename(2) of a folder replaces nothing but an empty folder
-    else:
-        os.chmod(built, mode)
-        os.rename(built, end)
-    if flushed:
-        flush_folder(os.path.dirname(end))
+    with open_area(area) as source, open_parent(end) as (parent, last):
+        built, place = Place(source, name, area), Place(parent, last, os.path.dirname(end))
+        status = place.status()
+        if status is None:
+            if not move_new(built, place):
+                move(built, place)  # rename(2) of a directory replaces nothing but an empty directory
+        else:
+            _take_mode(source, name, status.st_mode)
+            move(built, place)
+        if flushed:
+            flush_open(parent)
 
 
 def swap(area: str, end: Root) -> None:
@@ -35,37 +37,41 @@ def swap(area: str, end: Root) -> None:
     Where the file system cannot do it in one step, in two that :func:`put_back` can undo. Raises ``OSError``; then
     the former environment is at its place.
     """
-    built, former = f"{area}/{BUILT}", f"{area}/{FORMER}"
-    with open_folder(end) as folder:
-        os.chmod(built, stat.S_IMODE(os.fstat(folder).st_mode))
-    remark(area, built=os.lstat(built).st_ino)
-    trade(built, end.path, former)
-    try:
-        with open_folder(Root(built, end.identity)):
-            pass  # it is the one that was looked at, not one that has come to its place at the last instant
-        flush_folder(os.path.dirname(end.path))
-        flush_folder(area)
-    except OSError:
-        trade(built, end.path, former)
-        raise
-
-
-def trade(one: str, other: str, spare: str) -> None:
-    """Exchange two entries, through the name ``spare`` where the file system cannot do it in one step."""
-    if rename.exchange(one, other):
-        return
-    os.rename(other, spare)
-    try:
-        os.rename(one, other)
-    except OSError:
-        os.rename(spare, other)
-        raise
-    os.rename(spare, one)
+    with open_area(area) as source, open_parent(end.path) as (parent, last):
+        built, spare = Place(source, BUILT, area), Place(source, FORMER, area)
+        place = Place(parent, last, os.path.dirname(end.path))
+        with open_folder(end) as former:
+            _take_mode(source, BUILT, os.fstat(former).st_mode)
+        remark(area, built=built.inode())
+        trade(built, place, spare)
+        try:
+            _check_former(built, end)
+            flush_open(parent)
+            flush_open(source)
+        except OSError:
+            trade(built, place, spare)
+            raise
 
 
 def put_back(area: str, end: str) -> None:
     """Undo a swap in two steps that was cut off between them."""
-    former = f"{area}/{FORMER}"
-    if os.path.lexists(former) and not os.path.lexists(end):
-        os.rename(former, end)
-        flush_folder(os.path.dirname(end))
+    with open_area(area) as source, open_parent(end) as (parent, last):
+        former, place = Place(source, FORMER, area), Place(parent, last, os.path.dirname(end))
+        if former.status() is not None and place.status() is None:
+            move(former, place)
+            flush_open(parent)
+
+
+def _take_mode(directory: int, name: str, mode: int) -> None:
+    """Give a built environment the mode of what it replaces, without the right for all to write."""
+    with open_in(directory, name) as built:
+        os.fchmod(built, stat.S_IMODE(mode) & ~stat.S_IWOTH)
+
+
+def _check_former(built: Place, end: Root) -> None:
+    """Raise ``OSError`` unless what was exchanged is the directory that was looked at, not one that came since."""
+    status = built.status()
+    if status is None or not stat.S_ISDIR(status.st_mode):
+        raise OSError(errno.ESTALE, "something else has come to its place meanwhile", end.path)
+    if end.identity not in {None, (status.st_dev, status.st_ino)}:
+        raise OSError(errno.ESTALE, "another directory has come to its place meanwhile", end.path)

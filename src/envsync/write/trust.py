@@ -1,13 +1,13 @@
 """Take note of which manifests are trusted: a file for each, written in one step, that only the user can read."""
 
 import contextlib
+import fcntl
 import os
 
 from envsync.folders import cache_folder
 from envsync.manifest.trust import Record
-from envsync.write.files import remove_cache, replace_file
-from envsync.write.handles import open_folder
-from envsync.write.manifest import clear_away
+from envsync.write.files import remove_cache
+from envsync.write.handles import clear_partial, open_folder, replace_in
 
 __all__ = ["forget_trust", "note_trust"]
 
@@ -17,8 +17,10 @@ def note_trust(record: Record) -> None:
     folder = os.path.dirname(record.file)
     os.makedirs(folder, mode=0o700, exist_ok=True)
     with open_folder(os.path.realpath(folder)) as opened:
-        clear_away(opened)
-    replace_file(f"{os.path.realpath(folder)}/{os.path.basename(record.file)}", record.text().encode(), 0o600)
+        with contextlib.suppress(OSError):  # not every file system locks directories
+            fcntl.flock(opened, fcntl.LOCK_EX)  # what another one has begun to write is not taken for a killed one's
+        clear_partial(opened)
+        replace_in(opened, os.path.basename(record.file), record.text().encode(), 0o600)
 
 
 def forget_trust(record: Record) -> None:

@@ -1,0 +1,90 @@
+"""Choose where to build, and bring what was built to its end.
+
+Builders and installers write by path. Where others may write to a directory on the way, they could put a symlink in its
+place at any time; so nothing is built there. It is built in a directory of the user's own, and exchanged from there, or
+where that lies on another file system from a copy beside the end.
+"""
+
+import contextlib
+import errno
+import os
+from collections.abc import Callable
+
+from envsync.areas import Marker
+from envsync.observe.heritage import inherited
+from envsync.observe.privacy import is_private
+from envsync.plan.actions import Blueprint
+from envsync.write.area import make_area, remove_area
+from envsync.write.beside import copy_beside
+from envsync.write.files import make_folders
+from envsync.write.flush import flush
+
+__all__ = ["Staging", "bring_in", "marker_of"]
+
+
+def marker_of(blueprint: Blueprint, *, discard: bool = False) -> Marker:
+    """Say in a staging directory what it is for."""
+    return Marker(blueprint.name, blueprint.path, blueprint.end, manifest=blueprint.manifest, discard=discard)
+
+
+class Staging:
+    """Makes staging directories for one pass where nobody else can put one thing in the place of another."""
+
+    def __init__(self, *own: str) -> None:
+        """Take directories of the user's own, the preferred ones first, in which every pass looks for leftovers."""
+        self._own = own
+        self._private: dict[str, bool] = {}
+
+    def make(self, blueprint: Blueprint, *, discard: bool = False) -> str:
+        """Make a staging directory for an environment, and return its path. Raises ``OSError``."""
+        return make_area(self.parent_of(blueprint), marker_of(blueprint, discard=discard))
+
+    def parent_of(self, blueprint: Blueprint) -> str:
+        """Return the directory to make staging directories in.
+
+        It is the one beside the end, if that is private or no other one is; else one on the same disk, if there is any.
+        """
+        beside = blueprint.area_parent
+        if self._is_private(beside):
+            return beside
+        private = [one for one in self._there() if self._is_private(one)]
+        fitting = [one for one in private if inherited(one) == inherited(beside)]
+        return next(iter((*fitting, *private)), beside)
+
+    def _there(self) -> list[str]:
+        found = []
+        for one in self._own:
+            with contextlib.suppress(OSError):
+                make_folders(one)
+                found.append(os.path.realpath(one))
+        return found
+
+    def _is_private(self, directory: str) -> bool:
+        if directory not in self._private:
+            self._private[directory] = is_private(directory)
+        return self._private[directory]
+
+
+def bring_in(area: str, blueprint: Blueprint, step: Callable[[str], None]) -> str:
+    """Take the step that brings what was built in a staging directory to its end; return the one it was taken from.
+
+    Where it cannot be taken from there, a copy beside the end takes its place. Raises what ``step`` does.
+    """
+    parent, beside = os.path.dirname(area), blueprint.area_parent
+    if parent == beside or (blueprint.exchangeable and inherited(parent) == inherited(beside)):
+        try:
+            step(area)
+        except OSError as error:  # another mount of the same file system
+            if error.errno != errno.EXDEV or parent == beside:
+                raise
+        else:
+            return area
+    near = copy_beside(area, beside, marker_of(blueprint))
+    try:
+        flush([near])
+        step(near)
+    except BaseException:
+        remove_area(near, blueprint.end)
+        raise
+    remove_area(area, blueprint.end)
+    return near
