@@ -80,11 +80,13 @@ def settle(place: Place, monkeypatch: pytest.MonkeyPatch, factory: pytest.TempPa
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("UV_OFFLINE", "1")
     monkeypatch.chdir(place.root)
+    place.trust()
 
 
 def run(place: Place, capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:
     """Run the command and give its document; symlinks that were there must be there still, untouched."""
     links = fingerprint(place.root)
+    place.trust(**os.environ)
     capsys.readouterr()
     status = main([*arguments, "--json"])
     document = json.loads(capsys.readouterr().out)

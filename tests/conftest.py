@@ -15,6 +15,7 @@ import pytest
 from crash_server import Server
 from links import Fingerprint, fingerprint
 from pythons import PYTHONS
+from trusting import trust
 
 pytest_plugins = ["plugins_crash", "plugins_sampling"]
 SOURCE = str(Path(__file__).parent.parent / "src")
@@ -54,9 +55,18 @@ class Place:
         """Write a manifest: ``version = 1`` and a state folder of its own stand before ``text``."""
         head = 'version = 1\nstate-dir = "state"\nbin-dir = "exposed"\n'
         self.manifest.write_text(head + text, encoding="utf-8")
+        self.trust()
+
+    def trust(self, **variables: str) -> None:
+        """Trust the manifest, for processes with these variables."""
+        trust(self.manifest, self.variables | variables)
 
     def envsync(self, *arguments: str, **variables: str) -> Run:
-        """Run the command in a process of its own: a fork of one that has loaded it, unless Python itself minds."""
+        """Run the command in a process of its own: a fork of one that has loaded it, unless Python itself minds.
+
+        What stands in the folder was written by the test, and is trusted.
+        """
+        self.trust(**variables)
         if not any(name.startswith(("PYTHON", "LC_", "LANG")) for name in variables):
             forked = _server(self.variables).run(self.root, arguments, variables=self.variables | variables)
             assert "Traceback" not in forked.err, forked.err

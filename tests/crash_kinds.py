@@ -15,6 +15,7 @@ from crash_parts import Tree, difference, tree
 from crash_scenario import KINDS, Scenario
 from crash_server import Done
 from pythons import PYTHONS
+from trusting import trust
 
 __all__ = ["ALL_KINDS", "prepared"]
 
@@ -177,6 +178,7 @@ class _Edit(_Other):
         self.manifest.parent.mkdir()
         self.place.joinpath("envs.toml").rename(self.manifest)
         self.place.joinpath("envs.toml").symlink_to("dotfiles/envs.toml")
+        trust(self.place / "envs.toml", self.variables)
         self.manifest.write_text("# mine\n" + self.manifest.read_text() + _entry("old", "env-old"))
         self.before = self.manifest.read_text()
 

@@ -22,6 +22,7 @@ from crash_server import Done, Server
 from links import Fingerprint, fingerprint
 from plugins_sampling import seed
 from pythons import PYTHONS
+from trusting import trust
 
 ALL = bool(os.environ.get("ENVSYNC_ALL_KILL_POINTS"))
 KINDS = ("rebuild", "create", "repair", "install", "upgrade", "rollback")
@@ -110,6 +111,7 @@ class Scenario:
             make_wheel(self.root / "wheels", name, version)
         self.point("3.11")
         self.declare("alpha")
+        trust(self.place / "envs.toml", self.variables)
         self.run()
         self.install("beta==1", "marker")
         (self.end / "share").mkdir()

@@ -24,6 +24,7 @@ os.execv(sys.executable, [sys.executable, "-m", "envsync", *sys.argv[1:]])
 
 def start(place: Place, *arguments: str) -> "subprocess.Popen[str]":
     """Start the command, in a group of its own, and do not wait for it."""
+    place.trust()
     return subprocess.Popen(
         [sys.executable, "-m", "envsync", *arguments],
         cwd=place.root,
@@ -40,6 +41,7 @@ def unprivileged(place: Place, *arguments: str) -> Run | None:
     """Run the command as somebody who must mind permissions; ``None`` where root cannot give up that power."""
     if sys.platform != "linux" and os.geteuid() == 0:
         return None
+    place.trust()
     done = subprocess.run(
         [sys.executable, "-c", _UNPRIVILEGED, *arguments],
         check=False,

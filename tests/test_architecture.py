@@ -14,8 +14,19 @@ from envsync.cli.options import parse
 SOURCE = Path(__file__).parent.parent / "src" / "envsync"
 LAYERS = (
     {"folders", "observe.stamp", "redact", "sealed", "surroundings"},
-    {"errors", "desired", "observed", "markers", "areas", "pyvenv_cfg"},
-    {"activation", "activators", "launcher", "shebang"},
+    {
+        "errors",
+        "desired",
+        "observed",
+        "markers",
+        "areas",
+        "pyvenv_cfg",
+        "activation",
+        "activators",
+        "launcher",
+        "shebang",
+    },
+    {"observe.chain"},
     {"redact"},
     {"installers"},
     {"manifest"},
@@ -133,7 +144,7 @@ def test_files_and_functions_fit_a_screen() -> None:
 def test_the_fast_path_loads_nothing_heavy() -> None:
     for module in (
         *("unchanged", "folders", "sealed", "surroundings", "observe.stamp", "observe"),
-        *("__init__", "__main__", "manifest.locate"),
+        *("__init__", "__main__", "manifest.find"),
     ):
         tree = ast.parse(_modules()[module].read_text())
         names = {alias.name for node in tree.body if isinstance(node, ast.Import) for alias in node.names}

@@ -190,6 +190,7 @@ def test_direnv_activates_the_environment_and_is_silent_once_it_is_in_sync(desk:
     _need("direnv", "bash")
     project = desk.copy("direnv", "project")
     desk.run("direnv", "allow", project)
+    desk.run("envsync", "trust", where=project)
     code = "import os, sys; print(sys.prefix, os.environ['VIRTUAL_ENV'])"
     command = ("direnv", "exec", ".", "python", "-c", code)
     first, again = (desk.run(*command, where=project) for _ in range(2))
@@ -205,6 +206,7 @@ def test_direnv_tells_of_a_conflict_and_the_shell_goes_on(desk: Desk) -> None:
     (project / ".venv").mkdir()
     (project / ".venv/mine").touch()
     desk.run("direnv", "allow", project)
+    desk.run("envsync", "trust", project)
     said = desk.run("direnv", "exec", ".", "sh", "-c", "echo VIRTUAL_ENV: ${VIRTUAL_ENV-none}", where=project)
     assert "not as envs.toml says" in said
     assert "conflict" in said
@@ -235,6 +237,9 @@ def test_precommit_hooks_tell_drift_from_a_manifest_that_is_not_valid(desk: Desk
     def hook(name: str, status: int) -> str:
         return desk.run(sys.executable, "-m", "pre_commit", "run", "--all-files", name, where=repository, status=status)
 
+    assert "untrusted" in hook("envsync-check", 1)
+    assert "Passed" in hook("envsync-manifest", 0)
+    desk.run("envsync", "trust", where=repository)
     assert "exit code: 3" in hook("envsync-check", 1)
     assert "Passed" in hook("envsync-manifest", 0)
     assert not (repository / ".venv").exists()
@@ -256,6 +261,7 @@ def test_a_worktree_gets_the_environment_when_it_appears_and_nothing_is_made_onc
     main.mkdir()
     (main / ".gitignore").write_text(".venv\n")
     _commit(desk, main)
+    desk.run("envsync", "trust", where=shop)
     desk.run("envsync", "apply", where=shop)
     assert not (shop / "feature").exists()
     desk.run("git", "worktree", "add", "--quiet", "../feature", where=main)

@@ -23,6 +23,7 @@ from envsync.write.manifest import new_manifest, replace_manifest
 from links import fingerprint
 from processes import start, unprivileged
 from refusals import refused
+from trusting import trust
 
 ONE = '# of a\n[envs.a]\npath = "a"\n'
 MAIN = f"version = 1\n{ONE}"
@@ -83,7 +84,7 @@ def test_mode_and_owner_stay(here: Place, capsys: pytest.CaptureFixture[str], mo
     owner = (65534, 65533) if os.geteuid() == 0 else (os.geteuid(), os.getegid())
     os.chown(here.manifest, *owner)
     for arguments in COMMANDS:
-        run(here, capsys, *arguments)
+        run(here, capsys, *arguments, "--file", str(here.manifest))  # it may be another user's, and has to be named
         found = here.manifest.stat()
         assert (found.st_mode & 0o7777, found.st_uid, found.st_gid) == (mode, *owner)
     assert os.listdir(here.root) == ["envs.toml"]
@@ -159,6 +160,7 @@ def test_a_full_disk_changes_nothing(
 ) -> None:
     shutil.move(here.manifest, tiny)
     here.manifest.symlink_to("tiny/envs.toml")
+    trust(here.manifest)
     fill(tiny)
     problem = refused(here, capsys, *arguments)["errors"][0]
     assert "No space left" in problem["message"]

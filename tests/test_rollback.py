@@ -205,6 +205,13 @@ def test_another_patch_release_will_do_where_the_same_is_gone(machine: Machine) 
     machine.assert_stays()
 
 
+def test_what_a_pin_writes_counts_as_trusted_where_the_manifest_was(machine: Machine) -> None:
+    machine.rebuild()
+    assert machine.place.envsync("trust").status == 0
+    assert machine.rollback("--pin")["outcome"] == "rolled-back"
+    assert machine.place.envsync("check", "--as-trusted").status == 0
+
+
 def test_the_same_patch_release_comes_before_a_link_to_another(machine: Machine) -> None:
     machine.rebuild()
     (machine.versions / "3.12").unlink()

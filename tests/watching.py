@@ -94,6 +94,7 @@ def watching(
 
     ``before`` is a command that runs it, such as strace with its options.
     """
+    place.trust(**variables)
     process = subprocess.Popen(
         [*before, sys.executable, "-m", "envsync", "watch", "--json", f"--settle={settle}", *arguments],
         cwd=place.root,

@@ -2,12 +2,13 @@
 
 The pipeline of the command, for programs::
 
-    manifest = envsync.load(envsync.locate())
+    manifest = envsync.load()                       # that of the command; or of a file
     reconciler = envsync.Reconciler(manifest, envsync.FactsCache(None))
     plan = reconciler.plan()                        # writes nothing
     report = reconciler.apply(plan, envsync.Settings(...))
 
-What these give are frozen values: see :mod:`envsync.desired`, :mod:`envsync.observed`,
+A manifest that was found by walking up from the current directory has to be trusted: else ``load`` and ``locate`` raise
+``UntrustedError``. What these give are frozen values: see :mod:`envsync.desired`, :mod:`envsync.observed`,
 :mod:`envsync.plan.actions` and :mod:`envsync.apply.outcome`.
 """
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from envsync.apply.outcome import EnvironmentReport, Outcome, Report
     from envsync.apply.settings import Settings
     from envsync.desired import Environment, Manifest
-    from envsync.errors import EnvsyncError, ManifestError, Problem
+    from envsync.errors import EnvsyncError, ManifestError, Problem, UntrustedError
     from envsync.manifest import load, locate
     from envsync.observe.facts import FactsCache
     from envsync.plan.actions import Conflict, Drift, EnvironmentPlan, Plan, State
@@ -42,6 +43,7 @@ __all__ = [
     "Report",
     "Settings",
     "State",
+    "UntrustedError",
     "__version__",
     "load",
     "locate",
@@ -51,7 +53,7 @@ _HOMES = {
     "envsync.apply.outcome": ("EnvironmentReport", "Outcome", "Report"),
     "envsync.apply.settings": ("Settings",),
     "envsync.desired": ("Environment", "Manifest"),
-    "envsync.errors": ("EnvsyncError", "ManifestError", "Problem"),
+    "envsync.errors": ("EnvsyncError", "ManifestError", "Problem", "UntrustedError"),
     "envsync.manifest": ("load", "locate"),
     "envsync.observe.facts": ("FactsCache",),
     "envsync.plan.actions": ("Conflict", "Drift", "EnvironmentPlan", "Plan", "State"),

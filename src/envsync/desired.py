@@ -16,6 +16,7 @@ __all__ = [
     "PythonPath",
     "PythonRequest",
     "PythonVersion",
+    "Source",
 ]
 
 
@@ -112,6 +113,18 @@ class Inputs:
 
 
 @dataclass(frozen=True, slots=True)
+class Source:
+    """A file that a manifest was read from."""
+
+    file: str
+    """Absolute path as opened."""
+    owner: int
+    """The number of the user to whom it belongs, through all links."""
+    digest: str
+    """Of its text."""
+
+
+@dataclass(frozen=True, slots=True)
 class Manifest:
     """A whole manifest with its includes, for this host and platform."""
 
@@ -127,3 +140,7 @@ class Manifest:
     elsewhere: tuple[str, ...] = ()
     """Names of environments whose ``hosts`` or ``platforms`` leave this machine out."""
     inputs: Inputs = field(default_factory=Inputs)
+    sources: tuple[Source, ...] = ()
+    """The manifest itself, and what it includes, in the order in which they were read."""
+    distrust: str = ""
+    """Why nothing that it names may be run, asked or changed; empty where it may be carried out."""

@@ -6,7 +6,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from envsync.desired import Inputs
 
-__all__ = ["CannotRunError", "EnvsyncError", "ManifestError", "Problem", "UsageError"]
+__all__ = ["CannotRunError", "EnvsyncError", "ManifestError", "Problem", "UntrustedError", "UsageError"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,8 @@ class CannotRunError(EnvsyncError):
 class ManifestError(Exception):
     """A manifest that cannot be read; carries every problem found, not the first only."""
 
+    exit_code = 2
+
     def __init__(self, problems: tuple[Problem, ...], inputs: "Inputs | None" = None) -> None:
         from envsync.desired import Inputs  # noqa: PLC0415  # wrong usage has none of it
 
@@ -60,3 +62,9 @@ class ManifestError(Exception):
         self.problems = problems
         self.inputs = inputs or Inputs()
         """What was read or looked for: whoever mends it changes some of it."""
+
+
+class UntrustedError(ManifestError):
+    """A manifest that was found, not named, and may not be carried out."""
+
+    exit_code = 1

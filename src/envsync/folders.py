@@ -1,4 +1,4 @@
-"""Where envsync keeps what is its own: caches that may be deleted at any time, and lock files."""
+"""Where envsync keeps what is its own: caches that may be deleted at any time, lock files, what is trusted."""
 
 import os
 import sys
@@ -9,6 +9,7 @@ __all__ = [
     "config_folder",
     "staging_folder",
     "state_folders",
+    "trust_folder",
     "use_cache_folder",
     "usual_cache_folder",
 ]
@@ -67,6 +68,15 @@ def _folder(variable: str, default: str, default_of_macos: str) -> str:
 
 def state_folders() -> tuple[str, str]:
     """Give the folders of the lock files and of the logs: one of each for a user, whatever the manifest."""
+    return f"{_state()}/locks", f"{_state()}/logs"
+
+
+def trust_folder() -> str:
+    """Return the directory that says which manifests are trusted; unlike a cache it cannot be made again."""
+    return f"{_state()}/trust"
+
+
+def _state() -> str:
     import platformdirs  # noqa: PLC0415  # kept off the fast path
 
     state = f"{platformdirs.user_state_dir()}/envsync"
@@ -75,7 +85,7 @@ def state_folders() -> tuple[str, str]:
 
         inside = "Library/Application Support" if sys.platform == "darwin" else ".local/state"
         state = f"{pwd.getpwuid(0).pw_dir.rstrip('/')}/{inside}/envsync"
-    return f"{state}/locks", f"{state}/logs"
+    return state
 
 
 def _nearest(folder: str) -> tuple[os.stat_result, bool]:

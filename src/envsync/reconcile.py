@@ -19,11 +19,12 @@ from envsync.observe.interpreter import Interpreters
 from envsync.observe.stock import read_stock
 from envsync.observe.verdicts import Verdicts
 from envsync.observe.world import Observer
-from envsync.observed import Declared, Folder, Interpreter, InterpreterProblem, World
+from envsync.observed import Declared, Interpreter
 from envsync.plan.actions import Conflict, EnvironmentPlan, Install, Plan, Rebuild, Rollback, State
 from envsync.plan.blueprint import Rules
 from envsync.plan.conflicts import conflicts_between
 from envsync.plan.decide import decide
+from envsync.plan.stopped import stopped, untrusted
 from envsync.plan.unowned import unlooked
 from envsync.plan.upgrade import decide_upgrade, may_upgrade
 from envsync.rollback import Rollbacks, rolls_back
@@ -204,6 +205,8 @@ class Reconciler:
     def _plan_one(
         self, environment: desired.Environment, observer: Observer, between: Mapping[str, tuple[Conflict, ...]]
     ) -> EnvironmentPlan:
+        if self._manifest.distrust:
+            return untrusted(environment, walk(environment.path), self._manifest)
         try:
             for _ in range(_LOOKS - 1):
                 with contextlib.suppress(FileNotFoundError):  # another pass has just exchanged what was looked at
@@ -225,15 +228,10 @@ class Reconciler:
 
 def _undecided(environment: desired.Environment, error: Exception) -> EnvironmentPlan:
     """Make a conflict of what nobody has thought of: an input that a library chokes on, a mistake of envsync's."""
-    chain = walk(environment.path)
     inner = error.exceptions[0] if isinstance(error, ExceptionGroup) else error
     message = f"it cannot be decided: {type(inner).__name__}: {inner}"
     hint = "Look at its requirements, its project's files and its interpreter; if they are sound, report it."
-    problem = InterpreterProblem(environment.python.declared, None, "internal-error", message, hint)
-    folder = Folder(chain, None, None, is_empty=False, writable=True)
-    conflict = Conflict(problem.code, problem.message, problem.hint)
-    world = World(path=chain, target=None, folder=folder, interpreter=problem)
-    return EnvironmentPlan(environment, world, State.CONFLICT, conflicts=(conflict,))
+    return stopped(environment, walk(environment.path), Conflict("internal-error", message, hint))
 
 
 def _upgraded_again(planned: EnvironmentPlan, fresh: EnvironmentPlan) -> EnvironmentPlan:

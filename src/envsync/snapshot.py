@@ -44,17 +44,18 @@ def forget(manifest: str) -> None:
         remove_cache(unchanged.cache_file("unchanged", manifest))
 
 
-def take(plan: Plan, read_at: int, began: int, lines: dict[str, str]) -> None:
+def take(plan: Plan, trust: int, read_at: int, began: int, lines: dict[str, str]) -> None:
     """Write a snapshot of a plan that found everything in sync.
 
-    ``read_at`` is when reading the manifest began, ``began`` when observing did, in nanoseconds.
+    ``trust`` is how far its manifest is trusted; ``read_at`` is when reading it began, ``began`` when observing did, in
+    nanoseconds.
 
     Nothing is written where there is work or a conflict, where something was changed while the pass looked at it, or
     where the same snapshot is there already. A failure to write is no failure: it only costs time.
     """
     quiet = {State.IN_SYNC, State.WAITING}
     calm = all(one.state in quiet and not one.interrupted and not _was_asked(one) for one in plan.environments)
-    if not (calm and plan.manifest.inputs.replayable):
+    if plan.manifest.distrust or not (calm and plan.manifest.inputs.replayable):
         return
     file = unchanged.cache_file("unchanged", plan.manifest.file)
     with contextlib.suppress(OSError, _UnsettledError):
@@ -62,7 +63,7 @@ def take(plan: Plan, read_at: int, began: int, lines: dict[str, str]) -> None:
         names = variables_of(plan.manifest, searched=searched)
         names += [name for one in plan.environments if one.world.declared for name in one.world.declared.variables]
         names += ["PATH"] if any(map(_minds_uv, plan.environments)) else []
-        content = unchanged.encode(lines, plan.manifest.file, names, _stamps(plan, read_at, began))
+        content = unchanged.encode(lines, plan.manifest.file, trust, names, _stamps(plan, read_at, began))
         if _written(file) != content:
             write_cache(file, content)
 

@@ -31,15 +31,16 @@ def verdict(arguments: list[str]) -> str | None:
     asked = _plain(arguments)
     if asked is None:
         return None
-    command, file, quiet = asked
+    command, file, quiet, as_trusted = asked
     try:
-        from envsync.manifest.locate import locate  # noqa: PLC0415  # loads nothing more itself
+        from envsync.manifest.find import demanded, find  # noqa: PLC0415  # loads nothing more itself
 
-        manifest = locate(file)
+        manifest, origin = find(file)
         values = unseal(read_sealed(cache_file("unchanged", manifest)))
-        lines, its_manifest, known = next(values)
+        lines, its_manifest, trust, known = next(values)
         if (
             its_manifest == manifest
+            and trust >= demanded(origin, as_trusted=as_trusted)
             and still(known)
             and all(stamp(_paths(piece)) == numbers for piece, numbers in values)
         ):
@@ -50,13 +51,18 @@ def verdict(arguments: list[str]) -> str | None:
 
 
 def encode(
-    lines: dict[str, str], manifest: str, variables: "Iterable[str]", stamps: "Iterable[tuple[str, list[int]]]"
+    lines: dict[str, str],
+    manifest: str,
+    trust: int,
+    variables: "Iterable[str]",
+    stamps: "Iterable[tuple[str, list[int]]]",
 ) -> bytes:
     """Give a snapshot's bytes: what to print for each command, and what has to stay as it is.
 
+    ``trust`` is how far the manifest is trusted: of one that is not, nothing is said where it was found, not named.
     ``stamps`` are paths with what :func:`envsync.observe.stamp.stamp` gives for each.
     """
-    return seal(itertools.chain([(lines, manifest, surroundings(variables))], _pieces(stamps)))
+    return seal(itertools.chain([(lines, manifest, int(trust), surroundings(variables))], _pieces(stamps)))
 
 
 def _pieces(stamps: "Iterable[tuple[str, list[int]]]") -> "Iterator[tuple[list[tuple[str, list[str]]], list[int]]]":
@@ -89,10 +95,10 @@ def _paths(piece: list[tuple[str, list[str]]]) -> "Iterator[str]":
             yield f"{folder}/{name}"
 
 
-def _plain(arguments: list[str]) -> tuple[str, str | None, bool] | None:
+def _plain(arguments: list[str]) -> tuple[str, str | None, bool, bool] | None:
     """Understand the plainest command lines; ``None`` for every other."""
     command = file = None
-    quiet = False
+    quiet = as_trusted = False
     words = iter(arguments)
     for word in words:
         if word in {"apply", "check"} and command is None:
@@ -105,6 +111,8 @@ def _plain(arguments: list[str]) -> tuple[str, str | None, bool] | None:
             file = word[7:]
         elif word in {"-q", "--quiet"}:
             quiet = True
+        elif word == "--as-trusted":
+            as_trusted = True
         else:
             return None
-    return (command, file, quiet) if command else None
+    return (command, file, quiet, as_trusted) if command else None

@@ -205,7 +205,7 @@ def test_the_models_give_a_json_schema_of_strings_and_known_keys() -> None:
 
 def test_locating_imports_nothing_heavy() -> None:
     code = (
-        "import sys; before = set(sys.modules); from envsync.manifest.locate import locate; locate('/x');"
+        "import sys; before = set(sys.modules); from envsync.manifest.find import find; find('/x');"
         "print(' '.join(sorted(set(sys.modules) - before)))"
     )
     package = sys.modules["envsync"].__file__ or ""
@@ -213,5 +213,5 @@ def test_locating_imports_nothing_heavy() -> None:
     command = [sys.executable, "-S", "-c", code]
     run = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
     loaded = set(run.stdout.split())
-    assert "envsync.manifest.locate" in loaded
+    assert "envsync.manifest.find" in loaded
     assert not loaded & {"pydantic", "tomllib", "re", "dataclasses", "typing", "pathlib", "platformdirs"}

@@ -5,14 +5,17 @@ import os
 import pytest
 from manifest_box import Box
 
-import envsync.manifest
 from envsync.errors import ManifestError
-from envsync.manifest import locate
+from envsync.manifest.find import find
 
 
 @pytest.fixture
 def box(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> Box:
     return Box(tmp_path, monkeypatch)
+
+
+def locate(file: str | None) -> str:
+    return find(file)[0]
 
 
 def enter(box: Box, folder: str) -> None:
@@ -106,9 +109,3 @@ def test_in_a_folder_that_is_gone_only_absolute_names_and_the_own_manifest_are_f
         locate(None)
     own = box.write("", "home/.config/envsync/envs.toml")
     assert locate(None) == own
-
-
-def test_the_package_has_no_other_names() -> None:
-    assert callable(envsync.manifest.load)
-    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
-        _ = envsync.manifest.nothing

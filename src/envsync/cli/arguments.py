@@ -70,6 +70,7 @@ EVERYWHERE = (
     _flag("-q", "--quiet", text="only problems"),
     _flag("-v", "--verbose", text="list the unchanged too"),
     _flag("--no-cache", text="neither read nor write caches"),
+    _flag("--as-trusted", text="do nothing if the manifest has changed since it was trusted: for hooks"),
     _option("--lock-timeout", metavar="SECONDS", type=_seconds, text="how long to wait for another pass (default: 60)"),
 )
 """Options that all commands have."""
@@ -80,6 +81,12 @@ _FORCE = _option(
 )
 _DEEP = _flag("--deep", text="compare every file of every installed package with what was installed")
 _PACKAGE = _option("--package", metavar="PACKAGE", action="append", text="only this one; may be given several times")
+_MANIFESTS = _position(
+    "paths",
+    "a manifest, or a directory in or above which it lies; the current one where none is given",
+    nargs="*",
+    metavar="PATH",
+)
 _JOBS = _option(
     "--jobs", metavar="N", type=_count, text="environments to work on side by side (default: 2 for each core)"
 )
@@ -220,6 +227,12 @@ COMMANDS = (
         "declare an environment no more; nothing is deleted but its entry",
         (_position("names", "its name", nargs=1, metavar="NAME"),),
     ),
+    Command(
+        "trust",
+        "let a manifest that lies in a clone run programs and change files",
+        (_MANIFESTS, _flag("--list", text="list those that are trusted")),
+    ),
+    Command("untrust", "take it back", (_MANIFESTS,)),
     Command("schema", "print the manifest's JSON Schema, for editors; with --json in a document, as schema_document"),
     Command(
         "completion",

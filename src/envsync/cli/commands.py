@@ -18,6 +18,7 @@ COMMANDS = {
     "run": "running",
     "watch": "watching",
     "service": "service",
+    **dict.fromkeys(("trust", "untrust"), "trusting"),
     "schema": "schema",
     "completion": "completion",
     "doctor": "doctor",

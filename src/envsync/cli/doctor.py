@@ -1,10 +1,12 @@
 """The command ``doctor``: checks of this machine, and what hangs on an interpreter."""
 
 import os
-from datetime import datetime
+from collections.abc import Iterator
+from datetime import date, datetime
 from functools import partial
 
 from envsync.cli.checkup import check_machine, check_plan
+from envsync.cli.consent import Untrusted, standing_of
 from envsync.cli.options import Options
 from envsync.cli.painting import layout
 from envsync.cli.session import DONE, TROUBLE, Result, Session
@@ -14,13 +16,14 @@ from envsync.folders import cache_folder
 from envsync.manifest.absolute import current_folder
 from envsync.manifest.pythons import Pythons
 from envsync.manifest.recorder import Recorder
+from envsync.manifest.trust import Standing
 from envsync.manifest.wording import Unfit
 from envsync.observe.chain import walk
 from envsync.observe.facts import FactsCache
 from envsync.observe.interpreter import Interpreters
 from envsync.observed import Interpreter
 from envsync.plan.dependents import Effect, dependents
-from envsync.plan.doctor import Check, Health, check_unreadable
+from envsync.plan.doctor import Check, Health, check_manifest, check_trust, check_unreadable
 from envsync.plan.lifetimes import Usage
 from envsync.reconcile import Reconciler
 from envsync.report.doctor import check_entries, check_lines, dependent_entries, dependent_lines
@@ -38,16 +41,26 @@ def _doctor(options: Options) -> Result:
 def _examine(options: Options) -> Result:
     today = datetime.now().astimezone().date()
     try:
-        session = Session(options)
+        session = Session(options, Untrusted.SHOW)
     except ManifestError as error:
-        facts = FactsCache(None if options.no_cache else f"{cache_folder()}/interpreters")
-        usage = Usage({}, builders=("virtualenv",))
-        machine = check_machine(Interpreters({}, facts.ask), usage, "auto", 0, today)
-        return _checked(None, [*check_unreadable(error.problems), *machine])
+        return _checked(None, [*check_unreadable(error.problems), *_machine(options, today)])
+    manifest = session.manifest
+    trust = check_trust(manifest, session.origin, changed=standing_of(manifest) is Standing.TRUSTED)
+    if manifest.distrust:
+        known = check_manifest(manifest, walk(manifest.file))
+        return _checked(manifest.file, [known, trust, *_machine(options, today)])
     plan = session.plan()
-    checks = list(check_plan(plan, _interpreters(session), today))
+    first, *more = check_plan(plan, _interpreters(session), today)
+    checks = [first, trust, *more]
     session.remember(plan)
     return _checked(plan.manifest.file, checks)
+
+
+def _machine(options: Options, today: date) -> Iterator[Check]:
+    """Check what no manifest is needed for, where there is none that may be used."""
+    facts = FactsCache(None if options.no_cache else f"{cache_folder()}/interpreters")
+    usage = Usage({}, builders=("virtualenv",))
+    return check_machine(Interpreters({}, facts.ask), usage, "auto", 0, today)
 
 
 def _checked(manifest: str | None, checks: list[Check]) -> Result:

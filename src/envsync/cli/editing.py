@@ -8,6 +8,7 @@ from typing import Any
 from unicodedata import category
 
 from envsync.cli.arguments import KEYS, PATH_KEYS
+from envsync.cli.consent import opened, renew, trust_written
 from envsync.cli.options import Options
 from envsync.cli.session import Result, check_names
 from envsync.desired import Environment, Manifest
@@ -17,8 +18,9 @@ from envsync.edit.template import template
 from envsync.errors import EnvsyncError, ManifestError, Problem, UsageError
 from envsync.folders import config_folder
 from envsync.launcher import launched
-from envsync.manifest import declared_in, load, locate
+from envsync.manifest import declared_in, load
 from envsync.manifest.absolute import absolute, current_folder
+from envsync.manifest.find import find
 from envsync.manifest.paths import is_literal
 from envsync.observe.chain import walk
 from envsync.observe.discover import discover
@@ -51,7 +53,7 @@ def _init(options: Options) -> Result:
         new_manifest(chain.end, chain.to_make, template(discover().candidates, _home()).encode())
     except OSError as error:
         raise EnvsyncError(_unwritten(file, error.strerror)) from error
-    load(file)
+    trust_written(options, load(file))
     lines = [f"wrote {file}", "declare what is there already: envsync import PATH; or: envsync add NAME --path PATH"]
     return _result(file, lines, changed=True)
 
@@ -59,8 +61,8 @@ def _init(options: Options) -> Result:
 def _import(options: Options) -> Result:
     if options.versions and not options.freeze:
         raise UsageError(Problem("usage", "--versions goes with --freeze", "Nothing was changed."))
-    file = locate(options.file)
-    manifest = load(file)
+    manifest = opened(options).manifest
+    file = manifest.file
     tops = [_folder(path) for path in options.paths or (".",)]
     found = search(tops, cross=options.cross)
     ends = {os.path.realpath(one.target or one.path) for one in manifest.environments}
@@ -74,7 +76,7 @@ def _import(options: Options) -> Result:
     recorded = {one.end: _recorded(one, options) for one in fit}
     entries = adopt(fit, names, _home(), manifest.state_dir, recorded)
     if entries and not options.dry_run:
-        _edit(file, file, lambda text: with_entries(text, entries))
+        _edit(manifest, file, lambda text: with_entries(text, entries))
     verb = "would declare" if options.dry_run else "declared"
     packages = {entry.name: recorded[one.end] for entry, one in zip(entries, fit, strict=True)}
     lines = [line for entry in entries for line in _declared_lines(verb, entry, packages[entry.name])]
@@ -88,8 +90,8 @@ def _import(options: Options) -> Result:
 
 
 def _add(options: Options) -> Result:
-    file = locate(options.file)
-    manifest = load(file)
+    manifest = opened(options).manifest
+    file = manifest.file
     name = options.names[0]
     if name in {*(one.name for one in manifest.environments), *manifest.elsewhere}:
         raise UsageError(Problem("name-taken", f"an environment is called {name} already", "Choose another name."))
@@ -102,19 +104,19 @@ def _add(options: Options) -> Result:
         given["editable"] = False
     ordered = sorted(given.items(), key=lambda item: KEYS.index(item[0]) if item[0] in KEYS else len(KEYS))
     entry = Entry(name, tuple((key, _value(key, value)) for key, value in ordered))
-    _edit(file, file, lambda text: with_entries(text, [entry]), partial(_refuse_taken, name))
+    _edit(manifest, file, lambda text: with_entries(text, [entry]), partial(_refuse_taken, name))
     more = {"declared": [{"name": name, **dict(entry.values)}]}
     return _result(file, [f"declared {name} in {file}", "make it: envsync apply"], changed=True, more=more)
 
 
 def _remove(options: Options) -> Result:
-    file = locate(options.file)
-    manifest = load(file)
+    manifest = opened(options).manifest
+    file = manifest.file
     name = options.names[0]
     if name not in manifest.elsewhere:
         check_names(manifest, (name,))
     place = declared_in(file, name) or file
-    _edit(file, place, lambda text: without_entry(text, name))
+    _edit(manifest, place, lambda text: without_entry(text, name))
     gone = next((one for one in manifest.environments if one.name == name), None)
     left = _left(gone) if gone else []
     lines = [f"{name} is declared no more in {place}; nothing else was removed", *(f"left: {one}" for one in left)]
@@ -134,14 +136,15 @@ def _refuse_taken(name: str, manifest: Manifest) -> None:
 
 
 def _edit(
-    main: str, file: str, change: Callable[[str], str], check: Callable[[Manifest], None] = lambda _: None
+    main: Manifest, file: str, change: Callable[[str], str], check: Callable[[Manifest], None] = lambda _: None
 ) -> None:
-    """Change a file, ``main`` or one that it includes, if the manifest as a whole is good with it."""
+    """Change a file, a manifest or one that it includes, if the manifest as a whole is good with it."""
     former = read_regular(os.path.realpath(file), _LIMIT) or b""
     text = change(former.decode("utf-8", "surrogateescape"))
     content = _encoded(text)
     try:
-        check(load(main, texts={file: text}))
+        candidate = load(main.file, texts={file: text})
+        check(candidate)
     except ManifestError as error:
         raise ManifestError(tuple(_as_candidate(problem) for problem in error.problems)) from error
     try:
@@ -149,6 +152,7 @@ def _edit(
     except OSError as error:
         hint = "Nothing was changed. Try again." if error.errno == errno.ESTALE else "Nothing was changed."
         raise EnvsyncError(Problem("edit-failed", f"{file}: {error.strerror}", hint)) from error
+    renew(main, candidate)
 
 
 def _folder(path: str) -> str:
@@ -181,7 +185,7 @@ def _as_candidate(problem: Problem) -> Problem:
 def _own_file(options: Options) -> str:
     """Give where a new manifest belongs: where it is named, else in the user's configuration folder."""
     if options.file is not None or os.environ.get("ENVSYNC_FILE"):
-        return locate(options.file)
+        return find(options.file)[0]
     return f"{config_folder()}/envs.toml"
 
 

@@ -6,10 +6,10 @@ from functools import partial
 from envsync import snapshot
 from envsync.apply.move import move
 from envsync.apply.prune import prune
+from envsync.cli.consent import opened
 from envsync.cli.options import Options
 from envsync.cli.session import DONE, TROUBLE, Result, Session, settings_of
 from envsync.errors import EnvsyncError, Problem
-from envsync.manifest import load, locate
 from envsync.observe.interrupted import find_interrupted
 from envsync.observe.orphans import find_exposed, find_generations, find_orphans
 from envsync.plan.prune import plan_prune
@@ -21,7 +21,7 @@ __all__ = ["COMMANDS"]
 
 
 def _prune(options: Options) -> Result:
-    manifest = load(locate(options.file))  # one that cannot be read declares nothing, and prunes nothing
+    manifest = opened(options).manifest  # one that cannot be read declares nothing, and prunes nothing
     orphans = find_orphans(manifest)
     for folder in manifest.inputs.listed:
         if not os.path.isdir(folder):  # unmounted, or not checked out: what it declares is not known

@@ -5,9 +5,10 @@ import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
+from envsync.cli.consent import Untrusted, warn
 from envsync.cli.options import Options
 from envsync.cli.painting import layout
-from envsync.cli.session import Result, Session, look, read_manifest
+from envsync.cli.session import Result, Session, look
 from envsync.desired import Manifest
 from envsync.observe.keeper import keeper_of, keepers_here
 from envsync.observe.kept import Kept, read_kept
@@ -32,13 +33,15 @@ def _status(options: Options) -> Result:
         if options.orphans:
             yield from ("", *removals.removal_lines(_orphans(plan.manifest), None, paint))
 
-    result = look(options, lines)
+    session = Session(options, Untrusted.SHOW)
+    warn(options, session.manifest)
+    result = look(options, lines, session=session)
     if not options.json:
         return result
     plans = [one for one in result.environments if isinstance(one, EnvironmentPlan)]
     more = {}
     if options.orphans:
-        more = {"orphans": removals.removal_entries(_orphans(read_manifest(options)[0]), None)}
+        more = {"orphans": removals.removal_entries(_orphans(session.manifest), None)}
     return replace(result, kept=_kept(plans), more=more)
 
 
@@ -51,7 +54,7 @@ def _kept(plans: Iterable[EnvironmentPlan]) -> dict[str, tuple[Kept, ...]]:
 
 
 def _explain(options: Options) -> Result:
-    session = Session(options)
+    session = Session(options, Untrusted.SHOW)
     lore = explain.Lore(keeper_of, keepers_here(), session.reconciler.undeclared)
 
     def lines(plan: Plan, paint: Paint) -> Iterator[str]:
@@ -68,7 +71,9 @@ def _explain(options: Options) -> Result:
 
 def _graph(options: Options) -> Result:
     draw = dot_lines if options.format == "dot" else mermaid_lines
-    result = look(options, lambda plan, _: draw(graph_of(plan.environments)))
+    session = Session(options, Untrusted.SHOW)
+    warn(options, session.manifest)
+    result = look(options, lambda plan, _: draw(graph_of(plan.environments)), session=session)
     plans = (one for one in result.environments if isinstance(one, EnvironmentPlan))
     return replace(result, more={"graph": graph_entry(graph_of(plans))}) if options.json else result
 

@@ -25,6 +25,8 @@ class Options(NamedTuple):
     quiet: bool = False
     verbose: bool = False
     no_cache: bool = False
+    as_trusted: bool = False
+    """Whether even a manifest that was named has to be the one that was trusted, unchanged."""
     lock_timeout: float | None = None
     dry_run: bool = False
     pin: bool = False
@@ -43,6 +45,8 @@ class Options(NamedTuple):
     yes: bool = False
     everything: bool = False
     orphans: bool = False
+    list: bool = False
+    """Whether to list what there is instead of doing anything."""
     words: tuple[str, ...] = ()
     """The command to run."""
     cross: bool = False

@@ -1,14 +1,18 @@
 """The commands that compare the manifest with the disk, and those that act on what they find."""
 
+import contextlib
 import sys
 from collections.abc import Callable
 from functools import partial
 
 from envsync import snapshot
 from envsync.apply.outcome import EnvironmentReport, Outcome, Report, outcome_of
+from envsync.cli.consent import Untrusted, renew, warn
 from envsync.cli.options import Options
 from envsync.cli.painting import paint
 from envsync.cli.session import DONE, DRIFT, INTERRUPTED, TROUBLE, Result, Session, look, settings_of, verdict_of_plan
+from envsync.errors import ManifestError
+from envsync.manifest import load
 from envsync.report import text
 from envsync.report.document import Verdict
 from envsync.report.progress import ProgressDisplay
@@ -19,7 +23,7 @@ __all__ = ["COMMANDS", "verdict_of_report"]
 def _apply(options: Options) -> Result:
     if options.dry_run:
         return _plan(options)
-    session = Session(options)
+    session = Session(options, Untrusted.ASK)
     plan = session.plan()
     work = sum(one.has_work for one in plan.environments)
     untouched = (EnvironmentReport(one, outcome_of(one.state, ())) for one in plan.environments)
@@ -40,7 +44,9 @@ def _plan(options: Options) -> Result:
 
 
 def _check(options: Options) -> Result:
-    return look(options, lambda plan, _: [text.check_line(plan)], on_drift=DRIFT)
+    session = Session(options, Untrusted.SHOW)
+    warn(options, session.manifest)
+    return look(options, lambda plan, _: [text.check_line(plan)], on_drift=DRIFT, session=session)
 
 
 def _rollback(options: Options) -> Result:
@@ -52,6 +58,9 @@ def _rollback(options: Options) -> Result:
     snapshot.forget(plan.manifest.file)
     settings = settings_of(session.manifest, options)
     report = session.reconciler.apply(plan, settings)
+    if options.pin:
+        with contextlib.suppress(ManifestError):  # somebody is changing it
+            renew(session.manifest, load(session.manifest.file))
     show = partial(text.report_lines, report, verbose=True)
     return Result(plan.manifest.file, verdict_of_report(report), report.environments, show)
 

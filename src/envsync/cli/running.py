@@ -4,8 +4,9 @@ import errno
 import os
 
 from envsync import pyvenv_cfg
+from envsync.cli.consent import Untrusted, opened
 from envsync.cli.options import Options
-from envsync.cli.session import check_names, read_manifest
+from envsync.cli.session import check_names
 from envsync.desired import Environment
 from envsync.errors import CannotRunError, EnvsyncError, Problem, UsageError
 from envsync.observe.read import read_text
@@ -14,7 +15,7 @@ __all__ = ["COMMANDS"]
 
 
 def _run(options: Options) -> int:
-    manifest, _ = read_manifest(options)
+    manifest = opened(options, Untrusted.ASK).manifest
     check_names(manifest, options.names)
     words = options.words
     if not words:

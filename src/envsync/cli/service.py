@@ -7,12 +7,12 @@ from collections.abc import Iterable
 from dataclasses import asdict, replace
 from typing import Any
 
+from envsync.cli.consent import opened
 from envsync.cli.options import Options
 from envsync.cli.session import Result
 from envsync.desired import Manifest, PythonPath
 from envsync.errors import EnvsyncError, Problem
 from envsync.folders import cache_folder, state_folders
-from envsync.manifest import load, locate
 from envsync.observe.read import read_text
 from envsync.report.document import Verdict
 from envsync.report.paint import Paint, homely
@@ -33,7 +33,7 @@ def _service(options: Options) -> Result:
         case "uninstall":
             return _uninstall(boss)
         case "show":
-            manifest = load(locate(options.file))
+            manifest = opened(options).manifest
             text = boss.text(_definition(manifest, options))
             return _result(boss, text.splitlines(), manifest=manifest.file, text=text)
         case _:
@@ -41,7 +41,7 @@ def _service(options: Options) -> Result:
 
 
 def _install(options: Options, boss: Supervisor) -> Result:
-    manifest = load(locate(options.file))
+    manifest = opened(options).manifest
     _refuse_foreign(boss)
     text = boss.text(_definition(manifest, options))
     changed = read_text(boss.file) != text

@@ -11,11 +11,11 @@ from envsync import desired, snapshot
 from envsync.apply.outcome import EnvironmentReport, Report
 from envsync.apply.settings import Progress, Settings
 from envsync.apply.verdicts import remembered_verdicts
+from envsync.cli.consent import Untrusted, opened, standing_of
 from envsync.cli.options import Options
 from envsync.errors import Problem, UsageError
 from envsync.folders import cache_folder, staging_folder, state_folders
-from envsync.manifest import locate
-from envsync.manifest.remembered import recall, remembered
+from envsync.manifest.remembered import remembered
 from envsync.observe.facts import FactsCache
 from envsync.observe.kept import Kept
 from envsync.observe.stamp import settle
@@ -25,7 +25,6 @@ from envsync.reconcile import Reconciler
 from envsync.report import text
 from envsync.report.document import Verdict, environment_entry, report_entry
 from envsync.report.paint import Paint
-from envsync.sealed import read_sealed
 from envsync.unchanged import cache_file
 from envsync.vouched import Vouched
 from envsync.write.files import write_cache
@@ -39,7 +38,6 @@ __all__ = [
     "Session",
     "check_names",
     "look",
-    "read_manifest",
     "settings_of",
     "verdict_of_plan",
 ]
@@ -72,10 +70,12 @@ class Result:
 class Session:
     """One command's way from the manifest to a plan, and what is remembered of it for the next."""
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Options, untrusted: Untrusted = Untrusted.REFUSE) -> None:
+        """Take the options, and what to do about a manifest that is not trusted. Raises as ``opened`` does."""
         self.options = options
         self._read_at = time.time_ns()
-        self.manifest, self._known = read_manifest(options)
+        found = opened(options, untrusted)
+        self.manifest, self.origin, self._known = found.manifest, found.origin, found.known
         check_names(self.manifest, (*options.names, *options.force_rebuild))
         self.facts = FactsCache(None if options.no_cache else f"{cache_folder()}/interpreters")
         self.verdicts = verdicts_of(options)
@@ -105,7 +105,7 @@ class Session:
 
     def remember(self, plan: Plan) -> None:
         """Write down what saves time later; a failure to do so is no failure."""
-        if self.options.no_cache:
+        if self.options.no_cache or self.manifest.distrust:
             return
         if not self._known:
             self._remember_manifest()
@@ -118,7 +118,11 @@ class Session:
         if not self.options.names:
             done = text.unchanged_line(plan)
             snapshot.take(
-                plan, self._read_at, self._began, {"apply": f"{done}\n", "check": f"{text.check_line(plan)}\n"}
+                plan,
+                standing_of(self.manifest),
+                self._read_at,
+                self._began,
+                {"apply": f"{done}\n", "check": f"{text.check_line(plan)}\n"},
             )
 
     def _remember_manifest(self) -> None:
@@ -126,19 +130,6 @@ class Session:
         if content is not None:
             with contextlib.suppress(OSError):
                 write_cache(cache_file("manifest", self.manifest.file), content)
-
-
-def read_manifest(options: Options) -> tuple[desired.Manifest, bool]:
-    """Give the manifest, and whether it is known from an earlier pass. Raises ``ManifestError``."""
-    file = locate(options.file)
-    if not options.no_cache:
-        with contextlib.suppress(OSError):
-            known = recall(file, read_sealed(cache_file("manifest", file)))
-            if known is not None:
-                return known, True
-    from envsync.manifest import load  # noqa: PLC0415  # it brings pydantic: as much time as all the rest
-
-    return load(file), False
 
 
 def verdicts_of(options: Options) -> Verdicts:
@@ -187,7 +178,7 @@ def look(
     session: "Session | None" = None,
 ) -> Result:
     """Plan, apply nothing, and show the plan one way or the other."""
-    session = session or Session(options)
+    session = session or Session(options, Untrusted.SHOW)
     plan = session.plan()
     session.remember(plan)
     verdict = verdict_of_plan(plan, on_drift=on_drift)

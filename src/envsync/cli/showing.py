@@ -16,8 +16,6 @@ from envsync.report.text import problem_lines
 
 __all__ = ["show", "show_failure"]
 
-_USAGE = 2
-
 
 def show(options: Options, result: Result) -> int:
     """Print what a command came to, and give the exit status."""
@@ -39,7 +37,7 @@ def show_failure(options: Options, error: Exception) -> int:
     """
     match error:
         case ManifestError():
-            return _show_problems(options, error.problems, _USAGE)
+            return _show_problems(options, error.problems, error.exit_code)
         case EnvsyncError():
             return _show_problems(options, (error.problem,), error.exit_code)
         case OSError():

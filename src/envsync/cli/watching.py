@@ -6,12 +6,13 @@ import os
 import shutil
 import sys
 from datetime import datetime
+from functools import partial
 
+from envsync.cli.consent import Untrusted, opened, reopened
 from envsync.cli.options import Options
 from envsync.cli.painting import paint
 from envsync.cli.session import check_names, settings_of
 from envsync.folders import cache_folder, state_folders
-from envsync.manifest import load, locate
 from envsync.redact import redacted, redacted_in
 from envsync.report.paint import wrapped
 from envsync.report.watching import event_entry, event_lines, is_result, now
@@ -33,13 +34,14 @@ _LOCK_TIMEOUT = 5.0
 def _watch(options: Options) -> int:
     """Reconcile on change until a signal ends it; returns the exit status."""
     gc.enable()  # it does not end soon
-    file = locate(options.file)
-    check_names(load(file), options.names)
+    found = opened(options, Untrusted.ASK)
+    file = found.manifest.file
+    check_names(found.manifest, options.names)
     teller = _Teller(options)
     control = Control(lambda control: teller.tell_at_once(_stopped(control)))
     passes = Passes(
         file,
-        load,
+        partial(reopened, origin=found.origin, as_trusted=options.as_trusted),
         lambda manifest: settings_of(manifest, options, lock_timeout=_LOCK_TIMEOUT),
         names=options.names,
         facts=None if options.no_cache else f"{cache_folder()}/interpreters",

@@ -20,6 +20,8 @@ class Document:
     text: str
     table: dict[str, Any]
     parent: "Document | None" = None
+    owner: int = -1
+    """The number of the user to whom the file belongs."""
     _positions: Positions | None = field(default=None, repr=False)
 
     @property

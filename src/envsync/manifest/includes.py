@@ -67,7 +67,7 @@ class Gathering:
         if parent is None and not text.strip():
             message = "is empty; a manifest begins with `version = 1`"
             raise ManifestError((Problem("manifest-value", message, "", file),))
-        return Document(file, text, parse(text, file), parent)
+        return Document(file, text, parse(text, file), parent, source.owner)
 
     def _missing(self, document: Document, written: str) -> None:
         self.complete = False

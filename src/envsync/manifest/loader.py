@@ -1,5 +1,6 @@
 """A whole manifest: files gathered, validated table by table, and built; all problems at once."""
 
+import hashlib
 import os
 import sys
 from collections.abc import Iterator, Mapping
@@ -7,7 +8,7 @@ from dataclasses import dataclass, field
 
 import platformdirs
 
-from envsync.desired import Environment, Manifest, PythonRequest
+from envsync.desired import Environment, Manifest, PythonRequest, Source
 from envsync.errors import ManifestError, Problem
 from envsync.manifest import duplicates
 from envsync.manifest.absolute import absolute, current_folder
@@ -78,6 +79,7 @@ def load(
         installer=found.top.installer,
         elsewhere=tuple(found.elsewhere),
         inputs=recorder.inputs(),
+        sources=tuple(Source(one.file, one.owner, _digest(one.text)) for one in documents),
     )
 
 
@@ -90,6 +92,10 @@ def declared_in(file: str, name: str) -> str | None:
         if isinstance(table, dict) and name in table:
             return document.file
     return None
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def _opened(file: str) -> str:

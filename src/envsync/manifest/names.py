@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
-from envsync.manifest.locate import locate
+from envsync.manifest.find import find
 
 __all__ = ["names"]
 
@@ -34,7 +34,7 @@ def names(file: str | None) -> list[str]:
     signal.setitimer(signal.ITIMER_REAL, _SECONDS)
     try:
         try:
-            for table in _tables(locate(file and _expanded(file))):
+            for table in _tables(find(file and _expanded(file))[0]):
                 found.update(dict.fromkeys(filter(_is_typeable, table.get("envs", ()))))
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)

@@ -19,7 +19,7 @@ __all__ = ["recall", "remembered"]
 _KINDS: dict[str, Callable[..., object]] = {
     one.__name__: one
     for one in (
-        *(desired.Manifest, desired.Inputs, desired.Environment, desired.Packages, desired.Exposed),
+        *(desired.Manifest, desired.Inputs, desired.Environment, desired.Packages, desired.Exposed, desired.Source),
         *(desired.PythonPath, desired.PythonVersion, desired.DefaultPython),
     )
 }
@@ -76,7 +76,7 @@ def _told(path: str, first: dict[tuple[int, int], str], *, listed: bool) -> tupl
         found = os.fstat(descriptor)
         earlier = first.setdefault((found.st_dev, found.st_ino), path)
         if stat.S_ISREG(found.st_mode):
-            return (is_link, earlier, os.read(descriptor, _LARGEST + 1))
+            return (is_link, earlier, found.st_uid, os.read(descriptor, _LARGEST + 1))
     finally:
         os.close(descriptor)
     return (is_link, earlier, list(_entries(path)) if listed else None)

@@ -27,6 +27,8 @@ class Text:
 
     text: str
     identity: tuple[int, int]
+    owner: int
+    """The user's number."""
 
 
 def read(file: str, *, missing_hint: str = "") -> Text:
@@ -45,7 +47,7 @@ def read(file: str, *, missing_hint: str = "") -> Text:
         raise ManifestError((_unopened(file, error, ""),)) from None
     finally:
         os.close(descriptor)
-    return Text(_decoded(content, file), (status.st_dev, status.st_ino))
+    return Text(_decoded(content, file), (status.st_dev, status.st_ino), status.st_uid)
 
 
 def _bounded(descriptor: int, file: str) -> bytes:

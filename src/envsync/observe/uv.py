@@ -13,5 +13,6 @@ def find_uv() -> str | None:
 
         return os.fsdecode(find_uv_bin())
     except (ImportError, FileNotFoundError):
-        found = shutil.which("uv")
-        return found and os.path.abspath(found)
+        # A relative directory, such as the current one, may be a stranger's clone.
+        path = [folder for folder in os.environ.get("PATH", os.defpath).split(":") if folder.startswith("/")]
+        return shutil.which("uv", path=":".join(path)) if path else None

@@ -25,6 +25,7 @@ __all__ = [
     "check_shims",
     "check_stores",
     "check_tools",
+    "check_trust",
     "check_unreadable",
 ]
 
@@ -60,6 +61,25 @@ def check_manifest(manifest: Manifest, chain: Chain) -> Check:
     where = f"; it leads to {chain.end}" if chain.hops else ""
     message = f"manifest {manifest.file}: {count} environment{'' if count == 1 else 's'}{others}{where}"
     return Check("manifest", Health.OK, message)
+
+
+_ORIGINS = {
+    "named": "it is named by --file",
+    "set": "it is named by $ENVSYNC_FILE",
+    "own": "it lies in your configuration directory",
+    "found": "you trusted it, and it is as it was then",
+}
+
+
+def check_trust(manifest: Manifest, origin: str, *, changed: bool) -> Check:
+    """Report whether the manifest may be carried out, and why; ``changed`` since it was trusted."""
+    if manifest.distrust:
+        hint = f"Nothing that it names was looked at. Read it, then: envsync trust {shlex.quote(manifest.file)}"
+        return Check("trust", Health.WARNING, f"the manifest {manifest.distrust}", hint)
+    why = _ORIGINS[origin]
+    if origin == "found" and changed:
+        why = "you trusted it; it has changed since, so hooks refuse it until: envsync trust"
+    return Check("trust", Health.OK, f"the manifest may be carried out: {why}")
 
 
 def check_unreadable(problems: Iterable[Problem]) -> Iterator[Check]:

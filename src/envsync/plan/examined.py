@@ -43,6 +43,9 @@ def examined(plan: EnvironmentPlan) -> tuple[Examined, ...]:
     """List everything that was examined, in the order in which it matters; every drift and conflict is in it."""
     if plan.state is State.WAITING:
         return (Examined("everything", Finding.UNSEEN, plan.notes),)
+    distrust = tuple(one.message for one in plan.conflicts if one.code == "untrusted")
+    if distrust:
+        return (Examined("everything", Finding.CONFLICT, distrust),)
     told = [(one.code, one.message, Finding.CONFLICT) for one in plan.conflicts]
     told += [(one.code, one.message, Finding.DIFFERS) for one in plan.drift]
     listed = []

@@ -9,34 +9,47 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from envsync.errors import ManifestError
 
-__all__ = ["locate"]
+__all__ = ["FOUND", "NAMED", "OWN", "SET", "demanded", "find", "upwards"]
 
 NAME = "envs.toml"
 VARIABLE = "ENVSYNC_FILE"
+NAMED, SET, FOUND, OWN = "named", "set", "found", "own"
+"""How a manifest is come by: ``--file``, ``$ENVSYNC_FILE``, from the current directory upwards, the user's own."""
+_UNTRUSTED, _TRUSTED, _UNCHANGED = range(3)
 
 
-def locate(file: str | None = None) -> str:
-    """Absolute path of the manifest: ``file``, ``$ENVSYNC_FILE``, the nearest ``envs.toml``, the user's own.
+def find(file: str | None = None) -> tuple[str, str]:
+    """Return the manifest's absolute path, and how it was come by.
 
-    A file that was named is returned whether or not it is there; reading it says what
-    is wrong. Raises ManifestError when none was named and none is found.
+    It is ``file``, ``$ENVSYNC_FILE``, the nearest ``envs.toml``, or the user's own. A file that was named is returned
+    whether or not it is there; reading it says what is wrong. One that was ``FOUND`` may be a stranger's: see
+    :mod:`envsync.manifest.trust`. Raises ManifestError when none was named and none is found.
     """
     if file is not None:
-        return _named(file, "--file")
+        return _named(file, "--file"), NAMED
     if named := os.environ.get(VARIABLE):
-        return _named(named, f"${VARIABLE}")
-    here = _here()
-    if here is not None and (found := _upwards(here)) is not None:
-        return found
-    own = _of_user()
+        return _named(named, f"${VARIABLE}"), SET
+    here, own = _here(), _of_user()
+    if here is not None and (found := upwards(here)) is not None:
+        return found, OWN if found == own else FOUND
     # A dangling link counts: what is wrong with it is told when it is opened.
     if os.path.lexists(own):
-        return own
+        return own, OWN
     around = f"{here} and the folders above it" if here is not None else "the current folder, which is gone"
     raise _missing(
         f"no manifest: looked for {NAME} in {around}, and for {own}",
         "Write one: envsync init; or name another with --file or $ENVSYNC_FILE",
     )
+
+
+def demanded(origin: str, *, as_trusted: bool) -> int:
+    """Return the trust that a manifest needs, as a :class:`envsync.manifest.trust.Standing`.
+
+    With ``as_trusted`` one that was named needs it too; what the user's own settings name never does.
+    """
+    if origin == FOUND or (origin == NAMED and as_trusted):
+        return _UNCHANGED if as_trusted else _TRUSTED
+    return _UNTRUSTED
 
 
 def _named(text: str, by: str) -> str:
@@ -59,7 +72,7 @@ def _here() -> str | None:
         return None
 
 
-def _upwards(folder: str) -> str | None:
+def upwards(folder: str) -> str | None:
     """Return the nearest manifest in ``folder`` or, as text, one of its parents."""
     while True:
         path = f"{folder.rstrip('/')}/{NAME}"
