@@ -96,7 +96,7 @@ def test_systemd_reads_the_command_as_it_was_meant_whatever_the_manifest_is_call
 ) -> None:
     odd = Place(place.root / "".join(HOSTILE.values()), place.variables)
     odd.root.mkdir()
-    odd.write(ONE)
+    odd.manifest.write_text(f'version = 1\nstate-dir = "{place.root}/state"\n[envs.one]\npath = "{place.root}/one"\n')
     text = shown(odd)
     verify(text)
     assert command_in(text) == [sys.executable, "-m", "envsync", "watch", "--file", str(odd.manifest)]

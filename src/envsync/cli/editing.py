@@ -241,7 +241,7 @@ def _is_expressible(one: FoundEnvironment, state_dir: str) -> bool:
         all(text.startswith("/") and is_literal(text) for text in texts)
         and not any(":" in path for path in one.paths)
         and one.text != state_dir
-        and not any(category(sign) in {"Cc", "Cs"} for sign in one.prompt or "")
+        and not any(category(sign) in {"Cc", "Cs", "Zl", "Zp"} for sign in one.prompt or "")
     )
 
 

@@ -190,6 +190,8 @@ def _read(answer: dict[str, Any], executable: str) -> Said:
         hint = "Point `python` to a newer one. The environment is left as it is."
         raise ProbeError(f"it is Python {version}; environments need 3.7 or later", hint=hint)
     text = {key: str(value) for key, value in answer.items()}
+    if any("\n" in path or "\r" in path for path in (executable, os.path.realpath(executable), *text.values())):
+        raise ProbeError("its path has a line break in it, which pyvenv.cfg cannot hold")
     facts = Facts(
         version=text["version"],
         implementation=text["implementation"],

@@ -55,7 +55,7 @@ def wanted_settings(wanted: desired.Environment, interpreter: Interpreter) -> di
         "include-system-site-packages": "true" if wanted.system_site_packages else "false",
     }
     if wanted.prompt is not None:
-        settings["prompt"] = wanted.prompt
+        settings["prompt"] = pyvenv_cfg.quote(wanted.prompt)
     return settings
 
 
@@ -167,7 +167,7 @@ def _stale(stale: dict[str, str | None], facts: Facts) -> str:
 def _same(key: str, held: str, wanted: str) -> bool:
     match key:
         case "prompt":
-            return pyvenv_cfg.unquote(held) == wanted
+            return pyvenv_cfg.unquote(held) == pyvenv_cfg.unquote(wanted)
         case "include-system-site-packages" | "implementation":
             return held.lower() == wanted.lower()
         case "version_info":
@@ -212,11 +212,15 @@ def _compare_scripts(findings: Findings, wanted: desired.Environment, found: Env
     if moved:
         held = pyvenv_cfg.unquote(found.setting("prompt") or "")
         if wanted.prompt is None and held and followed_prompt(held, found, wanted.path) != held:
-            findings.settings.append(("prompt", followed_prompt(held, found, wanted.path)))
+            findings.settings.append(("prompt", pyvenv_cfg.quote(followed_prompt(held, found, wanted.path))))
             findings.regenerate |= {*found.activators}
         findings.settings += [("command", _renamed(found, moved, wanted.path))] if found.setting("command") else []
         findings.drift.append(Drift("moved", f"the activation scripts name {', '.join(moved)}, not {wanted.path}"))
-    unreadable = [f"bin/{script.name}" for script in kinds["activate"] if not script.named]
+    harmful = [f"bin/{script.name}" for script in kinds["activate"] if script.harmful]
+    if harmful:
+        message = f"{_some(harmful)} may run parts of what is shown as commands: not written as virtualenv does now"
+        findings.drift.append(Drift("scripts", message))
+    unreadable = [f"bin/{one.name}" for one in kinds["activate"] if not (one.named or one.harmful)]
     if unreadable:
         message = f"{_some(unreadable)} is missing, or does not name {wanted.path} as far as can be read"
         findings.drift.append(Drift("scripts", message))
