@@ -6,6 +6,7 @@ the shell shows, the directory and the Python have to be right, byte for byte, a
 
 import json
 import os
+import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from bench import build, run, settle
 from conftest import Place
 from envsync import pyvenv_cfg
 from terminals import BASE, SHELLS, Shown, Terminal
+from wheels import make_wheel
 
 NAMES = (
     *("plain", "a b", "a   b", " x", "x ", " ", "-n", "--prompt=x", "=ls", "k=v", "#x", "~root", "@here 'x' #"),
@@ -217,3 +219,31 @@ def test_no_directory_of_a_manifest_adds_lines_to_a_file(place: Place) -> None:
     run = place.envsync("apply", "--json")
     assert run.status == 2
     assert {error["code"] for error in run.document["errors"]} == {"manifest-value"}
+
+
+@pytest.mark.parametrize("name", [name for name in HARMFUL if '"' not in name])
+@pytest.mark.parametrize("installer", ["uv", "pip"])
+@pytest.mark.usefixtures("made")
+def test_the_scripts_of_packages_run_nothing_of_a_name(
+    installer: str, name: str, place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_wheel(place.root / "wheels", "tool", "1.0", scripts={"tool": "tool:main"})
+    for variable in ("UV_FIND_LINKS", "PIP_FIND_LINKS"):
+        monkeypatch.setenv(variable, str(place.root / "wheels"))
+    monkeypatch.setenv("NAME", f"a {name}")
+    lines = 'path = "${NAME}"\npackages = ["tool"]\nprompt = "x"\n'
+    place.write(f'installer = "{installer}"\n[envs.one]\n{lines}')
+    run(place, capsys, "apply")
+    script = place.root / f"a {name}/bin/tool"
+    assert said_by(script) == f"tool 1.0 {script.parent.parent}"
+    # As pip itself writes it where it installs there.
+    code = script.read_text().partition("' '''\n")[2]
+    script.write_text(f"#!/bin/sh\n'''exec' \"{script.parent}/python\" \"$0\" \"$@\"\n' '''\n{code}")
+    (entry,) = run(place, capsys, "apply")["environments"]
+    assert (entry["outcome"], {drift["code"] for drift in entry["drift"]}) == ("repaired", {"scripts"})
+    assert said_by(script) == f"tool 1.0 {script.parent.parent}"
+    assert [*place.root.rglob("pwned")] == []
+
+
+def said_by(script: Path) -> str:
+    return subprocess.run([script], check=True, capture_output=True, text=True, cwd=script.parent).stdout.strip()

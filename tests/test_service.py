@@ -25,6 +25,7 @@ HOSTILE = {
     "backslash": "a\\x41\\\\",
     "newline": "a\nb\tc",
     "bytes": "\udcff",
+    "assignment": "A=$B",
 }
 Verify = Callable[[str], None]
 
@@ -77,7 +78,8 @@ def values(text: str, key: str) -> list[str]:
 
 def command_in(text: str) -> list[str]:
     (command,) = values(text, "ExecStart")
-    return words(command.removeprefix("/usr/bin/env "), expands=True)
+    said = words(command, expands=True)
+    return said[3:] if said[0] == "/bin/sh" else said
 
 
 def variables_in(text: str) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shlex
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any
@@ -95,7 +96,9 @@ def _add(options: Options) -> Result:
     given = dict(options.values)
     if "path" not in given:
         raise UsageError(
-            Problem("usage", "--path says where people and tools find it", f"envsync add {name} --path PATH")
+            Problem(
+                "usage", "--path says where people and tools find it", f"envsync add {shlex.quote(name)} --path PATH"
+            )
         )
     if given.pop("no-editable", False):
         given["editable"] = False

@@ -3,6 +3,7 @@
 import json
 import os
 import selectors
+import shlex
 import signal
 import subprocess
 import time
@@ -12,7 +13,7 @@ from typing import Any
 
 from envsync.observed import Facts
 
-__all__ = ["OUTPUT_LIMIT", "TIME_LIMIT", "ProbeError", "Said", "image_of", "is_same_file", "listen", "probe"]
+__all__ = ["OUTPUT_LIMIT", "TIME_LIMIT", "ProbeError", "Said", "image_of", "is_same_file", "listen", "probe", "remedy"]
 
 TIME_LIMIT = 10.0
 """Seconds that an interpreter gets."""
@@ -165,6 +166,11 @@ def is_same_file(one: str, other: str) -> bool:
 
 def _senseless(output: bytes) -> ProbeError:
     return ProbeError(f"its answer makes no sense{_tail(output)}")
+
+
+def remedy(link: str) -> str:
+    """Say what to do about a link that does not work, where nothing better is known."""
+    return f"Try it: {shlex.quote(link)} -c 'print(1)'. The environment is left as it is until the link works."
 
 
 def image_of(executable: str) -> str:

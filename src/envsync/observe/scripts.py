@@ -112,6 +112,8 @@ class Scripts:
             return
         directory, in_bin, name = interpreter.rpartition("/bin/")
         if in_bin and directory == self._path and name in names:
+            if shebang.is_expanded(head):
+                yield Script(entry.name, "shebang", interpreter, harmful=True)
             return
         if (in_bin and self._was_here(directory)) or self._runs_nowhere(interpreter, entry.name):
             yield Script(entry.name, "shebang", interpreter)

@@ -45,7 +45,7 @@ class Script:
     rendered: bool = False
     """Whether an activation script has to be rendered again, since another name in it would not do."""
     harmful: bool = False
-    """Whether shells may take what it shows for commands: then nothing of it is kept in use."""
+    """Whether shells may take parts of a name in it for commands: then nothing of it is kept in use."""
 
 
 @dataclass(frozen=True, slots=True)
