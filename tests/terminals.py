@@ -1,5 +1,6 @@
 """Real interactive shells at a terminal of their own: typed into, with what they show read back."""
 
+import codecs
 import os
 import pty
 import re
@@ -123,6 +124,7 @@ class Terminal:
             stdin=terminal,
         )
         os.close(terminal)
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._read = ""
         if self.shell.ready:
             self._wait(re.escape(self.shell.ready))
@@ -160,7 +162,7 @@ class Terminal:
             ready, _, _ = select.select([self._main], [], [], max(0.0, end - time.monotonic()))
             if not ready:
                 pytest.fail(f"{self.shell.command[0]} says no more than {self._read!r}")
-            text = os.read(self._main, 65536).decode(errors="surrogateescape")
+            text = self._decoder.decode(os.read(self._main, 65536))
             self._read += text
             for _ in range(text.count(_WHERE)):
                 os.write(self._main, b"\x1b[1;1R")
