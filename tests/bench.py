@@ -99,14 +99,14 @@ def run(place: Place, capsys: pytest.CaptureFixture[str], *arguments: str) -> di
     return document
 
 
-def build(builder: str, python: str, where: Path) -> None:
+def build(builder: str, python: str, where: Path, *options: str) -> None:
     """Make an environment with another tool than envsync."""
     command = {
         "venv": [python, "-m", "venv", "--without-pip"],
         "virtualenv": [sys.executable, "-m", "virtualenv", "-q", "--no-seed", "--python", python],
         "uv": [find_uv_bin(), "venv", "-q", "--no-config", "--no-project", "--python", python],
     }[builder]
-    subprocess.run([*command, str(where)], check=True, capture_output=True)
+    subprocess.run([*command, *options, str(where)], check=True, capture_output=True)
 
 
 def plant(environment: Path) -> None:

@@ -34,7 +34,7 @@ def test_packages_alone_need_no_directory(inputs: Inputs) -> None:
 def test_pre_releases_and_trusted_hosts_are_told_to_uv(inputs: Inputs) -> None:
     text = "--pre\n--trusted-host x.example\na\n"
     found = inputs.requirements(text)
-    assert arguments(found)[2:] == ("--prerelease=allow", "--allow-insecure-host", "x.example")
+    assert arguments(found)[2:] == ("--prerelease=allow", "--allow-insecure-host=x.example")
     assert len(arguments(inputs.requirements(text, wanted="pip"))) == 2
 
 

@@ -28,8 +28,11 @@ def main() -> int:
     # A command ends soon: to look for garbage costs a tenth of its time, more with thousands of environments.
     gc.disable()
     _own_imports_only()
-    from envsync.cli.main import main as run  # noqa: PLC0415  # heavy; the fast path does without it
-
+    try:
+        from envsync.cli.main import main as run  # noqa: PLC0415  # heavy; the fast path does without it
+    except MemoryError:
+        os.write(2, b"envsync: there is not enough memory\n")
+        return 1
     return run(arguments)
 
 

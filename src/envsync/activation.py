@@ -14,10 +14,22 @@ from dataclasses import dataclass
 
 from envsync.areas import PREFIX, is_area_name
 
-__all__ = ["RIGHT", "UNREADABLE", "Reading", "is_plain", "names_verbatim", "read", "renamed", "transplanted"]
+__all__ = [
+    "RIGHT",
+    "UNREADABLE",
+    "Reading",
+    "is_harmful",
+    "is_plain",
+    "names_verbatim",
+    "read",
+    "renamed",
+    "transplanted",
+]
 
 _PLAIN = re.compile(r"[\w./-]+", re.ASCII)
 """What no shell of any activation script has to quote: ``/home/a/src/blog/.venv``."""
+_HARMFUL = re.compile("[$`\"\\\\\u201c-\u201f]|['\u2018-\u201b].*[;|&<>()]")
+"""What begins a command in some shell, or ends quotes and goes on; curly ones are quotes in PowerShell."""
 _ABSOLUTE = re.compile(r"(?<![\w.$}{@%+~-])(?:/[\w.+@%~-]+)+")
 """An absolute path in a text: ``/home/a/.venv`` in ``setenv VIRTUAL_ENV '/home/a/.venv'``."""
 _OWN = re.compile(r"\$\{?_?virtual_?env", re.IGNORECASE)
@@ -43,6 +55,14 @@ UNREADABLE = Reading(right=False)
 def is_plain(text: str) -> bool:
     """Check whether a text stands verbatim in the scripts of every shell, whatever quotes are around it."""
     return _PLAIN.fullmatch(text) is not None
+
+
+def is_harmful(text: str) -> bool:
+    """Check whether some shell may take parts of a text for commands where a builder does not quote it for that shell.
+
+    bash expands what it shows each time, whatever quotes are around it in the script.
+    """
+    return _HARMFUL.search(text) is not None
 
 
 def read(script: str, text: str, path: str, former: Collection[str] = ()) -> Reading:

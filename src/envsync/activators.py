@@ -13,19 +13,21 @@ import os
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping
-from functools import lru_cache
+from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 from envsync.folders import cache_folder
 
-__all__ = ["Activators", "naming_lines", "open_activators", "open_session"]
+__all__ = ["Activators", "naming_lines", "open_activators", "open_session", "written_lines"]
 
 _LOCK = threading.RLock()
 """virtualenv keeps state in module globals, and standard output is the whole process's."""
 _SOMEWHERE = "/envsync5f0c1d"
 """A directory that no environment is in."""
+_LIBRARIES = ("/envsync-1", "/envsync-2")
+"""What stands for Tcl's and Tk's."""
 
 
 @contextlib.contextmanager
@@ -59,6 +61,9 @@ class Activators:
         """Take an open session of virtualenv's."""
         self._creator = session.creator
         self._activators = session.activators
+        for activator in self._activators:
+            if hasattr(activator, "quote"):  # of a template; a plugin's may be none
+                activator.quote = partial(_quoted, activator.quote)
 
     def generate(self, dest: str) -> None:
         """Have the scripts written into the ``bin`` of the directory ``dest``, but for those that it cannot have."""
@@ -66,15 +71,32 @@ class Activators:
         for activator in self._activators:
             activator.generate(self._creator)
 
-    def render(self, dest: str) -> Iterator[tuple[str, str]]:
-        """Yield each script's name and text, as it is to be in the directory ``dest``, which need not be there."""
+    def render(self, dest: str, library: str | None = None) -> Iterator[tuple[str, str]]:
+        """Yield each script's name and text, as it is to be in the directory ``dest``, which need not be there.
+
+        ``library`` is to stand for those of Tcl and Tk that the interpreter has.
+        """
         self._creator.dest = Path(dest)
+        if library is not None:
+            self._creator.interpreter = _with_library(self._creator.interpreter, library)
         for activator in self._activators:
             # What is no template, of a plugin's activator perhaps, is left to `generate`.
             for template in getattr(activator, "templates", tuple)():
                 values = activator.replacements(self._creator, self._creator.bin_dir)
                 text = activator.instantiate_template(values, template, self._creator)
                 yield activator.as_name(template), text
+
+
+def _with_library(interpreter: Any, library: str | None) -> Any:
+    interpreter = copy.copy(interpreter)  # virtualenv keeps the one that it found
+    interpreter.tcl_lib = interpreter.tk_lib = library
+    return interpreter
+
+
+def _quoted(quote: Callable[[str], str], text: str) -> str:
+    """Quote a text as an activator does, and also what it leaves bare though zsh reads it: ``=ls`` is a path there."""
+    quoted = quote(text)
+    return f"'{text}'" if quoted == text and (text.startswith("=") or ":=" in text) else quoted
 
 
 @contextlib.contextmanager
@@ -89,10 +111,25 @@ def open_activators(executable: str, prompt: str | None, dest: str, app_data: st
             session = stack.enter_context(open_session(executable, dest, app_data, *options))
         except (Exception, SystemExit):  # noqa: BLE001  # for whatever reason; if it is a good one, the next call fails
             session = stack.enter_context(open_session(sys.executable, dest, app_data, *options))
-            interpreter = copy.copy(session.creator.interpreter)
-            interpreter.tcl_lib = interpreter.tk_lib = None  # they are those of another Python
-            session.creator.interpreter = interpreter
+            # Tcl and Tk are those of another Python.
+            session.creator.interpreter = _with_library(session.creator.interpreter, None)
         yield Activators(session)
+
+
+@lru_cache(maxsize=64)
+def written_lines(path: str, prompt: str | None) -> Mapping[str, tuple[str | None, ...]]:
+    """Return each activation script of an environment at ``path`` as virtualenv writes it now, line by line, by name.
+
+    ``None`` stands for a line that depends on the environment's Python.
+    """
+    place = f"{tempfile.gettempdir()}/envsync"
+    with open_activators(sys.executable, prompt, place, f"{cache_folder()}/virtualenv") as activators:
+        one, other = (dict(activators.render(path, library)) for library in _LIBRARIES)
+    return {script: tuple(map(_common, text.split("\n"), other[script].split("\n"))) for script, text in one.items()}
+
+
+def _common(line: str, other: str) -> str | None:
+    return line if line == other and "site-packages" not in line else None
 
 
 @lru_cache(maxsize=64)

@@ -4,10 +4,16 @@ Pure: text in, text out. CPython reads the file line by line, splits at the firs
 ``=``, folds the key's case and strips both sides; so does this.
 """
 
+import ast
+import re
+import warnings
 from collections.abc import Mapping
 from sys import intern
 
-__all__ = ["parse", "unquote", "update"]
+__all__ = ["parse", "quote", "unquote", "update"]
+
+_REPR = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")
+"""A text as ``repr`` writes it: ``'it\\'s "so"'``."""
 
 
 def parse(text: str) -> tuple[tuple[str, str], ...]:
@@ -20,18 +26,36 @@ def parse(text: str) -> tuple[tuple[str, str], ...]:
     return tuple(settings)
 
 
+def quote(text: str) -> str:
+    """Return a prompt as it is written: as it is where it reads back so, else as venv does, by ``repr``."""
+    if parse(f"prompt = {text}") == (("prompt", text),) and unquote(text) == text:
+        return text
+    return repr(text)
+
+
 def unquote(value: str) -> str:
-    """Take off the quotes that venv and virtualenv put around a prompt."""
-    if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"":
-        return value[1:-1]
-    return value
+    """Return the prompt that a setting means: venv writes its ``repr``, others write it as it is."""
+    if len(value) < 2 or value[0] != value[-1] or value[0] not in "'\"":  # noqa: PLR2004  # a pair of quotes
+        return value
+    plain = value[1:-1]
+    if "\\" not in plain or not _REPR.fullmatch(value):
+        return plain
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of escapes that Python does not know
+        try:
+            return str(ast.literal_eval(value))
+        except (ValueError, SyntaxError):
+            return plain
 
 
 def update(text: str, wanted: Mapping[str, str], *, drop: frozenset[str] = frozenset()) -> str:
     """Set the ``wanted`` settings in place, append those that are not there, and keep every other line.
 
-    ``drop`` names settings to remove. A setting that is repeated keeps its last place, the one that counts.
+    ``drop`` names settings to remove. A setting that is repeated keeps its last place, the one that counts. Raises
+    ``ValueError`` for a value of more than one line: the rest of it would be settings.
     """
+    if any(len(_lines(value)) > 1 for value in wanted.values()):
+        raise ValueError("a setting of pyvenv.cfg is one line")
     lines: list[str] = []
     places: dict[str, int] = {}
     for line in _lines(text):

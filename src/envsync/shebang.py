@@ -8,13 +8,15 @@ import re
 import shlex
 import sys
 
-__all__ = ["HEAD", "named_interpreter", "retarget"]
+__all__ = ["HEAD", "is_expanded", "named_interpreter", "retarget"]
 
 HEAD = 4096
 """How much of a file must be read to see its interpreter: the kernel's PATH_MAX, plus the trampoline's own text."""
 _LONGEST = 512 if sys.platform == "darwin" else 127
 """The longest ``#!`` line that every kernel takes: BINPRM_BUF_SIZE before Linux 5.1, less the newline (execve(2))."""
 _TRAMPOLINE = re.compile(rb"#!/bin/sh\n'''exec' (?P<token>.+?) \"\$0\" \"\$@\"\n' '''\n")
+_LITERAL = re.compile(rb"""(?:'[^']*'|\\.|"(?:[^"\\$`]|\\.)*"|[^'"\\$`])+""")
+"""A word that a shell leaves as it is: ``'/a $x'``, ``"/a b"``."""
 _DIRECT = re.compile(rb"#!(?P<token>/[^\s\x00]*)(?P<rest>[^\n]*)\n")
 
 
@@ -31,6 +33,12 @@ def named_interpreter(head: bytes) -> str | None:
         return words[0] if words else None
     direct = _DIRECT.match(head)
     return _text(direct["token"]) if direct else None
+
+
+def is_expanded(head: bytes) -> bool:
+    """Check whether a shell would expand the path in a script's first lines: pip puts it in double quotes."""
+    trampoline = _TRAMPOLINE.match(head)
+    return trampoline is not None and _LITERAL.fullmatch(trampoline["token"]) is None
 
 
 def retarget(content: bytes, interpreter: str) -> bytes:

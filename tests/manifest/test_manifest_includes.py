@@ -165,3 +165,38 @@ def test_a_symlinked_manifest_is_not_resolved(box: Box) -> None:
     manifest = load("linked/envs.toml")
     assert manifest.file == f"{box.root}/linked/envs.toml"
     assert [env.path for env in manifest.environments] == [f"{box.root}/linked/a", f"{box.root}/linked/b"]
+
+
+def test_a_pattern_that_leads_through_too_much_is_an_error_at_its_place(box: Box) -> None:
+    box.monkeypatch.setattr("envsync.manifest.globs._MOST_ENTRIES", 500)
+    problem = box.problem('version = 1\ninclude = ["envs.d/*.toml", "/**/nosuch-*.toml"]\n')
+    assert (problem.code, problem.line, problem.key) == ("manifest-value", 2, "include")
+    assert problem.message == '"/**/nosuch-*.toml" leads through more than 500 files'
+
+
+def test_a_pattern_that_takes_too_long_is_an_error_at_its_place(box: Box) -> None:
+    box.monkeypatch.setattr("envsync.manifest.globs._MOST_SECONDS", -1.0)
+    assert "seconds" in box.problem(MAIN.format("*.toml")).message
+
+
+def test_links_in_circles_lead_through_each_directory_once(box: Box) -> None:
+    box.monkeypatch.setattr("envsync.manifest.globs._MOST_ENTRIES", 500)
+    for number in range(40):
+        os.makedirs(f"{box.root}/deep/{number}")
+        for turn in range(3):
+            os.symlink("..", f"{box.root}/deep/{number}/{turn}")
+    assert names(box, MAIN.format("deep/**/*.toml")) == []
+
+
+def test_two_stars_also_find_what_is_behind_links(box: Box) -> None:
+    box.write('[envs.one]\npath = "one"\n', "away/inner/one.toml")
+    os.makedirs(f"{box.root}/deep/er")
+    os.symlink("../../away", f"{box.root}/deep/er/link")
+    assert names(box, MAIN.format("deep/**/*.toml")) == ["one"]
+
+
+def test_a_pattern_takes_nothing_from_a_device_or_a_fifo(box: Box) -> None:
+    os.mkdir(f"{box.root}/d")
+    os.mkfifo(f"{box.root}/d/fifo.toml")
+    os.symlink("/dev/zero", f"{box.root}/d/zero.toml")
+    assert names(box, 'version = 1\ninclude = ["d/*.toml", "/dev/[tz]*"]\n') == []

@@ -54,7 +54,7 @@ def _with_virtualenv(blueprint: Blueprint, place: str, app_data: str) -> None:
         with open_session(blueprint.executable, place, app_data, *options) as session:
             session.run()
     except (Exception, SystemExit) as error:
-        if isinstance(error, OSError):
+        if isinstance(error, OSError | MemoryError | UnicodeError):
             raise
         raise _failed("virtualenv", blueprint, str(error)) from error
 

@@ -1,5 +1,6 @@
 """What a pass did, per environment. Pure values."""
 
+import shlex
 from dataclasses import dataclass, replace
 from enum import Enum
 
@@ -79,7 +80,9 @@ def report_of(plan: EnvironmentPlan, after: EnvironmentPlan) -> EnvironmentRepor
     if plan.actions and not back and (after.drift or after.conflicts):
         left = "; ".join([drift.message for drift in after.drift] + [one.message for one in after.conflicts])
         problem = Problem(
-            "not-converged", f"it was applied, and yet: {left}", f"See: envsync explain {plan.environment.name}"
+            "not-converged",
+            f"it was applied, and yet: {left}",
+            f"See: envsync explain {shlex.quote(plan.environment.name)}",
         )
         return EnvironmentReport(plan, Outcome.FAILED, problem)
     notes = plan.notes if back else tuple(dict.fromkeys((*plan.notes, *after.notes)))

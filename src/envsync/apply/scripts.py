@@ -40,9 +40,10 @@ def render_activators(root: Root, action: Repair, area: str, workshop: Workshop)
     fresh = Root(f"{area}/{BUILT}")
     named = {script.name: script.named for script in action.scripts if script.kind == "activate"}
     stale = [script.name for script in _stale(action) if script.rendered]
+    harmful = {script.name for script in action.scripts if script.harmful}
     kept = []
     for name in (*action.regenerate, *stale):
-        if name in stale and _transplant(root, name, fresh, action):
+        if name in stale and name not in harmful and _transplant(root, name, fresh, action):
             continue
         source = f"{fresh.path}/bin/{name}"
         former = _as_written(named.get(name) or blueprint.path, name, area, action, workshop)

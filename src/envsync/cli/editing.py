@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shlex
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any
@@ -98,7 +99,9 @@ def _add(options: Options) -> Result:
     given = dict(options.values)
     if "path" not in given:
         raise UsageError(
-            Problem("usage", "--path says where people and tools find it", f"envsync add {name} --path PATH")
+            Problem(
+                "usage", "--path says where people and tools find it", f"envsync add {shlex.quote(name)} --path PATH"
+            )
         )
     if given.pop("no-editable", False):
         given["editable"] = False
@@ -246,7 +249,7 @@ def _is_expressible(one: FoundEnvironment, state_dir: str) -> bool:
         all(text.startswith("/") and is_literal(text) for text in texts)
         and not any(":" in path for path in one.paths)
         and one.text != state_dir
-        and not any(category(sign) in {"Cc", "Cs"} for sign in one.prompt or "")
+        and not any(category(sign) in {"Cc", "Cs", "Zl", "Zp"} for sign in one.prompt or "")
     )
 
 

@@ -39,6 +39,9 @@ def main(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         sys.stderr.write("envsync: interrupted\n")
         return _INTERRUPTED
+    except MemoryError:
+        os.write(2, b"envsync: there is not enough memory\n")  # and none to say more
+        return _FAILED
     except OSError as error:
         _silence(sys.stdout)
         sys.stderr.write(f"envsync: {error.strerror}: standard output\n")

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shlex
 
 from envsync import pyvenv_cfg
 from envsync.cli.consent import Untrusted, opened
@@ -19,12 +20,14 @@ def _run(options: Options) -> int:
     check_names(manifest, options.names)
     words = options.words
     if not words:
-        raise UsageError(Problem("usage", "there is no command to run", f"envsync run {options.names[0]} -- python"))
+        raise UsageError(
+            Problem("usage", "there is no command to run", f"envsync run {shlex.quote(options.names[0])} -- python")
+        )
     environment = next(one for one in manifest.environments if one.name == options.names[0])
     path = environment.path
     if not os.access(f"{path}/bin/python", os.X_OK):
         message = f"there is no environment that works at {path}"
-        raise EnvsyncError(Problem("no-environment", message, f"envsync apply {options.names[0]}"))
+        raise EnvsyncError(Problem("no-environment", message, f"envsync apply {shlex.quote(options.names[0])}"))
     variables = {key: value for key, value in os.environ.items() if key != "PYTHONHOME"}
     variables |= {"VIRTUAL_ENV": path, "PATH": f"{path}/bin:{os.environ.get('PATH', os.defpath)}"}
     variables["VIRTUAL_ENV_PROMPT"] = _prompt(environment)

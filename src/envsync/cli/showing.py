@@ -35,19 +35,15 @@ def show_failure(options: Options, error: Exception) -> int:
 
     A traceback is for --verbose alone.
     """
-    match error:
-        case ManifestError():
-            return _show_problems(options, error.problems, error.exit_code)
-        case EnvsyncError():
-            return _show_problems(options, (error.problem,), error.exit_code)
-        case OSError():
-            where = f" ({error.filename})" if isinstance(error.filename, str) else ""
-            problem = Problem("system-error", f"{error.strerror or error}{where}")
-        case _ if options.verbose:
-            raise error
-        case _:
-            hint = "This is a mistake in envsync: report it, with what --verbose shows."
-            problem = Problem("internal-error", f"{type(error).__name__}: {error}", hint)
+    if isinstance(error, ManifestError):
+        return _show_problems(options, error.problems, error.exit_code)
+    if isinstance(error, EnvsyncError):
+        return _show_problems(options, (error.problem,), error.exit_code)
+    from envsync.observe.trouble import explain  # noqa: PLC0415  # only where something is wrong
+
+    problem = explain(error)
+    if problem.code == "internal-error" and options.verbose:
+        raise error
     return _show_problems(options, (problem,), TROUBLE)
 
 

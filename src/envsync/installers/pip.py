@@ -82,7 +82,7 @@ class Pip:
 
     def uninstall(self, place: str, names: tuple[str, ...]) -> Command:
         """Return what removes distributions."""
-        return self._command(place, ["uninstall", "--yes", *names], "/", Job())
+        return self._command(place, ["uninstall", "--yes", "--", *names], "/", Job())
 
     def check(self, place: str) -> Command:
         """Return what fails where the requirements of installed packages are not met."""

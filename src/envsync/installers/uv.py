@@ -68,7 +68,7 @@ class Uv:
 
     def uninstall(self, place: str, names: tuple[str, ...]) -> Command:
         """Return what removes distributions."""
-        return self._command(place, ["pip", "uninstall", "--python", f"{place}/bin/python", *names], "/", Job())
+        return self._command(place, ["pip", "uninstall", "--python", f"{place}/bin/python", "--", *names], "/", Job())
 
     def check(self, place: str) -> Command:
         """Return what fails where the requirements of installed packages are not met."""
@@ -83,9 +83,9 @@ class Uv:
         if job.upgrade and not job.only:
             yield "--upgrade"
         for name in job.only:
-            yield from ("--upgrade-package", name)
+            yield f"--upgrade-package={name}"
         for name in job.reinstall:
-            yield from ("--reinstall-package", name)
+            yield f"--reinstall-package={name}"
         if job.exact:
             yield "--exact"
         if not call.dependencies and not call.alone:
@@ -99,7 +99,7 @@ class Uv:
 
     def _sync(self, place: str, call: Sync, job: Job) -> list[str]:
         inexact = [] if job.exact else ["--inexact"]
-        again = [word for name in job.reinstall for word in ("--reinstall-package", name)]
+        again = [f"--reinstall-package={name}" for name in job.reinstall]
         python = ["--project", call.project, "--python", f"{place}/bin/python"]
         return ["sync", "--locked", *python, *inexact, *again, *call.options]
 
@@ -122,7 +122,7 @@ def _spelled(lines: tuple[str, ...]) -> Iterator[str]:
         yield "--prerelease=allow"
     for line in dict.fromkeys(lines):
         if line.startswith("--trusted-host "):
-            yield from ("--allow-insecure-host", line.partition(" ")[2])
+            yield f"--allow-insecure-host={line.partition(' ')[2]}"
 
 
 def _read_change(change: dict[str, Any]) -> Step:

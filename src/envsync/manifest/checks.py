@@ -2,6 +2,7 @@
 
 import functools
 import re
+from unicodedata import category
 
 from envsync.manifest.wording import Unfit, listing, quoted, shown
 from envsync.redact import redacted
@@ -74,7 +75,7 @@ def prompt(text: str) -> str:
     """Text that activation scripts may show."""
     if not text:
         raise Unfit("is an empty prompt", "leave the key out; the prompt is then the environment's name")
-    if any(ord(c) < 0x20 or 0x7F <= ord(c) <= 0x9F for c in text):  # noqa: PLR2004 - the control characters
+    if any(category(c) in {"Cc", "Zl", "Zp"} for c in text):  # control characters, and further ends of a line
         raise Unfit(f"has a control character in it: {quoted(text)}", "a prompt is one line of plain text")
     return text
 

@@ -1,13 +1,13 @@
 """The manifest and all that it includes: each file once, found, read and parsed."""
 
 import glob
-import itertools
 import os
 from collections.abc import Iterator, Mapping
 
 from envsync.errors import ManifestError, Problem
 from envsync.manifest.absolute import absolute
 from envsync.manifest.document import Document
+from envsync.manifest.globs import TooManyError, matches
 from envsync.manifest.paths import expand
 from envsync.manifest.recorder import Recorder
 from envsync.manifest.source import read
@@ -81,6 +81,11 @@ class Gathering:
         for text in written if isinstance(written, list) else ():
             try:
                 yield from self._matches(text, document.folder)
+            except TooManyError as error:
+                self.complete = False
+                hint = "name the directory that the files are in, such as envs.d/*.toml"
+                message = f"{quoted(text)} {error}"
+                self.problems.append(document.problem("manifest-value", message, ("include",), hint))
             except (Unfit, TypeError, AttributeError):
                 # Validation tells what is wrong with it.
                 self.complete = False
@@ -97,9 +102,7 @@ class Gathering:
         else:
             listed = expand(parent, self._recorder) if parent else folder
             self._recorder.listed(absolute(listed, folder, self._recorder.saw))
-        pattern = os.path.join(glob.escape(folder), expand(text, self._recorder, glob.escape))
-        found = itertools.islice(glob.iglob(pattern, recursive=True), _MOST_MATCHES)
-        for path in sorted(found):
+        for path in matches(expand(text, self._recorder, glob.escape), folder)[:_MOST_MATCHES]:
             self._recorder.saw(path)  # whether it is a file may change
             # A pattern means files: folders and the like beside them are no mistake, a dangling link is.
             if os.path.isfile(path) or not os.path.exists(path):

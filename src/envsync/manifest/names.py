@@ -74,9 +74,9 @@ def _meant(text: str, folder: str) -> list[str]:
     pattern = _expanded(text)
     if not any(sign in pattern for sign in "*?["):
         return [os.path.join(folder, pattern)]
-    import glob  # noqa: PLC0415  # few manifests need it
+    from envsync.manifest.globs import matches  # noqa: PLC0415  # few manifests need it
 
-    return sorted(glob.glob(os.path.join(glob.escape(folder), pattern), recursive=True))
+    return matches(pattern, folder)[:_MOST_FILES]
 
 
 def _expanded(text: str) -> str:

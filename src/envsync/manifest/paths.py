@@ -18,7 +18,9 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 def full_path(text: str, folder: str, recorder: Recorder) -> str:
     """``text`` expanded and absolute, relative to ``folder``; raises Unfit."""
-    return absolute(expand(text, recorder), folder, recorder.saw)
+    path = absolute(expand(text, recorder), folder, recorder.saw)
+    _refuse_control(path)  # the directory of the manifest may have any name
+    return path
 
 
 def is_literal(path: str) -> bool:
@@ -32,8 +34,7 @@ def expand(text: str, recorder: Recorder, quote: Callable[[str], str] = str) -> 
     What was put in is not expanded again. Raises Unfit for an unset variable, an
     unknown user, control characters, and where nothing is left.
     """
-    if found := _CONTROL.search(text):
-        raise Unfit(f"has the control character {quoted(found[0])} in it: {quoted(text)}")
+    _refuse_control(text)
     head, rest = "", text
     if text.startswith("~"):
         user, slash, tail = text.partition("/")
@@ -43,9 +44,14 @@ def expand(text: str, recorder: Recorder, quote: Callable[[str], str] = str) -> 
     expanded = head + rest
     if not expanded:
         raise Unfit("is an empty path" if not text else f"{quoted(text)} expands to nothing", "leave the key out")
-    if found := _CONTROL.search(expanded):
-        raise Unfit(f"has the control character {quoted(found[0])} in it: {quoted(expanded)}")
+    _refuse_control(expanded)
     return expanded
+
+
+def _refuse_control(text: str) -> None:
+    """Raise Unfit for what no line of a file or a script can hold."""
+    if found := _CONTROL.search(text):
+        raise Unfit(f"has the control character {quoted(found[0])} in it: {quoted(text)}")
 
 
 def _home(user: str, recorder: Recorder) -> str:

@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass
 
-from envsync.manifest.absolute import absolute
-from envsync.manifest.paths import expand, full_path
+from envsync.manifest.paths import full_path
 from envsync.manifest.pythons import Pythons
 from envsync.manifest.recorder import Recorder
 from envsync.manifest.wording import Unfit, quoted
@@ -33,7 +32,7 @@ class Scope:
 
     def target(self, text: str) -> str:
         """Return a path relative to state-dir, and not that folder itself; raises Unfit."""
-        path = absolute(expand(text, self.recorder), self.state_dir, self.recorder.saw)
+        path = full_path(text, self.state_dir, self.recorder)
         if path == self.state_dir:
             raise Unfit("is state-dir itself", "name a folder in it, such as the environment's name")
         return path

@@ -130,4 +130,4 @@ def _uv_options(read: list[Requirements]) -> list[str]:
     options = [one for file in read for one in file.index]
     hosts = dict.fromkeys(value for name, value in options if name == "--trusted-host")
     pre = ["--prerelease=allow"] if ("--pre", "") in options else []
-    return [*pre, *(text for host in hosts for text in ("--allow-insecure-host", host))]
+    return [*pre, *(f"--allow-insecure-host={host}" for host in hosts)]

@@ -45,7 +45,7 @@ def read_environment(end: str, path: str) -> Environment | None:
         return None
     former = {end, dict(cfg).get("envsync-path", end), *_commanded(cfg)}
     sites = [f"{end}/{library}/site-packages" for library in libraries]
-    scripts = Scripts(end, path, former, sites, has_prompt="prompt" in dict(cfg))
+    scripts = Scripts(end, path, former, sites, dict(cfg))
     editables = Editables(sites)
     stale = tuple(scripts.stale(bin_entries))
     return Environment(

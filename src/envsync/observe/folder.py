@@ -127,13 +127,17 @@ class Leftovers:
         return tuple(area for _, area in sorted(kept))
 
     def strays(self, ends: set[str]) -> tuple[tuple[str, str], ...]:
-        """List the staging areas seen so far that were made for other ends than ``ends``, each with its own."""
-        return tuple(
-            (area, marker.end)
+        """List the staging areas seen so far that were made for other ends than ``ends``, each with its own.
+
+        Those that tell of a move come first: they say what becomes of others.
+        """
+        found = [
+            (area, marker)
             for areas in self._seen.values()
             for area, marker in areas
             if marker is not None and marker.kind == "staging" and marker.end not in ends
-        )
+        ]
+        return tuple((area, marker.end) for area, marker in sorted(found, key=lambda one: not one[1].moves_to))
 
     def _near(self, end: str) -> list[tuple[str, Marker | None]]:
         """List the areas beside ``end``, in it, and where those of all environments may be."""

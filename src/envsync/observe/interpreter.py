@@ -10,7 +10,7 @@ from envsync.observe.base import base_of, is_script, locations
 from envsync.observe.chain import walk
 from envsync.observe.choose import best, fits, fitting, is_pinned, same_version
 from envsync.observe.discover import Found, discover, stable_twin
-from envsync.observe.probe import ProbeError, Said, is_same_file
+from envsync.observe.probe import ProbeError, Said, is_same_file, remedy
 from envsync.observed import Chain, EndKind, Interpreter, InterpreterProblem
 
 __all__ = ["Ask", "Interpreters"]
@@ -147,7 +147,7 @@ class Interpreters:
         try:
             found = self._look(declared, link, chain, notes)
         except ProbeError as error:
-            hint = error.hint or f"Try it: {link} -c 'print(1)'. The environment is left as it is until the link works."
+            hint = error.hint or remedy(link)
             return InterpreterProblem(
                 declared, link, "interpreter-missing", f"{link} does not work: {error}", hint, chain
             )

@@ -3,6 +3,7 @@
 import json
 import os
 import selectors
+import shlex
 import signal
 import subprocess
 import time
@@ -12,7 +13,7 @@ from typing import Any
 
 from envsync.observed import Facts
 
-__all__ = ["OUTPUT_LIMIT", "TIME_LIMIT", "ProbeError", "Said", "image_of", "is_same_file", "listen", "probe"]
+__all__ = ["OUTPUT_LIMIT", "TIME_LIMIT", "ProbeError", "Said", "image_of", "is_same_file", "listen", "probe", "remedy"]
 
 TIME_LIMIT = 10.0
 """Seconds that an interpreter gets."""
@@ -167,6 +168,11 @@ def _senseless(output: bytes) -> ProbeError:
     return ProbeError(f"its answer makes no sense{_tail(output)}")
 
 
+def remedy(link: str) -> str:
+    """Say what to do about a link that does not work, where nothing better is known."""
+    return f"Try it: {shlex.quote(link)} -c 'print(1)'. The environment is left as it is until the link works."
+
+
 def image_of(executable: str) -> str:
     """Return the real path of the program that runs as Python when ``executable`` is started.
 
@@ -190,6 +196,8 @@ def _read(answer: dict[str, Any], executable: str) -> Said:
         hint = "Point `python` to a newer one. The environment is left as it is."
         raise ProbeError(f"it is Python {version}; environments need 3.7 or later", hint=hint)
     text = {key: str(value) for key, value in answer.items()}
+    if any("\n" in path or "\r" in path for path in (executable, os.path.realpath(executable), *text.values())):
+        raise ProbeError("its path has a line break in it, which pyvenv.cfg cannot hold")
     facts = Facts(
         version=text["version"],
         implementation=text["implementation"],

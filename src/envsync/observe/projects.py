@@ -14,6 +14,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from envsync.desired import Packages
+from envsync.manifest.globs import TooManyError, matches
 from envsync.markers import marker_values
 from envsync.observe.locks import Calls, check_names, chosen, pylock_calls, uv_lock_of, uv_projects
 from envsync.observe.reading import Reading, real
@@ -196,9 +197,12 @@ def _cache_keys(directory: str, keys: object, reading: Reading) -> Iterator[str]
         if isinstance(name := parts.get("env"), str):
             reading.variables[name] = os.environ.get(name)
         if isinstance(pattern := parts.get("file"), str) and "\0" not in pattern:
-            matching = glob.iglob(pattern, root_dir=directory, recursive=True, include_hidden=True)
-            files = (one for one in matching if os.path.isfile(os.path.join(directory, one)))
-            yield from sorted(islice(files, _MOST)) or [pattern]
+            try:
+                found = matches(pattern, directory, hidden=True)
+            except TooManyError as error:
+                reading.refuse(f"{directory}/pyproject.toml", f"{pattern} of [tool.uv] cache-keys {error}")
+            else:
+                yield from [one for one in found if os.path.isfile(one)][:_MOST] or [pattern]
 
 
 def _texts(value: object) -> Iterator[str]:

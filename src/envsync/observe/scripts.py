@@ -1,9 +1,9 @@
 """Find the scripts of an environment that do not name it, or do not run with its Python."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
-from envsync import activation, shebang
+from envsync import activation, pyvenv_cfg, shebang
 from envsync.observe.names import is_activator, is_python_name
 from envsync.observe.read import read_regular
 from envsync.observed import Script
@@ -19,21 +19,33 @@ _PROGRAMS = (b"#!", b"\x7fELF", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe")
 
 def unexecutable(end: str, sites: Iterable[str]) -> Iterator[str]:
     """Yield the names in ``bin`` of what packages claim and nobody may execute: some wheels bring them so."""
-    scripts = Scripts(end, end, (), sites, has_prompt=True)
+    scripts = Scripts(end, end, (), sites, {})
     with os.scandir(f"{end}/bin") as entries:
         listed = [entry for entry in entries if entry.is_file(follow_symlinks=False)]
     yield from (entry.name for entry in listed if scripts.lost_mode(entry))
 
 
+def _shown(path: str, cfg: Mapping[str, str]) -> list[str]:
+    """List what builders may have written as the prompt: without one a directory's name, or that of the one above."""
+    written = cfg.get("prompt")
+    if written is None:
+        return path.split("/")[-2:]
+    return [pyvenv_cfg.unquote(written), *([written] if "uv" in cfg else [])]  # uv takes quotes for a part of it
+
+
 class Scripts:
     """Looks at the scripts in the ``bin`` of an environment."""
 
-    def __init__(self, end: str, path: str, former: Iterable[str], sites: Iterable[str], *, has_prompt: bool) -> None:
+    def __init__(
+        self, end: str, path: str, former: Iterable[str], sites: Iterable[str], cfg: Mapping[str, str]
+    ) -> None:
         """Take where the environment is, its declared path, where it is known to have been, and its ``site-packages``.
 
-        ``sites`` are absolute; ``has_prompt`` says whether ``pyvenv.cfg`` has one.
+        ``sites`` are absolute; ``cfg`` is what ``pyvenv.cfg`` says.
         """
-        self._has_prompt = has_prompt
+        written = cfg.get("prompt")
+        self._prompt = None if written is None else pyvenv_cfg.unquote(written)
+        self._is_harmful = any(map(activation.is_harmful, _shown(path, cfg)))
         self._end = end
         self._path = path
         self._former = {*former} - {path}
@@ -60,17 +72,27 @@ class Scripts:
     def _activator(self, name: str, names: set[str]) -> Script | None:
         text = (read_regular(f"{self._end}/bin/{name}", _LIMIT) or b"").decode("utf-8", "surrogateescape")
         reading = activation.read(name, text, self._path, self._former)
+        if self._is_harmful and not self._is_as_written(name, text):
+            return Script(name, "activate", reading.named, rendered=True, harmful=True)
         if reading.right and _COMPANION in text and _COMPANION[1:] not in names:
             return Script(_COMPANION[1:], "activate", "", rendered=True)
         if reading.right or self._is_rendered(name, text):
             return None
-        renamed = (
-            activation.renamed(text, reading.named, self._path, has_prompt=self._has_prompt) if reading.named else None
-        )
+        has_prompt = self._prompt is not None
+        renamed = activation.renamed(text, reading.named, self._path, has_prompt=has_prompt) if reading.named else None
         exact = renamed is not None and activation.read(name, renamed, self._path, self._former).right
         if name.endswith(".bat") and not exact:
             return None  # of Windows; virtualenv writes none here, and nobody can run it
         return Script(name, "activate", reading.named, rendered=not exact)
+
+    def _is_as_written(self, name: str, text: str) -> bool:
+        """Check whether a script begins as virtualenv writes it; of one that it does not write nothing is said."""
+        from envsync.activators import written_lines  # noqa: PLC0415  # hardly ever, and slow
+
+        lines = written_lines(self._path, self._prompt).get(name, ())
+        held = text.removeprefix("\ufeff").split("\n")
+        end = len(lines) - 1  # behind the last newline a user's own lines may follow
+        return len(held) > end and all(line in {None, one} for line, one in zip(lines[:end], held, strict=False))
 
     def _is_rendered(self, name: str, text: str) -> bool:
         """Check whether virtualenv would write the path as it stands here: of its quotes it is the judge."""
@@ -90,6 +112,8 @@ class Scripts:
             return
         directory, in_bin, name = interpreter.rpartition("/bin/")
         if in_bin and directory == self._path and name in names:
+            if shebang.is_expanded(head):
+                yield Script(entry.name, "shebang", interpreter, harmful=True)
             return
         if (in_bin and self._was_here(directory)) or self._runs_nowhere(interpreter, entry.name):
             yield Script(entry.name, "shebang", interpreter)

@@ -1,9 +1,6 @@
 """Find the virtual environments below some folders, whoever made them, also those behind symlinks; reads only."""
 
-import ast
 import os
-import re
-import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -25,7 +22,6 @@ _SKIPPED = frozenset(
 )
 """Folders that are not looked into: caches, packages, and environments that are another tool's to keep."""
 _UNREAL = frozenset({"/proc", "/sys", "/dev"})
-_REPR = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")
 _CACHE_TAG = "CACHEDIR.TAG"
 _REDIRECT = ".venv"
 _INPUTS = ("requirements.txt", "requirements.in", "pyproject.toml", "uv.lock", "pylock.toml")
@@ -116,7 +112,7 @@ def _look(end: str, places: list[str]) -> FoundEnvironment | None:
         text=_absolute_text(links[0]) if links else None,
         python=python,
         works=python is not None and os.path.exists(python),
-        prompt=_meant(prompt) if prompt is not None else None,
+        prompt=pyvenv_cfg.unquote(prompt) if prompt is not None else None,
         system_site_packages=settings.get("include-system-site-packages", "").lower() == "true",
         libraries=_libraries(held),
         inputs=tuple(f"{beside}/{name}" for name in _INPUTS if os.path.isfile(f"{beside}/{name}")),
@@ -134,19 +130,6 @@ def _read(end: str, place: str) -> Environment | None:
         return read_environment(end, place)
     except OSError:
         return None
-
-
-def _meant(prompt: str) -> str:
-    """Undo the ``repr`` that venv writes a prompt as; others write it as it is."""
-    plain = pyvenv_cfg.unquote(prompt)
-    if "\\" not in plain or not _REPR.fullmatch(prompt):
-        return plain
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of escapes that Python does not know
-        try:
-            return str(ast.literal_eval(prompt))
-        except (ValueError, SyntaxError):
-            return plain
 
 
 def _is_kept(end: str) -> bool:

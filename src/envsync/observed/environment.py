@@ -44,6 +44,8 @@ class Script:
     """The directory, or the interpreter, that it names; empty where that cannot be read."""
     rendered: bool = False
     """Whether an activation script has to be rendered again, since another name in it would not do."""
+    harmful: bool = False
+    """Whether shells may take parts of a name in it for commands: then nothing of it is kept in use."""
 
 
 @dataclass(frozen=True, slots=True)

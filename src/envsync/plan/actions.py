@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import Enum
 
 from envsync import desired
 from envsync.observed import Change, Damage, Declared, Distribution, Facts, Script, World
+from envsync.plan.state import Conflict, Drift, State
 
 __all__ = [
     "Action",
@@ -24,35 +24,6 @@ __all__ = [
     "Rollback",
     "State",
 ]
-
-
-class State(Enum):
-    """How an environment stands to what the manifest says."""
-
-    IN_SYNC = "in-sync"
-    MISSING = "missing"
-    DRIFT = "drift"
-    CONFLICT = "conflict"
-    WAITING = "waiting"
-
-
-@dataclass(frozen=True, slots=True)
-class Drift:
-    """A difference between the manifest and the disk."""
-
-    code: str
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class Conflict:
-    """What envsync refuses to touch, and how a person can resolve it."""
-
-    code: str
-    message: str
-    hint: str
-    remedy: tuple[tuple[str, ...], ...] = ()
-    """Commands that resolve it, one after the other, as lists of words; empty where that takes a decision."""
 
 
 @dataclass(frozen=True, slots=True)

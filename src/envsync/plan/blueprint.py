@@ -43,7 +43,7 @@ def blueprint_of(environment: desired.Environment, world: World, interpreter: In
     """Return all that is needed to build an environment."""
     facts = interpreter.facts
     prompt = _prompt(environment, world.folder.environment)
-    own = {"prompt": prompt} if prompt is not None else {}
+    own = {"prompt": pyvenv_cfg.quote(prompt)} if prompt is not None else {}
     own |= {"version": facts.release, "envsync-path": environment.path, "envsync-abi": facts.abi}
     own |= {"envsync-platform": facts.platform} if facts.platform else {}
     own |= {"envsync-name": environment.name, "envsync-manifest": rules.manifest, "envsync-end": _end(world)}

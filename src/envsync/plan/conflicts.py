@@ -185,6 +185,14 @@ def _at_folder(environment: desired.Environment, world: World) -> Iterator[Confl
         yield Conflict("unsafe-path", f"{folder.chain.end} is no place for an environment: {folder.unsafe}", hint)
     elif folder.chain.kind is EndKind.DIRECTORY and folder.environment is None and not folder.is_empty:
         yield _not_a_venv(folder)
+    elif folder.environment is None and not all(map(_is_text, (environment.path, folder.chain.end))):
+        message = f"{environment.path} has bytes in it that are no text in the encoding here: no script could name it"
+        yield Conflict("not-encodable", message, "Rename that folder, or set the locale that it was named in.")
+
+
+def _is_text(path: str) -> bool:
+    """Check whether a path has no bytes that stand for themselves alone (os.fsdecode, PEP 383)."""
+    return not any("\udc80" <= one <= "\udcff" for one in path)
 
 
 def not_writable(folder: Folder) -> Iterator[Conflict]:

@@ -55,7 +55,7 @@ def wanted_settings(wanted: desired.Environment, interpreter: Interpreter) -> di
         "include-system-site-packages": "true" if wanted.system_site_packages else "false",
     }
     if wanted.prompt is not None:
-        settings["prompt"] = wanted.prompt
+        settings["prompt"] = pyvenv_cfg.quote(wanted.prompt)
     return settings
 
 
@@ -167,7 +167,7 @@ def _stale(stale: dict[str, str | None], facts: Facts) -> str:
 def _same(key: str, held: str, wanted: str) -> bool:
     match key:
         case "prompt":
-            return pyvenv_cfg.unquote(held) == wanted
+            return pyvenv_cfg.unquote(held) == pyvenv_cfg.unquote(wanted)
         case "include-system-site-packages" | "implementation":
             return held.lower() == wanted.lower()
         case "version_info":
@@ -208,21 +208,19 @@ def _compare_scripts(findings: Findings, wanted: desired.Environment, found: Env
     for script in found.scripts:
         kinds[script.kind].append(script)
     findings.scripts += found.scripts
-    moved = sorted({script.named for script in kinds["activate"] if script.named})
-    if moved:
-        held = pyvenv_cfg.unquote(found.setting("prompt") or "")
-        if wanted.prompt is None and held and followed_prompt(held, found, wanted.path) != held:
-            findings.settings.append(("prompt", followed_prompt(held, found, wanted.path)))
-            findings.regenerate |= {*found.activators}
-        findings.settings += [("command", _renamed(found, moved, wanted.path))] if found.setting("command") else []
-        findings.drift.append(Drift("moved", f"the activation scripts name {', '.join(moved)}, not {wanted.path}"))
-    unreadable = [f"bin/{script.name}" for script in kinds["activate"] if not script.named]
+    _compare_former(findings, wanted, found, sorted({one.named for one in kinds["activate"] if one.named}))
+    harmful = [f"bin/{script.name}" for script in found.scripts if script.harmful]
+    if harmful:
+        message = f"{_some(harmful)} may run parts of a name as commands: not quoted for every shell"
+        findings.drift.append(Drift("scripts", message))
+    unreadable = [f"bin/{one.name}" for one in kinds["activate"] if not (one.named or one.harmful)]
     if unreadable:
         message = f"{_some(unreadable)} is missing, or does not name {wanted.path} as far as can be read"
         findings.drift.append(Drift("scripts", message))
-    if kinds["shebang"]:
-        names = [script.name for script in kinds["shebang"]]
-        others = list(dict.fromkeys(script.named for script in kinds["shebang"]))
+    strangers = [script for script in kinds["shebang"] if not script.harmful]
+    if strangers:
+        names = [script.name for script in strangers]
+        others = list(dict.fromkeys(script.named for script in strangers))
         message = f"{_some(names)} in bin run with {_some(others)}, not with {wanted.path}/bin/python"
         findings.drift.append(Drift("scripts", message))
     if kinds["mode"]:
@@ -231,6 +229,17 @@ def _compare_scripts(findings: Findings, wanted: desired.Environment, found: Env
     if "activate" not in found.activators:
         findings.regenerate.add("activate")
         findings.drift.append(Drift("scripts", "bin/activate is gone"))
+
+
+def _compare_former(findings: Findings, wanted: desired.Environment, found: Environment, moved: list[str]) -> None:
+    """Let what was written for former directories follow a move."""
+    if moved:
+        held = pyvenv_cfg.unquote(found.setting("prompt") or "")
+        if wanted.prompt is None and held and followed_prompt(held, found, wanted.path) != held:
+            findings.settings.append(("prompt", pyvenv_cfg.quote(followed_prompt(held, found, wanted.path))))
+            findings.regenerate |= {*found.activators}
+        findings.settings += [("command", _renamed(found, moved, wanted.path))] if found.setting("command") else []
+        findings.drift.append(Drift("moved", f"the activation scripts name {', '.join(moved)}, not {wanted.path}"))
 
 
 def _some(names: list[str]) -> str:

@@ -1,5 +1,6 @@
 """Decide on going back to the generation that is kept of an environment. Pure."""
 
+import shlex
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
@@ -110,7 +111,7 @@ def _misfit(plan: EnvironmentPlan, found: Environment) -> Iterator[Conflict]:
         built_for = f"another build of {now}"
     message = f"the kept generation is for Python {built_for}, and {interpreter.link} is {now}"
     hint = (
-        f"To go back and stay with that Python: envsync rollback {plan.environment.name} --pin. "
+        f"To go back and stay with that Python: envsync rollback {shlex.quote(plan.environment.name)} --pin. "
         "Or point the interpreter link back first; else `apply` would rebuild it at once."
     )
     yield Conflict("python-minor", message, hint)

@@ -82,8 +82,11 @@ def plist(definition: Definition) -> str:
 
 
 def _startable(command: tuple[str, ...]) -> tuple[str, ...]:
-    """Let ``env`` start a program whose path systemd would not take: only arguments may be anything."""
-    return command if _PLAIN.fullmatch(command[0]) else ("/usr/bin/env", *command)
+    """Let a shell start a program whose path systemd would not take: only arguments may be anything.
+
+    Not ``env``, which takes a path with an ``=`` in it for a variable.
+    """
+    return command if _PLAIN.fullmatch(command[0]) else ("/bin/sh", "-c", 'exec "$0" "$@"', *command)
 
 
 def _quoted(text: str, *, expands: bool = False) -> str:
