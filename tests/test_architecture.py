@@ -14,8 +14,20 @@ from envsync.cli.options import parse
 SOURCE = Path(__file__).parent.parent / "src" / "envsync"
 LAYERS = (
     {"folders", "observe.stamp", "redact", "sealed", "surroundings"},
-    {"errors", "desired", "observed", "markers", "areas", "pyvenv_cfg", "activation", "activators", "shebang"},
+    {
+        "errors",
+        "termination",
+        "desired",
+        "observed",
+        "markers",
+        "areas",
+        "pyvenv_cfg",
+        "activation",
+        "activators",
+        "shebang",
+    },
     {"redact"},
+    {"processes", "reaper"},
     {"installers"},
     {"manifest"},
     {"observe"},

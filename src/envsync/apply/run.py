@@ -9,12 +9,14 @@ from resource import RLIMIT_NOFILE, getrlimit
 
 from envsync.apply.carry_out import carry_out, clear_area, clear_away
 from envsync.apply.failure import check_end, failure
+from envsync.apply.interruption import wind_up
 from envsync.apply.outcome import EnvironmentReport, Outcome, Report, outcome_of, report_of
 from envsync.apply.settings import Again, Progress, Settings
 from envsync.apply.together import create_together, is_plain
 from envsync.apply.workshop import Workshop
 from envsync.errors import EnvsyncError
 from envsync.plan.actions import Action, EnvironmentPlan, Install, Link, Plan, State
+from envsync.processes import Interrupted
 from envsync.write.locks import hold
 
 __all__ = ["apply_plans"]
@@ -28,7 +30,8 @@ _DESCRIPTORS = 4
 def apply_plans(plan: Plan, again: Again, settings: Settings, progress: Progress) -> Report:
     """Carry out a plan; ``again`` observes and decides one environment anew.
 
-    An interruption lets the environments under way end, begins no other, and is told in the report.
+    An interruption begins no other environment, lets those under way be completed or undoes them, and is told in the
+    report.
     """
     for area, end in plan.strays:
         _clear_stray(area, end, settings)
@@ -46,13 +49,15 @@ def apply_plans(plan: Plan, again: Again, settings: Settings, progress: Progress
         reports.update({report.plan.environment.name: report for report in done})
         return done
 
+    futures: list[Future[list[EnvironmentReport]]] = []
     try:
-        futures: list[Future[list[EnvironmentReport]]] = [executor.submit(work, group) for group in _groups(plan)]
+        futures += (executor.submit(work, group) for group in _groups(plan))
         for future in as_completed(futures):
             for report in future.result():
                 progress(report)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interruption:
         interrupted = True
+        wind_up(executor, futures, interruption)
     finally:
         executor.shutdown(wait=True, cancel_futures=True)
     skipped = (EnvironmentReport(one, Outcome.SKIPPED) for one in plan.environments)
@@ -111,6 +116,8 @@ def _apply_one(plan: EnvironmentPlan, again: Again, settings: Settings, workshop
                 further = [action for action in more if not isinstance(action, Link)]
                 after = again(plan.environment)
         return report_of(replace(plan, actions=(*plan.actions, *further)), after)
+    except Interrupted:
+        return EnvironmentReport(plan, Outcome.INTERRUPTED)
     except Exception as error:  # noqa: BLE001  # a mistake of envsync's own, too, must stop only this environment
         return failure(plan, error)
 

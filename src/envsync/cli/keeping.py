@@ -8,6 +8,7 @@ from envsync.apply.move import move
 from envsync.apply.prune import prune
 from envsync.cli.options import Options
 from envsync.cli.session import DONE, TROUBLE, Result, Session, settings_of
+from envsync.cli.signals import deferred
 from envsync.errors import EnvsyncError, Problem
 from envsync.manifest import load, locate
 from envsync.observe.orphans import find_exposed, find_generations, find_orphans
@@ -31,7 +32,8 @@ def _prune(options: Options) -> Result:
     done = None
     if options.yes and removals:
         snapshot.forget(manifest.file)
-        done = prune(removals, settings_of(manifest, options))
+        with deferred():
+            done = prune(removals, settings_of(manifest, options))
     failed = any((done or {}).values())
     status = "failed" if failed else "applied" if done else "in-sync" if not removals else "drift"
     verdict = Verdict(status, TROUBLE if failed else DONE)
@@ -43,7 +45,8 @@ def _move(options: Options) -> Result:
     session = Session(options)
     plan = session.plan().environments[0]
     snapshot.forget(session.manifest.file)
-    moved = move(plan, settings_of(session.manifest, options), session.manifest.file)
+    with deferred():
+        moved = move(plan, settings_of(session.manifest, options), session.manifest.file)
     path, target = plan.environment.path, plan.environment.target
     line = f"{path} is a symlink to {target} now" if moved else f"{path} is a symlink to {target} already"
 
