@@ -9,7 +9,7 @@ from envsync.apply.embedded import declare_paths, declare_scripts
 from envsync.apply.relinked import check_relinked
 from envsync.apply.rollback import go_back, settle_rollback
 from envsync.apply.scripts import carry_additions, rename_activators, render_activators
-from envsync.apply.unowned import bring_unowned, holds_more
+from envsync.apply.unowned import bring_unowned, holds_more, release_repeated
 from envsync.apply.verify import names_no_staging
 from envsync.apply.workshop import Workshop, edit_settings, marker_of
 from envsync.areas import BUILT
@@ -142,7 +142,12 @@ def _rebuild(action: Rebuild, workshop: Workshop) -> None:
         remove_area(area, blueprint.end)
         raise
     _exchange(area, blueprint)
-    _keep(area, action, loose=holds_more(f"{area}/{BUILT}", action))
+    loose = holds_more(f"{area}/{BUILT}", action)
+    staying = release_repeated(action.generations, area) if loose else 0
+    if staying:
+        told = f"{staying + 1} earlier contents are kept, since each holds files of yours that no other has"
+        workshop.remark(blueprint, f"{told}: see `envsync prune`")
+    _keep(area, action, loose=loose)
 
 
 def _install(action: Install, workshop: Workshop) -> None:
