@@ -44,7 +44,6 @@ def hold_all(folder: str, paths: Iterable[str], timeout: float) -> Iterator[None
             descriptor = stack.enter_context(_open(folder, f"source {path}"))
             _wait(descriptor, path, timeout, deadline)
             _sign(descriptor)
-            stack.enter_context(handing_down(descriptor))
         yield
 
 
