@@ -33,7 +33,8 @@ _CALL = re.compile(r"(\d+) +(\w+)\((.*)")
 _WRAPPER = """#!/bin/sh
 {strace} -f -o "{trace}.$$" -e trace={calls} {inject} {uv} "$@"
 status=$?
-if [ $status -eq 137 ] && [ -n "{group}" ]; then kill -9 0; fi
+# uv is in a session of its own, so envsync has to be named.
+if [ $status -eq 137 ] && [ -n "{group}" ]; then kill -9 $PPID 0; fi
 exit $status
 """
 _WITH_STAND_IN = "import sys; sys.path.insert(0, {folder!r}); from envsync.__main__ import main; sys.exit(main())"

@@ -16,6 +16,7 @@ LAYERS = (
     {"folders", "observe.stamp", "redact", "sealed", "surroundings"},
     {
         "errors",
+        "termination",
         "desired",
         "observed",
         "markers",
@@ -28,6 +29,7 @@ LAYERS = (
     },
     {"observe.chain"},
     {"redact"},
+    {"processes", "reaper"},
     {"installers"},
     {"manifest"},
     {"observe"},

@@ -9,6 +9,7 @@ import pytest
 
 from conftest import Place
 from links import fingerprint
+from pythons import PYTHONS
 from wheels import make_wheel
 
 pytestmark = pytest.mark.sampled(2)
@@ -78,6 +79,33 @@ def test_a_generation_with_files_of_the_users_goes_only_with_all(place: Place) -
     assert [path.read_text() for path in place.root.glob("state/.envsync-*/env/bin/mine")] == ["mine"]
     place.envsync("prune", "--all", "--yes")
     assert list(place.root.glob("state/.envsync-*/env/bin/mine")) == []
+
+
+def flapped(place: Place, texts: list[str]) -> list[str]:
+    """Flip the interpreter link to and fro, with a file of the user's written after each; returns what was noted."""
+    link = place.root / "python"
+    notes: list[str] = []
+    for number, text in enumerate(texts):
+        link.unlink(missing_ok=True)
+        link.symlink_to(PYTHONS[("3.11", "3.12")[number % 2]])
+        place.write(f'{ONE}python = "{link}"\n')
+        notes += place.envsync("apply", "--json").environments["one"]["notes"]
+        (site,) = place.root.glob("one/lib/python3*/site-packages")
+        (site / "mine.dat").write_text(text)
+    return notes
+
+
+def test_a_link_that_flips_to_and_fro_keeps_each_file_of_the_users_once(place: Place) -> None:
+    notes = flapped(place, ["mine"] * 6)
+    assert len(list(place.root.glob("state/.envsync-*"))) == 2
+    assert not any("3 earlier contents" in note for note in notes)
+
+
+def test_what_is_kept_beyond_that_since_it_holds_more_is_told(place: Place) -> None:
+    notes = flapped(place, list("abcdef"))
+    kept = {path.read_text() for path in place.root.glob("state/.envsync-*/env/lib/python3*/site-packages/mine.dat")}
+    assert kept == {*"abcde"}
+    assert any("5 earlier contents are kept" in note for note in notes)
 
 
 def test_what_is_declared_no_more_is_listed_and_stays(orphaned: Place) -> None:

@@ -240,6 +240,41 @@ def test_what_has_changed_unheard_is_missed_once(tmp_path: Path) -> None:
     assert source.wait(30, expectant=False).changed
 
 
+def test_a_change_whose_event_the_kernel_has_dropped_is_noticed(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    source = Listening(Flag(), 0.01, polling=False)
+    assert source.arm(scope_of((), [Inputs((str(file),))])) is None
+    limit = int(Path("/proc/sys/fs/inotify/max_queued_events").read_text())
+    for _ in range(limit // 2 + 1):  # two events each, of names that do not matter
+        os.close(os.open(tmp_path / "other", os.O_CREAT | os.O_WRONLY))
+        os.unlink(tmp_path / "other")
+    file.touch()
+    assert source.wait(30, expectant=False).changed
+    assert not source.wait(0.1, expectant=False).changed
+    file.unlink()
+    assert source.wait(30, expectant=False).changed
+
+
+def test_what_comes_and_goes_beside_what_matters_is_no_news(tmp_path: Path) -> None:
+    source = Listening(Flag(), 0.01, polling=False)
+    assert source.arm(scope_of((), [Inputs((str(tmp_path / "file"),))])) is None
+    (tmp_path / "other").touch()
+    assert not source.wait(0.3, expectant=False).changed
+    (tmp_path / "file").touch()
+    assert source.wait(30, expectant=False).changed
+
+
+def test_a_calm_watcher_is_not_woken_by_the_clock(place: Place) -> None:
+    place.write("".join(f'[envs.e{number}]\npath = "e{number}"\n' for number in range(20)))
+    trace = aside(place) / "trace"
+    with watching(place, settle=SETTLE) as watcher:
+        watcher.until("pass")
+        watcher.calm(1)
+        with traced(watcher.process.pid, trace):
+            assert watcher.rest(3) == []
+    assert len(re.findall(r"= 0 \(Timeout\)|nanosleep\(.*= 0", trace.read_text())) <= 3
+
+
 @contextmanager
 def traced(process: int, trace: Path, *options: str) -> Iterator[None]:
     """Look at the system calls of a process that runs."""

@@ -140,7 +140,8 @@ def test_an_installation_that_takes_too_long_is_cut_off_and_harms_nothing(place:
 def test_a_second_signal_ends_it_at_once(place: Place) -> None:
     # The first one alone would not, within the patience of this test.
     code = (
-        "import envsync.watch.control as control, runpy, sys; control._GRACE = 10_000; sys.argv[1:] = sys.argv[4:];"
+        "import envsync.apply.interruption as work, envsync.watch.control as control, runpy, sys;"
+        "work.GRACE = control._LAST = 10_000; sys.argv[1:] = sys.argv[4:];"
         "runpy.run_module('envsync', run_name='__main__')"
     )
     with installing(place, sys.executable, "-c", code) as watcher:

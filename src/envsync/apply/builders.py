@@ -2,13 +2,14 @@
 
 import errno
 import os
-import subprocess
 from collections.abc import Mapping
+from subprocess import TimeoutExpired
 
 from envsync.activators import open_session
 from envsync.errors import EnvsyncError, Problem
 from envsync.observe.uv import find_uv
 from envsync.plan.actions import Blueprint
+from envsync.processes import run
 
 __all__ = ["BUILDERS", "build_bare", "choose_builder"]
 
@@ -82,20 +83,11 @@ def _environment() -> dict[str, str]:
 
 def _run(builder: str, blueprint: Blueprint, arguments: list[str], environment: Mapping[str, str]) -> None:
     try:
-        done = subprocess.run(
-            arguments,
-            check=False,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=_TIME_LIMIT,
-            env=environment,
-        )
-    except subprocess.TimeoutExpired as error:
+        done = run(arguments, environment, limit=_TIME_LIMIT)
+    except TimeoutExpired as error:
         raise _failed(builder, blueprint, f"it took longer than {_TIME_LIMIT} seconds") from error
-    if done.returncode != 0:
-        raise _failed(builder, blueprint, (done.stderr or done.stdout).strip()[-500:])
+    if done.status != 0:
+        raise _failed(builder, blueprint, (done.errors or done.output).strip()[-500:])
 
 
 def _failed(builder: str, blueprint: Blueprint, reason: str) -> EnvsyncError:

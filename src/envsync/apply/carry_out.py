@@ -21,7 +21,7 @@ from envsync.apply.relinked import check_relinked
 from envsync.apply.rollback import go_back, settle_rollback, shortcomings
 from envsync.apply.scripts import carry_additions, rename_activators, render_activators
 from envsync.apply.staged import build_aside, install_beside
-from envsync.apply.unowned import bring_unowned, holds_more
+from envsync.apply.unowned import bring_unowned, holds_more, release_repeated
 from envsync.apply.workshop import Workshop, edit_settings
 from envsync.areas import BUILT
 from envsync.plan.actions import (
@@ -140,7 +140,12 @@ def _rebuild(action: Rebuild, workshop: Workshop) -> None:
         raise
     area = exchange(area, blueprint)
     with contextlib.suppress(OSError):  # it is done; what is left is cleared away by the next pass
-        keep(area, action, loose=holds_more(f"{area}/{BUILT}", action))
+        loose = holds_more(f"{area}/{BUILT}", action)
+        staying = release_repeated(action.generations, area) if loose else 0
+        if staying:
+            told = f"{staying + 1} earlier contents are kept, since each holds files of yours that no other has"
+            workshop.remark(blueprint, f"{told}: see `envsync prune`")
+        keep(area, action, loose=loose)
 
 
 def _install(action: Install, workshop: Workshop) -> None:

@@ -13,6 +13,7 @@ from zipfile import BadZipFile
 from envsync.errors import EnvsyncError, Problem
 from envsync.installers import Command, Installer, Pip, Uv, gist
 from envsync.observe.uv import find_uv
+from envsync.processes import started
 from envsync.redact import redacted
 from envsync.write.files import new_log
 from envsync.write.unpack import keep_byte_code, unpack
@@ -44,7 +45,10 @@ class Runner:
             head = redacted(f"[{began}] $ {' '.join(command.arguments)}\n")
             stream.write(head.encode(errors="backslashreplace"))
             stream.flush()
-            with _started(command) as process:
+            with started(
+                command.arguments, command.environment, directory=command.directory, stdin=subprocess.PIPE, merged=True
+            ) as process:
+                threading.Thread(target=_feed, args=(process, command.lines), daemon=True).start()
                 _follow(process, stream, said)
         if process.returncode:
             message = gist("".join(said)) or f"exit status {process.returncode}"
@@ -57,19 +61,6 @@ class Runner:
         except InstallError:
             return False
         return True
-
-
-def _started(command: Command) -> "Popen[bytes]":
-    process = subprocess.Popen(
-        command.arguments,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        env=dict(command.environment),
-        cwd=command.directory,
-    )
-    threading.Thread(target=_feed, args=(process, command.lines), daemon=True).start()
-    return process
 
 
 def _feed(process: "Popen[bytes]", lines: tuple[str, ...]) -> None:

@@ -24,6 +24,8 @@ class Outcome(Enum):
     REBUILT = "rebuilt"
     ROLLED_BACK = "rolled-back"
     SKIPPED = "skipped"
+    INTERRUPTED = "interrupted"
+    """It was ended before it was complete, and undone."""
     CONFLICT = "conflict"
     FAILED = "failed"
 

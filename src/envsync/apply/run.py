@@ -9,6 +9,7 @@ from resource import RLIMIT_NOFILE, getrlimit
 
 from envsync.apply.carry_out import carry_out, clear_area, clear_away
 from envsync.apply.failure import check_end, failure
+from envsync.apply.interruption import wind_up
 from envsync.apply.move import finish_move, settle_move
 from envsync.apply.outcome import EnvironmentReport, Outcome, Report, outcome_of, report_of
 from envsync.apply.settings import Again, Progress, Settings
@@ -16,6 +17,7 @@ from envsync.apply.together import create_together, is_plain
 from envsync.apply.workshop import Workshop
 from envsync.errors import EnvsyncError
 from envsync.plan.actions import Action, EnvironmentPlan, Install, Link, Plan, State
+from envsync.processes import Interrupted
 from envsync.write.area import read_area
 from envsync.write.locks import hold
 from envsync.write.own import not_for_all
@@ -32,8 +34,8 @@ _DESCRIPTORS = 4
 def apply_plans(plan: Plan, again: Again, settings: Settings, progress: Progress) -> Report:
     """Carry out a plan; ``again`` observes and decides one environment anew.
 
-    Meanwhile nothing is made that anybody may write to, whatever the process's umask. An interruption lets the
-    environments under way end, begins no other, and is told in the report.
+    Meanwhile nothing is made that anybody may write to, whatever the process's umask. An interruption begins no other
+    environment, lets those under way be completed or undoes them, and is told in the report.
     """
     settings = replace(settings, shelf=os.path.realpath(settings.shelf))  # once: it may lead elsewhere later
     for area, end in plan.strays:
@@ -52,13 +54,15 @@ def apply_plans(plan: Plan, again: Again, settings: Settings, progress: Progress
         reports.update({report.plan.environment.name: report for report in done})
         return done
 
+    futures: list[Future[list[EnvironmentReport]]] = []
     try:
-        futures: list[Future[list[EnvironmentReport]]] = [executor.submit(work, group) for group in _groups(plan)]
+        futures += (executor.submit(work, group) for group in _groups(plan))
         for future in as_completed(futures):
             for report in future.result():
                 progress(report)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interruption:
         interrupted = True
+        wind_up(executor, futures, interruption)
     finally:
         executor.shutdown(wait=True, cancel_futures=True)
     skipped = (EnvironmentReport(one, Outcome.SKIPPED) for one in plan.environments)
@@ -122,6 +126,8 @@ def _apply_one(plan: EnvironmentPlan, again: Again, settings: Settings, workshop
                 further = [action for action in more if not isinstance(action, Link)]
                 after = again(plan.environment)
         return report_of(replace(plan, actions=(*plan.actions, *further)), after)
+    except Interrupted:
+        return EnvironmentReport(plan, Outcome.INTERRUPTED)
     except Exception as error:  # noqa: BLE001  # a mistake of envsync's own, too, must stop only this environment
         return failure(plan, error)
 

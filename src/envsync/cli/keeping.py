@@ -9,6 +9,7 @@ from envsync.apply.prune import prune
 from envsync.cli.consent import opened
 from envsync.cli.options import Options
 from envsync.cli.session import DONE, TROUBLE, Result, Session, settings_of
+from envsync.cli.signals import deferred
 from envsync.errors import EnvsyncError, Problem
 from envsync.observe.interrupted import find_interrupted
 from envsync.observe.orphans import find_exposed, find_generations, find_orphans
@@ -34,7 +35,8 @@ def _prune(options: Options) -> Result:
     done = None
     if options.yes and removals:
         snapshot.forget(manifest.file)
-        done = prune(removals, settings)
+        with deferred():
+            done = prune(removals, settings)
     failed = any((done or {}).values())
     status = "failed" if failed else "applied" if done else "in-sync" if not removals else "drift"
     verdict = Verdict(status, TROUBLE if failed else DONE)
@@ -46,7 +48,8 @@ def _move(options: Options) -> Result:
     session = Session(options)
     plan = session.plan().environments[0]
     snapshot.forget(session.manifest.file)
-    moved = move(plan, settings_of(session.manifest, options), session.manifest.file)
+    with deferred():
+        moved = move(plan, settings_of(session.manifest, options), session.manifest.file)
     path, target = plan.environment.path, plan.environment.target
     line = f"{path} is a symlink to {target} now" if moved else f"{path} is a symlink to {target} already"
 

@@ -9,13 +9,14 @@ import os
 import sys
 from typing import TextIO
 
+from envsync.cli import signals
 from envsync.cli.caching import mind_cache
 from envsync.cli.commands import COMMANDS, carry_out
 from envsync.cli.options import Options, parse
 
 __all__ = ["main"]
 
-_FAILED, _USAGE, _INTERRUPTED = 1, 2, 130
+_FAILED, _USAGE = 1, 2
 
 
 def main(arguments: list[str]) -> int:
@@ -30,6 +31,7 @@ def main(arguments: list[str]) -> int:
             setattr(sys, name, io.StringIO())
         with contextlib.suppress(AttributeError):
             getattr(sys, name).reconfigure(errors="backslashreplace")  # a name must not fail for the locale's sake
+    signals.listen()
     try:
         status = _run(arguments)
         sys.stdout.flush()
@@ -37,8 +39,9 @@ def main(arguments: list[str]) -> int:
         _silence(sys.stdout)  # whoever read has seen enough
         return 0
     except KeyboardInterrupt:
-        sys.stderr.write("envsync: interrupted\n")
-        return _INTERRUPTED
+        with contextlib.suppress(OSError):  # the terminal may be what has gone
+            sys.stderr.write(f"envsync: {signals.WORDS[signals.status()]}\n")
+        return signals.status()
     except MemoryError:
         os.write(2, b"envsync: there is not enough memory\n")  # and none to say more
         return _FAILED

@@ -65,7 +65,8 @@ the manifest: --file, else $ENVSYNC_FILE, else envs.toml in the current folder o
 else envsync/envs.toml in your configuration folder
 
 exit status: 0 done, or in sync; 1 an environment failed or is in conflict; 2 wrong usage, or a
-manifest that cannot be read; 3 check found drift; 130 interrupted
+manifest that cannot be read; 3 check found drift; 130 interrupted;
+143 terminated
 """
 
 

@@ -7,10 +7,11 @@ from functools import partial
 
 from envsync import snapshot
 from envsync.apply.outcome import EnvironmentReport, Outcome, Report, outcome_of
+from envsync.cli import signals
 from envsync.cli.consent import Untrusted, renew, warn
 from envsync.cli.options import Options
 from envsync.cli.painting import paint
-from envsync.cli.session import DONE, DRIFT, INTERRUPTED, TROUBLE, Result, Session, look, settings_of, verdict_of_plan
+from envsync.cli.session import DONE, DRIFT, TROUBLE, Result, Session, look, settings_of, verdict_of_plan
 from envsync.errors import ManifestError
 from envsync.manifest import load
 from envsync.report import text
@@ -69,7 +70,7 @@ def verdict_of_report(report: Report) -> Verdict:
     """Say how a command ended that applied a plan."""
     outcomes = {one.outcome for one in report.environments}
     if report.interrupted:
-        return Verdict("failed", INTERRUPTED)
+        return Verdict("failed", signals.status())
     if Outcome.FAILED in outcomes:
         return Verdict("failed", TROUBLE)
     if Outcome.CONFLICT in outcomes:

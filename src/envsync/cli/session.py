@@ -32,7 +32,6 @@ from envsync.write.files import write_cache
 __all__ = [
     "DONE",
     "DRIFT",
-    "INTERRUPTED",
     "TROUBLE",
     "Result",
     "Session",
@@ -42,8 +41,10 @@ __all__ = [
     "verdict_of_plan",
 ]
 
-DONE, TROUBLE, DRIFT, INTERRUPTED = 0, 1, 3, 130
+DONE, TROUBLE, DRIFT = 0, 1, 3
 """Exit statuses."""
+_WORKING = frozenset({"apply", "upgrade", "rollback", "move", "doctor"})
+"""Commands that ask an interpreter again that did not answer in time: whoever gives them has a reason to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,8 @@ class Session:
         self.manifest, self.origin, self._known = found.manifest, found.origin, found.known
         check_names(self.manifest, (*options.names, *options.force_rebuild))
         self.facts = FactsCache(None if options.no_cache else f"{cache_folder()}/interpreters")
+        if options.command in _WORKING:
+            self.facts.forget_hanging()
         self.verdicts = verdicts_of(options)
         self.reconciler = Reconciler(
             self.manifest, self.facts, force_rebuild=options.force_rebuild, deep=options.deep, verdicts=self.verdicts

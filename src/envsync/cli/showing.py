@@ -8,7 +8,8 @@ from typing import Any, TextIO
 from envsync.cli.commands import FITTED, SHOWING
 from envsync.cli.options import Options
 from envsync.cli.painting import fitting, paint
-from envsync.cli.session import INTERRUPTED, TROUBLE, Result
+from envsync.cli.session import TROUBLE, Result
+from envsync.cli.signals import WORDS
 from envsync.errors import EnvsyncError, ManifestError, Problem
 from envsync.redact import redacted, redacted_in
 from envsync.report.document import Verdict, document
@@ -25,8 +26,8 @@ def show(options: Options, result: Result) -> int:
     elif not options.quiet or result.verdict.exit_code or options.command in SHOWING or options.action == "show":
         lines = result.lines(paint(options, sys.stdout.isatty()))
         _print_lines(sys.stdout, fitting(lines) if options.command in FITTED else lines)
-    if result.verdict.exit_code == INTERRUPTED:
-        sys.stderr.write("envsync: interrupted; apply again to go on\n")
+    if result.verdict.exit_code in WORDS:
+        sys.stderr.write(f"envsync: {WORDS[result.verdict.exit_code]}; apply again to go on\n")
     return result.verdict.exit_code
 
 

@@ -1,8 +1,8 @@
 """Ask an installer whether the packages in an environment are as declared."""
 
-import subprocess
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from subprocess import TimeoutExpired
 
 from packaging.utils import canonicalize_name
 from packaging.version import Version
@@ -11,6 +11,7 @@ from envsync.installers import AnswerError, Command, Installer, Job, Step, Uv, g
 from envsync.observe.distribution import origin_of
 from envsync.observed import SEEDS, Call, Change, Declared, Distribution, Project, Stock, Sync, Verdict
 from envsync.observed.declared import is_lock
+from envsync.processes import Completed, run
 
 __all__ = ["Question", "ask", "locked_pins"]
 
@@ -138,33 +139,29 @@ def _answer(installer: Installer, place: str, call: Call | Sync, job: Job) -> tu
     if command is None:
         raise AnswerError(f"this release of {installer.name} cannot say what it would change")
     done = _run(command)
-    if done.returncode and isinstance(installer, Uv) and installer.says_json:
+    if done.status and isinstance(installer, Uv) and installer.says_json:
         older = replace(installer, says_json=False)
         again = _run(older.ask(place, call, job))
-        if again.returncode == 0:
-            return older.steps(again.stdout, again.stderr)
-    if done.returncode:
+        if again.status == 0:
+            return older.steps(again.output, again.errors)
+    if done.status:
         # Without the network its reasons would be those of a cache.
-        why = "" if job.offline else f": {gist(done.stderr) or f'exit status {done.returncode}'}"
+        why = "" if job.offline else f": {gist(done.errors) or f'exit status {done.status}'}"
         how = " without the network" if job.offline else ""
         raise AnswerError(
             f"not all that is declared is installed, and {installer.name} cannot say{how} what is missing{why}"
         )
-    return installer.steps(done.stdout, done.stderr)
+    return installer.steps(done.output, done.errors)
 
 
-def _run(command: Command) -> "subprocess.CompletedProcess[str]":
+def _run(command: Command) -> Completed:
     try:
-        return subprocess.run(
+        return run(
             command.arguments,
-            check=False,
-            input="".join(f"{line}\n" for line in command.lines),
-            capture_output=True,
-            text=True,
-            errors="replace",
-            env=dict(command.environment),
-            cwd=command.directory,
-            timeout=_TIME_LIMIT,
+            command.environment,
+            directory=command.directory,
+            lines=command.lines,
+            limit=_TIME_LIMIT,
         )
-    except (OSError, ValueError, subprocess.TimeoutExpired) as error:
+    except (OSError, ValueError, TimeoutExpired) as error:
         raise AnswerError(f"{command.arguments[0]} could not be run: {error}") from error

@@ -28,6 +28,7 @@ def read_installed(used: Iterable[str], interpreters: Interpreters) -> tuple[Ins
         if end not in ends:
             ends.add(end)
             links[link] = None
+    interpreters.expect(links)
     found = [_look(link, interpreters) for link in links]
     return tuple(sorted(found, key=lambda one: [int(digits) for digits in re.findall(r"\d+", one.version)]))
 

@@ -1,7 +1,7 @@
 """From what a manifest asks for to an interpreter link that works, with its facts."""
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from envsync import desired
@@ -10,13 +10,13 @@ from envsync.observe.base import base_of, is_script, locations
 from envsync.observe.chain import walk
 from envsync.observe.choose import best, fits, fitting, is_pinned, same_version
 from envsync.observe.discover import Found, discover, stable_twin
+from envsync.observe.facts import ASKED_AGAIN
+from envsync.observe.hedged import Ask, Hedged
 from envsync.observe.probe import ProbeError, Said, is_same_file, remedy
+from envsync.observe.unusable import cycle, unusable
 from envsync.observed import Chain, EndKind, Interpreter, InterpreterProblem
 
-__all__ = ["Ask", "Interpreters"]
-
-Ask = Callable[[str, str | None, Chain], Said]
-"""Run an interpreter, or remember what it said: its link, the path it is told it was started by, its chain."""
+__all__ = ["Interpreters"]
 
 _Result = Interpreter | InterpreterProblem
 
@@ -32,7 +32,8 @@ class Interpreters:
         With ``without``, a real path, all is as if nothing were there, nor below it.
         """
         self._environments = environments
-        self._ask = ask
+        self._ask = Hedged(ask, self._likely, self.at)
+        self._expected: tuple[str, ...] = ()
         self._without = without
         self._found: dict[PythonRequest, _Result] = {}
         self._held: dict[str, _Result] = {}
@@ -50,6 +51,10 @@ class Interpreters:
         """Give the interpreter at a path, or the reason why it does not work."""
         return self._by_path(link, link, (), ())
 
+    def expect(self, links: Iterable[str]) -> None:
+        """Take links that will be asked for."""
+        self._expected = tuple(links)
+
     def installed(self, request: PythonVersion) -> Iterator[Interpreter]:
         """Yield the installed interpreters that are what a request asks for, the best first."""
         return fitting(request, self._all(), self.at)
@@ -65,7 +70,7 @@ class Interpreters:
     def _of(self, environment: desired.Environment, through: tuple[str, ...]) -> _Result:
         request = environment.python
         if environment.path in through:
-            return _cycle(request.declared, (*through, environment.path))
+            return cycle(request.declared, (*through, environment.path))
         through = (*through, environment.path)
         if isinstance(request, PythonPath):
             # Not remembered across environments: the path may lie in one of them.
@@ -79,6 +84,18 @@ class Interpreters:
         if request not in self._found:
             self._found[request] = self._answer(request)
         return self._found[request]
+
+    def _likely(self) -> Iterator[str]:
+        """Yield the links that this pass may have to ask, whatever is known of them already."""
+        yield from self._expected
+        for environment in self._environments.values():
+            held = base_of(_python_of(environment))
+            if isinstance(environment.python, PythonPath):
+                yield environment.python.path
+            elif held is not None:
+                yield held.link
+        if self._installed is not None:
+            yield from (candidate.link for candidate in self._installed.candidates)
 
     def _owner(self, link: str) -> desired.Environment | None:
         """Give the declared environment that a link lies in, whether or not it exists yet."""
@@ -139,15 +156,15 @@ class Interpreters:
 
     def _by_path(self, declared: str, link: str, notes: tuple[str, ...], seen: tuple[str, ...]) -> _Result:
         if link in seen:
-            return _cycle(declared, (*seen, link))
+            return cycle(declared, (*seen, link))
         chain = self._walk(link)
-        problem = _unusable(declared, link, chain)
+        problem = unusable(declared, link, chain)
         if problem is not None:
             return problem
         try:
             found = self._look(declared, link, chain, notes)
         except ProbeError as error:
-            hint = error.hint or remedy(link)
+            hint = (error.hint or remedy(link)) + (ASKED_AGAIN if error.timed_out else "")
             return InterpreterProblem(
                 declared, link, "interpreter-missing", f"{link} does not work: {error}", hint, chain
             )
@@ -268,33 +285,3 @@ def _declared_as(result: _Result, request: PythonPath, owner: desired.Environmen
         return replace(result, declared=request.declared, notes=(*result.notes, note))
     through = (_python_of(owner), *result.through)  # what it has decides
     return replace(result, declared=request.declared, notes=(*result.notes, note), through=through)
-
-
-def _cycle(declared: str, through: tuple[str, ...]) -> InterpreterProblem:
-    own = len(set(through)) == 1
-    message = (
-        f"{through[0]} would be its own interpreter" if own else f"the links lead in a circle: {' -> '.join(through)}"
-    )
-    hint = 'Give `python` a path outside of the environments it is for, or a version such as "3.12".'
-    return InterpreterProblem(declared, through[-1], "interpreter-cycle", message, hint)
-
-
-def _unusable(declared: str, link: str, chain: Chain) -> InterpreterProblem | None:
-    """Say why a link cannot be run at all, going by what stands at its end."""
-    hint = "Install that Python, or name another link. The environment is left as it is."
-    match chain.kind:
-        case EndKind.MISSING if chain.hops:
-            message = f"{link} leads to {chain.end}, and nothing is there"
-        case EndKind.MISSING:
-            message = f"nothing is at {link}"
-        case EndKind.DIRECTORY:
-            inner = f"{link}/bin/python"
-            message = f"{link} is a folder, not an interpreter"
-            hint = f"Write {inner}." if os.path.exists(inner) else "Name the executable itself."
-        case EndKind.FILE if not os.access(chain.end, os.X_OK):
-            message = f"{chain.end} is not executable"
-        case EndKind.FILE:
-            return None
-        case _:
-            message = f"{link} leads to {chain.kind.value}" + (f": {chain.reason}" if chain.reason else "")
-    return InterpreterProblem(declared, link, "interpreter-missing", message, hint, chain)

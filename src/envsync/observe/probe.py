@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from envsync.observed import Facts
+from envsync.processes import started
 
 __all__ = ["OUTPUT_LIMIT", "TIME_LIMIT", "ProbeError", "Said", "image_of", "is_same_file", "listen", "probe", "remedy"]
 
@@ -107,10 +108,18 @@ class ProbeError(Exception):
     """The interpreter gave no usable answer; the message is a clause that says what it did instead."""
 
     def __init__(
-        self, message: str, *, hint: str = "", may_be_misplaced: bool = False, may_be_misnamed: bool = False
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        may_be_misplaced: bool = False,
+        may_be_misnamed: bool = False,
+        timed_out: bool = False,
     ) -> None:
         super().__init__(message)
         self.hint = hint
+        self.timed_out = timed_out
+        """Whether it had to be ended."""
         self.may_be_misplaced = may_be_misplaced
         """Whether it started but failed at once, as Python does where it does not find its standard library."""
         self.may_be_misnamed = may_be_misplaced or may_be_misnamed
@@ -219,25 +228,10 @@ def _run(
     arguments: list[str], environment: Mapping[str, str], executable: str, limit: float
 ) -> tuple[int, bytes, bytes]:
     try:
-        process = subprocess.Popen(
-            arguments,
-            executable=executable,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=environment,
-            cwd="/",
-            start_new_session=True,  # so that what it starts can be ended with it
-        )
+        with started(arguments, environment, executable=executable) as process:
+            return _collect(process, limit)
     except OSError as error:
         raise ProbeError(f"it cannot be run: {error.strerror}") from error
-    with process:
-        try:
-            return _collect(process, limit)
-        except BaseException:
-            if process.returncode is None:  # not reaped, so its number cannot be another's by now
-                os.killpg(process.pid, signal.SIGKILL)
-            raise
 
 
 def _collect(process: "subprocess.Popen[bytes]", limit: float) -> tuple[int, bytes, bytes]:
@@ -251,7 +245,7 @@ def _collect(process: "subprocess.Popen[bytes]", limit: float) -> tuple[int, byt
         while selector.get_map():
             ready = selector.select(max(0.0, deadline - time.monotonic()))
             if not ready:
-                raise ProbeError(f"it did not answer within {limit:g} seconds")
+                raise ProbeError(f"it did not answer within {limit:g} seconds", timed_out=True)
             for key, _ in ready:
                 chunk = os.read(key.fd, 65536)
                 gathered[key.fd] += chunk
@@ -262,7 +256,7 @@ def _collect(process: "subprocess.Popen[bytes]", limit: float) -> tuple[int, byt
     try:
         status = process.wait(max(0.1, deadline - time.monotonic()))
     except subprocess.TimeoutExpired as error:
-        raise ProbeError(f"it did not end within {limit:g} seconds") from error
+        raise ProbeError(f"it did not end within {limit:g} seconds", timed_out=True) from error
     output, errors = gathered.values()
     return status, bytes(output), bytes(errors)
 

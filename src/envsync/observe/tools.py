@@ -1,10 +1,12 @@
 """Tell of the tools that envsync calls."""
 
-import subprocess
+import os
 from collections.abc import Iterator
+from subprocess import TimeoutExpired
 
 from envsync.observe.uv import find_uv
 from envsync.observed.machine import Tool
+from envsync.processes import run
 
 __all__ = ["read_tools"]
 
@@ -32,12 +34,10 @@ def _uv() -> Tool:
     if path is None:
         return Tool("uv", None)
     try:
-        done = subprocess.run(
-            [path, "--version"], check=False, stdin=subprocess.DEVNULL, capture_output=True, timeout=_TIME_LIMIT
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
+        done = run([path, "--version"], os.environ, limit=_TIME_LIMIT)
+    except (OSError, TimeoutExpired) as error:
         return Tool("uv", path, problem=str(error))
-    words = done.stdout.decode(errors="replace").split()
-    if done.returncode != 0 or words[:1] != ["uv"]:
-        return Tool("uv", path, problem=f"`uv --version` ended with exit status {done.returncode}")
+    words = done.output.split()
+    if done.status != 0 or words[:1] != ["uv"]:
+        return Tool("uv", path, problem=f"`uv --version` ended with exit status {done.status}")
     return Tool("uv", path, "".join(words[1:2]))

@@ -54,12 +54,13 @@ _DONE = {
     Outcome.LINKED: (">", "green"),
     Outcome.CONFLICT: ("!", "red"),
     Outcome.FAILED: ("x", "red"),
+    Outcome.INTERRUPTED: ("x", "red"),
     Outcome.SKIPPED: (".", "dim"),
     Outcome.UNCHANGED: ("=", "dim"),
 }
 _DONE_WORDS = (
     *("created", "rebuilt", "rolled-back", "repaired", "upgraded", "installed", "linked"),
-    *("failed", "conflict", "skipped", "unchanged", "waiting"),
+    *("failed", "conflict", "interrupted", "skipped", "unchanged", "waiting"),
 )
 
 

@@ -2,12 +2,13 @@
 
 import os
 import shutil
-import subprocess
 import sys
 from dataclasses import dataclass
+from subprocess import TimeoutExpired
 from typing import Protocol
 
 from envsync.errors import EnvsyncError, Problem
+from envsync.processes import run
 from envsync.service.definition import LABEL, UNIT, Definition, plist, unit
 
 __all__ = ["State", "Supervisor", "supervisor"]
@@ -151,12 +152,10 @@ class Launchd:
 def _run(command: list[str], hint: str) -> str:
     shown = " ".join(command)
     try:
-        done = subprocess.run(
-            command, check=False, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_TIME_LIMIT
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
+        done = run(command, os.environ, limit=_TIME_LIMIT)
+    except (OSError, TimeoutExpired) as error:
         raise EnvsyncError(Problem("service-failed", f"{shown}: {error}", hint)) from error
-    if done.returncode != 0:
-        said = " / ".join((done.stderr or done.stdout).strip().splitlines()[-2:])
-        raise EnvsyncError(Problem("service-failed", f"{shown}: {said or f'exit status {done.returncode}'}", hint))
-    return done.stdout
+    if done.status != 0:
+        said = " / ".join((done.errors or done.output).strip().splitlines()[-2:])
+        raise EnvsyncError(Problem("service-failed", f"{shown}: {said or f'exit status {done.status}'}", hint))
+    return done.output

@@ -2,29 +2,45 @@
 
 import contextlib
 import os
-import queue
+import select
 import signal
-import subprocess
-import sys
+import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from types import FrameType
+
+from envsync.apply.interruption import GRACE
+from envsync.processes import ending
+from envsync.termination import Terminated
 
 __all__ = ["Control", "Flag"]
 
-_GRACE = 4.5
-"""Seconds that the step under way gets."""
+_LAST = GRACE + 3.5
+"""Seconds after which a step is left as it is: the disk hangs, say."""
+_MOST = 2
+"""Signals that end it in good order: one lets the step be completed, the next has it undone."""
 
 
 class Flag:
     """Wakes whoever waits, and may be set by a signal's handler at any moment.
 
-    ``threading.Event`` may not: its lock is one that the interrupted thread can be holding.
+    ``threading.Event`` may not: its lock is one that the interrupted thread can be holding. A pair of sockets can be
+    waited for together with other descriptors.
     """
 
     def __init__(self) -> None:
         self._is_set = False
-        self._calls: queue.SimpleQueue[None] = queue.SimpleQueue()  # whose ``put`` is reentrant
+        self._end, self._other = socket.socketpair()
+        self._end.setblocking(False)
+        self._other.setblocking(False)
+
+    def __del__(self) -> None:
+        self._end.close()
+        self._other.close()
+
+    def fileno(self) -> int:
+        """Return a descriptor that can be read from when the flag was set."""
+        return self._end.fileno()
 
     def is_set(self) -> bool:
         """Tell whether it was set."""
@@ -33,21 +49,22 @@ class Flag:
     def set(self) -> None:
         """Wake whoever waits, now or later."""
         self._is_set = True
-        self._calls.put(None)
+        with contextlib.suppress(BlockingIOError):  # so full, it wakes anyway
+            self._other.send(b"!")
 
     def clear(self) -> None:
         """Begin anew; what is set while this runs stays set."""
         self._is_set = False
-        with contextlib.suppress(queue.Empty):
-            while True:
-                self._calls.get_nowait()
-                self._is_set = False
+        with contextlib.suppress(BlockingIOError):
+            while self._end.recv(4096):
+                pass
 
     def wait(self, timeout: float) -> bool:
         """Wait until it is set, at most so many seconds; tells whether it is."""
         if not self._is_set:
-            with contextlib.suppress(queue.Empty):
-                self._calls.get(timeout=timeout)
+            poll = select.poll()
+            poll.register(self._end, select.POLLIN)
+            poll.poll(int(timeout * 1000) + 1)
         return self._is_set
 
 
@@ -60,6 +77,7 @@ class Control:
         """Set whenever something was asked for; whoever waits stops waiting."""
         self.stopped_by: signal.Signals | None = None
         self._at_once = at_once
+        self._signals = 0
         self._asked = False
         self._busy = False
 
@@ -102,48 +120,22 @@ class Control:
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
         del frame
-        if self.stopped_by is not None:
+        self._signals += 1
+        if self._signals > _MOST:
             self._end()
-        self.stopped_by = signal.Signals(number)
-        self.flag.set()
-        timer = threading.Timer(_GRACE, self._end)
-        timer.daemon = True
-        timer.start()
+        if self.stopped_by is None:
+            self.stopped_by = signal.Signals(number)
+            self.flag.set()
+            timer = threading.Timer(_LAST, self._end)
+            timer.daemon = True
+            timer.start()
         if self._busy:
-            raise KeyboardInterrupt
+            raise KeyboardInterrupt if number == signal.SIGINT else Terminated
 
     def _end(self) -> None:
         """End the process and all that it started; what is half made lies aside, until the next pass clears it away."""
         try:
-            for child in _descendants(os.getpid()):
-                with contextlib.suppress(OSError):
-                    os.kill(child, signal.SIGKILL)
-            self._at_once(self)
+            with ending():
+                self._at_once(self)
         finally:
             os._exit(self.exit_code)
-
-
-def _descendants(ancestor: int) -> list[int]:
-    children: dict[int, list[int]] = {}
-    for child, parent in _processes():
-        children.setdefault(parent, []).append(child)
-    found: list[int] = []
-    ahead = [ancestor]
-    while ahead:
-        more = children.get(ahead.pop(), [])
-        found += more
-        ahead += more
-    return found
-
-
-def _processes() -> Iterator[tuple[int, int]]:
-    """Give each process with its parent (proc(5), ps(1))."""
-    if sys.platform == "linux":
-        for name in filter(str.isdecimal, os.listdir("/proc")):
-            with contextlib.suppress(OSError, ValueError), open(f"/proc/{name}/stat", "rb") as file:
-                yield int(name), int(file.read().rpartition(b")")[2].split()[1])
-    else:
-        listing = subprocess.run(["/bin/ps", "-A", "-o", "pid=,ppid="], check=False, capture_output=True, text=True)
-        for line in listing.stdout.splitlines():
-            child, parent = line.split()
-            yield int(child), int(parent)

@@ -63,6 +63,8 @@ class Watcher:
         self._polling = False
         self._news = News(audience.tell)
         self._passed = False
+        self._undone = False
+        """Whether what was under way when it was stopped had to be undone."""
         self._housed: set[str] = set()
         """Environments whose path has had a folder to be in, as long as this watches."""
 
@@ -79,7 +81,7 @@ class Watcher:
                 self._tell(Stopped(int(self._news.trouble), None))
                 return int(self._news.trouble)
         self._manager.stopping()
-        self._tell(Stopped(self._control.exit_code, self._control.stopped_by.name))
+        self._tell(Stopped(self._control.exit_code, self._control.stopped_by.name, at_once=self._undone))
         return self._control.exit_code
 
     def _begin(self) -> None:
@@ -132,6 +134,7 @@ class Watcher:
         strays = bool(look.plan.strays) and reason in {Reason.START, Reason.SIGNAL, Reason.INTERVAL}
         report = self._passes.apply(look, chosen, strays=strays) if chosen or strays else None
         done = report.environments if report else ()
+        self._undone = any(one.outcome is Outcome.INTERRUPTED for one in done)
         after = self._settle_down(look, wrote=report is not None)
         self._news.of_work(done, self._let_rest(done, after))
         now, worked_on = self._clock(), {one.plan.environment.name for one in done}

@@ -71,6 +71,8 @@ class Passes:
         """
         manifest = self._read(afresh=afresh)
         self._facts.begin_pass()
+        if afresh:
+            self._facts.forget_hanging()
         self._reconciler = Reconciler(manifest, self._facts, verdicts=self._verdicts)
         there = {one.name for one in manifest.environments}
         names = tuple(name for name in self._names if name in there)

@@ -45,6 +45,11 @@ class Scope:
         """The folders to watch."""
         return [folder for folder, _, _ in self.inodes]
 
+    @property
+    def upper(self) -> frozenset[str]:
+        """Those of them in which nothing matters but which folders are there."""
+        return frozenset(self.folders) - {*self.direct}
+
     def renewed(self) -> "Scope":
         """Look anew which of the folders are there, and which ones they are."""
         return _scope(set(self.names), set(self.listed), set(self.direct))
@@ -140,7 +145,7 @@ def _scope(names: set[str], listed: set[str], direct: set[str]) -> Scope:
         found = _stat(folder)
         if found is None or not S_ISDIR(found.st_mode) or (_RECURSIVE and folder == "/"):
             continue
-        if os.access(folder, os.R_OK) and folder.isascii() | _is_utf8(folder):
+        if os.access(folder, os.R_OK):
             inodes.append((folder, found.st_dev, found.st_ino))
         elif folder in direct:
             unreadable.append(folder)
@@ -168,14 +173,6 @@ def _way_to(folder: str, home: str) -> Iterator[str]:
 
 def _parent(path: str) -> str:
     return path.rpartition("/")[0] or "/"
-
-
-def _is_utf8(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _stat(path: str) -> os.stat_result | None:

@@ -1,14 +1,12 @@
-"""Where news of changes comes from: the kernel's events by way of watchfiles, or looking again and again."""
+"""Where news of changes comes from: the kernel's events, or looking again and again."""
 
-import contextlib
 import errno
 import os
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
 from typing import Protocol
-
-from watchfiles._rust_notify import RustNotify, WatchfilesRustInternalError
 
 from envsync.errors import Problem
 from envsync.observe.read import read_text
@@ -20,21 +18,14 @@ __all__ = ["Clock", "Heard", "Listening", "Source"]
 Clock = Callable[[], float]
 """Seconds on a clock that never goes back."""
 
-_IDLE = 0.08
-"""Seconds between two looks of watchfiles at what it was told: what a change may wait, and what idling costs."""
-_EAGER = 0.01
-"""The same while something is expected."""
-_STORM = 5000
-"""Events at once from which on the kernel may have dropped some (inotify(7), ``max_queued_events``)."""
+_PAUSE = 0.08
+"""Seconds between two looks at what was heard while others are busy beside what matters."""
 _TRIES = 3
-_LETTING_GO = 1.0
-"""Seconds until what watchfiles has closed is closed."""
-_REFUSALS = 5
-"""So many events that watchfiles cannot tell are borne: a name that is no UTF-8 is all that it can say of them."""
 _POLL = 2.0
 """Seconds between two looks where it polls."""
 _SHARE = 50
 """Polling takes at most one part in so many of the time."""
+_ON_LINUX = sys.platform == "linux"
 _LIMITS = "/proc/sys/fs/inotify"
 
 
@@ -65,6 +56,33 @@ class Source(Protocol):
         """Look again and again from now on, for the given reason; gives it if that is new."""
 
 
+class Notifier(Protocol):
+    """Hears of changes in directories from the kernel."""
+
+    def watch(self, folders: Iterable[str], upper: Container[str]) -> None:
+        """Watch these directories and no others, and forget what was heard; of the ``upper`` ones only the entries.
+
+        Raises ``OSError``.
+        """
+
+    def wait(self, timeout: float) -> list[str] | None:
+        """Return the paths that have changed, after at most so many seconds; ``None`` where some were lost."""
+
+    def close(self) -> None:
+        """Watch nothing any more."""
+
+
+def _notifier(flag: Flag) -> Notifier:
+    """Return what the system has. Raises ``OSError``."""
+    if _ON_LINUX:
+        from envsync.watch.inotify import Inotify  # noqa: PLC0415  # no other system has it
+
+        return Inotify(flag)
+    from envsync.watch.fsevents import FsEvents  # noqa: PLC0415  # it loads watchfiles
+
+    return FsEvents(flag)
+
+
 class Listening:
     """Listens to the kernel's events while it can, and polls where it cannot."""
 
@@ -74,12 +92,11 @@ class Listening:
         self._settle = settle
         self._clock = clock
         self._polling = polling
-        self._notify: RustNotify | None = None
+        self._notifier: Notifier | None = None
         self._scope = Scope((), (), (), (), ())
         self._hearing = Hearing(self._scope)
         self._signature: list[tuple[int, ...]] = []
         self._next = 0.0
-        self._refusals = 0
 
     def arm(self, scope: Scope) -> Problem | None:
         """Watch the folders of a scope; see :class:`Source`."""
@@ -100,26 +117,25 @@ class Listening:
 
     def missed(self) -> bool:
         """Compare with what was there; while it polls, it does so anyway."""
-        return self._notify is not None and self._look()
+        return self._notifier is not None and self._look()
 
     def wait(self, timeout: float, *, expectant: bool) -> Heard:
         """Wait for a change; see :class:`Source`."""
         if timeout <= 0 or self._flag.is_set():
             return Heard(changed=False)
-        if self._notify is None:
+        if self._notifier is None:
             return self._wait_polling(timeout, expectant=expectant)
-        return self._wait_listening(self._notify, timeout, expectant=expectant)
+        return self._wait_listening(self._notifier, timeout)
 
-    def _wait_listening(self, notify: RustNotify, timeout: float, *, expectant: bool) -> Heard:
-        step = min(_EAGER if expectant else _IDLE, timeout)
-        try:
-            raw = notify.watch(_ms(self._settle), _ms(step), _ms(timeout), self._flag)
-        except WatchfilesRustInternalError as error:  # it would say so for ever
-            return Heard(changed=True, at=self._clock(), problem=self._listen_again(str(error)))
-        if isinstance(raw, str):
-            return Heard(changed=False)
-        concerned = len(raw) >= _STORM or any(self._hearing.concerns(path) for _, path in raw)
-        return Heard(concerned, self._clock() - step)  # it comes back after a step in which nothing came
+    def _wait_listening(self, notifier: Notifier, timeout: float) -> Heard:
+        deadline = self._clock() + timeout
+        while True:
+            paths = notifier.wait(timeout)
+            if paths is None or any(map(self._hearing.concerns, paths)):
+                return Heard(changed=True, at=self._clock())
+            timeout = deadline - self._clock()
+            if timeout <= 0 or self._flag.wait(min(_PAUSE, timeout) if paths else 0):
+                return Heard(changed=False)
 
     def _wait_polling(self, timeout: float, *, expectant: bool) -> Heard:
         if expectant:
@@ -135,60 +151,43 @@ class Listening:
         self._next = ended + max(_POLL, _SHARE * (ended - began))
         return former != self._signature
 
-    def _listen_again(self, said: str) -> Problem | None:
-        self._refusals += 1
-        problem = self._listen() if self._refusals <= _REFUSALS else _degraded(said)
-        if problem is not None:
-            self._close()
-            self._polling = True
-            self._look()
-        return problem
-
     def _listen(self) -> Problem | None:
-        # What was closed lets go of its watches in a thread of its own, a little later.
-        patience = self._clock() + (_LETTING_GO if self._close() else 0)
         if self._scope.unreadable:
+            self._close()
             return _unreadable(self._scope.unreadable[0])
-        tries = 0
-        while tries < _TRIES:
+        for _ in range(_TRIES):
             try:
-                self._notify = RustNotify(self._scope.folders, False, False, 0, False, False)
-            except (FileNotFoundError, PermissionError):  # it went between looking and watching
+                if self._notifier is None:
+                    self._notifier = _notifier(self._flag)
+                self._notifier.watch(self._scope.folders, self._scope.upper)
+            except (FileNotFoundError, NotADirectoryError, PermissionError):  # it went between looking and watching
                 self._scope = self._scope.renewed()
-                tries += 1
-            except (OSError, WatchfilesRustInternalError) as error:
-                if self._clock() >= patience:
-                    return _degraded(str(error))
-                time.sleep(_EAGER)
+            except OSError as error:
+                self._close()
+                return _degraded(error)
             else:
                 return None
+        self._close()
         return Problem("events-unsteady", "the folders to watch come and go", "Looking at them every few seconds.")
 
-    def _close(self) -> bool:
-        """Stop listening; tells whether it did listen."""
-        if self._notify is None:
-            return False
-        with contextlib.suppress(RuntimeError):
-            self._notify.close()
-        self._notify = None
-        return True
-
-
-def _ms(seconds: float) -> int:
-    return max(1, int(seconds * 1000))
+    def _close(self) -> None:
+        if self._notifier is not None:
+            self._notifier.close()
+            self._notifier = None
 
 
 def _unreadable(folder: str) -> Problem:
-    message = f"{folder} cannot be watched: it may not be read, or its name is no UTF-8"
+    message = f"{folder} cannot be watched: it may not be read"
     return Problem("events-refused", message, "Looking for changes every few seconds instead.")
 
 
-def _degraded(said: str) -> Problem:
-    """Say which limit was reached, going by what the watcher said (inotify(7))."""
-    if "limit" in said or f"os error {errno.ENOSPC})" in said:
+def _degraded(error: OSError) -> Problem:
+    """Say which limit was reached, if one was (inotify(7))."""
+    if error.errno == errno.ENOSPC:
         return _limit("max_user_watches", "watches")
-    if f"os error {errno.EMFILE})" in said and _may_open():
+    if error.errno == errno.EMFILE and _may_open():
         return _limit("max_user_instances", "instances")
+    said = error.strerror or str(error)
     return Problem("events-unsupported", f"the system gives no events: {said}", "Looking every few seconds instead.")
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from envsync.errors import EnvsyncError, Problem
 from envsync.observe.held import lock_name
 from envsync.observe.mounts import name_of
+from envsync.processes import handing_down
 from envsync.write.own import make_own
 
 __all__ = ["hold", "hold_all", "hold_watch"]
@@ -28,7 +29,8 @@ def hold(folder: str, end: str, timeout: float) -> Iterator[None]:
     with _open(folder, name_of(end)) as descriptor:
         _wait(descriptor, end, timeout)
         _sign(descriptor)
-        yield
+        with handing_down(descriptor):
+            yield
 
 
 @contextlib.contextmanager
@@ -72,6 +74,8 @@ def _open(folder: str, key: str) -> Iterator[int]:
     try:
         yield descriptor
     finally:
+        with contextlib.suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_UN)  # a program that it was handed down to may have left a daemon behind
         os.close(descriptor)
 
 
@@ -90,7 +94,21 @@ def _sign(descriptor: int) -> None:
 
 
 def _holder(descriptor: int) -> str:
-    return os.pread(descriptor, 200, 0).decode(errors="replace") or "another process"
+    text = os.pread(descriptor, 200, 0).decode(errors="replace")
+    number = text.removeprefix("process ")
+    if number.isdecimal() and not _lives(int(number)):
+        return f"a program that {text} had started, which goes on without it"
+    return text or "another process"
+
+
+def _lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        pass
+    return True
 
 
 def _wait(descriptor: int, end: str, timeout: float, deadline: float | None = None) -> None:
