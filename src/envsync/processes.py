@@ -3,6 +3,7 @@
 In a session of its own a program gets no Ctrl-C of the terminal's and cannot ask there: envsync decides when it ends.
 """
 
+import atexit
 import contextlib
 import os
 import signal
@@ -19,6 +20,8 @@ from envsync.reaper import end_sessions
 
 __all__ = ["Completed", "Interrupted", "ending", "handing_down", "run", "started"]
 
+_PATIENCE = 1.0
+"""Seconds to wait for a program that is just being started."""
 _handed_down: ContextVar[tuple[int, ...]] = ContextVar("handed_down", default=())
 
 
@@ -40,7 +43,7 @@ class _Programs:
     """The programs that run now, and the process that ends them when this one has ended."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._owner = 0
         self._end: socket.socket | None = None
         self._reaper = 0
@@ -57,23 +60,39 @@ class _Programs:
         self.running.discard(session)
         self._tell(f"-{session}\n")
 
-    def guard(self) -> None:
-        """Make sure that there is a reaper, of this process's own. Raises ``OSError``."""
+    @contextlib.contextmanager
+    def starting(self) -> Iterator[None]:
+        """Hold off whoever wants to end all programs, while one is started that has to be known to be ended."""
         with self._lock:
-            is_own = self._owner == os.getpid()
-            if is_own and _lives(self._reaper):
-                return
-            if self._end is not None:
-                self._end.close()
-            if not is_own:  # this process is a fork of one that runs them
-                self.running.clear()
-            self._end, other = socket.socketpair()
-            self._end.setblocking(False)
-            self._owner = os.getpid()
-            with other:
-                self._reaper = _start_reaper(other.fileno())
-            for session in list(self.running):
-                self._tell(f"+{session}\n")
+            with contextlib.suppress(OSError):  # without it, all is as well as long as this process lives
+                self._guard()
+            refuse_when_interrupted()
+            yield
+
+    def interrupt(self) -> list[int]:
+        """Let no further program be started, and return the sessions of those that run."""
+        is_alone = self._lock.acquire(timeout=_PATIENCE)
+        self.interruptions += 1
+        if is_alone:
+            self._lock.release()
+        return list(self.running)
+
+    def _guard(self) -> None:
+        """Make sure that there is a reaper, of this process's own. Raises ``OSError``."""
+        is_own = self._owner == os.getpid()
+        if is_own and _lives(self._reaper):
+            return
+        if self._end is not None:
+            self._end.close()
+        if not is_own:  # this process is a fork of one that runs them
+            self.running.clear()
+        self._end, other = socket.socketpair()
+        self._end.setblocking(False)
+        self._owner = os.getpid()
+        with other:
+            self._reaper = _start_reaper(other.fileno())
+        for session in list(self.running):
+            self._tell(f"+{session}\n")
 
     def _tell(self, line: str) -> None:
         if self._end is not None:
@@ -99,7 +118,14 @@ def _lives(child: int) -> bool:
         return False
 
 
+def refuse_when_interrupted() -> None:
+    """Raise ``Interrupted`` while programs are being ended."""
+    if _programs.interruptions:
+        raise Interrupted
+
+
 _programs = _Programs()
+atexit.register(_programs.interrupt)  # threads that nobody waits for go on for a moment, and must start nothing more
 
 
 @contextlib.contextmanager
@@ -117,20 +143,19 @@ def started(  # noqa: PLR0913  # two, and options
     Its output and errors are pipes, or one pipe where they are ``merged``. Locks that are handed down are held as long
     as it lives. Raises ``OSError`` where it cannot be run, and ``Interrupted``.
     """
-    with contextlib.suppress(OSError):  # without it, all is as well as long as this process lives
-        _programs.guard()
-    _refuse_when_interrupted()
-    process = subprocess.Popen(
-        list(arguments),
-        executable=executable,
-        stdin=stdin,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT if merged else subprocess.PIPE,
-        env=environment,
-        cwd=directory,
-        start_new_session=True,
-        pass_fds=_handed_down.get(),
-    )
+    with _programs.starting():
+        process = subprocess.Popen(
+            list(arguments),
+            executable=executable,
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT if merged else subprocess.PIPE,
+            env=environment,
+            cwd=directory,
+            start_new_session=True,
+            pass_fds=_handed_down.get(),
+        )
+        _programs.add(process.pid)
     with _closing(process):
         yield process
 
@@ -138,20 +163,18 @@ def started(  # noqa: PLR0913  # two, and options
 @contextlib.contextmanager
 def _closing(process: "subprocess.Popen[bytes]") -> Iterator[None]:
     """See to it that nothing of a program is left at the end of a block."""
-    _programs.add(process.pid)
     try:
-        _refuse_when_interrupted()  # who interrupts could not know of it
         yield
         process.wait()
     except BaseException:
         end_sessions([process.pid])
-        _refuse_when_interrupted()
+        refuse_when_interrupted()
         raise
     else:
         with contextlib.suppress(OSError):  # what it has left behind
             os.killpg(process.pid, signal.SIGKILL)
         if process.returncode:
-            _refuse_when_interrupted()
+            refuse_when_interrupted()
     finally:
         process.wait()
         _programs.remove(process.pid)
@@ -181,9 +204,9 @@ def run(
 @contextlib.contextmanager
 def ending() -> Iterator[None]:
     """End all programs that run; while a block lasts, whoever runs one gets ``Interrupted``."""
-    _programs.interruptions += 1
+    running = _programs.interrupt()
     try:
-        end_sessions(list(_programs.running))
+        end_sessions(running)
         yield
     finally:
         _programs.interruptions -= 1
@@ -200,8 +223,3 @@ def handing_down(descriptor: int) -> Iterator[None]:
         yield
     finally:
         _handed_down.reset(token)
-
-
-def _refuse_when_interrupted() -> None:
-    if _programs.interruptions:
-        raise Interrupted
