@@ -48,7 +48,7 @@ class Marker:
     path: str
     end: str
     kind: str = "staging"
-    """``staging``, or ``generation`` for a former content that is kept."""
+    """``staging``, ``generation`` for a former content that is kept, or ``temporary`` for temporary files."""
     made: str = ""
     """When it became a generation, ISO 8601."""
     loose: bool = False

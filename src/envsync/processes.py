@@ -18,11 +18,12 @@ from dataclasses import dataclass
 from envsync import reaper
 from envsync.reaper import end_sessions
 
-__all__ = ["Completed", "Interrupted", "ending", "handing_down", "run", "started"]
+__all__ = ["Completed", "Interrupted", "ending", "handing_down", "run", "started", "temporary_files_in"]
 
 _PATIENCE = 1.0
 """Seconds to wait for a program that is just being started."""
 _handed_down: ContextVar[tuple[int, ...]] = ContextVar("handed_down", default=())
+_temporary: ContextVar[str] = ContextVar("temporary", default="")
 
 
 class Interrupted(KeyboardInterrupt):
@@ -150,7 +151,7 @@ def started(  # noqa: PLR0913  # two, and options
             stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT if merged else subprocess.PIPE,
-            env=environment,
+            env={**environment, "TMPDIR": _temporary.get()} if _temporary.get() else environment,
             cwd=directory,
             start_new_session=True,
             pass_fds=_handed_down.get(),
@@ -223,3 +224,21 @@ def handing_down(descriptor: int) -> Iterator[None]:
         yield
     finally:
         _handed_down.reset(token)
+
+
+@contextlib.contextmanager
+def temporary_files_in(directory: str) -> Iterator[None]:
+    """Let the programs that this thread runs while a block lasts have their temporary files in a directory.
+
+    One that is killed leaves them; whoever clears the directory away clears them away.
+    """
+    token = _temporary.set(directory)
+    try:
+        yield
+    finally:
+        _temporary.reset(token)
+
+
+def _refuse_when_interrupted() -> None:
+    if _programs.interruptions:
+        raise Interrupted

@@ -1,9 +1,8 @@
 """Carry out the removals of a prune, each for itself."""
 
-import os
 from collections.abc import Iterable
 
-from envsync.apply.carry_out import clear_area
+from envsync.apply.leftovers import clear_leftover
 from envsync.apply.settings import Settings
 from envsync.errors import EnvsyncError, Problem
 from envsync.plan.prune import Removal
@@ -25,11 +24,12 @@ def _remove(one: Removal, settings: Settings) -> Problem | None:
         if one.kind == "command":
             remove_exposed(one.place, one.text)
             return None
+        if one.kind == "staging":
+            clear_leftover(one.place, one.end, settings)
+            return None
         with hold(settings.locks, one.end, settings.lock_timeout):
             if one.kind == "environment":
                 remove_environment(Root(one.end, one.identity), one.name, one.path)
-            elif one.kind == "staging":
-                clear_area(one.place, one.end, os.path.realpath(settings.shelf))
             else:
                 remove_area(one.place, one.end)
     except EnvsyncError as error:

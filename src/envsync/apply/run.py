@@ -7,10 +7,11 @@ from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import replace
 from resource import RLIMIT_NOFILE, getrlimit
 
-from envsync.apply.carry_out import carry_out, clear_area, clear_away
+from envsync.apply.carry_out import carry_out, clear_away
 from envsync.apply.failure import check_end, failure
 from envsync.apply.interruption import wind_up
-from envsync.apply.move import finish_move, settle_move
+from envsync.apply.leftovers import clear_leftover
+from envsync.apply.move import finish_move
 from envsync.apply.outcome import EnvironmentReport, Outcome, Report, outcome_of, report_of
 from envsync.apply.settings import Again, Progress, Settings
 from envsync.apply.together import create_together, is_plain
@@ -18,7 +19,6 @@ from envsync.apply.workshop import Workshop
 from envsync.errors import EnvsyncError
 from envsync.plan.actions import Action, EnvironmentPlan, Install, Link, Plan, State
 from envsync.processes import Interrupted
-from envsync.write.area import read_area
 from envsync.write.locks import hold
 from envsync.write.own import not_for_all
 
@@ -39,7 +39,8 @@ def apply_plans(plan: Plan, again: Again, settings: Settings, progress: Progress
     """
     settings = replace(settings, shelf=os.path.realpath(settings.shelf))  # once: it may lead elsewhere later
     for area, end in plan.strays:
-        _clear_stray(area, end, settings)
+        with contextlib.suppress(EnvsyncError, OSError):  # its own pass is at work, or it cannot be
+            clear_leftover(area, end, settings)
     workshop = Workshop(settings)
     reports = {
         one.environment.name: EnvironmentReport(one, outcome_of(one.state, ()))
@@ -135,13 +136,3 @@ def _apply_one(plan: EnvironmentPlan, again: Again, settings: Settings, workshop
 def _was_unasked(plan: EnvironmentPlan, action: Action) -> bool:
     """Tell whether an installation was not planned since a broken environment could not be asked about."""
     return isinstance(action, Install) and not any(isinstance(one, Install) for one in plan.actions)
-
-
-def _clear_stray(area: str, end: str, settings: Settings) -> None:
-    """Clear away what an interrupted pass of another manifest left, unless that one is at work, or it cannot be."""
-    with contextlib.suppress(EnvsyncError, OSError), hold(settings.locks, end, 0):
-        marker = read_area(area)
-        if marker is not None and marker.moves_to:
-            settle_move(area, marker, settings)
-        else:
-            clear_area(area, end, os.path.dirname(area))

@@ -15,6 +15,7 @@ from envsync.observe.stock import read_stock
 from envsync.observed.declared import INSTALLED
 from envsync.plan.actions import Blueprint, InstallSpec
 from envsync.plan.damage import damage_message
+from envsync.processes import temporary_files_in
 from envsync.write.area import remove_area, remove_built, remove_scratch
 from envsync.write.files import make_executable
 from envsync.write.flush import flush
@@ -94,7 +95,7 @@ def _install_into(area: str, blueprint: Blueprint, spec: InstallSpec, workshop: 
     made, before = os.lstat(place), record_stamps(place, blueprint.libraries)
     scratch = make_scratch(area)
     try:
-        with workshop.building(spec):
+        with workshop.building(spec), temporary_files_in(scratch):
             done = install(place, blueprint, spec, Space(workshop.log_of(blueprint), workshop.shared, scratch))
     finally:
         remove_scratch(area)

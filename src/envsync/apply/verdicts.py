@@ -8,6 +8,7 @@ from envsync.apply.workshop import BUILD_LIMIT
 from envsync.folders import state_folders
 from envsync.observe.verdicts import Verdicts
 from envsync.observed import Facts
+from envsync.processes import temporary_files_in
 
 if TYPE_CHECKING:
     from envsync.installers import Installer
@@ -20,32 +21,30 @@ def remembered_verdicts(file: str | None, cache: str | None) -> Verdicts:
 
     pip is unpacked into the directory ``cache``, or where that cannot be into a temporary directory.
     """
-    spare: list[str] = []
     used: list[Installer] = []
+    places: list[str] = []
 
     def find(name: str, facts: Facts) -> "Installer":
         from envsync.apply.installers import find_installer  # noqa: PLC0415  # only where one has to be asked
-        from envsync.write.unpack import temporary_directory  # noqa: PLC0415
 
-        def elsewhere() -> str:
-            if not spare:
-                spare.append(temporary_directory(verdicts))
-            return spare[0]
-
-        used.append(find_installer(name, facts.minor, facts.stdlib, cache, elsewhere))
+        used.append(find_installer(name, facts.minor, facts.stdlib, cache, lambda: places[-1]))
         return used[-1]
 
     @contextlib.contextmanager
     def building(paths: Iterable[str]) -> Iterator[None]:
         from envsync.apply.installers import keep_byte_code_of  # noqa: PLC0415
+        from envsync.write.temporary import temporary_directory  # noqa: PLC0415
 
-        with _building(paths):
-            yield
+        with temporary_directory() as place, _building(paths), temporary_files_in(place):
+            places.append(place)
+            try:
+                yield
+            finally:
+                places.pop()
         while used:
             keep_byte_code_of(used.pop())
 
-    verdicts = Verdicts(file, find, building)
-    return verdicts
+    return Verdicts(file, find, building)
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -29,6 +30,7 @@ from envsync.areas import BUILT
 from envsync.errors import EnvsyncError, Problem
 from envsync.observe.digests import Digests
 from envsync.plan.actions import Blueprint, EnvironmentPlan, InstallSpec
+from envsync.processes import temporary_files_in
 from envsync.write.area import make_area, remove_area, remove_scratch
 from envsync.write.files import edit_inner_file, make_folders
 from envsync.write.handles import Root
@@ -42,6 +44,8 @@ if TYPE_CHECKING:
 __all__ = ["BUILD_LIMIT", "Workshop", "edit_settings"]
 
 
+_TEMPORARY = threading.RLock()
+"""Held while the directory of temporary files, which all threads share, is another one."""
 BUILD_LIMIT = 3600.0
 """Seconds to wait for another pass that builds from the same sources."""
 
@@ -198,7 +202,9 @@ class Workshop:
                 own = make_area(shelf, marker_of(blueprint))
         place = own or area
         try:
-            yield make_scratch(place)
+            scratch = make_scratch(place)
+            with _temporary_files_in(scratch):
+                yield scratch
         finally:
             remove_scratch(place)
             if own:
@@ -209,6 +215,17 @@ def _chosen(wanted: tuple[str, ...]) -> str:
     from envsync.apply.builders import choose_builder  # noqa: PLC0415  # only where there is something to choose
 
     return choose_builder(wanted)
+
+
+@contextlib.contextmanager
+def _temporary_files_in(directory: str) -> Iterator[None]:
+    """Let temporary files be made in a directory, by programs and by virtualenv, which is a library here."""
+    with _TEMPORARY, temporary_files_in(directory):
+        former, tempfile.tempdir = tempfile.tempdir, directory
+        try:
+            yield
+        finally:
+            tempfile.tempdir = former
 
 
 def edit_settings(root: Root, settings: Mapping[str, str]) -> None:

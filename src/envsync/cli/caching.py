@@ -1,5 +1,7 @@
 """Do without the directory of the caches where it is not this user's alone."""
 
+import atexit
+import contextlib
 import sys
 
 from envsync.folders import cache_problem, use_cache_folder
@@ -12,8 +14,10 @@ def mind_cache(*, quiet: bool) -> None:
     problem = cache_problem()
     if not problem:
         return
-    from envsync.write.unpack import temporary_directory  # noqa: PLC0415  # hardly ever
+    from envsync.write.temporary import temporary_directory  # noqa: PLC0415  # hardly ever
 
-    use_cache_folder(temporary_directory(sys.modules[__name__]))
+    stack = contextlib.ExitStack()
+    use_cache_folder(stack.enter_context(temporary_directory()))
+    atexit.register(stack.close)
     if not quiet:
         sys.stderr.write(f"envsync: {problem}: it is not used; see: envsync doctor\n")

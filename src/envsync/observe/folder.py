@@ -135,7 +135,7 @@ class Leftovers:
             (area, marker)
             for areas in self._seen.values()
             for area, marker in areas
-            if marker is not None and marker.kind == "staging" and marker.end not in ends
+            if marker is not None and marker.kind in {"staging", "temporary"} and marker.end not in ends
         ]
         return tuple((area, marker.end) for area, marker in sorted(found, key=lambda one: not one[1].moves_to))
 

@@ -6,7 +6,7 @@ import os
 
 from envsync.observe.mounts import name_of
 
-__all__ = ["is_held", "lock_name"]
+__all__ = ["is_held", "is_locked", "lock_name"]
 
 
 def lock_name(key: str) -> str:
@@ -16,8 +16,13 @@ def lock_name(key: str) -> str:
 
 def is_held(locks: str, end: str) -> bool:
     """Check whether a process holds the lock of the environment at ``end``; ``locks`` holds the lock files."""
+    return is_locked(f"{locks}/{lock_name(name_of(end))}")
+
+
+def is_locked(path: str) -> bool:
+    """Check whether a process holds the lock of a file or directory."""
     try:
-        descriptor = os.open(f"{locks}/{lock_name(name_of(end))}", os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError:
         return False
     try:

@@ -8,7 +8,7 @@ from envsync.areas import MARKER, Marker, is_area_name, read_marker
 from envsync.desired import Manifest
 from envsync.folders import staging_folder
 from envsync.observe.chain import walk
-from envsync.observe.held import is_held
+from envsync.observe.held import is_held, is_locked
 from envsync.observe.kept import size_of
 from envsync.observe.read import read_text
 from envsync.observed.orphans import Interrupted
@@ -63,4 +63,6 @@ def _marker_of(area: str) -> Marker | None:
     if not text and all(map(is_area_name, os.listdir(area))):
         return Marker("", "", "")  # it was never marked
     marker = read_marker(text)
-    return marker if marker is not None and marker.kind == "staging" else None
+    if marker is None or marker.kind == "generation" or (marker.kind == "temporary" and is_locked(area)):
+        return None
+    return marker

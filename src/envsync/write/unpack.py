@@ -9,8 +9,6 @@ import contextlib
 import os
 import shutil
 import stat
-import tempfile
-import weakref
 from collections.abc import Iterator
 from hashlib import blake2b
 from zipfile import ZipFile
@@ -19,7 +17,7 @@ from envsync.sealed import read_sealed, seal, unseal
 from envsync.write.files import write_cache
 from envsync.write.locks import hold
 
-__all__ = ["keep_byte_code", "temporary_directory", "unpack"]
+__all__ = ["keep_byte_code", "unpack"]
 
 _TIME_LIMIT = 60.0
 """Seconds to wait for another pass that unpacks."""
@@ -50,13 +48,6 @@ def keep_byte_code(place: str) -> None:
         byte_code = {name: digest for name, digest in _digests(place) if _is_byte_code(name)}
         if not byte_code.items() <= known.items():
             _seal(place, size, known | byte_code)
-
-
-def temporary_directory(owner: object) -> str:
-    """Make a directory that goes with an object, or at the end of the process. Raises ``OSError``."""
-    place = tempfile.mkdtemp(prefix="envsync-")
-    weakref.finalize(owner, shutil.rmtree, place, ignore_errors=True)
-    return place
 
 
 def _make_private(directory: str) -> None:
