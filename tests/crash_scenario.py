@@ -141,7 +141,8 @@ class Scenario:
 
     def declare(self, *packages: str, keep: int = 1) -> None:
         self.place.joinpath("envs.toml").write_text(
-            f'version = 1\nstate-dir = "state"\nkeep = {keep}\n[envs.one]\npath = "env"\ntarget = "one"\n'
+            f'version = 1\nstate-dir = "state"\nkeep = {keep}\ninstaller = "uv"\n'
+            '[envs.one]\npath = "env"\ntarget = "one"\n'
             f'python = "pythons/3/bin/python"\npackages = {json.dumps(packages)}\n'
         )
 

@@ -112,7 +112,7 @@ def test_folders_that_cannot_be_written_to_are_problems(place: Place) -> None:
     place.write('[envs.a]\npath = "a"\nexpose = ["python:py"]\n')
     (place.root / "exposed").write_text("no folder")
     (place.root / "state").mkdir(mode=0o500)
-    found = checks_of(place, XDG_STATE_HOME="/proc/none")
+    found = checks_of(place, XDG_STATE_HOME="/proc/none", ENVSYNC_FILE=str(place.manifest))
     assert [one["status"] for one in found["bin-dir"]] == ["problem"]
     assert str(place.root / "exposed") in found["bin-dir"][0]["hint"]
     run = unprivileged(place, "doctor")
@@ -396,4 +396,4 @@ def test_nothing_from_outside_reaches_the_terminal_raw(place: Place) -> None:
     for words in (("doctor",), ("doctor", "3"), ("graph",), ("explain", "a", "b")):
         run = place.envsync(*words, PATH=f"{place.root}/shims")
         assert all(one.isprintable() or one == "\n" for one in run.out + run.err), words
-        assert run.out
+        assert run.out + run.err

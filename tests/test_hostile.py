@@ -123,7 +123,6 @@ def test_a_fifo_holds_nothing_up(made: Place, where: str) -> None:
 @pytest.mark.parametrize(
     "more",
     [
-        "packages = ['six; os_name ~= \"posix\"']",
         'project = "proj"\ngroups = ["nosuch"]',
         'requirements = ["nul.txt"]',
     ],

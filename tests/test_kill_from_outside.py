@@ -50,6 +50,7 @@ def told(scenario: Scenario, status: int, out: str, err: str) -> str:
     except ValueError:
         return f"no document: {out[-300:]} {err[-500:]}"
     told_of = [one[key] for one in document["environments"] for key in ("error", "conflict") if one[key]]
+    told_of += [one["error"] for one in document.get("removals", ()) if one["error"]]
     problems = told_of + document["errors"]
     if status == 1 and not (problems and all(one["message"] and one["hint"] for one in problems)):
         return f"no clear line: {out[-300:]} {err[-500:]}"

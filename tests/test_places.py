@@ -208,7 +208,7 @@ def test_an_exposed_command_is_linked_by_the_declared_path(place: Place) -> None
     place.write('[envs.a]\npath = "a"\ntarget = "t"\nexpose = ["python:py", "absent"]\n')
     run = place.envsync("apply", "--json")
     assert run.status == 0
-    assert os.readlink(place.root / "exposed" / "py") == str(place.root / "a" / "bin" / "python")
+    assert f"{place.root}/a/bin/python" in (place.root / "exposed/py").read_text()
     assert os.listdir(place.root / "exposed") == ["py"]
     assert any("absent" in note for note in place.envsync("plan", "--json").environments["a"]["notes"])
     assert place.apply()["a"]["outcome"] == "unchanged"

@@ -196,6 +196,7 @@ def test_what_is_cut_short_is_noticed() -> None:
 def test_only_a_file_of_the_users_own_is_read(tmp_path: Path) -> None:
     file = tmp_path / "cache"
     file.write_bytes(seal(["mine"]))
+    file.chmod(0o600)
     assert list(unseal(read_sealed(str(file)))) == ["mine"]
     with mock.patch("os.geteuid", return_value=4711):
         assert read_sealed(str(file)) == b""

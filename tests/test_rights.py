@@ -211,7 +211,7 @@ def test_root_in_the_home_of_another_makes_nothing_there(place: Place, give: Cal
     home = Path(place.variables["HOME"])
     give(home)
     place.write('[envs.a]\npath = "a"\n')
-    run = place.envsync("apply")
+    run = place.envsync("apply", f"--file={place.manifest}")
     assert run.status == 0, run
     assert "another user's" in run.err
     assert everything(home) == []

@@ -64,12 +64,12 @@ def test_anything_else_is_in_the_way(depot: Depot, what: str) -> None:
 
 
 def test_where_the_folder_cannot_be_exchanged_they_stay_as_well(depot: Depot, monkeypatch: pytest.MonkeyPatch) -> None:
-    from envsync.observe import folder  # noqa: PLC0415  # what is patched
+    from envsync.observe.mounts import Mounts  # noqa: PLC0415  # what is patched
 
     end = depot.root / "ends/env"
     end.mkdir()
     (end / ".DS_Store").write_text("mine")
-    monkeypatch.setattr(folder, "mounts_in", lambda place: (place,))
+    monkeypatch.setattr(Mounts, "within", lambda _, place: (place,))
     depot.declare()
     assert depot.apply()["outcome"] == "created"
     assert (end / ".DS_Store").read_text() == "mine"

@@ -28,7 +28,9 @@ def test_a_dangling_state_link_is_named_with_what_it_leads_to(place: Place, link
     state = place.root / link
     state.parent.mkdir(exist_ok=True)
     state.symlink_to("/nowhere/at/all")
-    run = place.envsync("apply", "--json", XDG_STATE_HOME=str(place.root / "state"))
+    run = place.envsync(
+        *("apply", "--json"), XDG_STATE_HOME=str(place.root / "state"), ENVSYNC_FILE=str(place.manifest)
+    )
     problem = run.environments["blog"]["error"]
     assert_told(problem, "dangling-link", f"{state} is a symlink to /nowhere/at/all")
     assert os.readlink(state) == "/nowhere/at/all"
@@ -63,11 +65,12 @@ def test_no_room_in_memory_is_told(place: Place) -> None:
     [
         MemoryError(),
         OSError(errno.ENOMEM, os.strerror(errno.ENOMEM)),
-        ImportError("/x.so: failed to map segment from shared object"),
+        ImportError("failed to map segment from shared object", path="/x.so"),
     ],
     ids=["Python", "the system", "the loader"],
 )
-def test_whoever_says_that_memory_is_out_it_is_told_alike(error: Exception) -> None:
+def test_whoever_says_that_memory_is_out_it_is_told_alike(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("envsync.observe.trouble.getrlimit", lambda _: (1 << 20, 1 << 20))
     assert explain(error).code == "no-memory"
 
 

@@ -25,7 +25,17 @@ from envsync.sealed import read_sealed
 from envsync.unchanged import cache_file
 from envsync.write.trust import note_trust
 
-__all__ = ["Opened", "Untrusted", "opened", "renew", "reopened", "standing_of", "trust_written", "warn"]
+__all__ = [
+    "Opened",
+    "Untrusted",
+    "minding_trust",
+    "opened",
+    "renew",
+    "reopened",
+    "standing_of",
+    "trust_written",
+    "warn",
+]
 
 
 class Untrusted(Enum):
@@ -78,7 +88,13 @@ def reopened(file: str, origin: str, *, as_trusted: bool) -> Manifest:
     if not needed:
         return load(file)
     refuse_strangers([file])
-    manifest = _judged(load(file), needed)
+    return minding_trust(_judged(load(file), needed), origin, as_trusted=as_trusted)
+
+
+def minding_trust(manifest: Manifest, origin: str, *, as_trusted: bool = False) -> Manifest:
+    """Count the note on whether a manifest is trusted among what it hangs on, where that matters."""
+    if not demanded(origin, as_trusted=as_trusted):
+        return manifest
     inputs = replace(manifest.inputs, paths=(*manifest.inputs.paths, record_for(manifest).file))
     return replace(manifest, inputs=inputs)
 

@@ -2,11 +2,12 @@
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, datetime
 from functools import partial
 
 from envsync.cli.checkup import check_machine, check_plan
-from envsync.cli.consent import Untrusted, standing_of
+from envsync.cli.consent import Untrusted, minding_trust, standing_of
 from envsync.cli.options import Options
 from envsync.cli.painting import layout
 from envsync.cli.session import DONE, TROUBLE, Result, Session
@@ -50,7 +51,8 @@ def _examine(options: Options) -> Result:
         known = check_manifest(manifest, walk(manifest.file))
         return _checked(manifest.file, [known, trust, *_machine(options, today)])
     plan = session.plan()
-    first, *more = check_plan(plan, _interpreters(session), today)
+    watched = replace(plan, manifest=minding_trust(plan.manifest, session.origin))
+    first, *more = check_plan(watched, _interpreters(session), today)
     checks = [first, trust, *more]
     session.remember(plan)
     return _checked(plan.manifest.file, checks)

@@ -8,6 +8,7 @@ from envsync.folders import cache_folder
 from envsync.manifest.trust import Record
 from envsync.write.files import remove_cache
 from envsync.write.handles import clear_partial, open_folder, replace_in
+from envsync.write.own import make_own
 
 __all__ = ["forget_trust", "note_trust"]
 
@@ -15,7 +16,7 @@ __all__ = ["forget_trust", "note_trust"]
 def note_trust(record: Record) -> None:
     """Note that a manifest is trusted. Raises ``OSError``."""
     folder = os.path.dirname(record.file)
-    os.makedirs(folder, mode=0o700, exist_ok=True)
+    make_own(folder)
     with open_folder(os.path.realpath(folder)) as opened:
         with contextlib.suppress(OSError):  # not every file system locks directories
             fcntl.flock(opened, fcntl.LOCK_EX)  # what another one has begun to write is not taken for a killed one's

@@ -16,6 +16,7 @@ from zipfile import ZipFile
 from envsync.sealed import read_sealed, seal, unseal
 from envsync.write.files import write_cache
 from envsync.write.locks import hold
+from envsync.write.own import make_own
 
 __all__ = ["keep_byte_code", "unpack"]
 
@@ -29,7 +30,7 @@ def unpack(wheel: str, cache: str) -> str:
 
     Raises ``OSError`` or ``EnvsyncError``, and whatever zipfile does for what is no wheel.
     """
-    os.makedirs(cache, mode=0o700, exist_ok=True)
+    make_own(cache)
     cache = os.path.realpath(cache)
     _make_private(cache)
     place = f"{cache}/{os.path.basename(wheel).removesuffix('.whl')}"
