@@ -122,7 +122,8 @@ def assert_mended(place: Place, before: Held) -> None:
     make_project(place.root / "blog", "blog")
     run = place.envsync("apply", "--json", **OFFLINE)
     assert (run.status, run.environments["one"]["outcome"]) == (0, "installed")
-    assert list(place.root.rglob(".envsync-*")) == []
+    (kept,) = place.root.rglob(".envsync-*")
+    assert json.loads((kept / "envsync.json").read_text())["kind"] == "generation"
     assert place.python("one", "import blog; print(blog.version)") == "1.0"
     assert place.envsync("check").status == 0
 
