@@ -548,3 +548,50 @@ def test_neither_uv_nor_an_interpreter_is_taken_from_a_relative_directory_on_pat
         assert not any(one.link.startswith((".", "python", str(clone.root))) for one in discover().candidates)
         os.environ["PATH"] = f".:{clone.root}"
         assert find_uv() == str(clone.root / "uv")
+
+
+PLAIN = 'version = 1\ninclude = ["{place}/more.toml"]\nstate-dir = "{place}/state"\n[envs.a]\npath = "{place}/a"\n'
+
+
+def test_a_hook_is_never_asked(plain: Place) -> None:
+    before = listing(plain.root)
+    code, said = answered(plain, "y", "apply", "--as-trusted")
+    assert (code, "Trust it?" in said) == (1, False)
+    assert listing(plain.root) == before
+
+
+@pytest.mark.parametrize("which", ["envs.toml", "more.toml"])
+def test_what_anybody_may_write_to_is_not_believed(plain: Place, which: str) -> None:
+    plain.manifest.write_text(PLAIN.format(place=plain.root))
+    (plain.root / "more.toml").write_text("")
+    assert status(plain, "trust") == 0
+    assert status(plain, "check") == 3
+    (plain.root / which).chmod(0o666)
+    for words in (("trust",), ("apply",), ("plan",)):
+        run = plain.envsync(*words)
+        assert run.status == 1
+        assert f"anybody may write to {plain.root}/{which}" in run.err
+        assert "chmod o-w" in run.err
+
+
+@pytest.mark.skipif(not ROOT, reason="only root can give files away")
+def test_the_configuration_directory_of_another_user_is_not_roots(plain: Place, tmp_path: Path) -> None:
+    own = tmp_path / "home/.config/envsync/envs.toml"
+    own.write_text(PLAIN.format(place=plain.root))
+    (plain.root / "more.toml").write_text("")
+    plain.manifest.unlink()
+    assert status(plain, "plan") == 0
+    os.chown(own, NOBODY, NOBODY)
+    run = plain.envsync("plan")
+    assert (run.status, "belongs to another user, nobody" in run.err) == (1, True)
+
+
+@pytest.mark.skipif(not ROOT, reason="only root can give files away")
+def test_root_writes_no_manifest_among_another_users_files(plain: Place, tmp_path: Path) -> None:
+    home = tmp_path / "other"
+    home.mkdir()
+    os.chown(home, NOBODY, NOBODY)
+    for words in (("init",), ("init", f"--file={home}/new.toml")):
+        run = plain.envsync(*words, HOME=str(home))
+        assert (run.status, "sudo -u nobody" in run.err) == (1, True)
+        assert os.listdir(home) == []

@@ -51,7 +51,7 @@ def config_folder() -> str:
 
 def staging_folder() -> str:
     """Return the directory of the user's own to build in, beside those of locks and logs."""
-    return f"{_folder('XDG_STATE_HOME', '.local/state', 'Library/Application Support')}/staging"
+    return f"{_unless_kept(_folder('XDG_STATE_HOME', '.local/state', 'Library/Application Support'))}/staging"
 
 
 def _folder(variable: str, default: str, default_of_macos: str) -> str:
@@ -79,12 +79,16 @@ def trust_folder() -> str:
 def _state() -> str:
     import platformdirs  # noqa: PLC0415  # kept off the fast path
 
-    state = f"{platformdirs.user_state_dir()}/envsync"
-    if os.geteuid() == 0 and _nearest(state)[0].st_uid != 0:  # sudo has kept HOME: what root made there, it would keep
+    return _unless_kept(f"{platformdirs.user_state_dir()}/envsync")
+
+
+def _unless_kept(state: str) -> str:
+    """Return root's own state directory where sudo has kept HOME: what root makes there, its user could not change."""
+    if os.geteuid() == 0 and _nearest(state)[0].st_uid != 0:
         import pwd  # noqa: PLC0415  # hardly ever
 
         inside = "Library/Application Support" if sys.platform == "darwin" else ".local/state"
-        state = f"{pwd.getpwuid(0).pw_dir.rstrip('/')}/{inside}/envsync"
+        return f"{pwd.getpwuid(0).pw_dir.rstrip('/')}/{inside}/envsync"
     return state
 
 

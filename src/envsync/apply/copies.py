@@ -4,6 +4,7 @@ import filecmp
 import os
 from collections.abc import Callable, Iterator
 
+from envsync.apply.staging import Staging, from_beside
 from envsync.apply.verify import names_no_staging, works
 from envsync.areas import BUILT, Marker, is_area_name, parent_of
 from envsync.errors import EnvsyncError, Problem
@@ -21,12 +22,19 @@ _OWN = b"envsync-end"
 """What ``pyvenv.cfg`` says of where the environment is."""
 
 
-def make_copy(former: Root, marker: Marker, end: str, note: Callable[[int], None]) -> None:
+def make_copy(former: Root, marker: Marker, end: str, staging: Staging, note: Callable[[int], None]) -> None:
     """Make a copy at ``end``, complete and on the disk; ``note`` is called with its inode before it is there.
 
     Raises ``EnvsyncError`` or ``OSError``.
     """
-    area = make_area(parent_of(end), Marker(marker.name, marker.path, end, manifest=marker.manifest, discard=True))
+    beside = parent_of(end)
+    whose = Marker(marker.name, marker.path, end, manifest=marker.manifest, discard=True)
+
+    def bring_in(near: str) -> None:
+        note(os.lstat(f"{near}/{BUILT}").st_ino)
+        move_in(near, BUILT, end)
+
+    area = make_area(staging.parent_for(beside), whose)
     try:
         place = f"{area}/{BUILT}"
         link_tree(former, place)
@@ -36,8 +44,7 @@ def make_copy(former: Root, marker: Marker, end: str, note: Callable[[int], None
             raise EnvsyncError(Problem("verify-failed", f"the copy of {former.path} does not run", hint))
         names_no_staging(place, marker.path, area)
         flush([area])
-        note(os.lstat(place).st_ino)
-        move_in(area, BUILT, end)
+        area = from_beside(area, beside, whose, bring_in)
     finally:
         remove_area(area, end)
 

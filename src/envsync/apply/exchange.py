@@ -2,10 +2,10 @@
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
-from envsync.apply.staging import from_beside
+from envsync.apply.staging import from_beside, marker_of
 from envsync.areas import BUILT
 from envsync.errors import EnvsyncError, Problem
 from envsync.plan.actions import Blueprint, Create, Install, Rebuild
@@ -45,8 +45,8 @@ def bring_in(area: str, blueprint: Blueprint) -> str:
     """
     if blueprint.exchangeable:
         with _refusals(blueprint):
-            return from_beside(area, blueprint, lambda near: move_in(near, BUILT, blueprint.end))
-    return from_beside(area, blueprint, lambda near: swap_contents(near, root_of(blueprint)))
+            return _from_beside(area, blueprint, lambda near: move_in(near, BUILT, blueprint.end))
+    return _from_beside(area, blueprint, lambda near: swap_contents(near, root_of(blueprint)))
 
 
 def take_place(area: str, action: Create) -> str:
@@ -119,11 +119,15 @@ def exchange(area: str, blueprint: Blueprint) -> str:
     try:
         if blueprint.exchangeable:
             with _refusals(blueprint):
-                return from_beside(area, blueprint, lambda near: swap_up(near, root_of(blueprint)))
-        return from_beside(area, blueprint, lambda near: swap_contents(near, root_of(blueprint)))
+                return _from_beside(area, blueprint, lambda near: swap_up(near, root_of(blueprint)))
+        return _from_beside(area, blueprint, lambda near: swap_contents(near, root_of(blueprint)))
     except (OSError, NotExchangeableError):
         remove_area(area, blueprint.end)
         raise
+
+
+def _from_beside(area: str, blueprint: Blueprint, step: Callable[[str], None]) -> str:
+    return from_beside(area, blueprint.area_parent, marker_of(blueprint), step, renames=blueprint.exchangeable)
 
 
 @contextlib.contextmanager

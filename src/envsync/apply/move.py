@@ -11,11 +11,13 @@ target, and the inode of the copy before that takes its place there. So the next
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from envsync import desired
 from envsync.apply.copies import is_contained, is_copy, make_copy, refuse_difference
 from envsync.apply.settings import Settings
+from envsync.apply.staging import Staging, staging_of
 from envsync.apply.workshop import edit_settings
 from envsync.areas import MARKER, Marker, is_area_name, parent_of, read_marker
 from envsync.errors import EnvsyncError, Problem
@@ -58,7 +60,7 @@ def move(plan: EnvironmentPlan, settings: Settings, manifest: str) -> bool:
     for conflict in meddled_with(plan.world.hazard):
         raise EnvsyncError(Problem(conflict.code, conflict.message, conflict.hint))
     with hold(settings.locks, source.end, settings.lock_timeout):
-        _move(environment, settings, manifest)
+        _move(environment, replace(settings, shelf=os.path.realpath(settings.shelf)), manifest)
     return True
 
 
@@ -107,7 +109,7 @@ def _move(environment: desired.Environment, settings: Settings, manifest: str) -
         journal = journal or _make_journal(settings.shelf, wanted)
         try:
             _clear_areas(marker, settings.shelf)
-            _make_target(target, journal, marker)
+            _make_target(target, journal, marker, staging_of(settings))
             _make_link(environment.target or "", marker, settings.shelf)
         except BaseException:
             if not os.path.islink(source.end):
@@ -135,7 +137,7 @@ def _find_journal(wanted: Marker, shelf: str) -> tuple[str, Marker]:
 
 def _make_journal(shelf: str, wanted: Marker) -> str:
     make_folders(shelf)
-    return make_area(os.path.realpath(shelf), wanted)
+    return make_area(shelf, wanted)
 
 
 def _areas(directories: tuple[str, ...]) -> Iterator[tuple[str, Marker]]:
@@ -161,7 +163,7 @@ def _is_taken(end: str) -> bool:
     return os.path.lexists(end) and not (os.path.isdir(end) and not os.listdir(end))
 
 
-def _make_target(target: Chain, journal: str, marker: Marker) -> None:
+def _make_target(target: Chain, journal: str, marker: Marker, staging: Staging) -> None:
     """Make the target a copy of what is at the path, unless it is one. Raises ``EnvsyncError`` or ``OSError``."""
     if _is_taken(target.end):
         if is_copy(marker.end, target.end):
@@ -171,7 +173,7 @@ def _make_target(target: Chain, journal: str, marker: Marker) -> None:
         make_folder(directory)
     found = os.lstat(marker.end)
     former = Root(marker.end, (found.st_dev, found.st_ino))
-    make_copy(former, marker, target.end, lambda inode: remark(journal, built=inode))
+    make_copy(former, marker, target.end, staging, lambda inode: remark(journal, built=inode))
 
 
 def _make_link(text: str, marker: Marker, shelf: str) -> None:

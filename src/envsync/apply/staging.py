@@ -10,6 +10,7 @@ import errno
 import os
 from collections.abc import Callable
 
+from envsync.apply.settings import Settings
 from envsync.areas import Marker
 from envsync.observe.heritage import inherited
 from envsync.observe.privacy import is_private
@@ -19,7 +20,7 @@ from envsync.write.beside import copy_beside
 from envsync.write.files import make_folders
 from envsync.write.flush import flush
 
-__all__ = ["Staging", "from_beside", "marker_of"]
+__all__ = ["Staging", "from_beside", "marker_of", "staging_of"]
 
 
 def marker_of(blueprint: Blueprint, *, discard: bool = False) -> Marker:
@@ -31,20 +32,22 @@ class Staging:
     """Makes staging directories for one pass where nobody else can put one thing in the place of another."""
 
     def __init__(self, *own: str) -> None:
-        """Take directories of the user's own, the preferred ones first, in which every pass looks for leftovers."""
-        self._own = own
+        """Take directories of the user's own, the preferred ones first, in which every pass looks for leftovers.
+
+        Their real paths are looked for now, and hold: what they lead to later may be another one's.
+        """
+        self._own = tuple(map(os.path.realpath, own))
         self._private: dict[str, bool] = {}
 
     def make(self, blueprint: Blueprint, *, discard: bool = False) -> str:
         """Make a staging directory for an environment, and return its path. Raises ``OSError``."""
-        return make_area(self.parent_of(blueprint), marker_of(blueprint, discard=discard))
+        return make_area(self.parent_for(blueprint.area_parent), marker_of(blueprint, discard=discard))
 
-    def parent_of(self, blueprint: Blueprint) -> str:
-        """Return the directory to make staging directories in.
+    def parent_for(self, beside: str) -> str:
+        """Return the directory to make staging directories in, for what is to be brought in from the one ``beside``.
 
-        It is the one beside the end, if that is private or no other one is; else one on the same disk, if there is any.
+        It is that one, if it is private or no other one is; else one on the same disk, if there is any.
         """
-        beside = blueprint.area_parent
         if self._is_private(beside):
             return beside
         private = [one for one in self._there() if self._is_private(one)]
@@ -56,7 +59,7 @@ class Staging:
         for one in self._own:
             with contextlib.suppress(OSError):
                 make_folders(one)
-                found.append(os.path.realpath(one))
+                found.append(one)
         return found
 
     def _is_private(self, directory: str) -> bool:
@@ -65,13 +68,19 @@ class Staging:
         return self._private[directory]
 
 
-def from_beside(area: str, blueprint: Blueprint, step: Callable[[str], None]) -> str:
+def staging_of(settings: Settings) -> Staging:
+    """Return what makes staging directories for a pass."""
+    return Staging(*filter(None, (settings.shelf, settings.staging)))
+
+
+def from_beside(area: str, beside: str, marker: Marker, step: Callable[[str], None], *, renames: bool = True) -> str:
     """Take the step that brings what was built in a staging directory to its end; return the one it was taken from.
 
-    Where it cannot be taken from there, a copy beside the end takes its place. Raises what ``step`` does.
+    Where it cannot be taken from there, as where it ``renames`` nothing as a whole, a copy in the directory ``beside``
+    takes its place. Raises what ``step`` does.
     """
-    parent, beside = os.path.dirname(area), blueprint.area_parent
-    if parent == beside or (blueprint.exchangeable and inherited(parent) == inherited(beside)):
+    parent = os.path.dirname(area)
+    if parent == beside or (renames and inherited(parent) == inherited(beside)):
         try:
             step(area)
         except OSError as error:  # another mount of the same file system
@@ -79,12 +88,12 @@ def from_beside(area: str, blueprint: Blueprint, step: Callable[[str], None]) ->
                 raise
         else:
             return area
-    near = copy_beside(area, beside, marker_of(blueprint))
+    near = copy_beside(area, beside, marker)
     try:
         flush([near])
         step(near)
     except BaseException:
-        remove_area(near, blueprint.end)
+        remove_area(near, marker.end)
         raise
-    remove_area(area, blueprint.end)
+    remove_area(area, marker.end)
     return near

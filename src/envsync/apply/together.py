@@ -150,11 +150,11 @@ def _make_areas(works: list[_Work], shelf: str, staging: Staging) -> dict[str, s
 
     def make(work: _Work) -> None:
         parent = work.blueprint.area_parent
-        if staging.parent_of(work.blueprint) != parent:
+        if staging.parent_for(parent) != parent:
             work.apart = True  # others may write there
             return
         if common is not None and heritage(parent) == common:
-            parent = os.path.realpath(shelf)
+            parent = shelf
             with contextlib.suppress(OSError):  # it cannot be written to: then its own folder has to do
                 take(work, parent)
                 return

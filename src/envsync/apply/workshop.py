@@ -14,7 +14,7 @@ from envsync.activation import is_plain
 from envsync.apply import verify
 from envsync.apply.retries import Retries
 from envsync.apply.settings import Settings
-from envsync.apply.staging import Staging, marker_of
+from envsync.apply.staging import marker_of, staging_of
 from envsync.apply.template import (
     Kind,
     PathLeftError,
@@ -59,7 +59,7 @@ class Workshop:
         self._logs = settings.logs
         self._shelf = settings.shelf
         self._locks = settings.locks
-        self.staging = Staging(*filter(None, (settings.shelf, settings.staging)))
+        self.staging = staging_of(settings)
         self.shared = settings.cache if settings.remembers else None
         """The folder for what later passes can use as well."""
         self._cache = TemplateCache(self.shared)
@@ -194,7 +194,7 @@ class Workshop:
 
         What builders make of quotes, and which signs they refuse, need not matter then.
         """
-        shelf = os.path.realpath(self._shelf)
+        shelf = self._shelf
         own = ""
         if not is_plain(area) and is_plain(shelf):
             with contextlib.suppress(OSError):

@@ -9,7 +9,7 @@ from enum import Enum
 from envsync.cli.options import Options
 from envsync.desired import Manifest
 from envsync.manifest import load
-from envsync.manifest.find import NAMED, SET, demanded, find
+from envsync.manifest.find import NAMED, OWN, SET, demanded, find
 from envsync.manifest.remembered import recall
 from envsync.manifest.trust import (
     Standing,
@@ -66,14 +66,18 @@ def opened(options: Options, untrusted: Untrusted = Untrusted.REFUSE) -> Opened:
     """
     file, origin = find(options.file)
     needed = demanded(origin, as_trusted=options.as_trusted)
-    if needed:
+    if needed or origin == OWN:
         refuse_strangers([file])
     known = None if options.no_cache else _recalled(file)
-    found = Opened(_judged(known or load(file), needed), origin, known=known is not None)
+    manifest = known or load(file)
+    if origin == OWN:
+        refuse_strangers(manifest.sources)
+    found = Opened(_judged(manifest, needed), origin, known=known is not None)
     distrust = found.manifest.distrust
     if not distrust or untrusted is Untrusted.SHOW:
         return found
-    if untrusted is Untrusted.REFUSE or not (_may_ask(options) and _agreed(found.manifest)):
+    asks = untrusted is Untrusted.ASK and not options.as_trusted and _may_ask(options)
+    if not (asks and _agreed(found.manifest)):
         raise refused(file, distrust)
     note_trust(record_for(found.manifest))
     return replace(found, manifest=replace(found.manifest, distrust=""))

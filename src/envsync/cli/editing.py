@@ -27,6 +27,7 @@ from envsync.observe.chain import walk
 from envsync.observe.discover import discover
 from envsync.observe.folder import Leftovers, read_folder
 from envsync.observe.read import read_regular, read_text
+from envsync.observe.rights import refuse_as_root
 from envsync.observe.search import FoundEnvironment, environment_behind, search
 from envsync.observe.stock import read_stock
 from envsync.observe.store import marked_by, store_of
@@ -49,7 +50,12 @@ def _init(options: Options) -> Result:
         raise EnvsyncError(_unwritten(file, chain.reason))
     if chain.kind is not EndKind.MISSING:
         message = f"{file} is there already"
-        raise EnvsyncError(Problem("manifest-exists", message, "Nothing was written. Edit it, or name another."))
+        raise EnvsyncError(
+            Problem(
+                "manifest-exists", message, "Nothing was written. Edit it, or write another: envsync init --file PATH"
+            )
+        )
+    refuse_as_root(chain.to_make[0] if chain.to_make else chain.end)
     try:
         new_manifest(chain.end, chain.to_make, template(discover().candidates, _home()).encode())
     except OSError as error:

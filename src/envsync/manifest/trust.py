@@ -16,7 +16,7 @@ from enum import IntEnum
 from envsync.desired import Manifest, Source
 from envsync.errors import Problem, UntrustedError
 from envsync.folders import trust_folder
-from envsync.manifest.find import FOUND, find
+from envsync.manifest.find import FOUND, OWN, find
 from envsync.observe.chain import walk
 
 __all__ = [
@@ -110,7 +110,7 @@ def standing(file: str, sources: tuple[Source, ...] = ()) -> Standing:
 
 
 def refuse_strangers(sources: Iterable[Source | str]) -> None:
-    """Raise ``UntrustedError`` where a file, or a link on the way to it, is neither this user's nor root's.
+    """Raise ``UntrustedError`` where a file, or a link on the way to it, is another user's, or anybody may write to it.
 
     Root may do anything to this user anyway. This user's link to a stranger's file says what the stranger says; a
     stranger's link to this user's file puts it where its relative paths mean something else.
@@ -124,11 +124,14 @@ def refuse_strangers(sources: Iterable[Source | str]) -> None:
         for place, owner in owners:
             if owner not in {None, os.geteuid(), _ROOT}:
                 through = "" if place == file else f", through {place},"
-                message = (
-                    f"belongs{through} to another user, {_name_of(owner)}: nothing that it names is run or changed"
-                )
-                hint = "If you mean it all the same, name it: --file FILE."
-                raise UntrustedError((Problem("untrusted", message, hint, file),))
+                whose = f"belongs{through} to another user, {_name_of(owner)}"
+                message = f"{file} {whose}: nothing that it names is run or changed"
+                hint = "If you mean it all the same, name the manifest: --file FILE."
+                raise UntrustedError((Problem("untrusted", message, hint),))
+        if _anybody_may_write(chain.end):
+            message = f"anybody may write to {file}, and so say what envsync runs"
+            hint = f"Take that right away: chmod o-w {shlex.quote(chain.end)}; then look at what it says."
+            raise UntrustedError((Problem("untrusted", message, hint),))
 
 
 def distrust_of(known: Standing) -> str:
@@ -145,7 +148,7 @@ def advice_for(file: str) -> str:
 
 def refused(file: str, distrust: str) -> UntrustedError:
     """Return the error for a manifest that may not be carried out."""
-    return UntrustedError((Problem("untrusted", distrust, advice_for(file), file),))
+    return UntrustedError((Problem("untrusted", f"{file} {distrust}", advice_for(file)),))
 
 
 def located(file: str | None = None) -> tuple[str, str]:
@@ -154,10 +157,10 @@ def located(file: str | None = None) -> tuple[str, str]:
     Raises ``ManifestError`` where there is none, ``UntrustedError`` where it was found and is not trusted.
     """
     path, origin = find(file)
-    if origin == FOUND:
+    if origin in {FOUND, OWN}:
         refuse_strangers([path])
-        if standing(path) < Standing.TRUSTED:
-            raise refused(path, distrust_of(Standing.UNTRUSTED))
+    if origin == FOUND and standing(path) < Standing.TRUSTED:
+        raise refused(path, distrust_of(Standing.UNTRUSTED))
     return path, origin
 
 
@@ -188,6 +191,14 @@ def _owner(path: str) -> int | None:
         return os.lstat(path).st_uid
     except (OSError, ValueError):
         return None
+
+
+def _anybody_may_write(path: str) -> bool:
+    try:
+        found = os.lstat(path)
+    except (OSError, ValueError):
+        return False
+    return stat.S_ISREG(found.st_mode) and bool(found.st_mode & stat.S_IWOTH)
 
 
 def _name_of(user: int | None) -> str:

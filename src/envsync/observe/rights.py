@@ -2,13 +2,15 @@
 
 import os
 import pwd
+import shlex
 import stat
 from collections.abc import Iterable, Iterator
 
+from envsync.errors import EnvsyncError, Problem
 from envsync.observe.chain import walk
 from envsync.observed import Chain, EndKind, Folder, Hazard, Side
 
-__all__ = ["find_hazard", "foreign_owner", "hazard_in", "shared_directories"]
+__all__ = ["find_hazard", "foreign_owner", "hazard_in", "refuse_as_root", "shared_directories"]
 
 _ROOT = 0
 
@@ -62,6 +64,18 @@ def foreign_owner(path: str) -> str:
     except OSError:
         return ""
     return "" if number in {_ROOT, os.geteuid()} else _owner_name(number)
+
+
+def refuse_as_root(place: str) -> None:
+    """Refuse to make something as root in another user's directory: that user could not write to it.
+
+    Raises ``EnvsyncError``.
+    """
+    directory = os.path.dirname(place)
+    owner = foreign_owner(directory) if os.geteuid() == 0 else ""
+    if owner:
+        hint = f"Nothing was written. Do it as that user: sudo -u {shlex.quote(owner)} envsync ..."
+        raise EnvsyncError(Problem("foreign-owner", f"{directory} belongs to {owner}", hint))
 
 
 def _above(chain: Chain) -> str:

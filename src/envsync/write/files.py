@@ -60,8 +60,11 @@ def make_folder(path: str, *, flushed: bool = True) -> None:
 
 
 def make_folders(path: str) -> None:
-    """Make a directory of envsync's own, and those above it; one that is there is fine. Raises ``OSError``."""
-    make_way(os.path.realpath(path))
+    """Make a directory of envsync's own, by its real path, and those above it; one that is there is fine.
+
+    Raises ``OSError``.
+    """
+    make_way(path)
 
 
 def make_link(place: str, text: str, *, flushed: bool = True) -> None:

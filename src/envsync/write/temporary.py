@@ -24,8 +24,9 @@ def temporary_directory() -> Iterator[str]:
     Where none can be made in the user's own staging directory, it is one in the system's. Raises ``OSError``.
     """
     try:
-        make_folders(staging_folder())
-        area = make_brief_area(os.path.realpath(staging_folder()), Marker("", "", "", kind=_KIND))
+        parent = os.path.realpath(staging_folder())
+        make_folders(parent)
+        area = make_brief_area(parent, Marker("", "", "", kind=_KIND))
     except OSError:
         with tempfile.TemporaryDirectory(prefix="envsync-", ignore_cleanup_errors=True) as place:
             yield place
