@@ -49,12 +49,8 @@ def _init(options: Options) -> Result:
     if chain.reason:
         raise EnvsyncError(_unwritten(file, chain.reason))
     if chain.kind is not EndKind.MISSING:
-        message = f"{file} is there already"
-        raise EnvsyncError(
-            Problem(
-                "manifest-exists", message, "Nothing was written. Edit it, or write another: envsync init --file PATH"
-            )
-        )
+        hint = "Nothing was written. Edit it, or write another: envsync init --file PATH"
+        raise EnvsyncError(Problem("manifest-exists", f"{file} is there already", hint))
     refuse_as_root(chain.to_make[0] if chain.to_make else chain.end)
     try:
         new_manifest(chain.end, chain.to_make, template(discover().candidates, _home()).encode())
@@ -104,11 +100,8 @@ def _add(options: Options) -> Result:
         raise UsageError(Problem("name-taken", f"an environment is called {name} already", "Choose another name."))
     given = dict(options.values)
     if "path" not in given:
-        raise UsageError(
-            Problem(
-                "usage", "--path says where people and tools find it", f"envsync add {shlex.quote(name)} --path PATH"
-            )
-        )
+        hint = f"envsync add {shlex.quote(name)} --path PATH"
+        raise UsageError(Problem("usage", "--path says where people and tools find it", hint))
     if given.pop("no-editable", False):
         given["editable"] = False
     ordered = sorted(given.items(), key=lambda item: KEYS.index(item[0]) if item[0] in KEYS else len(KEYS))
