@@ -309,7 +309,9 @@ def test_a_project_that_is_another_version_by_now_is_not_what_was_installed(depo
     assert "blog 1.0 was installed, and 2.0 is to be had" in assert_refused(depot, "package-missing")
 
 
-def test_a_package_that_is_offered_damaged_leaves_all_as_it_was(depot: Depot) -> None:
+def test_a_package_that_is_offered_damaged_leaves_all_as_it_was(
+    depot: Depot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     depot.make('packages = ["many"]')
     wheel = depot.wheels / "many-1.0-py3-none-any.whl"
     with zipfile.ZipFile(wheel) as archive:
@@ -317,6 +319,7 @@ def test_a_package_that_is_offered_damaged_leaves_all_as_it_was(depot: Depot) ->
     with zipfile.ZipFile(wheel, "w") as archive:
         for name, content in held.items():
             archive.writestr(name, b"" if name == "many/one.py" else content)
+    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "fresh"))  # the usual one holds it whole
     replaced(depot.site / "many/one.py", b"")
     assert said(depot) == "many 1.0: 1 file is changed (many/one.py)"
     assert "1 file is changed (many/one.py)" in assert_refused(depot, "package-missing")

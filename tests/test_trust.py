@@ -560,18 +560,23 @@ def test_a_hook_is_never_asked(plain: Place) -> None:
     assert listing(plain.root) == before
 
 
+@pytest.mark.parametrize("mode", [0o666, 0o664])
 @pytest.mark.parametrize("which", ["envs.toml", "more.toml"])
-def test_what_anybody_may_write_to_is_not_believed(plain: Place, which: str) -> None:
+def test_what_others_may_write_to_is_not_believed(plain: Place, which: str, mode: int) -> None:
+    if mode == 0o664 and not ROOT:
+        pytest.skip("only root can give files to a group of others")
     plain.manifest.write_text(PLAIN.format(place=plain.root))
     (plain.root / "more.toml").write_text("")
     assert status(plain, "trust") == 0
     assert status(plain, "check") == 3
-    (plain.root / which).chmod(0o666)
+    (plain.root / which).chmod(mode)
+    if ROOT:
+        os.chown(plain.root / which, -1, NOBODY)
     for words in (("trust",), ("apply",), ("plan",)):
         run = plain.envsync(*words)
         assert run.status == 1
-        assert f"anybody may write to {plain.root}/{which}" in run.err
-        assert "chmod o-w" in run.err
+        assert f"others may write to {plain.root}/{which}" in run.err
+        assert "chmod go-w" in run.err
 
 
 @pytest.mark.skipif(not ROOT, reason="only root can give files away")

@@ -223,7 +223,8 @@ def handing_down(descriptor: int) -> Iterator[None]:
     try:
         yield
     finally:
-        _handed_down.reset(token)
+        with contextlib.suppress(ValueError):  # another thread gives the lock back
+            _handed_down.reset(token)
 
 
 @contextlib.contextmanager

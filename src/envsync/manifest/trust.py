@@ -110,7 +110,7 @@ def standing(file: str, sources: tuple[Source, ...] = ()) -> Standing:
 
 
 def refuse_strangers(sources: Iterable[Source | str]) -> None:
-    """Raise ``UntrustedError`` where a file, or a link on the way to it, is another user's, or anybody may write to it.
+    """Raise ``UntrustedError`` where a file, or a link on the way to it, is another user's, or others may write to it.
 
     Root may do anything to this user anyway. This user's link to a stranger's file says what the stranger says; a
     stranger's link to this user's file puts it where its relative paths mean something else.
@@ -128,9 +128,9 @@ def refuse_strangers(sources: Iterable[Source | str]) -> None:
                 message = f"{file} {whose}: nothing that it names is run or changed"
                 hint = "If you mean it all the same, name the manifest: --file FILE."
                 raise UntrustedError((Problem("untrusted", message, hint),))
-        if _anybody_may_write(chain.end):
-            message = f"anybody may write to {file}, and so say what envsync runs"
-            hint = f"Take that right away: chmod o-w {shlex.quote(chain.end)}; then look at what it says."
+        if _others_may_write(chain.end):
+            message = f"others may write to {file}, and so say what envsync runs"
+            hint = f"Take that right away: chmod go-w {shlex.quote(chain.end)}; then look at what it says."
             raise UntrustedError((Problem("untrusted", message, hint),))
 
 
@@ -193,12 +193,14 @@ def _owner(path: str) -> int | None:
         return None
 
 
-def _anybody_may_write(path: str) -> bool:
+def _others_may_write(path: str) -> bool:
+    """Check whether anybody may write to a file, or a group that the user is not in."""
     try:
         found = os.lstat(path)
     except (OSError, ValueError):
         return False
-    return stat.S_ISREG(found.st_mode) and bool(found.st_mode & stat.S_IWOTH)
+    foreign = found.st_gid not in {os.getegid(), *os.getgroups()}
+    return stat.S_ISREG(found.st_mode) and bool(found.st_mode & (stat.S_IWOTH | (stat.S_IWGRP if foreign else 0)))
 
 
 def _name_of(user: int | None) -> str:
