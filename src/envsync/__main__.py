@@ -30,10 +30,14 @@ def main() -> int:
     _own_imports_only()
     try:
         from envsync.cli.main import main as run  # noqa: PLC0415  # heavy; the fast path does without it
+
+        return run(arguments)
     except MemoryError:
         os.write(2, b"envsync: there is not enough memory\n")
         return 1
-    return run(arguments)
+    except KeyboardInterrupt:  # before the command could mind it
+        os.write(2, b"envsync: interrupted\n")
+        return 130
 
 
 def _at_once(arguments: list[str]) -> str | None:
