@@ -28,6 +28,10 @@ def main() -> int:
     # A command ends soon: to look for garbage costs a tenth of its time, more with thousands of environments.
     gc.disable()
     _own_imports_only()
+    return _run(arguments)
+
+
+def _run(arguments: list[str]) -> int:
     try:
         from envsync.cli.main import main as run  # noqa: PLC0415  # heavy; the fast path does without it
 
