@@ -3,6 +3,7 @@
 import atexit
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -19,6 +20,14 @@ from trusting import trust
 
 pytest_plugins = ["plugins_crash", "plugins_sampling"]
 SOURCE = str(Path(__file__).parent.parent / "src")
+
+
+def pytest_configure() -> None:
+    """Let signals end what tests start, though whoever runs them has some ignored (nohup(1), a shell's background)."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @dataclass

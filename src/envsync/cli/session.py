@@ -1,9 +1,10 @@
 """One command's way from options to a plan, and what commands give back."""
 
 import contextlib
+import os
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -101,7 +102,8 @@ class Session:
         if not all(one.environment.name in vouched for one in plan.environments):
             settle()
         self._began = time.time_ns()
-        return report, self.reconciler.plan(self._names(), vouched.still())
+        left = tuple(one for one in plan.strays if os.path.lexists(one[0]))  # in use still: the next pass looks again
+        return report, replace(self.reconciler.plan(self._names(), vouched.still()), strays=left)
 
     def _names(self) -> tuple[str, ...]:
         return self.options.names and (*self.options.names, *self.options.force_rebuild)
