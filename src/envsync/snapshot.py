@@ -50,8 +50,8 @@ def take(plan: Plan, trust: int, read_at: int, began: int, lines: dict[str, str]
     ``trust`` is how far its manifest is trusted; ``read_at`` is when reading it began, ``began`` when observing did, in
     nanoseconds.
 
-    Nothing is written where there is work, also of other manifests, or a conflict, where something was changed meanwhile, or
-    where the same snapshot is there already. A failure to write is no failure: it only costs time.
+    Nothing is written where there is work, also of other manifests, or a conflict, where something was changed
+    meanwhile, or where the same snapshot is there already. A failure to write is no failure: it only costs time.
     """
     quiet = {State.IN_SYNC, State.WAITING}
     calm = all(one.state in quiet and not one.interrupted and not _was_asked(one) for one in plan.environments)
