@@ -14,6 +14,8 @@ from declaring import Inputs, Site
 from envsync.observed.declared import Call
 from wheels import make_project, make_wheel
 
+pytestmark = pytest.mark.sampled(3)
+
 BOTH = pytest.mark.parametrize("installer", ["uv", "pip"])
 
 

@@ -12,6 +12,8 @@ import pytest
 from conftest import Place, Run
 from envsync.launcher import launched, launcher
 
+pytestmark = pytest.mark.sampled(2)
+
 NAMES = ["blog", 'it\'s a "b" `x` \\', "é #1 !", "-dash"]
 
 

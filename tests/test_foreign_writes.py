@@ -9,6 +9,8 @@ import pytest
 from conftest import Place
 from wheels import make_wheel
 
+pytestmark = pytest.mark.sampled(2)
+
 
 def local(place: Place) -> None:
     make_wheel(place.root / "wheels", "tool", "1")

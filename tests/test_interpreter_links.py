@@ -9,7 +9,7 @@ import pytest
 
 from conftest import Place
 
-pytestmark = pytest.mark.sampled(3)
+pytestmark = pytest.mark.sampled(5)
 
 pytest_plugins = ["relocatable"]
 

@@ -13,7 +13,7 @@ from envsync.cli.main import main
 from judged import BOTH, assert_conflict, assert_each_is_missed, assert_fails, assert_stable, change, make, skip_unless
 from wheels import make_project
 
-pytestmark = pytest.mark.sampled(8)
+pytestmark = pytest.mark.sampled(12)
 UNBUILT = '[project]\nname = "blog"\nversion = "1.0"\nrequires-python = ">=3.8"\n'
 
 

@@ -13,7 +13,7 @@ from envsync.cli.main import main
 from judged import BOTH, assert_fails, assert_stable, change, make
 from wheels import make_project, make_repository
 
-pytestmark = pytest.mark.sampled(8)
+pytestmark = pytest.mark.sampled(12)
 
 
 @pytest.fixture(params=BOTH)

@@ -23,7 +23,7 @@ from judged import (
 )
 from wheels import make_project, make_repository
 
-pytestmark = pytest.mark.sampled(8)
+pytestmark = pytest.mark.sampled(12)
 
 
 @pytest.fixture(params=BOTH)

@@ -17,7 +17,7 @@ from envsync.cli.main import main
 from judged import BOTH, assert_each_is_missed, assert_stable, change, make, skip_unless
 from wheels import make_project, make_wheel
 
-pytestmark = pytest.mark.sampled(8)
+pytestmark = pytest.mark.sampled(12)
 SECRET = "geheim"  # noqa: S105  # it stands for one
 
 

@@ -11,7 +11,7 @@ from envsync.cli.main import main
 from judged import BOTH, assert_stable, make, skip_unless
 from wheels import make_project
 
-pytestmark = pytest.mark.sampled(8)
+pytestmark = pytest.mark.sampled(12)
 AGAIN = [
     {"name": "app", "before": "1.0", "after": "1.5"},
     {"name": "lib", "before": "1.1", "after": "2.0"},

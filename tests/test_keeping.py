@@ -12,7 +12,7 @@ from links import fingerprint
 from pythons import PYTHONS
 from wheels import make_wheel
 
-pytestmark = pytest.mark.sampled(2)
+pytestmark = pytest.mark.sampled(4)
 
 ONE = '[envs.one]\npath = "one"\ntarget = "one"\n'
 TWO = '[envs.two]\npath = "two"\n'

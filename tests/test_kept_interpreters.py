@@ -12,7 +12,7 @@ from conftest import Place
 from envsync.unchanged import verdict
 from trees import make_tree
 
-pytestmark = pytest.mark.sampled(2)
+pytestmark = pytest.mark.sampled(4)
 
 PythonOf = Callable[[str], str]
 

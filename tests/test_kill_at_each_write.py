@@ -7,7 +7,7 @@ import pytest
 from crash_kinds import ALL_KINDS, prepared
 from crash_scenario import Scenario, chosen, report
 
-pytestmark = pytest.mark.sampled(3)
+pytestmark = pytest.mark.sampled(6)
 
 STEP = 30
 LONG = ("rebuild", "create")

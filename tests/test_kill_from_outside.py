@@ -10,7 +10,7 @@ from crash_kinds import ALL_KINDS, prepared
 from crash_scenario import ALL, Scenario, chosen, report
 from crash_trace import Point, Tracer, points_of, was_met
 
-pytestmark = pytest.mark.sampled(3)
+pytestmark = pytest.mark.sampled(8)
 
 STEPS = {
     "rebuild": 60,

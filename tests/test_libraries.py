@@ -14,7 +14,7 @@ from envsync.apply import verify
 from envsync.plan.actions import Blueprint
 from lib64 import make_lib64_python
 
-pytestmark = pytest.mark.sampled(3)
+pytestmark = pytest.mark.sampled(5)
 
 BUILDERS = ("virtualenv", "venv", "uv")
 AGAIN = {

@@ -138,7 +138,7 @@ def activated(place: Place, terminal: Terminal, script: Path) -> Shown:
     return terminal.ask()
 
 
-@pytest.mark.sampled(24)
+@pytest.mark.sampled(36)
 @pytest.mark.parametrize("part", range(PARTS))
 @pytest.mark.parametrize("builder", BUILDERS)
 @pytest.mark.parametrize("shell", SHELLS)
@@ -148,7 +148,7 @@ def test_names_are_shown_and_nothing_runs(
     assert_right(place, shell, made(builder, NAMES[part::PARTS]))
 
 
-@pytest.mark.sampled(8)
+@pytest.mark.sampled(16)
 @pytest.mark.parametrize("shell", SHELLS)
 @pytest.mark.parametrize(
     ("builder", "prompts"),

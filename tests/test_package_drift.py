@@ -15,7 +15,7 @@ from depot import Depot, open_depot
 from envsync.cli.main import main
 from wheels import make_project, make_repository
 
-pytestmark = pytest.mark.sampled(3)
+pytestmark = pytest.mark.sampled(6)
 
 
 @pytest.fixture

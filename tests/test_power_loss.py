@@ -10,7 +10,7 @@ from crash_kinds import prepared
 from crash_scenario import Scenario
 from crash_trace import RENAMING, Tracer
 
-pytestmark = pytest.mark.sampled(3)
+pytestmark = pytest.mark.sampled(5)
 
 
 def brought_in(scenario: Scenario, trace: str) -> tuple[set[str], set[str]]:

@@ -10,7 +10,7 @@ from crash_kinds import prepared
 from crash_parts import Tree, difference, tree
 from crash_scenario import Scenario, chosen, report
 
-pytestmark = pytest.mark.sampled(4)
+pytestmark = pytest.mark.sampled(16)
 
 KINDS = ("create", "batch", "rebuild", "install", "rollback", "repair", "move", "prune")
 STEP = 12

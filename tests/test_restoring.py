@@ -16,7 +16,7 @@ from conftest import Place
 from depot import Depot, broken_records, naming, open_depot
 from wheels import make_project, make_repository
 
-pytestmark = pytest.mark.sampled(3)
+pytestmark = pytest.mark.sampled(6)
 
 BOTH = pytest.mark.parametrize("installer", ["uv", "pip"])
 

@@ -11,6 +11,8 @@ from envsync.write.files import new_log, write_cache
 from pythons import PYTHONS
 from watching import watching
 
+pytestmark = pytest.mark.sampled(3)
+
 PYTHON = PYTHONS.get("3.12") or PYTHONS.get("3.11") or ""
 SECRET = "geheim"  # noqa: S105  # it stands for one
 URL = f"lib @ http://me:{SECRET}@127.0.0.1:9/lib-1.0-py3-none-any.whl"

@@ -11,6 +11,8 @@ from crash_kinds import prepared
 from crash_scenario import ALL, Scenario
 from pythons import PYTHONS
 
+pytestmark = pytest.mark.sampled(2)
+
 REBUILDS = 50 if ALL else 8
 
 

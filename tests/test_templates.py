@@ -24,7 +24,7 @@ from envsync.sealed import seal, unseal
 from processes import unprivileged
 from shells import SHELLS
 
-pytestmark = pytest.mark.sampled(6)
+pytestmark = pytest.mark.sampled(10)
 
 PythonOf = Callable[[str], str]
 NAMES = [

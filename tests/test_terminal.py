@@ -14,7 +14,7 @@ import pytest
 from conftest import Place
 from processes import on_terminal, start
 
-pytestmark = pytest.mark.sampled(3)
+pytestmark = pytest.mark.sampled(6)
 
 PythonOf = Callable[[str], str]
 COMMANDS = ("apply", "plan", "check", "status", "explain")

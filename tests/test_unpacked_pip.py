@@ -16,6 +16,8 @@ from depot import open_depot
 from envsync.write.unpack import keep_byte_code, unpack
 from wheels import make_wheel
 
+pytestmark = pytest.mark.sampled(2)
+
 MODULES = {
     "tool/__init__.py": "",
     "tool/__main__.py": "import tool.inner\nprint('ran')\n",

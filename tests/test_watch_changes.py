@@ -14,7 +14,7 @@ from conftest import Place
 from dotfiles import Dotfiles, named, replace
 from watching import Watching, watching
 
-pytestmark = pytest.mark.sampled(3)
+pytestmark = pytest.mark.sampled(6)
 
 PythonOf = Callable[[str], str]
 REQUIREMENTS = 'requirements = ["../src/project/requirements.txt"]'

@@ -24,7 +24,7 @@ from processes import unprivileged
 from test_no_writes import mutations
 from watching import Watching, watching
 
-pytestmark = pytest.mark.sampled(3)
+pytestmark = pytest.mark.sampled(5)
 
 ONE = '[envs.one]\npath = "one"\n'
 SETTLE = 0.2

@@ -14,7 +14,7 @@ from conftest import Place
 from dotfiles import Dotfiles, named, replace
 from watching import Watching
 
-pytestmark = pytest.mark.sampled(3)
+pytestmark = pytest.mark.sampled(5)
 
 PythonOf = Callable[[str], str]
 
