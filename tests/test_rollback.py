@@ -415,7 +415,7 @@ def test_what_the_next_apply_would_do_again_is_said(depot: Depot) -> None:
     depot.declare('packages = ["lib==1.1"]')
     depot.apply()
     entry = depot.command("rollback", "one")
-    assert any("the next apply installs them again" in note for note in entry["notes"]), entry["notes"]
+    assert any("the next apply installs again" in note for note in entry["notes"]), entry["notes"]
     assert depot.apply()["outcome"] == "installed"
     assert depot.versions() == {"lib": "1.1"}
 
