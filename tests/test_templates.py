@@ -286,7 +286,7 @@ def test_a_cache_folder_that_cannot_be_written_costs_only_time(foundry: Foundry,
     assert not list(cache.parent.rglob("template-*"))
 
 
-@pytest.mark.parametrize("masks", [(0o077, 0o022), (0o022, 0o077), (0o022, 0o002), (0o027, 0o000)])
+@pytest.mark.parametrize("masks", [(0o077, 0o022), (0o022, 0o077), (0o022, 0o002), (0o027, 0o002)])
 def test_the_mask_of_the_pass_counts_not_that_of_the_template(foundry: Foundry, masks: tuple[int, int]) -> None:
     former = os.umask(0)
     try:
