@@ -6,7 +6,7 @@ from dataclasses import astuple
 from typing import TYPE_CHECKING, Any
 
 from envsync.errors import EnvsyncError
-from envsync.observed import Change, Declared, Facts, Stock, Verdict
+from envsync.observed import SEEDS, Change, Declared, Facts, Stock, Verdict
 from envsync.sealed import read_sealed, seal, unseal
 from envsync.surroundings import still, surroundings
 
@@ -71,6 +71,9 @@ class Verdicts:
         upgrade: bool = False,
         only: tuple[str, ...] = (),
     ) -> Verdict:
+        if not declared.calls:  # nobody has to be asked what nothing brings
+            gone = {one.name for one in stock.distributions} - SEEDS if exact else set()
+            return Verdict(not gone, (), tuple(sorted(gone)))
         from envsync.installers import AnswerError, Job  # noqa: PLC0415  # only where somebody has to be asked
         from envsync.observe.asking import Question, ask  # noqa: PLC0415
 
