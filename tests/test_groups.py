@@ -280,11 +280,11 @@ def test_progress_is_told_for_each_in_the_thread_that_asked(place: Place) -> Non
 
 
 _INTERRUPTED = """
-import os, signal, sys
+import os, signal, sys, time
 from envsync.apply import together
 from envsync.cli.main import main
 left = [signal.SIGINT]
-together.settle = lambda: left and os.kill(os.getpid(), left.pop())
+together.settle = lambda: left and (os.kill(os.getpid(), left.pop()), time.sleep(1))  # until it is minded
 sys.exit(main(sys.argv[1:]))
 """
 
