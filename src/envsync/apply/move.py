@@ -11,7 +11,6 @@ target, and the inode of the copy before that takes its place there. So the next
 
 import os
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime
 
 from envsync import desired
@@ -60,7 +59,7 @@ def move(plan: EnvironmentPlan, settings: Settings, manifest: str) -> bool:
     for conflict in meddled_with(plan.world.hazard):
         raise EnvsyncError(Problem(conflict.code, conflict.message, conflict.hint))
     with hold(settings.locks, source.end, settings.lock_timeout):
-        _move(environment, replace(settings, shelf=os.path.realpath(settings.shelf)), manifest)
+        _move(environment, settings, manifest)
     return True
 
 

@@ -49,7 +49,7 @@ def _move(options: Options) -> Result:
     plan = session.plan().environments[0]
     snapshot.forget(session.manifest.file)
     with deferred():
-        moved = move(plan, settings_of(session.manifest, options), session.manifest.file)
+        moved = move(plan, session.settings, session.manifest.file)
     path, target = plan.environment.path, plan.environment.target
     line = f"{path} is a symlink to {target} now" if moved else f"{path} is a symlink to {target} already"
 

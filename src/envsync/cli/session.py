@@ -78,6 +78,7 @@ class Session:
         self._read_at = time.time_ns()
         found = opened(options, untrusted)
         self.manifest, self.origin, self._known = found.manifest, found.origin, found.known
+        self.settings = settings_of(self.manifest, options)
         check_names(self.manifest, (*options.names, *options.force_rebuild))
         self.facts = FactsCache(None if options.no_cache else f"{cache_folder()}/interpreters")
         if options.command in _WORKING:
@@ -98,7 +99,7 @@ class Session:
         vouched = Vouched(outlined=True)
         for one in plan.environments:
             vouched.note(one, self._began)
-        report = self.reconciler.apply(plan, settings_of(self.manifest, self.options), progress, vouched=vouched)
+        report = self.reconciler.apply(plan, self.settings, progress, vouched=vouched)
         if not all(one.environment.name in vouched for one in plan.environments):
             settle()
         self._began = time.time_ns()
@@ -153,7 +154,7 @@ def settings_of(manifest: desired.Manifest, options: Options, *, lock_timeout: f
         logs=logs,
         jobs=options.jobs,
         lock_timeout=lock_timeout if options.lock_timeout is None else options.lock_timeout,
-        shelf=manifest.state_dir,
+        shelf=os.path.realpath(manifest.state_dir),  # once: it may lead elsewhere later
         staging=staging_folder(),
         remembers=not options.no_cache,
     )
