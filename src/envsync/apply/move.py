@@ -59,6 +59,9 @@ def move(plan: EnvironmentPlan, settings: Settings, manifest: str) -> bool:
     for conflict in meddled_with(plan.world.hazard):
         raise EnvsyncError(Problem(conflict.code, conflict.message, conflict.hint))
     with hold(settings.locks, source.end, settings.lock_timeout):
+        if (walk(environment.path).end, walk(environment.target).end) != (source.end, target.end):
+            message = f"{environment.path} or its target leads elsewhere by now"
+            raise EnvsyncError(Problem("changed-meanwhile", message, "Nothing was changed. Try again."))
         _move(environment, settings, manifest)
     return True
 
