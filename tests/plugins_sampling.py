@@ -36,7 +36,7 @@ def pytest_report_header() -> str:
     return f"samples: --seed {seed()}"
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+def pytest_terminal_summary(terminalreporter: "pytest.TerminalReporter") -> None:  # no public name before pytest 8.4
     terminalreporter.write_line(f"samples were chosen by --seed {seed()}")  # with -q there is no head
 
 
