@@ -15,7 +15,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-_LOADED = ("envsync.__main__", "envsync.cli.main", "envsync.cli.reconciling", "virtualenv", "pydantic", "uv")
+_LOADED = ("envsync.__main__", "envsync.cli.main", "envsync.cli.apply", "virtualenv", "pydantic", "uv")
 _EVENTS = frozenset(
     {"os.chmod", "os.chown", "os.link", "os.mkdir", "os.remove", "os.rename", "os.rmdir", "os.symlink", "os.truncate"}
     | {"os.utime", "os.setxattr", "fcntl.flock", "subprocess.Popen"}

@@ -16,10 +16,10 @@ import pytest
 from uv import find_uv_bin
 from virtualenv.seed.wheels.embed import get_embed_wheel
 
-from envsync.desired import Packages
+from envsync.model.desired import Packages
+from envsync.model.interpreter import Facts
+from envsync.model.packages import Call, Declared, Sync
 from envsync.observe.declared import read_declared
-from envsync.observed import Facts
-from envsync.observed.declared import Call, Declared, Sync
 from wheels import make_wheel
 
 FACTS = Facts(

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from envsync.cli.arguments import COMMANDS, EVERYWHERE, Argument, Command
-from envsync.manifest.schema import manifest_schema
+from envsync.manifest.tables import manifest_schema
 
 __all__ = ["reference"]
 

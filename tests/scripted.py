@@ -8,17 +8,17 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from conftest import Place
-from envsync.apply.settings import Settings
-from envsync.desired import Manifest
-from envsync.errors import Problem
 from envsync.manifest import load
-from envsync.watch.control import Control
+from envsync.model.desired import Manifest
+from envsync.model.problems import Problem
+from envsync.model.settings import Settings
 from envsync.watch.events import Event, Passed
 from envsync.watch.loop import Audience, Tempo, Watcher
+from envsync.watch.notify import ServiceManager
 from envsync.watch.passes import Passes
 from envsync.watch.scope import Scope
+from envsync.watch.signals import Control
 from envsync.watch.source import Heard
-from envsync.watch.systemd import ServiceManager
 
 __all__ = ["Stage", "flip"]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from unittest import mock
 
 from conftest import SOURCE, Place, Run
-from envsync.unchanged import verdict
+from envsync.__main__ import fast_answer
 from pythons import PYTHONS
 from wheels import make_project, make_wheel
 
@@ -104,7 +104,7 @@ class World:
     def knows(self) -> bool:
         """Tell whether the fast path has an answer."""
         with self.inside():
-            return verdict(["check"]) is not None
+            return fast_answer(["check"]) is not None
 
     @contextmanager
     def inside(self) -> Iterator[None]:

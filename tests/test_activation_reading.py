@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
-from envsync.activation import RIGHT, UNREADABLE, is_plain, read, renamed, transplanted
-from envsync.activators import Activators, naming_lines, open_activators
+from envsync.formats.activation import RIGHT, UNREADABLE, is_plain, read, renamed, transplanted
+from envsync.observe.activators import Activators, naming_lines, open_activators
 
 STEADY = settings(deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 PRINTABLE = st.characters(codec="utf-8", exclude_categories=["C", "Zl", "Zp"])

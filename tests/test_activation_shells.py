@@ -10,7 +10,7 @@ import pytest
 
 from bench import BUILDERS, run, settle
 from conftest import Place
-from envsync.activation import is_plain
+from envsync.formats.activation import is_plain
 
 pytestmark = pytest.mark.sampled(3)
 

@@ -8,43 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from envsync.cli.commands import COMMANDS
+from envsync.cli.commands import MODULES
 from envsync.cli.options import parse
 
 SOURCE = Path(__file__).parent.parent / "src" / "envsync"
-LAYERS = (
-    {"folders", "observe.stamp", "redact", "sealed", "surroundings"},
-    {
-        "errors",
-        "termination",
-        "desired",
-        "observed",
-        "markers",
-        "areas",
-        "pyvenv_cfg",
-        "activation",
-        "activators",
-        "launcher",
-        "shebang",
-    },
-    {"observe.chain"},
-    {"redact"},
-    {"processes", "reaper"},
-    {"installers"},
-    {"manifest"},
-    {"observe"},
-    {"plan", "edit"},
-    {"write"},
-    {"apply"},
-    {"unchanged"},
-    {"vouched", "rollback"},
-    {"reconcile", "snapshot"},
-    {"watch", "service"},
-    {"report"},
-    {"cli"},
-    {"__main__", "__init__"},
+ROOMS = (
+    *("model", "formats", "cache", "manifest", "observe", "plan", "write", "apply"),
+    *("reconcile", "watch", "report", "cli", "__main__"),
 )
-"""From the bottom to the top: a module imports from its own layer and from those below."""
+"""From the bottom to the top: a room imports from itself and from those below, lazily too."""
+MOST_AT_THE_TOP = 15
 WRITING = {
     "chmod", "chown", "copy", "copy2", "copyfile", "copytree", "fchmod", "ftruncate", "lchown", "link", "makedirs",
     "mkdir", "mkfifo", "move", "pwrite", "remove", "removedirs", "rename", "renames", "replace", "rmdir", "rmtree",
@@ -74,21 +47,27 @@ def _imports(path: Path, *, lazy: bool) -> Iterator[str]:
                 yield full if full in _modules() else inner or "__init__"
 
 
-def _layer(module: str) -> int:
-    for number, names in enumerate(LAYERS):
-        if module in names:
-            return number
-    package = module.split(".", maxsplit=1)[0]
-    return next(number for number, names in enumerate(LAYERS) if package in names)
+def _room(module: str) -> str:
+    return module.split(".", maxsplit=1)[0]
 
 
-@pytest.mark.parametrize("module", sorted(_modules()))
+def test_the_rooms_are_those_that_are_known() -> None:
+    assert {_room(module) for module in _modules()} == {*ROOMS, "__init__"}
+    entries = {path.name for path in SOURCE.iterdir()} - {"__pycache__"}
+    assert len(entries) <= MOST_AT_THE_TOP, entries
+
+
+@pytest.mark.parametrize("module", sorted(set(_modules()) - {"__init__"}))  # the face offers what all others have
 def test_imports_point_downwards(module: str) -> None:
-    if module == "__init__":
-        return  # it offers what others have, when it is asked for
     for imported in _imports(_modules()[module], lazy=True):
         if imported != "__init__":
-            assert _layer(imported) <= _layer(module), f"{module} imports {imported}"
+            assert ROOMS.index(_room(imported)) <= ROOMS.index(_room(module)), f"{module} imports {imported}"
+            assert _room(module) != "model" or _room(imported) == "model", f"{module} imports {imported}"
+
+
+def test_only_the_face_lists_what_it_offers() -> None:
+    for module, path in _modules().items():
+        assert module == "__init__" or "\n__all__" not in path.read_text(), module
 
 
 def test_imports_have_no_cycle() -> None:
@@ -109,7 +88,7 @@ def test_imports_have_no_cycle() -> None:
 
 def test_nothing_that_decides_can_write_or_look() -> None:
     for name, path in _modules().items():
-        if name.split(".")[0] == "plan":
+        if _room(name) in {"plan", "model"}:
             imported = {
                 alias.name.split(".")[0]
                 for node in ast.walk(ast.parse(path.read_text()))
@@ -145,14 +124,15 @@ def test_files_and_functions_fit_a_screen() -> None:
 
 def test_the_fast_path_loads_nothing_heavy() -> None:
     for module in (
-        *("unchanged", "folders", "sealed", "surroundings", "observe.stamp", "observe"),
-        *("__init__", "__main__", "manifest.find"),
+        *("cache", "cache.fast_path", "cache.fingerprint", "cache.store"),
+        *("__init__", "__main__", "manifest", "manifest.find"),
     ):
         tree = ast.parse(_modules()[module].read_text())
         names = {alias.name for node in tree.body if isinstance(node, ast.Import) for alias in node.names}
         names |= {node.module or "" for node in tree.body if isinstance(node, ast.ImportFrom)}
         assert {name for name in names if not name.startswith(("envsync", "collections.abc"))} <= {
             "os",
+            "stat",  # os has loaded it
             "sys",
             "marshal",
             "binascii",
@@ -163,7 +143,7 @@ def test_the_fast_path_loads_nothing_heavy() -> None:
 
 
 def test_each_command_has_its_function_and_its_options() -> None:
-    for name, module in COMMANDS.items():
+    for name, module in MODULES.items():
         assert name in import_module(f"envsync.cli.{module}").COMMANDS
         with pytest.raises(SystemExit, match="0"):
             parse([name, "--help"])

@@ -13,9 +13,9 @@ from _pytest.mark.structures import ParameterSet
 from uv import find_uv_bin
 
 from damages import BLOG, LIB, ONE, SITE, Step, do
-from envsync import snapshot
+from envsync.__main__ import fast_answer
 from envsync.cli.main import main
-from envsync.unchanged import verdict
+from envsync.write import snapshot
 from small_world import World, assert_same
 
 pytest_plugins = ["plugins_world"]
@@ -205,7 +205,7 @@ def test_uv_that_is_found_no_longer_is_missed(world: World, capfd: pytest.Captur
             assert main([command, "--file=other.toml"]) == 0
             time.sleep(0.05)
         os.environ["PATH"] = "/usr/bin"
-        cached = verdict(["check", "--file=other.toml"])
+        cached = fast_answer(["check", "--file=other.toml"])
         assert (cached is not None) == (main(["check", "--file=other.toml", "--no-cache"]) == 0)
     capfd.readouterr()
 
@@ -219,6 +219,6 @@ def test_a_kernel_that_a_marker_names_counts(world: World, capfd: pytest.Capture
     new = os.uname_result((*os.uname()[:2], "new", *os.uname()[3:]))
     booted = mock.patch.multiple(os, uname=lambda: new), mock.patch.multiple(platform, release=lambda: "new")
     with world.inside(), booted[0], booted[1]:
-        cached = verdict(["check"])
+        cached = fast_answer(["check"])
         assert (cached is not None) == (main(["check", "--no-cache"]) == 0)
     capfd.readouterr()

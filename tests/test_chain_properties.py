@@ -13,9 +13,9 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from envsync import pyvenv_cfg, shebang
-from envsync.observe.chain import MAX_HOPS, walk
-from envsync.observed import Chain, EndKind
+from envsync.formats import pyvenv_cfg, shebang
+from envsync.model.links import Chain, EndKind
+from envsync.observe.links import MAX_HOPS, walk
 
 STEADY = settings(deadline=None, database=None, derandomize=True)
 

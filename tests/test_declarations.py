@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from declaring import Inputs, arguments, facts_of, refuse_processes
-from envsync.observed.declared import Call, Project
+from envsync.model.packages import Call, Project
 
 
 @pytest.fixture

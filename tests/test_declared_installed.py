@@ -11,7 +11,7 @@ import pytest
 from uv import find_uv_bin
 
 from declaring import Inputs, Site
-from envsync.observed.declared import Call
+from envsync.model.packages import Call
 from wheels import make_project, make_wheel
 
 pytestmark = pytest.mark.sampled(3)

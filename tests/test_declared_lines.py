@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from declaring import Inputs, refuse_processes
-from envsync.observed.declared import Project
+from envsync.model.packages import Project
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from declaring import Inputs, arguments, refuse_processes
-from envsync.observed.declared import Call, Project, Sync
+from envsync.model.packages import Call, Project, Sync
 
 PROJECT = '[project]\nname = "my.app"\nversion = "1"\ndependencies = ["a"]\n'
 BUILD = '[build-system]\nrequires = []\nbuild-backend = "b"\nbackend-path = ["."]\n'

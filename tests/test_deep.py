@@ -14,7 +14,7 @@ import pytest
 from bench import Listing, contents, files, listing, staged
 from conftest import Place
 from depot import Depot, open_depot
-from envsync import unchanged
+from envsync.__main__ import fast_answer
 from envsync.cli.main import main
 from envsync.observe import record
 from envsync.observe.libraries import find_libraries
@@ -371,8 +371,8 @@ def test_what_vouches_for_a_plain_check_does_not_answer_for_a_deep_one(depot: De
     depot.make('packages = ["many"]')
     replaced(depot.site / "many/one.py", b"")
     assert depot.place.envsync("check", **os.environ).status == 0
-    assert unchanged.verdict(["check"]) is not None
-    assert unchanged.verdict(["check", "--deep"]) is None
+    assert fast_answer(["check"]) is not None
+    assert fast_answer(["check", "--deep"]) is None
     run = depot.place.envsync("check", "--deep", **os.environ)
     assert (run.status, run.out) == (3, "1 of 1 environment not in sync: one (packages)\n")
     assert depot.place.envsync("check", "--deep", "one", **os.environ).status == 3
@@ -419,7 +419,7 @@ def test_a_killed_pass_leaves_all_as_it_was_and_the_next_one_finishes(depot: Dep
 def test_an_exchange_that_fails_leaves_all_as_it_was(depot: Depot, monkeypatch: pytest.MonkeyPatch) -> None:
     depot.make('packages = ["many"]')
     (depot.site / "many/one.py").unlink()
-    monkeypatch.setattr("envsync.apply.carry_out.flush", refuse)
+    monkeypatch.setattr("envsync.apply.steps.flush", refuse)
     assert_refused(depot, "disk-full")
 
 

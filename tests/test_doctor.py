@@ -10,15 +10,7 @@ from typing import Any
 import pytest
 
 from conftest import Place
-from envsync.areas import is_area_name
-from envsync.observe.facts import FactsCache
-from envsync.observe.inotify import read_inotify
-from envsync.observe.installed import read_installed
-from envsync.observe.interpreter import Interpreters
-from envsync.observe.room import one_of_each_device
-from envsync.observe.store import store_of
-from envsync.observed.machine import Inotify, Installed, Room, Service, Tool, Trial
-from envsync.plan.doctor import (
+from envsync.cli.doctor.checks import (
     Check,
     Health,
     check_bin_dir,
@@ -28,12 +20,17 @@ from envsync.plan.doctor import (
     check_service,
     check_tools,
 )
-from envsync.plan.lifetimes import END_OF_LIFE, Usage, check_interpreters, check_venv
-from envsync.report.doctor import check_lines
-from envsync.report.paint import Paint
-from envsync.report.tree import Layout
+from envsync.cli.doctor.command import check_lines
+from envsync.cli.doctor.interpreters import END_OF_LIFE, Usage, check_interpreters, check_venv
+from envsync.cli.doctor.machine import one_of_each_device, read_inotify, read_installed
+from envsync.cli.doctor.values import Inotify, Installed, Room, Service, Tool, Trial
+from envsync.formats.staging_marker import is_area_name
+from envsync.observe.facts import FactsCache
+from envsync.observe.interpreters import Interpreters
+from envsync.observe.search import store_of
+from envsync.report.terminal import Layout, Paint
 from envsync.write import rename
-from envsync.write.trial import try_exchange
+from envsync.write.rename import try_exchange
 from processes import unprivileged
 
 pytestmark = pytest.mark.sampled(2)

@@ -12,7 +12,7 @@ from bench import Listing, listing, run, settle
 from conftest import Place
 from envsync.cli.arguments import COMMANDS
 from envsync.cli.main import main
-from envsync.manifest.models import EnvironmentTable
+from envsync.manifest.tables import EnvironmentTable
 from refusals import refused
 
 TWO = 'version = 1\nstate-dir = "state"\n# of a\n[envs.a]\npath = "a"\n\n[envs.b]\npath = "b"\n'

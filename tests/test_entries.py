@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from envsync.edit.entries import Entry, with_entries, without_entry
-from envsync.errors import EnvsyncError
+from envsync.manifest.edit import Entry, with_entries, without_entry
+from envsync.model.problems import EnvsyncError
 
 NEW = Entry("new", (("path", "/new"),))
 ADDED = '[envs.new]\npath = "/new"\n'

@@ -12,13 +12,12 @@ import pytest
 
 from conftest import Place
 from envsync.manifest import load
+from envsync.observe.discover import Keeper, keeper_of
 from envsync.observe.facts import FactsCache
-from envsync.observe.keeper import Keeper, keeper_of
-from envsync.plan.examined import Finding, examined
+from envsync.plan.explain import Finding, examined
 from envsync.reconcile import Reconciler
 from envsync.report.explain import Lore, explain_lines
-from envsync.report.paint import Paint, copyable
-from envsync.report.tree import Layout, Node, tree_lines
+from envsync.report.terminal import Layout, Node, Paint, copyable, tree_lines
 
 pytestmark = pytest.mark.sampled(2)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from conftest import Place, Run
-from envsync.launcher import launched, launcher
+from envsync.formats.shebang import launched, launcher
 
 pytestmark = pytest.mark.sampled(2)
 

@@ -26,9 +26,9 @@ from crash_disk import TRACED, Disk, under
 from crash_scenario import chosen
 from crash_server import Done
 from crash_trace import RENAMING, strace
-from envsync.apply import builders, together, verify, workshop
-from envsync.apply.outcome import EnvironmentReport
-from envsync.folders import state_folders
+from envsync.apply import batch, build, builders, verify
+from envsync.cache.store import state_folders
+from envsync.model.report import EnvironmentReport
 from envsync.write.flush import flush
 from envsync.write.locks import hold
 from processes import start, unprivileged
@@ -115,7 +115,7 @@ def test_folders_that_are_alike_share_a_staging_area(group: Group, sharing: dict
         held.update({os.path.relpath(area, group.place.root): len([*Path(area).glob("env*/bin")]) for area in areas})
         assert sorted(map(str, left_of(group.place))) == sorted(areas)
 
-    with mock.patch.object(together, "flush", look):
+    with mock.patch.object(batch, "flush", look):
         group.expect("created")
     assert {os.path.dirname(area): count for area, count in held.items()} == {
         name: count for name, count in sharing.items() if count
@@ -141,13 +141,13 @@ FAILURES: dict[str, tuple[str, str, Exception, Iterable[str], str, range]] = {
 """A step, what is in its arguments where it fails, and how; whom that stops, what they are told, and how often."""
 
 
-OWNERS = {"render": workshop, "build_bare": builders, "runs_as": verify}
+OWNERS = {"render": build, "build_bare": builders, "runs_as": verify}
 
 
 @pytest.mark.parametrize("failure", FAILURES)
 def test_those_that_meet_it_are_stopped_by(group: Group, failure: str) -> None:
     name, where, error, names, code, times = FAILURES[failure]
-    owner = OWNERS.get(name, together)
+    owner = OWNERS.get(name, batch)
     step, met = getattr(owner, name), itertools.count()
 
     def failing(*arguments: Any, **options: Any) -> object:
@@ -165,7 +165,7 @@ def test_what_comes_to_an_end_meanwhile_stays(group: Group) -> None:
         Path("a/two").write_text("mine")
         flush(areas)
 
-    with mock.patch.object(together, "flush", late):
+    with mock.patch.object(batch, "flush", late):
         group.expect("created", ["a2"], "failed", "system-error")
     assert Path("a/two").read_text() == "mine"
     Path("a/two").unlink()

@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 
 from conftest import Place
+from envsync.cache.fingerprint import settle
 from envsync.cli.options import Options
 from envsync.cli.session import Session
 from envsync.manifest import load
+from envsync.model.plan import Plan
 from envsync.observe import facts as remembering
-from envsync.observe import hedged, probe
+from envsync.observe import probe
 from envsync.observe.facts import FactsCache
-from envsync.observe.stamp import settle
-from envsync.plan.actions import Plan
 from envsync.reconcile import Reconciler
 from envsync.write.files import write_cache
 from pythons import PYTHONS
@@ -25,7 +25,7 @@ COUNT = 8
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(probe, "TIME_LIMIT", 1.0)
-    monkeypatch.setattr(hedged, "_LONG", 0.1)
+    monkeypatch.setattr(remembering, "_LONG", 0.1)
 
 
 def declare(place: Place, links: list[Path]) -> None:

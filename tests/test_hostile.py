@@ -96,7 +96,7 @@ def test_a_link_that_comes_to_the_end_while_it_is_built_stays(
         end.rename(made.root / "moved")
         end.symlink_to(precious)
 
-    monkeypatch.setattr("envsync.apply.staged.flush", replace_end)
+    monkeypatch.setattr("envsync.apply.stage.flush", replace_end)
     monkeypatch.chdir(made.root)
     assert main(["apply", "--json", "--force-rebuild", "blog"]) == 1
     assert json.loads(capsys.readouterr().out)["environments"][0]["outcome"] == "failed"

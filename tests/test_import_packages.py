@@ -12,8 +12,8 @@ import pytest
 from bench import run, settle
 from conftest import Place
 from envsync.cli.main import main
-from envsync.observed import Distribution, Origin
-from envsync.plan.undeclared import asked_for, undeclared, undeclared_line
+from envsync.model.packages import Distribution, Origin
+from envsync.plan.explain import asked_for, undeclared, undeclared_line
 from strangers import fake
 from wheels import make_project, make_wheel
 

@@ -8,9 +8,9 @@ import pytest
 
 from bench import listing, run, settle
 from conftest import Place
-from envsync.edit.template import template
 from envsync.manifest import load
 from envsync.observe.discover import Candidate
+from envsync.plan.adopt import template
 from links import fingerprint
 from refusals import refused
 

@@ -13,13 +13,13 @@ import pytest
 from bench import contents, files, listing
 from conftest import Place
 from depot import Depot, broken_records, open_depot
-from envsync.apply.carry_out import clear_area
-from envsync.areas import BUILT, Marker
+from envsync.apply.steps import clear_area
+from envsync.formats.staging_marker import BUILT, Marker
 from envsync.observe.mounts import in_lower_layer
 from envsync.write import rename
-from envsync.write.area import make_area
 from envsync.write.copy_up import swap_up
-from envsync.write.handles import Root, open_folder
+from envsync.write.directories import Root, open_folder
+from envsync.write.staging import make_area
 from mounting import overlaid
 
 pytestmark = pytest.mark.sampled(3)

@@ -11,7 +11,7 @@ from uv import find_uv_bin
 from conftest import Place
 from depot import Depot, open_depot
 from envsync.apply import verify
-from envsync.plan.actions import Blueprint
+from envsync.model.plan import Blueprint
 from lib64 import make_lib64_python
 
 pytestmark = pytest.mark.sampled(5)

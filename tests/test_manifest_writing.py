@@ -15,11 +15,11 @@ import pytest
 
 from bench import listing, run, settle
 from conftest import Place
-from envsync.cli import editing
+from envsync.cli import edit
 from envsync.cli.main import main
-from envsync.desired import Manifest
 from envsync.manifest import load
-from envsync.write.manifest import new_manifest, replace_manifest
+from envsync.model.desired import Manifest
+from envsync.write.user_files import new_manifest, replace_manifest
 from links import fingerprint
 from processes import start, unprivileged
 from refusals import refused
@@ -199,7 +199,7 @@ def test_a_failure_on_the_way_changes_nothing(
     def fail(*_: object, **__: object) -> None:
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
-    monkeypatch.setattr(f"envsync.write.handles.os.{call}", fail)
+    monkeypatch.setattr(f"envsync.write.directories.os.{call}", fail)
     for arguments in COMMANDS:
         assert "Input/output error" in refused(here, capsys, *arguments)["errors"][0]["message"]
 
@@ -213,7 +213,7 @@ def other_hand(here: Place, monkeypatch: pytest.MonkeyPatch, content: str) -> No
             here.manifest.write_text(content)
         return found
 
-    monkeypatch.setattr(editing, "load", load_late)
+    monkeypatch.setattr(edit, "load", load_late)
 
 
 @pytest.mark.parametrize("arguments", COMMANDS)
@@ -244,7 +244,7 @@ def test_of_two_who_replace_at_once_one_is_told(here: Place, monkeypatch: pytest
         except OSError as error:
             told.append(error.errno)
 
-    monkeypatch.setattr("envsync.write.handles.os.fsync", slowly)
+    monkeypatch.setattr("envsync.write.directories.os.fsync", slowly)
     threads = [threading.Thread(target=replace, args=(content,)) for content in (b"one", b"two", b"three")]
     for thread in threads:
         thread.start()

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from conftest import Place
-from envsync.errors import EnvsyncError
+from envsync.model.problems import EnvsyncError
+from envsync.observe.links import Places
 from envsync.observe.mounts import Mounts
-from envsync.observe.places import Places
 from envsync.write.locks import hold
 from mounting import mounted
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from bench import build, run, settle
 from conftest import Place
-from envsync import pyvenv_cfg
+from envsync.formats import pyvenv_cfg
 from terminals import BASE, SHELLS, Shown, Terminal
 from wheels import make_wheel
 

@@ -9,7 +9,7 @@ import pytest
 
 from conftest import Place
 from envsync.apply.verify import reason_not_to_run, works
-from envsync.plan.actions import Blueprint
+from envsync.model.plan import Blueprint
 from trees import make_tree
 from wheels import make_wheel
 

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from conftest import Place
-from envsync import desired
-from envsync.observed import Chain, Contents, EndKind, Environment, Facts, InnerLink, Interpreter
+from envsync.model import desired
+from envsync.model.environment import Contents, Environment, InnerLink
+from envsync.model.interpreter import Facts, Interpreter
+from envsync.model.links import Chain, EndKind
 from envsync.plan.drift import compare
 from trees import make_tree
 

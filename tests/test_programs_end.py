@@ -13,8 +13,8 @@ import pytest
 
 from conftest import Place
 from envsync.cli.signals import deferred
-from envsync.processes import Interrupted, ending, run
-from envsync.termination import Terminated
+from envsync.model.termination import Terminated
+from envsync.observe.processes import Interrupted, ending, run
 from test_watch_signals import OFFLINE, eventually, held
 from wheels import make_project
 
@@ -181,7 +181,7 @@ def test_what_was_begun_is_completed_and_nothing_else_begun(
     assert not (place.root / "two").exists()
 
 
-GRACE = "import envsync.apply.interruption as one; one.GRACE = {}"
+GRACE = "import envsync.apply.failure as one; one.GRACE = {}"
 
 
 def test_what_takes_too_long_is_undone(place: Place) -> None:
@@ -262,7 +262,7 @@ def test_while_programs_are_being_ended_none_is_begun_and_afterwards_they_are_ag
 
 @pytest.mark.parametrize("leave", [lambda: None, lambda: pytest.fail("the block fails")])
 def test_nothing_that_a_program_leaves_behind_goes_on(leave: Callable[[], None], tmp_path: Path) -> None:
-    from envsync.processes import started  # noqa: PLC0415
+    from envsync.observe.processes import started  # noqa: PLC0415
 
     file = tmp_path / "number"
     script = f"sleep 600 >/dev/null 2>&1 & echo $! > {file}"

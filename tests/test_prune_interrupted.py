@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from conftest import Place
-from envsync.areas import BUILT, Marker
-from envsync.write.area import make_area
+from envsync.formats.staging_marker import BUILT, Marker
 from envsync.write.locks import hold
+from envsync.write.staging import make_area
 
 
 @pytest.fixture

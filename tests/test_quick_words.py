@@ -20,8 +20,7 @@ from platformdirs.unix import Unix
 from conftest import Place, Run
 from crash_trace import strace
 from envsync import __version__
-from envsync.folders import cache_folder, config_folder, state_folders
-from envsync.sealed import read_sealed, seal, unseal
+from envsync.cache.store import cache_folder, config_folder, read_sealed, seal, state_folders, unseal
 
 pytestmark = pytest.mark.sampled(3)
 

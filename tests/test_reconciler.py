@@ -7,7 +7,7 @@ import pytest
 
 import envsync
 from conftest import Place
-from envsync.plan.actions import Plan
+from envsync.model.plan import Plan
 
 TWO = '[envs.a]\npath = "a"\n[envs.b]\npath = "b"\ntarget = "b"\n'
 

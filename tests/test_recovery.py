@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from conftest import Place
-from envsync.apply.carry_out import clear_area
+from envsync.apply.steps import clear_area
 
 pytestmark = pytest.mark.sampled(3)
 

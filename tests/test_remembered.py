@@ -18,11 +18,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conftest import Place
-from envsync.desired import Manifest
-from envsync.errors import ManifestError
+from envsync.cache.store import seal, unseal
 from envsync.manifest import load
-from envsync.manifest.remembered import recall, remembered
-from envsync.sealed import seal, unseal
+from envsync.manifest.cached import recall, remembered
+from envsync.model.desired import Manifest
+from envsync.model.problems import ManifestError
 
 pytestmark = pytest.mark.sampled(3)
 
@@ -207,7 +207,7 @@ def test_a_variable_that_changes_is_seen(
 @pytest.mark.parametrize(
     ("where", "what"),
     [
-        ("envsync.surroundings.__version__", "0.0.0"),
+        ("envsync.cache.fingerprint.__version__", "0.0.0"),
         ("os.uname", lambda: SimpleNamespace(nodename="elsewhere")),
         ("os.geteuid", lambda: 4711),
         ("sys.version", "2.7.18 (default)"),

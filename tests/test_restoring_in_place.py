@@ -14,12 +14,12 @@ import pytest
 from bench import contents, files, listing
 from conftest import Place
 from depot import Depot, broken_records, naming, open_depot
-from envsync.areas import BUILT, Marker
-from envsync.write import area as areas
+from envsync.formats.staging_marker import BUILT, Marker
 from envsync.write import rename
-from envsync.write.contents import roll_back, swap_contents, undo_contents
+from envsync.write import staging as areas
 from envsync.write.copy_up import trade_up
-from envsync.write.handles import Root
+from envsync.write.directories import Root
+from envsync.write.exchange import roll_back, swap_contents, undo_contents
 from processes import unprivileged
 
 OLD = ("bin/python", "lib/old/a", "pyvenv.cfg", "mine/notes", "both/file")
@@ -98,7 +98,7 @@ def test_a_rebuild_at_a_mount_point_that_fails_leaves_the_old_environment(
     old = of_packages(mount)
     depot.flip("3.12")
     calls = _Calls(number, OSError(errno.EIO, os.strerror(errno.EIO)))
-    monkeypatch.setattr("envsync.write.contents.trade_up", calls.around(trade_up))
+    monkeypatch.setattr("envsync.write.exchange.trade_up", calls.around(trade_up))
     entry = depot.apply()
     assert (entry["outcome"], entry["error"]["code"]) == ("failed", "io-error")
     assert of_packages(mount) == old
@@ -234,7 +234,7 @@ def test_wherever_undoing_is_killed_the_next_pass_goes_on(
     def begin_and_undo(area: str, root: Root) -> None:
         with monkeypatch.context() as patch:
             patch.setattr(rename, "exchange", lambda *_: False)
-            patch.setattr("envsync.write.contents.flush_open", _fail)
+            patch.setattr("envsync.write.exchange.flush_open", _fail)
             with contextlib.suppress(OSError):
                 swap_contents(area, root)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from conftest import Place
-from envsync.redact import redacted
+from envsync.formats.redact import redacted
 from envsync.write.files import new_log, write_cache
 from pythons import PYTHONS
 from watching import watching

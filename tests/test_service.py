@@ -13,7 +13,7 @@ import pytest
 
 from bench import listing
 from conftest import Place, Run
-from envsync.service.definition import Definition, plist, unit
+from envsync.watch.service import Definition, plist, unit
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="systemd is Linux's")
 

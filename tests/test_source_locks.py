@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from conftest import SOURCE
-from envsync.errors import EnvsyncError
+from envsync.model.problems import EnvsyncError
 from envsync.write.locks import hold, hold_all
 
 Holding = Callable[..., AbstractContextManager[int]]

@@ -9,8 +9,8 @@ import pytest
 
 from conftest import Place
 from depot import Depot, open_depot
-from envsync.write.handles import Root
-from envsync.write.tree import contents_of, link_tree
+from envsync.write.directories import Root
+from envsync.write.trees import contents_of, link_tree
 
 SITE = "lib/python3.12/site-packages"
 EDITED = (

@@ -14,10 +14,10 @@ from packaging.utils import canonicalize_name
 from uv import find_uv_bin
 
 from bench import build
-from envsync.observe import distribution
+from envsync.model.packages import Distribution, Stock
+from envsync.observe import packages
+from envsync.observe.packages import read_all, read_stock
 from envsync.observe.record import find_damage
-from envsync.observe.stock import read_all, read_stock
-from envsync.observed import Distribution, Stock
 from wheels import make_project, make_repository, make_wheel
 
 LIBRARY = "lib/python3.11"
@@ -180,7 +180,7 @@ def test_each_metadata_is_read_once_though_the_files_are_compared_as_well(
     unpack(site, "app")
     end = str(site.parents[2])
     read = read_all(end, (LIBRARY,))
-    monkeypatch.setattr(distribution, "read_distribution", lambda _: pytest.fail("it was read again"))
+    monkeypatch.setattr(packages, "read_distribution", lambda _: pytest.fail("it was read again"))
     assert the(read_stock(end, (LIBRARY,), read=read)).name == "app"
     assert [one.package.name for one in find_damage(end, (LIBRARY,), read)] == ["app"]  # without INSTALLER
 

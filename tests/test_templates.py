@@ -18,9 +18,9 @@ from uv import find_uv_bin
 
 from bench import listing, run
 from conftest import Place
-from envsync import activation
 from envsync.apply import builders
-from envsync.sealed import seal, unseal
+from envsync.cache.store import seal, unseal
+from envsync.formats import activation
 from processes import unprivileged
 from shells import SHELLS
 
@@ -184,7 +184,7 @@ def test_a_later_pass_finds_the_template_and_loads_no_builder(foundry: Foundry) 
     command = [sys.executable, "-B", "-X", "importtime", "-m", "envsync", "apply"]
     done = subprocess.run(command, check=True, cwd=foundry.place.root, capture_output=True, text=True)
     loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
-    assert "envsync.apply.template" in loaded
+    assert "envsync.apply.templates" in loaded
     assert {"virtualenv", "envsync.apply.builders"} & loaded == set()
     foundry.assert_as_from_virtualenv("late/.venv", "--prompt", "late")
 

@@ -12,9 +12,9 @@ import pytest
 
 from conftest import Place
 from depot import Depot, open_depot
-from envsync.areas import Marker
-from envsync.write.area import make_brief_area
-from envsync.write.temporary import temporary_directory
+from envsync.formats.staging_marker import Marker
+from envsync.write.staging import make_brief_area
+from envsync.write.user_files import temporary_directory
 from wheels import make_project
 
 _NOTES = """

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from conftest import Place
-from envsync.observe.trouble import explain
+from envsync.observe.system_errors import explain
 
 ONE = '[envs.blog]\npath = "blog"\n'
 PLAIN = {"LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
@@ -70,7 +70,7 @@ def test_no_room_in_memory_is_told(place: Place) -> None:
     ids=["Python", "the system", "the loader"],
 )
 def test_whoever_says_that_memory_is_out_it_is_told_alike(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("envsync.observe.trouble.getrlimit", lambda _: (1 << 20, 1 << 20))
+    monkeypatch.setattr("envsync.observe.system_errors.getrlimit", lambda _: (1 << 20, 1 << 20))
     assert explain(error).code == "no-memory"
 
 

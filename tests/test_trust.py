@@ -16,13 +16,13 @@ import pytest
 import envsync
 from bench import listing
 from conftest import Place, Run
-from envsync import unchanged
+from envsync.__main__ import fast_answer
 from envsync.cli.arguments import COMMANDS
 from envsync.manifest.find import FOUND, NAMED, OWN, SET, demanded
-from envsync.manifest.models import ManifestTable
-from envsync.manifest.trust import Standing, record_of, records, refuse_strangers
+from envsync.manifest.tables import ManifestTable
 from envsync.observe.discover import discover
-from envsync.observe.uv import find_uv
+from envsync.observe.installer import find_uv
+from envsync.observe.trust import Standing, record_of, records, refuse_strangers
 from watching import watching
 
 NOBODY = 65534
@@ -252,7 +252,7 @@ def inside(place: Place) -> Iterator[None]:
 def knows(place: Place, *arguments: str) -> bool:
     """Check whether the fast path has an answer."""
     with inside(place):
-        return unchanged.verdict([*(arguments or ("check",))]) is not None
+        return fast_answer([*(arguments or ("check",))]) is not None
 
 
 def test_trusted_once_it_is_carried_out_though_it_changes_and_hooks_refuse_it_then(plain: Place) -> None:

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from envsync.edit.values import with_value
-from envsync.errors import EnvsyncError
+from envsync.manifest.edit import with_value
+from envsync.model.problems import EnvsyncError
 from test_entries import Piece, pieces, written
 
 PIN = "~/p/bin/python"

@@ -53,7 +53,7 @@ def planted_uv(bench: Bench, monkeypatch: pytest.MonkeyPatch, script: str) -> No
     (folder / "uv").write_text(f'#!/bin/sh\n"{find_uv_bin()}" "$@" || exit\nfor place; do :; done\n{script}\n')
     (folder / "uv").chmod(0o755)
     monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
-    monkeypatch.setattr("envsync.observe.uv.find_uv", lambda: f"{folder}/uv")
+    monkeypatch.setattr("envsync.observe.installer.find_uv", lambda: f"{folder}/uv")
     monkeypatch.setattr(builders, "find_uv", lambda: f"{folder}/uv")
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from envsync.watch.control import Control
+from envsync.watch.signals import Control
 from envsync.watch.source import Listening
 
 PATIENCE = 20

@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 
 from conftest import Place
-from envsync.desired import Inputs
-from envsync.errors import Problem
-from envsync.watch.control import Flag
+from envsync.model.desired import Inputs
+from envsync.model.problems import Problem
 from envsync.watch.scope import scope_of
+from envsync.watch.signals import Flag
 from envsync.watch.source import Listening
 from processes import unprivileged
 from test_no_writes import mutations

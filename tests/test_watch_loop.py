@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from conftest import Place
-from envsync.apply.outcome import Outcome
+from envsync.model.report import Outcome
 from envsync.watch.events import Applied, Conflicted, Degraded, ManifestFailed, Passed
 from envsync.write.locks import hold
 from scripted import Stage, flip

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from conftest import Place
-from envsync.observe.chain import walk
+from envsync.model.interpreter import Interpreter
 from envsync.observe.facts import FactsCache
-from envsync.observe.interpreter import Interpreters
-from envsync.observed import Interpreter
+from envsync.observe.interpreters import Interpreters
+from envsync.observe.links import walk
 from trees import compiled, forwarding
 
 pytestmark = pytest.mark.sampled(2)

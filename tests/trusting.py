@@ -5,8 +5,8 @@ import os
 from pathlib import Path
 from unittest import mock
 
-from envsync.manifest.trust import Record, place_of, record_of
-from envsync.write.trust import note_trust
+from envsync.observe.trust import Record, place_of, record_of
+from envsync.write.user_files import note_trust
 
 __all__ = ["trust"]
 

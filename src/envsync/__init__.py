@@ -8,20 +8,20 @@ The pipeline of the command, for programs::
     report = reconciler.apply(plan, envsync.Settings(...))
 
 A manifest that was found by walking up from the current directory has to be trusted: else ``load`` and ``locate`` raise
-``UntrustedError``. What these give are frozen values: see :mod:`envsync.desired`, :mod:`envsync.observed`,
-:mod:`envsync.plan.actions` and :mod:`envsync.apply.outcome`.
+``UntrustedError``. What these give are frozen values: see :mod:`envsync.model.desired`, :mod:`envsync.model`,
+:mod:`envsync.model.plan` and :mod:`envsync.model.report`.
 """
 
 TYPE_CHECKING = False  # as in typing, without importing it: this is on the fast path
 
 if TYPE_CHECKING:
-    from envsync.apply.outcome import EnvironmentReport, Outcome, Report
-    from envsync.apply.settings import Settings
-    from envsync.desired import Environment, Manifest
-    from envsync.errors import EnvsyncError, ManifestError, Problem, UntrustedError
-    from envsync.manifest import load, locate
+    from envsync.model.desired import Environment, Manifest
+    from envsync.model.plan import Conflict, Drift, EnvironmentPlan, Plan, State
+    from envsync.model.problems import EnvsyncError, ManifestError, Problem, UntrustedError
+    from envsync.model.report import EnvironmentReport, Outcome, Report
+    from envsync.model.settings import Settings
     from envsync.observe.facts import FactsCache
-    from envsync.plan.actions import Conflict, Drift, EnvironmentPlan, Plan, State
+    from envsync.observe.trust import load, locate
     from envsync.reconcile import Reconciler
 
 __version__ = "0.1.0"
@@ -50,13 +50,13 @@ __all__ = [
 ]
 
 _HOMES = {
-    "envsync.apply.outcome": ("EnvironmentReport", "Outcome", "Report"),
-    "envsync.apply.settings": ("Settings",),
-    "envsync.desired": ("Environment", "Manifest"),
-    "envsync.errors": ("EnvsyncError", "ManifestError", "Problem", "UntrustedError"),
-    "envsync.manifest": ("load", "locate"),
+    "envsync.model.report": ("EnvironmentReport", "Outcome", "Report"),
+    "envsync.model.settings": ("Settings",),
+    "envsync.model.desired": ("Environment", "Manifest"),
+    "envsync.model.problems": ("EnvsyncError", "ManifestError", "Problem", "UntrustedError"),
+    "envsync.observe.trust": ("load", "locate"),
     "envsync.observe.facts": ("FactsCache",),
-    "envsync.plan.actions": ("Conflict", "Drift", "EnvironmentPlan", "Plan", "State"),
+    "envsync.model.plan": ("Conflict", "Drift", "EnvironmentPlan", "Plan", "State"),
     "envsync.reconcile": ("Reconciler",),
 }
 

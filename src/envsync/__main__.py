@@ -5,9 +5,8 @@ import os
 import sys
 
 from envsync import __version__
-from envsync.unchanged import verdict
-
-__all__ = ["main"]
+from envsync.cache.fast_path import line_of
+from envsync.manifest.find import demanded, find
 
 
 def main() -> int:
@@ -48,13 +47,50 @@ def _at_once(arguments: list[str]) -> str | None:
     """Give what to print for a command line that needs nothing but a look, ``None`` for every other."""
     if arguments == ["--version"]:
         return f"envsync {__version__}\n"
-    return _names(arguments[2:]) if arguments[:2] == ["completion", "--names"] else verdict(arguments)
+    return _names(arguments[2:]) if arguments[:2] == ["completion", "--names"] else fast_answer(arguments)
+
+
+def fast_answer(arguments: list[str]) -> str | None:
+    """Return the line to print for ``apply`` or ``check``, if the snapshot of their manifest still holds."""
+    asked = _plain(arguments)
+    if asked is None:
+        return None
+    command, file, quiet, as_trusted = asked
+    try:
+        manifest, origin = find(file)
+        line = line_of(manifest, command, demanded(origin, as_trusted=as_trusted))
+    except Exception:  # noqa: BLE001  # whatever is wrong, the long way tells it properly
+        return None
+    return "" if quiet and line is not None else line
+
+
+def _plain(arguments: list[str]) -> tuple[str, str | None, bool, bool] | None:
+    """Understand the plainest command lines; ``None`` for every other."""
+    command = file = None
+    quiet = as_trusted = False
+    words = iter(arguments)
+    for word in words:
+        if word in {"apply", "check"} and command is None:
+            command = word
+        elif word == "--file":
+            file = next(words, None)
+            if file is None:
+                return None
+        elif word.startswith("--file="):
+            file = word[7:]
+        elif word in {"-q", "--quiet"}:
+            quiet = True
+        elif word == "--as-trusted":
+            as_trusted = True
+        else:
+            return None
+    return (command, file, quiet, as_trusted) if command else None
 
 
 def _own_imports_only() -> None:
     """Leave ``PYTHONPATH`` to the commands that ``run`` runs: it is the shell's, and may hold other releases."""
     if os.environ.get("PYTHONPATH"):
-        from envsync.cli.search_path import leave_out_pythonpath  # noqa: PLC0415  # where it is set at all
+        from envsync.cli.startup import leave_out_pythonpath  # noqa: PLC0415  # where it is set at all
 
         leave_out_pythonpath()
 

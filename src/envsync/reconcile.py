@@ -7,30 +7,28 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 
-from envsync import desired
-from envsync.apply.outcome import Report
+from envsync.apply.rollback_plan import Rollbacks, rolls_back
 from envsync.apply.run import apply_plans
-from envsync.apply.settings import Progress, Settings
 from envsync.apply.verdicts import remembered_verdicts
-from envsync.observe.chain import MAX_HOPS, walk
+from envsync.cache.in_sync import Vouched
+from envsync.model import desired
+from envsync.model.interpreter import Interpreter
+from envsync.model.packages import Declared
+from envsync.model.plan import Conflict, EnvironmentPlan, Install, Plan, Rebuild, Rollback, State
+from envsync.model.report import Report
+from envsync.model.settings import Progress, Settings
+from envsync.observe.directory import Leftovers
 from envsync.observe.facts import FactsCache
-from envsync.observe.folder import Leftovers
-from envsync.observe.interpreter import Interpreters
-from envsync.observe.stock import read_stock
+from envsync.observe.interpreters import Interpreters
+from envsync.observe.links import MAX_HOPS, walk
+from envsync.observe.packages import read_stock
 from envsync.observe.verdicts import Verdicts
 from envsync.observe.world import Observer
-from envsync.observed import Declared, Interpreter
-from envsync.plan.actions import Conflict, EnvironmentPlan, Install, Plan, Rebuild, Rollback, State
-from envsync.plan.blueprint import Rules
+from envsync.plan.blueprint import Rules, stopped, untrusted
 from envsync.plan.conflicts import conflicts_between
 from envsync.plan.decide import decide
-from envsync.plan.stopped import stopped, untrusted
 from envsync.plan.unowned import unlooked
 from envsync.plan.upgrade import decide_upgrade, may_upgrade
-from envsync.rollback import Rollbacks, rolls_back
-from envsync.vouched import Vouched
-
-__all__ = ["Reconciler"]
 
 _LOOKS = 3
 _NOTHING: Mapping[str, EnvironmentPlan] = {}

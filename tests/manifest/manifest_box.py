@@ -5,9 +5,9 @@ import textwrap
 
 import pytest
 
-from envsync.desired import Environment, Manifest
-from envsync.errors import ManifestError, Problem
 from envsync.manifest import load
+from envsync.model.desired import Environment, Manifest
+from envsync.model.problems import ManifestError, Problem
 
 
 class Box:

@@ -9,11 +9,11 @@ import pytest
 from manifest_box import Box
 from pydantic import BaseModel
 
-from envsync.errors import ManifestError, Problem
 from envsync.manifest import load
-from envsync.manifest.models import DefaultsTable, EnvironmentTable, ManifestTable
-from envsync.manifest.positions import Positions
-from envsync.manifest.source import MAX_BYTES
+from envsync.manifest.document import Positions
+from envsync.manifest.tables import DefaultsTable, EnvironmentTable, ManifestTable
+from envsync.manifest.toml import MAX_BYTES
+from envsync.model.problems import ManifestError, Problem
 
 EXAMPLE = os.path.join(os.path.dirname(__file__), "..", "..", "envs.toml.example")
 

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from envsync.desired import Manifest
-from envsync.errors import ManifestError
 from envsync.manifest import load
-from envsync.manifest.positions import Positions
+from envsync.manifest.document import Positions
+from envsync.model.desired import Manifest
+from envsync.model.problems import ManifestError
 
 with open(os.path.join(os.path.dirname(__file__), "..", "..", "envs.toml.example"), encoding="utf-8") as example:
     EXAMPLE = example.read()

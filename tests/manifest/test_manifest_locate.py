@@ -5,8 +5,8 @@ import os
 import pytest
 from manifest_box import Box
 
-from envsync.errors import ManifestError
 from envsync.manifest.find import find
+from envsync.model.problems import ManifestError
 
 
 @pytest.fixture

@@ -8,9 +8,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from manifest_box import Box
 
-from envsync.manifest.absolute import absolute
-from envsync.manifest.paths import expand, full_path
-from envsync.manifest.recorder import Recorder
+from envsync.manifest.find import absolute
+from envsync.manifest.paths import Recorder, expand, full_path
 from envsync.manifest.wording import Unfit
 
 

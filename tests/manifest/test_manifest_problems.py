@@ -5,8 +5,8 @@ import os
 import pytest
 from manifest_box import Box, one
 
-from envsync.errors import ManifestError
 from envsync.manifest import load
+from envsync.model.problems import ManifestError
 
 
 @pytest.fixture

@@ -18,11 +18,10 @@ from manifest_box import Box, one
 from pydantic import BaseModel
 
 from conftest import Place
-from envsync.errors import ManifestError
 from envsync.manifest import load
-from envsync.manifest.complaints import known_keys
-from envsync.manifest.models import DefaultsTable, EnvironmentTable, ManifestTable
-from envsync.manifest.schema import manifest_schema
+from envsync.manifest.tables import DefaultsTable, EnvironmentTable, ManifestTable, manifest_schema
+from envsync.manifest.validate import known_keys
+from envsync.model.problems import ManifestError
 
 ROOT = Path(__file__).parent.parent.parent
 SCHEMA = manifest_schema()

@@ -3,7 +3,7 @@
 import pytest
 from manifest_box import Box
 
-from envsync.desired import DefaultPython, Exposed, Packages, PythonPath, PythonRequest, PythonVersion
+from envsync.model.desired import DefaultPython, Exposed, Packages, PythonPath, PythonRequest, PythonVersion
 
 
 @pytest.fixture

@@ -5,13 +5,11 @@ import os
 from collections.abc import Mapping
 from subprocess import TimeoutExpired
 
-from envsync.activators import open_session
-from envsync.errors import EnvsyncError, Problem
-from envsync.observe.uv import find_uv
-from envsync.plan.actions import Blueprint
-from envsync.processes import run
-
-__all__ = ["BUILDERS", "build_bare", "choose_builder"]
+from envsync.model.plan import Blueprint
+from envsync.model.problems import EnvsyncError, Problem
+from envsync.observe.activators import open_session
+from envsync.observe.installer import find_uv
+from envsync.observe.processes import run
 
 BUILDERS = ("virtualenv", "venv", "uv")
 """In the order in which they stand in for one another."""

@@ -6,15 +6,13 @@ from collections.abc import Callable, Iterator
 
 from envsync.apply.staging import Staging, from_beside
 from envsync.apply.verify import names_no_staging, works
-from envsync.areas import BUILT, Marker, is_area_name, parent_of
-from envsync.errors import EnvsyncError, Problem
-from envsync.write.area import make_area, remove_area
+from envsync.formats.staging_marker import BUILT, Marker, is_area_name, parent_of
+from envsync.model.problems import EnvsyncError, Problem
+from envsync.write.directories import Root
 from envsync.write.flush import flush
-from envsync.write.handles import Root
+from envsync.write.staging import make_area, remove_area
 from envsync.write.swap import move_in
-from envsync.write.tree import link_tree
-
-__all__ = ["is_contained", "is_copy", "make_copy", "refuse_difference"]
+from envsync.write.trees import link_tree
 
 _BYTE_CODE = "__pycache__"
 """What Python writes in such a directory it writes again, whenever it runs."""

@@ -6,17 +6,15 @@ from dataclasses import dataclass, replace
 
 from envsync.apply.installers import Runner, find_installer, keep_byte_code_of
 from envsync.apply.restore import bring_back
-from envsync.errors import EnvsyncError, Problem
-from envsync.installers import AnswerError, Installer, Job, Uv
-from envsync.observe.asking import Question, ask, locked_pins
+from envsync.formats.installers.command import AnswerError, Installer, Job
+from envsync.formats.installers.uv import Uv
+from envsync.model.packages import INPUTS, INSTALLED, SEEDS, Change, Declared, Stock, changes_between, is_lock
+from envsync.model.plan import Blueprint, InstallSpec
+from envsync.model.problems import EnvsyncError, Problem
 from envsync.observe.declared import read_declared
-from envsync.observe.stock import read_stock
-from envsync.observed import SEEDS, Change, Declared, Stock, changes_between
-from envsync.observed.declared import INPUTS, INSTALLED, is_lock
-from envsync.plan.actions import Blueprint, InstallSpec
+from envsync.observe.installer import Question, ask, locked_pins
+from envsync.observe.packages import read_stock
 from envsync.write.files import make_folder
-
-__all__ = ["Installed", "Space", "install"]
 
 _UNCHANGED = "Nothing was changed."
 

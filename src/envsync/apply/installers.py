@@ -10,18 +10,19 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, BinaryIO
 from zipfile import BadZipFile
 
-from envsync.errors import EnvsyncError, Problem
-from envsync.installers import Command, Installer, Pip, Uv, gist
-from envsync.observe.uv import find_uv
-from envsync.processes import started
-from envsync.redact import redacted
+from envsync.formats.installers.command import Command, Installer, gist
+from envsync.formats.installers.pip import Pip
+from envsync.formats.installers.uv import Uv
+from envsync.formats.redact import redacted
+from envsync.model.problems import EnvsyncError, Problem
+from envsync.observe.installer import find_uv
+from envsync.observe.processes import started
 from envsync.write.files import new_log
 from envsync.write.unpack import keep_byte_code, unpack
 
 if TYPE_CHECKING:
     from subprocess import Popen
 
-__all__ = ["InstallError", "Runner", "find_installer", "keep_byte_code_of"]
 
 _KEPT = 1 << 20
 """Characters of its output that are looked at."""

@@ -13,32 +13,29 @@ import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from envsync import desired
+from envsync.apply.build import edit_settings
 from envsync.apply.copies import is_contained, is_copy, make_copy, refuse_difference
-from envsync.apply.settings import Settings
 from envsync.apply.staging import Staging, staging_of
-from envsync.apply.workshop import edit_settings
-from envsync.areas import MARKER, Marker, is_area_name, parent_of, read_marker
-from envsync.errors import EnvsyncError, Problem
-from envsync.observe.chain import walk
+from envsync.formats.staging_marker import MARKER, Marker, is_area_name, parent_of, read_marker
+from envsync.model import desired
+from envsync.model.links import Chain, EndKind
+from envsync.model.plan import EnvironmentPlan
+from envsync.model.problems import EnvsyncError, Problem
+from envsync.model.settings import Settings
+from envsync.model.world import Folder
+from envsync.observe.files import read_text
 from envsync.observe.libraries import find_libraries
+from envsync.observe.links import walk
 from envsync.observe.mounts import on_one_mount
-from envsync.observe.read import read_text
-from envsync.observe.stock import read_stock
-from envsync.observed import Chain, EndKind, Folder
-from envsync.plan.actions import EnvironmentPlan
+from envsync.observe.packages import read_stock
 from envsync.plan.conflicts import meddled_with
 from envsync.plan.unowned import conflicts_at_top
-from envsync.write.area import make_area, read_area, remark, remove_area
+from envsync.write.directories import Root
 from envsync.write.files import make_folder, make_folders
-from envsync.write.handles import Root
-from envsync.write.locks import hold
-from envsync.write.move import bring_generation, keep_former, put_link, shelve
-from envsync.write.own import not_for_all
-from envsync.write.prune import remove_environment
+from envsync.write.locks import hold, not_for_all
+from envsync.write.relocate import bring_generation, keep_former, put_link, remove_environment, shelve
+from envsync.write.staging import make_area, read_area, remark, remove_area
 from envsync.write.swap import settle_trade
-
-__all__ = ["finish_move", "move", "settle_move"]
 
 
 @not_for_all()

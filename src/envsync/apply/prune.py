@@ -1,17 +1,35 @@
-"""Carry out the removals of a prune, each for itself."""
+"""Remove what a prune plans, and clear what interrupted passes left."""
 
+import os
 from collections.abc import Iterable
 
-from envsync.apply.leftovers import clear_leftover
-from envsync.apply.settings import Settings
-from envsync.errors import EnvsyncError, Problem
+from envsync.apply.move import settle_move
+from envsync.apply.steps import clear_area
+from envsync.model.problems import EnvsyncError, Problem
+from envsync.model.settings import Settings
 from envsync.plan.prune import Removal
-from envsync.write.area import remove_area
-from envsync.write.handles import Root
+from envsync.write.directories import Root
 from envsync.write.locks import hold
-from envsync.write.prune import remove_environment, remove_exposed
+from envsync.write.relocate import remove_environment, remove_exposed
+from envsync.write.staging import read_area, remove_area
+from envsync.write.user_files import remove_temporary
 
-__all__ = ["prune"]
+
+def clear_leftover(area: str, end: str, settings: Settings, *, timeout: float = 0.0) -> None:
+    """Finish, undo or remove what is in a staging directory that was made for the environment at ``end``.
+
+    Raises ``EnvsyncError`` where its pass is at work still, or ``OSError``.
+    """
+    marker = read_area(area)
+    if marker is not None and marker.kind == "temporary":
+        remove_temporary(area)
+        return
+    with hold(settings.locks, end, timeout):
+        marker = read_area(area)
+        if marker is not None and marker.moves_to:
+            settle_move(area, marker, settings)
+        else:
+            clear_area(area, end, os.path.dirname(area))  # where its own manifest looks for it
 
 
 def prune(removals: Iterable[Removal], settings: Settings) -> dict[str, Problem | None]:

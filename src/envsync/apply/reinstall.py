@@ -11,19 +11,17 @@ from dataclasses import replace
 
 from packaging.utils import canonicalize_version
 
-from envsync.areas import BUILT
-from envsync.errors import EnvsyncError, Problem
-from envsync.observe.digests import Digests
+from envsync.formats.staging_marker import BUILT
+from envsync.model.packages import Damage
+from envsync.model.plan import Blueprint, InstallSpec
+from envsync.model.problems import EnvsyncError, Problem
+from envsync.observe.files import Digests
+from envsync.observe.packages import metadata_places, read_all, read_stock
 from envsync.observe.record import find_damage, listed_files
-from envsync.observe.stock import metadata_places, read_all, read_stock
-from envsync.observed import Damage
-from envsync.plan.actions import Blueprint, InstallSpec
-from envsync.plan.damage import damage_message
-from envsync.write.area import remove_area, take_out
-from envsync.write.handles import Root
-from envsync.write.tree import move_files
-
-__all__ = ["Stamps", "check_sound", "find_new_damage", "put_right", "record_stamps", "still_damaged"]
+from envsync.plan.packages import damage_message
+from envsync.write.directories import Root
+from envsync.write.staging import remove_area, take_out
+from envsync.write.trees import move_files
 
 Build = Callable[[Blueprint, InstallSpec], str]
 """Builds and installs into an environment in a staging area of its own, which it gives."""

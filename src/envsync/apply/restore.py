@@ -8,17 +8,14 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name, canonicalize_version
 
 from envsync.apply.installers import InstallError, Runner
-from envsync.errors import EnvsyncError, Problem
-from envsync.installers import Installer, Job
-from envsync.observe.stock import metadata_places, read_stock
-from envsync.observed import SEEDS, Call, Declared, Distribution, Stock, Sync
-from envsync.observed.declared import is_lock
-from envsync.plan.actions import Blueprint, InstallSpec
-from envsync.plan.consistency import unmet_requirements
+from envsync.formats.installers.command import Installer, Job
+from envsync.model.packages import SEEDS, Call, Declared, Distribution, Stock, Sync, is_lock
+from envsync.model.plan import Blueprint, InstallSpec
+from envsync.model.problems import EnvsyncError, Problem
+from envsync.observe.packages import metadata_places, read_stock
+from envsync.plan.packages import unmet_requirements
+from envsync.write.directories import Root
 from envsync.write.files import remove_recorded
-from envsync.write.handles import Root
-
-__all__ = ["bring_back", "undeclared_call"]
 
 _HINT = 'The old environment is kept. With `on-missing = "relax"` newer releases are taken instead.'
 

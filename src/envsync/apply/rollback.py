@@ -5,21 +5,19 @@ import errno
 import os
 from collections.abc import Callable, Iterator
 
-from envsync.apply.unowned import mark_former
-from envsync.areas import BUILT
-from envsync.errors import EnvsyncError, Problem
-from envsync.observe.digests import Sizes
+from envsync.apply.exchange import mark_former
+from envsync.formats.staging_marker import BUILT
+from envsync.model.interpreter import Interpreter
+from envsync.model.plan import EnvironmentPlan, Pin, Repair, Rollback
+from envsync.model.problems import EnvsyncError, Problem
+from envsync.observe.files import Sizes
 from envsync.observe.libraries import find_libraries
 from envsync.observe.record import find_damage
-from envsync.observed import Interpreter
-from envsync.plan.actions import EnvironmentPlan, Pin, Repair, Rollback
-from envsync.plan.damage import damage_message
-from envsync.write.area import remark
-from envsync.write.contents import end_rollback, roll_back
-from envsync.write.handles import Root
-from envsync.write.manifest import replace_manifest
-
-__all__ = ["go_back", "settle_rollback", "shortcomings"]
+from envsync.plan.packages import damage_message
+from envsync.write.directories import Root
+from envsync.write.exchange import end_rollback, roll_back
+from envsync.write.staging import remark
+from envsync.write.user_files import replace_manifest
 
 
 def go_back(action: Rollback, made: str, mend: Callable[[Repair], None]) -> None:

@@ -7,22 +7,18 @@ from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import replace
 from resource import RLIMIT_NOFILE, getrlimit
 
-from envsync.apply.carry_out import carry_out, clear_away
-from envsync.apply.failure import check_end, failure
-from envsync.apply.interruption import wind_up
-from envsync.apply.leftovers import clear_leftover
+from envsync.apply.batch import create_together, is_plain
+from envsync.apply.build import Workshop
+from envsync.apply.failure import check_end, failure, wind_up
 from envsync.apply.move import finish_move
-from envsync.apply.outcome import EnvironmentReport, Outcome, Report, outcome_of, report_of
-from envsync.apply.settings import Again, Progress, Settings
-from envsync.apply.together import create_together, is_plain
-from envsync.apply.workshop import Workshop
-from envsync.errors import EnvsyncError
-from envsync.plan.actions import Action, EnvironmentPlan, Install, Link, Plan, State
-from envsync.processes import Interrupted
-from envsync.write.locks import hold
-from envsync.write.own import not_for_all
-
-__all__ = ["apply_plans"]
+from envsync.apply.prune import clear_leftover
+from envsync.apply.steps import carry_out, clear_away
+from envsync.model.plan import Action, EnvironmentPlan, Install, Link, Plan, State
+from envsync.model.problems import EnvsyncError
+from envsync.model.report import EnvironmentReport, Outcome, Report, outcome_of, report_of
+from envsync.model.settings import Again, Progress, Settings
+from envsync.observe.processes import Interrupted
+from envsync.write.locks import hold, not_for_all
 
 _GROUP = 64
 """Environments that are created as one at most: progress is told, and an interruption heeded, after each group."""

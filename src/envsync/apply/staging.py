@@ -10,17 +10,14 @@ import errno
 import os
 from collections.abc import Callable
 
-from envsync.apply.settings import Settings
-from envsync.areas import Marker
-from envsync.observe.heritage import inherited
-from envsync.observe.privacy import is_private
-from envsync.plan.actions import Blueprint
-from envsync.write.area import make_area, remove_area
-from envsync.write.beside import copy_beside
+from envsync.formats.staging_marker import Marker
+from envsync.model.plan import Blueprint
+from envsync.model.settings import Settings
+from envsync.observe.rights import inherited, is_private
 from envsync.write.files import make_folders
 from envsync.write.flush import flush
-
-__all__ = ["Staging", "from_beside", "marker_of", "staging_of"]
+from envsync.write.staging import make_area, remove_area
+from envsync.write.trees import copy_beside
 
 
 def marker_of(blueprint: Blueprint, *, discard: bool = False) -> Marker:

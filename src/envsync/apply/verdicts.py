@@ -4,16 +4,14 @@ import contextlib
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from envsync.apply.workshop import BUILD_LIMIT
-from envsync.folders import state_folders
+from envsync.apply.build import BUILD_LIMIT
+from envsync.cache.store import state_folders
+from envsync.model.interpreter import Facts
+from envsync.observe.processes import temporary_files_in
 from envsync.observe.verdicts import Verdicts
-from envsync.observed import Facts
-from envsync.processes import temporary_files_in
 
 if TYPE_CHECKING:
-    from envsync.installers import Installer
-
-__all__ = ["remembered_verdicts"]
+    from envsync.formats.installers.command import Installer
 
 
 def remembered_verdicts(file: str | None, cache: str | None) -> Verdicts:
@@ -33,7 +31,7 @@ def remembered_verdicts(file: str | None, cache: str | None) -> Verdicts:
     @contextlib.contextmanager
     def building(paths: Iterable[str]) -> Iterator[None]:
         from envsync.apply.installers import keep_byte_code_of  # noqa: PLC0415
-        from envsync.write.temporary import temporary_directory  # noqa: PLC0415
+        from envsync.write.user_files import temporary_directory  # noqa: PLC0415
 
         with temporary_directory() as place, _building(paths), temporary_files_in(place):
             places.append(place)

@@ -4,11 +4,9 @@ import mmap
 import os
 import stat
 
-from envsync.errors import EnvsyncError, Problem
+from envsync.model.plan import Blueprint
+from envsync.model.problems import EnvsyncError, Problem
 from envsync.observe.probe import ProbeError, listen
-from envsync.plan.actions import Blueprint
-
-__all__ = ["names_no_staging", "reason_not_to_run", "runs_as", "works"]
 
 _TIME_LIMIT = 30
 """Seconds."""

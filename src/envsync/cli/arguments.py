@@ -4,8 +4,6 @@ import argparse
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-__all__ = ["COMMANDS", "EVERYWHERE", "KEYS", "PATH_KEYS", "Argument", "Command"]
-
 
 class Argument(NamedTuple):
     """One option or position, with what argparse is told of it."""

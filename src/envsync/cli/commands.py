@@ -3,25 +3,24 @@
 from importlib import import_module
 
 TYPE_CHECKING = False
-if TYPE_CHECKING:  # all that these need would load before --help is shown
+if TYPE_CHECKING:
     from envsync.cli.options import Options
     from envsync.cli.session import Result
 
-__all__ = ["COMMANDS", "FITTED", "SHOWING", "carry_out"]
 
-COMMANDS = {
-    **dict.fromkeys(("apply", "plan", "check", "rollback"), "reconciling"),
-    **dict.fromkeys(("upgrade", "outdated"), "upgrading"),
-    **dict.fromkeys(("status", "explain", "graph"), "looking"),
-    **dict.fromkeys(("init", "import", "add", "remove"), "editing"),
-    **dict.fromkeys(("prune", "move"), "keeping"),
-    "run": "running",
-    "watch": "watching",
-    "service": "service",
-    **dict.fromkeys(("trust", "untrust"), "trusting"),
-    "schema": "schema",
+MODULES = {
+    **dict.fromkeys(("apply", "plan", "check", "rollback"), "apply"),
+    **dict.fromkeys(("upgrade", "outdated"), "apply"),
+    **dict.fromkeys(("status", "explain", "graph"), "inspect"),
+    **dict.fromkeys(("init", "import", "add", "remove"), "edit"),
+    **dict.fromkeys(("prune", "move"), "inspect"),
+    "run": "inspect",
+    "watch": "watch",
+    "service": "watch",
+    **dict.fromkeys(("trust", "untrust"), "trust"),
+    "schema": "inspect",
     "completion": "completion",
-    "doctor": "doctor",
+    "doctor": "doctor.command",
 }
 """Each command's module in this package, whose own ``COMMANDS`` holds its function."""
 
@@ -39,6 +38,6 @@ def carry_out(options: "Options") -> "Result | int":
 
     Raises ``EnvsyncError``, ``ManifestError`` or ``OSError``.
     """
-    module = import_module(f"envsync.cli.{COMMANDS[options.command]}")
+    module = import_module(f"envsync.cli.{MODULES[options.command]}")
     result: Result | int = module.COMMANDS[options.command](options)
     return result

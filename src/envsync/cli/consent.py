@@ -6,36 +6,16 @@ import sys
 from dataclasses import dataclass, replace
 from enum import Enum
 
+from envsync.cache.fast_path import cache_file
+from envsync.cache.store import read_sealed
 from envsync.cli.options import Options
-from envsync.desired import Manifest
 from envsync.manifest import load
+from envsync.manifest.cached import recall
 from envsync.manifest.find import NAMED, OWN, SET, demanded, find
-from envsync.manifest.remembered import recall
-from envsync.manifest.trust import (
-    Standing,
-    advice_for,
-    distrust_of,
-    record_for,
-    refuse_strangers,
-    refused,
-    standing,
-)
-from envsync.report.paint import escape, homely
-from envsync.sealed import read_sealed
-from envsync.unchanged import cache_file
-from envsync.write.trust import note_trust
-
-__all__ = [
-    "Opened",
-    "Untrusted",
-    "minding_trust",
-    "opened",
-    "renew",
-    "reopened",
-    "standing_of",
-    "trust_written",
-    "warn",
-]
+from envsync.model.desired import Manifest
+from envsync.observe.trust import Standing, advice_for, distrust_of, record_for, refuse_strangers, refused, standing
+from envsync.report.terminal import escape, homely
+from envsync.write.user_files import note_trust
 
 
 class Untrusted(Enum):

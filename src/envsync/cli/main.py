@@ -1,20 +1,31 @@
-"""Run one command: parse, reconcile, render; every failure ends here as a message and an exit status.
+"""Do without the directory of the caches where it is not this user's alone."""
 
-What the parser does not need is loaded when there is something to do: ``--help`` shows at once.
-"""
-
+import atexit
 import contextlib
 import io
 import os
 import sys
 from typing import TextIO
 
+from envsync.cache.store import cache_problem, use_cache_folder
 from envsync.cli import signals
-from envsync.cli.caching import mind_cache
-from envsync.cli.commands import COMMANDS, carry_out
+from envsync.cli.commands import MODULES, carry_out
 from envsync.cli.options import Options, parse
 
-__all__ = ["main"]
+
+def mind_cache(*, quiet: bool) -> None:
+    """Say so, and use an empty directory instead, where others could have put something into the caches."""
+    problem = cache_problem()
+    if not problem:
+        return
+    from envsync.write.user_files import temporary_directory  # noqa: PLC0415  # hardly ever
+
+    stack = contextlib.ExitStack()
+    use_cache_folder(stack.enter_context(temporary_directory()))
+    atexit.register(stack.close)
+    if not quiet:
+        sys.stderr.write(f"envsync: {problem}: it is not used; see: envsync doctor\n")
+
 
 _FAILED, _USAGE = 1, 2
 
@@ -59,7 +70,7 @@ def _silence(stream: TextIO) -> None:
 
 
 def _run(arguments: list[str]) -> int:
-    command = next((word for word in arguments if word in COMMANDS), "")
+    command = next((word for word in arguments if word in MODULES), "")
     options = Options(command, json="--json" in arguments)
     try:
         options = parse(arguments)
@@ -69,11 +80,11 @@ def _run(arguments: list[str]) -> int:
     except BrokenPipeError:
         raise
     except Exception as error:  # noqa: BLE001  # each becomes a message
-        from envsync.cli.showing import show_failure  # noqa: PLC0415
+        from envsync.cli.output import show_failure  # noqa: PLC0415
 
         return show_failure(options, error)
     if isinstance(result, int):
         return result
-    from envsync.cli.showing import show  # noqa: PLC0415
+    from envsync.cli.output import show  # noqa: PLC0415
 
     return show(options, result)

@@ -11,8 +11,6 @@ from typing import Any, NamedTuple, NoReturn
 from envsync import __version__
 from envsync.cli.arguments import COMMANDS, EVERYWHERE, Argument
 
-__all__ = ["Options", "parse"]
-
 
 class Options(NamedTuple):
     """What a user asked for."""
@@ -72,7 +70,7 @@ manifest that cannot be read; 3 check found drift; 130 interrupted;
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        from envsync.errors import Problem, UsageError  # noqa: PLC0415  # only where something is wrong
+        from envsync.model.problems import Problem, UsageError  # noqa: PLC0415  # only where something is wrong
 
         raise UsageError(Problem("usage", message, f"See: {self.prog} --help"))
 

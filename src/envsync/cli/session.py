@@ -8,39 +8,28 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from envsync import desired, snapshot
-from envsync.apply.outcome import EnvironmentReport, Report
-from envsync.apply.settings import Progress, Settings
 from envsync.apply.verdicts import remembered_verdicts
+from envsync.cache.fast_path import cache_file
+from envsync.cache.fingerprint import settle
+from envsync.cache.in_sync import Vouched
+from envsync.cache.store import cache_folder, staging_folder, state_folders
 from envsync.cli.consent import Untrusted, opened, standing_of
 from envsync.cli.options import Options
-from envsync.errors import Problem, UsageError
-from envsync.folders import cache_folder, staging_folder, state_folders
-from envsync.manifest.remembered import remembered
+from envsync.manifest.cached import remembered
+from envsync.model import desired
+from envsync.model.plan import EnvironmentPlan, Plan, State
+from envsync.model.problems import Problem, UsageError
+from envsync.model.report import EnvironmentReport, Report
+from envsync.model.settings import Progress, Settings
 from envsync.observe.facts import FactsCache
-from envsync.observe.kept import Kept
-from envsync.observe.stamp import settle
+from envsync.observe.generations import Kept
 from envsync.observe.verdicts import Verdicts
-from envsync.plan.actions import EnvironmentPlan, Plan, State
 from envsync.reconcile import Reconciler
 from envsync.report import text
-from envsync.report.document import Verdict, environment_entry, report_entry
-from envsync.report.paint import Paint
-from envsync.unchanged import cache_file
-from envsync.vouched import Vouched
+from envsync.report.json import Verdict, environment_entry, report_entry
+from envsync.report.terminal import Paint
+from envsync.write import snapshot
 from envsync.write.files import write_cache
-
-__all__ = [
-    "DONE",
-    "DRIFT",
-    "TROUBLE",
-    "Result",
-    "Session",
-    "check_names",
-    "look",
-    "settings_of",
-    "verdict_of_plan",
-]
 
 DONE, TROUBLE, DRIFT = 0, 1, 3
 """Exit statuses."""

@@ -6,9 +6,7 @@ import threading
 from collections.abc import Iterator
 from types import FrameType
 
-from envsync.termination import Terminated
-
-__all__ = ["WORDS", "deferred", "listen", "status"]
+from envsync.model.termination import Terminated
 
 WORDS = {130: "interrupted", 143: "terminated", 129: "hung up"}
 """What to say, by exit status: 128 and the number of the signal."""

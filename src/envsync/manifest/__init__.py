@@ -1,52 +1,33 @@
-"""Manifest text in, :class:`envsync.desired.Manifest` out.
+"""Manifest text in, :class:`envsync.model.desired.Manifest` out.
 
 Finding the manifest is all that a pass over an unchanged one needs, so it is cheap
 to import; the parser and the validator load with the first use of :func:`load`.
 """
-
-from envsync.manifest.find import FOUND, NAMED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import ModuleType
 
-    from envsync.desired import Manifest
+    from envsync.model.desired import Manifest
 
-__all__ = ["declared_in", "load", "locate"]
 
 _PLUGINS = "PYDANTIC_DISABLE_PLUGINS"
 
 
-def locate(file: str | None = None) -> str:
-    """Return the absolute path of ``file``, or of the manifest that the command would find.
-
-    One that is found, by walking up from the current directory, may be a stranger's: it has to be trusted, once, by
-    ``envsync trust``. Raises ``ManifestError`` where there is none, ``UntrustedError`` where it is not trusted.
-    """
-    from envsync.manifest.trust import located  # noqa: PLC0415  # nothing of it is on the fast path
-
-    return located(file)[0]
-
-
 def load(
-    file: str | None = None,
+    file: str,
     *,
     hostname: str | None = None,
     platform: str | None = None,
     texts: "Mapping[str, str] | None" = None,
 ) -> "Manifest":
-    """Return what a manifest and its includes say for this host; without ``file``, the one that the command would find.
+    """Return what a manifest and its includes say for this host.
 
-    ``texts`` holds what some of the files, by their paths as opened, are taken to say instead. Raises ManifestError
-    with every problem found in all of them, and as :func:`locate` does.
+    ``texts`` holds what some of the files, by their paths as opened, are taken to say instead. Raises ``ManifestError``
+    with every problem found in all of them.
     """
-    from envsync.manifest.trust import located, refuse_strangers  # noqa: PLC0415
-
-    path, origin = (file, NAMED) if file is not None else located()
-    manifest: Manifest = _loader().load(path, hostname=hostname, platform=platform, texts=texts or {})
-    if origin == FOUND:
-        refuse_strangers(manifest.sources)
+    manifest: Manifest = _loader().load(file, hostname=hostname, platform=platform, texts=texts or {})
     return manifest
 
 

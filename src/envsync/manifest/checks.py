@@ -4,23 +4,8 @@ import functools
 import re
 from unicodedata import category
 
+from envsync.formats.redact import redacted
 from envsync.manifest.wording import Unfit, listing, quoted, shown
-from envsync.redact import redacted
-
-__all__ = [
-    "BUILDERS",
-    "builder",
-    "distinct",
-    "environment_name",
-    "exposing",
-    "host_pattern",
-    "package",
-    "package_name",
-    "prompt",
-    "python_name",
-    "specifier",
-    "version",
-]
 
 BUILDERS = ("virtualenv", "uv", "venv")
 _VERSION = 1

@@ -1,15 +1,66 @@
-"""Which manifest: found by name only, never opened."""
+"""Locate the manifest by name, without opening it; make paths absolute as text.
+
+No link is resolved, none is stepped over. This module is on the fast path.
+"""
 
 import os
+import stat
 
-from envsync.folders import config_folder
-from envsync.manifest.absolute import absolute, current_folder
+from envsync.cache.store import config_folder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from envsync.errors import ManifestError
+    from collections.abc import Callable
 
-__all__ = ["FOUND", "NAMED", "OWN", "SET", "demanded", "find", "upwards"]
+    from envsync.model.problems import ManifestError
+
+
+def absolute(text: str, folder: str, saw: "Callable[[str], None] | None" = None) -> str:
+    """``text``, relative to the absolute ``folder``, without ``//``, ``/./`` and needless ``..``.
+
+    A ``..`` stays where the component before it is a symlink: the kernel goes to the
+    parent of what the link leads to. ``saw`` is told each path that was asked.
+    """
+    parts: list[str] = []
+    for part in (text if text.startswith("/") else f"{folder}/{text}").split("/"):
+        if part in {"", "."}:
+            continue
+        if part != ".." or not _removable(parts, saw):
+            parts.append(part)
+        elif parts:
+            parts.pop()
+    return "/" + "/".join(parts)
+
+
+def _removable(parts: list[str], saw: "Callable[[str], None] | None") -> bool:
+    """Whether a ``..`` after ``parts`` only undoes the last of them (or is at the root)."""
+    if not parts:
+        return True
+    if parts[-1] == "..":
+        return False
+    path = "/" + "/".join(parts)
+    if saw is not None:
+        saw(path)
+    try:
+        return not stat.S_ISLNK(os.lstat(path).st_mode)
+    except (OSError, ValueError):
+        return True
+
+
+def current_folder() -> str:
+    """Return the current folder as the user sees it: ``$PWD`` where that is true, else as the kernel has it.
+
+    Raises OSError when the current folder is gone.
+    """
+    seen = os.environ.get("PWD", "")
+    if seen.startswith("/") and not {".", ".."} & set(seen.split("/")):
+        try:
+            if os.path.samefile(seen, "."):
+                return absolute(seen, "/")
+        except (OSError, ValueError):
+            pass
+    return os.getcwd()
+
 
 NAME = "envs.toml"
 VARIABLE = "ENVSYNC_FILE"
@@ -23,7 +74,7 @@ def find(file: str | None = None) -> tuple[str, str]:
 
     It is ``file``, ``$ENVSYNC_FILE``, the nearest ``envs.toml``, or the user's own. A file that was named is returned
     whether or not it is there; reading it says what is wrong. One that was ``FOUND`` may be a stranger's: see
-    :mod:`envsync.manifest.trust`. Raises ManifestError when none was named and none is found.
+    :mod:`envsync.observe.trust`. Raises ManifestError when none was named and none is found.
     """
     if file is not None:
         return _named(file, "--file"), NAMED
@@ -43,7 +94,7 @@ def find(file: str | None = None) -> tuple[str, str]:
 
 
 def demanded(origin: str, *, as_trusted: bool) -> int:
-    """Return the trust that a manifest needs, as a :class:`envsync.manifest.trust.Standing`.
+    """Return the trust that a manifest needs, as a :class:`envsync.observe.trust.Standing`.
 
     With ``as_trusted`` one that was named needs it too; what the user's own settings name never does.
     """
@@ -89,7 +140,7 @@ def _of_user() -> str:
 
 
 def _missing(message: str, hint: str) -> "ManifestError":
-    from envsync.errors import ManifestError, Problem  # noqa: PLC0415 - only where something is wrong
+    from envsync.model.problems import ManifestError, Problem  # noqa: PLC0415 - only where something is wrong
 
     printable = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in message)
     return ManifestError((Problem("manifest-missing", printable, hint),))

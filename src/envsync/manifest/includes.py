@@ -4,17 +4,12 @@ import glob
 import os
 from collections.abc import Iterator, Mapping
 
-from envsync.errors import ManifestError, Problem
-from envsync.manifest.absolute import absolute
 from envsync.manifest.document import Document
-from envsync.manifest.globs import TooManyError, matches
-from envsync.manifest.paths import expand
-from envsync.manifest.recorder import Recorder
-from envsync.manifest.source import read
-from envsync.manifest.syntax import parse
+from envsync.manifest.find import absolute
+from envsync.manifest.paths import Recorder, TooManyError, expand, matches
+from envsync.manifest.toml import parse, read
 from envsync.manifest.wording import Unfit, quoted
-
-__all__ = ["Gathering"]
+from envsync.model.problems import ManifestError, Problem
 
 _MOST_FILES = 1000
 _MOST_MATCHES = 10 * _MOST_FILES

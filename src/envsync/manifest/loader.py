@@ -1,30 +1,57 @@
-"""A whole manifest: files gathered, validated table by table, and built; all problems at once."""
+"""Load a whole manifest: files gathered, validated table by table, and built; all problems at once."""
 
 import hashlib
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import platformdirs
 
-from envsync.desired import Environment, Manifest, PythonRequest, Source
-from envsync.errors import ManifestError, Problem
-from envsync.manifest import duplicates
-from envsync.manifest.absolute import absolute, current_folder
-from envsync.manifest.build import Values, applies, environment
-from envsync.manifest.complaints import MOST_PROBLEMS
 from envsync.manifest.document import Document
+from envsync.manifest.find import absolute, current_folder
 from envsync.manifest.includes import Gathering
-from envsync.manifest.models import ManifestTable
-from envsync.manifest.paths import full_path
-from envsync.manifest.pythons import Pythons
-from envsync.manifest.recorder import Recorder
-from envsync.manifest.scope import Scope
-from envsync.manifest.validate import environment_values, settings, written
-from envsync.manifest.wording import Unfit
+from envsync.manifest.paths import Recorder, full_path
+from envsync.manifest.pythons import Pythons, Scope
+from envsync.manifest.tables import ManifestTable
+from envsync.manifest.validate import MOST_PROBLEMS, Values, applies, environment, environment_values, settings, written
+from envsync.manifest.wording import Unfit, escaped, quoted
+from envsync.model.desired import Environment, Manifest, PythonRequest, Source
+from envsync.model.problems import ManifestError, Problem
 
-__all__ = ["declared_in", "load"]
+_NAMED = {"envs": "the environment", "pythons": "the interpreter"}
+
+
+def names(documents: Sequence[Document]) -> Iterator[Problem]:
+    """Environments and interpreters that two files declare (within one, TOML itself forbids it)."""
+    for table, kind in _NAMED.items():
+        first: dict[str, Document] = {}
+        for document in documents:
+            entries = document.table.get(table)
+            for name in entries if isinstance(entries, dict) else ():
+                if (other := first.setdefault(name, document)) is not document:
+                    message = f"{kind} {quoted(name)} is declared in {_place(other, table, name)} already"
+                    message += f", and again in {_place(document, table, name)}"
+                    yield document.problem("manifest-duplicate", message, (table, name), "rename one of them")
+
+
+def commands(environments: Sequence[Environment], documents: Sequence[Document]) -> Iterator[Problem]:
+    """Links that are exposed twice; ``documents`` are those of the ``environments``, one by one."""
+    first: dict[str, str] = {}
+    for one, document in zip(environments, documents, strict=True):
+        for exposed in one.exposed:
+            if exposed.link not in first:
+                first[exposed.link] = one.name
+                continue
+            message = f"{quoted(exposed.link)} is exposed by {quoted(first[exposed.link])} already"
+            hint = f'expose it under another name: "{escaped(exposed.command)}:NAME"'
+            yield document.problem("manifest-duplicate", message, ("envs", one.name, "expose"), hint)
+
+
+def _place(document: Document, table: str, name: str) -> str:
+    found = document.find((table, name))
+    return escaped(document.file) + (f":{found[0]}" if found else "")
+
 
 _NONE: Mapping[str, str] = {}
 _BIN_DIR = "~/.local/bin"
@@ -61,12 +88,12 @@ def load(
     documents, problems = gathering.documents, gathering.problems
     if not documents:
         raise ManifestError(tuple(problems), recorder.inputs())
-    problems.extend(duplicates.names(documents))
+    problems.extend(names(documents))
     state_dir = _state_dir(documents[0], recorder)
     bin_dir = _bin_dir(documents[0], recorder, problems)
     machine = _Machine(hostname or os.uname().nodename, platform or sys.platform)
     found = _validated(gathering, state_dir, bin_dir, recorder, machine)
-    problems.extend(duplicates.commands(found.here, found.documents))
+    problems.extend(commands(found.here, found.documents))
     if problems or found.top is None:
         raise ManifestError(_in_order(problems, documents), recorder.inputs())
     return Manifest(

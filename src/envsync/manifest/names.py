@@ -10,8 +10,6 @@ from typing import Any
 
 from envsync.manifest.find import find
 
-__all__ = ["names"]
-
 _SECONDS = 1.0
 _MOST_BYTES = 1 << 20
 _MOST_FILES = 100
@@ -74,7 +72,7 @@ def _meant(text: str, folder: str) -> list[str]:
     pattern = _expanded(text)
     if not any(sign in pattern for sign in "*?["):
         return [os.path.join(folder, pattern)]
-    from envsync.manifest.globs import matches  # noqa: PLC0415  # few manifests need it
+    from envsync.manifest.paths import matches  # noqa: PLC0415  # few manifests need it
 
     return matches(pattern, folder)[:_MOST_FILES]
 

@@ -3,14 +3,11 @@
 import difflib
 import re
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from envsync.desired import PythonPath, PythonRequest, PythonVersion
-from envsync.manifest.paths import full_path
-from envsync.manifest.recorder import Recorder
+from envsync.manifest.paths import Recorder, full_path
 from envsync.manifest.wording import Unfit, quoted
-
-__all__ = ["ALLOWED", "Pythons"]
+from envsync.model.desired import PythonPath, PythonRequest, PythonVersion
 
 _VERSION = re.compile(
     r"(?:(?P<implementation>python|cpython|pypy|graalpy)[-@]?)?"
@@ -104,3 +101,31 @@ def _is_specifier(text: str) -> bool:
     except InvalidSpecifier:
         return False
     return True
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """One file's folder, the manifest's state-dir, and the interpreters that have names."""
+
+    folder: str
+    state_dir: str
+    pythons: Pythons
+    recorder: Recorder
+
+    def path(self, text: str) -> str:
+        """Return a path relative to the file's folder; raises Unfit."""
+        return full_path(text, self.folder, self.recorder)
+
+    def place(self, text: str) -> str:
+        """Return the path of an environment, fit to stand in PATH; raises Unfit."""
+        path = self.path(text)
+        if ":" in path:
+            raise Unfit(f'has a ":" in it, which separates the folders in PATH: {quoted(path)}', "use another folder")
+        return path
+
+    def target(self, text: str) -> str:
+        """Return a path relative to state-dir, and not that folder itself; raises Unfit."""
+        path = full_path(text, self.state_dir, self.recorder)
+        if path == self.state_dir:
+            raise Unfit("is state-dir itself", "name a folder in it, such as the environment's name")
+        return path

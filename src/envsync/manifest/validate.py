@@ -1,20 +1,185 @@
-"""One document's tables checked against the models; what is at fault is left out and told of."""
+"""Check one document's tables against the models and build desired values; faulty tables are reported and skipped."""
 
-from collections.abc import Iterator
+import difflib
+import fnmatch
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
-from envsync.errors import Problem
 from envsync.manifest import checks
-from envsync.manifest.build import Values
-from envsync.manifest.complaints import MOST_PROBLEMS, complaints
 from envsync.manifest.document import Document
-from envsync.manifest.models import EnvironmentTable, ManifestTable
-from envsync.manifest.scope import Scope
-from envsync.manifest.wording import Unfit
+from envsync.manifest.pythons import Scope
+from envsync.manifest.tables import DefaultsTable, EnvironmentTable, ManifestTable
+from envsync.manifest.wording import Unfit, listing, quoted, shown
+from envsync.model.desired import DefaultPython, Environment, Exposed, Packages
+from envsync.model.problems import Problem
 
-__all__ = ["environment_values", "settings", "written"]
+_TYPES = {
+    "bool_type": "true or false",
+    "dict_type": "a table",
+    "greater_than_equal": "a whole number, 0 or more",
+    "int_type": "a whole number, 0 or more",
+    "list_type": "a list of strings",
+    "model_type": "a table",
+    "string_type": "a string",
+}
+_LONGEST_KEY = 60
+
+MOST_PROBLEMS = 1000
+"""Nobody reads more at once, and hostile text could cause millions."""
+
+Key = tuple[str, ...]
+
+
+def complaints(error: ValidationError, document: Document, prefix: Key = ()) -> Iterator[Problem]:
+    """Each thing that ``error`` tells of the table at ``prefix``."""
+    for detail in error.errors(include_url=False)[: MOST_PROBLEMS + 1]:
+        yield _problem(detail, document, prefix)
+
+
+def known_keys(model: type[BaseModel]) -> list[str]:
+    """Return the keys of a table, as the manifest spells them."""
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def _problem(detail: ErrorDetails, document: Document, prefix: Key) -> Problem:
+    loc = detail["loc"]
+    in_list = bool(loc) and isinstance(loc[-1], int)
+    # Positions in lists are left out: the message shows the item; "[key]" is pydantic's word for a key itself.
+    key = prefix + tuple(part for part in loc if isinstance(part, str) and part != "[key]")
+    match detail["type"]:
+        case "extra_forbidden":
+            message = f"unknown key {quoted(key[-1])}"
+            return document.problem("manifest-key", message, key, _hint_for_unknown(key))
+        case "missing":
+            hint = "a manifest begins with `version = 1`" if key == ("version",) else f'write {key[-1]} = "…"'
+            return document.problem("manifest-value", f"`{key[-1]}` is missing", key, hint)
+        case "value_error":
+            unfit = detail["ctx"]["error"]
+            hint = unfit.hint if isinstance(unfit, Unfit) else ""
+            return document.problem("manifest-value", str(unfit), key, hint)
+        case "too_short":
+            return document.problem("manifest-value", "is an empty list", key, "leave the key out to mean everywhere")
+        case _:
+            hint = _hint_for_type(detail, key, in_list=in_list)
+            return document.problem("manifest-value", _message(detail, in_list=in_list), key, hint)
+
+
+def _message(detail: ErrorDetails, *, in_list: bool) -> str:
+    found = shown(detail["input"])
+    if detail["type"] == "literal_error":
+        # Such as "'auto', 'uv' or 'pip'".
+        choices = detail["ctx"]["expected"].replace("'", '"')
+        if in_list:
+            return f"must be a list of {choices}, not with {found} in it"
+        return f"must be one of {choices}, not {found}"
+    if in_list:
+        return f"must be a list of strings, not with {found} in it"
+    return f"must be {_TYPES.get(detail['type'], detail['msg'])}, not {found}"
+
+
+def _hint_for_type(detail: ErrorDetails, key: Key, *, in_list: bool) -> str:
+    found: Any = detail["input"]
+    if detail["type"] == "list_type" and isinstance(found, str):
+        return f"write {key[-1]} = [{quoted(found)}]"
+    if detail["type"] == "string_type" and isinstance(found, int | float) and not isinstance(found, bool):
+        return "put it in quotes"
+    if detail["type"] == "string_type" and isinstance(found, list) and not in_list:
+        return "only one is possible here"
+    if detail["type"] == "bool_type" and found in ("true", "false"):
+        return "without quotes"
+    return ""
+
+
+def _hint_for_unknown(key: Key) -> str:
+    """Return the nearest known key, or where the key belongs, or all there are."""
+    *table, name = key
+    model = _table(tuple(table))
+    known = known_keys(model)
+    meant = name[:_LONGEST_KEY].lower().replace("_", "-")
+    near = difflib.get_close_matches(meant, known, 1, 0.7)
+    if near:
+        return f"did you mean `{near[0]}`?"
+    if model is DefaultsTable and meant in known_keys(EnvironmentTable):
+        return f"`{meant}` is each environment's own: write it in [envs.NAME]"
+    if model is ManifestTable and meant in known_keys(EnvironmentTable):
+        return f"`{meant}` belongs in [envs.NAME]"
+    if meant in known_keys(ManifestTable):
+        return f"`{meant}` belongs at the top, before the first table"
+    return f"known keys: {listing(known, 'and')}"
+
+
+def _table(key: Key) -> type[BaseModel]:
+    match key:
+        case ():
+            return ManifestTable
+        case ("defaults",):
+            return DefaultsTable
+        case _:
+            return EnvironmentTable
+
+
+Values = Mapping[str, Any]
+"""The keys that an environment or its defaults set, snake_case, with validated values."""
+
+_PACKAGE_KEYS = (
+    "requirements",
+    "packages",
+    "constraints",
+    "project",
+    "groups",
+    "extras",
+    "editable",
+    "exact",
+    "on_missing",
+)
+_NO_PACKAGES = Packages()
+
+
+def environment(name: str, values: Values, bin_dir: str) -> Environment:
+    """Return the environment that ``values``, with the defaults in them, describe."""
+    return Environment(
+        name=name,
+        path=values["path"],
+        target=values.get("target"),
+        python=values.get("python") or DefaultPython(),
+        requires_python=values.get("requires_python") or None,
+        system_site_packages=values.get("system_site_packages", False),
+        prompt=values.get("prompt"),
+        aliases=tuple(values.get("aliases", ())),
+        exposed=tuple(exposed(text, bin_dir) for text in values.get("expose", ())),
+        wait_for=values.get("wait_for", values.get("project")),
+        packages=_packages(values),
+    )
+
+
+def exposed(text: str, bin_dir: str) -> Exposed:
+    """Return what ``command`` or ``command:name`` asks for."""
+    command, _, link = text.partition(":")
+    return Exposed(command, f"{bin_dir.rstrip('/')}/{link or command}")
+
+
+def applies(values: Values, hostname: str, platform: str) -> bool:
+    """Whether an environment is meant for this host and platform."""
+    names = {hostname.lower(), hostname.lower().partition(".")[0]}
+    hosts = values.get("hosts")
+    if hosts is not None and not any(fnmatch.fnmatchcase(name, host.lower()) for host in hosts for name in names):
+        return False
+    platforms = values.get("platforms")
+    return platforms is None or platform in platforms
+
+
+def _packages(values: Values) -> Packages:
+    declared = tuple(key for key in _PACKAGE_KEYS if key in values)
+    if not declared:
+        return _NO_PACKAGES
+    fields: dict[str, Any] = {
+        key: tuple(values[key]) if isinstance(values[key], list) else values[key] for key in declared
+    }
+    return Packages(**fields, declared=tuple(key.replace("_", "-") for key in declared))
+
 
 _MAIN_ONLY = ("state-dir", "keep", "builder", "installer", "bin-dir")
 

@@ -2,9 +2,7 @@
 
 import re
 
-from envsync.redact import redacted
-
-__all__ = ["Unfit", "dotted", "escaped", "listing", "quoted", "shown"]
+from envsync.formats.redact import redacted
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t", '"': '\\"', "\\": "\\\\"}

@@ -1,12 +1,19 @@
-"""Tell whether a link lies in a virtual environment, and which link that environment itself uses."""
+"""Find which interpreter link an environment was made with, also where its ``bin/python`` is a copy."""
 
+import filecmp
+import mmap
 import os
+import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from envsync import pyvenv_cfg
-
-__all__ = ["Base", "base_of", "is_script", "locations", "names_in_home"]
+from envsync.formats import pyvenv_cfg
+from envsync.formats.shebang import is_python_name
+from envsync.model.environment import Environment, InnerLink
+from envsync.model.interpreter import Facts, Interpreter, InterpreterProblem
+from envsync.model.world import Folder
+from envsync.observe.files import read_regular
+from envsync.observe.probe import ProbeError, image_of
 
 _CFG_LIMIT = 64 * 1024
 
@@ -93,3 +100,113 @@ def is_script(path: str) -> bool:
             return file.read(2) == b"#!"
     except OSError:
         return False  # it may be run all the same; that will tell
+
+
+_LINK_LIMIT = 4096
+_MARKS = (b"Py_BytesMain", b"Py_Main", b"Py_RunMain", b"__PYVENV_LAUNCHER__", b"pypy_main_startup", b"graalpy")
+"""One of these is in every program that is an interpreter, by its own code or by the name of what it calls."""
+
+
+def with_owners(found: Environment, end: str, facts: Facts) -> Environment:
+    """Return the environment with each file among its ``bin/python*`` marked that is the user's own.
+
+    A copy that equals the interpreter is told by its content; another is run, bounded in time and output.
+    """
+    if all(one.text is not None for one in found.pythons):
+        return found
+    return replace(found, pythons=tuple(_judged(one, end, facts) for one in found.pythons))
+
+
+def _judged(python: InnerLink, end: str, facts: Facts) -> InnerLink:
+    if python.text is not None:
+        return python
+    return replace(python, own=not _is_copy(f"{end}/bin/{python.name}", facts))
+
+
+def _is_copy(file: str, facts: Facts) -> bool:
+    """Check whether a file is an interpreter's copy, or holds nothing that could be lost."""
+    try:
+        found = os.lstat(file)
+        if not stat.S_ISREG(found.st_mode) or found.st_mode & (stat.S_ISUID | stat.S_ISGID) or _has_capabilities(file):
+            return False
+        known = found.st_size == 0 or _is_flattened_link(file, found)
+        known = known or any(_equals(file, original) for original in _originals(file, facts))
+        return known or (not is_script(file) and _is_interpreter(file))
+    except OSError:
+        return False  # what cannot be looked at is not known to be a copy
+
+
+def _is_interpreter(file: str) -> bool:
+    """Check whether a program is an interpreter itself, such as a copy of an earlier release, not a wrapper of one."""
+    try:
+        return image_of(file) == os.path.realpath(file)
+    except ProbeError:
+        return _has_marks(file)  # the library that a copy belongs to may be gone
+
+
+def _has_capabilities(file: str) -> bool:
+    """Check whether a file may do what others may not (capabilities(7)): nobody gives a mere copy that."""
+    if not hasattr(os, "getxattr"):
+        return False
+    try:
+        return bool(os.getxattr(file, "security.capability"))
+    except OSError:
+        return False
+
+
+def _is_flattened_link(file: str, found: os.stat_result) -> bool:
+    """Check whether a file holds what a symlink would: git writes it so where it may not make symlinks."""
+    if found.st_size > _LINK_LIMIT or found.st_mode & 0o111:
+        return False
+    text = os.fsdecode(read_regular(file, _LINK_LIMIT) or b"").removesuffix("\n")
+    return text.isprintable() and is_python_name(text.rpartition("/")[2]) and (" " not in text or text[0] == "/")
+
+
+def _originals(file: str, facts: Facts) -> Iterator[str]:
+    yield facts.executable
+    yield from names_in_home(file)
+
+
+def _equals(file: str, original: str) -> bool:
+    try:
+        return stat.S_ISREG(os.stat(original).st_mode) and filecmp.cmp(file, original, shallow=False)
+    except OSError:
+        return False
+
+
+def _has_marks(file: str) -> bool:
+    try:
+        with open(file, "rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            return any(content.find(mark) >= 0 for mark in _MARKS)
+    except (OSError, ValueError):
+        return False
+
+
+def with_ends(folder: Folder, interpreter: Interpreter | InterpreterProblem) -> Folder:
+    """Say where the links in ``bin`` arrive, and whether what is no link there is a copy or the user's own."""
+    return _with_owners(_with_ends(folder, interpreter), interpreter)
+
+
+def _with_ends(folder: Folder, interpreter: Interpreter | InterpreterProblem) -> Folder:
+    """Follow the links in ``bin`` that hold another text than the interpreter link: they may arrive at it."""
+    found = folder.environment
+    if found is None or isinstance(interpreter, InterpreterProblem):
+        return folder
+    if all(one.text is None or one.text == interpreter.link or "/" not in one.text for one in found.pythons):
+        return folder
+    bin_dir = f"{folder.chain.end}/bin"
+    pythons = (
+        replace(one, end=os.path.realpath(f"{bin_dir}/{one.name}")) if "/" in (one.text or "") else one
+        for one in found.pythons
+    )
+    return replace(folder, environment=replace(found, pythons=tuple(pythons)))
+
+
+def _with_owners(folder: Folder, interpreter: Interpreter | InterpreterProblem) -> Folder:
+    if folder.environment is None or isinstance(interpreter, InterpreterProblem):
+        return folder
+    found = folder.environment
+    if all(one.text is not None for one in found.pythons):
+        return folder
+
+    return replace(folder, environment=with_owners(found, folder.chain.end, interpreter.facts))

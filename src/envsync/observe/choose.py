@@ -5,16 +5,15 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from envsync.desired import DefaultPython, PythonVersion
+from envsync.model.desired import DefaultPython, PythonVersion
+from envsync.model.interpreter import Interpreter, InterpreterProblem
 from envsync.observe.base import is_script
 from envsync.observe.discover import Candidate, Found
-from envsync.observed import Interpreter, InterpreterProblem
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from packaging.specifiers import SpecifierSet
 
-__all__ = ["best", "fits", "fitting", "is_pinned", "same_version"]
 
 _PINNED = re.compile(r"==\d+\.\d+\.\d+")
 _LIBRARY = re.compile(r"(python|pypy|graalpy)(\d+\.\d+)(t?)")

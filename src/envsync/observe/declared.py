@@ -4,16 +4,13 @@ import os
 from collections.abc import Iterator
 from dataclasses import replace
 
-from envsync.desired import Packages
-from envsync.observe.locks import pylock_calls
+from envsync.model.desired import Packages
+from envsync.model.interpreter import Facts
+from envsync.model.packages import Call, Declared, Project
+from envsync.observe.declared_files import Reading, misleading_settings, real
+from envsync.observe.lock_files import pylock_calls
 from envsync.observe.projects import metadata_files, project_calls
-from envsync.observe.reading import Reading, real
 from envsync.observe.requirements import Requirements, is_lock, local_of, read_requirements
-from envsync.observe.uv_settings import misleading_settings
-from envsync.observed import Facts
-from envsync.observed.declared import Call, Declared, Project
-
-__all__ = ["read_declared"]
 
 _OLDEST_FOR_UV = (3, 8)
 

@@ -1,24 +1,75 @@
-"""Read the virtual environment at the end of a chain, as venv, virtualenv, uv or envsync wrote it."""
+"""Read the virtual environment at the end of a chain, and its editable installs whose directory is gone."""
 
 import errno
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from sys import intern
 
-from envsync import pyvenv_cfg
-from envsync.areas import is_area_name
+from envsync.formats import pyvenv_cfg
+from envsync.formats.shebang import is_activator, is_python_name
+from envsync.formats.staging_marker import is_area_name
+from envsync.model.environment import BUILT_TOP, Contents, Environment, InnerLink, LostEditable, is_stray
+from envsync.model.evidence import Paths
+from envsync.model.packages import SEEDS
 from envsync.observe.builders import base_folders, is_builders_lib, is_kin
-from envsync.observe.editables import Editables
+from envsync.observe.dependencies import followed
+from envsync.observe.files import read_regular, read_text
 from envsync.observe.libraries import is_builders_lib64, is_lib64_alias, read_libraries
-from envsync.observe.names import is_activator, is_python_name
-from envsync.observe.read import read_regular
+from envsync.observe.links import walk
 from envsync.observe.scripts import Scripts
-from envsync.observe.witnesses import followed
-from envsync.observed import SEEDS, Contents, Environment, InnerLink, Paths
-from envsync.observed.unowned import BUILT_TOP, is_stray
 
-__all__ = ["read_environment"]
+_NOT_EDITABLE = frozenset({"_virtualenv.pth", "distutils-precedence.pth"})
+_PROJECT = ("pyproject.toml", "setup.py", "setup.cfg")
+
+
+class Editables:
+    """The editable installs of an environment, by their ``direct_url.json`` (PEP 610) or ``.egg-link``."""
+
+    def __init__(self, sites: Iterable[str]) -> None:
+        """Take the ``site-packages`` directories, absolute. Raises ``OSError``."""
+        self._found = dict(found for site in sites for found in _editables(site))
+        self.evidence = tuple(place for found in self._found.values() for place in _evidence(*found))
+        """Paths on which the verdict rests."""
+
+    def lost(self, path: str) -> tuple[LostEditable, ...]:
+        """Return those whose directory is missing, for an environment at ``path``."""
+        project = os.path.dirname(path)
+        now = project if any(os.path.isfile(f"{project}/{name}") for name in _PROJECT) else None
+        return tuple(
+            LostEditable(name, directory, now)
+            for name, (directory, _) in self._found.items()
+            if not os.path.isdir(directory)
+        )
+
+
+def _evidence(directory: str, file: str) -> Iterator[str]:
+    """Yield what shows that a directory is still there: not itself, which changes with every file of the project."""
+    chain = walk(directory)
+    yield from (file, *(hop.link for hop in chain.hops), os.path.dirname(chain.end))
+
+
+def _editables(site: str) -> Iterator[tuple[str, tuple[str, str]]]:
+    """Yield each distribution's name, with its directory and the file that tells it."""
+    names = sorted(os.listdir(site))
+    for name in names:
+        if name.endswith(".egg-link"):
+            yield name.removesuffix(".egg-link"), (read_text(f"{site}/{name}").partition("\n")[0], f"{site}/{name}")
+    # Such an install has a file that extends the path, or finds modules; without one, nothing need be opened.
+    if all(name in _NOT_EDITABLE or not name.endswith(".pth") for name in names):
+        return
+    from envsync.observe.packages import read_origin  # noqa: PLC0415  # it costs as much as the rest of a pass
+
+    for name in names:
+        file = f"{site}/{name}/direct_url.json"
+        if name.endswith(".dist-info") and os.path.isfile(file):
+            try:
+                origin = read_origin(read_text(file))
+            except ValueError:
+                continue
+            if origin is not None and origin.editable:
+                yield name.partition("-")[0].replace("_", "-").lower(), (origin.requirement, file)
+
 
 _COMMAND = re.compile(r".+ -m venv (?:--\S+ )*(?P<place>/.+)")  # /usr/bin/python3 -m venv --without-pip /home/a/.venv
 _CFG_LIMIT = 1 << 20

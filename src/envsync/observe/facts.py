@@ -1,20 +1,95 @@
-"""What interpreters said of themselves, remembered until their chain changes."""
+"""Ask interpreters for facts about themselves, and remember the answers until their links change."""
 
+import contextlib
 import os
 import threading
 import time
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
+from itertools import islice
 from typing import Any
 
-from envsync.observe.chain import walk
+from envsync.cache.fingerprint import proven, stamp, still, surroundings
+from envsync.cache.store import read_sealed, seal, unseal
+from envsync.model.interpreter import Facts, InterpreterProblem
+from envsync.model.links import Chain, EndKind
+from envsync.observe.dependencies import along, landmarks
+from envsync.observe.links import walk
 from envsync.observe.probe import ProbeError, Said, probe
-from envsync.observe.stamp import proven, stamp
-from envsync.observe.witnesses import along, landmarks
-from envsync.observed import Chain, Facts
-from envsync.sealed import read_sealed, seal, unseal
-from envsync.surroundings import still, surroundings
 
-__all__ = ["ASKED_AGAIN", "FactsCache"]
+
+def cycle(declared: str, through: tuple[str, ...]) -> InterpreterProblem:
+    """Report links that lead in a circle, or an environment that would be its own interpreter."""
+    own = len(set(through)) == 1
+    message = (
+        f"{through[0]} would be its own interpreter" if own else f"the links lead in a circle: {' -> '.join(through)}"
+    )
+    hint = 'Give `python` a path outside of the environments it is for, or a version such as "3.12".'
+    return InterpreterProblem(declared, through[-1], "interpreter-cycle", message, hint)
+
+
+def unusable(declared: str, link: str, chain: Chain) -> InterpreterProblem | None:
+    """Say why a link cannot be run at all, going by what stands at its end."""
+    hint = "Install that Python, or name another link. The environment is left as it is."
+    match chain.kind:
+        case EndKind.MISSING if chain.hops:
+            message = f"{link} leads to {chain.end}, and nothing is there"
+        case EndKind.MISSING:
+            message = f"nothing is at {link}"
+        case EndKind.DIRECTORY:
+            inner = f"{link}/bin/python"
+            message = f"{link} is a folder, not an interpreter"
+            hint = f"Write {inner}." if os.path.exists(inner) else "Name the executable itself."
+        case EndKind.FILE if not os.access(chain.end, os.X_OK):
+            message = f"{chain.end} is not executable"
+        case EndKind.FILE:
+            return None
+        case _:
+            message = f"{link} leads to {chain.kind.value}" + (f": {chain.reason}" if chain.reason else "")
+    return InterpreterProblem(declared, link, "interpreter-missing", message, hint, chain)
+
+
+Ask = Callable[[str, str | None, Chain], Said]
+"""Run an interpreter, or remember what it said: its link, the path it is told it was started by, its chain."""
+
+_LONG = 1.0
+"""Seconds in which every interpreter that works has answered, almost."""
+_MOST = 32
+"""Interpreters that are asked at the same time."""
+
+
+class Hedged:
+    """Asks, so that all interpreters that hang take little more than one time limit together."""
+
+    def __init__(self, ask: Ask, likely: Callable[[], Iterable[str]], look: Callable[[str], object]) -> None:
+        """Take how to ask, which must wait for an answer that is under way; links to ask; and how to look at one."""
+        self._ask = ask
+        self._likely = likely
+        self._look = look
+        self._is_ahead = False
+
+    def __call__(self, link: str, as_if: str | None, chain: Chain) -> Said:
+        """Return what the interpreter says. Raises ``ProbeError``."""
+        if self._is_ahead:
+            return self._ask(link, as_if, chain)
+        timer = threading.Timer(_LONG, self._go_ahead)
+        timer.daemon = True
+        timer.start()
+        try:
+            return self._ask(link, as_if, chain)
+        finally:
+            timer.cancel()
+
+    def _go_ahead(self) -> None:
+        # Daemons: what nobody waits for any more must not keep the command from its end.
+        self._is_ahead = True
+        for link in islice(dict.fromkeys(self._likely()), _MOST):
+            threading.Thread(target=self._look_at, args=(link,), daemon=True).start()
+
+    def _look_at(self, link: str) -> None:
+        with contextlib.suppress(Exception, KeyboardInterrupt):  # whoever needs the answer gets to know
+            self._look(link)
+
 
 _HANGING = 600.0
 """Seconds for which it is believed that an interpreter hangs."""

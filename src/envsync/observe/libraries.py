@@ -4,9 +4,8 @@ import errno
 import os
 import stat
 
-from envsync.observed import Environment, Interpreter, InterpreterProblem, library_name
-
-__all__ = ["find_libraries", "is_builders_lib64", "is_lib64_alias", "read_libraries", "seen_libraries"]
+from envsync.model.environment import Environment, library_name
+from envsync.model.interpreter import Interpreter, InterpreterProblem
 
 
 def find_libraries(end: str) -> tuple[str, ...]:

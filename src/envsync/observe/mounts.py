@@ -1,12 +1,11 @@
-"""Find what is mounted where: what cannot be renamed for that, and which places are one and the same."""
+"""Find mount points and the layers of overlays: what cannot be renamed, and which places are the same."""
 
+import ctypes
 import os
 import re
 import sys
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-
-__all__ = ["Mounts", "in_lower_layer", "mounts_in", "name_of", "on_one_mount"]
 
 _TABLE = "/proc/self/mountinfo"
 _LAYERED = frozenset({"overlay", "fuse.fuse-overlayfs", "aufs"})
@@ -52,7 +51,6 @@ class Mounts:
             return False
         if mount.kind != "overlay":
             return True
-        from envsync.observe.layers import in_upper_layer  # noqa: PLC0415  # only where there is an overlay
 
         return not in_upper_layer(folder)
 
@@ -132,3 +130,27 @@ def _unescape(text: bytes) -> bytes:
     if b"\\" not in text:
         return text
     return re.sub(rb"\\([0-7]{3})", lambda match: bytes([int(match[1], 8)]), text)
+
+
+_AT_FDCWD = -100
+_AT_HANDLE_FID = 0x200  # name_to_handle_at(2): to tell files apart, which every file system can
+_OVL_FILEID_V1 = 0xF8
+_FLAGS = 6
+"""Where the flags are, behind padding, version, magic and length: ``struct ovl_fb``, fs/overlayfs/overlayfs.h."""
+_MAGIC_AT, _MAGIC = 4, 0xFB
+_PATH_UPPER = 1 << 2
+
+
+class _Handle(ctypes.Structure):
+    _fields_ = (("size", ctypes.c_uint), ("kind", ctypes.c_int), ("content", ctypes.c_ubyte * 128))
+
+
+def in_upper_layer(directory: str) -> bool:
+    """Check whether a directory is in the upper layer alone; ``False`` where the kernel does not say."""
+    ask = getattr(ctypes.CDLL(None, use_errno=True), "name_to_handle_at", None)
+    handle, mount = _Handle(size=128), ctypes.c_int()
+    if ask is None or ask(_AT_FDCWD, os.fsencode(directory), ctypes.byref(handle), ctypes.byref(mount), _AT_HANDLE_FID):
+        return False
+    content = bytes(handle.content[: handle.size])
+    known = handle.kind == _OVL_FILEID_V1 and len(content) > _FLAGS and content[_MAGIC_AT] == _MAGIC
+    return known and bool(content[_FLAGS] & _PATH_UPPER)

@@ -11,10 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from envsync.observed import Facts
-from envsync.processes import started
-
-__all__ = ["OUTPUT_LIMIT", "TIME_LIMIT", "ProbeError", "Said", "image_of", "is_same_file", "listen", "probe", "remedy"]
+from envsync.model.interpreter import Facts
+from envsync.observe.processes import started
 
 TIME_LIMIT = 10.0
 """Seconds that an interpreter gets."""

@@ -13,15 +13,12 @@ from packaging.dependency_groups import DependencyGroupResolver
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from envsync.desired import Packages
-from envsync.manifest.globs import TooManyError, matches
-from envsync.markers import marker_values
-from envsync.observe.locks import Calls, check_names, chosen, pylock_calls, uv_lock_of, uv_projects
-from envsync.observe.reading import Reading, real
-from envsync.observed import Facts
-from envsync.observed.declared import Call, Project, Sync
-
-__all__ = ["metadata_files", "project_calls"]
+from envsync.manifest.paths import TooManyError, matches
+from envsync.model.desired import Packages
+from envsync.model.interpreter import Facts
+from envsync.model.packages import Call, Project, Sync
+from envsync.observe.declared_files import Reading, real
+from envsync.observe.lock_files import Calls, check_names, chosen, marker_values, pylock_calls, uv_lock_of, uv_projects
 
 _OTHER_LOCKS = {
     "poetry.lock": "poetry export --output requirements.txt",

@@ -10,17 +10,13 @@ from dataclasses import dataclass, replace
 
 from packaging.utils import canonicalize_name
 
-from envsync import shebang
-from envsync.observe.claims import is_installers_link
-from envsync.observe.digests import Digests, encoded
-from envsync.observe.distribution import read_origin
+from envsync.formats import shebang
+from envsync.formats.shebang import is_activator, is_python_name
+from envsync.model.packages import Damage, Distribution
+from envsync.observe.builders import is_installers_link
+from envsync.observe.files import Digests, encoded, hash_regular, read_regular, read_text
 from envsync.observe.libraries import is_lib64_alias
-from envsync.observe.names import is_activator, is_python_name
-from envsync.observe.read import hash_regular, read_regular, read_text
-from envsync.observe.stock import is_leftover, read_all, site_folders
-from envsync.observed import Damage, Distribution
-
-__all__ = ["find_damage", "listed_files"]
+from envsync.observe.packages import is_leftover, read_all, read_origin, site_folders
 
 _LARGEST = 64 << 20
 """Bytes of a ``RECORD``: no distribution has a million files."""

@@ -9,9 +9,7 @@ from urllib.parse import unquote
 
 from packaging.requirements import InvalidRequirement, Requirement
 
-from envsync.observe.reading import Reading, decoded, joined
-
-__all__ = ["Local", "Requirements", "is_lock", "local_of", "read_requirements"]
+from envsync.observe.declared_files import Reading, decoded, joined
 
 _DEEPEST = 100
 _ARCHIVES = (".whl", ".zip", ".tar.gz", ".tgz", ".tar", ".tar.bz2", ".tbz", ".tar.xz", ".txz", ".tlz", ".tar.lzma")

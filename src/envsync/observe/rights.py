@@ -1,4 +1,4 @@
-"""Look who else could meddle with what is in a directory: its owner, and whoever may write in it."""
+"""Observe owners and permissions: who else could change what is in a directory, and what new entries inherit."""
 
 import os
 import pwd
@@ -6,11 +6,10 @@ import shlex
 import stat
 from collections.abc import Iterable, Iterator
 
-from envsync.errors import EnvsyncError, Problem
-from envsync.observe.chain import walk
-from envsync.observed import Chain, EndKind, Folder, Hazard, Side
-
-__all__ = ["find_hazard", "foreign_owner", "hazard_in", "refuse_as_root", "shared_directories"]
+from envsync.model.links import Chain, EndKind
+from envsync.model.problems import EnvsyncError, Problem
+from envsync.model.world import Folder, Hazard, Side
+from envsync.observe.links import walk
 
 _ROOT = 0
 
@@ -103,3 +102,63 @@ def _directories_above(path: str) -> Iterator[str]:
         while above != "/":
             yield above
             above = os.path.dirname(above)
+
+
+def is_private(directory: str) -> bool:
+    """Check whether only the user and root can replace a directory, given by its real path, or what they make in it.
+
+    It and those above it have to be theirs, and others must not be allowed to write to them; in one with the sticky
+    bit, such as ``/tmp``, they can replace nothing (inode(7)). A directory that cannot be looked at is not private.
+    """
+    path = directory
+    while True:
+        try:
+            found = os.lstat(path)
+        except OSError:
+            return False
+        shared = bool(found.st_mode & 0o022) and not found.st_mode & stat.S_ISVTX
+        if shared or not stat.S_ISDIR(found.st_mode) or found.st_uid not in {0, os.geteuid()}:
+            return False
+        if path == "/":
+            return True
+        path = os.path.dirname(path)
+
+
+Heritage = tuple[object, ...]
+_ATTRIBUTES = ("system.posix_acl_default", "security.selinux")
+
+
+def heritage(folder: str) -> Heritage | None:
+    """Return what entries of a directory inherit: those of two that give the same are made alike in either.
+
+    ``None`` where others could meddle with what is made in it (it is another user's, or others may write in it), or
+    where it cannot be told.
+    """
+    try:
+        found = os.lstat(folder)
+    except OSError:
+        return None
+    own = stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() and not found.st_mode & 0o022
+    return inherited(folder) if own else None
+
+
+def inherited(folder: str) -> Heritage | None:
+    """Return what entries of a directory inherit, whoever may write to it; ``None`` where it cannot be told.
+
+    See inode(7) on set-group-ID, acl(5) on default entries.
+    """
+    try:
+        found = os.lstat(folder)
+    except OSError:
+        return None
+    group = found.st_gid if found.st_mode & stat.S_ISGID or not hasattr(os, "getxattr") else None
+    return (found.st_dev, group, *(_attribute(folder, name) for name in _ATTRIBUTES))
+
+
+def _attribute(folder: str, name: str) -> bytes | None:
+    if not hasattr(os, "getxattr"):  # macOS: groups come from the folder there, and access lists are not read
+        return None
+    try:
+        return os.getxattr(folder, name)
+    except OSError:
+        return None

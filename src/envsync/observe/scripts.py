@@ -3,12 +3,10 @@
 import os
 from collections.abc import Iterable, Iterator, Mapping
 
-from envsync import activation, pyvenv_cfg, shebang
-from envsync.observe.names import is_activator, is_python_name
-from envsync.observe.read import read_regular
-from envsync.observed import Script
-
-__all__ = ["Scripts", "unexecutable"]
+from envsync.formats import activation, pyvenv_cfg, shebang
+from envsync.formats.shebang import is_activator, is_python_name
+from envsync.model.environment import Script
+from envsync.observe.files import read_regular
 
 _LIMIT = 256 * 1024
 _COMPANION = "/deactivate.csh"
@@ -87,7 +85,7 @@ class Scripts:
 
     def _is_as_written(self, name: str, text: str) -> bool:
         """Check whether a script begins as virtualenv writes it; of one that it does not write nothing is said."""
-        from envsync.activators import written_lines  # noqa: PLC0415  # hardly ever, and slow
+        from envsync.observe.activators import written_lines  # noqa: PLC0415  # hardly ever, and slow
 
         lines = written_lines(self._path, self._prompt).get(name, ())
         held = text.removeprefix("\ufeff").split("\n")
@@ -98,7 +96,7 @@ class Scripts:
         """Check whether virtualenv would write the path as it stands here: of its quotes it is the judge."""
         if activation.is_plain(self._path):
             return False
-        from envsync.activators import naming_lines  # noqa: PLC0415  # hardly ever, and slow
+        from envsync.observe.activators import naming_lines  # noqa: PLC0415  # hardly ever, and slow
 
         lines = naming_lines(self._path).get(name, frozenset())
         return bool(lines) and lines <= {*text.splitlines()}
@@ -148,7 +146,7 @@ class Scripts:
         return name in self._claimed
 
     def _claims(self) -> Iterator[str]:
-        from envsync.observe.claims import claims_in  # noqa: PLC0415  # only where something looks odd
+        from envsync.observe.builders import claims_in  # noqa: PLC0415  # only where something looks odd
 
         for site in self._sites:
             self.evidence += (

@@ -1,19 +1,21 @@
-"""What installers said of installed packages, remembered for the same declarations and the same packages."""
+"""Say whether packages are as declared: by what an installation recorded, else by asking the installer; remembered."""
 
+import os
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import astuple
 from typing import TYPE_CHECKING, Any
 
-from envsync.errors import EnvsyncError
-from envsync.observed import SEEDS, Change, Declared, Facts, Stock, Verdict
-from envsync.sealed import read_sealed, seal, unseal
-from envsync.surroundings import still, surroundings
+from envsync.cache.fingerprint import still, surroundings
+from envsync.cache.store import read_sealed, seal, unseal
+from envsync.model.interpreter import Facts, Interpreter
+from envsync.model.packages import INPUTS, INSTALLED, SEEDS, Change, Declared, Stock, Verdict
+from envsync.model.problems import EnvsyncError
+from envsync.model.world import Folder
 
 if TYPE_CHECKING:
-    from envsync.installers import Installer
+    from envsync.formats.installers.command import Installer
 
-__all__ = ["Building", "Find", "Verdicts"]
 
 _MOST = 4000
 """Answers that are remembered: several for each of a thousand environments."""
@@ -74,8 +76,8 @@ class Verdicts:
         if not declared.calls:  # nobody has to be asked what nothing brings
             gone = {one.name for one in stock.distributions} - SEEDS if exact else set()
             return Verdict(not gone, (), tuple(sorted(gone)))
-        from envsync.installers import AnswerError, Job  # noqa: PLC0415  # only where somebody has to be asked
-        from envsync.observe.asking import Question, ask  # noqa: PLC0415
+        from envsync.formats.installers.command import AnswerError, Job  # noqa: PLC0415  # only where somebody has to be asked
+        from envsync.observe.installer import Question, ask  # noqa: PLC0415
 
         job = Job(upgrade=upgrade, only=only, offline=not upgrade)
         try:
@@ -100,3 +102,31 @@ def _read(file: str) -> dict[str, tuple[Any, ...]]:
         return entries if still(known) and isinstance(entries, dict) else {}
     except Exception:  # noqa: BLE001  # whatever is wrong with it, the installers are asked again
         return {}
+
+
+def judge(  # noqa: PLR0913  # what is there, what is wanted, and who knows
+    folder: Folder, interpreter: Interpreter, declared: Declared, stock: Stock, verdicts: Verdicts, *, exact: bool
+) -> Verdict | None:
+    """Return the verdict on an environment's packages; ``None`` where there is nothing to ask about, or to ask with."""
+    found = folder.environment
+    if found is None or declared.problems or not (declared.calls or exact):
+        return None
+    inputs, installed = found.setting(INPUTS) or "", found.setting(INSTALLED)
+    if installed is not None:
+        if (inputs, installed) == (declared.inputs, stock.digest):
+            return Verdict(met=True)
+        metadata = inputs.partition("-")[2]
+        if metadata and declared.metadata and metadata != declared.metadata:
+            paths = ", ".join(project.path for project in declared.projects)
+            return Verdict(met=False, reason=f"the metadata of {paths} has changed since it was installed")
+    if not _can_be_asked(folder, interpreter):
+        return None
+    return verdicts.of(folder.chain.end, declared, stock, interpreter.facts, exact=exact)
+
+
+def _can_be_asked(folder: Folder, interpreter: Interpreter) -> bool:
+    """Check whether an environment runs with the declared Python, as far as can be seen; else it is repaired first."""
+    python = f"{folder.chain.end}/bin/python"
+    if not os.path.isdir(f"{folder.chain.end}/{interpreter.facts.purelib}") or not os.access(python, os.X_OK):
+        return False
+    return not os.path.islink(python) or os.path.realpath(python) == os.path.realpath(interpreter.facts.executable)

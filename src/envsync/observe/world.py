@@ -4,26 +4,16 @@ import os
 from collections.abc import Iterator
 from dataclasses import replace
 
-from envsync import desired
-from envsync.launcher import launched
-from envsync.observe.base import locations
-from envsync.observe.chain import walk
-from envsync.observe.ends import with_ends
-from envsync.observe.folder import Leftovers, read_folder
-from envsync.observe.interpreter import Interpreters
-from envsync.observe.judge import judge
-from envsync.observe.libraries import seen_libraries
-from envsync.observe.mounts import Mounts
-from envsync.observe.names import is_python_name
-from envsync.observe.places import Places
-from envsync.observe.read import read_text
-from envsync.observe.redirect import read_redirect
-from envsync.observe.rights import find_hazard
-from envsync.observe.stamp import stamp
-from envsync.observe.stock import metadata_places, read_all, read_stock
-from envsync.observe.uv import find_uv
-from envsync.observe.verdicts import Verdicts
-from envsync.observe.witnesses import (
+from envsync.cache.fingerprint import stamp
+from envsync.formats.shebang import is_python_name, launched
+from envsync.model import desired
+from envsync.model.evidence import Paths, packed
+from envsync.model.interpreter import Interpreter, InterpreterProblem
+from envsync.model.links import Chain, EndKind
+from envsync.model.packages import Declared, Stock, Verdict
+from envsync.model.world import Folder, Side, World
+from envsync.observe.base import locations, with_ends
+from envsync.observe.dependencies import (
     along,
     beside_interpreter,
     declared_files,
@@ -31,22 +21,16 @@ from envsync.observe.witnesses import (
     metadata_files,
     uv_paths,
 )
-from envsync.observed import (
-    Chain,
-    Declared,
-    EndKind,
-    Folder,
-    Interpreter,
-    InterpreterProblem,
-    Paths,
-    Side,
-    Stock,
-    Verdict,
-    World,
-)
-from envsync.observed.paths import packed
-
-__all__ = ["Observer"]
+from envsync.observe.directory import Leftovers, read_folder, read_redirect
+from envsync.observe.files import read_text
+from envsync.observe.installer import find_uv
+from envsync.observe.interpreters import Interpreters
+from envsync.observe.libraries import seen_libraries
+from envsync.observe.links import Places, walk
+from envsync.observe.mounts import Mounts
+from envsync.observe.packages import metadata_places, read_all, read_stock
+from envsync.observe.rights import find_hazard
+from envsync.observe.verdicts import Verdicts, judge
 
 
 class Observer:

@@ -1,13 +1,16 @@
-"""Say how an environment is to be built, and by which rules of its manifest. Pure."""
+"""Say how an environment is to be built, and make the plans of those that are not observed. Pure."""
 
+import shlex
 from dataclasses import dataclass
 
-from envsync import desired, pyvenv_cfg
-from envsync.observed import Environment, Interpreter, World
-from envsync.plan.actions import Blueprint
+from envsync.formats import pyvenv_cfg
+from envsync.model import desired
+from envsync.model.environment import Environment
+from envsync.model.interpreter import Interpreter, InterpreterProblem
+from envsync.model.links import Chain
+from envsync.model.plan import Blueprint, Conflict, EnvironmentPlan, State
+from envsync.model.world import Folder, World
 from envsync.plan.drift import followed_prompt, optional_settings, wanted_links, wanted_settings
-
-__all__ = ["Rules", "blueprint_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,3 +70,28 @@ def blueprint_of(environment: desired.Environment, world: World, interpreter: In
         prompt=prompt,
         system_site_packages=environment.system_site_packages,
     )
+
+
+def not_atomic(folder: Folder) -> tuple[str, ...]:
+    """Report why the end cannot be exchanged in one step; nothing where it can."""
+    end = folder.chain.end
+    if not folder.exchangeable:
+        return (f"{end} cannot be exchanged for another folder: its contents are, one by one",)
+    if folder.layered:
+        return (f"{end} is part of a lower layer of an overlay: it is copied up before it is exchanged",)
+    return ()
+
+
+def stopped(environment: desired.Environment, chain: Chain, conflict: Conflict) -> EnvironmentPlan:
+    """Return a plan that has nothing but a conflict; ``chain`` is the environment's path."""
+    problem = InterpreterProblem(environment.python.declared, None, conflict.code, conflict.message, conflict.hint)
+    folder = Folder(chain, None, None, is_empty=False, writable=True)
+    world = World(path=chain, target=None, folder=folder, interpreter=problem)
+    return EnvironmentPlan(environment, world, State.CONFLICT, conflicts=(conflict,))
+
+
+def untrusted(environment: desired.Environment, chain: Chain, manifest: desired.Manifest) -> EnvironmentPlan:
+    """Return the plan for an environment of a manifest that may not be carried out."""
+    remedy = ("envsync", "trust", manifest.file)
+    hint = f"Read the manifest, then: {shlex.join(remedy)}"
+    return stopped(environment, chain, Conflict("untrusted", f"the manifest {manifest.distrust}", hint, (remedy,)))

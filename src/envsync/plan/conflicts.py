@@ -3,12 +3,11 @@
 import shlex
 from collections.abc import Callable, Iterator, Mapping
 
-from envsync import desired
-from envsync.observed import Chain, EndKind, Folder, Hazard, Interpreter, InterpreterProblem, Redirect, Side, World
-from envsync.plan.actions import Conflict
-
-__all__ = ["conflicts_between", "conflicts_of", "meddled_with", "not_writable"]
-
+from envsync.model import desired
+from envsync.model.interpreter import Interpreter, InterpreterProblem
+from envsync.model.links import Chain, EndKind
+from envsync.model.plan import Conflict
+from envsync.model.world import Folder, Hazard, Redirect, Side, World
 
 _MOUNTED = "It is a mount point, and cannot be moved: unmount it,"
 

@@ -3,9 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from envsync import desired, pyvenv_cfg
-from envsync.observed import Chain, EndKind, Environment, Interpreter, World
-from envsync.plan.actions import (
+from envsync.formats import pyvenv_cfg
+from envsync.model import desired
+from envsync.model.environment import Environment
+from envsync.model.interpreter import Interpreter
+from envsync.model.links import Chain, EndKind
+from envsync.model.plan import (
     Action,
     Blueprint,
     Conflict,
@@ -19,13 +22,22 @@ from envsync.plan.actions import (
     Repair,
     State,
 )
-from envsync.plan.atomicity import not_atomic
-from envsync.plan.blueprint import Rules, blueprint_of
+from envsync.model.world import World
+from envsync.plan.blueprint import Rules, blueprint_of, not_atomic
 from envsync.plan.conflicts import conflicts_of, meddled_with, not_writable
-from envsync.plan.damage import damage_message, damaged_packages, irreparable, reinstall_message, uncheckable
 from envsync.plan.drift import Findings, compare
-from envsync.plan.packages import declared_spec, package_drift, rebuilt_spec, removes_only, unrestorable
-from envsync.plan.through_links import no_scripts, through_links
+from envsync.plan.packages import (
+    damage_message,
+    damaged_packages,
+    declared_spec,
+    irreparable,
+    package_drift,
+    rebuilt_spec,
+    reinstall_message,
+    removes_only,
+    uncheckable,
+    unrestorable,
+)
 from envsync.plan.unowned import (
     brought_along,
     conflicts_of_copying,
@@ -33,10 +45,10 @@ from envsync.plan.unowned import (
     foreign_pythons,
     listed,
     losses,
+    no_scripts,
+    through_links,
     unlooked,
 )
-
-__all__ = ["decide", "repair_of"]
 
 
 def decide(

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from envsync import desired, pyvenv_cfg
-from envsync.observed import Environment, Facts, InnerLink, Interpreter, Script
-from envsync.plan.actions import Drift
+from envsync.formats import pyvenv_cfg
+from envsync.model import desired
+from envsync.model.environment import Environment, InnerLink, Script
+from envsync.model.interpreter import Facts, Interpreter
+from envsync.model.plan import Drift
 from envsync.plan.layout import reasons_to_rebuild
-
-__all__ = ["Findings", "compare", "followed_prompt", "optional_settings", "wanted_links", "wanted_settings"]
 
 _CODES = {
     "home": "python-home",

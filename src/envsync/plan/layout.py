@@ -2,10 +2,9 @@
 
 from collections.abc import Iterator
 
-from envsync.observed import Environment, Facts, library_name
-from envsync.plan.actions import Drift
-
-__all__ = ["reasons_to_rebuild"]
+from envsync.model.environment import Environment, library_name
+from envsync.model.interpreter import Facts
+from envsync.model.plan import Drift
 
 
 def reasons_to_rebuild(found: Environment, facts: Facts) -> Iterator[Drift]:

@@ -1,13 +1,17 @@
-"""Decide what to install in an environment. Pure: whether packages are as declared, an installer has said."""
+"""Decide what to install, what is damaged, and which requirements are not met. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from envsync import desired
-from envsync.observed import Change, Interpreter, Stock, Verdict, World
-from envsync.plan.actions import InstallSpec
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+
+from envsync.model import desired
+from envsync.model.interpreter import Facts, Interpreter
+from envsync.model.packages import Change, Damage, Distribution, Stock, Verdict
+from envsync.model.plan import Conflict, InstallSpec
+from envsync.model.world import World
+from envsync.observe.lock_files import marker_values
 from envsync.plan.unowned import brought_along, listed
-
-__all__ = ["declared_spec", "package_drift", "rebuilt_spec", "removes_only", "unrestorable"]
 
 
 def package_drift(world: World) -> list[str]:
@@ -102,3 +106,112 @@ def unrestorable(world: World) -> Iterator[str]:
     legacy = [one.name for one in stock.distributions if one.legacy and one.origin is None]
     if legacy:
         yield f"installed without wheel metadata, brought back by name and version: {', '.join(legacy)}"
+
+
+def unmet_requirements(distributions: Iterable[Distribution], facts: Facts | None) -> tuple[str, ...]:
+    """List what installed distributions require of each other and do not have; for the Python of ``facts``."""
+    listed = tuple(distributions)
+    versions = {one.name: one.version for one in listed}
+    markers = marker_values(facts) if facts is not None else {}
+    return tuple(
+        f"{one.name} {one.version} requires {line}, {_found(requirement, versions)}"
+        for one in listed
+        for line in one.requires
+        if (requirement := _applicable(line, markers)) is not None and not _is_met(requirement, versions)
+    )
+
+
+def _applicable(line: str, markers: dict[str, str]) -> Requirement | None:
+    try:
+        requirement = Requirement(line)
+    except InvalidRequirement:
+        return None  # in somebody's old metadata: no installer reads it either
+    applies = requirement.marker is None or requirement.marker.evaluate({**markers, "extra": ""})
+    return requirement if applies else None
+
+
+def _is_met(requirement: Requirement, versions: dict[str, str]) -> bool:
+    version = versions.get(canonicalize_name(requirement.name))
+    return version is not None and requirement.specifier.contains(version, prereleases=True)
+
+
+def _found(requirement: Requirement, versions: dict[str, str]) -> str:
+    version = versions.get(canonicalize_name(requirement.name))
+    return f"{version} is installed" if version is not None else "which is not installed"
+
+
+_SHOWN = 3
+
+
+def damaged_packages(world: World) -> tuple[Damage, ...]:
+    """List what was found damaged, where it was looked for."""
+    found = world.stock.damage if world.stock is not None else None
+    return tuple(one for one in found or () if one.spoilt or one.leftovers)
+
+
+def damage_message(one: Damage) -> str:
+    """Say what is wrong with a package, in a line."""
+    parts = []
+    if one.missing:
+        parts.append(f"{_files(one.missing)} gone")
+    if one.changed:
+        parts.append(f"{f'{len(one.changed)} {_be(one.changed)}' if parts else _files(one.changed)} changed")
+    named = (*one.missing, *one.changed)
+    if named:
+        parts[-1] += f" ({_some(named)})"
+    if one.unchecked:
+        parts.append(f"cannot be checked: {one.unchecked}")
+    if one.leftovers:
+        parts.append(f"an interrupted installation left {_some([_name(place) for place in one.leftovers])}")
+    return f"{_title(one)}: {', '.join(parts)}"
+
+
+def reinstall_message(damaged: tuple[Damage, ...]) -> str:
+    """Say what is to be done about packages."""
+    spoilt = [_title(one) for one in damaged if one.spoilt]
+    if spoilt:
+        return f"reinstall {_some(spoilt)}"
+    return f"clear away {_some([_name(place) for one in damaged for place in one.leftovers])}"
+
+
+def irreparable(damaged: tuple[Damage, ...]) -> Iterator[Conflict]:
+    """Say which packages are not to be installed again, and why."""
+    links = list(dict.fromkeys(link for one in damaged for link in one.links))
+    if links:
+        message = f"putting damaged packages right would replace your symlinks: {_some(links)}"
+        yield Conflict("linked-inside", message, "Move them out of the environment, or remove them, then apply again.")
+    for one in damaged:
+        if one.spoilt and not one.known:
+            hint = "Install it again by hand, or remove its metadata folder, then apply again."
+            message = f"{damage_message(one)}; and nothing tells which version it was and where it came from"
+            yield Conflict("origin-unknown", message, hint)
+
+
+def uncheckable(world: World) -> Iterator[str]:
+    """Tell which packages nobody can check, though nothing may be wrong with them."""
+    found = world.stock.damage if world.stock is not None else None
+    legacy = [f"{_title(one)}, since {one.unchecked}" for one in found or () if one.package.legacy]
+    if legacy:
+        yield f"cannot be checked: {_some(legacy)}"
+
+
+def _title(one: Damage) -> str:
+    return f"{one.package.name} {one.package.version}".strip() or _name(one.metadata)
+
+
+def _name(place: str) -> str:
+    return place.rpartition("/")[2]
+
+
+def _files(names: tuple[str, ...]) -> str:
+    return f"{len(names)} {'file' if len(names) == 1 else 'files'} {_be(names)}"
+
+
+def _be(names: tuple[str, ...]) -> str:
+    return "is" if len(names) == 1 else "are"
+
+
+def _some(names: Iterable[str]) -> str:
+    listed = [*names]
+    more = f" and {len(listed) - _SHOWN} more" if len(listed) > _SHOWN else ""
+    return f"{', '.join(listed[:_SHOWN])}{more}"

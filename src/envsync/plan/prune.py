@@ -4,10 +4,7 @@ import shlex
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from envsync.observed import ExposedOrphan, Generation, Orphan
-from envsync.observed.orphans import Interrupted
-
-__all__ = ["Removal", "plan_prune"]
+from envsync.model.environment import ExposedOrphan, Generation, Interrupted, Orphan
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,18 +5,17 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 
-from envsync.observed import Change, Environment, Former, Interpreter, Stock, World, changes_between
-from envsync.plan.actions import Conflict, EnvironmentPlan, Pin, Repair, Rollback, State
-from envsync.plan.atomicity import not_atomic
-from envsync.plan.blueprint import Rules, blueprint_of
+from envsync.model.environment import Environment, Former
+from envsync.model.interpreter import Interpreter
+from envsync.model.packages import Change, Stock, changes_between
+from envsync.model.plan import Conflict, EnvironmentPlan, Pin, Repair, Rollback, State
+from envsync.model.world import World
+from envsync.plan.blueprint import Rules, blueprint_of, not_atomic
 from envsync.plan.conflicts import meddled_with, not_writable
 from envsync.plan.decide import repair_of
 from envsync.plan.drift import compare
 from envsync.plan.layout import reasons_to_rebuild
-from envsync.plan.through_links import through_links
-from envsync.plan.unowned import conflicts_at_top, foreign_pythons, listed
-
-__all__ = ["decide_rollback", "fits", "without_interpreter"]
+from envsync.plan.unowned import conflicts_at_top, foreign_pythons, listed, through_links
 
 _IN_THE_WAY = frozenset({"link-loop", "link-elsewhere", "not-a-link", "not-readable", "not-a-directory", "unsafe-path"})
 """Conflicts under which the environment's place itself is in question."""

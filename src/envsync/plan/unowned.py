@@ -1,24 +1,68 @@
-"""Decide what becomes of a user's unowned files where the folder that holds them is exchanged. Pure."""
+"""Decide what becomes of a user's unowned files and symlinks where a directory is exchanged. Pure."""
 
 import shlex
 from collections.abc import Iterable, Iterator
 
-from envsync.observed import Environment, Stock, World
-from envsync.observed.unowned import is_removed, is_stray
-from envsync.plan.actions import Conflict
-from envsync.plan.through_links import put_in_place, ways
+from envsync.model.environment import Environment, is_removed, is_stray, library_name
+from envsync.model.packages import Stock
+from envsync.model.plan import Action, Conflict, Install, Repair
+from envsync.model.world import Folder, World
 
-__all__ = [
-    "brought_along",
-    "conflicts_at_top",
-    "conflicts_of_copying",
-    "conflicts_of_mounts",
-    "foreign_pythons",
-    "listed",
-    "losses",
-    "unlooked",
-    "unowned_at_top",
-]
+Commands = tuple[tuple[str, ...], ...]
+
+
+def through_links(folder: Folder, actions: Iterable[Action]) -> Iterator[Conflict]:
+    """Refuse actions that would write through a symlink: what it leads to is not this environment's alone."""
+    found, end = folder.environment, folder.chain.end
+    if found is None:
+        return
+    written = {directory for action in actions for directory in _written(action, found)}
+    links = [link for link in found.contents.links if link in written]
+    if links:
+        hint, remedy = put_in_place(end, links)
+        message = f"envsync does not write through your symlinks in {end}: {', '.join(links)}"
+        yield Conflict("linked-inside", message, hint, remedy)
+
+
+def no_scripts(folder: Folder) -> Iterator[Conflict]:
+    """Refuse to take an environment for sound whose ``bin/activate`` is no file: no shell could activate it."""
+    if folder.environment is not None and folder.environment.activate_is:
+        place = f"{folder.chain.end}/bin/activate"
+        remedy: Commands = (("mv", place, f"{place}.orig"),)
+        hint = f"Put it aside, then apply again: {shlex.join(remedy[0])}"
+        yield Conflict("linked-inside", f"{place} is {folder.environment.activate_is}", hint, remedy)
+
+
+def ways(found: Environment) -> tuple[str, ...]:
+    """List the user's symlinks in an environment behind which its packages lie."""
+    return tuple(link for link in found.contents.links if found.libraries and link in _to_packages(found))
+
+
+def put_in_place(end: str, links: Iterable[str]) -> tuple[str, Commands]:
+    """Return the hint, with its commands, that puts the directories that links lead to in the place of the links."""
+    remedy: Commands = ()
+    for place in (f"{end}/{link}" for link in links):
+        remedy += (("cp", "-a", f"{place}/.", f"{place}.new"), ("rm", place), ("mv", f"{place}.new", place))
+    return f"Put what they lead to in their place: {' && '.join(map(shlex.join, remedy))}", remedy
+
+
+def _written(action: Action, found: Environment) -> set[str]:
+    match action:
+        case Repair():
+            in_bin = {"bin"} if action.scripts or action.regenerate else set()
+            return in_bin | {relative.rpartition("/")[0] for relative, _ in action.links}
+        case Install():
+            return {"bin"} | _to_packages(found)
+        case _:
+            return set()
+
+
+def _to_packages(found: Environment) -> set[str]:
+    """Give the directories behind which packages are, and those that are called as if they were."""
+    named = [link.removesuffix("/site-packages") for link in found.contents.links]
+    libraries = {*found.libraries, *(one for one in named if library_name(one))}
+    return {"lib", "lib64", *libraries, *(f"{library}/site-packages" for library in libraries)}
+
 
 _COPIED = frozenset({"share", "etc", "include"})
 _LIBRARIES = ("python", "pypy", "graalpy")

@@ -3,16 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from envsync.observed import Call, Change, Declared, Interpreter, Sync, Verdict
-from envsync.observed.declared import is_lock
-from envsync.plan.actions import Conflict, Drift, EnvironmentPlan, Install, InstallSpec, Link, State
-from envsync.plan.atomicity import not_atomic
-from envsync.plan.blueprint import Rules, blueprint_of
+from envsync.model.interpreter import Interpreter
+from envsync.model.packages import Call, Change, Declared, Sync, Verdict, is_lock
+from envsync.model.plan import Conflict, Drift, EnvironmentPlan, Install, InstallSpec, Link, State
+from envsync.plan.blueprint import Rules, blueprint_of, not_atomic
 from envsync.plan.conflicts import meddled_with
 from envsync.plan.packages import declared_spec
 from envsync.plan.unowned import conflicts_of_copying, conflicts_of_mounts, listed
-
-__all__ = ["decide_upgrade", "may_upgrade"]
 
 
 def may_upgrade(plan: EnvironmentPlan) -> bool:

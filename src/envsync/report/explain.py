@@ -3,16 +3,14 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from envsync.desired import PythonVersion
-from envsync.observe.keeper import Keeper
-from envsync.observed import Chain, EndKind, Environment, Interpreter, InterpreterProblem
-from envsync.plan.actions import EnvironmentPlan, State
-from envsync.plan.examined import Finding, examined, reasons
-from envsync.plan.undeclared import undeclared_line
-from envsync.report.paint import Paint, copyable, escape, homely, tilde
-from envsync.report.tree import Layout, Node, tree_lines
-
-__all__ = ["Lore", "explain_lines"]
+from envsync.model.desired import PythonVersion
+from envsync.model.environment import Environment
+from envsync.model.interpreter import Interpreter, InterpreterProblem
+from envsync.model.links import Chain, EndKind
+from envsync.model.plan import EnvironmentPlan, State
+from envsync.observe.discover import Keeper
+from envsync.plan.explain import Finding, examined, reasons, undeclared_line
+from envsync.report.terminal import Layout, Node, Paint, copyable, escape, homely, tilde, tree_lines
 
 _STYLES = {
     State.IN_SYNC: "green",

@@ -1,35 +1,56 @@
-"""Show plans and reports to people: a line for each environment, with what and why. Prints nothing itself."""
+"""Render plans, reports and version changes as text: a line for each environment. Prints nothing itself."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import assert_never
 
-from envsync.apply.outcome import EnvironmentReport, Outcome, Report
-from envsync.errors import Problem
-from envsync.plan.actions import (
-    Action,
-    Create,
-    EnvironmentPlan,
-    Install,
-    Link,
-    Plan,
-    Rebuild,
-    Repair,
-    Rollback,
-    State,
-)
-from envsync.report.packages import package_lines
-from envsync.report.paint import Paint, escape, homely, tilde
+from envsync.model.packages import Change
+from envsync.model.plan import Action, Create, EnvironmentPlan, Install, Link, Plan, Rebuild, Repair, Rollback, State
+from envsync.model.problems import Problem
+from envsync.model.report import EnvironmentReport, Outcome, Report
+from envsync.report.terminal import Paint, escape, homely, tilde
 
-__all__ = [
-    "check_line",
-    "outcome_lines",
-    "plan_lines",
-    "problem_lines",
-    "report_lines",
-    "state_lines",
-    "unchanged_line",
-]
+_MOST = 20
+"""Lines for one environment, unless all are asked for."""
+
+
+def package_lines(changes: Sequence[Change], paint: Paint, *, verbose: bool) -> Iterator[str]:
+    """Show each package whose version changes."""
+    shown = changes if verbose else changes[:_MOST]
+    width = max((len(change.name) for change in shown), default=0)
+    for change in shown:
+        yield f"    {_line(change, width, paint)}"
+    if len(changes) > len(shown):
+        yield f"    and {len(changes) - len(shown)} more packages (--verbose)"
+
+
+def _line(change: Change, width: int, paint: Paint) -> str:
+    name = f"{escape(change.name):<{width}}"
+    if change.before is None:
+        return f"{paint('green', '+')} {name}  {escape(change.after or '')}".rstrip()
+    if change.after is None:
+        return f"{paint('red', '-')} {name}  {escape(change.before)}"
+    return f"{paint('yellow', '~')} {name}  {escape(change.before)} -> {escape(change.after or 'as built')}"
+
+
+def outdated_lines(plans: Sequence[EnvironmentPlan], paint: Paint) -> Iterator[str]:
+    """Show a table of what could be upgraded: environment, package, what is installed, what is available."""
+    rows = [("ENVIRONMENT", "PACKAGE", "INSTALLED", "AVAILABLE")]
+    notes = []
+    for plan in plans:
+        name = escape(plan.environment.name)
+        rows += [(name, escape(one.name), escape(one.before or "-"), escape(one.after or "?")) for one in plan.packages]
+        notes += [f"{name}: {escape(conflict.message)}" for conflict in plan.conflicts]
+        notes += [f"{name}: {escape(note)}" for note in plan.notes if not plan.packages]
+    if len(rows) > 1:
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        for number, row in enumerate(rows):
+            line = "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
+            yield paint("bold", line) if number == 0 else line
+    elif not any(plan.conflicts for plan in plans):
+        yield "nothing to upgrade"
+    yield from (f"{paint('dim', 'note:')} {note}" for note in notes)
+
 
 _WIDEST = 48
 """The widest column of paths; a longer path pushes what follows it to the right."""

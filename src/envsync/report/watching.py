@@ -6,15 +6,12 @@ from datetime import UTC, datetime
 from typing import Any, assert_never
 
 from envsync import __version__
-from envsync.errors import Problem
-from envsync.plan.actions import State
-from envsync.report.document import environment_entry, problem_entry, report_entry
-from envsync.report.paint import Paint, escape, tilde
+from envsync.model.plan import State
+from envsync.model.problems import Problem
+from envsync.report.json import environment_entry, problem_entry, report_entry
+from envsync.report.terminal import Paint, escape, tilde
 from envsync.report.text import outcome_lines, problem_lines, state_lines
 from envsync.watch.events import Applied, Conflicted, Degraded, Event, ManifestFailed, Passed, Started, Stopped
-
-__all__ = ["event_entry", "event_lines", "failure_entry", "is_result", "now"]
-
 
 _NAMES: dict[type[Event], str] = {
     Started: "started",

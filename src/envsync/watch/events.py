@@ -2,21 +2,10 @@
 
 from dataclasses import dataclass
 
-from envsync.apply.outcome import EnvironmentReport
-from envsync.errors import Problem
-from envsync.plan.actions import EnvironmentPlan
-from envsync.watch.agenda import Reason
-
-__all__ = [
-    "Applied",
-    "Conflicted",
-    "Degraded",
-    "Event",
-    "ManifestFailed",
-    "Passed",
-    "Started",
-    "Stopped",
-]
+from envsync.model.plan import EnvironmentPlan
+from envsync.model.problems import Problem
+from envsync.model.report import EnvironmentReport
+from envsync.watch.schedule import Reason
 
 
 @dataclass(frozen=True, slots=True)

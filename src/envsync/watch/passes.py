@@ -6,22 +6,20 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from envsync import snapshot
-from envsync.apply.outcome import Report
-from envsync.apply.settings import Settings
 from envsync.apply.verdicts import remembered_verdicts
-from envsync.desired import Inputs, Manifest
-from envsync.errors import ManifestError, Problem
-from envsync.observe.chain import walk
+from envsync.cache.fingerprint import proven, stamp
+from envsync.cache.in_sync import Vouched
+from envsync.model.desired import Inputs, Manifest
+from envsync.model.plan import EnvironmentPlan, Plan
+from envsync.model.problems import ManifestError, Problem
+from envsync.model.report import Report
+from envsync.model.settings import Settings
 from envsync.observe.facts import FactsCache
-from envsync.observe.stamp import proven, stamp
-from envsync.plan.actions import EnvironmentPlan, Plan
+from envsync.observe.links import walk
 from envsync.reconcile import Reconciler
-from envsync.vouched import Vouched
 from envsync.watch.scope import Scope, scope_of
+from envsync.write import snapshot
 from envsync.write.files import write_cache
-
-__all__ = ["Look", "Passes"]
 
 
 @dataclass(frozen=True, slots=True)

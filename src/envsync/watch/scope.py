@@ -6,13 +6,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from stat import S_ISDIR, S_ISVTX
 
-from envsync.areas import is_area_name
-from envsync.desired import Inputs
-from envsync.observe.chain import walk
-from envsync.observed import Chain, Interpreter
-from envsync.plan.actions import EnvironmentPlan
-
-__all__ = ["Scope", "scope_of"]
+from envsync.formats.staging_marker import is_area_name
+from envsync.model.desired import Inputs
+from envsync.model.interpreter import Interpreter
+from envsync.model.links import Chain
+from envsync.model.plan import EnvironmentPlan
+from envsync.observe.links import walk
 
 _CHURN = frozenset({"__pycache__", ".DS_Store"})
 """What comes and goes without meaning anything."""

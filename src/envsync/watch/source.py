@@ -8,12 +8,10 @@ from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
-from envsync.errors import Problem
-from envsync.observe.read import read_text
-from envsync.watch.control import Flag
+from envsync.model.problems import Problem
+from envsync.observe.files import read_text
 from envsync.watch.scope import Hearing, Scope
-
-__all__ = ["Clock", "Heard", "Listening", "Source"]
+from envsync.watch.signals import Flag
 
 Clock = Callable[[], float]
 """Seconds on a clock that never goes back."""
@@ -75,10 +73,10 @@ class Notifier(Protocol):
 def _notifier(flag: Flag) -> Notifier:
     """Return what the system has. Raises ``OSError``."""
     if _ON_LINUX:
-        from envsync.watch.inotify import Inotify  # noqa: PLC0415  # no other system has it
+        from envsync.watch.kernel import Inotify  # noqa: PLC0415  # no other system has it
 
         return Inotify(flag)
-    from envsync.watch.fsevents import FsEvents  # noqa: PLC0415  # it loads watchfiles
+    from envsync.watch.kernel import FsEvents  # noqa: PLC0415  # it loads watchfiles
 
     return FsEvents(flag)
 

@@ -12,16 +12,14 @@ import shutil
 import stat
 from collections.abc import Callable, Iterator
 
-from envsync.areas import BUILT, PREFIX
+from envsync.formats.staging_marker import BUILT, PREFIX
 from envsync.observe.mounts import in_lower_layer
-from envsync.write.area import read_area, remark, remove_built, remove_scratch
+from envsync.write.directories import Root, flush_open, open_folder, open_parent
 from envsync.write.flush import flush
-from envsync.write.handles import Root, flush_open, open_folder, open_parent
 from envsync.write.rename import Place, move, trade
+from envsync.write.staging import read_area, remark, remove_built, remove_scratch
 from envsync.write.swap import swap
-from envsync.write.tree import make_scratch
-
-__all__ = ["copy_entries_up", "finish_copy_up", "move_up", "swap_up", "trade_up"]
+from envsync.write.trees import make_scratch
 
 _COPY = "copied-up"
 """In a staging directory: the copy, once it is whole."""
@@ -30,7 +28,7 @@ _LAST = "pyvenv.cfg"
 
 
 def swap_up(area: str, end: Root) -> None:
-    """Exchange as :func:`envsync.write.swap.swap` does, and copy up what has to be. Raises ``OSError``."""
+    """Exchange as :func:`envsync.write.exchange.swap` does, and copy up what has to be. Raises ``OSError``."""
     here = end
 
     def exchange() -> None:

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from hashlib import blake2b
 from typing import BinaryIO
 
-from envsync.areas import PREFIX
-from envsync.launcher import launcher
-from envsync.write.handles import (
+from envsync.formats.shebang import launcher
+from envsync.formats.staging_marker import PREFIX
+from envsync.write.directories import (
     Root,
     clear_partial,
     flush_open,
@@ -22,25 +22,8 @@ from envsync.write.handles import (
     read_in,
     replace_in,
 )
-from envsync.write.own import make_own
+from envsync.write.locks import make_own
 from envsync.write.rename import Place, move_new
-
-__all__ = [
-    "edit_inner_file",
-    "make_executable",
-    "make_folder",
-    "make_folders",
-    "make_launcher",
-    "make_link",
-    "new_file",
-    "new_log",
-    "put_inner_file",
-    "remove_cache",
-    "remove_recorded",
-    "replace_file",
-    "set_inner_link",
-    "write_cache",
-]
 
 
 def make_folder(path: str, *, flushed: bool = True) -> None:

@@ -5,9 +5,7 @@ import os
 import sys
 from collections.abc import Iterable
 
-from envsync.write.handles import flush_file, flush_folder, open_folder
-
-__all__ = ["flush", "flush_folders"]
+from envsync.write.directories import flush_file, flush_folder, open_folder
 
 _FEW = 2
 """Folders that are flushed one by one, without all else that waits for their disk."""

@@ -1,18 +1,71 @@
-"""One pass at a time for each environment, by locks of the kernel's that no crash leaves behind (flock(2))."""
+"""Hold one pass at a time for each environment (flock(2)), and keep envsync's own directories private."""
 
 import contextlib
 import fcntl
 import os
+import stat
 import time
 from collections.abc import Iterable, Iterator
 
-from envsync.errors import EnvsyncError, Problem
-from envsync.observe.held import lock_name
+from envsync.model.problems import EnvsyncError, Problem
+from envsync.observe.locks import lock_name
 from envsync.observe.mounts import name_of
-from envsync.processes import handing_down
-from envsync.write.own import make_own
+from envsync.observe.processes import handing_down
 
-__all__ = ["hold", "hold_all", "hold_watch"]
+_OTHERS = 0o077
+
+
+def make_own(directory: str) -> None:
+    """Make a directory of envsync's own, and those above it, for its user alone; one that is wider is narrowed.
+
+    One behind a symlink stays as it is. Raises ``OSError``.
+    """
+    try:
+        os.mkdir(directory, 0o700)
+    except FileNotFoundError:
+        make_own(os.path.dirname(directory))
+        with contextlib.suppress(FileExistsError):  # another pass was quicker
+            os.mkdir(directory, 0o700)
+    except FileExistsError:
+        if not os.path.isdir(directory):
+            raise
+        _narrow(directory)
+
+
+def _narrow(directory: str) -> None:
+    with contextlib.suppress(OSError):  # a link, or gone again
+        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            found = os.fstat(descriptor)
+            if found.st_mode & _OTHERS and found.st_uid == os.geteuid():
+                os.fchmod(descriptor, stat.S_IMODE(found.st_mode) & ~_OTHERS)
+        finally:
+            os.close(descriptor)
+
+
+@contextlib.contextmanager
+def not_for_all() -> Iterator[None]:
+    """Let nothing be made meanwhile that anybody may write to, by this process or those that it starts (umask(2))."""
+    former = os.umask(_OTHERS)
+    os.umask(former | stat.S_IWOTH)
+    try:
+        yield
+    finally:
+        os.umask(former)
+
+
+def narrow(place: str) -> None:
+    """Take from all that is in an environment that is being built the right of anybody to write to it.
+
+    Files that come from an installer's cache may be older than this rule.
+    """
+    for _, folders, files, here in os.fwalk(place, follow_symlinks=False):
+        for name in (*folders, *files):
+            mode = os.stat(name, dir_fd=here, follow_symlinks=False).st_mode
+            if mode & stat.S_IWOTH and (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+                with contextlib.suppress(PermissionError):  # another user's
+                    os.chmod(name, stat.S_IMODE(mode) & ~stat.S_IWOTH, dir_fd=here)
+
 
 _PAUSE = 0.05
 """Seconds between two tries."""

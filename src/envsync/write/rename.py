@@ -1,14 +1,17 @@
-"""Renames between open directories, with the two that Python's ``os`` does not offer: exchange, and never replace."""
+"""Rename between open directories: move, exchange, and try what a file system can do."""
 
+import contextlib
 import ctypes
 import errno
 import os
 import platform
 import stat
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-__all__ = ["Place", "exchange", "move", "move_new", "trade"]
+from envsync.formats.staging_marker import PREFIX
+from envsync.write.directories import open_folder
 
 _NOREPLACE, _EXCHANGE = 1, 2  # renameat2(2)
 _SWAP, _EXCL = 2, 4  # renameatx_np(2): RENAME_SWAP, RENAME_EXCL
@@ -108,3 +111,39 @@ def _rename(source: Place, target: Place, linux_flag: int, darwin_flag: int) -> 
 
 def _failed(number: int, source: Place, target: Place) -> OSError:
     return OSError(number, os.strerror(number), source.path, None, target.path)
+
+
+_NO_EXCHANGE = frozenset({errno.EPERM, errno.ENOTSUP, errno.ENOSYS})
+"""What symlink(2) says where the file system has none."""
+
+
+def try_exchange(folder: str) -> bool:
+    """Make two scratch directories in ``folder``, exchange them, and remove them. Raises ``OSError``.
+
+    Their names are those of areas: what a kill leaves of them is removed by the next pass that looks there.
+    """
+    with open_folder(os.path.realpath(folder)) as top, _scratch(top, folder) as one, _scratch(top, folder) as other:
+        return exchange(one, other)
+
+
+def has_symlinks(folder: str) -> bool:
+    """Try whether a symlink can be made in a directory; where nothing at all can be made, that is not why."""
+    with contextlib.suppress(OSError), open_folder(os.path.realpath(folder)) as top:
+        name = f"{PREFIX}{os.urandom(8).hex()}"
+        try:
+            os.symlink("nowhere", name, dir_fd=top)
+        except OSError as error:
+            return error.errno not in _NO_EXCHANGE
+        os.unlink(name, dir_fd=top)
+    return True
+
+
+@contextlib.contextmanager
+def _scratch(directory: int, parent: str) -> Iterator[Place]:
+    place = Place(directory, f"{PREFIX}{os.urandom(8).hex()}", parent)
+    os.mkdir(place.name, 0o700, dir_fd=directory)
+    try:
+        yield place
+    finally:
+        with contextlib.suppress(FileNotFoundError):  # a pass that met it took it for a leftover
+            os.rmdir(place.name, dir_fd=directory)

@@ -4,12 +4,10 @@ import errno
 import os
 import stat
 
-from envsync.areas import BUILT, FORMER
-from envsync.write.area import open_area, remark
-from envsync.write.handles import Root, flush_open, kind_of, open_folder, open_in, open_parent
+from envsync.formats.staging_marker import BUILT, FORMER
+from envsync.write.directories import Root, flush_open, kind_of, open_folder, open_in, open_parent
 from envsync.write.rename import Place, move, move_new, trade
-
-__all__ = ["move_in", "settle_trade", "swap"]
+from envsync.write.staging import open_area, remark
 
 
 def move_in(area: str, name: str, end: str, *, flushed: bool = True) -> None:

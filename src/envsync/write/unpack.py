@@ -13,12 +13,9 @@ from collections.abc import Iterator
 from hashlib import blake2b
 from zipfile import ZipFile
 
-from envsync.sealed import read_sealed, seal, unseal
+from envsync.cache.store import read_sealed, seal, unseal
 from envsync.write.files import write_cache
-from envsync.write.locks import hold
-from envsync.write.own import make_own
-
-__all__ = ["keep_byte_code", "unpack"]
+from envsync.write.locks import hold, make_own
 
 _TIME_LIMIT = 60.0
 """Seconds to wait for another pass that unpacks."""

@@ -6,8 +6,6 @@ from collections.abc import Iterable, Iterator
 from envsync.cli.arguments import COMMANDS
 from envsync.cli.shells.slots import COMMON, Slot, Values, options, positions, valued
 
-__all__ = ["script"]
-
 _SCRIPT = r"""# Completes envsync in bash. Made by: envsync completion bash
 
 _envsync() {

@@ -5,8 +5,6 @@ from collections.abc import Iterator
 from envsync.cli.arguments import COMMANDS, Command
 from envsync.cli.shells.slots import COMMON, Slot, Values, options, positions, valued
 
-__all__ = ["script"]
-
 _FUNCTIONS = r"""# Completes envsync in fish. Made by: envsync completion fish
 
 # An empty word stands for the one that is typed; an option that waits for its value takes it.

@@ -5,8 +5,6 @@ from enum import Enum
 
 from envsync.cli.arguments import COMMANDS, EVERYWHERE, Argument, Command
 
-__all__ = ["COMMON", "Slot", "Values", "options", "positions", "valued"]
-
 
 class Values(Enum):
     """What is written in a slot that offers no choices of its own."""

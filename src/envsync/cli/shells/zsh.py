@@ -7,8 +7,6 @@ from collections.abc import Iterable, Iterator
 from envsync.cli.arguments import COMMANDS, Command
 from envsync.cli.shells.slots import COMMON, Slot, Values, options, positions
 
-__all__ = ["script"]
-
 _SCRIPT = r"""#compdef envsync
 # Completes envsync in zsh. Made by: envsync completion zsh
 

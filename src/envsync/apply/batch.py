@@ -1,0 +1,219 @@
+"""Create several environments as one: each under its lock, and all of them flushed at once, not each by itself."""
+
+import contextlib
+import itertools
+import os
+from collections.abc import Callable, Iterator
+
+from envsync.apply.build import Workshop
+from envsync.apply.failure import check_end, failure
+from envsync.apply.staging import Staging, marker_of
+from envsync.cache.fingerprint import settle
+from envsync.formats.staging_marker import built_name
+from envsync.model.plan import Blueprint, Create, EnvironmentPlan, Link
+from envsync.model.problems import EnvsyncError
+from envsync.model.report import EnvironmentReport, report_of
+from envsync.model.settings import Again, Settings
+from envsync.observe.rights import heritage
+from envsync.write.exchange import NOT_RENAMED
+from envsync.write.files import make_folder, make_folders, make_launcher, make_link
+from envsync.write.flush import flush, flush_folders
+from envsync.write.locks import hold
+from envsync.write.staging import ignore_area, make_brief_area, remove_area, remove_built
+from envsync.write.swap import move_in
+
+
+def is_plain(plan: EnvironmentPlan) -> bool:
+    """Tell whether all that is to be done is to create an environment without packages, and links to it."""
+    kinds = [action.kind for action in plan.actions]
+    return (
+        not plan.interrupted
+        and kinds.count("create") == 1
+        and {*kinds} <= {"create", "link"}
+        and all(_is_simple(action) for action in plan.actions if isinstance(action, Create))
+    )
+
+
+def _is_simple(create: Create) -> bool:
+    return create.spec is None and create.blueprint.exchangeable and not create.strays
+
+
+class _Work:
+    """One environment on its way."""
+
+    def __init__(self, plan: EnvironmentPlan) -> None:
+        self.planned = self.plan = plan
+        self.area = ""
+        self.name = ""
+        """Of what is built, in the area."""
+        self.report: EnvironmentReport | None = None
+        self.apart = False
+        """Whether it has to be done by itself."""
+
+    @property
+    def blueprint(self) -> Blueprint:
+        return next(action.blueprint for action in self.plan.actions if isinstance(action, Create))
+
+
+def create_together(
+    plans: list[EnvironmentPlan], again: Again, settings: Settings, workshop: Workshop
+) -> list[EnvironmentReport | None]:
+    """Carry out plain plans; gives the report of each, or None where it has to be done by itself.
+
+    That is so where another pass is at work on it, or where it is no plain case any more. What fails, fails for one
+    environment alone.
+    """
+    works = [_Work(plan) for plan in plans]
+    with contextlib.ExitStack() as locks:
+        _each(works, lambda work: _begin(work, locks, again, settings))
+        areas = _make_areas(works, settings.shelf, workshop.staging)
+        try:
+            _all(works, lambda: flush(areas))  # an area is marked before anything is in it
+            _each(works, lambda work: _build(work, workshop))
+            _all(works, lambda: flush(areas))
+            _each(works, _bring_in)
+            _all(works, lambda: flush_folders(folder for work in _live(works) for folder in _changed(work)))
+        finally:
+            for area, end in areas.items():
+                with contextlib.suppress(OSError):  # what is left is cleared away by the next pass
+                    remove_area(area, end)
+        settle()  # so that the look proves what it finds, and need not be repeated
+        _each(works, lambda work: _confirm(work, again))
+    return [work.report for work in works]
+
+
+def _live(works: list[_Work]) -> Iterator[_Work]:
+    return (work for work in works if work.report is None and not work.apart)
+
+
+def _each(works: list[_Work], step: Callable[[_Work], None]) -> None:
+    """Take a step for each environment; one that fails is out."""
+    for work in _live(works):
+        try:
+            step(work)
+        except Exception as error:  # noqa: BLE001  # a mistake of envsync's own, too, must stop only this environment
+            work.report = failure(work.plan, error)
+
+
+def _all(works: list[_Work], step: Callable[[], None]) -> None:
+    """Take a step that serves them all; if that fails, it fails for each."""
+    try:
+        step()
+    except OSError as error:
+        for work in _live(works):
+            work.report = failure(work.plan, error)
+
+
+def _begin(work: _Work, locks: contextlib.ExitStack, again: Again, settings: Settings) -> None:
+    """Lock an environment, and look again."""
+    end = work.plan.world.folder.chain.end
+    lock = hold(settings.locks, end, 0)  # to wait while one holds others could be to wait for ever
+    try:
+        locks.enter_context(lock)
+    except EnvsyncError:
+        work.apart = True
+        return
+    fresh = again(work.plan.environment)  # the disk may have changed since, by another pass above all
+    check_end(fresh, end)
+    if not is_plain(fresh):
+        work.apart = True
+        return
+    work.plan = fresh
+    for action in fresh.actions:
+        if isinstance(action, Create):
+            for folder in action.to_make:
+                make_folder(folder, flushed=False)
+
+
+def _make_areas(works: list[_Work], shelf: str, staging: Staging) -> dict[str, str]:
+    """Make the staging areas; gives for each the end that it is marked with.
+
+    It is that of the first environment in it, whose lock is held until the area is gone. Environments whose folders
+    would give them nothing else than the folder ``shelf``, in which every pass looks, are built there together: each
+    area has to be made, marked, flushed and removed, and ext4 makes new files the slower the more went just before.
+    """
+    areas: dict[str, str] = {}
+    near: dict[str, str] = {}
+    names = map(built_name, itertools.count())
+    if len(works) > 1:
+        with contextlib.suppress(OSError):
+            make_folders(shelf)
+    common = heritage(shelf)
+
+    def take(work: _Work, parent: str) -> None:
+        if parent not in near:
+            near[parent] = make_brief_area(parent, marker_of(work.blueprint))
+            areas[near[parent]] = work.blueprint.end
+        work.area, work.name = near[parent], next(names)
+
+    def make(work: _Work) -> None:
+        parent = work.blueprint.area_parent
+        if staging.parent_for(parent) != parent:
+            work.apart = True  # others may write there
+            return
+        if common is not None and heritage(parent) == common:
+            parent = shelf
+            with contextlib.suppress(OSError):  # it cannot be written to: then its own folder has to do
+                take(work, parent)
+                return
+        take(work, work.blueprint.area_parent)
+
+    _each(works, make)
+    return areas
+
+
+def _build(work: _Work, workshop: Workshop) -> None:
+    try:
+        workshop.build(work.blueprint, work.area, work.name)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            remove_built(work.area, work.name)  # at once: the others may need the room
+        raise
+    ignore_area(work.area, work.name)
+
+
+def _bring_in(work: _Work) -> None:
+    for action in work.plan.actions:
+        if isinstance(action, Create):
+            try:
+                move_in(work.area, work.name, action.blueprint.end, flushed=False)
+            except OSError as error:
+                if error.errno not in NOT_RENAMED:
+                    raise
+                work.apart = True  # a bind mount, or another quota: it has to be built beside its end
+                return
+        elif isinstance(action, Link):
+            _link(action)
+
+
+def _link(action: Link) -> None:
+    for folder in action.to_make:
+        make_folder(folder, flushed=False)
+    (make_launcher if action.is_launcher else make_link)(action.place, action.text, flushed=False)
+
+
+def _changed(work: _Work) -> Iterator[str]:
+    """Name the folders that have got entries."""
+    yield os.path.dirname(work.blueprint.end)
+    for action in work.plan.actions:
+        if isinstance(action, Create | Link):
+            yield from map(os.path.dirname, action.to_make)
+        if isinstance(action, Link):
+            yield os.path.dirname(action.place)
+
+
+def _confirm(work: _Work, again: Again) -> None:
+    # Of thousands of plans, each need not be held twice: that of before tells what was done, too, if it was the same.
+    plan = work.planned if _told(work.planned) == _told(work.plan) else work.plan
+    after = again(plan.environment)
+    more = [action for action in after.actions if isinstance(action, Link)]
+    if more:  # commands that are there only now
+        for action in more:
+            _link(action)
+        flush_folders(os.path.dirname(made) for action in more for made in (action.place, *action.to_make))
+        after = again(plan.environment)
+    work.report = report_of(plan, after)
+
+
+def _told(plan: EnvironmentPlan) -> tuple[object, ...]:
+    return (plan.state, plan.drift, plan.notes, [(action.kind, action.message) for action in plan.actions])

@@ -1,0 +1,275 @@
+"""Build environments in staging directories: each kind once with a builder, then from its template."""
+
+import contextlib
+import os
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING
+
+from envsync.apply import verify
+from envsync.apply.staging import marker_of, staging_of
+from envsync.apply.templates import (
+    Kind,
+    PathLeftError,
+    Template,
+    TemplateCache,
+    activation_scripts,
+    kind_of,
+    make_template,
+    plain_scripts,
+    render,
+)
+from envsync.cache.store import read_sealed, seal, unseal
+from envsync.formats import pyvenv_cfg
+from envsync.formats.activation import is_plain
+from envsync.formats.staging_marker import BUILT
+from envsync.model.plan import Blueprint, EnvironmentPlan, InstallSpec
+from envsync.model.problems import EnvsyncError, Problem
+from envsync.model.settings import Settings
+from envsync.observe.files import Digests
+from envsync.observe.processes import temporary_files_in
+from envsync.write.directories import Root
+from envsync.write.files import edit_inner_file, make_folders, write_cache
+from envsync.write.locks import hold_all
+from envsync.write.rename import has_symlinks
+from envsync.write.staging import make_area, remove_area, remove_scratch
+from envsync.write.trees import make_scratch
+
+if TYPE_CHECKING:
+    from envsync.model.packages import Change
+
+
+_PAUSE = 3600.0
+"""Seconds until a further attempt for the same environment."""
+_CODES = frozenset({"install-failed", "package-missing", "not-converged"})
+"""Failures that a damaged cache can lead to."""
+
+
+class Retries:
+    """Knows which attempts without a cache were in vain: in this pass, and of late."""
+
+    def __init__(self, cache: str | None) -> None:
+        """Take the directory of caches, ``None`` to remember nothing of earlier passes."""
+        self._file = f"{cache}/retries" if cache else None
+        self._in_vain = False
+        self._lock = threading.Lock()
+
+    def is_worthwhile(self, end: str, code: str) -> bool:
+        """Check whether to try again for the environment at ``end``, which has failed with a code."""
+        return code in _CODES and not self._in_vain and time.time() - self._read().get(end, 0.0) > _PAUSE
+
+    def note_failure(self, end: str) -> None:
+        """Remember that an attempt without a cache has failed as well."""
+        with self._lock:
+            self._in_vain = True
+            if self._file is not None:
+                now = time.time()
+                times = {one: at for one, at in self._read().items() if now - at < _PAUSE}
+                with contextlib.suppress(OSError):
+                    write_cache(self._file, seal([{**times, end: now}]))
+
+    def _read(self) -> dict[str, float]:
+        if self._file is None:
+            return {}
+        try:
+            (times,) = unseal(read_sealed(self._file))
+            return {str(end): min(float(at), time.time()) for end, at in times.items()}
+        except Exception:  # noqa: BLE001  # whatever is wrong with it, an attempt costs only time
+            return {}
+
+
+_TEMPORARY = threading.RLock()
+"""Held while the directory of temporary files, which all threads share, is another one."""
+BUILD_LIMIT = 3600.0
+"""Seconds to wait for another pass that builds from the same sources."""
+
+
+class Workshop:
+    """Builds environments for one pass; what several of them share is done once."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Take where things are kept, and whether to use what earlier passes built."""
+        self._app_data = f"{settings.cache}/virtualenv"
+        self._logs = settings.logs
+        self._shelf = settings.shelf
+        self._locks = settings.locks
+        self.staging = staging_of(settings)
+        self.shared = settings.cache if settings.remembers else None
+        """The folder for what later passes can use as well."""
+        self._cache = TemplateCache(self.shared)
+        self.digests = Digests()
+        """Of files that were installed and found sound."""
+        self.retries = Retries(self.shared)
+        self._builders: dict[tuple[str, ...], str] = {}
+        self._templates: dict[Kind, Template] = {}
+        self._scripts: tuple[object, Mapping[str, bytes]] = (None, {})
+        """The last ones that virtualenv was asked for."""
+        self.tried: set[object] = set()
+        """What repairs would link, and was seen to run."""
+        self._making = threading.Lock()
+        self._turn = threading.Lock()
+        self.remarks: dict[str, list[str]] = {}
+        """What people should know of what was done, by the names of environments."""
+        self.changes: dict[str, tuple[Change, ...]] = {}
+        """Which versions have changed, likewise."""
+
+    def build(self, blueprint: Blueprint, area: str, name: str = BUILT) -> None:
+        """Build the environment of a blueprint, by a name, in a staging area; every path in it is the declared one.
+
+        The first of a kind is run, to check that it is an environment. Raises ``EnvsyncError`` or ``OSError``.
+        """
+        try:
+            self._build(blueprint, area, name)
+        except (EnvsyncError, OSError) as error:
+            if has_symlinks(area):
+                raise
+            message = f"the file system of {blueprint.end} has no symlinks, by which an environment follows its Python"
+            hint = "Choose a path on another one (not FAT or exFAT), or a `target` there."
+            raise EnvsyncError(Problem("symlinks-unsupported", message, hint)) from error
+
+    def _build(self, blueprint: Blueprint, area: str, name: str) -> None:
+        kind = kind_of(blueprint, self._builder(blueprint))
+        template = self._templates.get(kind)
+        if template is not None:
+            self._render(template, blueprint, area, name)
+            return
+        with self._making:
+            template = self._templates.get(kind) or self._cache.find(kind, blueprint)
+            began = time.time_ns()
+            made = template or self._make(blueprint, area)
+            self._render(made, blueprint, area, name)
+            if kind not in self._templates:
+                verify.runs_as(f"{area}/{name}", blueprint)
+                self._templates[kind] = made
+            if template is None:
+                self._cache.keep(kind, blueprint, made, began)
+
+    def activation_scripts(self, blueprint: Blueprint, path: str, prompt: str | None, area: str) -> Mapping[str, bytes]:
+        """Return what virtualenv writes for an environment at ``path``, by name. Raises as :meth:`build` does."""
+        key = (blueprint.executable, path, prompt)
+        known, scripts = self._scripts
+        if known != key:
+            with self._scratch(blueprint, area) as scratch:
+                scripts = activation_scripts(*key, scratch, self._app_data)
+            self._scripts = (key, scripts)
+        return scripts
+
+    def remark(self, blueprint: Blueprint, text: str) -> None:
+        """Note what a person should know of what was done for an environment."""
+        self.remarks.setdefault(blueprint.name, []).append(text)
+
+    def building(self, spec: InstallSpec) -> AbstractContextManager[object]:
+        """Return what to hold while an installer runs: of each directory of sources, one build at a time."""
+        projects = spec.declared.projects if spec.declared is not None else ()
+        paths = {project.path for project in projects}
+        paths |= {one.origin.directory for one in spec.former if one.origin is not None and one.origin.directory}
+        return hold_all(self._locks, paths, BUILD_LIMIT)
+
+    def turn(self, plan: EnvironmentPlan) -> AbstractContextManager[object]:
+        """Give what to hold while a plan is carried out.
+
+        Installers run beside each other. Work that is all short calls of Python's own is faster one at a time: threads
+        would only hand each other the interpreter lock.
+        """
+        installs = any(getattr(action, "spec", None) is not None for action in plan.actions)
+        return contextlib.nullcontext() if installs else self._turn
+
+    def log_of(self, blueprint: Blueprint) -> str:
+        """Name the log of an environment's installer."""
+        name = blueprint.name.encode()[:200].decode(errors="ignore")  # a file's name has room for 255 bytes
+        return f"{self._logs}/{name}.log"
+
+    def _builder(self, blueprint: Blueprint) -> str:
+        wanted = blueprint.builders
+        if wanted not in self._builders:
+            # virtualenv comes with envsync: it need not be looked for where it is wanted first.
+            self._builders[wanted] = wanted[0] if wanted[:1] == ("virtualenv",) else _chosen(wanted)
+        return self._builders[wanted]
+
+    def _render(self, template: Template, blueprint: Blueprint, area: str, name: str) -> None:
+        scripts: Mapping[str, bytes] | None = plain_scripts(template, blueprint)
+        if scripts is None:
+            scripts = self.activation_scripts(blueprint, blueprint.path, blueprint.prompt, area)
+            missing = sorted({script for script, _ in template.scripts or ()} - scripts.keys())
+            if missing:
+                self.remark(blueprint, f"virtualenv writes no {', '.join(missing)} for such a path")
+        render(template, scripts, blueprint, f"{area}/{name}", [os.path.basename(area)])
+        if template.remark:
+            self.remark(blueprint, template.remark)
+
+    def _make(self, blueprint: Blueprint, area: str) -> Template:
+        """Have a template made by the builder that is wanted, or by another if its work names the place of building."""
+        from envsync.apply.builders import BUILDERS  # noqa: PLC0415  # only where there is no template
+
+        wanted = self._builder(blueprint)
+        try:
+            return self._make_with(wanted, blueprint, area)
+        except PathLeftError as error:
+            unfit = error
+        for other in BUILDERS:
+            with contextlib.suppress(EnvsyncError):
+                if other != wanted:
+                    made = self._make_with(other, blueprint, area)
+                    remark = f"built by {other}: {wanted} is unfit, since {unfit.problem.message}"
+                    return Template(made.entries, made.scripts, remark)
+        raise unfit
+
+    def _make_with(self, builder: str, blueprint: Blueprint, area: str) -> Template:
+        from envsync.apply.builders import build_bare  # noqa: PLC0415  # only where there is no template
+
+        with self._scratch(blueprint, area) as scratch:
+            place = f"{scratch}/{BUILT}"
+            build_bare(builder, blueprint, place, self._app_data)
+            return make_template(place, blueprint, scratch, self._app_data)
+
+    @contextlib.contextmanager
+    def _scratch(self, blueprint: Blueprint, area: str) -> Iterator[str]:
+        """Yield a directory for throw-away work, of a name that no builder has to quote if there is any.
+
+        What builders make of quotes, and which signs they refuse, need not matter then.
+        """
+        shelf = self._shelf
+        own = ""
+        if not is_plain(area) and is_plain(shelf):
+            with contextlib.suppress(OSError):
+                make_folders(shelf)
+                own = make_area(shelf, marker_of(blueprint))
+        place = own or area
+        try:
+            scratch = make_scratch(place)
+            with _temporary_files_in(scratch):
+                yield scratch
+        finally:
+            remove_scratch(place)
+            if own:
+                remove_area(own, blueprint.end)
+
+
+def _chosen(wanted: tuple[str, ...]) -> str:
+    from envsync.apply.builders import choose_builder  # noqa: PLC0415  # only where there is something to choose
+
+    return choose_builder(wanted)
+
+
+@contextlib.contextmanager
+def _temporary_files_in(directory: str) -> Iterator[None]:
+    """Let temporary files be made in a directory, by programs and by virtualenv, which is a library here."""
+    with _TEMPORARY, temporary_files_in(directory):
+        former, tempfile.tempdir = tempfile.tempdir, directory
+        try:
+            yield
+        finally:
+            tempfile.tempdir = former
+
+
+def edit_settings(root: Root, settings: Mapping[str, str]) -> None:
+    """Set keys of an environment's ``pyvenv.cfg`` in place."""
+
+    def edit(content: bytes) -> bytes:
+        text = pyvenv_cfg.update(content.decode("utf-8", "surrogateescape"), settings)
+        return text.encode("utf-8", "surrogateescape")
+
+    edit_inner_file(root, "pyvenv.cfg", edit)

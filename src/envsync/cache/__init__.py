@@ -1,0 +1,1 @@
+"""What is known from earlier: evidence, caches on disk, and the fast path. Each may be deleted at any time."""

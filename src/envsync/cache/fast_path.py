@@ -1,0 +1,86 @@
+"""The fast path: tell that nothing has changed since a pass that found everything in sync.
+
+That pass left a snapshot: every path that its verdict hung on, with its stamp, and
+whatever else shaped it. While all of it is as it was, so is the verdict, and neither
+the manifest nor an environment is read. The snapshot may be deleted at any time.
+
+This module imports only what Python has loaded at its start, or is built in:
+it runs in shell hooks.
+"""
+
+import itertools
+import os
+
+from envsync.cache.fingerprint import stamp, still, surroundings
+from envsync.cache.store import cache_folder, read_sealed, seal, unseal
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+
+_PIECE = 256
+"""Folders whose paths are held in memory at once."""
+
+
+def line_of(manifest: str, command: str, trust: int) -> str | None:
+    """Return the line that ``command`` prints while the snapshot of ``manifest`` holds, ``None`` where it does not.
+
+    ``trust`` is how far the manifest has to have been trusted when the snapshot was taken. Raises whatever a damaged
+    snapshot makes of itself.
+    """
+    values = unseal(read_sealed(cache_file("unchanged", manifest)))
+    lines, its_manifest, trusted, known = next(values)
+    if (
+        its_manifest == manifest
+        and trusted >= trust
+        and still(known)
+        and all(stamp(_paths(piece)) == numbers for piece, numbers in values)
+    ):
+        return str(lines[command])
+    return None
+
+
+def encode(
+    lines: dict[str, str],
+    manifest: str,
+    trust: int,
+    variables: "Iterable[str]",
+    stamps: "Iterable[tuple[str, list[int]]]",
+) -> bytes:
+    """Give a snapshot's bytes: what to print for each command, and what has to stay as it is.
+
+    ``trust`` is how far the manifest is trusted: of one that is not, nothing is said where it was found, not named.
+    ``stamps`` are paths with what :func:`envsync.cache.fingerprint.stamp` gives for each.
+    """
+    return seal(itertools.chain([(lines, manifest, int(trust), surroundings(variables))], _pieces(stamps)))
+
+
+def _pieces(stamps: "Iterable[tuple[str, list[int]]]") -> "Iterator[tuple[list[tuple[str, list[str]]], list[int]]]":
+    folders: dict[str, tuple[list[str], list[int]]] = {}
+    for path, numbers in stamps:
+        folder, _, name = path.rpartition("/")
+        if folder not in folders and len(folders) == _PIECE:
+            yield _piece(folders)
+            folders = {}
+        names, its_numbers = folders.setdefault(folder, ([], []))
+        names.append(name)
+        its_numbers += numbers
+    yield _piece(folders)
+
+
+def _piece(folders: dict[str, tuple[list[str], list[int]]]) -> tuple[list[tuple[str, list[str]]], list[int]]:
+    names = [(folder, names) for folder, (names, _) in folders.items()]
+    return names, [number for _, numbers in folders.values() for number in numbers]
+
+
+def cache_file(kind: str, manifest: str) -> str:
+    """Name a cache of a manifest's; two manifests that share a name only cost each other time."""
+    number = int.from_bytes(os.fsencode(manifest), "big") % (2**61 - 1)
+    return f"{cache_folder()}/{kind}-{number:x}"
+
+
+def _paths(piece: list[tuple[str, list[str]]]) -> "Iterator[str]":
+    for folder, names in piece:
+        for name in names:
+            yield f"{folder}/{name}"

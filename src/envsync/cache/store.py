@@ -1,0 +1,138 @@
+"""Where envsync keeps its own files, and the sealed bytes of its caches.
+
+marshal loads faster than anything else at hand, and only ever makes values: nothing that it reads is run. A cache is
+believed only where the file is the user's own, and nobody else can read it. This module is on the fast path.
+"""
+
+import marshal
+import os
+import sys
+from binascii import crc32
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from typing import Any
+
+
+_CHOSEN: dict[str, str] = {}
+_OTHERS_WRITE = 0o022
+
+
+def cache_folder() -> str:
+    """Give the folder of the caches, where platformdirs has it: importing that costs more than a pass without work."""
+    return _CHOSEN.get("cache") or usual_cache_folder()
+
+
+def usual_cache_folder() -> str:
+    """Give the same, whether or not it can be used."""
+    return _folder("XDG_CACHE_HOME", ".cache", "Library/Caches")
+
+
+def use_cache_folder(folder: str) -> None:
+    """Let another folder be that of the caches, for this process."""
+    _CHOSEN["cache"] = folder
+
+
+def cache_problem() -> str:
+    """Say why the folder of the caches must not be used, empty if it may: what is in it is believed, or even run."""
+    folder = usual_cache_folder()
+    found, there = _nearest(folder)
+    if found.st_uid not in {0, os.geteuid()} or (there and found.st_uid != os.geteuid()):
+        return f"the cache directory {folder} is another user's"
+    if there and found.st_mode & _OTHERS_WRITE:
+        return f"others may write in the cache directory {folder}"
+    return ""
+
+
+def config_folder() -> str:
+    """Give the folder of a user's own manifest, where platformdirs has it."""
+    return _folder("XDG_CONFIG_HOME", ".config", "Library/Application Support")
+
+
+def staging_folder() -> str:
+    """Return the directory of the user's own to build in, beside those of locks and logs."""
+    return f"{_unless_kept(_folder('XDG_STATE_HOME', '.local/state', 'Library/Application Support'))}/staging"
+
+
+def _folder(variable: str, default: str, default_of_macos: str) -> str:
+    chosen = os.environ.get(variable, "")
+    if not chosen.startswith("/"):
+        home = os.path.expanduser("~")
+        if not os.environ.get("HOME", "/").startswith("/"):  # one that is no absolute path counts as unset
+            import pwd  # noqa: PLC0415  # hardly ever
+
+            home = pwd.getpwuid(os.getuid()).pw_dir
+        chosen = f"{home.rstrip('/')}/{default_of_macos if sys.platform == 'darwin' else default}"
+    return f"{chosen}/envsync"
+
+
+def state_folders() -> tuple[str, str]:
+    """Give the folders of the lock files and of the logs: one of each for a user, whatever the manifest."""
+    return f"{_state()}/locks", f"{_state()}/logs"
+
+
+def trust_folder() -> str:
+    """Return the directory that says which manifests are trusted; unlike a cache it cannot be made again."""
+    return f"{_state()}/trust"
+
+
+def _state() -> str:
+    import platformdirs  # noqa: PLC0415  # kept off the fast path
+
+    return _unless_kept(f"{platformdirs.user_state_dir()}/envsync")
+
+
+def _unless_kept(state: str) -> str:
+    """Return root's own state directory where sudo has kept HOME: what root makes there, its user could not change."""
+    if os.geteuid() == 0 and _nearest(state)[0].st_uid != 0:
+        import pwd  # noqa: PLC0415  # hardly ever
+
+        inside = "Library/Application Support" if sys.platform == "darwin" else ".local/state"
+        return f"{pwd.getpwuid(0).pw_dir.rstrip('/')}/{inside}/envsync"
+    return state
+
+
+def _nearest(folder: str) -> tuple[os.stat_result, bool]:
+    """Look at a folder, or at the one above it that is there; tells which."""
+    here = folder
+    while True:
+        try:
+            return os.stat(here), here == folder
+        except OSError:
+            here = os.path.dirname(here)
+
+
+_LARGEST = 1 << 28
+_SIZE = 4
+"""Bytes of the checksum, and of each value's length."""
+
+
+def seal(values: "Iterable[Any]") -> bytes:
+    """Give the bytes of values: of tuples, lists, texts, numbers, bytes and None."""
+    pieces = [marshal.dumps(value) for value in values]
+    content = b"".join(part for piece in pieces for part in (len(piece).to_bytes(_SIZE, "big"), piece))
+    return crc32(content).to_bytes(_SIZE, "big") + content
+
+
+def unseal(content: bytes) -> "Iterator[Any]":
+    """Give the values again, each when it is wanted. Raises anything for what is not whole."""
+    view = memoryview(content)
+    if crc32(view[_SIZE:]).to_bytes(_SIZE, "big") != content[:_SIZE]:
+        raise ValueError("damaged")
+    at = _SIZE
+    while at < len(view):
+        begin = at + _SIZE
+        at = begin + int.from_bytes(view[at:begin], "big")
+        yield marshal.loads(view[begin:at])  # noqa: S302  # the user's own cache, as a .pyc is
+
+
+def read_sealed(file: str) -> bytes:
+    """Read a cache; nothing where it is not the user's alone, or beyond all reason. Raises ``OSError``."""
+    descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a FIFO must not hold up a shell
+    try:
+        found = os.fstat(descriptor)
+        ours = found.st_uid == os.geteuid() and not found.st_mode & 0o077 and found.st_size <= _LARGEST
+        return os.read(descriptor, found.st_size) if ours else b""
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,127 @@
+"""The commands that compare the manifest with the disk, act on the difference, or upgrade packages."""
+
+import contextlib
+import sys
+from collections.abc import Callable
+from functools import partial
+
+from packaging.utils import canonicalize_name
+
+from envsync.cli import signals
+from envsync.cli.consent import Untrusted, renew, warn
+from envsync.cli.options import Options
+from envsync.cli.output import paint
+from envsync.cli.session import DONE, DRIFT, TROUBLE, Result, Session, look, settings_of, verdict_of_plan
+from envsync.manifest import load
+from envsync.model.plan import Plan, State
+from envsync.model.problems import ManifestError
+from envsync.model.report import EnvironmentReport, Outcome, Report, outcome_of
+from envsync.report import text
+from envsync.report.json import Verdict
+from envsync.report.terminal import ProgressDisplay
+from envsync.report.text import outdated_lines
+from envsync.write import snapshot
+
+
+def _apply(options: Options) -> Result:
+    if options.dry_run:
+        return _plan(options)
+    session = Session(options, Untrusted.ASK)
+    plan = session.plan()
+    work = sum(one.has_work for one in plan.environments)
+    untouched = (EnvironmentReport(one, outcome_of(one.state, ())) for one in plan.environments)
+    report = Report(plan.manifest, tuple(untouched))
+    if plan.has_work:
+        snapshot.forget(plan.manifest.file)
+        plain = not paint(options, sys.stderr.isatty()).colours  # a bar is drawn with the same escape sequences
+        with ProgressDisplay(work, shown=not (options.quiet or options.json or plain)) as display:
+            report, plan = session.apply(plan, display.tick)
+    session.remember(plan)
+    verdict = verdict_of_report(report)
+    show = partial(text.report_lines, report, verbose=options.verbose)
+    return Result(plan.manifest.file, verdict, report.environments, show)
+
+
+def _plan(options: Options) -> Result:
+    return look(options, partial(text.plan_lines, verbose=options.verbose))
+
+
+def _check(options: Options) -> Result:
+    session = Session(options, Untrusted.SHOW)
+    warn(options, session.manifest)
+    return look(options, lambda plan, _: [text.check_line(plan)], on_drift=DRIFT, session=session)
+
+
+def _rollback(options: Options) -> Result:
+    session = Session(options)
+    plan = session.reconciler.plan_rollback(options.names[0], pin=options.pin)
+    if options.dry_run:
+        show = partial(text.plan_lines, plan, verbose=True)
+        return Result(plan.manifest.file, verdict_of_plan(plan, on_drift=DONE), plan.environments, show)
+    snapshot.forget(plan.manifest.file)
+    settings = settings_of(session.manifest, options)
+    report = session.reconciler.apply(plan, settings)
+    if options.pin:
+        with contextlib.suppress(ManifestError):  # somebody is changing it
+            renew(session.manifest, load(session.manifest.file))
+    show = partial(text.report_lines, report, verbose=True)
+    return Result(plan.manifest.file, verdict_of_report(report), report.environments, show)
+
+
+def verdict_of_report(report: Report) -> Verdict:
+    """Say how a command ended that applied a plan."""
+    outcomes = {one.outcome for one in report.environments}
+    if report.interrupted:
+        return Verdict("failed", signals.status())
+    if Outcome.FAILED in outcomes:
+        return Verdict("failed", TROUBLE)
+    if Outcome.CONFLICT in outcomes:
+        return Verdict("conflict", TROUBLE)
+    return Verdict("in-sync" if outcomes <= {Outcome.UNCHANGED, Outcome.SKIPPED} else "applied", DONE)
+
+
+def _upgrade(options: Options) -> Result:
+    session = Session(options)
+    plan = _plan_upgrade(session, options)
+    if options.dry_run:
+        show = partial(text.plan_lines, plan, verbose=options.verbose)
+        return Result(plan.manifest.file, _verdict_of(plan), plan.environments, show)
+    report = Report(
+        plan.manifest, tuple(EnvironmentReport(one, outcome_of(one.state, ())) for one in plan.environments)
+    )
+    if plan.has_work:
+        snapshot.forget(plan.manifest.file)
+        work = sum(one.has_work for one in plan.environments)
+        plain = not paint(options, sys.stderr.isatty()).colours
+        with ProgressDisplay(work, shown=not (options.quiet or options.json or plain)) as display:
+            report = session.reconciler.apply(plan, settings_of(session.manifest, options), display.tick)
+    show = partial(text.report_lines, report, verbose=options.verbose)
+    return Result(plan.manifest.file, verdict_of_report(report), report.environments, show)
+
+
+def _outdated(options: Options) -> Result:
+    session = Session(options)
+    plan = _plan_upgrade(session, options)
+    return Result(plan.manifest.file, _verdict_of(plan), plan.environments, partial(outdated_lines, plan.environments))
+
+
+def _plan_upgrade(session: Session, options: Options) -> Plan:
+    only = tuple(dict.fromkeys(canonicalize_name(name) for name in options.package))
+    return session.reconciler.plan_upgrade(options.names, only)
+
+
+def _verdict_of(plan: Plan) -> Verdict:
+    states = {one.state for one in plan.environments}
+    if State.CONFLICT in states:
+        return Verdict("conflict", TROUBLE)
+    return Verdict("drift" if plan.has_work else "in-sync", DONE)
+
+
+COMMANDS: dict[str, Callable[[Options], Result]] = {
+    "apply": _apply,
+    "plan": _plan,
+    "check": _check,
+    "rollback": _rollback,
+    "upgrade": _upgrade,
+    "outdated": _outdated,
+}

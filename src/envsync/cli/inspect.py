@@ -1,0 +1,177 @@
+"""The commands that show what is, and those that run, prune or move what is there."""
+
+import errno
+import json
+import os
+import shlex
+import shutil
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from functools import partial
+
+from envsync.apply.move import move
+from envsync.apply.prune import prune
+from envsync.cli.consent import Untrusted, opened, warn
+from envsync.cli.options import Options
+from envsync.cli.output import layout
+from envsync.cli.session import DONE, TROUBLE, Result, Session, check_names, look, settings_of
+from envsync.cli.signals import deferred
+from envsync.formats import pyvenv_cfg
+from envsync.manifest.tables import manifest_schema
+from envsync.model.desired import Environment, Manifest
+from envsync.model.plan import EnvironmentPlan, Plan
+from envsync.model.problems import CannotRunError, EnvsyncError, Problem, UsageError
+from envsync.observe.discover import keeper_of, keepers_here
+from envsync.observe.files import read_text
+from envsync.observe.generations import Kept, find_exposed, find_generations, find_orphans, read_kept
+from envsync.observe.staging import find_interrupted
+from envsync.plan.prune import Removal, plan_prune
+from envsync.report import explain, table
+from envsync.report.graph import dot_lines, graph_entry, graph_of, mermaid_lines
+from envsync.report.json import Verdict
+from envsync.report.table import removal_entries, removal_lines
+from envsync.report.terminal import Paint, homely
+from envsync.write import snapshot
+
+
+def _status(options: Options) -> Result:
+    def lines(plan: Plan, paint: Paint) -> Iterator[str]:
+        kept = _kept(plan.environments)
+        if paint.colours and sys.stdout.isatty():
+            yield table.terminal_text(plan, kept, shutil.get_terminal_size().columns)
+        else:
+            yield from table.plain_lines(plan, kept)
+        if options.orphans:
+            yield from ("", *table.removal_lines(_orphans(plan.manifest), None, paint))
+
+    session = Session(options, Untrusted.SHOW)
+    warn(options, session.manifest)
+    result = look(options, lines, session=session)
+    if not options.json:
+        return result
+    plans = [one for one in result.environments if isinstance(one, EnvironmentPlan)]
+    more = {}
+    if options.orphans:
+        more = {"orphans": table.removal_entries(_orphans(session.manifest), None)}
+    return replace(result, kept=_kept(plans), more=more)
+
+
+def _orphans(manifest: Manifest) -> tuple[Removal, ...]:
+    return plan_prune(find_orphans(manifest), (), (), (), everything=False)
+
+
+def _kept(plans: Iterable[EnvironmentPlan]) -> dict[str, tuple[Kept, ...]]:
+    return {one.environment.name: tuple(map(read_kept, one.world.folder.generations)) for one in plans}
+
+
+def _explain(options: Options) -> Result:
+    session = Session(options, Untrusted.SHOW)
+    lore = explain.Lore(keeper_of, keepers_here(), session.reconciler.undeclared)
+
+    def lines(plan: Plan, paint: Paint) -> Iterator[str]:
+        for number, one in enumerate(plan.environments):
+            if number:
+                yield ""
+            yield from explain.explain_lines(one, paint, layout(), lore)
+
+    result = look(options, lines, session=session)
+    plans = [one for one in result.environments if isinstance(one, EnvironmentPlan)]
+    undeclared = {one.environment.name: list(session.reconciler.undeclared(one)) for one in plans if options.json}
+    return replace(result, more={"undeclared": undeclared}) if options.json else result
+
+
+def _graph(options: Options) -> Result:
+    draw = dot_lines if options.format == "dot" else mermaid_lines
+    session = Session(options, Untrusted.SHOW)
+    warn(options, session.manifest)
+    result = look(options, lambda plan, _: draw(graph_of(plan.environments)), session=session)
+    plans = (one for one in result.environments if isinstance(one, EnvironmentPlan))
+    return replace(result, more={"graph": graph_entry(graph_of(plans))}) if options.json else result
+
+
+def _run(options: Options) -> int:
+    manifest = opened(options, Untrusted.ASK).manifest
+    check_names(manifest, options.names)
+    words = options.words
+    if not words:
+        raise UsageError(
+            Problem("usage", "there is no command to run", f"envsync run {shlex.quote(options.names[0])} -- python")
+        )
+    environment = next(one for one in manifest.environments if one.name == options.names[0])
+    path = environment.path
+    if not os.access(f"{path}/bin/python", os.X_OK):
+        message = f"there is no environment that works at {path}"
+        raise EnvsyncError(Problem("no-environment", message, f"envsync apply {shlex.quote(options.names[0])}"))
+    variables = {key: value for key, value in os.environ.items() if key != "PYTHONHOME"}
+    variables |= {"VIRTUAL_ENV": path, "PATH": f"{path}/bin:{os.environ.get('PATH', os.defpath)}"}
+    variables["VIRTUAL_ENV_PROMPT"] = _prompt(environment)
+    try:
+        os.execvpe(words[0], list(words), variables)  # noqa: S606  # the user's own command, as they wrote it
+    except OSError as error:
+        hint = f"It was looked for in {path}/bin and on PATH."
+        status = 127 if error.errno in {errno.ENOENT, errno.ENOTDIR} else 126
+        raise CannotRunError(Problem("cannot-run", f"{words[0]}: {error.strerror}", hint), status) from error
+
+
+def _prompt(environment: Environment) -> str:
+    """Return what activation would set: what is declared, else what the environment has, else its directory's name."""
+    if environment.prompt is not None:
+        return environment.prompt
+    settings = dict(pyvenv_cfg.parse(read_text(f"{environment.path}/pyvenv.cfg")))
+    return pyvenv_cfg.unquote(settings.get("prompt", "")) or os.path.basename(environment.path)
+
+
+def _schema(_: Options) -> Result:
+    schema = manifest_schema()
+    lines = json.dumps(schema, indent=2).splitlines()
+    return Result(None, Verdict("in-sync", DONE), (), lambda _: lines, more={"schema_document": schema})
+
+
+def _prune(options: Options) -> Result:
+    manifest = opened(options).manifest  # one that cannot be read declares nothing, and prunes nothing
+    orphans = find_orphans(manifest)
+    for folder in manifest.inputs.listed:
+        if not os.path.isdir(folder):  # unmounted, or not checked out: what it declares is not known
+            message = f"{folder}, from which manifests are included, is not there"
+            raise EnvsyncError(Problem("manifest-missing", message, "Nothing was pruned. Bring it back first."))
+    exposed = find_exposed(manifest, [one for one in orphans if not (one.loose or one.linked)])
+    settings = settings_of(manifest, options)
+    interrupted = find_interrupted(manifest, settings.locks)
+    removals = plan_prune(orphans, find_generations(manifest), interrupted, exposed, everything=options.everything)
+    done = None
+    if options.yes and removals:
+        snapshot.forget(manifest.file)
+        with deferred():
+            done = prune(removals, settings)
+    failed = any((done or {}).values())
+    status = "failed" if failed else "applied" if done else "in-sync" if not removals else "drift"
+    verdict = Verdict(status, TROUBLE if failed else DONE)
+    show = partial(removal_lines, removals, done)
+    return Result(manifest.file, verdict, (), show, more={"removals": removal_entries(removals, done)})
+
+
+def _move(options: Options) -> Result:
+    session = Session(options)
+    plan = session.plan().environments[0]
+    snapshot.forget(session.manifest.file)
+    with deferred():
+        moved = move(plan, session.settings, session.manifest.file)
+    path, target = plan.environment.path, plan.environment.target
+    line = f"{path} is a symlink to {target} now" if moved else f"{path} is a symlink to {target} already"
+
+    def show(_: Paint) -> list[str]:
+        return [homely(line)]
+
+    return Result(session.manifest.file, Verdict("applied" if moved else "in-sync", DONE), (), show)
+
+
+COMMANDS = {
+    "status": _status,
+    "explain": _explain,
+    "graph": _graph,
+    "run": _run,
+    "schema": _schema,
+    "prune": _prune,
+    "move": _move,
+}

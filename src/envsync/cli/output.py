@@ -1,0 +1,99 @@
+"""Print what a command came to, as lines or JSON; decide on colour and width."""
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Iterable, Iterator
+from typing import Any, TextIO
+
+from envsync.cli.commands import FITTED, SHOWING
+from envsync.cli.options import Options
+from envsync.cli.session import TROUBLE, Result
+from envsync.cli.signals import WORDS
+from envsync.formats.redact import redacted, redacted_in
+from envsync.model.problems import EnvsyncError, ManifestError, Problem
+from envsync.report.json import Verdict, document
+from envsync.report.terminal import Layout, Paint, wrapped
+from envsync.report.text import problem_lines
+
+
+def show(options: Options, result: Result) -> int:
+    """Print what a command came to, and give the exit status."""
+    if options.json:
+        entries = [result.entry(one) for one in result.environments]
+        _print_json(document(options.command, result.manifest, result.verdict, entries) | result.more)
+    elif not options.quiet or result.verdict.exit_code or options.command in SHOWING or options.action == "show":
+        lines = result.lines(paint(options, sys.stdout.isatty()))
+        _print_lines(sys.stdout, fitting(lines) if options.command in FITTED else lines)
+    if result.verdict.exit_code in WORDS:
+        sys.stderr.write(f"envsync: {WORDS[result.verdict.exit_code]}; apply again to go on\n")
+    return result.verdict.exit_code
+
+
+def show_failure(options: Options, error: Exception) -> int:
+    """Print why a command could not be carried out, and give the exit status; raises a mistake of envsync's if asked.
+
+    A traceback is for --verbose alone.
+    """
+    if isinstance(error, ManifestError):
+        return _show_problems(options, error.problems, error.exit_code)
+    if isinstance(error, EnvsyncError):
+        return _show_problems(options, (error.problem,), error.exit_code)
+    from envsync.observe.system_errors import explain  # noqa: PLC0415  # only where something is wrong
+
+    problem = explain(error)
+    if problem.code == "internal-error" and options.verbose:
+        raise error
+    return _show_problems(options, (problem,), TROUBLE)
+
+
+def _show_problems(options: Options, problems: tuple[Problem, ...], exit_code: int) -> int:
+    if options.json and options.command == "watch":
+        from envsync.report.watching import failure_entry, now  # noqa: PLC0415  # only here
+
+        _print_json(failure_entry(exit_code, problems, now()), indent=None)
+    elif options.json:
+        manifest = next((problem.file for problem in problems if problem.file), None)
+        _print_json(document(options.command, manifest, Verdict("error", exit_code), (), problems))
+    else:
+        _print_lines(sys.stderr, problem_lines(problems, paint(options, sys.stderr.isatty())))
+    return exit_code
+
+
+def _print_json(content: dict[str, Any], *, indent: int | None = 2) -> None:
+    sys.stdout.write(json.dumps(redacted_in(content), indent=indent) + "\n")
+    sys.stdout.flush()
+
+
+def _print_lines(stream: TextIO, lines: Iterable[str]) -> None:
+    stream.writelines(f"{redacted(line)}\n" for line in lines)
+    stream.flush()
+
+
+def paint(options: Options, terminal: bool) -> Paint:
+    """Decide on colours: the option first, then NO_COLOR and FORCE_COLOR, then whether a terminal reads."""
+    match options.color:
+        case "always":
+            return Paint(colours=True)
+        case "never":
+            return Paint(colours=False)
+        case _:
+            pass
+    if os.environ.get("NO_COLOR"):
+        return Paint(colours=False)
+    return Paint(colours=bool(os.environ.get("FORCE_COLOR")) or (terminal and os.environ.get("TERM") != "dumb"))
+
+
+def fitting(lines: Iterable[str]) -> Iterator[str]:
+    """Break lines to the width of standard output, where that is a terminal."""
+    width = layout().width
+    for line in lines:
+        yield from [line] if width is None else wrapped(line, width)
+
+
+def layout() -> Layout:
+    """Tell how wide standard output is, which only a terminal is, and whether it can show lines of trees."""
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    encoding = getattr(sys.stdout, "encoding", None) or ""
+    return Layout(width, lines=encoding.lower().startswith("utf"))

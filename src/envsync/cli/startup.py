@@ -1,0 +1,57 @@
+"""Take the directories of ``PYTHONPATH`` off the path that envsync imports from.
+
+A shell sets it for other programs (ROS, modules of a cluster): what lies there may be older releases of what envsync
+uses. Python offers ``-E`` for this, but not to a command that has been started.
+"""
+
+import os
+import sys
+from collections.abc import Iterator
+
+
+def leave_out_pythonpath() -> None:
+    """Remove the directories of ``PYTHONPATH`` from ``sys.path``, except those that would be there without it.
+
+    Where envsync itself is found through it alone, so may be all that it needs: then everything stays.
+    """
+    if sys.flags.ignore_environment:  # then they are not in it
+        return
+    added = {os.path.abspath(entry) for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep)}
+    added -= {os.path.abspath(entry) for entry in _own_entries()}
+    if os.path.dirname(os.path.dirname(os.path.dirname(__file__))) not in added:
+        sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry) not in added]
+
+
+def _own_entries() -> Iterator[str]:
+    """Give what is on the path without ``PYTHONPATH``."""
+    if not sys.flags.safe_path:  # the script's directory, or with -m the current one
+        yield sys.path[0]
+    library = os.path.dirname(os.__file__)
+    yield from (library, f"{library}/lib-dynload")
+    yield f"{sys.base_exec_prefix}/{sys.platlibdir}/{os.path.basename(library)}/lib-dynload"
+    for site in _sites():
+        yield site
+        yield from _listed_in(site)
+
+
+def _sites() -> list[str]:
+    site = sys.modules.get("site")  # not there with -S
+    if site is None:
+        return []
+    user = [site.getusersitepackages()] if site.ENABLE_USER_SITE else []
+    return [*site.getsitepackages(), *user]
+
+
+def _listed_in(site: str) -> Iterator[str]:
+    """Give the directories that the ``.pth`` files of a site directory add (see the module site)."""
+    try:
+        files = [f"{site}/{name}" for name in os.listdir(site) if name.endswith(".pth")]
+        for file in files:
+            with open(file, encoding="utf-8", errors="surrogateescape") as lines:
+                yield from (os.path.join(site, line.rstrip()) for line in lines if _is_directory(line))
+    except OSError:
+        return
+
+
+def _is_directory(line: str) -> bool:
+    return bool(line.strip()) and not line.startswith(("#", "import ", "import\t"))

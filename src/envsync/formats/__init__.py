@@ -1,0 +1,1 @@
+"""Text in, text out: the formats that others define, and the few of envsync's own."""

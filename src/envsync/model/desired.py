@@ -1,0 +1,133 @@
+"""What the manifest says: the desired side of a reconcile.
+
+Everything here is a frozen value with its paths already absolute, expanded and
+unresolved. Its twin is :mod:`envsync.model`, what the file system holds.
+"""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class PythonPath:
+    """An interpreter link declared by its path."""
+
+    declared: str
+    """As the manifest has it: the name from ``[pythons]``, or the path text."""
+    path: str
+    """Absolute, expanded, unresolved."""
+
+
+@dataclass(frozen=True, slots=True)
+class PythonVersion:
+    """A request for the best installed interpreter of a version."""
+
+    declared: str
+    implementation: str
+    """``cpython``, ``pypy`` or ``graalpy``, as ``sys.implementation.name`` has it."""
+    specifier: str
+    """A PEP 440 specifier set: ``==3.12.*``, ``==3.12.6``, ``>=3.11,<3.13``."""
+    free_threaded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DefaultPython:
+    """No ``python`` declared: what an environment has, and for a new one the best that is installed."""
+
+    declared: str = ""
+
+
+PythonRequest = PythonPath | PythonVersion | DefaultPython
+
+
+@dataclass(frozen=True, slots=True)
+class Packages:
+    """What is to be installed in an environment."""
+
+    requirements: tuple[str, ...] = ()
+    packages: tuple[str, ...] = ()
+    constraints: tuple[str, ...] = ()
+    project: str | None = None
+    groups: tuple[str, ...] = ()
+    extras: tuple[str, ...] = ()
+    editable: bool = True
+    exact: bool = False
+    on_missing: str = "fail"
+    declared: tuple[str, ...] = ()
+    """The manifest keys, kebab-case, that this environment or its defaults really set."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exposed:
+    """A command of an environment that is to be a symlink in ``bin-dir``; its Python, a script that runs it."""
+
+    command: str
+    """Its file name in the environment's ``bin``."""
+    link: str
+    """Absolute path of the symlink, or of the script."""
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """One ``[envs.NAME]`` table, with ``[defaults]`` applied."""
+
+    name: str
+    path: str
+    target: str | None = None
+    python: PythonRequest = field(default_factory=DefaultPython)
+    requires_python: str | None = None
+    system_site_packages: bool = False
+    prompt: str | None = None
+    aliases: tuple[str, ...] = ()
+    exposed: tuple[Exposed, ...] = ()
+    wait_for: str | None = None
+    packages: Packages = field(default_factory=Packages)
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """Everything that shaped a manifest's meaning, so that a cache can tell whether it still holds."""
+
+    paths: tuple[str, ...] = ()
+    """Files that were read, folders that were globbed, links that a ``..`` was checked against."""
+    listed: tuple[str, ...] = ()
+    """Those of them of which every entry matters: folders that were globbed."""
+    variables: tuple[tuple[str, str | None], ...] = ()
+    """Environment variables that were consulted, with what they held (``None``: unset)."""
+    replayable: bool = True
+    """Whether ``paths`` and ``variables`` tell all (a glob through several folders does not)."""
+    stamps: tuple[int, ...] = ()
+    """What :func:`envsync.cache.fingerprint.stamp_followed` gave for each of ``paths``, just before it was read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file that a manifest was read from."""
+
+    file: str
+    """Absolute path as opened."""
+    owner: int
+    """The number of the user to whom it belongs, through all links."""
+    digest: str
+    """Of its text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """A whole manifest with its includes, for this host and platform."""
+
+    file: str
+    """Absolute path as opened; a symlinked manifest is not resolved."""
+    state_dir: str
+    bin_dir: str
+    environments: tuple[Environment, ...]
+    keep: int = 1
+    builders: tuple[str, ...] = ("virtualenv",)
+    """In order of preference: ``virtualenv``, ``uv``, ``venv``."""
+    installer: str = "auto"
+    elsewhere: tuple[str, ...] = ()
+    """Names of environments whose ``hosts`` or ``platforms`` leave this machine out."""
+    inputs: Inputs = field(default_factory=Inputs)
+    sources: tuple[Source, ...] = ()
+    """The manifest itself, and what it includes, in the order in which they were read."""
+    distrust: str = ""
+    """Why nothing that it names may be run, asked or changed; empty where it may be carried out."""

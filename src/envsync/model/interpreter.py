@@ -1,0 +1,106 @@
+"""An interpreter link that works, or the reason why it does not."""
+
+from dataclasses import dataclass
+
+from envsync.model.links import Chain
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What an interpreter says of itself; see :mod:`envsync.observe.probe`."""
+
+    version: str
+    """``3.12.1``, ``3.14.0rc2``."""
+    implementation: str
+    """``cpython``, ``pypy``, ``graalpy``."""
+    abi: str
+    """Implementation, version, ABI flags and platform, but no patch release: ``cpython-312-x86_64-linux-gnu``."""
+    base_prefix: str
+    base_exec_prefix: str
+    executable: str
+    """The real binary."""
+    stdlib: str
+    """The folder of ``os.py``."""
+    purelib: str
+    """Where an environment of it holds pure packages, relative: ``lib/python3.12/site-packages``."""
+    platlib: str
+    """Where it holds packages with compiled parts: the same, or ``lib64/python3.12/site-packages``."""
+    platlibdir: str
+    """``lib``, or ``lib64`` where the distribution has two."""
+    version_info: str
+    """``3.12.1.final.0``."""
+    platform: str = ""
+    """Operating system and architecture: ``linux-x86_64``, ``macosx-arm64``; empty where it is not known."""
+
+    @property
+    def minor(self) -> str:
+        """``3.12``."""
+        return ".".join(self.version_info.split(".")[:2])
+
+    @property
+    def release(self) -> str:
+        """``3.12.1``, without a pre-release suffix."""
+        return ".".join(self.version_info.split(".")[:3])
+
+    @property
+    def free_threaded(self) -> bool:
+        """Whether it is a build without the global interpreter lock."""
+        return self.library.endswith("t")
+
+    @property
+    def label(self) -> str:
+        """What tells it from others of one machine, patch releases aside: ``3.12``, ``3.13t``, ``pypy3.10``."""
+        implementation = "" if self.implementation == "cpython" else self.implementation
+        return f"{implementation}{self.minor}{'t' if self.free_threaded else ''}"
+
+    @property
+    def library(self) -> str:
+        """The directory of an environment that holds ``site-packages``, relative: ``lib/python3.12``."""
+        return self.purelib.rpartition("/")[0]
+
+    @property
+    def libraries(self) -> tuple[str, ...]:
+        """All such directories, in the order in which Python imports from them (``lib64`` before ``lib``: site.py)."""
+        return tuple(dict.fromkeys((self.platlib.rpartition("/")[0], self.library)))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names in an environment's ``bin`` beside ``python``, which they point to."""
+        threaded = (f"python{self.minor}t",) if self.free_threaded else ()
+        return ("python3", f"python{self.minor}", *threaded)
+
+
+@dataclass(frozen=True, slots=True)
+class Interpreter:
+    """An interpreter link that works."""
+
+    declared: str
+    link: str
+    """What ``bin/python`` holds: absolute, unresolved."""
+    home: str
+    """What ``home`` in ``pyvenv.cfg`` holds."""
+    chain: Chain
+    facts: Facts
+    notes: tuple[str, ...] = ()
+    """What a person should know of how the link was found."""
+    through: tuple[str, ...] = ()
+    """The links that led on to this one: into environments, to scripts and other programs that run it."""
+    asked: bool = False
+    """Whether a program that runs another one had to be run to know: what it runs may depend on anything, and holds
+    for one pass."""
+    searched: bool = False
+    """Whether it was chosen from those that are installed: what is installed later may be chosen instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class InterpreterProblem:
+    """An interpreter link that does not work; the environment is left as it is."""
+
+    declared: str
+    link: str | None
+    code: str
+    message: str
+    hint: str
+    chain: Chain | None = None
+    searched: bool = False
+    """Whether the installed ones were searched: what is installed later may fit."""

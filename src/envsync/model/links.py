@@ -1,0 +1,48 @@
+"""A link chain, and what stands at its end."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class EndKind(Enum):
+    """What stands at the end of a link chain."""
+
+    MISSING = "nothing"
+    DIRECTORY = "a directory"
+    FILE = "a file"
+    SPECIAL = "a socket, device or FIFO"
+    LOOP = "a symlink loop"
+    UNREADABLE = "something that cannot be looked at"
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """One symlink on the way."""
+
+    link: str
+    """Absolute path of the symlink itself, the links before it resolved."""
+    text: str
+    """What it holds, as written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """The way from a path to the real thing, hop by hop."""
+
+    start: str
+    hops: tuple[Hop, ...]
+    end: str
+    """Absolute path without any symlink, whether or not anything is there."""
+    kind: EndKind
+    to_make: tuple[str, ...] = ()
+    """Where the end is missing: the folders to make before it, outermost first."""
+    is_link: bool = False
+    """Whether there is a symlink at ``start`` itself, not only on the way to it."""
+    reason: str = ""
+    """For ``LOOP`` and ``UNREADABLE``: what the system said, and where."""
+    identity: tuple[int, int] | None = None
+    """Device and inode of a directory at the end."""
+
+    def meets(self, other: "Chain") -> bool:
+        """Check whether two chains have one end, under the same name or another."""
+        return self.end == other.end or (self.identity is not None and self.identity == other.identity)

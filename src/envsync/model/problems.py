@@ -1,0 +1,68 @@
+"""The few ways in which envsync fails, each with what happened, where, and what to do."""
+
+from dataclasses import dataclass
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from envsync.model.desired import Inputs
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong, ready to be rendered as text or JSON."""
+
+    code: str
+    """Stable, kebab-case."""
+    message: str
+    """What was found, and where it is not a file's matter, what is allowed."""
+    hint: str = ""
+    """What to do about it; may be empty."""
+    file: str | None = None
+    line: int | None = None
+    column: int | None = None
+    key: str | None = None
+    """Dotted manifest key, such as ``envs.blog.path``."""
+
+
+class EnvsyncError(Exception):
+    """A failure that is a message, never a traceback."""
+
+    exit_code = 1
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.message)
+        self.problem = problem
+
+
+class UsageError(EnvsyncError):
+    """Wrong usage of the command."""
+
+    exit_code = 2
+
+
+class CannotRunError(EnvsyncError):
+    """A command of the user's that cannot be run: exit statuses as shells have them."""
+
+    def __init__(self, problem: Problem, exit_code: int) -> None:
+        super().__init__(problem)
+        self.exit_code = exit_code
+
+
+class ManifestError(Exception):
+    """A manifest that cannot be read; carries every problem found, not the first only."""
+
+    exit_code = 2
+
+    def __init__(self, problems: tuple[Problem, ...], inputs: "Inputs | None" = None) -> None:
+        from envsync.model.desired import Inputs  # noqa: PLC0415  # wrong usage has none of it
+
+        super().__init__("; ".join(problem.message for problem in problems))
+        self.problems = problems
+        self.inputs = inputs or Inputs()
+        """What was read or looked for: whoever mends it changes some of it."""
+
+
+class UntrustedError(ManifestError):
+    """A manifest that was found, not named, and may not be carried out."""
+
+    exit_code = 1

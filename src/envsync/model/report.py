@@ -1,0 +1,89 @@
+"""What a pass did, per environment. Pure values."""
+
+import shlex
+from dataclasses import dataclass, replace
+from enum import Enum
+
+from envsync.model import desired
+from envsync.model.packages import Change
+from envsync.model.plan import Action, EnvironmentPlan, Install, Rollback, State
+from envsync.model.problems import Problem
+
+
+class Outcome(Enum):
+    """What became of one environment."""
+
+    UNCHANGED = "unchanged"
+    LINKED = "linked"
+    INSTALLED = "installed"
+    REPAIRED = "repaired"
+    UPGRADED = "upgraded"
+    CREATED = "created"
+    REBUILT = "rebuilt"
+    ROLLED_BACK = "rolled-back"
+    SKIPPED = "skipped"
+    INTERRUPTED = "interrupted"
+    """It was ended before it was complete, and undone."""
+    CONFLICT = "conflict"
+    FAILED = "failed"
+
+
+_BY_KIND = {
+    "link": Outcome.LINKED,
+    "install": Outcome.INSTALLED,
+    "repair": Outcome.REPAIRED,
+    "create": Outcome.CREATED,
+    "rebuild": Outcome.REBUILT,
+    "rollback": Outcome.ROLLED_BACK,
+}
+_WEIGHT = list(Outcome)
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentReport:
+    """One environment after a pass."""
+
+    plan: EnvironmentPlan
+    """What was done, or was to be done."""
+    outcome: Outcome
+    error: Problem | None = None
+    packages: tuple[Change, ...] = ()
+    """Which versions have changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A whole pass."""
+
+    manifest: desired.Manifest
+    environments: tuple[EnvironmentReport, ...]
+    interrupted: bool = False
+
+
+def outcome_of(state: State, actions: tuple[Action, ...]) -> Outcome:
+    """Name what a plan that was carried out did; of several actions, the heaviest."""
+    if state is State.CONFLICT:
+        return Outcome.CONFLICT
+    if state is State.WAITING:
+        return Outcome.SKIPPED
+    return max(map(_outcome, actions), key=_WEIGHT.index, default=Outcome.UNCHANGED)
+
+
+def _outcome(action: Action) -> Outcome:
+    upgrades = isinstance(action, Install) and action.spec.upgrade
+    return Outcome.UPGRADED if upgrades else _BY_KIND[action.kind]
+
+
+def report_of(plan: EnvironmentPlan, after: EnvironmentPlan) -> EnvironmentReport:
+    """Tell what was done, and do not call it done if there is drift still."""
+    back = any(isinstance(action, Rollback) for action in plan.actions)  # what is wrong with the earlier one is known
+    if plan.actions and not back and (after.drift or after.conflicts):
+        left = "; ".join([drift.message for drift in after.drift] + [one.message for one in after.conflicts])
+        problem = Problem(
+            "not-converged",
+            f"it was applied, and yet: {left}",
+            f"See: envsync explain {shlex.quote(plan.environment.name)}",
+        )
+        return EnvironmentReport(plan, Outcome.FAILED, problem)
+    notes = plan.notes if back else tuple(dict.fromkeys((*plan.notes, *after.notes)))
+    return EnvironmentReport(replace(plan, notes=notes), outcome_of(plan.state, plan.actions))

@@ -1,0 +1,33 @@
+"""How to apply a plan."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from envsync.model import desired
+from envsync.model.plan import EnvironmentPlan
+from envsync.model.report import EnvironmentReport
+
+Again = Callable[[desired.Environment], EnvironmentPlan]
+"""Observes and decides one environment anew."""
+Progress = Callable[[EnvironmentReport], None]
+"""Called in the caller's thread whenever an environment is done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How to apply."""
+
+    cache: str
+    """The cache folder."""
+    locks: str
+    """The folder of the lock files."""
+    logs: str
+    """The folder of the installers' logs."""
+    jobs: int
+    lock_timeout: float
+    shelf: str
+    """The folder of generations: the manifest's ``state-dir``."""
+    remembers: bool = True
+    """Whether to use what earlier passes built, and to keep what this one builds for later ones."""
+    staging: str = ""
+    """A directory of the user's own, to build in where others may write beside an environment and to ``shelf``."""

@@ -1,0 +1,86 @@
+"""Paths that an answer hangs on: while their stamps are what they were, a look would find the same again."""
+
+import os
+from collections.abc import Iterator
+
+from envsync.model.interpreter import Facts, Interpreter
+from envsync.model.links import Chain
+from envsync.model.packages import Declared
+from envsync.observe.base import locations, names_in_home
+from envsync.observe.links import walk
+
+
+def along(chain: Chain) -> tuple[str, ...]:
+    """Give the paths along a chain."""
+    return (chain.start, *(hop.link for hop in chain.hops), chain.end)
+
+
+def followed(path: str) -> tuple[str, ...]:
+    """Give a path, and if it is a symlink all that it leads through; its parents are not asked."""
+    return along(walk(path)) if os.path.islink(path) else (path,)
+
+
+def interpreter_paths(interpreter: Interpreter) -> Iterator[str]:
+    """Give what an interpreter link and its facts hang on."""
+    yield f"{interpreter.facts.stdlib}/os.py"
+    for link in interpreter.through:
+        yield from along(walk(link))
+        yield f"{os.path.dirname(os.path.dirname(link))}/pyvenv.cfg"
+
+
+def beside_interpreter(interpreter: Interpreter) -> Iterator[str]:
+    """Give where something could come that would make another interpreter of a link."""
+    yield from landmarks(interpreter.home, interpreter.facts)
+    for link in (*interpreter.through, interpreter.link):
+        for place in locations(link):
+            folder = os.path.dirname(
+                place
+            )  # an environment's `pyvenv.cfg` is beside its interpreter or above (PEP 405)
+            yield from (f"{os.path.dirname(folder)}/pyvenv.cfg", f"{folder}/pyvenv.cfg")
+        yield from names_in_home(link)
+
+
+def landmarks(home: str, facts: Facts) -> Iterator[str]:
+    """Give where Python, started in the folder ``home``, looks for its library before it finds it."""
+    name = os.path.basename(facts.stdlib)
+    folders = dict.fromkeys(("lib", facts.platlibdir))
+    while len(home) > 1:
+        libraries = [f"{home}/{folder}/{name}" for folder in folders]
+        if facts.stdlib in libraries:
+            return
+        for library in libraries:
+            yield from (f"{library}/os.py", f"{library}/lib-dynload")
+        home = os.path.dirname(home)
+
+
+def declared_files(declared: Declared) -> Iterator[str]:
+    """Give the files that say what is to be installed."""
+    for file in declared.files:
+        yield from along(walk(file))
+
+
+def metadata_files(place: str) -> Iterator[str]:
+    """Give what tells of one installed distribution, by the place of its metadata."""
+    yield from followed(place)
+    for name in ("METADATA", "PKG-INFO", "direct_url.json"):
+        yield from followed(f"{place}/{name}")
+    if place.endswith(".egg-link"):
+        from envsync.observe.files import read_text  # noqa: PLC0415  # of old setuptools alone
+
+        project = read_text(place).partition("\n")[0].strip()
+        yield project
+        for name in sorted(os.listdir(project)) if os.path.isdir(project) else ():
+            if name.endswith(".egg-info"):
+                yield from metadata_files(f"{project}/{name}")
+
+
+def uv_paths(found: str | None) -> Iterator[str]:
+    """Give where uv was looked for, up to where it was found: the site folder of envsync's own, then PATH."""
+    yield os.path.dirname(os.path.dirname(os.path.dirname(__file__)))
+    for folder in os.environ.get("PATH", "").split(":"):
+        if folder.startswith("/"):
+            yield from followed(f"{folder}/uv")
+        if found == f"{folder}/uv":
+            return
+    if found is not None:
+        yield from followed(found)

@@ -1,0 +1,153 @@
+"""Walk a path hop by hop, as the kernel would, and know places that have several names."""
+
+import os
+import stat
+import sys
+
+from envsync.model.links import Chain, EndKind, Hop
+from envsync.observe.mounts import Mounts
+
+MAX_HOPS = 32 if sys.platform == "darwin" else 40
+"""How many symlinks the kernel follows in one look-up: MAXSYMLINKS, path_resolution(7)."""
+
+
+def walk(path: str) -> Chain:
+    """Follow ``path`` to its end without writing anything.
+
+    ``path`` is absolute. Symlinked parents count as hops too, since the kernel counts them.
+    A missing component does not stop the walk: the rest of the way is what would have to be made.
+    Errors of the system are told in the chain, not raised (path_resolution(7)).
+    """
+    walker = _Walker(path)
+    reason = ""
+    try:
+        walker.run()
+    except _StoppedError as stop:
+        walker.kind, reason = stop.kind, stop.reason
+    to_make = tuple(place for place in walker.missing if place != walker.here)
+    identity = walker.identity if walker.kind is EndKind.DIRECTORY else None
+    return Chain(
+        path, tuple(walker.hops), walker.here or "/", walker.kind, to_make, walker.starts_with_link, reason, identity
+    )
+
+
+class _StoppedError(Exception):
+    def __init__(self, kind: EndKind, reason: str) -> None:
+        super().__init__(reason)
+        self.kind = kind
+        self.reason = reason
+
+
+class _Walker:
+    """The state of one walk: where it is, and the components that lie ahead."""
+
+    def __init__(self, path: str) -> None:
+        self.here = ""  # the root; so joining is plain concatenation
+        self.ahead = _components(path)
+        self.hops: list[Hop] = []
+        self.missing: list[str] = []
+        self.kind = EndKind.DIRECTORY
+        self.identity: tuple[int, int] | None = None
+        self.starts_with_link = False
+
+    def run(self) -> None:
+        """Take every component in turn."""
+        while self.ahead:
+            part = self.ahead.pop()
+            if self.kind is EndKind.FILE or self.kind is EndKind.SPECIAL:
+                raise _StoppedError(EndKind.UNREADABLE, f"{self.here} is not a directory")
+            if part == "..":
+                if self.missing:
+                    raise _StoppedError(
+                        EndKind.UNREADABLE, f"{self.missing[0]} is not there, and `..` behind it leads nowhere"
+                    )
+                self.here = self.here.rpartition("/")[0]
+                self.kind, self.identity = EndKind.DIRECTORY, None
+            else:
+                self._enter(f"{self.here}/{part}")
+
+    def _enter(self, place: str) -> None:
+        try:
+            found = os.lstat(place)
+            mode = found.st_mode
+            text = os.readlink(place) if stat.S_ISLNK(mode) else None
+        except FileNotFoundError:
+            self.here = place
+            self.kind = EndKind.MISSING
+            self.missing.append(place)
+        except UnicodeEncodeError:
+            self.here = place
+            reason = f"the file system's encoding here, {sys.getfilesystemencoding()}, cannot name it"
+            raise _StoppedError(EndKind.UNREADABLE, reason) from None
+        except OSError as error:
+            self.here = place
+            raise _StoppedError(EndKind.UNREADABLE, f"{error.strerror}: {place}") from error
+        else:
+            if text is None:
+                self.here = place
+                self.kind = _kind_of(mode)
+                self.identity = (found.st_dev, found.st_ino)
+            else:
+                self._follow(place, text)
+
+    def _follow(self, place: str, text: str) -> None:
+        # Only the last component of the path as written, or of the links at it, has nothing ahead of it.
+        self.starts_with_link = self.starts_with_link or not self.ahead
+        self.hops.append(Hop(place, text))
+        if len(self.hops) > MAX_HOPS:
+            self.here = place
+            again = any(hop.link == place for hop in self.hops[:-1])
+            reason = f"{place} leads back to itself" if again else f"more than {MAX_HOPS} symlinks, the kernel's limit"
+            raise _StoppedError(EndKind.LOOP, reason)
+        if text.startswith("/"):
+            self.here = ""
+        self.kind, self.identity = EndKind.DIRECTORY, None
+        self.ahead.extend(_components(text))
+
+
+def _components(path: str) -> list[str]:
+    """Split a path into its components, the first one last."""
+    return [part for part in reversed(path.split("/")) if part not in {"", "."}]
+
+
+def _kind_of(mode: int) -> EndKind:
+    if stat.S_ISDIR(mode):
+        return EndKind.DIRECTORY
+    return EndKind.FILE if stat.S_ISREG(mode) else EndKind.SPECIAL
+
+
+class Places:
+    """Names real places so that two are equal exactly if they are one; in one pass."""
+
+    def __init__(self, mounts: Mounts) -> None:
+        """Take the mounts of the time."""
+        self._mounts = mounts
+        self._known: dict[str, str] = {}
+        self._first: dict[tuple[int, int], str] = {}
+
+    def name_of(self, place: str) -> str:
+        """Return the name of an absolute path in which no directory is a symlink, whether or not anything is there.
+
+        It is a path, in the sense that what lies in another place has that one's name before its own.
+        """
+        if place not in self._known:
+            self._known[place] = self._name(place)
+        return self._known[place]
+
+    def is_one(self, one: str, other: str) -> bool:
+        """Check whether two real paths are one place."""
+        return one == other or self.name_of(one) == self.name_of(other)
+
+    def _name(self, place: str) -> str:
+        above, _, own = place.rstrip("/").rpartition("/")
+        if not own or self._mounts.is_point(place):
+            name = self._mounts.name_of(place)
+        else:
+            name = f"{self.name_of(above or '/').rstrip('/')}/{own}"
+        try:
+            found = os.lstat(place)
+        except (OSError, ValueError):
+            return name
+        if not stat.S_ISDIR(found.st_mode) or not found.st_ino:
+            return name
+        return self._first.setdefault((found.st_dev, found.st_ino), name)

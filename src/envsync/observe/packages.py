@@ -1,0 +1,172 @@
+"""Read what is installed in an environment, from its metadata on disk alone."""
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from email import message_from_string
+from importlib.metadata import Distribution as Metadata
+from typing import Any
+from urllib.parse import quote, unquote, urlsplit
+
+from packaging.direct_url import DirectUrl, DirectUrlValidationError
+from packaging.utils import canonicalize_name
+
+from envsync.model.packages import Distribution, Origin, Stock
+from envsync.observe.files import read_text
+from envsync.observe.libraries import is_lib64_alias
+
+
+def read_distribution(place: str) -> Distribution | None:
+    """Read one distribution from the place of its metadata; ``None`` where that does not tell what it is of."""
+    return _read_link(place) if place.endswith(".egg-link") else _read(place)
+
+
+def _read(place: str) -> Distribution | None:
+    legacy = place.endswith(".egg-info")
+    if os.path.isdir(place):
+        files = [name for name in ("METADATA", "PKG-INFO", "direct_url.json") if os.path.lexists(f"{place}/{name}")]
+        if not {"METADATA", "PKG-INFO"} & {*files} or not all(os.path.isfile(f"{place}/{name}") for name in files):
+            return None  # nothing, or something that must not be opened: a FIFO waits for ever
+    elif not os.path.isfile(place):
+        return None
+    try:
+        metadata = Metadata.at(place)
+        text = metadata.read_text("METADATA") or metadata.read_text("PKG-INFO") or metadata.read_text("") or ""
+        fields = message_from_string(text.partition("\n\n")[0])  # without the description, which is most of it
+        name, version = fields.get("Name", "").strip(), fields.get("Version", "").strip()
+        if not name or not version:
+            return None
+        requested = os.path.lexists(f"{place}/REQUESTED")
+        return Distribution(
+            name=canonicalize_name(name),
+            version=version,
+            requires=tuple(fields.get_all("Requires-Dist") or (metadata.requires if legacy else None) or ()),
+            origin=read_origin(metadata.read_text("direct_url.json")),
+            requested=requested,
+            legacy=legacy,
+            installer=read_text(f"{place}/INSTALLER").strip() if requested else "",
+        )
+    except Exception:  # noqa: BLE001  # whatever is wrong with it, it does not tell what it is of
+        return None
+
+
+def _read_link(place: str) -> Distribution | None:
+    """Read an ``.egg-link`` (before PEP 660): the folder of an ``.egg-info``, and the way from there to the project.
+
+    Example: ``/src/blog/src``, then ``..``.
+    """
+    try:
+        source, _, way = read_text(place).partition("\n")
+        infos = [name for name in os.listdir(source.strip()) if name.endswith(".egg-info")]
+    except (OSError, ValueError):
+        return None
+    read = _read(f"{source.strip()}/{infos[0]}") if infos else None
+    name = os.path.basename(place).removesuffix(".egg-link")
+    version = read.version if read else "0"
+    requires = read.requires if read else ()
+    root = os.path.realpath(os.path.join(source.strip(), way.strip()))
+    origin = Origin(root, editable=True)
+    return Distribution(canonicalize_name(name), version, requires, origin, requested=True, legacy=True)
+
+
+def read_origin(text: str | None) -> Origin | None:
+    """Read ``direct_url.json`` (PEP 610) without credentials. Raises ``ValueError`` for one that makes no sense."""
+    return origin_of(json.loads(text)) if text else None
+
+
+def origin_of(document: Mapping[str, Any]) -> Origin:
+    """Read a direct URL (PEP 610) without credentials. Raises ``ValueError`` for one that makes no sense."""
+    try:
+        found = DirectUrl.from_dict(document)
+    except (DirectUrlValidationError, AttributeError, RecursionError) as error:
+        raise ValueError(str(error)) from error
+    url = str(found.to_dict()["url"])
+    subdirectory = f"#subdirectory={found.subdirectory}" if found.subdirectory else ""
+    if found.dir_info is not None:
+        path = os.path.realpath(unquote(urlsplit(url).path, errors="surrogateescape"))
+        if found.dir_info.editable:
+            return Origin(path, editable=True)
+        return Origin(f"file://{quote(path, errors='surrogateescape')}{subdirectory}")
+    if found.vcs_info is not None:
+        vcs = found.vcs_info
+        return Origin(f"{vcs.vcs}+{url}@{vcs.commit_id}{subdirectory}", revision=vcs.requested_revision)
+    return Origin(f"{url}{subdirectory}")
+
+
+def read_all(end: str, libraries: tuple[str, ...]) -> dict[str, Distribution | None]:
+    """Read each distribution in an environment by the place of its metadata, and also what pip has left over.
+
+    ``None`` where the metadata does not tell what it is of.
+    """
+    return {place: read_distribution(place) for place in metadata_places(end, libraries, leftovers=True)}
+
+
+def read_stock(
+    end: str,
+    libraries: tuple[str, ...],
+    *,
+    loose: bool = False,
+    others: tuple[str, ...] = (),
+    read: Mapping[str, Distribution | None] | None = None,
+) -> Stock:
+    """Read the distributions in the ``site-packages`` folders of an environment, unless they were ``read`` before.
+
+    One that is seen twice, through a linked folder or a linked ``dist-info``, counts once. Metadata that is broken is
+    told, not raised. With ``loose``, what no distribution claims is listed as well, which reads every ``RECORD``,
+    those in the libraries ``others`` too.
+    """
+    from envsync.observe.unowned import find_loose  # noqa: PLC0415  # only where it is asked for
+
+    found: dict[str, Distribution] = {}
+    broken: list[str] = []
+    for place, one in (read_all(end, libraries) if read is None else read).items():
+        if is_leftover(place):
+            continue
+        if one is None:
+            broken.append(os.path.basename(place))
+        else:
+            found.setdefault(one.name, one)
+    unclaimed = tuple(find_loose(end, (*libraries, *others), _checkouts(end, found.values()))) if loose else None
+    return Stock(tuple(found.values()), tuple(broken), unclaimed)
+
+
+def _checkouts(end: str, distributions: Iterable[Distribution]) -> Iterator[str]:
+    """Return what pip has cloned for editable installs: ``src/NAME`` in the environment itself."""
+    for one in distributions:
+        place = one.origin.requirement if one.origin is not None and one.origin.editable else ""
+        if place.startswith(f"{end}/src/"):
+            yield place[len(end) + 1 :]
+
+
+def is_leftover(place: str) -> bool:
+    """Check whether pip had put something aside, to remove it once its successor is installed: ``~lask`` of flask."""
+    return os.path.basename(place).startswith("~")
+
+
+def metadata_places(end: str, libraries: tuple[str, ...], *, leftovers: bool = False) -> Iterator[str]:
+    """Give where the metadata of each distribution is, each place once however many links lead to it.
+
+    With ``leftovers`` also that of distributions that pip had put aside, which are not installed.
+    """
+    seen: set[str] = set()
+    for site in site_folders(end, libraries):
+        real_site = os.path.realpath(site)
+        for name in sorted(os.listdir(site)):
+            place = f"{site}/{name}"
+            if name.endswith((".dist-info", ".egg-info", ".egg-link")) and (leftovers or not is_leftover(name)):
+                real = os.path.realpath(place) if os.path.islink(place) else f"{real_site}/{name}"
+                if real not in seen:
+                    seen.add(real)
+                    yield place
+
+
+def site_folders(end: str, libraries: tuple[str, ...]) -> list[str]:
+    """Give the ``site-packages`` folders of an environment, without those that are others by another name."""
+    names = [f"{library}/site-packages" for library in libraries]
+    if names and is_lib64_alias(end):
+        names = [f"lib/{name[6:]}" if name.startswith("lib64/") else name for name in names]
+    found: dict[str, str] = {}
+    for folder in (f"{end}/{name}" for name in dict.fromkeys(names)):
+        if os.path.isdir(folder):
+            found.setdefault(os.path.realpath(folder), folder)
+    return list(found.values())

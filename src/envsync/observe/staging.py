@@ -1,0 +1,66 @@
+"""Find the staging directories that interrupted passes left, of any manifest."""
+
+import contextlib
+import os
+from collections.abc import Iterator
+
+from envsync.cache.store import staging_folder
+from envsync.formats.staging_marker import MARKER, Marker, is_area_name, read_marker
+from envsync.model.desired import Manifest
+from envsync.model.environment import Interrupted
+from envsync.observe.files import read_text
+from envsync.observe.generations import size_of
+from envsync.observe.links import walk
+from envsync.observe.locks import is_held, is_locked
+
+_DEEPEST = 4
+"""Levels of directories in the state directory in which targets are looked for."""
+
+
+def find_interrupted(manifest: Manifest, locks: str) -> tuple[Interrupted, ...]:
+    """List the staging directories that nobody works in any more, where this manifest's environments are built.
+
+    ``locks`` is the directory of the lock files: whoever works in one holds the lock of its environment.
+    """
+    places = (place for one in manifest.environments for place in (one.path, one.target) if place)
+    ends = {walk(place).end for place in places}
+    searched = {os.path.realpath(staging_folder()), *ends, *map(os.path.dirname, ends)}
+    searched |= {*_directories(os.path.realpath(manifest.state_dir))}
+    found = (one for directory in sorted(searched) for one in _interrupted(directory))
+    return tuple(one for one in found if not is_held(locks, one.end))
+
+
+def _directories(top: str) -> Iterator[str]:
+    ahead = [(top, 0)]
+    while ahead:
+        directory, depth = ahead.pop()
+        yield directory
+        with contextlib.suppress(OSError), os.scandir(directory) as entries:
+            for entry in entries:
+                inner = entry.is_dir(follow_symlinks=False) and not is_area_name(entry.name)
+                if inner and depth < _DEEPEST and not os.path.lexists(f"{entry.path}/pyvenv.cfg"):
+                    ahead.append((entry.path, depth + 1))
+
+
+def _interrupted(directory: str) -> Iterator[Interrupted]:
+    with contextlib.suppress(OSError), os.scandir(directory) as entries:
+        for entry in entries:
+            if is_area_name(entry.name) and entry.is_dir(follow_symlinks=False):
+                with contextlib.suppress(OSError):
+                    marker = _marker_of(entry.path)
+                    if marker is not None:
+                        yield Interrupted(marker.name, entry.path, marker.end, size_of(entry.path))
+
+
+def _marker_of(area: str) -> Marker | None:
+    """Return what a staging directory of the user's own is for; nothing of another kind's. Raises ``OSError``."""
+    status = os.lstat(area)
+    if status.st_uid != os.geteuid() or status.st_mode & 0o022:
+        return None
+    text = read_text(f"{area}/{MARKER}")
+    if not text and all(map(is_area_name, os.listdir(area))):
+        return Marker("", "", "")  # it was never marked
+    marker = read_marker(text)
+    if marker is None or marker.kind == "generation" or (marker.kind == "temporary" and is_locked(area)):
+        return None
+    return marker

@@ -1,0 +1,219 @@
+"""Whether a manifest may be carried out: one that was found, not named, may be a stranger's.
+
+It is trusted once, by its place and its owner, and what it said then is noted, for hooks that carry it out unasked.
+Reads only: :mod:`envsync.write.user_files` takes note.
+"""
+
+import hashlib
+import json
+import os
+import shlex
+import stat
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from enum import IntEnum
+
+from envsync import manifest as manifests
+from envsync.cache.store import trust_folder
+from envsync.manifest.find import FOUND, NAMED, OWN, find
+from envsync.model.desired import Manifest, Source
+from envsync.model.problems import Problem, UntrustedError
+from envsync.observe.links import walk
+
+_LARGEST = 1 << 20
+_ROOT = 0
+
+
+class Standing(IntEnum):
+    """How far a manifest is trusted."""
+
+    UNTRUSTED = 0
+    TRUSTED = 1
+    """It is the one that was trusted, by its place and owner."""
+    UNCHANGED = 2
+    """It, and all that it includes, says what it said then, too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """That a manifest is trusted."""
+
+    manifest: str
+    """Its real directory, with its name in it: what relative paths mean hangs on that."""
+    end: str
+    """The file that it leads to."""
+    owner: int
+    digests: tuple[str, ...]
+    """Of what it and its includes said, in the order in which they were read."""
+
+    @property
+    def file(self) -> str:
+        """Where this is noted."""
+        return _file_of(self.manifest)
+
+    def text(self) -> str:
+        """Return what is noted."""
+        return json.dumps(asdict(self), indent=1) + "\n"
+
+
+def place_of(file: str) -> str:
+    """Return a manifest's real directory, with its name in it."""
+    folder, name = os.path.split(file)
+    return f"{os.path.realpath(folder).rstrip('/')}/{name}"
+
+
+def record_for(manifest: Manifest) -> Record:
+    """Return what to note of a manifest that is to be trusted as it was read."""
+    file = manifest.file
+    return Record(place_of(file), os.path.realpath(file), manifest.sources[0].owner, _digests(manifest.sources))
+
+
+def record_of(place: str) -> Record | None:
+    """Return what is noted of the manifest at a place; only what this user alone could write is believed."""
+    found = _read(_file_of(place))
+    return found if found is not None and found.manifest == place else None
+
+
+def records() -> tuple[Record, ...]:
+    """Return what is noted of all manifests, by place."""
+    folder = trust_folder()
+    try:
+        names = os.listdir(folder)
+    except OSError:
+        return ()
+    found = (_read(f"{folder}/{name}") for name in names if name.endswith(".json"))
+    return tuple(sorted((one for one in found if one is not None), key=lambda one: one.manifest))
+
+
+def standing(file: str, sources: tuple[Source, ...] = ()) -> Standing:
+    """Return how far a manifest is trusted; without ``sources``, what it says does not count."""
+    record = record_of(place_of(file))
+    if record is None or record.end != os.path.realpath(file):
+        return Standing.UNTRUSTED
+    if record.owner != (sources[0].owner if sources else _owner(record.end)):
+        return Standing.UNTRUSTED
+    return Standing.UNCHANGED if record.digests == _digests(sources) else Standing.TRUSTED
+
+
+def refuse_strangers(sources: Iterable[Source | str]) -> None:
+    """Raise ``UntrustedError`` where a file, or a link on the way to it, is another user's, or others may write to it.
+
+    Root may do anything to this user anyway. This user's link to a stranger's file says what the stranger says; a
+    stranger's link to this user's file puts it where its relative paths mean something else.
+    """
+    for source in sources:
+        file = source if isinstance(source, str) else source.file
+        chain = walk(file)
+        owners = [(place, _owner(place)) for place in (*(hop.link for hop in chain.hops), chain.end)]
+        if isinstance(source, Source):
+            owners.append((file, source.owner))  # whose the file was that was read
+        for place, owner in owners:
+            if owner not in {None, os.geteuid(), _ROOT}:
+                through = "" if place == file else f", through {place},"
+                whose = f"belongs{through} to another user, {_name_of(owner)}"
+                message = f"{file} {whose}: nothing that it names is run or changed"
+                hint = "If you mean it all the same, name the manifest: --file FILE."
+                raise UntrustedError((Problem("untrusted", message, hint),))
+        if _others_may_write(chain.end):
+            message = f"others may write to {file}, and so say what envsync runs"
+            hint = f"Take that right away: chmod go-w {shlex.quote(chain.end)}; then look at what it says."
+            raise UntrustedError((Problem("untrusted", message, hint),))
+
+
+def distrust_of(known: Standing) -> str:
+    """Say why a manifest may not be carried out, as a predicate."""
+    if known is Standing.UNTRUSTED:
+        return "is not trusted: it may run programs and change files"
+    return "has changed since it was trusted, or a file that it includes has"
+
+
+def advice_for(file: str) -> str:
+    """Say what to do about a manifest that may not be carried out."""
+    return f"Read it, then: envsync trust {shlex.quote(file)}"
+
+
+def refused(file: str, distrust: str) -> UntrustedError:
+    """Return the error for a manifest that may not be carried out."""
+    return UntrustedError((Problem("untrusted", f"{file} {distrust}", advice_for(file)),))
+
+
+def located(file: str | None = None) -> tuple[str, str]:
+    """Return the absolute path of ``file``, or of the manifest that the command would find, and how it was come by.
+
+    Raises ``ManifestError`` where there is none, ``UntrustedError`` where it was found and is not trusted.
+    """
+    path, origin = find(file)
+    if origin in {FOUND, OWN}:
+        refuse_strangers([path])
+    if origin == FOUND and standing(path) < Standing.TRUSTED:
+        raise refused(path, distrust_of(Standing.UNTRUSTED))
+    return path, origin
+
+
+def locate(file: str | None = None) -> str:
+    """Return the absolute path of ``file``, or of the manifest that the command would find.
+
+    One that is found, by walking up from the current directory, may be a stranger's: it has to be trusted, once, by
+    ``envsync trust``. Raises ``ManifestError`` where there is none, ``UntrustedError`` where it is not trusted.
+    """
+    return located(file)[0]
+
+
+def load(file: str | None = None, *, hostname: str | None = None, platform: str | None = None) -> Manifest:
+    """Return what a manifest and its includes say for this host; without ``file``, the one that the command would find.
+
+    Raises ``ManifestError`` with every problem found in all of them, and what :func:`locate` raises.
+    """
+    path, origin = (file, NAMED) if file is not None else located()
+    manifest = manifests.load(path, hostname=hostname, platform=platform)
+    if origin == FOUND:
+        refuse_strangers(manifest.sources)
+    return manifest
+
+
+def _digests(sources: Iterable[Source]) -> tuple[str, ...]:
+    return tuple(source.digest for source in sources)
+
+
+def _file_of(place: str) -> str:
+    name = hashlib.sha256(place.encode("utf-8", "surrogateescape")).hexdigest()[:32]
+    return f"{trust_folder()}/{name}.json"
+
+
+def _read(file: str) -> Record | None:
+    try:
+        descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open(descriptor, "rb") as stream:
+            found = os.fstat(descriptor)
+            if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o022:
+                return None
+            values = json.loads(stream.read(_LARGEST))
+        return Record(**values | {"digests": tuple(values["digests"])})
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        return None
+
+
+def _owner(path: str) -> int | None:
+    try:
+        return os.lstat(path).st_uid
+    except (OSError, ValueError):
+        return None
+
+
+def _others_may_write(path: str) -> bool:
+    """Check whether anybody may write to a file, or a group that the user is not in."""
+    try:
+        found = os.lstat(path)
+    except (OSError, ValueError):
+        return False
+    foreign = found.st_gid not in {os.getegid(), *os.getgroups()}
+    return stat.S_ISREG(found.st_mode) and bool(found.st_mode & (stat.S_IWOTH | (stat.S_IWGRP if foreign else 0)))
+
+
+def _name_of(user: int | None) -> str:
+    import pwd  # noqa: PLC0415  # only where something is wrong
+
+    try:
+        return pwd.getpwuid(user or 0).pw_name
+    except KeyError:
+        return str(user)

@@ -1,0 +1,153 @@
+"""Find what in an environment belongs neither to its builder nor to any distribution: the user's unowned files."""
+
+import filecmp
+import os
+from collections.abc import Iterable, Iterator
+
+from envsync.formats import pyvenv_cfg
+from envsync.formats.shebang import is_activator, is_python_name
+from envsync.formats.staging_marker import LOST_AND_FOUND, is_area_name
+from envsync.observe.base import is_script
+from envsync.observe.builders import base_folders, claims_in, is_builders_lib, is_installers_link, is_kin
+from envsync.observe.files import read_text
+from envsync.observe.libraries import is_builders_lib64, is_lib64_alias
+
+_BUILDERS = frozenset({"pyvenv.cfg", ".gitignore", "CACHEDIR.TAG", ".lock", "lib64", ".DS_Store", "bin/pydoc.bat"})
+_IN_SITE = frozenset({"_virtualenv.py", "_virtualenv.pth", "README.txt", "easy-install.pth", ".DS_Store", ".lock"})
+_METADATA = (".dist-info", ".egg-info", ".egg-link")
+_SHARED = frozenset({"bin", "include", "lib", "share", "etc"})
+"""Folders in which builders, packages and users put files side by side."""
+
+
+def find_loose(end: str, libraries: tuple[str, ...], checkouts: Iterable[str] = ()) -> Iterator[str]:
+    """List, relative to the environment, what a rebuild would not bring back.
+
+    Folders are listed as a whole where nothing claims anything in them, and not at all where no file is in them. Byte
+    code is nobody's. ``checkouts`` are folders that an installer fetched, relative: each is listed as a whole. Raises
+    ``OSError``.
+    """
+    yield from _Look(end, libraries, tuple(checkouts)).inside("")
+
+
+def unowned_files(end: str, loose: Iterable[str]) -> Iterator[str]:
+    """Return every file and symlink that is, or lies in, one of the entries ``loose``, relative to ``end``."""
+    for one in loose:
+        place = f"{end}/{one}"
+        if os.path.islink(place) or not os.path.isdir(place):
+            yield one
+            continue
+        for folder, folders, names in os.walk(place):
+            links = [name for name in folders if os.path.islink(f"{folder}/{name}")]
+            for name in sorted((*links, *names)):
+                if not _is_byte_code(name) and not folder.endswith("/__pycache__"):
+                    yield f"{folder}/{name}"[len(end) + 1 :]
+
+
+def left_behind(former: str, now: str, loose: Iterable[str]) -> tuple[str, ...]:
+    """Return the unowned files of a former environment that the present one does not hold just as they are."""
+    return tuple(one for one in unowned_files(former, loose) if not _is_same(f"{former}/{one}", f"{now}/{one}"))
+
+
+class _Look:
+    """One look through an environment."""
+
+    def __init__(self, end: str, libraries: tuple[str, ...], checkouts: tuple[str, ...]) -> None:
+        self._end = end
+        self._sites = {f"{library}/site-packages" for library in libraries}
+        self._files = {claim: digest for site in self._sites for claim, digest in claims_in(end, site)}
+        if is_lib64_alias(end):
+            linked = {name: digest for name, digest in self._files.items() if name.startswith("lib64/")}
+            self._files |= {f"lib/{name[6:]}": digest for name, digest in linked.items()}
+        self._checkouts = checkouts
+        tops = (library.partition("/")[0] for library in libraries)
+        self._folders = {*_SHARED, *tops, *libraries, *self._sites}
+        for file in (*self._files, *checkouts):
+            folder = os.path.dirname(file)
+            while folder and folder not in self._folders:
+                self._folders.add(folder)
+                folder = os.path.dirname(folder)
+        names = os.listdir(f"{end}/bin") if os.path.isdir(f"{end}/bin") else []
+        settings = dict(pyvenv_cfg.parse(read_text(f"{end}/pyvenv.cfg")))
+        self._ends, self._beside = base_folders(end, filter(is_python_name, names), settings)
+
+    def inside(self, folder: str) -> Iterator[str]:
+        with os.scandir(f"{self._end}/{folder}") as entries:
+            listed = sorted(entries, key=lambda entry: entry.name)
+        for entry in listed:
+            relative = f"{folder}/{entry.name}".removeprefix("/")
+            if relative == LOST_AND_FOUND and os.path.ismount(self._end):
+                continue
+            if entry.is_symlink():
+                if not self._is_owned_link(folder, entry.name, relative):
+                    yield relative
+            elif entry.is_dir():
+                yield from self._folder(folder, entry.name, relative)
+            elif relative not in self._files and not self._is_builders(folder, entry.name):
+                yield relative
+
+    def _folder(self, folder: str, name: str, relative: str) -> Iterator[str]:
+        place = f"{self._end}/{relative}"
+        if name == "__pycache__" or is_area_name(name) or (folder in self._sites and name.endswith(_METADATA)):
+            return
+        if relative in self._folders:
+            yield from self.inside(relative)
+        elif not _holds_files(place):
+            return
+        elif folder and relative not in self._checkouts and _is_passage(place):
+            yield from self.inside(relative)
+        else:
+            yield relative
+
+    def _is_owned_link(self, folder: str, name: str, relative: str) -> bool:
+        """Check whether a symlink was made by the builder, by an installer, or by envsync."""
+        place = f"{self._end}/{relative}"
+        if is_area_name(name) or (relative == "lib64" and is_builders_lib64(place)):
+            return True
+        if relative in self._files:
+            return is_installers_link(place, self._files[relative])
+        if folder == "bin":
+            return is_python_name(name) or os.path.realpath(place) in self._ends or is_kin(name, place, self._beside)
+        if folder == "lib":
+            return is_builders_lib(place, self._sites, self._beside)
+        return False
+
+    def _is_builders(self, folder: str, name: str) -> bool:
+        if _is_byte_code(name) or is_area_name(name):
+            return True
+        if folder == "bin" and is_python_name(name):
+            return not is_script(f"{self._end}/bin/{name}")
+        if folder == "bin" and is_activator(name):
+            return True
+        if folder in self._sites:
+            return name in _IN_SITE or name.endswith(_METADATA) or name.startswith("__editable__")
+        return f"{folder}/{name}".removeprefix("/") in _BUILDERS
+
+
+def _is_byte_code(name: str) -> bool:
+    return name.endswith(".pyc")
+
+
+def _holds_files(place: str) -> bool:
+    """Check whether there is anything in a folder but folders and byte code."""
+    for folder, folders, names in os.walk(place):
+        folders[:] = [name for name in folders if name != "__pycache__"]
+        if any(not _is_byte_code(name) for name in names) or any(os.path.islink(f"{folder}/{one}") for one in folders):
+            return True
+    return False
+
+
+def _is_passage(place: str) -> bool:
+    """Check whether all that is in a folder is one further folder."""
+    names = os.listdir(place)
+    return len(names) == 1 and os.path.isdir(f"{place}/{names[0]}") and not os.path.islink(f"{place}/{names[0]}")
+
+
+def _is_same(one: str, other: str) -> bool:
+    try:
+        if os.path.islink(one) or os.path.islink(other):
+            return os.path.islink(one) and os.path.islink(other) and os.readlink(one) == os.readlink(other)
+        if not (os.path.isfile(one) and os.path.isfile(other)):
+            return False
+        return os.path.samefile(one, other) or filecmp.cmp(one, other, shallow=False)
+    except OSError:
+        return False

@@ -1,0 +1,247 @@
+"""Explain what was examined about one environment, and which packages nothing declares. Pure."""
+
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass
+from enum import Enum
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+
+from envsync.model.interpreter import Interpreter, InterpreterProblem
+from envsync.model.packages import SEEDS, Distribution
+from envsync.model.plan import Action, Drift, EnvironmentPlan, Install, Link, Rebuild, State
+from envsync.model.world import Side
+
+_EXTRA = re.compile(r"""\bextra *== *["']([^"']+)["']""")
+"""Such as ``extra == "test"`` in a marker."""
+_SHOWN = 5
+
+Want = tuple[str, frozenset[str]]
+"""A normalized name, with extras."""
+
+
+def asked_for(distributions: Iterable[Distribution]) -> list[Distribution]:
+    """Return what was asked for by name: by ``REQUESTED`` (PEP 376), else what no other distribution requires.
+
+    What builders seed is left out, unless it came from elsewhere than an index.
+    """
+    held = sorted(_unseeded(distributions), key=_name)
+    required = {name for by, name in _requirements([one.name for one in held], held) if by != name}
+    if any(_is_marked(one) for one in held):
+        others = [one for one in held if one.requested and one.name not in required]
+        return sorted({one.name: one for one in (*others, *filter(_is_marked, held))}.values(), key=_name)
+    first = [one for one in held if one.name not in required]
+    for one in held:  # of those that require each other in a circle, one
+        if one.name not in _covered(map(_name, first), held):
+            first.append(one)
+    return sorted(first, key=_name)
+
+
+def undeclared(distributions: Collection[Distribution], declared: Iterable[str]) -> tuple[str, ...]:
+    """Return the names of what comes with none of the packages ``declared``; first what was asked for by name.
+
+    Extras of the declared do not count, and markers other than of extras always hold.
+    """
+    covered = _covered(declared, distributions)
+    asked = {one.name for one in asked_for(distributions)}
+    names = {one.name for one in _unseeded(distributions)} - covered
+    return tuple(sorted(names, key=lambda name: (name not in asked, name)))
+
+
+def undeclared_line(names: Collection[str]) -> str:
+    """Return the sentence for packages that nothing declares."""
+    listed = ", ".join([*names][:_SHOWN])
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return f"{len(names)} {'package' if len(names) == 1 else 'packages'} that nothing declares: {listed}{more}"
+
+
+def _unseeded(distributions: Iterable[Distribution]) -> list[Distribution]:
+    return [one for one in distributions if one.name not in SEEDS or one.origin is not None]
+
+
+def _name(one: Distribution) -> str:
+    return one.name
+
+
+def _is_marked(one: Distribution) -> bool:
+    """Check whether a distribution is marked as asked for, by an installer that does not mark all."""
+    return one.requested and not one.legacy and one.installer != "uv"
+
+
+def _covered(names: Iterable[str], distributions: Iterable[Distribution]) -> set[str]:
+    """Return some names, with those of all that they require."""
+    first = [*names]
+    return {*first, *(name for _, name in _requirements(first, distributions))}
+
+
+def _requirements(names: Iterable[str], distributions: Iterable[Distribution]) -> Iterator[tuple[str, str]]:
+    """Return each distribution among ``names``, and among what they require, with each that it requires."""
+    held = {one.name: one for one in distributions}
+    pending: list[Want] = [(name, frozenset()) for name in names]
+    seen: set[Want] = set()
+    while pending:
+        want = pending.pop()
+        if want in seen or want[0] not in held:
+            continue
+        seen.add(want)
+        for need in _needs(held[want[0]], want[1]):
+            yield want[0], need[0]
+            pending.append(need)
+
+
+def _needs(one: Distribution, extras: frozenset[str]) -> Iterator[Want]:
+    for line in one.requires:
+        try:
+            requirement = Requirement(line)
+        except InvalidRequirement:
+            continue  # in somebody's old metadata: no installer reads it either
+        of_extras = {canonicalize_name(extra) for extra in _EXTRA.findall(str(requirement.marker or ""))}
+        if not of_extras or of_extras & extras:
+            yield canonicalize_name(requirement.name), frozenset(map(canonicalize_name, requirement.extras))
+
+
+class Finding(Enum):
+    """How one thing stands to what it should be."""
+
+    FITS = "in sync"
+    DIFFERS = "differs"
+    CONFLICT = "conflict"
+    UNSEEN = "not looked at"
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """One thing that was examined."""
+
+    subject: str
+    finding: Finding
+    found: tuple[str, ...]
+    """What was found; each difference, where there are any."""
+
+
+_LINKS = frozenset({"link-missing", "alias-missing", "expose-missing"})
+"""Drift that a symlink to the environment removes."""
+_PLACE = frozenset(
+    {
+        *("missing", "link-missing", "link-loop", "link-elsewhere", "not-a-link", "not-readable", "not-a-directory"),
+        *("unsafe-path", "not-a-venv", "not-writable", "path-shared", "path-nested"),
+    }
+)
+
+
+def examined(plan: EnvironmentPlan) -> tuple[Examined, ...]:
+    """List everything that was examined, in the order in which it matters; every drift and conflict is in it."""
+    if plan.state is State.WAITING:
+        return (Examined("everything", Finding.UNSEEN, plan.notes),)
+    distrust = tuple(one.message for one in plan.conflicts if one.code == "untrusted")
+    if distrust:
+        return (Examined("everything", Finding.CONFLICT, distrust),)
+    told = [(one.code, one.message, Finding.CONFLICT) for one in plan.conflicts]
+    told += [(one.code, one.message, Finding.DIFFERS) for one in plan.drift]
+    listed = []
+    unseen: dict[str, list[str]] = {}
+    for subject, codes, describe in _SUBJECTS:
+        mine = [(message, finding) for code, message, finding in told if code in codes]
+        told = [one for one in told if one[0] not in codes]
+        if mine:
+            worst = Finding.CONFLICT if any(finding is Finding.CONFLICT for _, finding in mine) else Finding.DIFFERS
+            listed.append(Examined(subject, worst, tuple(message for message, _ in mine)))
+        elif why := _unseen(plan, subject):
+            unseen.setdefault(why, []).append(subject)
+        elif found := describe(plan):
+            listed.append(Examined(subject, Finding.FITS, (found,)))
+    if plan.interrupted:
+        listed.append(Examined("leftovers", Finding.DIFFERS, ("an interrupted pass left something to clear away",)))
+    listed += [Examined("more", finding, (message,)) for _, message, finding in told]
+    return (*listed, *(Examined(", ".join(subjects), Finding.UNSEEN, (why,)) for why, subjects in unseen.items()))
+
+
+def reasons(action: Action, drift: tuple[Drift, ...]) -> tuple[str, ...]:
+    """Say why an action is to be taken: the drift that it removes."""
+    match action:
+        case Link():
+            return tuple(one.message for one in drift if one.code in _LINKS and one.message.endswith(action.link))
+        case Install():
+            return tuple(one.message for one in drift if one.code == "packages")
+        case _:
+            return tuple(one.message for one in drift if one.code not in {*_LINKS, "packages"})
+
+
+def _unseen(plan: EnvironmentPlan, subject: str) -> str:
+    """Say why something was not looked at; nothing if it was."""
+    if subject in {"path", "aliases", "commands", "interpreter", "contents"}:
+        return ""
+    if plan.world.folder.environment is None:
+        return "there is no environment yet"
+    if plan.conflicts:
+        return "not compared while there is a conflict"
+    if subject != "built for" and any(isinstance(action, Rebuild) for action in plan.actions):
+        return "the rebuild makes it anew"
+    return ""
+
+
+def _path(plan: EnvironmentPlan) -> str:
+    folder = plan.world.folder
+    if folder.environment is not None:
+        return f"leads to the virtual environment {folder.chain.end}"
+    return f"leads to {folder.chain.end}, where nothing is yet"
+
+
+def _aliases(plan: EnvironmentPlan) -> str:
+    return _sides(plan.world.aliases)
+
+
+def _commands(plan: EnvironmentPlan) -> str:
+    return _sides(plan.world.exposed)
+
+
+def _sides(sides: tuple[Side, ...]) -> str:
+    return f"{sum(side.leads_there for side in sides)} of {len(sides)} lead there" if sides else ""
+
+
+def _interpreter(plan: EnvironmentPlan) -> str:
+    found, within = plan.world.interpreter, plan.environment.requires_python
+    if isinstance(found, InterpreterProblem):
+        return found.message
+    return f"it runs: Python {found.facts.version}" + (f", within requires-python {within}" if within else "")
+
+
+def _built_for(plan: EnvironmentPlan) -> str:
+    found = plan.world.interpreter
+    return f"{found.facts.implementation} {found.facts.minor}, as the link is" if isinstance(found, Interpreter) else ""
+
+
+def _python(plan: EnvironmentPlan) -> str:
+    return f"leads to {plan.world.interpreter.link}"
+
+
+def _settings(plan: EnvironmentPlan) -> str:
+    found = plan.world.folder.environment
+    return f"{len(dict(found.cfg))} keys, none of them stale" if found else ""
+
+
+def _scripts(plan: EnvironmentPlan) -> str:
+    return f"name {plan.environment.path}"
+
+
+def _packages(plan: EnvironmentPlan) -> str:
+    stock = plan.world.stock
+    if plan.world.declared is None or stock is None:
+        return "none are declared"
+    return f"all that is declared is installed, among {len(stock.distributions)} in all"
+
+
+_SUBJECTS: tuple[tuple[str, frozenset[str], Callable[[EnvironmentPlan], str]], ...] = (
+    ("path", _PLACE, _path),
+    ("aliases", frozenset({"alias-missing"}), _aliases),
+    ("commands", frozenset({"expose-missing", "expose-taken"}), _commands),
+    ("interpreter", frozenset({"interpreter-missing", "interpreter-cycle", "interpreter-held"}), _interpreter),
+    ("built for", frozenset({"python-minor", "python-implementation", "layout"}), _built_for),
+    ("bin/python", frozenset({"python-link", "python-dangling"}), _python),
+    ("pyvenv.cfg", frozenset({"python-home", "python-patch", "prompt", "system-site-packages"}), _settings),
+    ("scripts", frozenset({"moved", "scripts"}), _scripts),
+    ("packages", frozenset({"packages", "inputs-unreadable", "origin-unknown"}), _packages),
+    ("contents", frozenset({"mounted-inside", "linked-inside", "unowned-files"}), lambda _: ""),
+)
+"""What is examined: a name for it, the codes of what may be wrong with it, and what to say of it where nothing is."""

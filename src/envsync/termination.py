@@ -1,7 +1,0 @@
-"""How code learns that this process is to end; loaded with the command line, so it loads nothing."""
-
-__all__ = ["Terminated"]
-
-
-class Terminated(KeyboardInterrupt):
-    """Something else than the person at the terminal asks this process to end: a supervisor, a shutdown, a hang-up."""

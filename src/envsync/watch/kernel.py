@@ -1,0 +1,168 @@
+"""Changes in directories as the kernel reports them: inotify(7) on Linux, watchfiles elsewhere."""
+
+import contextlib
+import ctypes
+import errno
+import os
+import select
+import struct
+import time
+from collections.abc import Container, Iterable
+
+from envsync.watch.signals import Flag
+
+_MODIFY, _ATTRIB, _CLOSE_WRITE = 0x2, 0x4, 0x8
+_MOVED_FROM, _MOVED_TO, _CREATE, _DELETE = 0x40, 0x80, 0x100, 0x200
+_DELETE_SELF, _MOVE_SELF = 0x400, 0x800
+_ONLYDIR = 0x01000000
+_ENTRIES = _ATTRIB | _MOVED_FROM | _MOVED_TO | _CREATE | _DELETE | _DELETE_SELF | _MOVE_SELF
+_ALL = _ENTRIES | _MODIFY | _CLOSE_WRITE
+_MASK_ADD = 0x20000000
+_OVERFLOW = 0x4000
+_HEAD = struct.Struct("iIII")
+_SIZE = 65536
+"""Bytes to read at once: a thousand events or more."""
+_GATHERING = 0.01
+"""Seconds to let the events of one change come together."""
+
+
+class Inotify:
+    """Watches directories, not what is below them."""
+
+    def __init__(self, flag: Flag) -> None:
+        """Take the flag that ends any waiting. Raises ``OSError``."""
+        self._flag = flag
+        self._library = ctypes.CDLL(None, use_errno=True)
+        self._descriptor = self._call("inotify_init1", os.O_CLOEXEC | os.O_NONBLOCK)
+        self._folders: dict[int, list[str]] = {}
+        """By watch: one that is there by several names has one."""
+        self._poll = select.poll()
+        self._poll.register(self._descriptor, select.POLLIN)
+        self._poll.register(flag, select.POLLIN)
+
+    def watch(self, folders: Iterable[str], upper: Container[str]) -> None:
+        """Watch these directories and no others, and forget what was heard; of the ``upper`` ones only the entries.
+
+        Raises ``OSError``.
+        """
+        former, self._folders = self._folders, {}
+        for folder in folders:
+            watch = self._add(folder, _ENTRIES if folder in upper else _ALL, former)
+            self._folders.setdefault(watch, []).append(folder)
+        self._remove(former.keys() - self._folders.keys())
+        with contextlib.suppress(BlockingIOError):
+            while os.read(self._descriptor, _SIZE):
+                pass
+
+    def wait(self, timeout: float) -> list[str] | None:
+        """Return the paths that have changed, after at most so many seconds; ``None`` where some were lost."""
+        ready = {descriptor for descriptor, _ in self._poll.poll(max(0, int(timeout * 1000) + 1))}
+        if self._descriptor not in ready:
+            return []
+        self._flag.wait(_GATHERING)
+        paths: dict[str, None] = {}
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                content = os.read(self._descriptor, _SIZE)
+                at = 0
+                while at < len(content):
+                    watch, mask, _, length = _HEAD.unpack_from(content, at)
+                    at += _HEAD.size + length
+                    if mask & _OVERFLOW:
+                        return None
+                    name = os.fsdecode(content[at - length : at].rstrip(b"\0"))
+                    paths |= dict.fromkeys(_path(folder, name) for folder in self._folders.get(watch, ()))
+        return list(paths)
+
+    def close(self) -> None:
+        """Watch nothing any more."""
+        os.close(self._descriptor)
+
+    def _add(self, folder: str, mask: int, former: dict[int, list[str]]) -> int:
+        try:
+            return self._call("inotify_add_watch", self._descriptor, os.fsencode(folder), mask | _ONLYDIR | _MASK_ADD)
+        except OSError as error:
+            if error.errno != errno.ENOSPC or not former:
+                raise
+        self._remove(former.keys() - self._folders.keys())  # those that are not watched any more may be in the way
+        former.clear()
+        return self._add(folder, mask, former)
+
+    def _remove(self, watches: Iterable[int]) -> None:
+        for watch in watches:
+            with contextlib.suppress(OSError):  # what is gone is not watched any more
+                self._call("inotify_rm_watch", self._descriptor, watch)
+
+    def _call(self, function: str, *arguments: int | bytes) -> int:
+        result: int = getattr(self._library, function)(*arguments)
+        if result < 0:
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number))
+        return result
+
+
+def _path(folder: str, name: str) -> str:
+    return f"{folder.rstrip('/')}/{name}" if name else folder
+
+
+_STEP = 0.08
+"""Seconds between two looks of watchfiles at what it was told: what a change may wait, and what idling costs."""
+_DEBOUNCE = 0.2
+"""Seconds that a storm of changes is waited for, to take it as one."""
+_LETTING_GO = 1.0
+"""Seconds until what watchfiles has closed is closed."""
+
+
+class FsEvents:
+    """Watches directories."""
+
+    def __init__(self, flag: Flag) -> None:
+        """Take the flag that ends any waiting."""
+        from watchfiles._rust_notify import RustNotify, WatchfilesRustInternalError  # noqa: PLC0415  # not on Linux
+
+        self._flag = flag
+        self._start = RustNotify
+        self._error = WatchfilesRustInternalError
+        self._notify: RustNotify | None = None
+
+    def watch(self, folders: Iterable[str], upper: Container[str]) -> None:
+        """Watch these directories and no others, and forget what was heard; of the ``upper`` ones only the entries.
+
+        Raises ``OSError``.
+        """
+        del upper  # it tells all of them the same
+        patience = time.monotonic() + (_LETTING_GO if self._notify else 0)
+        self.close()
+        while True:
+            try:
+                self._notify = self._start(list(folders), False, False, 0, False, False)
+            except (FileNotFoundError, PermissionError):
+                raise
+            except (OSError, self._error) as error:
+                if time.monotonic() >= patience:
+                    raise OSError(str(error)) from error
+                time.sleep(_STEP)
+            else:
+                return
+
+    def wait(self, timeout: float) -> list[str] | None:
+        """Return the paths that have changed, after at most so many seconds; ``None`` where some were lost."""
+        if self._notify is None:
+            return []
+        step = min(_STEP, timeout)
+        try:
+            raw = self._notify.watch(_ms(_DEBOUNCE), _ms(step), _ms(timeout), self._flag)
+        except self._error:  # a name that is no UTF-8 is all that it can say of it
+            return None
+        return [] if isinstance(raw, str) else [path for _, path in raw]
+
+    def close(self) -> None:
+        """Watch nothing any more."""
+        if self._notify is not None:
+            with contextlib.suppress(RuntimeError):
+                self._notify.close()
+            self._notify = None
+
+
+def _ms(seconds: float) -> int:
+    return max(1, int(seconds * 1000))

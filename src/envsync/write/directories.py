@@ -1,0 +1,251 @@
+"""Open directories without following links; read, replace and flush files in them."""
+
+import contextlib
+import ctypes
+import errno
+import functools
+import os
+import stat
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from envsync.formats.staging_marker import PREFIX, is_area_name
+
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_SEARCHED = getattr(os, "O_PATH", 0) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_NOFOLLOW_ANY = getattr(os, "O_NOFOLLOW_ANY", 0)  # macOS 11 and later, open(2)
+_OPENAT2, _AT_FDCWD, _NO_SYMLINKS = 437, -100, 0x04  # openat2(2), the number is the same on all but Alpha
+_REPLACED = "a symlink is on the way to it, where a directory was"
+
+
+class _How(ctypes.Structure):
+    """``struct open_how``."""
+
+    _fields_ = (("flags", ctypes.c_uint64), ("mode", ctypes.c_uint64), ("resolve", ctypes.c_uint64))
+
+
+def open_directory(path: str) -> int:
+    """Open a directory by its real, absolute path, and return the descriptor.
+
+    Whoever may write to a directory above it could put a symlink in the place of one on the way, so that what is then
+    written lands elsewhere. Where only searching is allowed, the descriptor serves for that alone. Raises ``OSError``
+    (``ESTALE`` where a symlink is on the way; ``ENOTDIR`` where it is no directory).
+    """
+    try:
+        return _open(path, _DIRECTORY)
+    except PermissionError:
+        if not hasattr(os, "O_PATH"):
+            raise
+        return _open(path, _SEARCHED)
+
+
+def _open(path: str, flags: int) -> int:
+    try:
+        if _NOFOLLOW_ANY:
+            return os.open(path, flags & ~os.O_NOFOLLOW | _NOFOLLOW_ANY)
+        descriptor = _in_one_call(path, flags) if sys.platform == "linux" else None
+        return _step_by_step(path, flags) if descriptor is None else descriptor
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise OSError(errno.ESTALE, _REPLACED, path) from error
+        raise
+
+
+def _in_one_call(path: str, flags: int) -> int | None:
+    """Return a descriptor; ``None`` where the kernel (before 5.6) or a sandbox does not offer that."""
+    how = _How(flags, 0, _NO_SYMLINKS)
+    while True:
+        size = ctypes.c_size_t(ctypes.sizeof(how))
+        text = ctypes.c_char_p(os.fsencode(path))
+        result = int(_libc().syscall(ctypes.c_long(_OPENAT2), ctypes.c_int(_AT_FDCWD), text, ctypes.byref(how), size))
+        if result >= 0:
+            return result
+        number = ctypes.get_errno()
+        if number in {errno.ENOSYS, errno.EPERM}:
+            return None
+        if number != errno.EINTR:
+            raise OSError(number, os.strerror(number), path)
+
+
+@functools.cache
+def _libc() -> ctypes.CDLL:
+    return ctypes.CDLL(None, use_errno=True)
+
+
+def _step_by_step(path: str, flags: int) -> int:
+    descriptor = os.open("/", (_SEARCHED if path.strip("/") else flags) & ~os.O_NOFOLLOW)
+    parts = [part for part in path.split("/") if part]
+    for depth, part in enumerate(parts, start=1):
+        try:
+            deeper = os.open(part, flags if depth == len(parts) else _SEARCHED, dir_fd=descriptor)
+        except OSError as error:
+            symlink = depth < len(parts) and _is_symlink(part, descriptor)
+            number = errno.ELOOP if symlink else error.errno or errno.EIO
+            raise OSError(number, os.strerror(number), path) from error
+        finally:
+            os.close(descriptor)
+        descriptor = deeper
+    return descriptor
+
+
+def _is_symlink(name: str, directory: int) -> bool:
+    try:
+        return stat.S_ISLNK(os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode)
+    except OSError:
+        return False
+
+
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """A directory to write in: an environment, or one that is being built."""
+
+    path: str
+    """Its real path: no symlink is on it."""
+    identity: tuple[int, int] | None = None
+    """Device and inode that it had when it was looked at; another directory at its place is left alone."""
+
+
+@contextlib.contextmanager
+def open_folder(root: Root | str, inner: str = "") -> Iterator[int]:
+    """Open a directory by its real path, and in it one further down, without following a link anywhere.
+
+    Raises ``OSError`` (``ESTALE`` where another directory, or on the way a symlink, has come to its place).
+    """
+    if isinstance(root, str):
+        root = Root(root)
+    descriptor = open_directory(root.path)
+    try:
+        found = os.fstat(descriptor)
+        if root.identity not in {None, (found.st_dev, found.st_ino)}:
+            raise OSError(errno.ESTALE, "another directory has come to its place meanwhile", root.path)
+        for part in inner.split("/") if inner else ():
+            deeper = os.open(part, _FOLDER, dir_fd=descriptor)
+            os.close(descriptor)
+            descriptor = deeper
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def open_in(directory: int, name: str) -> Iterator[int]:
+    """Open a directory in an open one, no symlink to one. Raises ``OSError``."""
+    descriptor = os.open(name, _FOLDER, dir_fd=directory)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def open_parent(path: str) -> Iterator[tuple[int, str]]:
+    """Open the directory that holds the real path ``path``; yields it, and the name in it. Raises ``OSError``."""
+    parent, _, name = path.rpartition("/")
+    with open_folder(parent or "/") as directory:
+        yield directory, name
+
+
+def make_way(path: str) -> None:
+    """Make a directory of envsync's own, by its real path, and those above it; one that is there is fine.
+
+    Only the user may look into what is made. Raises ``OSError``.
+    """
+    try:
+        with open_folder(path):
+            return
+    except FileNotFoundError:
+        make_way(os.path.dirname(path))
+    with open_parent(path) as (parent, name), contextlib.suppress(FileExistsError):
+        os.mkdir(name, 0o700, dir_fd=parent)
+
+
+def kind_of(name: str, folder: int) -> int | None:
+    """Give the type bits of an entry, not following it; ``None`` where nothing is."""
+    try:
+        return stat.S_IFMT(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode)
+    except FileNotFoundError:
+        return None
+
+
+def read_in(folder: int, name: str) -> bytes:
+    """Return the content of a regular file in an open directory. Raises ``OSError``, for a symlink too."""
+    descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+    with open(descriptor, "rb") as file:
+        return file.read()
+
+
+def replace_in(folder: int, name: str, content: bytes, mode: int, *, by_way_of: int | None = None) -> None:
+    """Write a file in an open directory, flushed, so that at every instant the old or the new one is there.
+
+    It is written in the open directory ``by_way_of``, where what a killed pass leaves is looked for, if that is given.
+    """
+    _write(folder, name, content, mode, by_way_of)
+    os.fsync(folder)
+
+
+def put_in(folder: int, name: str, content: bytes) -> None:
+    """Do the same without flushing, for the user's eyes alone: after a loss of power it may be empty, or not there."""
+    _write(folder, name, content, None, None)
+
+
+def _write(folder: int, name: str, content: bytes, flushed_mode: int | None, by_way_of: int | None) -> None:
+    new, way = f"{PREFIX}{os.urandom(8).hex()}", folder if by_way_of is None else by_way_of
+    mode = 0o600 if flushed_mode is None else flushed_mode
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode, dir_fd=way)
+    try:
+        with open(descriptor, "wb") as file:
+            os.fchmod(descriptor, mode)
+            file.write(content)
+            file.flush()
+            if flushed_mode is not None:
+                os.fsync(descriptor)
+        os.rename(new, name, src_dir_fd=way, dst_dir_fd=folder)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(new, dir_fd=way)
+        raise
+
+
+def clear_partial(directory: int) -> None:
+    """Remove the files that killed passes had begun to write in an open directory: the user's own, by their names."""
+    for name in os.listdir(directory):
+        if is_area_name(name):
+            with contextlib.suppress(FileNotFoundError):
+                found = os.stat(name, dir_fd=directory, follow_symlinks=False)
+                if stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid():
+                    os.unlink(name, dir_fd=directory)
+
+
+def flush_file(name: str, folder: int) -> None:
+    """Wait until a regular file in an open directory is on the disk; other kinds are passed over."""
+    if kind_of(name, folder) == stat.S_IFREG:
+        descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def flush_open(directory: int) -> None:
+    """Wait until an open directory's entries are on the disk; one that may not be read is passed over."""
+    try:
+        os.fsync(directory)
+    except OSError as error:
+        if error.errno != errno.EBADF:  # it was opened for searching alone
+            raise
+
+
+def flush_folder(path: str) -> None:
+    """Wait until a directory's entries are on the disk; one that may be written in but not read is passed over."""
+    try:
+        descriptor = os.open(path or "/", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except PermissionError:
+        return
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,116 @@
+"""Turn a directory into a symlink to its new place, and remove environments: moved away first, then deleted."""
+
+import contextlib
+import errno
+import os
+import stat
+from collections.abc import Callable
+from dataclasses import replace
+
+from envsync.formats.shebang import launched
+from envsync.formats.staging_marker import BUILT, FORMER, Marker, parent_of
+from envsync.observe.files import read_text
+from envsync.observe.mounts import mounts_in
+from envsync.write.copy_up import move_up, trade_up
+from envsync.write.directories import Root, flush_open, kind_of, open_folder, open_parent
+from envsync.write.flush import flush
+from envsync.write.rename import Place, move
+from envsync.write.staging import keep_as_generation, make_area, open_area, remark, remove_area
+from envsync.write.swap import settle_trade
+from envsync.write.trees import link_tree
+
+
+def put_link(former: Root, text: str, marker: Marker, area_parent: str, check: Callable[[str], None]) -> None:
+    """Exchange a folder for a symlink that holds ``text``, and delete it.
+
+    What ``text`` leads to has to be complete: at every instant one of the two is there. ``marker`` must say that what
+    is exchanged may be thrown away. ``check`` is called with where the folder is then, and raises if something came
+    into it up to the last instant. Raises that or ``OSError``; then the folder is at its place.
+    """
+    area = make_area(area_parent, marker)
+    try:
+        with open_area(area) as top, open_parent(former.path) as (parent, name):
+            link, spare = Place(top, BUILT, area), Place(top, FORMER, area)
+            place = Place(parent, name, os.path.dirname(former.path))
+            os.symlink(text, BUILT, dir_fd=top)
+            with open_folder(former):
+                pass  # it is the one that was looked at
+            trade_up(area, link, place, spare)
+            try:
+                check(link.path)
+                flush_open(parent)
+            except BaseException:
+                trade_up(area, link, place, spare)
+                raise
+    finally:
+        _take_out_link(area)
+        remove_area(area, marker.end)
+
+
+def _take_out_link(area: str) -> None:
+    with contextlib.suppress(FileNotFoundError), open_area(area) as top:
+        if kind_of(BUILT, top) == stat.S_IFLNK:
+            os.unlink(BUILT, dir_fd=top)
+
+
+def shelve(generation: str, shelf: str) -> None:
+    """Move a generation to the folder ``shelf`` on the same file system. Raises ``OSError``."""
+    real = os.path.realpath(shelf)
+    with open_parent(generation) as (parent, name), open_folder(real) as generations:
+        move(Place(parent, name, os.path.dirname(generation)), Place(generations, name, real))
+
+
+def bring_generation(area: str, marker: Marker, end: str, shelf: str) -> None:
+    """Let a generation be one of the environment at ``end``, on whose file system it has to be. Raises ``OSError``."""
+    beside = parent_of(end)
+    if os.stat(area).st_dev == os.stat(beside).st_dev:
+        remark(area, end=end)
+        if os.path.dirname(area) not in {os.path.realpath(beside), os.path.realpath(shelf)}:
+            shelve(area, beside)
+        return
+    copy = make_area(beside, replace(marker, kind="staging", end=end, discard=True))
+    try:
+        link_tree(Root(f"{area}/{BUILT}"), f"{copy}/{BUILT}")
+        flush([copy])
+        remark(copy, kind="generation", discard=False)
+    except BaseException:
+        remove_area(copy, end)
+        raise
+    remove_area(area, marker.end)
+
+
+def keep_former(area: str, marker: Marker, made: str, shelf: str, is_copied: Callable[[str], bool]) -> None:
+    """Remove the area of a :func:`put_link` that was cut off, with the former folder in it if that ``is_copied``.
+
+    If it is not, since something wrote into it at the last instant, it becomes a generation of the environment that
+    ``marker`` says was moved. Raises ``OSError``.
+    """
+    settle_trade(area, marker.end)
+    former = f"{area}/{BUILT}"
+    if os.path.isdir(former) and not os.path.islink(former) and not is_copied(former):
+        remark(area, end=marker.moves_to, discard=False)
+        keep_as_generation(area, made, shelf, loose=True)
+    else:
+        remove_area(area, marker.end)
+
+
+def remove_environment(end: Root, name: str, path: str) -> None:
+    """Remove an environment of envsync's own, if it is still the one that was looked at. Raises ``OSError``."""
+    if mounts_in(end.path):
+        raise OSError(errno.EBUSY, "something is mounted in it", end.path)
+    parent = os.path.dirname(end.path)
+    area = make_area(parent, Marker(name, path, end.path, discard=True))
+    try:
+        with open_area(area) as top, open_parent(end.path) as (directory, last):
+            with open_folder(end):
+                pass  # it is the one that was looked at
+            move_up(area, Place(directory, last, parent), Place(top, BUILT, area))
+            flush_open(directory)
+    finally:
+        remove_area(area, end.path)
+
+
+def remove_exposed(link: str, text: str) -> None:
+    """Remove a symlink that holds ``text``, or envsync's script that runs it; all else stays. Raises ``OSError``."""
+    if (os.readlink(link) if os.path.islink(link) else launched(read_text(link))) == text:
+        os.unlink(link)

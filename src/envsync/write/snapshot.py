@@ -1,0 +1,134 @@
+"""Take the snapshot that lets later passes see at a glance that nothing has changed."""
+
+import contextlib
+import os
+import stat
+from collections.abc import Iterator, Mapping
+
+from envsync.cache import fast_path
+from envsync.cache.fingerprint import SEARCH_PATH, is_settled, stamp, stamp_followed
+from envsync.cache.in_sync import is_proven
+from envsync.cache.store import read_sealed
+from envsync.model.desired import Manifest, PythonPath
+from envsync.model.evidence import unpacked
+from envsync.model.interpreter import Interpreter
+from envsync.model.packages import Sync
+from envsync.model.plan import EnvironmentPlan, Plan, State
+from envsync.observe.dependencies import along
+from envsync.observe.links import walk
+from envsync.write.files import remove_cache, write_cache
+
+_FOLDERS = ("HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME")
+_SEARCH = (
+    SEARCH_PATH,
+    "XDG_DATA_HOME",
+    "PYENV_ROOT",
+    "MISE_DATA_DIR",
+    "ASDF_DATA_DIR",
+    "UV_PYTHON_INSTALL_DIR",
+    "HOMEBREW_PREFIX",
+    "CONDA_PREFIX",
+)
+"""Variables that decide where installed interpreters are looked for."""
+
+
+class _UnsettledError(Exception):
+    """Something was changed while the pass looked at it, or just before."""
+
+
+def forget(manifest: str) -> None:
+    """Remove a manifest's snapshot before there is work: what an interrupted pass leaves must be seen by the next."""
+    with contextlib.suppress(OSError):
+        remove_cache(fast_path.cache_file("unchanged", manifest))
+
+
+def take(plan: Plan, trust: int, read_at: int, began: int, lines: dict[str, str]) -> None:
+    """Write a snapshot of a plan that found everything in sync.
+
+    ``trust`` is how far its manifest is trusted; ``read_at`` is when reading it began, ``began`` when observing did, in
+    nanoseconds.
+
+    Nothing is written where there is work, also of other manifests, or a conflict, where something was changed
+    meanwhile, or where the same snapshot is there already. A failure to write is no failure: it only costs time.
+    """
+    quiet = {State.IN_SYNC, State.WAITING}
+    calm = all(one.state in quiet and not one.interrupted and not _was_asked(one) for one in plan.environments)
+    if plan.manifest.distrust or plan.strays or not (calm and plan.manifest.inputs.replayable):
+        return
+    file = fast_path.cache_file("unchanged", plan.manifest.file)
+    with contextlib.suppress(OSError, _UnsettledError):
+        searched = any(one.world.interpreter.searched for one in plan.environments)
+        names = variables_of(plan.manifest, searched=searched)
+        names += [name for one in plan.environments if one.world.declared for name in one.world.declared.variables]
+        names += ["PATH"] if any(map(_minds_uv, plan.environments)) else []
+        content = fast_path.encode(lines, plan.manifest.file, trust, names, _stamps(plan, read_at, began))
+        if _written(file) != content:
+            write_cache(file, content)
+
+
+def _written(file: str) -> bytes | None:
+    try:
+        return read_sealed(file)
+    except OSError:
+        return None
+
+
+def _minds_uv(plan: EnvironmentPlan) -> bool:
+    """Tell whether it matters if there is uv, which may be found on PATH, in an environment that is activated, too."""
+    declared = plan.world.declared
+    return declared is not None and any(isinstance(call, Sync) for call in declared.calls)
+
+
+def _was_asked(plan: EnvironmentPlan) -> bool:
+    interpreter = plan.world.interpreter
+    return isinstance(interpreter, Interpreter) and interpreter.asked
+
+
+def _stamps(plan: Plan, read_at: int, began: int) -> Iterator[tuple[str, list[int]]]:
+    inputs = plan.manifest.inputs
+    if not is_settled(inputs.stamps, read_at) or tuple(stamp_followed(inputs.paths)) != inputs.stamps:
+        raise _UnsettledError
+    for path in inputs.paths:
+        yield from ((place, stamp([place])) for place in (*along(walk(path)), path))
+    shared: set[str] = set()
+    """Paths outside of the environments, such as an interpreter's: many hang on each."""
+    for one in plan.environments:
+        end = f"{one.world.folder.chain.end}/"
+        if not is_proven(one.world, began):
+            raise _UnsettledError
+        kinds: dict[str, int] = {}
+        numbers = iter(unpacked(one.world.stamps))
+        for path, *known in zip(one.world.vouching(), numbers, numbers, numbers, strict=True):
+            if path not in shared:
+                kinds[path], found = _look(path)
+                if found != known:
+                    raise _UnsettledError
+                if not _is_implied(path, kinds):
+                    yield path, known
+        shared.update(path for path in kinds if not path.startswith(end))
+
+
+def _look(path: str) -> tuple[int, list[int]]:
+    """Give the kind of a path, 0 where nothing is, and its stamp."""
+    try:
+        found = os.lstat(path)
+    except (OSError, ValueError):
+        return 0, [0, 0, 0]
+    return stat.S_IFMT(found.st_mode), [found.st_ino, found.st_ctime_ns, found.st_size]
+
+
+def _is_implied(path: str, kinds: Mapping[str, int]) -> bool:
+    """Tell whether the stamp of the folder vouches for an entry: a symlink is only ever replaced, not written to."""
+    folder = kinds.get(path.rpartition("/")[0])
+    return (folder == stat.S_IFDIR and kinds[path] in {0, stat.S_IFLNK}) or folder == kinds[path] == 0
+
+
+def variables_of(manifest: Manifest, *, searched: bool = True) -> list[str]:
+    """List the environment variables that bear on what a manifest means, and on which interpreters are found.
+
+    ``searched`` is false where every environment keeps the interpreter that it has: then none was looked for.
+    """
+    names = [*_FOLDERS, *(name for name, _ in manifest.inputs.variables)]
+    if searched and not all(isinstance(environment.python, PythonPath) for environment in manifest.environments):
+        names += _SEARCH
+    return list(dict.fromkeys(names))

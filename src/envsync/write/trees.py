@@ -1,0 +1,227 @@
+"""Write whole trees into a staging directory; they are flushed as a whole, later."""
+
+import contextlib
+import errno
+import os
+import shutil
+import stat
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from envsync.formats.shebang import is_python_name
+from envsync.formats.staging_marker import BUILT, LOST_AND_FOUND, SCRATCH, Marker, is_area_name
+from envsync.write.directories import Root, open_folder, open_in
+from envsync.write.staging import make_area, open_area, remove_area
+
+
+def copy_beside(area: str, parent: str, marker: Marker) -> str:
+    """Copy the environment built in a staging directory into a new one in ``parent``, and return that one.
+
+    Modes and times of modification stay. Raises ``OSError``; then nothing of it is left.
+    """
+    new = make_area(parent, marker)
+    try:
+        with open_area(area) as source, open_area(new) as target:
+            _copy_directory(BUILT, source, target)
+    except BaseException:
+        remove_area(new, marker.end)
+        raise
+    return new
+
+
+def _copy_directory(name: str, source: int, target: int) -> None:
+    os.mkdir(name, 0o700, dir_fd=target)
+    with open_in(source, name) as here, open_in(target, name) as there:
+        for inner in os.listdir(here):
+            mode = os.stat(inner, dir_fd=here, follow_symlinks=False).st_mode
+            if stat.S_ISDIR(mode):
+                _copy_directory(inner, here, there)
+            elif stat.S_ISLNK(mode):
+                os.symlink(os.readlink(inner, dir_fd=here), inner, dir_fd=there)
+            elif stat.S_ISREG(mode):
+                _copy_file(inner, here, there)
+        os.fchmod(there, stat.S_IMODE(os.fstat(here).st_mode))
+
+
+def _copy_file(name: str, source: int, target: int) -> None:
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    with open(os.open(name, flags, dir_fd=source), "rb") as content:
+        status = os.fstat(content.fileno())
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        with open(os.open(name, flags, 0o600, dir_fd=target), "wb") as file:
+            shutil.copyfileobj(content, file)
+            file.flush()
+            os.fchmod(file.fileno(), stat.S_IMODE(status.st_mode))
+            os.utime(file.fileno(), ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A folder, or where ``link`` or ``content`` is given a symlink or a file."""
+
+    relative: str
+    link: str | None = None
+    content: bytes | None = None
+    mode: int = 0o644
+
+
+def make_scratch(area: str) -> str:
+    """Make the folder for throw-away work in a staging area."""
+    scratch = f"{area}/{SCRATCH}"
+    os.mkdir(scratch, 0o700)
+    return scratch
+
+
+def write_tree(place: str, entries: Iterable[Entry]) -> None:
+    """Make the folder ``place`` with all its entries, folders before what is in them. Raises ``OSError``."""
+    os.mkdir(place)
+    for entry in entries:
+        path = f"{place}/{entry.relative}"
+        if entry.link is not None:
+            os.symlink(entry.link, path)
+        elif entry.content is not None:
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, entry.mode)
+            with open(descriptor, "wb") as file:
+                file.write(entry.content)
+        else:
+            os.mkdir(path)
+
+
+def contents_of(place: str) -> dict[str, tuple[int, int, int]]:
+    """Tell what is in a folder, relative, with inode, size and time of modification; not byte code, and no areas.
+
+    A further hard link to a file changes none of it.
+    """
+    found: dict[str, tuple[int, int, int]] = {}
+    for folder, folders, names in os.walk(place):
+        left_out = {"__pycache__", LOST_AND_FOUND} if folder == place else {"__pycache__"}
+        folders[:] = [name for name in folders if name not in left_out and not is_area_name(name)]
+        for name in (*folders, *names):
+            if not is_area_name(name) and not name.endswith(".pyc"):
+                status = os.lstat(f"{folder}/{name}")
+                is_folder = stat.S_ISDIR(status.st_mode)
+                told = (0, 0, 0) if is_folder else (status.st_ino, status.st_size, status.st_mtime_ns)
+                found[f"{folder}/{name}"[len(place) + 1 :]] = told
+    return found
+
+
+def link_tree(source: Root, place: str) -> None:
+    """Make the folder ``place`` a second one with the same content: folders of its own, hard links to most files.
+
+    What installers write into is copied; all else they replace, and whoever changes it must do so. Areas in it are left
+    out. Raises ``OSError``.
+    """
+    os.mkdir(place)
+    with open_folder(source) as folder:
+        for inside, folders, names, here in os.fwalk(".", dir_fd=folder, follow_symlinks=False):
+            target = os.path.normpath(f"{place}/{inside}")
+            left_out = {LOST_AND_FOUND} if inside == "." else set()
+            folders[:] = [name for name in folders if name not in left_out and not is_area_name(name)]
+            for name in (*folders, *names):
+                mode = os.stat(name, dir_fd=here, follow_symlinks=False).st_mode
+                if stat.S_ISDIR(mode):
+                    os.mkdir(f"{target}/{name}")
+                    os.chmod(f"{target}/{name}", stat.S_IMODE(mode))
+                elif not is_area_name(name):
+                    original = f"{source.path}/{inside}/{name}"
+                    copied = stat.S_ISREG(mode) and _is_edited(os.path.normpath(inside), name)
+                    (_copy if copied else _link)(name, here, original, f"{target}/{name}")
+
+
+def _is_edited(inside: str, name: str) -> bool:
+    """Check whether installers write into a file: scripts, settings, and the lists of ``setup.py develop``."""
+    if os.path.basename(inside) in {"site-packages", "dist-packages"}:
+        return name.endswith((".pth", ".egg-link"))
+    return name == "pyvenv.cfg" if inside == "." else inside == "bin" and not is_python_name(name)
+
+
+def _copy(name: str, folder: int, original: str, copy: str) -> None:
+    """Copy a file with its mode, its times and, where one may, its owner."""
+    shutil.copy2(original, copy, follow_symlinks=False)
+    found = os.stat(name, dir_fd=folder, follow_symlinks=False)
+    if (found.st_uid, found.st_gid) != (os.geteuid(), os.getegid()):
+        with contextlib.suppress(PermissionError):  # only root may give files away
+            os.chown(copy, found.st_uid, found.st_gid, follow_symlinks=False)
+            os.chmod(copy, stat.S_IMODE(found.st_mode))  # to give it away takes the set-user-ID bit
+
+
+def bring_along(source: Root, target: Root, relatives: Iterable[str], *, over: bool = False) -> None:
+    """Copy files, symlinks and whole folders from one tree to the same places in another, folders made as needed.
+
+    What is there stays, unless files may be written ``over``. Symlinks are copied as they are and never followed; byte
+    code and what is neither file, folder nor symlink is left out. Raises ``OSError``.
+    """
+    for relative in relatives:
+        inside, _, name = relative.rpartition("/")
+        with open_folder(source, inside) as here:
+            if stat.S_ISDIR(os.stat(name, dir_fd=here, follow_symlinks=False).st_mode):
+                for within, folders, names, deeper in os.fwalk(name, dir_fd=here, follow_symlinks=False):
+                    folders[:] = [one for one in folders if one != "__pycache__"]
+                    for one in (*folders, *names):
+                        _bring(one, deeper, target, f"{inside}/{within}".lstrip("/"), over=over)
+            else:
+                _bring(name, here, target, inside, over=over)
+
+
+def _bring(name: str, here: int, target: Root, inside: str, *, over: bool) -> None:
+    status = os.stat(name, dir_fd=here, follow_symlinks=False)
+    if not (stat.S_ISREG(status.st_mode) or stat.S_ISLNK(status.st_mode)) or name.endswith(".pyc"):
+        return
+    # Where the new tree has a file or a link on the way to it, or at its place, that one stays.
+    with contextlib.suppress(FileExistsError, NotADirectoryError), _made_way(target, inside) as there:
+        if over and stat.S_ISREG(status.st_mode):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(name, dir_fd=there)
+        if stat.S_ISLNK(status.st_mode):
+            os.symlink(os.readlink(name, dir_fd=here), name, dir_fd=there)
+            return
+        original = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=here)
+        with open(original, "rb") as content:
+            new = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600, dir_fd=there)
+            with open(new, "wb") as file:
+                shutil.copyfileobj(content, file)
+                file.flush()
+                os.fchmod(new, stat.S_IMODE(status.st_mode))
+                os.utime(new, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+@contextlib.contextmanager
+def _made_way(root: Root, inside: str) -> Iterator[int]:
+    _make_way(root, inside)
+    try:
+        folder = open_folder(root, inside)
+        with folder as descriptor:
+            yield descriptor
+    except OSError as error:
+        if error.errno == errno.ELOOP:  # a link is on the way
+            raise NotADirectoryError(*error.args) from error
+        raise
+
+
+def move_files(source: str, target: Root, relatives: Iterable[str]) -> None:
+    """Move files from one tree of a staging area to the same places in another, making the folders that they need.
+
+    Files that are there are replaced; no link is followed on the way. Raises ``OSError``.
+    """
+    for relative in relatives:
+        inside, _, name = relative.rpartition("/")
+        _make_way(target, inside)
+        with open_folder(target, inside) as folder:
+            os.rename(f"{source}/{relative}", name, dst_dir_fd=folder)
+
+
+def _make_way(root: Root, inside: str) -> None:
+    parts = inside.split("/") if inside else []
+    for depth, name in enumerate(parts):
+        with contextlib.suppress(FileExistsError), open_folder(root, "/".join(parts[:depth])) as folder:
+            os.mkdir(name, dir_fd=folder)
+
+
+def _link(name: str, folder: int, original: str, copy: str) -> None:
+    try:
+        os.link(name, copy, src_dir_fd=folder, follow_symlinks=False)
+    except OSError as error:
+        # Another's file that the kernel protects, or a file system without hard links.
+        if error.errno not in {errno.EPERM, errno.ENOTSUP, errno.EMLINK, errno.EXDEV, errno.EACCES}:
+            raise
+        _copy(name, folder, original, copy)
