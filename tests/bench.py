@@ -38,9 +38,9 @@ Listing = dict[str, Seen]
 def listing(root: Path) -> Listing:
     """Give what is to be seen of ``root`` and every entry under it."""
     found: Listing = {}
-    for folder, folders, files in os.walk(root):
-        for name in (".", *folders, *files):
-            path = Path(folder, name)
+    for directory, directories, files in os.walk(root):
+        for name in (".", *directories, *files):
+            path = Path(directory, name)
             seen = path.lstat()
             held = os.readlink(path) if path.is_symlink() else path.read_bytes() if path.is_file() else None
             found[os.path.normpath(os.path.relpath(path, root))] = Seen(
@@ -50,7 +50,7 @@ def listing(root: Path) -> Listing:
 
 
 def files(seen: Listing) -> Listing:
-    """Leave out folders, whose times change when something is made in them, and what Python caches by itself."""
+    """Leave out directories, whose times change when something is made in them, and what Python caches by itself."""
     return {name: one for name, one in seen.items() if not stat.S_ISDIR(one.mode) and "__pycache__" not in name}
 
 
@@ -75,7 +75,7 @@ def contents(seen: Listing) -> dict[str, tuple[int, str | bytes | None]]:
 
 
 def settle(place: Place, monkeypatch: pytest.MonkeyPatch, factory: pytest.TempPathFactory) -> None:
-    """Work in the place's folder, with a cache that all tests share: asking an interpreter costs more than a test."""
+    """Work in the place's directory, with a cache that all tests share: probing costs more than a test."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(factory.getbasetemp() / "cache"))
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("UV_OFFLINE", "1")
@@ -124,14 +124,14 @@ class Bench:
     place: Place
     python: str
     capsys: pytest.CaptureFixture[str]
-    folder: str = "env"
+    directory: str = "env"
 
     @property
     def path(self) -> Path:
-        return self.place.root / self.folder
+        return self.place.root / self.directory
 
     def declare(self, *lines: str) -> None:
-        head = [f"path = {json.dumps(self.folder)}", f'python = "{self.python}"']
+        head = [f"path = {json.dumps(self.directory)}", f'python = "{self.python}"']
         self.place.write("[envs.one]\n" + "\n".join([*head, *lines]) + "\n")
 
     def apply(self) -> dict[str, Any]:
@@ -147,10 +147,10 @@ class Bench:
         plant(self.path)
         assert self.apply()["outcome"] == "unchanged"
 
-    def move(self, folder: str) -> None:
+    def move(self, directory: str) -> None:
         """Move the environment, and say so in the manifest."""
-        self.path.rename(self.place.root / folder)
-        self.folder = folder
+        self.path.rename(self.place.root / directory)
+        self.directory = directory
         self.declare()
 
     def script(self, name: str, head: str, mode: int = 0o755) -> None:

@@ -51,7 +51,7 @@ class Run:
 
 @dataclass
 class Place:
-    """A folder with a manifest in it, and the command to run on it."""
+    """A directory with a manifest in it, and the command to run on it."""
 
     root: Path
     variables: dict[str, str] = field(default_factory=dict)
@@ -61,7 +61,7 @@ class Place:
         return self.root / "envs.toml"
 
     def write(self, text: str) -> None:
-        """Write a manifest: ``version = 1`` and a state folder of its own stand before ``text``."""
+        """Write a manifest: ``version = 1`` and a state directory of its own stand before ``text``."""
         head = 'version = 1\nstate-dir = "state"\nbin-dir = "exposed"\n'
         self.manifest.write_text(head + text, encoding="utf-8")
         self.trust()
@@ -73,7 +73,7 @@ class Place:
     def envsync(self, *arguments: str, **variables: str) -> Run:
         """Run the command in a process of its own: a fork of one that has loaded it, unless Python itself minds.
 
-        What stands in the folder was written by the test, and is trusted.
+        What stands in the directory was written by the test, and is trusted.
         """
         self.trust(**variables)
         if not any(name.startswith(("PYTHON", "LC_", "LANG")) for name in variables):
@@ -131,13 +131,13 @@ def _server(variables: dict[str, str]) -> Server:
 
 @pytest.fixture(autouse=True)
 def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give each test a HOME and XDG folders of its own, and no setting of the tester's."""
+    """Give each test a HOME and XDG directories of its own, and no setting of the tester's."""
     home = tmp_path_factory.mktemp("home")
     for name in list(os.environ):
         if name.startswith(("XDG_", "ENVSYNC_", "UV_", "PIP_", "VIRTUALENV_", "PYTHON", "PYENV_", "MISE_", "ASDF_")):
             monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(home))
-    # What other tests put beside each other into one folder would be seen by whoever looks up from a Python in it.
+    # What other tests put beside each other into one directory would be seen by whoever looks up from a Python in it.
     monkeypatch.setenv("TMPDIR", str(tmp_path_factory.mktemp("tmp")))
     monkeypatch.setenv("PYTHONPATH", SOURCE)
     monkeypatch.setenv("NO_COLOR", "1")
@@ -147,7 +147,7 @@ def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
 
 @pytest.fixture
 def place(tmp_path: Path) -> Place:
-    """Give an empty folder for a manifest."""
+    """Give an empty directory for a manifest."""
     root = tmp_path / "place"
     root.mkdir()
     return Place(root, dict(os.environ))
@@ -163,11 +163,11 @@ def _nothing_outside() -> Iterator[None]:
     assert _listing(watched) == before, "a test wrote into the repository"
 
 
-def _listing(folders: list[Path]) -> set[str]:
+def _listing(directories: list[Path]) -> set[str]:
     return {
         str(path)
-        for folder in folders
-        for path in folder.rglob("*")
+        for directory in directories
+        for path in directory.rglob("*")
         if not {"__pycache__", ".hypothesis", ".venv", "state"} & set(path.parts)
     }
 

@@ -1,4 +1,4 @@
-"""What of a traced run is on the disk for sure: the files and folders written, and whether they were flushed."""
+"""What of a traced run is on the disk for sure: the files and directories written, and whether they were flushed."""
 
 import os
 import re
@@ -29,12 +29,12 @@ def _whole(trace: str) -> Iterator[str]:
 
 @dataclass
 class Disk:
-    """Follows a trace; keeps which files and folders have contents that only memory holds."""
+    """Follows a trace; keeps which files and directories have contents that only memory holds."""
 
-    folder: str
+    directory: str
     """Where relative paths begin."""
     files: set[str] = field(default_factory=set)
-    folders: set[str] = field(default_factory=set)
+    directories: set[str] = field(default_factory=set)
     written: set[str] = field(default_factory=set)
     """Every file that was written, flushed or not."""
 
@@ -50,7 +50,7 @@ class Disk:
             elif call in {*RENAMING, *MAKING}:
                 pairs = _PLACE.findall(arguments)
                 pairs = pairs[1:] if call.startswith("symlink") else pairs
-                places = [os.path.normpath(os.path.join(base or self.folder, name)) for base, name in pairs]
+                places = [os.path.normpath(os.path.join(base or self.directory, name)) for base, name in pairs]
             else:
                 places = _DESCRIPTOR.findall(arguments)
                 places = places[-1:] if call in {"copy_file_range", "ioctl"} else places[:1]
@@ -63,23 +63,23 @@ class Disk:
         parent = os.path.dirname(last)
         if call == "syncfs":
             self.files.clear()
-            self.folders.clear()
+            self.directories.clear()
         elif call in FLUSHING:
             self.files.discard(last)
-            self.folders.discard(last)
+            self.directories.discard(last)
         elif call in RENAMING:
             self._rename(places[0], last, exchange="RENAME_EXCHANGE" in arguments)
-            self.folders |= {parent, os.path.dirname(places[0])}
+            self.directories |= {parent, os.path.dirname(places[0])}
         elif call.startswith(("unlink", "rmdir")):
             self.files.discard(last)
-            self.folders.discard(last)
+            self.directories.discard(last)
         elif call.startswith(("mkdir", "symlink")):
-            self.folders |= {parent} | ({last} if call.startswith("mkdir") else set())
+            self.directories |= {parent} | ({last} if call.startswith("mkdir") else set())
         elif call != "ioctl" or "FICLONE" in arguments:
             self.files.add(last)
             self.written.add(last)
             if call not in WRITING:
-                self.folders.add(parent)
+                self.directories.add(parent)
 
     def _rename(self, source: str, target: str, *, exchange: bool) -> None:
         def moved(place: str) -> str:
@@ -89,12 +89,12 @@ class Disk:
             return place
 
         self.files = set(map(moved, self.files))
-        self.folders = set(map(moved, self.folders))
+        self.directories = set(map(moved, self.directories))
         self.written = set(map(moved, self.written))
 
-    def unflushed(self, folder: str) -> set[str]:
-        return set(under(folder, self.files | self.folders))
+    def unflushed(self, directory: str) -> set[str]:
+        return set(under(directory, self.files | self.directories))
 
 
-def under(folder: str, places: Iterable[str]) -> Iterator[str]:
-    return (place for place in places if place == folder or place.startswith(f"{folder}/"))
+def under(directory: str, places: Iterable[str]) -> Iterator[str]:
+    return (place for place in places if place == directory or place.startswith(f"{directory}/"))

@@ -245,11 +245,11 @@ class Mounted(Scenario):
             seen = {name: held for name, held in tree(self.path).items() if not name.startswith(".envsync-")}
             assert seen == self.new, difference(seen, self.new)
             self.assert_runs(self.version, seen)
-            areas = [one for one in self.place.rglob(".envsync-*") if one.parent == self.end]
-            kinds = [json.loads((area / "envsync.json").read_text())["kind"] for area in areas]
+            staging_dirs = [one for one in self.place.rglob(".envsync-*") if one.parent == self.end]
+            kinds = [json.loads((staging_dir / "envsync.json").read_text())["kind"] for staging_dir in staging_dirs]
             assert kinds == ["generation"], kinds
-            (area,) = areas
-            assert tree(area / "env") == self.old, difference(tree(area / "env"), self.old)
+            (staging_dir,) = staging_dirs
+            assert tree(staging_dir / "env") == self.old, difference(tree(staging_dir / "env"), self.old)
         except (AssertionError, json.JSONDecodeError, OSError) as error:
             return str(error)[:1500]
         return ""

@@ -7,7 +7,7 @@ from pathlib import Path
 Tree = dict[str, str | bytes]
 
 
-def make_wheel(folder: Path, name: str, version: str) -> None:
+def make_wheel(directory: Path, name: str, version: str) -> None:
     """Write a wheel with one module and one command."""
     info = f"{name}-{version}.dist-info"
     held = {
@@ -17,20 +17,20 @@ def make_wheel(folder: Path, name: str, version: str) -> None:
         f"{info}/entry_points.txt": f"[console_scripts]\nrun-{name} = {name}:main\n",
     }
     record = "".join(f"{place},,\n" for place in (*held, f"{info}/RECORD"))
-    with zipfile.ZipFile(folder / f"{name}-{version}-py3-none-any.whl", "w") as wheel:
+    with zipfile.ZipFile(directory / f"{name}-{version}-py3-none-any.whl", "w") as wheel:
         for place, text in {**held, f"{info}/RECORD": record}.items():
             wheel.writestr(place, text)
 
 
-def tree(folder: Path) -> Tree:
+def tree(directory: Path) -> Tree:
     """Give all that is in an environment, but what Python caches by itself."""
     found: Tree = {}
-    for place, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if name != "__pycache__"]
-        for name in (*folders, *files):
+    for place, directories, files in os.walk(directory):
+        directories[:] = [name for name in directories if name != "__pycache__"]
+        for name in (*directories, *files):
             path = Path(place, name)
             held = f"-> {os.readlink(path)}" if path.is_symlink() else "/" if path.is_dir() else _read(path)
-            found[str(path.relative_to(folder))] = held
+            found[str(path.relative_to(directory))] = held
     return found
 
 

@@ -1,6 +1,6 @@
 """An environment behind a link, work to be done on it, and what must hold after that work was killed or failed.
 
-A scenario's folder holds all that the command touches, its home included. It can be brought back to its beginning as
+A scenario's directory holds all that the command touches, its home included. It can be brought back to its beginning as
 often as wanted, so that each kill meets the same state.
 """
 
@@ -105,8 +105,8 @@ class Scenario:
 
     def prepare(self) -> None:
         """Make an environment with packages, some of them declared, and a file of the user's."""
-        for folder in ("home", "wheels", "place/pythons/3"):
-            (self.root / folder).mkdir(parents=True)
+        for directory in ("home", "wheels", "place/pythons/3"):
+            (self.root / directory).mkdir(parents=True)
         for name, version in (("alpha", "1"), ("beta", "1"), ("beta", "2"), ("gamma", "1"), ("marker", "1")):
             make_wheel(self.root / "wheels", name, version)
         self.point("3.11")
@@ -133,7 +133,7 @@ class Scenario:
         self.links = {link: seen for link, seen in fingerprint(self.root).items() if "/home/" not in link}
 
     def point(self, version: str) -> None:
-        """Let the interpreter's folder, a link, lead to that version's."""
+        """Let the interpreter's directory, a link, lead to that version's."""
         link = self.place / "pythons/3/bin"
         link.unlink(missing_ok=True)
         link.symlink_to(os.path.dirname(PYTHONS[version]))
@@ -205,20 +205,20 @@ class Scenario:
         self.assert_runs(self.version, seen)
         kept = list(self.generations())
         found = self.place.rglob(".envsync-*")
-        left = [str(one) for one in found if not any(one.is_relative_to(area) for area in kept)]
+        left = [str(one) for one in found if not any(one.is_relative_to(staging_dir) for staging_dir in kept)]
         assert left == [], f"debris: {left}"
         if self.kind in {"rebuild", "install", "rollback"} or (self.kind == "upgrade" and seen == self.new):
             former = self.old if seen == self.new else self.new
-            contents = [difference(tree(area / "env"), former) for area in kept]
+            contents = [difference(tree(staging_dir / "env"), former) for staging_dir in kept]
             assert contents == [[]], f"the generations kept are {kept}, and differ in {contents}"
         else:
             assert kept == []
 
     def generations(self) -> Iterator[Path]:
-        for area in self.place.glob("state/.envsync-*"):
-            marker = area / "envsync.json"
+        for staging_dir in self.place.glob("state/.envsync-*"):
+            marker = staging_dir / "envsync.json"
             if marker.exists() and json.loads(marker.read_text())["kind"] == "generation":
-                yield area
+                yield staging_dir
 
     def violation(self, done: Done, *, killed: bool) -> str:
         """Say what does not hold after a killed or failed run, empty if all does."""

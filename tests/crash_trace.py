@@ -37,7 +37,7 @@ status=$?
 if [ $status -eq 137 ] && [ -n "{group}" ]; then kill -9 $PPID 0; fi
 exit $status
 """
-_WITH_STAND_IN = "import sys; sys.path.insert(0, {folder!r}); from envsync.__main__ import main; sys.exit(main())"
+_WITH_STAND_IN = "import sys; sys.path.insert(0, {directory!r}); from envsync.__main__ import main; sys.exit(main())"
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def strace() -> str:
 
 
 def was_met(done: Done) -> bool:
-    """Tell whether the point was reached: a process was killed there, or a call failed."""
+    """Check whether the point was reached: a process was killed there, or a call failed."""
     return any("killed by SIGKILL" in line or "(INJECTED)" in line for line in done.calls)
 
 
@@ -84,8 +84,8 @@ class Tracer:
     def __init__(self, scenario: Scenario, victim: str) -> None:
         self.scenario, self.victim = scenario, victim
         self._strace = strace()
-        self._folder = scenario.root.with_name(f"{victim}-trace")
-        self._folder.mkdir(exist_ok=True)
+        self._directory = scenario.root.with_name(f"{victim}-trace")
+        self._directory.mkdir(exist_ok=True)
 
     def record(self, calls: tuple[str, ...] = MUTATING, *options: str) -> str:
         """Run the command undisturbed, and give its trace."""
@@ -103,10 +103,10 @@ class Tracer:
         return self._run((point.call,), f"{point.call}:error={error}:when={point.number}", [])
 
     def _run(self, calls: tuple[str, ...], inject: str, options: list[str], group: str = "") -> Done:
-        for path in self._folder.glob("trace*"):
+        for path in self._directory.glob("trace*"):
             path.unlink()
         names = ",".join(f"?{call}" for call in calls)
-        trace, command = str(self._folder / "trace"), [sys.executable, "-B", "-m", "envsync", *self.scenario.command]
+        trace, command = str(self._directory / "trace"), [sys.executable, "-B", "-m", "envsync", *self.scenario.command]
         injected = ["-e", f"inject={inject}"] if inject else []
         variables = dict(self.scenario.variables)
         if self.victim == "uv":
@@ -118,7 +118,7 @@ class Tracer:
                 "group": group,
             }
             stand_in = self._stand_in(_WRAPPER.format(inject=" ".join(injected), **values))
-            command[2:4] = ["-c", _WITH_STAND_IN.format(folder=str(stand_in))]
+            command[2:4] = ["-c", _WITH_STAND_IN.format(directory=str(stand_in))]
         else:
             alone = ["-b", "execve"] if self.victim == "envsync" else []
             if not inject and self.victim == "tree":
@@ -140,13 +140,13 @@ class Tracer:
         return Done(process.returncode, out, err, self._trace().splitlines())
 
     def _trace(self) -> str:
-        traces = sorted(self._folder.glob("trace*"), key=lambda path: path.stat().st_mtime_ns)
+        traces = sorted(self._directory.glob("trace*"), key=lambda path: path.stat().st_mtime_ns)
         return "".join(path.read_text(errors="replace") for path in traces)
 
     def _stand_in(self, script: str) -> Path:
         """Make a module ``uv`` that names a script as uv's program."""
-        program = self._folder / "uv-traced"
+        program = self._directory / "uv-traced"
         program.write_text(script)
         program.chmod(0o755)
-        (self._folder / "uv.py").write_text(f"def find_uv_bin():\n    return {str(program)!r}\n")
-        return self._folder
+        (self._directory / "uv.py").write_text(f"def find_uv_bin():\n    return {str(program)!r}\n")
+        return self._directory

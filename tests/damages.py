@@ -40,7 +40,7 @@ def _link(_: World, path: Path, text: str) -> None:
     path.symlink_to(path.name if text == "loop" else text)
 
 
-def _folder(_: World, path: Path, __: str) -> None:
+def _directory(_: World, path: Path, __: str) -> None:
     remove(path)
     path.mkdir(parents=True)
 
@@ -143,7 +143,7 @@ def _apply(world: World, _: Path, __: str) -> None:
 
 
 _Act = Callable[[World, Path, str], object]
-_NAMED: tuple[_Act, ...] = (_link, _folder, _file, _fifo, _swing, _relocate, _append, _edit, _save, _copy, _variable)
+_NAMED: tuple[_Act, ...] = (_link, _directory, _file, _fifo, _swing, _relocate, _append, _edit, _save, _copy, _variable)
 _KINDS: dict[str, _Act] = {
     **{act.__name__[1:]: act for act in (*_NAMED, _cache, _apply)},
     "remove": lambda _, path, __: remove(path),
@@ -171,7 +171,7 @@ _INNER = (
     *(f"{LIB}/RECORD", f"{LIB}/INSTALLER", "waited/.venv/bin/activate.csh", f"{BLOG}/bin/tool", f"{LIB}/METADATA"),
     *(f"{ONE}/direct_url.json", f"{SITE}/app-1.0.dist-info/METADATA"),
 )
-_FOLDERS = (
+_DIRECTORIES = (
     *("settings", "settings/a", "storage", "storage/state", "storage/other", "projects", "projects/blog", "src/one"),
     *("pythons", "waited", "wt", "exposed", "envs.d", "pyenvs/a", "opt"),
     *("plain", "one", "waited/.venv", BLOG, "plain/lib", "plain/lib/python3.12", "one/lib/python3.11", "one/include"),
@@ -253,13 +253,15 @@ def _at(kinds: tuple[str, ...], pairs: tuple[tuple[str, str], ...]) -> st.Search
 _ANY = ("remove", "swing", "move", "touch", "folder", "fifo")
 DAMAGES = st.one_of(
     _of(("link",), *_LINKS, text=_TEXTS),
-    _of(("link",), *_LINKS, *_HELD, *_INPUTS, *_INNER, *_FOLDERS, *_PROGRAMS, text=_TEXTS),
-    _of((*_ANY, "relocate"), *_LINKS, *_HELD, *_INPUTS, *_INNER, *_FOLDERS, *_PROGRAMS),
-    _of(("relocate", "swing", "touch"), *_LINKS, *_HELD, *_INPUTS, *_FOLDERS),  # and all is well
-    _of(("mode",), *_HELD, *_INPUTS, *_INNER, *_FOLDERS, *_PROGRAMS, text=("0", "500", "644", "755")),
+    _of(("link",), *_LINKS, *_HELD, *_INPUTS, *_INNER, *_DIRECTORIES, *_PROGRAMS, text=_TEXTS),
+    _of((*_ANY, "relocate"), *_LINKS, *_HELD, *_INPUTS, *_INNER, *_DIRECTORIES, *_PROGRAMS),
+    _of(("relocate", "swing", "touch"), *_LINKS, *_HELD, *_INPUTS, *_DIRECTORIES),  # and all is well
+    _of(("mode",), *_HELD, *_INPUTS, *_INNER, *_DIRECTORIES, *_PROGRAMS, text=("0", "500", "644", "755")),
     _of(("append",), *_HELD, *_INPUTS, *_INNER, text=("\n# more\n", "\nx = 1\n", "\n[envs.new]\npath = 'new'\n")),
     _of(("truncate",), *_HELD, *_INPUTS, *_INNER),
-    _of(("file",), *_NEW, *_LINKS, *_FOLDERS, text=("", "[envs.two]\npath = '../two'\n", _SCRIPT, "home = @/opt\n")),
+    _of(
+        ("file",), *_NEW, *_LINKS, *_DIRECTORIES, text=("", "[envs.two]\npath = '../two'\n", _SCRIPT, "home = @/opt\n")
+    ),
     _of(("link",), *_NEW, text=_TEXTS),
     st.just(Step("link", "lib/python3.11/os.py", "@/stdlib/os.py")),
     _at(("edit", "save"), _EDITS),

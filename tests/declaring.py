@@ -153,7 +153,7 @@ class Site:
         return {str(name): str(version) for name, version in found.items()}
 
     def has(self, name: str, file: str) -> bool:
-        """Tell whether a distribution's metadata has a file."""
+        """Check whether a distribution's metadata has a file."""
         return any(self.root.glob(f"site/lib/python*/site-packages/{name}-*.dist-info/{file}"))
 
 
@@ -162,11 +162,11 @@ def _pip() -> str:
     """Unpack pip once: compiled, it is three times as fast."""
     wheel = get_embed_wheel("pip", f"{sys.version_info.major}.{sys.version_info.minor}")
     assert wheel is not None
-    folder = tempfile.mkdtemp()
-    atexit.register(shutil.rmtree, folder)
+    directory = tempfile.mkdtemp()
+    atexit.register(shutil.rmtree, directory)
     with zipfile.ZipFile(wheel.path) as archive:
-        archive.extractall(folder)
-    return folder
+        archive.extractall(directory)
+    return directory
 
 
 def refuse_processes(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""An environment behind a link, with packages from a folder of wheels, and what is to be seen of it from outside."""
+"""An environment behind a link, with packages from a directory of wheels, and what is to be seen of it from outside."""
 
 import base64
 import csv
@@ -31,7 +31,7 @@ class Depot:
     python_of: Callable[[str], str]
     capsys: pytest.CaptureFixture[str]
     installer: str = "uv"
-    folder: str = "env"
+    directory: str = "env"
     name: str = "3"
 
     @property
@@ -40,7 +40,7 @@ class Depot:
 
     @property
     def path(self) -> Path:
-        return self.root / self.folder
+        return self.root / self.directory
 
     @property
     def end(self) -> Path:
@@ -59,17 +59,17 @@ class Depot:
         (site,) = self.path.glob("lib/python3.*/site-packages")
         return site
 
-    def point(self, folder: str) -> None:
-        """Let the interpreter's folder, a link, lead elsewhere, as a version manager does."""
+    def point(self, directory: str) -> None:
+        """Let the interpreter's directory, a link, lead elsewhere, as a version manager does."""
         self.link.parent.mkdir(parents=True, exist_ok=True)
         self.link.unlink(missing_ok=True)
-        self.link.symlink_to(folder)
+        self.link.symlink_to(directory)
 
     def flip(self, version: str) -> None:
         self.point(os.path.dirname(self.python_of(version)))
 
     def declare(self, *lines: str, head: str = "") -> None:
-        own = [f"path = {json.dumps(self.folder)}", f'python = "{self.link}/python"']
+        own = [f"path = {json.dumps(self.directory)}", f'python = "{self.link}/python"']
         head = f'installer = "{self.installer}"\n{head}'
         self.place.write("\n".join([head, "[envs.one]", *own, *lines]) + "\n")
 
@@ -124,16 +124,16 @@ class Depot:
         done = subprocess.run([self.path / "bin" / script], check=True, capture_output=True, text=True)
         return done.stdout.strip()
 
-    def debris(self) -> list[Path]:
-        """List staging areas and half-written files, but no generations."""
-        found = [Path(top, name) for top, folders, files in os.walk(self.root) for name in (*folders, *files)]
-        areas = [path for path in found if path.name.startswith(".envsync-")]
-        return [path for path in areas if '"kind": "generation"' not in _text(path / "envsync.json")]
+    def partial_files(self) -> list[Path]:
+        """List staging directories and half-written files, but no generations."""
+        found = [Path(top, name) for top, directories, files in os.walk(self.root) for name in (*directories, *files)]
+        staging_dirs = [path for path in found if path.name.startswith(".envsync-")]
+        return [path for path in staging_dirs if '"kind": "generation"' not in _text(path / "envsync.json")]
 
     def generations(self) -> list[Path]:
         """List the contents that are kept."""
-        areas = sorted(self.root.rglob(".envsync-*/envsync.json"))
-        return [path.parent / "env" for path in areas if '"kind": "generation"' in path.read_text()]
+        staging_dirs = sorted(self.root.rglob(".envsync-*/envsync.json"))
+        return [path.parent / "env" for path in staging_dirs if '"kind": "generation"' in path.read_text()]
 
 
 def open_depot(
@@ -171,9 +171,11 @@ def broken_records(environment: Path, site: Path) -> Iterator[str]:
                     yield f"{record}: {name} is another"
 
 
-def naming(folder: Path, text: str) -> list[Path]:
+def naming(directory: Path, text: str) -> list[Path]:
     """List the files, but byte code, that have a text in them."""
-    files = (path for path in folder.rglob("*") if path.is_file() and not path.is_symlink() and path.suffix != ".pyc")
+    files = (
+        path for path in directory.rglob("*") if path.is_file() and not path.is_symlink() and path.suffix != ".pyc"
+    )
     return [path for path in files if text.encode() in path.read_bytes()]
 
 

@@ -1,4 +1,4 @@
-"""A manifest that is a symlink into a folder of dotfiles, an environment behind links, and a watcher of it all."""
+"""A manifest that is a symlink into a directory of dotfiles, an environment behind links, and a watcher of it all."""
 
 import json
 import os
@@ -22,7 +22,7 @@ class Dotfiles:
     place: Place
     python_of: Callable[[str], str]
     own: set[Path] = field(default_factory=set)
-    """Links that the test itself makes anew or removes; all others have to stay."""
+    """Links that the test itself makes again or removes; all others have to stay."""
 
     @property
     def root(self) -> Path:
@@ -60,8 +60,8 @@ class Dotfiles:
         return {key.strip(): value.strip() for key, _, value in (line.partition("=") for line in lines)}
 
     def lay_out(self) -> None:
-        for folder in ("config", "dotfiles", "src/project", "wheels"):
-            (self.root / folder).mkdir(parents=True)
+        for directory in ("config", "dotfiles", "src/project", "wheels"):
+            (self.root / directory).mkdir(parents=True)
         self.link.symlink_to("../dotfiles/envs.toml")
         (self.root / "project").symlink_to("src/project")
         self.point("3.11")

@@ -48,7 +48,7 @@ class _Blind(Exception):  # noqa: N818  # told with the place, not a failure of 
 
 
 def codes_in(sources: Path) -> Emitted:
-    """Follow the codes in all modules below a folder."""
+    """Follow the codes in all modules below a directory."""
     return _Search({str(path): ast.parse(path.read_text()) for path in sorted(sources.rglob("*.py"))}).run()
 
 

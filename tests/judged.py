@@ -135,7 +135,7 @@ def assert_fails(depot: Depot, *words: str) -> None:
     assert {name: one._replace(links=0, changed=0) for name, one in before.items()} == {
         name: one._replace(links=0, changed=0) for name, one in after.items()
     }
-    assert depot.debris() == []
+    assert depot.partial_files() == []
 
 
 def skip_unless(depot: Depot, installer: str) -> None:

@@ -9,12 +9,12 @@ Fingerprint = dict[str, tuple[int, str]]
 def fingerprint(root: Path) -> Fingerprint:
     """Give inode and text of every symlink under ``root`` that is not inside a virtual environment."""
     links: Fingerprint = {}
-    for folder, folders, files in os.walk(root):
+    for directory, directories, files in os.walk(root):
         if "pyvenv.cfg" in files:
-            folders.clear()
+            directories.clear()
             continue
-        for name in (*folders, *files):
-            path = os.path.join(folder, name)
+        for name in (*directories, *files):
+            path = os.path.join(directory, name)
             if os.path.islink(path):
                 links[path] = (os.lstat(path).st_ino, os.readlink(path))
     return links

@@ -13,7 +13,7 @@ from envsync.model.desired import Manifest
 from envsync.model.problems import Problem
 from envsync.model.settings import Settings
 from envsync.watch.events import Event, Passed
-from envsync.watch.loop import Audience, Tempo, Watcher
+from envsync.watch.loop import Listeners, Watcher, WatchOptions
 from envsync.watch.notify import ServiceManager
 from envsync.watch.passes import Passes
 from envsync.watch.scope import Scope
@@ -53,10 +53,10 @@ class Stage:
         """Run the watcher until the time is over, and give its exit status."""
         self.control = Control(lambda _: None)
         passes = Passes(str(self.place.manifest), load, self._settings, names=names)
-        tempo = Tempo(self.settle, self.interval, once=once, clock=lambda: self.now)
+        watch_options = WatchOptions(self.settle, self.interval, once=once, clock=lambda: self.now)
         self.script.sort(key=lambda entry: entry[0])
-        audience = Audience(lambda event: self.told.append((round(self.now, 3), event)), ServiceManager({}))
-        return Watcher(passes, self, self.control, tempo, audience).run(polling=False)
+        listeners = Listeners(lambda event: self.told.append((round(self.now, 3), event)), ServiceManager({}))
+        return Watcher(passes, self, self.control, watch_options, listeners).run(polling=False)
 
     def passes(self) -> list[tuple[float, str]]:
         """Give the seconds and reasons of the passes that were made."""

@@ -100,7 +100,7 @@ def _started(shell: str) -> tuple[list[str], list[str]]:
 
 
 def _bin_dir(place: Place, shell: str) -> Path:
-    """Give a folder with an envsync for PATH, the completion script, and a file for what happens."""
+    """Give a directory with an envsync for PATH, the completion script, and a file for what happens."""
     bin_dir = place.root.parent / "bin"
     bin_dir.mkdir()
     (bin_dir / "script").write_text(import_module(f"envsync.cli.shells.{shell}").script())

@@ -32,7 +32,7 @@ constraints = ["src/blog/limits.txt"]
 aliases = ["wt/.venv"]
 expose = ["app"]
 
-[envs.plain]                 # a folder, and the best interpreter that is found
+[envs.plain]                 # a directory, and the best interpreter that is found
 path = "plain"
 python = "3.12"
 prompt = "plain"
@@ -54,7 +54,7 @@ _FILES = {
     "pythons/chosen": 'python="@/opt/python"\n',
     "pyenvs/a/versions/3.12.98/bin/python": '#!/bin/sh\nexec "@/opt/other" "$@"\n',  # not executable
 }
-_FOLDERS = ("wt", "waited", "storage/state", "storage/other", "homes/a", "homes/b", "opt")
+_DIRECTORIES = ("wt", "waited", "storage/state", "storage/other", "homes/a", "homes/b", "opt")
 _LINKS = {
     "dotfiles": "settings/a",
     "envs.toml": "dotfiles/envs.toml",
@@ -76,7 +76,7 @@ _HOOK = "\nhook = Path('hook.py')\nif hook.exists():\n    exec(hook.read_text())
 
 
 class World:
-    """Four environments of one manifest, behind links and in folders; ``@/`` in a text stands for its root."""
+    """Four environments of one manifest, behind links and in directories; ``@/`` in a text stands for its root."""
 
     def __init__(self, base: Path) -> None:
         self._base = base
@@ -102,7 +102,7 @@ class World:
         return self.place.envsync(*arguments)
 
     def knows(self) -> bool:
-        """Tell whether the fast path has an answer."""
+        """Check whether the fast path has an answer."""
         with self.inside():
             return fast_answer(["check"]) is not None
 
@@ -129,7 +129,7 @@ class World:
     def settle(self, tries: int = 5) -> None:
         """Let changes be over for long enough, and let a pass take note of how things are.
 
-        What others do in the folders above, such as that of temporary files, may keep a pass from it.
+        What others do in the directories above, such as that of temporary files, may keep a pass from it.
         """
         for _ in range(tries):
             time.sleep(0.05)
@@ -145,8 +145,8 @@ class World:
 
     def during_an_installation(self, code: str) -> None:
         """Have the project of one environment to be installed again, and let Python code run while it is."""
-        for folder in self.root.glob("one/lib/python3.11/site-packages/*.dist-info"):
-            shutil.rmtree(folder)
+        for directory in self.root.glob("one/lib/python3.11/site-packages/*.dist-info"):
+            shutil.rmtree(directory)
         with (self.root / "projects/one/backend.py").open("a") as backend:
             backend.write(_HOOK)
         (self.root / "projects/one/hook.py").write_text(f"hook.unlink()\n{self.text(code)}\n")
@@ -168,7 +168,7 @@ class World:
         make_wheel(wheels, "tool", "0.5", scripts={"tool": "tool:main"})
 
     def _write(self) -> None:
-        for name in _FOLDERS:
+        for name in _DIRECTORIES:
             (self.root / name).mkdir(parents=True)
         for name, text in _FILES.items():
             (self.root / name).parent.mkdir(parents=True, exist_ok=True)
@@ -180,8 +180,8 @@ class World:
         inside |= {"XDG_CACHE_HOME": "cache"}
         outside = {"UV_CACHE_DIR": "uv", "UV_FIND_LINKS": "wheels", "VIRTUALENV_OVERRIDE_APP_DATA": "data"}
         self.place.variables = {
-            **{name: f"{self.root}/{folder}" for name, folder in inside.items()},
-            **{name: f"{self._base}/{folder}" for name, folder in outside.items()},
+            **{name: f"{self.root}/{directory}" for name, directory in inside.items()},
+            **{name: f"{self._base}/{directory}" for name, directory in outside.items()},
             **dict.fromkeys(("UV_OFFLINE", "NO_COLOR"), "1"),
             "UV_LINK_MODE": "copy",
             "PYTHONPATH": SOURCE,
@@ -199,8 +199,8 @@ def assert_same(world: World, *commands: str) -> None:
 def remove(path: Path) -> None:
     """Remove whatever is there."""
     if path.is_dir() and not path.is_symlink():
-        for folder, _, _ in os.walk(path):
-            os.chmod(folder, 0o700)
+        for directory, _, _ in os.walk(path):
+            os.chmod(directory, 0o700)
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)

@@ -25,10 +25,10 @@ Bad = Callable[[Path], str]
 Listing = dict[str, tuple[int, int, int, bytes]]
 
 
-def listing(folder: Path) -> Listing:
-    """Give inode, change of content, change of anything, and content of all that is in a folder."""
+def listing(directory: Path) -> Listing:
+    """Give inode, change of content, change of anything, and content of all that is in a directory."""
     found: Listing = {}
-    for path in [folder, *sorted(folder.rglob("*"))]:
+    for path in [directory, *sorted(directory.rglob("*"))]:
         status = path.lstat()
         content = os.readlink(path).encode() if path.is_symlink() else path.read_bytes() if path.is_file() else b""
         found[str(path)] = (status.st_ino, status.st_mtime_ns, status.st_ctime_ns, content)
@@ -45,7 +45,7 @@ def script(text: str, message: str = "does not work") -> Bad:
 
 
 def answer(message: str = "does not work", **changed: object) -> Bad:
-    """Give a shim that answers as an interpreter would, but for what is changed."""
+    """Give a shim that answers as an interpreter would, except what is changed."""
     said = {"version_info": "3.12.1.final.0", "version": "3.12.1", "implementation": "cpython", "abi": "x"}
     texts = ("prefix", "base_prefix", "base_exec_prefix", "executable", "base_executable", "stdlib")
     said |= dict.fromkeys(texts, "/nowhere") | {"platlibdir": "lib"}
@@ -58,10 +58,10 @@ def not_executable(place: Path) -> str:
     return "is not executable"
 
 
-def folder(place: Path) -> str:
+def directory(place: Path) -> str:
     (place / "bin").mkdir(parents=True)
     (place / "bin" / "python").write_text("")
-    return "is a folder"
+    return "is a directory"
 
 
 def dangling(place: Path) -> str:
@@ -107,7 +107,7 @@ BAD: dict[str, Bad] = {
     "answers-a-missing-path": answer("nothing is at /nowhere/", base_executable="/nowhere/\x1b[31mpython"),
     "answers-deeply": script("printf 'envsync:'; head -c 60000 /dev/zero | tr '\\0' '['"),
     "not-executable": not_executable,
-    "folder": folder,
+    "folder": directory,
     "dangling": dangling,
     "loop": loop,
     "missing": missing,
@@ -190,9 +190,9 @@ def test_the_signal_that_killed_an_interpreter_is_named(settled: Place) -> None:
     assert_refused(settled, "SIGSEGV")
 
 
-def test_the_hint_for_an_environments_folder_names_its_interpreter(settled: Place) -> None:
+def test_the_hint_for_an_environments_directory_names_its_interpreter(settled: Place) -> None:
     declare(settled, settled.root / "old")
-    run = assert_refused(settled, "is a folder")
+    run = assert_refused(settled, "is a directory")
     assert f"{settled.root}/old/bin/python" in run.environments["new"]["conflict"]["hint"]
 
 
@@ -275,7 +275,7 @@ def test_a_child_that_holds_the_pipe_is_killed_with_its_interpreter(
 
 
 def ended(process: int) -> bool:
-    """Tell whether a process is gone or a zombie, after giving the kernel a moment."""
+    """Check whether a process is gone or a zombie, after giving the kernel a moment."""
     for _ in range(40):
         try:
             os.kill(process, 0)

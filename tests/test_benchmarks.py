@@ -18,8 +18,8 @@ PARTS = ("noop-one,noop-many,growth,calls", "create,create-many,watch,start,cold
 """All rows, in parts that run side by side."""
 
 
-def measure(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(BENCHMARKS), "--small", "--in", str(folder), *options]
+def measure(directory: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(BENCHMARKS), "--small", "--in", str(directory), *options]
     path = os.pathsep.join([os.environ["PATH"], *{os.path.dirname(python) for python in PYTHONS.values()}])
     variables = os.environ | {"PATH": path}
     return subprocess.run(command, check=False, capture_output=True, text=True, timeout=120, env=variables)
@@ -72,11 +72,11 @@ def test_who_fails_is_told_and_has_no_times(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.syspath_prepend(str(BENCHMARKS))
     from timing import Contender, Job, race  # noqa: PLC0415  # not on the path of the other tests
 
-    folder = tmp_path / "folder"
-    folder.mkdir()
+    directory = tmp_path / "folder"
+    directory.mkdir()
 
     def contender(name: str, code: str, tool: str = sys.executable) -> Contender:
-        return Contender(name, lambda _: Job([(sys.executable, "-c", code)], folder, {}), tool=tool)
+        return Contender(name, lambda _: Job([(sys.executable, "-c", code)], directory, {}), tool=tool)
 
     contenders = (contender("once", "open('made', 'x')"), contender("steady", "pass"), contender("absent", "", ""))
     failing, steady, absent = race(contenders, 2, rehearsed=False)

@@ -91,19 +91,19 @@ EDGES = {
     ],
     "an interpreter that works again": [Step("mode", "pyenvs/a/versions/3.12.98/bin/python", "755")],
     "what a link in PATH leads to": [Step("copy", "opt/later", "opt/other")],
-    "where a folder of PATH leads": [Step("link", "bin", "bins/b")],
+    "where a directory of PATH leads": [Step("link", "bin", "bins/b")],
     "what interpreters said": [Step("edit", "cache/envsync/interpreters", "cpython-311 => cpython-312")],
 }
 MEANWHILE = {
     "the manifest": "open('@/settings/a/envs.toml', 'a').write('[envs.late]\\npath = \"late\"\\n')",
     "a link to the manifest": "os.unlink('@/dotfiles'); os.symlink('settings/b', '@/dotfiles')",
-    "the folder of the manifest": "os.chdir('@/settings'); os.rename('a', 'old'); os.rename('b', 'a')",
+    "the directory of the manifest": "os.chdir('@/settings'); os.rename('a', 'old'); os.rename('b', 'a')",
     "an included file that goes": "os.unlink('@/more.toml')",
     "an interpreter link": "os.unlink('@/pythons/main'); os.symlink('other', '@/pythons/main')",
     "a link further on": "os.unlink('@/pythons/hop'); os.symlink('@/opt/other', '@/pythons/hop')",
     "the best interpreter": "os.symlink(os.path.realpath('@/plain/bin/python')[:-15], '@/pyenvs/a/versions/3.12')",
     "a requirement": "open('@/src/blog/base.txt', 'a').write('lib>=7\\n')",
-    "the folder of a requirement": "os.chdir('@/projects'); os.rename('blog', 'old'); os.rename('golb', 'blog')",
+    "the directory of a requirement": "os.chdir('@/projects'); os.rename('blog', 'old'); os.rename('golb', 'blog')",
     "an environment": "os.rename('@/plain', '@/nialp')",
 }
 LATE = {
@@ -114,8 +114,8 @@ LATE = {
     "an exposed command goes": [Step("move", "exposed/app")],
     "an included file goes": [Step("move", "more.toml")],
     "all of a project goes": [Step("move", "projects")],
-    "a folder of requirements": [Step("move", "projects/blog"), Step("rename", "projects/golb", "@/projects/blog")],
-    "a folder of a manifest": [Step("move", "settings/a"), Step("rename", "settings/b", "@/settings/a")],
+    "a directory of requirements": [Step("move", "projects/blog"), Step("rename", "projects/golb", "@/projects/blog")],
+    "a directory of a manifest": [Step("move", "settings/a"), Step("rename", "settings/b", "@/settings/a")],
     "nothing": [],
 }
 

@@ -99,10 +99,10 @@ def test_what_is_built_with_caches_is_what_is_built_without(world: World, step: 
     world.renew()
     built = []
     for words in (("apply",), ("apply",), ("apply", "--no-cache")):
-        for folder in ("plain", "waited/.venv"):
-            do(world, Step("remove", folder))
+        for directory in ("plain", "waited/.venv"):
+            do(world, Step("remove", directory))
         assert world.envsync(*words).status == 0
-        built.append([tree(world.root / folder) for folder in ("plain", "waited/.venv")])
+        built.append([tree(world.root / directory) for directory in ("plain", "waited/.venv")])
         if len(built) == 1:
             do(world, step)
     assert built[1] == built[2]

@@ -41,10 +41,10 @@ def mounted(point: Path, *how: str) -> Iterator[None]:
 
 
 @contextmanager
-def read_only(folder: Path) -> Iterator[None]:
-    """Let a folder be on a file system that is mounted read-only."""
-    with mounted(folder, "--bind", str(folder)):
-        subprocess.run(["mount", "-o", "remount,bind,ro", folder], check=True)
+def read_only(directory: Path) -> Iterator[None]:
+    """Let a directory be on a file system that is mounted read-only."""
+    with mounted(directory, "--bind", str(directory)):
+        subprocess.run(["mount", "-o", "remount,bind,ro", directory], check=True)
         yield
 
 

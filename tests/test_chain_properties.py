@@ -32,7 +32,7 @@ TEXTS = st.builds(
 """Symlink texts and paths; ``@`` stands for the root of the tree."""
 PLACES = st.lists(NAMES, min_size=1, max_size=3).map("/".join)
 TREES = st.lists(st.tuples(PLACES, st.one_of(st.sampled_from([None, b"file"]), TEXTS, TEXTS)), max_size=9)
-"""Places with what is there: ``None`` for a folder, bytes for a file, text for a symlink."""
+"""Places with what is there: ``None`` for a directory, bytes for a file, text for a symlink."""
 
 
 def plant(root: str, tree: list[tuple[str, str | bytes | None]]) -> None:
@@ -64,7 +64,7 @@ def refusal(path: str) -> int:
 
 def assert_hops_are_the_links_met(chain: Chain) -> None:
     for hop in chain.hops:
-        assert os.readlink(hop.link) == hop.text
+        assert os.readlink(hop.link) == hop.link_text
         assert os.path.realpath(os.path.dirname(hop.link)) == os.path.dirname(hop.link)
 
 
@@ -78,14 +78,14 @@ def assert_is_there(chain: Chain) -> None:
 
 def assert_can_be_made(chain: Chain, root: str) -> None:
     if chain.kind is EndKind.UNREADABLE:
-        assert ".." in chain.start or any(".." in hop.text for hop in chain.hops)
+        assert ".." in chain.start or any(".." in hop.link_text for hop in chain.hops)
         return
     assert chain.kind is EndKind.MISSING
     if not chain.end.startswith(f"{root}/"):
         return
-    for folder in (*chain.to_make, chain.end):
+    for directory in (*chain.to_make, chain.end):
         with contextlib.suppress(FileExistsError):
-            os.mkdir(folder)
+            os.mkdir(directory)
     assert_is_there(walk(chain.start))
     assert os.path.realpath(chain.start, strict=True) == chain.end
 
@@ -99,8 +99,8 @@ def assert_can_be_made(chain: Chain, root: str) -> None:
 @example(tree=[("b", "a/a/../..")], start="b/a")
 @example(tree=[], start="b/a/../../b")
 def test_a_walk_ends_where_the_kernel_does(tree: list[tuple[str, str | bytes | None]], start: str) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        root = os.path.realpath(folder)
+    with tempfile.TemporaryDirectory() as directory:
+        root = os.path.realpath(directory)
         plant(root, tree)
         path = start.replace("@", root) if start.startswith("@") else f"{root}/{start}"
         chain = walk(path)
@@ -124,8 +124,8 @@ def test_a_walk_ends_where_the_kernel_does(tree: list[tuple[str, str | bytes | N
 @settings(STEADY, max_examples=100)
 @given(tree=TREES, start=PLACES)
 def test_a_chain_starts_with_a_link_where_lstat_says_so(tree: list[tuple[str, str | bytes | None]], start: str) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        root = os.path.realpath(folder)
+    with tempfile.TemporaryDirectory() as directory:
+        root = os.path.realpath(directory)
         plant(root, tree)
         path = f"{root}/{start}"
         parent = os.path.dirname(path)
@@ -158,7 +158,7 @@ def test_a_loop_is_told_as_a_loop(tmp_path: Path, loop: dict[str, str]) -> None:
 # ---- first lines of scripts
 
 PRINTABLE = st.characters(codec="utf-8", exclude_categories=["C", "Zl", "Zp"])
-FOLDERS = st.one_of(
+DIRECTORIES = st.one_of(
     st.text(PRINTABLE, min_size=1, max_size=30), st.text("a '\"$`\\!#;&()é/*{}[]|<>~%", min_size=1, max_size=15)
 ).map(lambda name: f"/{name.lstrip('/')}" if name.strip("/") else "/x")
 
@@ -167,14 +167,19 @@ ARGUMENTS = st.sampled_from(["", "", " -E", " -sE -W ignore"])
 
 
 @settings(STEADY, max_examples=200)
-@given(folders=st.lists(FOLDERS, min_size=1, max_size=3), body=BODIES, arguments=ARGUMENTS, length=st.integers(0, 200))
+@given(
+    directories=st.lists(DIRECTORIES, min_size=1, max_size=3),
+    body=BODIES,
+    arguments=ARGUMENTS,
+    length=st.integers(0, 200),
+)
 def test_a_script_runs_with_the_interpreter_it_was_made_to_run_with(
-    folders: list[str], body: bytes, arguments: str, length: int
+    directories: list[str], body: bytes, arguments: str, length: int
 ) -> None:
     content = f"#!/old/bin/python{arguments}\n".encode() + body
-    for folder in [*folders, f"/{'x' * length}"]:
-        content = shebang.retarget(content, f"{folder}/bin/python")
-        assert shebang.named_interpreter(content[: shebang.HEAD]) == f"{folder}/bin/python"
+    for directory in [*directories, f"/{'x' * length}"]:
+        content = shebang.retarget(content, f"{directory}/bin/python")
+        assert shebang.named_interpreter(content[: shebang.HEAD]) == f"{directory}/bin/python"
         assert content.endswith(b"\n" + body)
         assert len(content.partition(b"\n")[0]) <= 512
     back = shebang.retarget(content, "/old/bin/python")

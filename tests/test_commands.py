@@ -25,8 +25,8 @@ def conflicting(place: Place) -> None:
     place.write(THREE)
 
 
-def state_of(folder: Path) -> dict[str, int]:
-    return {str(path): path.lstat().st_ctime_ns for path in [folder, *folder.rglob("*")]}
+def state_of(directory: Path) -> dict[str, int]:
+    return {str(path): path.lstat().st_ctime_ns for path in [directory, *directory.rglob("*")]}
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -228,7 +228,7 @@ def test_a_manifest_that_makes_no_sense_is_exit_status_2_with_its_place(place: P
     assert f"error: {place.manifest}" in run.err
 
 
-def test_a_folder_in_the_manifests_place_is_exit_status_2(place: Place) -> None:
+def test_a_directory_in_the_manifests_place_is_exit_status_2(place: Place) -> None:
     place.manifest.mkdir()
     run = place.envsync("check")
     assert (run.status, run.out) == (2, "")
@@ -250,7 +250,7 @@ def test_no_environments_are_in_sync(place: Place) -> None:
         assert place.envsync(command).status == 0
 
 
-def test_a_current_folder_that_is_gone_gets_a_message(place: Place) -> None:
+def test_a_current_directory_that_is_gone_gets_a_message(place: Place) -> None:
     gone = place.root / "gone"
     gone.mkdir()
     code = "import os, sys; os.rmdir(os.getcwd()); os.execv(sys.executable, [sys.executable, '-m', 'envsync', 'apply'])"
@@ -265,7 +265,7 @@ def test_a_current_folder_that_is_gone_gets_a_message(place: Place) -> None:
 def test_a_home_that_cannot_be_written_to_stops_no_look(place: Place) -> None:
     place.write(THREE)
     home = place.root / "home"
-    home.write_text("no folder")
+    home.write_text("no directory")
     for command in COMMANDS[1:]:
         run = place.envsync(*names_for(command), "--file", str(place.manifest), HOME=str(home))
         assert run.status in {0, 3}, (command, run.err)

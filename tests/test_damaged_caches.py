@@ -59,9 +59,9 @@ DAMAGE: dict[str, Damage] = {
 }
 
 
-def spoil(folder: Path, pattern: str, damage: Damage) -> int:
+def spoil(directory: Path, pattern: str, damage: Damage) -> int:
     """Damage files of a cache without writing into those that environments share; gives their number."""
-    found = [file for file in sorted(folder.rglob(pattern)) if file.is_file() and not file.is_symlink()]
+    found = [file for file in sorted(directory.rglob(pattern)) if file.is_file() and not file.is_symlink()]
     for file in found:
         content = damage(file.read_bytes())
         file.unlink()
@@ -97,7 +97,7 @@ def test_a_module_that_is_damaged_in_the_cache_is_installed_again_without_it(
     assert "installed again without the installer's cache, where they are damaged: many" in told(entry)
     assert sound(depot)
     assert depot.apply()["outcome"] == "unchanged"
-    assert depot.debris() == []
+    assert depot.partial_files() == []
 
 
 @pytest.mark.sampled(8)
@@ -145,7 +145,7 @@ def test_no_way_by_which_packages_come_brings_damaged_ones(depot: Depot, way: st
     assert entry["outcome"] == {"rebuilt": "rebuilt"}.get(way, "installed"), entry
     assert depot.versions() == {"many": "1.0"}
     assert sound(depot)
-    assert depot.debris() == []
+    assert depot.partial_files() == []
 
 
 def test_an_upgrade_on_demand_brings_no_damaged_package(depot: Depot) -> None:
@@ -190,7 +190,7 @@ def test_a_wheel_that_is_damaged_itself_is_told_and_nothing_changes(depot: Depot
     assert (entry["outcome"], entry["error"]["code"]) == ("failed", "package-damaged")
     assert "many 1.0: 1 file is changed (many/deep/two.py)" in entry["error"]["message"]
     assert steady(listing(depot.end)) == before
-    assert depot.debris() == []
+    assert depot.partial_files() == []
 
 
 @pytest.mark.sampled(6)
@@ -205,7 +205,7 @@ def test_a_cache_that_a_loss_of_power_has_spoilt_altogether_stops_nobody(depot: 
     assert depot.versions() == {"app": "1.0", "lib": "1.1", "many": "1.0", "gitty": "1.0", "blog": "1.0"}
     assert sound(depot)
     assert depot.apply()["outcome"] == "unchanged"
-    assert depot.debris() == []
+    assert depot.partial_files() == []
 
 
 def test_a_damaged_clone_in_the_cache_is_made_again(depot: Depot) -> None:

@@ -102,14 +102,14 @@ def test_a_package_with_extras_and_groups(site: Site, inputs: Inputs, installer:
         assert site.carry_out(found) == {"own": "1.0", "speed": "1.0", "lib": "1.0"}
 
 
-def _lock(folder: Path, wheels: Path, *export: str) -> None:
+def _lock(directory: Path, wheels: Path, *export: str) -> None:
     uv = os.fsdecode(find_uv_bin())
     variables = os.environ | {"UV_NO_INDEX": "1", "UV_FIND_LINKS": str(wheels), "UV_OFFLINE": "1"}
-    subprocess.run([uv, "lock", "-q"], cwd=folder, env=variables, check=True)
+    subprocess.run([uv, "lock", "-q"], cwd=directory, env=variables, check=True)
     if export:
         command = [uv, "export", "-q", "--format", "pylock.toml", "-o", "pylock.toml", *export]
-        subprocess.run(command, cwd=folder, env=variables, check=True)
-        (folder / "uv.lock").unlink()
+        subprocess.run(command, cwd=directory, env=variables, check=True)
+        (directory / "uv.lock").unlink()
 
 
 @BOTH

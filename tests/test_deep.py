@@ -83,7 +83,7 @@ def assert_only_repaired(depot: Depot, *names: str) -> None:
         parts = {*name.split("/"), *(part.partition("-")[0].removesuffix(".py") for part in name.split("/"))}
         if not parts & {*mine}:
             assert before[name] == after[name], name
-    assert depot.debris() == []
+    assert depot.partial_files() == []
     assert len(depot.generations()) == 1
     assert_sound(depot)
 
@@ -94,7 +94,7 @@ def assert_refused(depot: Depot, code: str) -> str:
     entry = depot.apply("--deep")
     assert (entry["outcome"], entry["error"]["code"]) == ("failed", code), entry
     assert steady(listing(depot.end)) == before
-    assert depot.debris() == []
+    assert depot.partial_files() == []
     return str(entry["error"]["message"])
 
 
@@ -115,7 +115,7 @@ SPOIL: dict[str, tuple[str, Callable[[Path], object]]] = {
     "as long": ("changed", lambda file: replaced(file, b"two = 3\n")),
     "truncated": ("changed", lambda file: replaced(file, b"")),
     "a FIFO": ("changed", made_fifo),
-    "without its folder": ("missing", lambda file: shutil.rmtree(file.parent)),
+    "without its directory": ("missing", lambda file: shutil.rmtree(file.parent)),
 }
 
 
@@ -162,7 +162,7 @@ def aside(info: Path) -> None:
 
 
 def aside_beside(info: Path) -> None:
-    """Leave an upgrade as pip does that is killed when all is done but for removing the old one."""
+    """Leave an upgrade as pip does that is killed when all is done except removing the old one."""
     shutil.copytree(info, info.with_name(f"~{info.name[1:]}"))
     (info.parent / "~any").mkdir()
 
@@ -237,7 +237,7 @@ def test_nothing_is_found_in_an_environment_that_envsync_has_made_and_changed(de
     assert_sound(depot)
     depot.end.rename(depot.root / "ends/other")
     (depot.root / "there").symlink_to("ends/other")
-    depot.folder = "there"
+    depot.directory = "there"
     depot.declare('packages = ["many", "app"]')
     assert depot.apply("--deep")["outcome"] == "repaired"
     assert depot.says("app") == f"app 1.0 {depot.path}"
@@ -342,7 +342,7 @@ def test_a_symlink_of_the_users_is_told_and_never_replaced(depot: Depot) -> None
 
 
 @pytest.mark.parametrize("what", ["many", "many-1.0.dist-info", "."])
-def test_a_linked_folder_counts_once_and_is_looked_into(depot: Depot, what: str) -> None:
+def test_a_linked_directory_counts_once_and_is_looked_into(depot: Depot, what: str) -> None:
     depot.make('packages = ["app"]')
     depot.install("many")
     linked = Path(os.path.normpath(depot.site / what))
@@ -412,7 +412,7 @@ def test_a_killed_pass_leaves_all_as_it_was_and_the_next_one_finishes(depot: Dep
     done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True)
     assert done.returncode == 9, done.stderr
     assert steady(listing(depot.end)) == before
-    assert depot.debris() != []
+    assert depot.partial_files() != []
     assert_only_repaired(depot)
 
 
@@ -432,7 +432,7 @@ LIBRARY = "lib/python3.11"
 
 @pytest.fixture
 def site(tmp_path: Path) -> Path:
-    """Give the folder of packages of an environment, with two in it."""
+    """Give the directory of packages of an environment, with two in it."""
     site = tmp_path / "end" / LIBRARY / "site-packages"
     for name in ("app", "lib"):
         (site / name).mkdir(parents=True)

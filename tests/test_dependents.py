@@ -1,4 +1,4 @@
-"""Doctor with an interpreter named: what hangs on it, and what would become of each environment without it."""
+"""Doctor with an interpreter named: what depends on it, and what would become of each environment without it."""
 
 import os
 from collections.abc import Callable
@@ -17,16 +17,16 @@ MINORS = ("3.10", "3.12", "3.13")
 @pytest.fixture
 def versions(place: Place, python_of: PythonOf) -> Path:
     """Give a pyenv with three minor versions, of which one has a stable link, and environments for them."""
-    folder = place.root / "pyenv" / "versions"
-    folder.mkdir(parents=True)
+    directory = place.root / "pyenv" / "versions"
+    directory.mkdir(parents=True)
     for minor in MINORS:
         tree = os.path.dirname(os.path.dirname(python_of(minor)))
-        (folder / os.path.basename(tree)).symlink_to(tree)
+        (directory / os.path.basename(tree)).symlink_to(tree)
         if minor == "3.12":
-            (folder / minor).symlink_to(os.path.basename(tree))
-    place.variables |= {"PYENV_ROOT": str(folder.parent), "PATH": "/nowhere"}
+            (directory / minor).symlink_to(os.path.basename(tree))
+    place.variables |= {"PYENV_ROOT": str(directory.parent), "PATH": "/nowhere"}
     place.write(
-        f'[pythons]\nmain = "{folder}/3.12/bin/python"\n'
+        f'[pythons]\nmain = "{directory}/3.12/bin/python"\n'
         '[envs.path]\npath = "a"\npython = "main"\n'
         '[envs.exact]\npath = "b"\npython = "3.12"\n'
         '[envs.wide]\npath = "c"\npython = ">=3.10,<3.13,!=3.11.*"\n'
@@ -35,7 +35,7 @@ def versions(place: Place, python_of: PythonOf) -> Path:
         '[envs.inner]\npath = "f"\npython = "a/bin/python"\n'
     )
     place.apply()
-    return folder
+    return directory
 
 
 def fates(place: Place, python: str) -> dict[str, dict[str, Any]]:
@@ -87,15 +87,15 @@ def test_nothing_is_changed_and_all_is_in_sync_still(place: Place, versions: Pat
 
 
 def test_another_patch_release_takes_over_without_a_rebuild(place: Place, relocatable: tuple[Path, Path]) -> None:
-    folder = place.root / "pyenv" / "versions"
-    folder.mkdir(parents=True)
+    directory = place.root / "pyenv" / "versions"
+    directory.mkdir(parents=True)
     for name, tree in zip(("3.12.98", "3.12.97"), relocatable, strict=True):
-        (folder / name).symlink_to(tree)
-    place.variables |= {"PYENV_ROOT": str(folder.parent), "PATH": "/nowhere"}
+        (directory / name).symlink_to(tree)
+    place.variables |= {"PYENV_ROOT": str(directory.parent), "PATH": "/nowhere"}
     place.write('[envs.a]\npath = "a"\npython = "3.12"\n')
     place.apply()
     fate = fates(place, str(relocatable[0]))["a"]
-    links = (f"{folder}/3.12.98/bin/python", f"{folder}/3.12.97/bin/python")
+    links = (f"{directory}/3.12.98/bin/python", f"{directory}/3.12.97/bin/python")
     assert (fate["effect"], fate["link"], fate["next_link"]) == ("moves", *links)
 
 
@@ -118,7 +118,7 @@ def test_lines_tell_first_what_hangs_on_it(place: Place, versions: Path, python_
     assert out[1].startswith(f"conflict   other, through {versions}/3.13.")
     assert out[2] == "untouched  path, exact, wide, held, inner"
     assert len(out) == 3
-    assert place.envsync("doctor", "3.10").out.startswith("no environment hangs on cpython 3.10.")
+    assert place.envsync("doctor", "3.10").out.startswith("no environment depends on cpython 3.10.")
 
 
 def test_an_interpreter_that_is_gone_already_has_dependents_still(place: Place) -> None:

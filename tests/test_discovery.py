@@ -174,8 +174,8 @@ def test_a_name_of_ones_own_for_a_directory_stays(place: Place, usr: Path) -> No
     assert link_of(place, "==3.12.*", PATH=f"{usr}/current/bin") == f"{usr}/current/bin/python3.12"
 
 
-def conda(place: Place, folder: str, *marks: str) -> str:
-    python = make_tree(place.root / folder)
+def conda(place: Place, directory: str, *marks: str) -> str:
+    python = make_tree(place.root / directory)
     for mark in marks:
         (python.parent.parent / mark).mkdir()
     return str(python.parent)

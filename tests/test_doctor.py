@@ -16,15 +16,15 @@ from envsync.cli.doctor.checks import (
     check_bin_dir,
     check_exchange,
     check_inotify,
-    check_rooms,
     check_service,
     check_tools,
+    judge_directories,
 )
 from envsync.cli.doctor.command import check_lines
 from envsync.cli.doctor.interpreters import END_OF_LIFE, Usage, check_interpreters, check_venv
 from envsync.cli.doctor.machine import one_of_each_device, read_inotify, read_installed
-from envsync.cli.doctor.values import Inotify, Installed, Room, Service, Tool, Trial
-from envsync.formats.staging_marker import is_area_name
+from envsync.cli.doctor.values import DirectoryCheck, ExchangeCheck, Inotify, Installed, Service, Tool
+from envsync.formats.staging_marker import is_staging_dir_name
 from envsync.observe.facts import FactsCache
 from envsync.observe.interpreters import Interpreters
 from envsync.observe.search import store_of
@@ -105,9 +105,9 @@ def test_a_manifest_that_cannot_be_read_is_a_problem_and_the_machine_is_checked_
     assert (run.status, run.document["manifest"]) == (1, None)
 
 
-def test_folders_that_cannot_be_written_to_are_problems(place: Place) -> None:
+def test_directories_that_cannot_be_written_to_are_problems(place: Place) -> None:
     place.write('[envs.a]\npath = "a"\nexpose = ["python:py"]\n')
-    (place.root / "exposed").write_text("no folder")
+    (place.root / "exposed").write_text("no directory")
     (place.root / "state").mkdir(mode=0o500)
     found = checks_of(place, XDG_STATE_HOME="/proc/none", ENVSYNC_FILE=str(place.manifest))
     assert [one["status"] for one in found["bin-dir"]] == ["problem"]
@@ -118,7 +118,7 @@ def test_folders_that_cannot_be_written_to_are_problems(place: Place) -> None:
     assert f"problem  state-dir {place.root}/state cannot be written to" in run.out
 
 
-def test_a_folder_of_exposed_commands_has_to_be_on_path(place: Place) -> None:
+def test_a_directory_of_exposed_commands_has_to_be_on_path(place: Place) -> None:
     place.write('[envs.a]\npath = "a"\nexpose = ["python:py"]\n')
     (place.root / "exposed").mkdir()
     assert checks_of(place)["bin-dir-path"][0]["status"] == "warning"
@@ -155,27 +155,27 @@ def test_a_trial_makes_areas_and_removes_them_whatever_happens(tmp_path: Path, m
     with pytest.raises(OSError, match="envsync-"):
         try_exchange(str(tmp_path))
     assert len(seen) == 2
-    assert all(map(is_area_name, seen))
+    assert all(map(is_staging_dir_name, seen))
     assert os.listdir(tmp_path) == []
 
 
 def test_how_an_exchange_is_judged() -> None:
-    trials = (Trial("/a", True), Trial("/b", False), Trial("/c", None, "no room"))
-    found = list(check_exchange(trials))
+    exchange_checks = (ExchangeCheck("/a", True), ExchangeCheck("/b", False), ExchangeCheck("/c", None, "no room"))
+    found = list(check_exchange(exchange_checks))
     assert [check.health.value for check in found] == ["ok", "warning", "ok"]
     assert "no room" in found[2].message
 
 
-def test_how_folders_are_judged() -> None:
-    rooms = (
-        Room("cache", "/a", "/a", True),
-        Room("locks", "/b", "/c", False),
-        Room("state-dir", "/d", "/d", True, "/d"),
+def test_how_directories_are_judged() -> None:
+    checked = (
+        DirectoryCheck("cache", "/a", "/a", True),
+        DirectoryCheck("locks", "/b", "/c", False),
+        DirectoryCheck("state-dir", "/d", "/d", True, "/d"),
     )
-    found = list(check_rooms(rooms))
+    found = list(judge_directories(checked))
     assert codes(found) == [("cache", "ok"), ("locks", "ok"), ("state-dir", "problem")]
     assert "/b, which leads to /c," in found[1].message
-    assert list(check_bin_dir(rooms[0], on_path=False))[1].hint.endswith("export PATH=/a:$PATH")
+    assert list(check_bin_dir(checked[0], on_path=False))[1].hint.endswith("export PATH=/a:$PATH")
 
 
 @pytest.mark.parametrize(
@@ -187,13 +187,13 @@ def test_how_folders_are_judged() -> None:
         (Inotify(8192, 128, 100, 128), 40, ["ok", "warning"]),
     ],
 )
-def test_limits_are_compared_with_what_watch_needs(limits: Inotify, folders: int, expected: list[str]) -> None:
-    found = list(check_inotify(limits, folders))
+def test_limits_are_compared_with_what_watch_needs(limits: Inotify, directories: int, expected: list[str]) -> None:
+    found = list(check_inotify(limits, directories))
     assert [check.health.value for check in found] == expected
-    assert f"watch needs {folders} watches" in found[0].message
+    assert f"watch needs {directories} watches" in found[0].message
     for check in found:
         assert check.health is Health.OK or "sudo sysctl fs.inotify.max_user_" in check.hint
-    assert list(check_inotify(None, folders)) == []
+    assert list(check_inotify(None, directories)) == []
 
 
 def test_the_kernel_is_asked_for_its_limits() -> None:
@@ -206,13 +206,13 @@ def test_the_kernel_is_asked_for_its_limits() -> None:
     assert found.instances > 0
 
 
-def test_the_limit_is_compared_with_the_folders_that_watch_tells_of(place: Place) -> None:
+def test_the_limit_is_compared_with_the_directories_that_watch_tells_of(place: Place) -> None:
     if read_inotify() is None:
         pytest.skip("needs inotify")
     place.write('[envs.a]\npath = "a"\n')
     place.apply()
     run = place.envsync("watch", "--once")
-    watched = re.search(r"watching (\d+) folders", run.err)
+    watched = re.search(r"watching (\d+) directories", run.err)
     assert watched is not None
     assert checks_of(place)["inotify-watches"][0]["message"].startswith(f"watch needs {watched[1]} watches")
 
@@ -309,7 +309,7 @@ def test_interpreters_are_found_each_once_by_the_link_that_is_used_or_lasts(
     found = read_installed([f"{place.root}/own"], Interpreters({}, FactsCache(None).ask))
     ours = {one.link: one for one in found if one.link.startswith(str(place.root))}
     assert list(ours) == [f"{place.root}/own", f"{versions}/3.12/bin/python"]
-    assert [(one.minor, one.keeper, one.stable) for one in ours.values()] == [
+    assert [(one.minor, one.manager, one.stable) for one in ours.values()] == [
         ("3.10", "", True),
         ("3.12", "pyenv", True),
     ]
@@ -346,7 +346,7 @@ def test_a_relocatable_build_is_told_by_trying(relocatable: tuple[Path, Path]) -
         (".cache/pypoetry-mine/x", None),
     ],
 )
-def test_an_environment_in_another_tools_folder_is_told(tmp_path: Path, place_: str, tool: str | None) -> None:
+def test_an_environment_in_another_tools_directory_is_told(tmp_path: Path, place_: str, tool: str | None) -> None:
     home = os.environ["HOME"]
     os.makedirs(f"{home}/conda/conda-meta")
     found = store_of(f"{home}/{place_}")
@@ -355,7 +355,7 @@ def test_an_environment_in_another_tools_folder_is_told(tmp_path: Path, place_: 
     assert tmp_path.is_dir()
 
 
-def test_an_environment_in_a_tools_folder_is_a_warning(place: Place) -> None:
+def test_an_environment_in_a_tools_directory_is_a_warning(place: Place) -> None:
     place.write('[envs.a]\npath = "x/.tox/py312"\n')
     (check,) = checks_of(place)["foreign-store"]
     assert (check["status"], "tox" in check["message"]) == ("warning", True)

@@ -48,7 +48,7 @@ def refuse(here: Place, capsys: pytest.CaptureFixture[str]) -> Edit:
 
 
 def kept(before: Listing, after: Listing) -> Listing:
-    """Leave out the manifest, and the times of the folder that it is in."""
+    """Leave out the manifest, and the times of the directory that it is in."""
     return {name: one for name, one in before.items() if name in after and name not in {".", "envs.toml"}}
 
 
@@ -62,7 +62,7 @@ def test_every_key_of_an_environment_has_an_option() -> None:
     assert option_names() == {f"--{name}" for name in keys - {"editable"}} | {"--no-editable"}
 
 
-def test_every_option_is_written_as_its_key_and_relative_paths_mean_the_current_folder(
+def test_every_option_is_written_as_its_key_and_relative_paths_mean_the_current_directory(
     here: Place, edit: Edit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sub = here.root / "sub"
@@ -97,13 +97,13 @@ def test_every_option_is_written_as_its_key_and_relative_paths_mean_the_current_
     }
 
 
-def test_a_path_below_the_home_folder_is_written_with_a_tilde(
+def test_a_path_below_the_home_directory_is_written_with_a_tilde(
     here: Place, edit: Edit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = Path(here.variables["HOME"]) / "${NOT_SET}"
-    folder.mkdir()
-    monkeypatch.setenv("HOME", str(folder))
-    monkeypatch.chdir(folder)
+    directory = Path(here.variables["HOME"]) / "${NOT_SET}"
+    directory.mkdir()
+    monkeypatch.setenv("HOME", str(directory))
+    monkeypatch.chdir(directory)
     edited = edit("add", "new", "--path", "x", "--python", "3.12", "--file", str(here.manifest))
     assert edited["envs"]["new"] == {"path": "~/x", "python": "3.12"}
 
@@ -152,10 +152,10 @@ def test_what_would_be_no_good_manifest_is_refused_and_told(refuse: Edit, argume
 
 
 @pytest.mark.parametrize("folder", [b"a${HOME}b", b"$x", b"a\nb", b"a\xffb"])
-def test_a_relative_path_is_refused_in_a_folder_that_no_manifest_could_name(
-    here: Place, refuse: Edit, monkeypatch: pytest.MonkeyPatch, folder: bytes
+def test_a_relative_path_is_refused_in_a_directory_that_no_manifest_could_name(
+    here: Place, refuse: Edit, monkeypatch: pytest.MonkeyPatch, directory: bytes
 ) -> None:
-    inner = here.root / os.fsdecode(folder)
+    inner = here.root / os.fsdecode(directory)
     try:
         inner.mkdir()
     except OSError:

@@ -28,12 +28,12 @@ SCRIPTS = {
     "dotfiles/apply.sh": "sh",
     "worktrees/post-checkout": "sh",
 }
-FOLDERS = sorted({name.partition("/")[0] for name in SCRIPTS})
+DIRECTORIES = sorted({name.partition("/")[0] for name in SCRIPTS})
 
 
 @dataclass
 class Desk:
-    """A folder with a home in it, and a PATH on which envsync and a Python that fits are found."""
+    """A directory with a home in it, and a PATH on which envsync and a Python that fits are found."""
 
     home: Path
     variables: dict[str, str]
@@ -60,23 +60,23 @@ class Desk:
         return done.stdout
 
     def end(self, environment: Path) -> Path:
-        """Start an environment's Python, and give the folder in which it finds itself."""
+        """Start an environment's Python, and give the directory in which it finds itself."""
         return Path(self.run(environment / "bin/python", "-c", "import sys; print(sys.prefix)").strip()).resolve()
 
 
 @pytest.fixture(scope="module")
 def tools(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Make an envsync that is called by its name, a Python that fits, and a wheel in place of an index."""
-    folder = tmp_path_factory.mktemp("tools")
-    envsync = folder / "envsync"
+    directory = tmp_path_factory.mktemp("tools")
+    envsync = directory / "envsync"
     envsync.write_text(
         f'#!/bin/sh\nPYTHONPATH={shlex.quote(SOURCE)} exec {shlex.quote(sys.executable)} -m envsync "$@"\n'
     )
     envsync.chmod(0o755)
     minor = f"python{sys.version_info.major}.{sys.version_info.minor}"
-    (folder / minor).symlink_to(os.path.realpath(sys.executable))
-    make_wheel(folder, "ruff", "1.0", scripts={"ruff": "ruff:main"})
-    return folder
+    (directory / minor).symlink_to(os.path.realpath(sys.executable))
+    make_wheel(directory, "ruff", "1.0", scripts={"ruff": "ruff:main"})
+    return directory
 
 
 @pytest.fixture
@@ -119,7 +119,7 @@ def test_shellcheck_has_nothing_to_say_of_a_script(script: str) -> None:
 def test_the_readme_names_each_example_once_and_links_to_files_that_are_there() -> None:
     text = (EXAMPLES / "README.md").read_text()
     links = re.findall(r"\]\(([^)]+)\)", text)
-    assert [folder for folder in FOLDERS if links.count(folder) != 1] == []
+    assert [directory for directory in DIRECTORIES if links.count(directory) != 1] == []
     assert [link for link in links if not (EXAMPLES / link).exists()] == []
     assert "(examples/README.md)" in (ROOT / "README.md").read_text()
 
@@ -281,18 +281,18 @@ def test_a_worktree_gets_the_environment_when_it_appears_and_nothing_is_made_onc
 
 
 def test_the_ci_script_makes_the_environments_and_its_status_tells_what_is_wrong(desk: Desk) -> None:
-    folder = desk.copy("ci", "ci")
-    assert "app (missing" in desk.run("./envsync.sh", "--drift", where=folder, status=3)
-    assert not (folder / ".venv").exists()
-    assert "1 environment in sync" in desk.run("./envsync.sh", where=folder)
-    (folder / ".envs/app/bin/python").unlink()
-    assert "bin/python is gone" in desk.run("./envsync.sh", "--drift", where=folder, status=3)
-    manifest = folder / "envs.toml"
+    directory = desk.copy("ci", "ci")
+    assert "app (missing" in desk.run("./envsync.sh", "--drift", where=directory, status=3)
+    assert not (directory / ".venv").exists()
+    assert "1 environment in sync" in desk.run("./envsync.sh", where=directory)
+    (directory / ".envs/app/bin/python").unlink()
+    assert "bin/python is gone" in desk.run("./envsync.sh", "--drift", where=directory, status=3)
+    manifest = directory / "envs.toml"
     former = manifest.read_text()
     manifest.write_text(former.replace('">=3.11"', '">=99"'))
-    desk.run("./envsync.sh", where=folder, status=1)
+    desk.run("./envsync.sh", where=directory, status=1)
     manifest.write_text(former.replace("path", "paht"))
-    desk.run("./envsync.sh", "envs.toml", where=folder, status=2)
+    desk.run("./envsync.sh", "envs.toml", where=directory, status=2)
 
 
 def test_the_workflow_calls_the_script_that_lies_beside_it() -> None:

@@ -12,12 +12,12 @@ import pytest
 
 from conftest import Place
 from envsync.manifest import load
-from envsync.observe.discover import Keeper, keeper_of
+from envsync.observe.discover import VersionManager, version_manager_of
 from envsync.observe.facts import FactsCache
 from envsync.plan.explain import Finding, examined
 from envsync.reconcile import Reconciler
-from envsync.report.explain import Lore, explain_lines
-from envsync.report.terminal import Layout, Node, Paint, copyable, tree_lines
+from envsync.report.explain import Hints, explain_lines
+from envsync.report.terminal import Layout, Node, Paint, shell_quoted, tree_lines
 
 pytestmark = pytest.mark.sampled(2)
 
@@ -51,8 +51,8 @@ def commands(out: str) -> list[str]:
 
 def lines_of(place: Place, layout: Layout, *, colours: bool = False) -> list[str]:
     plan = Reconciler(load(str(place.manifest)), FactsCache(None)).plan()
-    lore = Lore(keeper_of, ("pyenv",))
-    return [line for one in plan.environments for line in explain_lines(one, Paint(colours=colours), layout, lore)]
+    hints = Hints(version_manager_of, ("pyenv",))
+    return [line for one in plan.environments for line in explain_lines(one, Paint(colours=colours), layout, hints)]
 
 
 def test_each_hop_is_shown_with_its_text_and_what_it_is(place: Place, python_of: PythonOf) -> None:
@@ -97,7 +97,7 @@ def test_what_a_rebuild_makes_anew_is_not_called_in_sync(place: Place, python_of
     place.write(f'[envs.a]\npath = "a"\npython = "{python_of("3.12")}"\n')
     out = explain(place, "a")
     assert "differs  built for: built for 3.10, the link is now 3.12" in out
-    assert "unseen   bin/python, pyvenv.cfg, scripts, packages: the rebuild makes it anew" in out
+    assert "unseen   bin/python, pyvenv.cfg, scripts, packages: the rebuild makes it again" in out
     assert "because  built for 3.10, the link is now 3.12" in out
 
 
@@ -108,7 +108,7 @@ def test_an_environment_that_waits_says_for_what_and_is_not_judged(place: Place)
     assert "ok" not in re.findall(r"\w+", out.partition("checks")[2])
 
 
-def make_folder(place: Place) -> None:
+def make_directory(place: Place) -> None:
     (place.root / "it's" / "full").mkdir(parents=True)
     place.write('[envs.a]\npath = "it\'s"\n')
 
@@ -154,7 +154,7 @@ def make_file(place: Place) -> None:
     place.write('[envs.a]\npath = "a"\naliases = ["alias"]\nexpose = ["python:py"]\n')
 
 
-CONFLICTS = [make_folder, make_not_a_link, make_both, make_elsewhere, make_loop, make_file]
+CONFLICTS = [make_directory, make_not_a_link, make_both, make_elsewhere, make_loop, make_file]
 
 
 @pytest.mark.parametrize("make", CONFLICTS)
@@ -171,7 +171,7 @@ def test_the_commands_that_are_shown_resolve_the_conflict(place: Place, make: Ca
 
 
 def test_the_document_has_the_commands_as_words(place: Place) -> None:
-    make_folder(place)
+    make_directory(place)
     conflict = place.envsync("explain", "a", "--json").environments["a"]["conflict"]
     assert conflict["remedy"] == [["mv", f"{place.root}/it's", f"{place.root}/it's.old"]]
     assert commands(explain(place, "a")) == [shlex.join(conflict["remedy"][0])]
@@ -197,7 +197,7 @@ def test_a_missing_interpreter_is_brought_back_by_the_tool_that_kept_it(place: P
 
 def test_words_that_cannot_be_printed_are_quoted_as_a_shell_reads_them(tmp_path: Path) -> None:
     name = "a\n\x1b[31m'\\ \u202eb\udcff"
-    shown = copyable(("touch", f"{tmp_path}/{name}"))
+    shown = shell_quoted(("touch", f"{tmp_path}/{name}"))
     assert shown.isprintable()
     subprocess.run(["bash", "-c", shown], check=True)
     assert os.listdir(tmp_path) == [name]
@@ -206,24 +206,24 @@ def test_words_that_cannot_be_printed_are_quoted_as_a_shell_reads_them(tmp_path:
 @pytest.mark.parametrize(
     ("path", "expected"),
     [
-        ("/opt/mise/installs/python/3.12/bin/python", Keeper("mise", True, "3.12")),
-        ("/opt/mise/installs/python/3.12.1/bin/python3", Keeper("mise", False, "3.12.1")),
-        ("/opt/uv/cpython-3.13.0-linux-x86_64-gnu/bin/python", Keeper("uv", False, "3.13.0")),
-        ("/opt/uv/cpython-3.13+freethreaded-linux-x86_64-gnu/bin/python", Keeper("uv", True)),
-        ("/opt/uv/pypy-3.10.14-linux-x86_64-gnu/bin/python", Keeper("uv", False)),
-        ("/opt/brew/opt/python@3.12/bin/python3.12", Keeper("Homebrew", True, "3.12")),
-        ("/opt/brew/Cellar/python@3.12/3.12.4_1/bin/python3.12", Keeper("Homebrew", False, "3.12")),
-        ("/usr/bin/python3.11", Keeper("the system", True)),
+        ("/opt/mise/installs/python/3.12/bin/python", VersionManager("mise", True, "3.12")),
+        ("/opt/mise/installs/python/3.12.1/bin/python3", VersionManager("mise", False, "3.12.1")),
+        ("/opt/uv/cpython-3.13.0-linux-x86_64-gnu/bin/python", VersionManager("uv", False, "3.13.0")),
+        ("/opt/uv/cpython-3.13+freethreaded-linux-x86_64-gnu/bin/python", VersionManager("uv", True)),
+        ("/opt/uv/pypy-3.10.14-linux-x86_64-gnu/bin/python", VersionManager("uv", False)),
+        ("/opt/brew/opt/python@3.12/bin/python3.12", VersionManager("Homebrew", True, "3.12")),
+        ("/opt/brew/Cellar/python@3.12/3.12.4_1/bin/python3.12", VersionManager("Homebrew", False, "3.12")),
+        ("/usr/bin/python3.11", VersionManager("the system", True)),
         ("/opt/mise/installs/python-else/3.12/bin/python", None),
         ("/opt/uv/tools/ruff/bin/python", None),
         ("/home/me/bin/python", None),
     ],
 )
-def test_a_path_tells_who_keeps_it(monkeypatch: pytest.MonkeyPatch, path: str, expected: Keeper | None) -> None:
+def test_a_path_tells_who_keeps_it(monkeypatch: pytest.MonkeyPatch, path: str, expected: VersionManager | None) -> None:
     monkeypatch.setenv("MISE_DATA_DIR", "/opt/mise")
     monkeypatch.setenv("UV_PYTHON_INSTALL_DIR", "/opt/uv")
     monkeypatch.setenv("HOMEBREW_PREFIX", "/opt/brew")
-    assert keeper_of(path) == expected
+    assert version_manager_of(path) == expected
 
 
 def test_lines_fit_the_width_that_there_is_but_words_stay_whole(place: Place) -> None:

@@ -83,11 +83,11 @@ class Stubs:
             made = depot.wheel(name, str(release), files={f"{name.replace('-', '_')}_stub.py": ""})
             made.rename(made.with_name(archive))
         for path, extras in self.directories.items():
-            folder = (root / path).resolve()
-            more = "".join(f'{extra} = ["{folder.name}-{extra}"]\n' for extra in sorted(extras))
-            make_project(folder, folder.name, more=f"[project.optional-dependencies]\n{more}" if more else "")
+            directory = (root / path).resolve()
+            more = "".join(f'{extra} = ["{directory.name}-{extra}"]\n' for extra in sorted(extras))
+            make_project(directory, directory.name, more=f"[project.optional-dependencies]\n{more}" if more else "")
             for extra in extras:
-                depot.wheel(f"{folder.name}-{extra}", "1.0")
+                depot.wheel(f"{directory.name}-{extra}", "1.0")
 
     @staticmethod
     def _wheel(depot: Depot, name: str, version: str, extras: set[str]) -> None:

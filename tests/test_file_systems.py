@@ -75,7 +75,7 @@ def test_an_environment_on_a_disk_of_its_own_is_rebuilt_and_rolled_back(depot: D
     assert depot.command("rollback", "one")["outcome"] == "rolled-back"
     assert of_packages(depot.end) == old
     assert {one.name for one in disk.iterdir() if not one.name.startswith(".envsync-")} <= {"env", "lost+found"}
-    assert depot.debris() == []
+    assert depot.partial_files() == []
 
 
 def test_on_a_disk_that_is_mounted_read_only_only_work_is_refused(depot: Depot) -> None:
@@ -109,7 +109,7 @@ def test_a_full_disk_leaves_what_was_there(depot: Depot) -> None:
         assert entry["outcome"] == "failed"
         (depot.end / ".lock").unlink(missing_ok=True)  # uv's, which was asked
         assert contents(files(listing(depot.end))) == old
-        assert depot.debris() == []
+        assert depot.partial_files() == []
 
 
 def test_a_file_system_without_symlinks_is_named(depot: Depot, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,7 +125,7 @@ def test_a_file_system_without_symlinks_is_named(depot: Depot, monkeypatch: pyte
     depot.declare()
     entry = depot.apply()
     assert (entry["outcome"], entry["error"]["code"]) == ("failed", "symlinks-unsupported")
-    assert depot.debris() == []
+    assert depot.partial_files() == []
     assert not depot.end.exists()
 
 

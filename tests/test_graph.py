@@ -1,4 +1,4 @@
-"""Graph: which environments hang on which interpreter, as Mermaid, as DOT, and as data."""
+"""Graph: which environments depend on which interpreter, as Mermaid, as DOT, and as data."""
 
 import json
 import os
@@ -181,11 +181,11 @@ def hostile(place: Place) -> Place:
     """Give environments whose names, paths and links have in them whatever could mean something."""
     text = ""
     for number, name in enumerate(HOSTILE):
-        folder = place.root / f"{number} {name.replace('/', '')}"
-        folder.mkdir()
-        (folder / ".venv").symlink_to(f'w\n\x1b[31m"];\n  n0 --> n1 --> #quot; | {name}')
+        directory = place.root / f"{number} {name.replace('/', '')}"
+        directory.mkdir()
+        (directory / ".venv").symlink_to(f'w\n\x1b[31m"];\n  n0 --> n1 --> #quot; | {name}')
         text += f"[envs.{json.dumps(name, ensure_ascii=False)}]\n"
-        text += f"path = {json.dumps(f'{folder.name}/.venv', ensure_ascii=False)}\n"
+        text += f"path = {json.dumps(f'{directory.name}/.venv', ensure_ascii=False)}\n"
     place.write(text)
     return place
 

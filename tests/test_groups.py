@@ -27,7 +27,7 @@ from crash_scenario import chosen
 from crash_server import Done
 from crash_trace import RENAMING, strace
 from envsync.apply import batch, build, builders, verify
-from envsync.cache.store import state_folders
+from envsync.cache.store import state_directories
 from envsync.model.report import EnvironmentReport
 from envsync.write.flush import flush
 from envsync.write.locks import hold
@@ -51,7 +51,7 @@ SEVENTY = "".join(f'[envs.e{number:02}]\npath = "e{number:02}"\n' for number in 
 
 @dataclass
 class Group:
-    """Six environments in three folders, with links."""
+    """Six environments in three directories, with links."""
 
     place: Place
     capsys: pytest.CaptureFixture[str]
@@ -101,23 +101,28 @@ def assert_complete(place: Place, *names: str) -> None:
 @pytest.mark.parametrize(
     "sharing", [{"state": 6}, {"state": 5, "a/deep/three": 1}, {"a": 3, "a/deep/three": 1, "state": 0}]
 )
-def test_folders_that_are_alike_share_a_staging_area(group: Group, sharing: dict[str, int]) -> None:
+def test_directories_that_are_alike_share_a_staging_area(group: Group, sharing: dict[str, int]) -> None:
     held: dict[str, int] = {}
-    for folder, mode in {"a/deep/three": 0o2755, "state": 0o775 if "a" in sharing else 0o755}.items():
+    for directory, mode in {"a/deep/three": 0o2755, "state": 0o775 if "a" in sharing else 0o755}.items():
         if (
-            folder in sharing
+            directory in sharing
         ):  # what is made in it has its group, or others may write in it: there each is built by itself
-            (group.place.root / folder).mkdir(parents=True)
-            (group.place.root / folder).chmod(mode)
+            (group.place.root / directory).mkdir(parents=True)
+            (group.place.root / directory).chmod(mode)
 
-    def look(areas: dict[str, str]) -> None:
-        flush(areas)
-        held.update({os.path.relpath(area, group.place.root): len([*Path(area).glob("env*/bin")]) for area in areas})
-        assert sorted(map(str, left_of(group.place))) == sorted(areas)
+    def look(staging_dirs: dict[str, str]) -> None:
+        flush(staging_dirs)
+        held.update(
+            {
+                os.path.relpath(staging_dir, group.place.root): len([*Path(staging_dir).glob("env*/bin")])
+                for staging_dir in staging_dirs
+            }
+        )
+        assert sorted(map(str, left_of(group.place))) == sorted(staging_dirs)
 
     with mock.patch.object(batch, "flush", look):
         group.expect("created")
-    assert {os.path.dirname(area): count for area, count in held.items()} == {
+    assert {os.path.dirname(staging_dir): count for staging_dir, count in held.items()} == {
         name: count for name, count in sharing.items() if count
     }
     assert group.place.python("b/one/.venv", "import sys; print(sys.prefix)") == f"{group.place.root}/b/one/.venv"
@@ -131,9 +136,16 @@ FAILURES: dict[str, tuple[str, str, Exception, Iterable[str], str, range]] = {
     "one that does not run": ("runs_as", "name='a1'", DENIED, ["a1"], "not-writable", range(1)),
     "a mistake in building one": ("render", "name='a2'", ZeroDivisionError(), ["a2"], "internal-error", range(1)),
     "a link that cannot be made": ("make_link", "/alias-two'", DENIED, ["a2"], "not-writable", range(1)),
-    "a folder that cannot be made": ("make_folder", "/a/deep'", DENIED, ["a3"], "not-writable", range(1)),
+    "a directory that cannot be made": ("make_directory", "/a/deep'", DENIED, ["a3"], "not-writable", range(1)),
     "a lock that cannot be opened": ("hold", "/state/two'", DENIED, ["b2"], "not-writable", range(1)),
-    "nothing, as the shelf takes no area": ("make_brief_area", "place/state'", DENIED, [], "", range(1)),
+    "nothing, as the generations directory takes no staging directory": (
+        "make_brief_staging_dir",
+        "place/state'",
+        DENIED,
+        [],
+        "",
+        range(1),
+    ),
     "nothing, as one is on another disk": ("move_in", "/state/two'", OSError(errno.EXDEV, ""), [], "", range(1)),
     "a disk that is full at first": ("flush", "", FULL, TABLES, "disk-full", range(1)),
     "a disk that is full at last": ("flush", "", FULL, TABLES, "disk-full", range(1, 2)),
@@ -161,9 +173,9 @@ def test_those_that_meet_it_are_stopped_by(group: Group, failure: str) -> None:
 
 
 def test_what_comes_to_an_end_meanwhile_stays(group: Group) -> None:
-    def late(areas: dict[str, str]) -> None:
+    def late(staging_dirs: dict[str, str]) -> None:
         Path("a/two").write_text("mine")
-        flush(areas)
+        flush(staging_dirs)
 
     with mock.patch.object(batch, "flush", late):
         group.expect("created", ["a2"], "failed", "system-error")
@@ -172,7 +184,7 @@ def test_what_comes_to_an_end_meanwhile_stays(group: Group) -> None:
     group.expect("unchanged", ["a2"], "created")
 
 
-def test_a_folder_that_may_not_be_written_stops_only_those_in_it(group: Group) -> None:
+def test_a_directory_that_may_not_be_written_stops_only_those_in_it(group: Group) -> None:
     (group.place.root / "a/deep").mkdir(mode=0o500, parents=True)
     done = unprivileged(group.place, "apply", "--json") or pytest.skip("this root cannot give up its power")
     check(done.environments.values(), "created", ["a3"], "conflict", "not-writable")
@@ -181,7 +193,7 @@ def test_a_folder_that_may_not_be_written_stops_only_those_in_it(group: Group) -
 
 
 def test_one_that_is_locked_is_told_and_the_others_are_created(group: Group) -> None:
-    with hold(state_folders()[0], f"{group.place.root}/a/one", 0):
+    with hold(state_directories()[0], f"{group.place.root}/a/one", 0):
         group.expect("created", ["a1"], "failed", "locked", "--lock-timeout", "0.1")
     group.expect("unchanged", ["a1"], "created")
 
@@ -198,15 +210,15 @@ def test_one_that_is_locked_is_waited_for_when_the_others_are_created(group: Gro
         lock.close()
 
     with ExitStack() as lock:
-        lock.enter_context(hold(state_folders()[0], f"{group.place.root}/state/one", 0))
+        lock.enter_context(hold(state_directories()[0], f"{group.place.root}/state/one", 0))
         threading.Thread(target=release).start()
         group.expect("created")
     assert seen == [True] * len(others)
 
 
-def killed(folder: Path, variables: dict[str, str], kill: int) -> tuple[Place, Done]:
+def killed(directory: Path, variables: dict[str, str], kill: int) -> tuple[Place, Done]:
     """Let a pass be killed before one of its mutating calls, in a place and with a home of its own."""
-    place = Place(folder / "place", variables | {"HOME": str(folder)})
+    place = Place(directory / "place", variables | {"HOME": str(directory)})
     place.root.mkdir(parents=True)
     declare(place)
     return place, _server(place.variables).run(place.root, ("apply",), kill, place.variables)

@@ -59,28 +59,28 @@ def test_what_is_mounted_in_an_environment_is_never_emptied(made: Place) -> None
 
 
 def forged(made: Place, **more: object) -> Path:
-    area = made.root / "state" / NAME
-    (area / "env").mkdir(parents=True)
+    staging_dir = made.root / "state" / NAME
+    (staging_dir / "env").mkdir(parents=True)
     end = str(made.root / "state/blog")
     marker = {"name": "blog", "path": end, "end": end, "kind": "staging", "made": "", "envsync": 1} | more
-    (area / "envsync.json").write_text(json.dumps(marker))
-    return area
+    (staging_dir / "envsync.json").write_text(json.dumps(marker))
+    return staging_dir
 
 
 @as_root
 def test_the_marker_of_another_user_proves_nothing(made: Place) -> None:
-    area = forged(made)
-    os.chown(area, 65534, 65534)
-    before = listing(area)
+    staging_dir = forged(made)
+    os.chown(staging_dir, 65534, 65534)
+    before = listing(staging_dir)
     assert made.envsync("apply", "--no-cache").status == 0
-    assert listing(area) == before
+    assert listing(staging_dir) == before
 
 
 def test_a_marker_cannot_name_places_outside_of_its_area(made: Place) -> None:
     precious = made.root / "precious"
     precious.mkdir()
-    area = forged(made, contents={"../../precious/keys": 5, "pyvenv.cfg": 1})
-    (area / "former").write_text("evil")
+    staging_dir = forged(made, contents={"../../precious/keys": 5, "pyvenv.cfg": 1})
+    (staging_dir / "former").write_text("evil")
     made.envsync("apply", "--no-cache")
     assert os.listdir(precious) == []
 
@@ -91,8 +91,8 @@ def test_a_link_that_comes_to_the_end_while_it_is_built_stays(
     end, precious = made.root / "state/blog", made.root / "precious"
     precious.mkdir(mode=0o700)
 
-    def replace_end(areas: list[str]) -> None:
-        flush(areas)
+    def replace_end(staging_dirs: list[str]) -> None:
+        flush(staging_dirs)
         end.rename(made.root / "moved")
         end.symlink_to(precious)
 

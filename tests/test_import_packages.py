@@ -100,10 +100,10 @@ def test_the_one_project_that_an_environment_lies_in_is_declared(
     here: Place, capsys: pytest.CaptureFixture[str]
 ) -> None:
     environment = fake(here.root / "blog/.venv")
-    for folder in ("blog", "lib"):
-        make_project(here.root / folder, folder, "1.0")
-        origin = {"url": (here.root / folder).as_uri(), "dir_info": {"editable": True}}
-        hold(environment, folder, *(["needed"] if folder == "blog" else []), requested=True, origin=origin)
+    for directory in ("blog", "lib"):
+        make_project(here.root / directory, directory, "1.0")
+        origin = {"url": (here.root / directory).as_uri(), "dir_info": {"editable": True}}
+        hold(environment, directory, *(["needed"] if directory == "blog" else []), requested=True, origin=origin)
     hold(environment, "needed")
     hold(environment, "wheel-of-mine", requested=True, origin={"url": "https://me:x@h/w.whl", "archive_info": {}})
     document = run(here, capsys, "import", "--freeze")

@@ -87,7 +87,7 @@ def test_environments_of_every_tool_are_declared_as_they_are_not_touched_and_nev
     assert {one["name"] for one in planned if one["state"] == "in-sync"} >= {"own", "uv", "virtualenv"}
 
 
-def test_names_come_from_the_folders_and_are_unique(here: Place, imported: Import) -> None:
+def test_names_come_from_the_directories_and_are_unique(here: Place, imported: Import) -> None:
     places = [
         "x/.venv",
         "y/x/.venv",
@@ -109,7 +109,9 @@ def test_names_come_from_the_folders_and_are_unique(here: Place, imported: Impor
 
 
 def test_each_way_to_an_environment_is_found_once(here: Place, imported: Import) -> None:
-    """By overlapping folders, by a link to a folder, through a chain of links, and past a link to a folder above."""
+    """By overlapping directories, by a link to a directory, through a chain of links, and past a link to a directory
+    above.
+    """
     end = fake(here.root / "ends/e")
     for link, text in (
         ("p/.venv", "../q/.venv"),
@@ -154,15 +156,15 @@ def test_a_stable_link_to_the_same_interpreter_is_preferred(here: Place, importe
 
 
 def test_what_may_belong_into_it_is_suggested(here: Place, imported: Import) -> None:
-    for folder, names in (
+    for directory, names in (
         ("a", "requirements.in requirements.txt"),
         ("b", "pyproject.toml uv.lock"),
         ("c", ""),
         ('d"', "requirements.in"),
     ):
-        fake(here.root / folder / ".venv")
+        fake(here.root / directory / ".venv")
         for name in names.split():
-            (here.root / folder / name).write_text("")
+            (here.root / directory / name).write_text("")
     assert all(one.keys() == {"path", "python"} for one in imported().values())
     text, root = here.manifest.read_text(), here.root
     assert [line for line in text.split("\n") if line.startswith("#")] == [

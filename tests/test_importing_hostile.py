@@ -38,8 +38,8 @@ def paths(here: Place, found: dict[str, dict[str, str]]) -> set[str]:
 
 def test_stores_and_caches_are_passed_over(here: Place, imported: Import) -> None:
     stores = ("node_modules", "lib/site-packages", ".tox", ".nox", ".cache", ".git", "tagged", AREA, f"state/{AREA}")
-    for folder in (*stores, "dev", "proc", "src/.hidden", ".envsync-mine"):
-        fake(here.root / folder / "inner/env")
+    for directory in (*stores, "dev", "proc", "src/.hidden", ".envsync-mine"):
+        fake(here.root / directory / "inner/env")
     fake(here.root / f"src/{AREA}")
     (here.root / "tagged/CACHEDIR.TAG").write_text("Signature: 8a477f597d28d172789f06886806bc55")
     (here.root / "src/kept").symlink_to(here.root / f"state/{AREA}/inner/env")
@@ -218,15 +218,15 @@ def test_three_hundred_environments_are_declared_at_once(here: Place, capsys: py
     assert run(here, capsys, "import")["changed"] is False
 
 
-def test_folders_that_are_closed_are_passed_over(here: Place) -> None:
+def test_directories_that_are_closed_are_passed_over(here: Place) -> None:
     for name in ("closed", "no-site", "no-bin", "open"):
         fake(here.root / name / "env")
     closed = [here.root / one for one in ("closed", "no-site/env/lib/python3.12/site-packages", "no-bin/env/bin")]
-    for folder in closed:
-        folder.chmod(0)
+    for directory in closed:
+        directory.chmod(0)
     done = unprivileged(here, "import", "--json", "--freeze")
-    for folder in closed:
-        folder.chmod(0o755)
+    for directory in closed:
+        directory.chmod(0o755)
     if done is None:
         pytest.skip("root cannot give up its powers here")
     assert [one["name"] for one in done.document["declared"]] == ["open"]
@@ -249,6 +249,6 @@ def test_what_envsync_would_never_work_on_is_told_and_not_declared(
 
 
 @pytest.mark.parametrize("top", ["nowhere", "envs.toml", "", "a\nb", "x\udcff", "loop"])
-def test_what_is_no_folder_cannot_be_searched(here: Place, capsys: pytest.CaptureFixture[str], top: str) -> None:
+def test_what_is_no_directory_cannot_be_searched(here: Place, capsys: pytest.CaptureFixture[str], top: str) -> None:
     (here.root / "loop").symlink_to("loop")
     assert refused(here, capsys, "import", ".", top)["exit_code"] == 2

@@ -134,8 +134,8 @@ def test_a_place_where_no_file_can_be_is_told(
 @pytest.mark.parametrize(
     "folder", ['q"q', "back\\slash", "${HOME}", "$x", "new\nline", "x\udcff", "a b", "ünï", "#", "'"]
 )
-def test_a_link_is_written_so_that_it_means_itself_or_not_at_all(here: Place, folder: str) -> None:
-    links = [f"{here.root}/{folder}/python3.12", f"{here.root}/{folder}/3.11.7/bin/python"]
+def test_a_link_is_written_so_that_it_means_itself_or_not_at_all(here: Place, directory: str) -> None:
+    links = [f"{here.root}/{directory}/python3.12", f"{here.root}/{directory}/3.11.7/bin/python"]
     candidates = [
         Candidate(links[0], "cpython", (3, 12), stable=True),
         Candidate(links[1], "cpython", (3, 11, 7), False),
@@ -143,7 +143,7 @@ def test_a_link_is_written_so_that_it_means_itself_or_not_at_all(here: Place, fo
     text = template(candidates, "/home/me")
     here.manifest.write_text(text)
     load(str(here.manifest))
-    expressible = folder not in {"${HOME}", "$x", "new\nline", "x\udcff"}
+    expressible = directory not in {"${HOME}", "$x", "new\nline", "x\udcff"}
     assert tomllib.loads(text)["pythons"] == ({"3.12": links[0]} if expressible else {})
     uncommented = text.replace('# "3.11"', '"3.11"')
     assert tomllib.loads(uncommented)["pythons"].get("3.11") == (links[1] if expressible else None)

@@ -47,7 +47,7 @@ def assert_whole(depot: Depot) -> None:
     """Nothing names where it was built, records are true, and the next pass finds nothing to do."""
     assert naming(depot.end, ".envsync-") == []
     assert list(broken_records(depot.path, depot.site)) == []
-    assert depot.debris() == []
+    assert depot.partial_files() == []
     before = listing(depot.root)
     assert depot.apply()["outcome"] == "unchanged"
     assert changed(before, listing(depot.root)) == set()
@@ -131,15 +131,15 @@ def test_a_repository_is_installed_at_the_commit_that_is_asked_for(depot: Depot)
     [("uv", "my env/.venv"), ("uv", "d" * 90 + "/" + "e" * 90), ("pip", "my env/" + "d" * 90 + "/" + "e" * 90)],
     ids=["blank", "long", "both with pip"],
 )
-def test_scripts_run_at_a_path_that_no_first_line_can_hold(depot: Depot, folder: str) -> None:
-    depot.folder = folder
+def test_scripts_run_at_a_path_that_no_first_line_can_hold(depot: Depot, directory: str) -> None:
+    depot.directory = directory
     depot.make('packages = ["app"]')
     assert depot.says("app") == f"app 1.0 {depot.path}"
     assert_whole(depot)
 
 
 def test_scripts_name_the_declared_path_and_not_the_target_behind_it(depot: Depot) -> None:
-    depot.folder = "linked"
+    depot.directory = "linked"
     depot.make('target = "far"', 'packages = ["app"]')
     assert os.readlink(depot.path) == str(depot.root / "state/far")
     assert (depot.path / "bin/app").read_text().splitlines()[0] == f"#!{depot.path}/bin/python"
@@ -175,7 +175,7 @@ def test_a_failed_installation_leaves_nothing_at_the_path(depot: Depot) -> None:
 
 
 def assert_same_files(before: Listing, after: Listing) -> None:
-    """What was there is there, untouched but for what staging does."""
+    """What was there is there, untouched except what staging does."""
     for name, seen in staged(before).items():
         if name not in {".lock", "pyvenv.cfg"}:  # pyvenv.cfg says what was installed, and for which declarations
             assert seen == staged(after)[name], name
@@ -188,7 +188,7 @@ def test_a_failed_installation_leaves_the_old_packages(depot: Depot) -> None:
     depot.declare('packages = ["app", "of-no-index>=7"]')
     assert_told(depot, "of-no-index")
     assert_same_files(before, files(listing(depot.end)))
-    assert depot.debris() == []
+    assert depot.partial_files() == []
 
 
 @BOTH

@@ -26,17 +26,17 @@ def said(python: str | Path, code: str) -> str:
     return done.stdout.strip()
 
 
-def home_of(folder: Path) -> str:
-    lines = (folder / "pyvenv.cfg").read_text().splitlines()
+def home_of(directory: Path) -> str:
+    lines = (directory / "pyvenv.cfg").read_text().splitlines()
     return next(line.partition("=")[2].strip() for line in lines if line.startswith("home"))
 
 
 def assert_made(place: Place, name: str, link: str | Path, home: str | Path) -> None:
     """Assert that an environment goes through ``link``, has ``home``, and runs as itself."""
-    folder = place.root / name
-    assert os.readlink(folder / "bin" / "python") == str(link)
-    assert home_of(folder) == str(home)
-    assert place.python(name, "import sys; print(sys.prefix)") == str(folder)
+    directory = place.root / name
+    assert os.readlink(directory / "bin" / "python") == str(link)
+    assert home_of(directory) == str(home)
+    assert place.python(name, "import sys; print(sys.prefix)") == str(directory)
     assert place.python(name, f"import sys; {VERSION}") == said(link, VERSION)
 
 
@@ -46,9 +46,9 @@ def make_link(link: Path, text: str | Path) -> Path:
     return link
 
 
-def venv(python: str | Path, folder: Path, *options: str) -> Path:
-    subprocess.run([python, "-m", "venv", "--without-pip", *options, folder], check=True)
-    return folder / "bin" / "python"
+def venv(python: str | Path, directory: Path, *options: str) -> Path:
+    subprocess.run([python, "-m", "venv", "--without-pip", *options, directory], check=True)
+    return directory / "bin" / "python"
 
 
 @pytest.mark.parametrize("version", ["3.7", "3.8", "3.9", "3.10", "3.11", "3.12", "3.13", "debian"])
@@ -70,7 +70,7 @@ def test_a_path_is_the_text_of_bin_python(place: Place, python_of: PythonOf, ver
     assert place.apply()["blog"]["outcome"] == "unchanged"
 
 
-def test_a_path_through_linked_folders_stays_as_written(place: Place, python_of: PythonOf) -> None:
+def test_a_path_through_linked_directories_stays_as_written(place: Place, python_of: PythonOf) -> None:
     tree = os.path.dirname(os.path.dirname(python_of("3.12")))
     make_link(place.root / "versions" / "3.12", tree)
     current = make_link(place.root / "current", "versions/3.12")
@@ -79,7 +79,7 @@ def test_a_path_through_linked_folders_stays_as_written(place: Place, python_of:
     assert_made(place, "blog", current / "bin" / "python", current / "bin")
 
 
-def test_a_bare_link_to_a_normal_build_keeps_the_links_folder_as_home(place: Place, python_of: PythonOf) -> None:
+def test_a_bare_link_to_a_normal_build_keeps_the_links_directory_as_home(place: Place, python_of: PythonOf) -> None:
     link = make_link(place.root / "tools" / "py", os.path.realpath(python_of("3.13")))
     place.write(env("blog", link))
     place.apply()

@@ -33,29 +33,29 @@ def depot(  # noqa: PLR0913, PLR0917  # pytest's way to hand things over
 
 
 def project(depot: Depot, more: str = "", *dependencies: str, name: str = "blog") -> Path:
-    folder = make_project(depot.root / name, name, "1.0", dependencies, more)
-    text = (folder / "pyproject.toml").read_text().replace("[project]\n", '[project]\nrequires-python = ">=3.8"\n')
-    (folder / "pyproject.toml").write_text(text)
-    return folder
+    directory = make_project(depot.root / name, name, "1.0", dependencies, more)
+    text = (directory / "pyproject.toml").read_text().replace("[project]\n", '[project]\nrequires-python = ">=3.8"\n')
+    (directory / "pyproject.toml").write_text(text)
+    return directory
 
 
-def lock(depot: Depot, folder: Path) -> None:
-    depot.uv("lock", "--project", str(folder), "--python", str(depot.link / "python"))
+def lock(depot: Depot, directory: Path) -> None:
+    depot.uv("lock", "--project", str(directory), "--python", str(depot.link / "python"))
 
 
-def edit(folder: Path, before: str, after: str) -> None:
-    text = (folder / "pyproject.toml").read_text()
+def edit(directory: Path, before: str, after: str) -> None:
+    text = (directory / "pyproject.toml").read_text()
     assert before in text
-    (folder / "pyproject.toml").write_text(text.replace(before, after))
+    (directory / "pyproject.toml").write_text(text.replace(before, after))
 
 
 @pytest.mark.parametrize("built", [True, False])
 def test_an_extra_that_names_its_own_project_brings_no_stranger(depot: Depot, built: bool) -> None:
     depot.wheel("blog", "6.6")
     extras = '[project.optional-dependencies]\ntest = ["lib"]\nall = ["blog[test]", "Blog[more]"]\nmore = ["speed"]\n'
-    folder = project(depot, extras, "tool")
+    directory = project(depot, extras, "tool")
     if not built:
-        (folder / "pyproject.toml").write_text(f'{UNBUILT}dependencies = ["tool"]\n{extras}')
+        (directory / "pyproject.toml").write_text(f'{UNBUILT}dependencies = ["tool"]\n{extras}')
     versions = make(depot, 'project = "blog"', 'extras = ["all"]')
     own = {"blog": "1.0"} if built else {}
     assert versions == {"lib": "1.1", "speed": "3.0", "tool": "0.5", **own}
@@ -64,14 +64,14 @@ def test_an_extra_that_names_its_own_project_brings_no_stranger(depot: Depot, bu
 
 @pytest.mark.parametrize("editable", ["true", "false"])
 def test_a_project_with_its_metadata_elsewhere_is_installed(depot: Depot, editable: str) -> None:
-    folder = project(depot)
-    edit(folder, (folder / "pyproject.toml").read_text().partition("[build-system]")[0], "")
-    (folder / "setup.cfg").write_text(
+    directory = project(depot)
+    edit(directory, (directory / "pyproject.toml").read_text().partition("[build-system]")[0], "")
+    (directory / "setup.cfg").write_text(
         "[metadata]\nname = blog\nversion = 1.0\n[options]\ninstall_requires =\n    lib\n"
     )
     assert make(depot, 'project = "blog"', f"editable = {editable}") == {"blog": "1.0", "lib": "1.1"}
     assert_each_is_missed(depot)
-    (folder / "setup.cfg").write_text(
+    (directory / "setup.cfg").write_text(
         "[metadata]\nname = blog\nversion = 2.0\n[options]\ninstall_requires =\n    tool\n"
     )
     assert change(depot) == {"blog": "2.0", "lib": "1.1", "tool": "0.5"}
@@ -91,7 +91,7 @@ def test_a_project_that_is_required_by_its_path_counts(depot: Depot, way: str) -
     assert change(depot) == {"blog": "1.0", "lib": "1.1", "parts": "1.0", "speed": "3.0", "tool": "0.5"}
 
 
-def test_a_folder_that_is_no_project_is_never_in_sync(depot: Depot) -> None:
+def test_a_directory_that_is_no_project_is_never_in_sync(depot: Depot) -> None:
     (depot.root / "blog").mkdir()
     (depot.root / "blog/pyproject.toml").write_text("[tool.black]\nline-length = 99\n")
     depot.declare('project = "blog"')
@@ -100,24 +100,24 @@ def test_a_folder_that_is_no_project_is_never_in_sync(depot: Depot) -> None:
 
 @pytest.mark.parametrize("editable", ["true", "false"])
 def test_a_change_of_the_projects_own_metadata_is_seen(depot: Depot, editable: str) -> None:
-    folder = project(depot)
-    edit(folder, "dependencies = []", 'dynamic = ["dependencies"]')
-    (folder / "requirements.txt").write_text("")
+    directory = project(depot)
+    edit(directory, "dependencies = []", 'dynamic = ["dependencies"]')
+    (directory / "requirements.txt").write_text("")
     assert make(depot, 'project = "blog"', f"editable = {editable}") == {"blog": "1.0"}
-    edit(folder, 'version = "1.0"', 'version = "2.0"')
+    edit(directory, 'version = "1.0"', 'version = "2.0"')
     assert change(depot) == {"blog": "2.0"}
-    edit(folder, "scripts = {", 'scripts = { again = "blog:main",')
+    edit(directory, "scripts = {", 'scripts = { again = "blog:main",')
     change(depot)
     assert depot.says("again").startswith("blog 1.0")
-    (folder / "requirements.txt").write_text("lib\n")
+    (directory / "requirements.txt").write_text("lib\n")
     assert change(depot) == {"blog": "2.0", "lib": "1.1"}
 
 
 def test_a_project_that_is_not_editable_is_built_again_with_its_metadata(depot: Depot) -> None:
-    folder = project(depot)
+    directory = project(depot)
     make(depot, 'project = "blog"', "editable = false")
-    (folder / "blog.py").write_text('def main():\n    print("new")\n')
-    edit(folder, "dependencies = []", 'dependencies = ["lib"]')
+    (directory / "blog.py").write_text('def main():\n    print("new")\n')
+    edit(directory, "dependencies = []", 'dependencies = ["lib"]')
     change(depot)
     assert depot.says("blog") == "new"
 
@@ -144,20 +144,20 @@ def test_a_group_and_an_extra_may_be_empty(depot: Depot) -> None:
 
 
 def test_a_group_in_its_old_place_is_installed(depot: Depot) -> None:
-    folder = project(depot, '[tool.uv]\ndev-dependencies = ["lib"]\n')
+    directory = project(depot, '[tool.uv]\ndev-dependencies = ["lib"]\n')
     if depot.installer == "uv":
-        lock(depot, folder)
+        lock(depot, directory)
     assert make(depot, 'project = "blog"', 'groups = ["dev"]') == {"blog": "1.0", "lib": "1.1"}
     assert_each_is_missed(depot)
 
 
 def test_the_lock_of_a_workspace_holds_for_its_members(depot: Depot) -> None:
     skip_unless(depot, "uv")
-    folder = depot.root / "root"
-    (folder / "packages").mkdir(parents=True)
-    project(depot, "", "lib", name="member").rename(folder / "packages/member")
-    (folder / "pyproject.toml").write_text('[tool.uv.workspace]\nmembers = ["packages/*"]\n')
-    lock(depot, folder)
+    directory = depot.root / "root"
+    (directory / "packages").mkdir(parents=True)
+    project(depot, "", "lib", name="member").rename(directory / "packages/member")
+    (directory / "pyproject.toml").write_text('[tool.uv.workspace]\nmembers = ["packages/*"]\n')
+    lock(depot, directory)
     depot.wheel("lib", "2.0")
     assert make(depot, 'project = "root/packages/member"') == {"lib": "1.1", "member": "1.0"}
     assert_each_is_missed(depot)
@@ -166,8 +166,8 @@ def test_the_lock_of_a_workspace_holds_for_its_members(depot: Depot) -> None:
 def test_what_a_lock_chose_is_not_judged_by_metadata(depot: Depot) -> None:
     skip_unless(depot, "uv")
     depot.wheel("strict", "1.0", "lib<1.1")
-    folder = project(depot, '[tool.uv]\noverride-dependencies = ["lib==1.1"]\n', "strict")
-    lock(depot, folder)
+    directory = project(depot, '[tool.uv]\noverride-dependencies = ["lib==1.1"]\n', "strict")
+    lock(depot, directory)
     assert make(depot, 'project = "blog"') == {"blog": "1.0", "lib": "1.1", "strict": "1.0"}
     assert_each_is_missed(depot)
     depot.flip("3.12")
@@ -176,10 +176,10 @@ def test_what_a_lock_chose_is_not_judged_by_metadata(depot: Depot) -> None:
 
 def test_a_lock_that_is_behind_its_project_is_told(depot: Depot) -> None:
     skip_unless(depot, "uv")
-    folder = project(depot)
-    lock(depot, folder)
+    directory = project(depot)
+    lock(depot, directory)
     make(depot, 'project = "blog"')
-    edit(folder, "dependencies = []", 'dependencies = ["lib"]')
+    edit(directory, "dependencies = []", 'dependencies = ["lib"]')
     assert main(["check"]) in {1, 3}
     entry = depot.apply()
     told = entry["error"] or entry["conflict"]
@@ -189,11 +189,11 @@ def test_a_lock_that_is_behind_its_project_is_told(depot: Depot) -> None:
 
 def test_what_pip_cannot_carry_out_is_refused(depot: Depot) -> None:
     skip_unless(depot, "pip")
-    folder = project(depot, '[tool.uv.sources]\nlib = { path = "../lib" }\n', "lib")
+    directory = project(depot, '[tool.uv.sources]\nlib = { path = "../lib" }\n', "lib")
     depot.declare('project = "blog"')
     assert_conflict(depot, "tool.uv.sources", "lib", "installer")
-    edit(folder, '[tool.uv.sources]\nlib = { path = "../lib" }\n', "")
-    lock(depot, folder)
+    edit(directory, '[tool.uv.sources]\nlib = { path = "../lib" }\n', "")
+    lock(depot, directory)
     assert_conflict(depot, "uv.lock", "installer")
 
 
@@ -203,7 +203,7 @@ def test_the_lock_of_another_tool_is_refused(depot: Depot) -> None:
     assert_conflict(depot, "poetry.lock")
 
 
-def pylock(folder: Path, *wheels: Path, project: bool = True) -> Path:
+def pylock(directory: Path, *wheels: Path, project: bool = True) -> Path:
     """Write a lock as others do: with the project itself in it."""
     texts = ['lock-version = "1.0"\ncreated-by = "test"\n']
     if project:
@@ -213,15 +213,15 @@ def pylock(folder: Path, *wheels: Path, project: bool = True) -> Path:
         digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
         texts.append(f'[[packages]]\nname = "{name}"\nversion = "{version}"\n[[packages.wheels]]\n')
         texts.append(f'name = "{wheel.name}"\nurl = "{wheel.as_uri()}"\nhashes = {{ sha256 = "{digest}" }}\n')
-    (folder / "pylock.toml").write_text("".join(texts))
-    return folder / "pylock.toml"
+    (directory / "pylock.toml").write_text("".join(texts))
+    return directory / "pylock.toml"
 
 
 @pytest.mark.parametrize("with_project", [True, False])
 def test_a_standard_lock_installs_its_files_and_its_hashes_hold(depot: Depot, with_project: bool) -> None:
-    folder = project(depot, "", "corp")
-    corp = depot.wheel("corp", "1.0", "lib").rename(folder / "corp-1.0-py3-none-any.whl")
-    file = pylock(folder, corp, depot.wheels / "lib-1.0-py3-none-any.whl", project=with_project)
+    directory = project(depot, "", "corp")
+    corp = depot.wheel("corp", "1.0", "lib").rename(directory / "corp-1.0-py3-none-any.whl")
+    file = pylock(directory, corp, depot.wheels / "lib-1.0-py3-none-any.whl", project=with_project)
     assert make(depot, 'project = "blog"') == {"blog": "1.0", "corp": "1.0", "lib": "1.0"}
     assert depot.origins()["blog"]["editable"]
     assert_each_is_missed(depot)
@@ -238,8 +238,8 @@ def test_a_named_lock_in_requirements_is_installed(depot: Depot) -> None:
 
 
 def test_one_project_is_built_by_one_installer_at_a_time(depot: Depot) -> None:
-    folder = project(depot)
-    with (folder / "backend.py").open("a") as backend:
+    directory = project(depot)
+    with (directory / "backend.py").open("a") as backend:
         backend.write(
             "\n\n_once = build_wheel\n\n\ndef build_wheel(*arguments):\n    import time\n"
             "    os.mkdir('building')  # fails where another one is at it\n    time.sleep(0.3)\n"

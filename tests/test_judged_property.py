@@ -100,18 +100,18 @@ def depot(  # noqa: PLR0913, PLR0917  # pytest's way to hand things over
 
 
 def renew(depot: Depot, monkeypatch: pytest.MonkeyPatch, world: list[Wheel]) -> Path:
-    """Begin with nothing but wheels, in a folder that no installer's cache knows."""
+    """Begin with nothing but wheels, in a directory that no installer's cache knows."""
     for path in (depot.end, depot.root / "blog"):
         shutil.rmtree(path, ignore_errors=True)
-    folder = depot.root / f"wheels-{next(NUMBERS)}"
-    folder.mkdir()
+    directory = depot.root / f"wheels-{next(NUMBERS)}"
+    directory.mkdir()
     there = {(one.name, one.version) for one in world}
     plain = {(name, version) for name in NAMES for version in ("1.0", "2.0")} - there  # for more that can be resolved
     for one in (*world, *(Wheel(name, version, [], {}) for name, version in plain)):
-        make_wheel(folder, one.name, one.version, one.requires, extras=one.extras)
+        make_wheel(directory, one.name, one.version, one.requires, extras=one.extras)
     for name in ("UV_FIND_LINKS", "PIP_FIND_LINKS"):
-        monkeypatch.setenv(name, str(folder))
-    return folder
+        monkeypatch.setenv(name, str(directory))
+    return directory
 
 
 def held(depot: Depot) -> dict[str, object]:
@@ -119,7 +119,7 @@ def held(depot: Depot) -> dict[str, object]:
 
 
 def settle(depot: Depot) -> bool:
-    """Let a pass do what it can; tells whether it could."""
+    """Let a pass do what it can; Check whether it could."""
     before = held(depot)
     entry = depot.apply()
     if entry["outcome"] == "failed":

@@ -97,7 +97,7 @@ def test_variables_are_expanded_and_count(depot: Depot, monkeypatch: pytest.Monk
     assert_conflict(depot, "${WORK}", "all.txt:1")
 
 
-def test_two_files_of_two_folders_install_a_project_each(depot: Depot) -> None:
+def test_two_files_of_two_directories_install_a_project_each(depot: Depot) -> None:
     for name in ("one", "two"):
         make_project(depot.root / name, name)
         write(depot, f"{name}/requirements.txt", "-e .\n")
@@ -196,7 +196,7 @@ def test_what_pip_had_put_aside_is_missed(depot: Depot) -> None:
     assert (depot.site / "lib.py").exists()
 
 
-def test_the_last_package_may_take_its_folder_along(depot: Depot) -> None:
+def test_the_last_package_may_take_its_directory_along(depot: Depot) -> None:
     make(depot, 'packages = ["tool"]')
     subprocess.run(["rm", "-r", depot.site], check=True)
     assert main(["check"]) == 3

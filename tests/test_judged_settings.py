@@ -54,8 +54,8 @@ def test_a_pip_conf_changes_nothing(depot: Depot, setting: str) -> None:
 @pytest.mark.parametrize("where", ["uv.toml", "pyproject.toml", "UV_MANAGED_PYTHON", "UV_PYTHON_PREFERENCE"])
 def test_uv_takes_the_python_that_is_given(depot: Depot, monkeypatch: pytest.MonkeyPatch, where: str) -> None:
     skip_unless(depot, "uv")
-    folder = make_project(depot.root / "blog", "blog", "1.0", ["app"])
-    depot.uv("lock", "--project", str(folder), "--python", str(depot.link / "python"))
+    directory = make_project(depot.root / "blog", "blog", "1.0", ["app"])
+    depot.uv("lock", "--project", str(directory), "--python", str(depot.link / "python"))
     make(depot, 'project = "blog"')
     depot.install("tool")
     (depot.path / "notes.txt").write_text("mine")
@@ -63,7 +63,7 @@ def test_uv_takes_the_python_that_is_given(depot: Depot, monkeypatch: pytest.Mon
         case "uv.toml":
             configure("uv/uv.toml", 'python-preference = "only-managed"\n')
         case "pyproject.toml":
-            with (folder / "pyproject.toml").open("a") as file:
+            with (directory / "pyproject.toml").open("a") as file:
                 file.write('[tool.uv]\npython-preference = "only-managed"\n')
         case _:
             monkeypatch.setenv(where, "1" if where == "UV_MANAGED_PYTHON" else "only-managed")
@@ -90,9 +90,9 @@ def test_uv_takes_the_python_that_is_given(depot: Depot, monkeypatch: pytest.Mon
 )
 def test_variables_leave_nothing_out(depot: Depot, monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
     skip_unless(depot, variable.partition("_")[0].lower())
-    folder = make_project(depot.root / "blog", "blog", "1.0", ["app"], '[dependency-groups]\ndev = ["tool"]\n')
+    directory = make_project(depot.root / "blog", "blog", "1.0", ["app"], '[dependency-groups]\ndev = ["tool"]\n')
     if depot.installer == "uv":
-        depot.uv("lock", "--project", str(folder), "--python", str(depot.link / "python"))
+        depot.uv("lock", "--project", str(directory), "--python", str(depot.link / "python"))
     name, _, value = variable.partition("=")
     monkeypatch.setenv(name, value)
     versions = make(depot, 'project = "blog"', 'groups = ["dev"]')
@@ -218,7 +218,7 @@ def test_a_url_with_credentials_converges_and_nothing_holds_them(
     assert main(["apply"]) == 1
     assert SECRET not in "".join(capsys.readouterr())
     kept = [depot.end, depot.root / "cache", Path(os.environ["HOME"]), depot.root / "state"]
-    holding = [path for folder in kept for path in naming(folder, SECRET)]
+    holding = [path for directory in kept for path in naming(directory, SECRET)]
     assert [path for path in holding if not path.name.startswith("manifest-")] == []
     assert [path for path in holding if path.stat().st_mode & 0o077] == []  # what is kept of the manifest itself
 

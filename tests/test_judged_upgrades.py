@@ -112,8 +112,8 @@ def test_what_nothing_declares_is_not_upgraded(depot: Depot) -> None:
 
 def test_a_lock_decides_its_versions_itself(depot: Depot) -> None:
     skip_unless(depot, "uv")
-    folder = make_project(depot.root / "blog", "blog", "1.0", ["app"])
-    depot.uv("lock", "--project", str(folder), "--python", str(depot.link / "python"))
+    directory = make_project(depot.root / "blog", "blog", "1.0", ["app"])
+    depot.uv("lock", "--project", str(directory), "--python", str(depot.link / "python"))
     make(depot, 'project = "blog"')
     release(depot)
     entry = depot.command("upgrade")

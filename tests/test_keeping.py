@@ -18,9 +18,10 @@ ONE = '[envs.one]\npath = "one"\ntarget = "one"\n'
 TWO = '[envs.two]\npath = "two"\n'
 
 
-def snapshot(folder: Path) -> dict[str, tuple[int, int]]:
+def snapshot(directory: Path) -> dict[str, tuple[int, int]]:
     return {
-        str(path.relative_to(folder)): (path.lstat().st_ino, path.lstat().st_mtime_ns) for path in folder.rglob("*")
+        str(path.relative_to(directory)): (path.lstat().st_ino, path.lstat().st_mtime_ns)
+        for path in directory.rglob("*")
     }
 
 
@@ -57,7 +58,7 @@ def test_a_copy_of_an_environment_bears_no_valid_mark(orphaned: Place) -> None:
     assert (orphaned.root / "state/backup/pyvenv.cfg").exists()
 
 
-def test_a_folder_of_includes_that_is_not_there_prunes_nothing(place: Place) -> None:
+def test_a_directory_of_includes_that_is_not_there_prunes_nothing(place: Place) -> None:
     (place.root / "d").mkdir()
     (place.root / "d/one.toml").write_text('[envs.one]\npath = "../one"\ntarget = "one"\n')
     place.write('include = ["d/*.toml"]\n')
@@ -206,7 +207,7 @@ def test_status_lists_orphans_when_asked(orphaned: Place) -> None:
 
 
 def moved(place: Place) -> dict[str, tuple[int, int]]:
-    """Make an environment in a folder, and declare a target for it then; give its files."""
+    """Make an environment in a directory, and declare a target for it then; give its files."""
     make_wheel(place.root / "wheels", "tool", "1", scripts={"tool": "tool:main"})
     place.variables |= {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(place.root / "wheels")}
     place.variables |= {"UV_OFFLINE": "1", "UV_FIND_LINKS": str(place.root / "wheels")}
@@ -218,7 +219,7 @@ def moved(place: Place) -> dict[str, tuple[int, int]]:
     return {name: seen for name, seen in snapshot(place.root / "one").items() if (place.root / "one" / name).is_file()}
 
 
-def test_a_folder_becomes_its_target_and_a_link(place: Place) -> None:
+def test_a_directory_becomes_its_target_and_a_link(place: Place) -> None:
     files = moved(place)
     assert "envsync move one" in place.envsync("plan").out
     assert place.envsync("move", "one").status == 0

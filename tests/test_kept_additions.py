@@ -44,7 +44,7 @@ def test_a_former_file_is_kept_though_another_one_is_kept_already(bench: Bench) 
 def test_what_is_kept_is_not_read_as_a_script(bench: Bench) -> None:
     bench.make("envsync")
     for name in ("activate.orig", "activate.fish.orig.2"):
-        (bench.path / "bin" / name).write_text(f"X = '/former/{bench.folder}'\n")
+        (bench.path / "bin" / name).write_text(f"X = '/former/{bench.directory}'\n")
     assert bench.apply()["outcome"] == "unchanged"
 
 
@@ -102,8 +102,8 @@ def test_an_activate_that_no_shell_can_read_is_a_conflict(kind: str, bench: Benc
 
 @pytest.mark.parametrize("folder", ["tr /x/.venv", "a -m venv /b/.venv", "plain/.venv"])
 @pytest.mark.parametrize("builder", ["venv", "virtualenv", "uv"])
-def test_what_another_tool_made_is_in_sync_at_once(builder: str, folder: str, bench: Bench) -> None:
-    bench.folder = folder
+def test_what_another_tool_made_is_in_sync_at_once(builder: str, directory: str, bench: Bench) -> None:
+    bench.directory = directory
     bench.declare()
     build(builder, os.path.realpath(bench.python), bench.path)
     before = {path.name: path.read_bytes() for path in (bench.path / "bin").glob("*activate*")}

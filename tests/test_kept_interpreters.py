@@ -26,10 +26,10 @@ def link_of(place: Place, name: str = "blog") -> str:
     return os.readlink(place.root / name / "bin/python")
 
 
-def named(folder: Path, python: str, name: str) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / name).symlink_to(os.path.realpath(python))
-    return folder
+def named(directory: Path, python: str, name: str) -> Path:
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / name).symlink_to(os.path.realpath(python))
+    return directory
 
 
 def assert_kept(place: Place, **variables: str) -> None:
@@ -92,11 +92,11 @@ def test_without_python_it_is_kept_as_well_whatever_version_it_is(place: Place, 
 
 
 def test_a_new_one_without_python_gets_the_best_that_is_installed(place: Place, python_of: PythonOf) -> None:
-    folder = named(named(place.root / "bin", python_of("3.13"), "python3.13"), python_of("3.12"), "python3.12")
+    directory = named(named(place.root / "bin", python_of("3.13"), "python3.13"), python_of("3.12"), "python3.12")
     declare(place, None)
-    place.variables["PATH"] = str(folder)
+    place.variables["PATH"] = str(directory)
     assert place.apply()["blog"]["outcome"] == "created"
-    assert link_of(place) == f"{folder}/python3.13"
+    assert link_of(place) == f"{directory}/python3.13"
 
 
 def test_the_next_best_is_taken_once_the_link_is_gone_or_fits_no_more(place: Place, python_of: PythonOf) -> None:
@@ -150,9 +150,9 @@ def test_one_that_uses_anothers_python_follows_what_that_one_has(place: Place, p
 def test_nothing_but_the_link_itself_decides_whether_it_is_still_in_sync(
     place: Place, python_of: PythonOf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = named(place.root / "bin", python_of("3.12"), "python3.12")
+    directory = named(place.root / "bin", python_of("3.12"), "python3.12")
     declare(place, "3.12")
-    place.variables |= {"PATH": str(folder), "XDG_CACHE_HOME": str(place.root / "cache")}
+    place.variables |= {"PATH": str(directory), "XDG_CACHE_HOME": str(place.root / "cache")}
     place.apply()
     place.envsync("check")
     named(place.root / "other", python_of("3.13"), "python3.13")
@@ -160,7 +160,7 @@ def test_nothing_but_the_link_itself_decides_whether_it_is_still_in_sync(
         monkeypatch.setenv(name, value)
     monkeypatch.chdir(place.root)
     assert fast_answer(["check"]) is not None
-    (folder / "python3.12").unlink()
+    (directory / "python3.12").unlink()
     assert fast_answer(["check"]) is None
 
 
@@ -184,29 +184,29 @@ def test_a_free_threaded_build_is_no_answer_to_a_request_for_another(place: Plac
 def test_without_python_one_of_the_same_version_takes_the_place_of_one_that_is_gone(
     place: Place, python_of: PythonOf
 ) -> None:
-    folder = named(place.root / "bin", python_of("3.12"), "mine")
-    subprocess.run([folder / "mine", "-m", "venv", "--without-pip", place.root / "blog"], check=True)
-    (folder / "mine").unlink()
-    named(named(folder, python_of("3.12"), "python3.12"), python_of("3.13"), "python3.13")
-    place.variables["PATH"] = str(folder)
+    directory = named(place.root / "bin", python_of("3.12"), "mine")
+    subprocess.run([directory / "mine", "-m", "venv", "--without-pip", place.root / "blog"], check=True)
+    (directory / "mine").unlink()
+    named(named(directory, python_of("3.12"), "python3.12"), python_of("3.13"), "python3.13")
+    place.variables["PATH"] = str(directory)
     declare(place, None)
     assert place.apply()["blog"]["outcome"] == "repaired"
-    assert link_of(place) == f"{folder}/python3.12"
+    assert link_of(place) == f"{directory}/python3.12"
     assert_kept(place, PATH="/nowhere")
 
 
 def test_without_python_it_is_never_rebuilt_for_another_version_that_nobody_asked_for(
     place: Place, python_of: PythonOf
 ) -> None:
-    folder = named(place.root / "bin", python_of("3.10"), "mine")
-    subprocess.run([folder / "mine", "-m", "venv", "--without-pip", place.root / "blog"], check=True)
-    (folder / "mine").unlink()
-    named(folder, python_of("3.13"), "python3.13")
-    place.variables["PATH"] = str(folder)
+    directory = named(place.root / "bin", python_of("3.10"), "mine")
+    subprocess.run([directory / "mine", "-m", "venv", "--without-pip", place.root / "blog"], check=True)
+    (directory / "mine").unlink()
+    named(directory, python_of("3.13"), "python3.13")
+    place.variables["PATH"] = str(directory)
     declare(place, None)
     conflict = place.envsync("apply", "--json").environments["blog"]["conflict"]
     assert conflict["code"] == "interpreter-missing"
-    assert f"{folder}/mine" in conflict["message"]
+    assert f"{directory}/mine" in conflict["message"]
     assert "python" in conflict["hint"]
-    named(folder, python_of("3.10"), "mine")
+    named(directory, python_of("3.10"), "mine")
     assert place.apply()["blog"]["outcome"] != "conflict"

@@ -13,13 +13,13 @@ import pytest
 from bench import contents, files, listing
 from conftest import Place
 from depot import Depot, broken_records, open_depot
-from envsync.apply.steps import clear_area
+from envsync.apply.steps import clear_staging_dir
 from envsync.formats.staging_marker import BUILT, Marker
 from envsync.observe.mounts import in_lower_layer
 from envsync.write import rename
 from envsync.write.copy_up import swap_up
-from envsync.write.directories import Root, open_folder
-from envsync.write.staging import make_area
+from envsync.write.directories import Root, open_directory
+from envsync.write.staging import make_staging_dir
 from mounting import overlaid
 
 pytestmark = pytest.mark.sampled(3)
@@ -50,7 +50,7 @@ def layered(depot: Depot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> It
 
 
 def exchange_paths(one: Path, other: Path) -> None:
-    with open_folder(str(one.parent)) as here, open_folder(str(other.parent)) as there:
+    with open_directory(str(one.parent)) as here, open_directory(str(other.parent)) as there:
         rename.exchange(rename.Place(here, one.name, ""), rename.Place(there, other.name, ""))
 
 
@@ -85,7 +85,7 @@ def test_an_environment_of_a_lower_layer_is_rebuilt_and_rolled_back(layered: Dep
     plan = layered.command("plan")
     assert "not atomically" not in plan["actions"][0]["message"]
     assert layered.apply()["outcome"] == "rebuilt"
-    assert layered.debris() == []
+    assert layered.partial_files() == []
 
 
 def test_packages_are_installed_and_upgraded_in_a_lower_layer(layered: Depot) -> None:
@@ -94,7 +94,7 @@ def test_packages_are_installed_and_upgraded_in_a_lower_layer(layered: Depot) ->
     assert entry["outcome"] == "installed", entry["error"]
     assert layered.versions() == {"app": "1.0", "lib": "1.1", "tool": "0.5"}
     assert layered.apply()["outcome"] == "unchanged"
-    assert layered.debris() == []
+    assert layered.partial_files() == []
 
 
 def test_a_generation_of_a_lower_layer_is_rolled_back_to(
@@ -113,7 +113,7 @@ def test_a_generation_of_a_lower_layer_is_rolled_back_to(
         assert seen(depot.end) == old
         (kept,) = depot.generations()
         assert seen(kept) == new
-        assert depot.debris() == []
+        assert depot.partial_files() == []
 
 
 def test_an_environment_of_a_lower_layer_is_moved(layered: Depot) -> None:
@@ -125,7 +125,7 @@ def test_an_environment_of_a_lower_layer_is_moved(layered: Depot) -> None:
     assert (layered.root / "ends/env").is_symlink()
     after = seen(layered.root / "moved")
     assert {name for name in after if after[name] != before.get(name)} <= {"pyvenv.cfg"}
-    assert layered.debris() == []
+    assert layered.partial_files() == []
 
 
 def test_an_orphan_of_a_lower_layer_is_pruned(depot: Depot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -141,7 +141,7 @@ def test_an_orphan_of_a_lower_layer_is_pruned(depot: Depot, monkeypatch: pytest.
         pruned = depot.place.envsync("prune", "--yes")
         assert pruned.status == 0, pruned.err
         assert not (depot.root / "state/one").exists()
-        assert depot.debris() == []
+        assert depot.partial_files() == []
 
 
 def test_entries_of_a_lower_layer_are_exchanged_where_the_parent_is_another_mount(depot: Depot, tmp_path: Path) -> None:
@@ -157,7 +157,7 @@ def test_entries_of_a_lower_layer_are_exchanged_where_the_parent_is_another_moun
         assert depot.command("rollback", "one")["outcome"] == "rolled-back"
         now = {name: one for name, one in seen(depot.end).items() if not name.startswith(".envsync-")}
         assert now == old
-        assert depot.debris() == []
+        assert depot.partial_files() == []
 
 
 class _KilledError(BaseException):
@@ -184,7 +184,7 @@ def test_a_rebuild_that_is_killed_while_it_copies_up_is_ended_by_the_next_pass(
             assert entry["outcome"] in {"rebuilt", "unchanged"}, (number, entry)
             assert "version = 3.12" in (depot.end / "pyvenv.cfg").read_text()
             assert (depot.end / "share/mine").read_text() == "mine"
-            assert depot.debris() == [], number
+            assert depot.partial_files() == [], number
         step *= 2
         number += step
     assert step > 8
@@ -224,14 +224,14 @@ OLD = {"bin/python": "old", "lib/old/a": "old", "lib/b": "old", "pyvenv.cfg": "o
 NEW = {"bin/python": "new", "lib/new/a": "new", "lib/b": "new", "pyvenv.cfg": "new"}
 
 
-def plant(folder: Path, texts: dict[str, str]) -> None:
+def plant(directory: Path, texts: dict[str, str]) -> None:
     for name, text in texts.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(text)
+        (directory / name).parent.mkdir(parents=True, exist_ok=True)
+        (directory / name).write_text(text)
 
 
-def held(folder: Path) -> dict[str, str]:
-    return {str(one.relative_to(folder)): one.read_text() for one in folder.rglob("*") if one.is_file()}
+def held(directory: Path) -> dict[str, str]:
+    return {str(one.relative_to(directory)): one.read_text() for one in directory.rglob("*") if one.is_file()}
 
 
 @pytest.mark.parametrize("fault", [_KilledError(), OSError(errno.EIO, os.strerror(errno.EIO))])
@@ -240,22 +240,22 @@ def test_wherever_copying_up_is_cut_off_old_or_new_is_there_in_the_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: BaseException, *, written: bool
 ) -> None:
     """And a file that somebody wrote in between is there as well."""
-    lower, point, shelf = tmp_path / "lower", tmp_path / "point", tmp_path / "point/shelf"
+    lower, point, generations_dir = tmp_path / "lower", tmp_path / "point", tmp_path / "point/shelf"
     point.mkdir()
     plant(lower / "end", OLD)
     ends = []
     for number in range(1, 200):
         with overlaid(lower, tmp_path / str(number), point):
             end = point / "end"
-            area = Path(make_area(str(point), Marker("one", str(end), str(end))))
-            plant(area / BUILT, NEW)
+            staging_dir = Path(make_staging_dir(str(point), Marker("one", str(end), str(end))))
+            plant(staging_dir / BUILT, NEW)
             with _failing(monkeypatch, number, fault) as left, contextlib.suppress(OSError, _KilledError):
-                swap_up(str(area), Root(str(end)))
+                swap_up(str(staging_dir), Root(str(end)))
             expected = {"lib/mine": "mine"} if written and end.is_dir() else {}
-            if expected and not (area / BUILT / "lib/old").exists():
+            if expected and not (staging_dir / BUILT / "lib/old").exists():
                 plant(end, expected)
             for one in point.glob(".envsync-*"):
-                clear_area(str(one), str(end), str(shelf))
+                clear_staging_dir(str(one), str(end), str(generations_dir))
             found = held(end)
             if (end / "lib/mine").exists():
                 assert found.pop("lib/mine") == "mine"
@@ -263,7 +263,7 @@ def test_wherever_copying_up_is_cut_off_old_or_new_is_there_in_the_end(
             ends.append(found["pyvenv.cfg"])
             assert [one.name for one in point.iterdir() if one.name not in {"end", "shelf"}] == []
             if found == NEW:
-                assert [held(one / BUILT) for one in shelf.iterdir()] == [OLD]
+                assert [held(one / BUILT) for one in generations_dir.iterdir()] == [OLD]
         if left() > 0:
             break
     assert {*ends} == {"old", "new"}
@@ -275,15 +275,15 @@ def test_what_somebody_has_made_at_the_place_meanwhile_stays(tmp_path: Path, mon
     plant(lower / "end", OLD)
     with overlaid(lower, tmp_path / "layers", point):
         end = point / "end"
-        area = Path(make_area(str(point), Marker("one", str(end), str(end))))
-        plant(area / BUILT, NEW)
+        staging_dir = Path(make_staging_dir(str(point), Marker("one", str(end), str(end))))
+        plant(staging_dir / BUILT, NEW)
         with monkeypatch.context() as patch:
             patch.setattr("envsync.write.copy_up._take_place", _killed)
             with pytest.raises(_KilledError):
-                swap_up(str(area), Root(str(end)))
+                swap_up(str(staging_dir), Root(str(end)))
         shutil.rmtree(end)
         plant(end, {"pyvenv.cfg": "another"})
-        clear_area(str(area), str(end), str(point / "shelf"))
+        clear_staging_dir(str(staging_dir), str(end), str(point / "shelf"))
         assert held(end) == {"pyvenv.cfg": "another"}
         assert [held(one / BUILT) for one in (point / "shelf").iterdir()] == [OLD]
 

@@ -18,11 +18,11 @@ PythonOf = Callable[[str], str]
 @pytest.fixture
 def bin_of(place: Place, python_of: PythonOf) -> Path:
     """Give a directory of interpreter links: ``python``, ``python3`` and ``python3.12``, each by itself."""
-    folder = place.root / "tools"
-    folder.mkdir()
+    directory = place.root / "tools"
+    directory.mkdir()
     for name in ("python", "python3", "python3.12"):
-        (folder / name).symlink_to(os.path.realpath(python_of("3.12")))
-    return folder
+        (directory / name).symlink_to(os.path.realpath(python_of("3.12")))
+    return directory
 
 
 def declare(place: Place, python: str | Path) -> None:
@@ -38,9 +38,9 @@ def drift(place: Place) -> list[str]:
     return [str(one["message"]) for one in place.envsync("plan", "--json").environments["blog"]["drift"]]
 
 
-def relink(folder: Path, **links: str) -> None:
+def relink(directory: Path, **links: str) -> None:
     for name, text in links.items():
-        link = folder / name.replace("_", ".")
+        link = directory / name.replace("_", ".")
         link.unlink(missing_ok=True)
         link.symlink_to(text)
 
@@ -66,8 +66,8 @@ def test_what_venv_makes_is_in_sync_by_whichever_name_beside_the_link(
     ],
 )
 def test_the_links_of_an_environment_may_arrive_in_any_order(place: Place, bin_of: Path, links: dict[str, str]) -> None:
-    folder = venv(place, bin_of / "python")
-    relink(folder, **{name: text.replace("@", str(bin_of)) for name, text in links.items()})
+    directory = venv(place, bin_of / "python")
+    relink(directory, **{name: text.replace("@", str(bin_of)) for name, text in links.items()})
     declare(place, bin_of / "python")
     assert drift(place) == []
 
@@ -82,14 +82,14 @@ def test_the_links_of_an_environment_may_arrive_in_any_order(place: Place, bin_o
     ],
 )
 def test_one_that_does_not_arrive_is_repaired(place: Place, bin_of: Path, links: dict[str, str]) -> None:
-    folder = venv(place, bin_of / "python")
+    directory = venv(place, bin_of / "python")
     shutil.copy(bin_of / "python", place.root / "elsewhere")
-    relink(folder, **{name: text.replace("@", str(bin_of)) for name, text in links.items()})
+    relink(directory, **{name: text.replace("@", str(bin_of)) for name, text in links.items()})
     declare(place, bin_of / "python")
     assert drift(place)
     assert place.apply()["blog"]["outcome"] == "repaired"
     for name in ("python", "python3", "python3.12"):
-        assert os.path.samefile(folder / name, bin_of / "python")
+        assert os.path.samefile(directory / name, bin_of / "python")
     assert place.apply()["blog"]["outcome"] == "unchanged"
 
 
@@ -109,8 +109,8 @@ def test_a_name_beside_the_link_will_do_only_while_it_is_the_same_file(
 def test_a_link_by_a_relative_way_out_of_the_environment_is_told_without_a_double_slash(
     place: Place, python_of: PythonOf
 ) -> None:
-    folder = venv(place, Path(python_of("3.12")))
-    relink(folder, python=os.path.relpath(python_of("3.12"), os.path.realpath(folder)))
+    directory = venv(place, Path(python_of("3.12")))
+    relink(directory, python=os.path.relpath(python_of("3.12"), os.path.realpath(directory)))
     declare(place, "3.12")
     link = place.envsync("plan", "--json").environments["blog"]["python"]["link"]
     assert link == python_of("3.12")

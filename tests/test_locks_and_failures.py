@@ -28,7 +28,7 @@ def env(name: str, path: str, python: str = "", more: str = "") -> str:
     return f'[envs.{name}]\npath = "{path}"\n{declared}{more}'
 
 
-def debris(root: Path) -> list[str]:
+def partial_files(root: Path) -> list[str]:
     """List what a pass left half done beside or inside the environments, but no kept generation."""
     found = [path for path in root.rglob(".envsync-*") if ".envsync-" not in str(path.parent)]
     return [
@@ -51,25 +51,25 @@ def test_two_applies_at_once_end_as_one_would(place: Place) -> None:
         assert [entry["error"] for entry in json.loads(out)["environments"] if entry["error"]] == []
         assert (process.returncode, err) == (0, "")
     assert {entry["outcome"] for entry in place.apply().values()} == {"unchanged"}
-    assert debris(place.root) == []
+    assert partial_files(place.root) == []
     for at in range(count):
         assert_runs(place, f"p{at}/.venv")
 
 
-def test_environments_in_one_folder_are_all_made_side_by_side(place: Place) -> None:
+def test_environments_in_one_directory_are_all_made_side_by_side(place: Place) -> None:
     place.write("".join(env(f"e{at}", f"e{at}") for at in range(80)))
     made = place.apply("--jobs", "8")
     assert {name: entry["error"] for name, entry in made.items() if entry["outcome"] != "created"} == {}
-    assert debris(place.root) == []
+    assert partial_files(place.root) == []
 
 
-def test_two_applies_at_once_in_one_folder_do_not_take_each_others_work(place: Place) -> None:
+def test_two_applies_at_once_in_one_directory_do_not_take_each_others_work(place: Place) -> None:
     place.write("".join(env(f"e{at}", f"e{at}") for at in range(40)))
     processes = [start(place, "apply", f"e{first}", *(f"e{at}" for at in range(first, 40, 2))) for first in (0, 1)]
     for process in processes:
         out, err = process.communicate(timeout=120)
         assert process.returncode == 0, out + err
-    assert debris(place.root) == []
+    assert partial_files(place.root) == []
 
 
 @pytest.fixture
@@ -121,19 +121,21 @@ def test_a_pass_waits_for_a_lock_and_goes_on_when_it_is_free(place: Place) -> No
 
 @pytest.fixture
 def tiny(place: Place) -> Iterator[Path]:
-    """Give a folder on a file system that is too small for an environment."""
-    folder = place.root / "tiny"
-    folder.mkdir()
+    """Give a directory on a file system that is too small for an environment."""
+    directory = place.root / "tiny"
+    directory.mkdir()
     mount = shutil.which("mount")
     if sys.platform != "linux" or os.geteuid() != 0 or mount is None:
         pytest.skip("needs root on Linux, to mount a small file system")
-    done = subprocess.run([mount, "-t", "tmpfs", "-o", "size=64k", "tmpfs", folder], check=False, capture_output=True)
+    done = subprocess.run(
+        [mount, "-t", "tmpfs", "-o", "size=64k", "tmpfs", directory], check=False, capture_output=True
+    )
     if done.returncode:
         pytest.skip("cannot mount a file system here")
     try:
-        yield folder
+        yield directory
     finally:
-        subprocess.run(["umount", folder], check=True)
+        subprocess.run(["umount", directory], check=True)
 
 
 @pytest.mark.parametrize("builder", ["virtualenv", "venv", "uv"])
@@ -146,7 +148,7 @@ def test_a_full_disk_stops_one_environment_and_leaves_nothing_behind(place: Plac
     assert entry["error"]["hint"]
     assert [path for path in tiny.rglob("*") if not path.is_dir()] == [tiny / "filler"]
     assert not (tiny / "deep" / "a").exists()
-    assert debris(place.root) == []
+    assert partial_files(place.root) == []
     assert run.environments["b"]["outcome"] == "created"
 
 
@@ -163,7 +165,7 @@ def test_a_disk_that_is_full_to_the_last_byte_changes_nothing_of_an_environment(
     before = {str(path): path.read_bytes() for path in (tiny / "a").rglob("*") if path.is_file()}
     run = place.envsync("apply", "--json")
     assert (run.status, run.environments["a"]["error"]["code"]) == (1, "disk-full")
-    assert debris(tiny) == []
+    assert partial_files(tiny) == []
     assert {str(path): path.read_bytes() for path in (tiny / "a").rglob("*") if path.is_file()} == before
 
 
@@ -188,7 +190,7 @@ def test_an_environment_that_fails_stops_only_itself(place: Place, python_of: Py
     outcomes = {name: entry["outcome"] for name, entry in run.environments.items()}
     assert all(outcomes[name] in {"conflict", "failed"} for name in "flupn")
     assert [outcomes[name] for name in "az"] == ["created", "created"]
-    assert debris(place.root) == []
+    assert partial_files(place.root) == []
 
 
 def test_a_kill_at_any_moment_is_mended_by_the_next_apply(place: Place, python_of: PythonOf) -> None:
@@ -215,7 +217,7 @@ def test_a_kill_at_any_moment_is_mended_by_the_next_apply(place: Place, python_o
         if attempt % 4 == 3:
             run = place.envsync("apply")
             assert run.status == 0, f"{run.out}{run.err}; seed {seed}"
-            left = {path: sorted(str(one) for one in Path(path).rglob("*"))[:9] for path in debris(place.root)}
+            left = {path: sorted(str(one) for one in Path(path).rglob("*"))[:9] for path in partial_files(place.root)}
             assert left == {}, f"seed {seed}"
             assert place.envsync("check").status == 0
     assert place.envsync("apply").status == 0

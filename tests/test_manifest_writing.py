@@ -40,27 +40,27 @@ def here(place: Place, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest
 
 @pytest.fixture
 def tiny(here: Place) -> Iterator[Path]:
-    """Give a folder on a file system that has no room left."""
-    folder = here.root / "tiny"
-    folder.mkdir()
+    """Give a directory on a file system that has no room left."""
+    directory = here.root / "tiny"
+    directory.mkdir()
     if sys.platform != "linux" or os.geteuid() != 0:
         pytest.skip("needs root on Linux, to mount a small file system")
-    mount = ["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", str(folder)]
+    mount = ["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", str(directory)]
     if subprocess.run(mount, check=False, capture_output=True).returncode:
         pytest.skip("mounting is not permitted here")
     try:
-        yield folder
+        yield directory
     finally:
-        subprocess.run(["umount", folder], check=True)
+        subprocess.run(["umount", directory], check=True)
 
 
-def fill(folder: Path) -> None:
+def fill(directory: Path) -> None:
     with pytest.raises(OSError, match="No space"):
-        (folder / "filler").write_bytes(b"x" * 64 * 1024)
+        (directory / "filler").write_bytes(b"x" * 64 * 1024)
 
 
 def test_a_manifest_behind_links_is_written_at_their_end(here: Place, capsys: pytest.CaptureFixture[str]) -> None:
-    """A chain of links, relative and absolute, one of them a folder."""
+    """A chain of links, relative and absolute, one of them a directory."""
     dotfiles = here.root / "dotfiles/real"
     dotfiles.mkdir(parents=True)
     here.manifest.rename(dotfiles / "e.toml")
@@ -174,7 +174,7 @@ def test_a_full_disk_leaves_no_half_manifest(here: Place, tiny: Path, capsys: py
 
 
 @pytest.mark.parametrize("arguments", [*COMMANDS, ("init", "--file", "closed/new.toml")])
-def test_a_folder_that_is_not_writable_is_told(here: Place, arguments: tuple[str, ...]) -> None:
+def test_a_directory_that_is_not_writable_is_told(here: Place, arguments: tuple[str, ...]) -> None:
     closed = here.root / "closed"
     closed.mkdir()
     here.manifest.rename(closed / "envs.toml")

@@ -24,7 +24,7 @@ CUT = {
     "behind the exchange": "write_move.flush_open",
     "before the rest": "move._follow",
     "in the rest": "move.edit_settings",
-    "before the end": "move._clear_areas",
+    "before the end": "move._clear_staging_dirs",
 }
 """What a killed process did not come to do any more."""
 
@@ -92,14 +92,14 @@ def assert_moved(depot: Depot, end: Path) -> None:
     assert say(depot) == f"1.0 1.1 {depot.path}"
     assert depot.apply()["outcome"] == "unchanged"
     assert depot.command("check", "--deep")["damage"] == []
-    assert [path for path in depot.debris() if depot.root in path.parents] == []
+    assert [path for path in depot.partial_files() if depot.root in path.parents] == []
     assert not [
         path for path in end.parent.glob(".envsync-*") if '"generation"' not in (path / "envsync.json").read_text()
     ]
 
 
 def apply(depot: Depot) -> str:
-    """Apply, without a look at the links that envsync itself has in a staging area; gives the outcome."""
+    """Apply, without a look at the links that envsync itself has in a staging directory; gives the outcome."""
     entry = depot.place.envsync("apply", "--json", **os.environ).environments["one"]
     assert entry["outcome"] in {"unchanged", "repaired"}, entry
     return str(entry["outcome"])
@@ -180,7 +180,7 @@ def test_a_move_that_is_not_wanted_any_more_is_undone(depot: Depot) -> None:
     assert (depot.root / "state/one").is_dir()
     declare(depot, None)
     assert depot.apply()["outcome"] == "unchanged"
-    assert (depot.path.is_symlink(), (depot.root / "state/one").exists(), depot.debris()) == (False, False, [])
+    assert (depot.path.is_symlink(), (depot.root / "state/one").exists(), depot.partial_files()) == (False, False, [])
     assert len(depot.generations()) == 1
 
 
@@ -245,7 +245,7 @@ main({["move", "one"] if kind == "move" else ["apply", "--force-rebuild", "one"]
     assert done.returncode == 9, done.stdout + done.stderr
     apply(depot)
     assert say(depot) == f"1.0 1.1 {depot.path}"
-    assert depot.debris() == []
+    assert depot.partial_files() == []
     assert depot.path.is_symlink() == (kind == "move")
     if kind == "rebuild" and step == 3:
         assert len(depot.generations()) == 1, "the former environment is kept"

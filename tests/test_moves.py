@@ -28,7 +28,7 @@ def bench(
 @pytest.mark.parametrize("builder", BUILDERS)
 @pytest.mark.parametrize(("former", "new"), MOVES, ids=["quotes", "signs", "plain", "long"])
 def test_a_moved_environment_names_its_new_path(builder: str, former: str, new: str, bench: Bench) -> None:
-    bench.folder = former
+    bench.directory = former
     bench.make(builder)
     old = bench.path
     token = shlex.quote(f"{old}/bin/python")
@@ -75,7 +75,7 @@ def assert_lives_at_its_new_path(bench: Bench, mine: str) -> None:
 
 @pytest.mark.parametrize("builder", BUILDERS)
 def test_no_file_of_a_moved_environment_names_its_former_path(builder: str, bench: Bench) -> None:
-    bench.folder = "former"
+    bench.directory = "former"
     bench.make(builder)
     bench.move("env")
     bench.apply()
@@ -85,7 +85,7 @@ def test_no_file_of_a_moved_environment_names_its_former_path(builder: str, benc
 
 @pytest.mark.parametrize("former", ["old", "old place"])
 def test_the_scripts_of_a_moved_environment_keep_their_arguments(former: str, bench: Bench) -> None:
-    bench.folder = former
+    bench.directory = former
     bench.make("envsync")
     python = f"{bench.path}/bin/python"
     through = f"#!/bin/sh\n'''exec' {shlex.quote(python)} -E \"$0\" \"$@\"\n' '''"

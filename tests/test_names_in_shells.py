@@ -201,7 +201,7 @@ def test_every_prompt_reads_back_from_one_line(text: str) -> None:
     ("path", "prompt", "message"),
     [
         ("a\nb", "x", "control character"),
-        ("a:b", "x", "separates the folders in PATH"),
+        ("a:b", "x", "separates the directories in PATH"),
         ("a", "x\ny", "control character"),
         ("a", "x\u2028y", "control character"),
     ],

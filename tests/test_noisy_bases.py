@@ -86,7 +86,7 @@ def blueprint(python: str, place: Place) -> Blueprint:
         manifest="",
         end=str(place.root / "blog"),
         identity=None,
-        area_parent=str(place.root),
+        staging_parent=str(place.root),
         exchangeable=True,
         layered=False,
         builders=("venv",),

@@ -32,7 +32,7 @@ def depot(
 def assert_in_sync(depot: Depot) -> None:
     for _ in range(
         3
-    ):  # what was written just now, in the folders above by others too, proved nothing to the pass before
+    ):  # what was written just now, in the directories above by others too, proved nothing to the pass before
         time.sleep(0.05)
         assert depot.apply()["outcome"] == "unchanged"
     before = listing(depot.root)

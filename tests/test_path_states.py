@@ -30,7 +30,7 @@ CELLS: dict[str, tuple[str, str | None, str]] = {
     "relative link": ("created", "created", "link-elsewhere"),
     "absolute link": ("created", "created", "link-elsewhere"),
     "chain of three": ("created", "created", "link-elsewhere"),
-    "link in a linked folder": ("created", "created", "link-elsewhere"),
+    "link in a linked directory": ("created", "created", "link-elsewhere"),
     "dangling": ("created", "created", "link-elsewhere"),
     "dangling, missing parents": ("created", "created", "link-elsewhere"),
     "dangling chain": ("created", "created", "link-elsewhere"),
@@ -39,22 +39,22 @@ CELLS: dict[str, tuple[str, str | None, str]] = {
     "too many hops": ("link-loop", "link-loop", "link-loop"),
     "one hop too many for bin/python3": ("link-loop", "link-loop", "link-loop"),
     "as many hops as work": ("created", "created", "link-elsewhere"),
-    "empty folder": ("created", None, "not-a-link"),
+    "empty directory": ("created", None, "not-a-link"),
     "venv": (IN_PLACE, None, "not-a-link"),
     "virtualenv": (IN_PLACE, None, "not-a-link"),
     "uv": (IN_PLACE, None, "not-a-link"),
     "link to venv": (IN_PLACE, IN_PLACE, "link-elsewhere"),
     "link to virtualenv": (IN_PLACE, IN_PLACE, "link-elsewhere"),
     "link to uv": (IN_PLACE, IN_PLACE, "link-elsewhere"),
-    "foreign folder": ("not-a-venv", None, "not-a-venv"),
-    "link to a foreign folder": ("not-a-venv", "not-a-venv", "link-elsewhere"),
+    "foreign directory": ("not-a-venv", None, "not-a-venv"),
+    "link to a foreign directory": ("not-a-venv", "not-a-venv", "link-elsewhere"),
     "file": ("not-a-directory", None, "not-a-directory"),
     "link to a file": ("not-a-directory", "not-a-directory", "not-a-directory"),
     "FIFO": ("not-a-directory", None, "not-a-directory"),
     "socket": ("not-a-directory", None, "not-a-directory"),
     "device": ("not-a-directory", None, "not-a-directory"),
 }
-WHERE = {"nothing, missing parents": "new/deep/env", "link in a linked folder": "linked/env"}
+WHERE = {"nothing, missing parents": "new/deep/env", "link in a linked directory": "linked/env"}
 TARGETS = (None, "ends/env", "other/deep/place")
 CASES = [
     pytest.param((state, target, outcome), id=f"{state} - {'no target' if target is None else target}")
@@ -65,7 +65,7 @@ CASES = [
 
 
 def chain(root: Path, hops: int) -> None:
-    """Let ``env`` lead to the folder ``ends/env`` over that many symlinks."""
+    """Let ``env`` lead to the directory ``ends/env`` over that many symlinks."""
     (root / "ends/env").mkdir()
     (root / "hops").mkdir()
     (root / "hops/1").symlink_to("../ends/env")
@@ -84,12 +84,12 @@ def hops_of(python: str) -> int:
 
 
 def links_at(state: str, root: Path) -> bool:
-    """Put a symlink at the path; tell whether there is one in this state."""
+    """Put a symlink at the path; Check whether there is one in this state."""
     texts = {
         "relative link": {"env": "ends/env"},
         "absolute link": {"env": str(root / "ends/env")},
         "chain of three": {"env": "ends/one", "ends/one": str(root / "ends/two"), "ends/two": "env"},
-        "link in a linked folder": {"linked": "real", "real/env": "../ends/env"},
+        "link in a linked directory": {"linked": "real", "real/env": "../ends/env"},
         "dangling": {"env": "ends/env"},
         "dangling, missing parents": {"env": "gone/deep/env", "gone": "ends/not/yet"},
         "dangling chain": {"env": "ends/one", "ends/one": str(root / "ends/two"), "ends/two": "../ends/env"},
@@ -98,7 +98,7 @@ def links_at(state: str, root: Path) -> bool:
         "link to venv": {"env": "ends/env"},
         "link to virtualenv": {"env": "ends/env"},
         "link to uv": {"env": "ends/env"},
-        "link to a foreign folder": {"env": "ends/env"},
+        "link to a foreign directory": {"env": "ends/env"},
         "link to a file": {"env": "ends/env"},
         "device": {"env": "/dev/null"},
     }.get(state, {})
@@ -109,9 +109,9 @@ def links_at(state: str, root: Path) -> bool:
 
 def prepare(state: str, root: Path, python: str) -> None:
     """Bring about what is at the path, with things of others beside it."""
-    for folder in ("ends", "real"):
-        (root / folder).mkdir()
-        (root / folder / "notes.txt").write_text("mine")
+    for directory in ("ends", "real"):
+        (root / directory).mkdir()
+        (root / directory / "notes.txt").write_text("mine")
     at_end = root / ("ends/env" if links_at(state, root) else "env")
     most = LIMIT - 2 - hops_of(python)  # python3 leads to python, and that one to the interpreter link
     match state.removeprefix("link to "):
@@ -131,9 +131,9 @@ def prepare(state: str, root: Path, python: str) -> None:
 def put(kind: str, place: Path) -> None:
     """Put something at the end that envsync did not make."""
     match kind:
-        case "relative link" | "absolute link" | "chain of three" | "link in a linked folder" | "empty folder":
+        case "relative link" | "absolute link" | "chain of three" | "link in a linked directory" | "empty directory":
             place.mkdir()
-        case "foreign folder" | "a foreign folder":
+        case "foreign directory" | "a foreign directory":
             (place / "bin").mkdir(parents=True)
             (place / "bin/python").write_text("a snake")
         case "file" | "a file":
@@ -253,13 +253,13 @@ def test_what_cannot_be_looked_at_is_a_conflict(place: Place, python_of: Callabl
 @pytest.mark.parametrize("folder", ["lib", "lib/python3.12", "lib/python3.12/site-packages", "bin"])
 @pytest.mark.parametrize("mode", [0o000, 0o444])
 def test_an_environment_that_cannot_be_read_through_is_never_taken_for_an_empty_one(
-    place: Place, python_of: Callable[[str], str], folder: str, mode: int
+    place: Place, python_of: Callable[[str], str], directory: str, mode: int
 ) -> None:
     place.write(f'[envs.one]\npath = "env"\npython = "{python_of("3.12")}"\n')
     place.apply()
     mine = place.root / "env/lib/python3.12/site-packages/mine.py"
     mine.write_text("here = True")
-    closed, inode = place.root / "env" / folder, (place.root / "env").stat().st_ino
+    closed, inode = place.root / "env" / directory, (place.root / "env").stat().st_ino
     closed.chmod(mode)
     try:
         run = unprivileged(place, "apply", "--json", "--force-rebuild", "one")

@@ -46,7 +46,7 @@ def test_an_environment_is_for_its_hosts_and_platforms(place: Place, key: str, a
     assert applies or "host" in named.err
 
 
-def test_an_environment_waits_for_its_folder_and_goes_on_when_it_appears(place: Place) -> None:
+def test_an_environment_waits_for_its_directory_and_goes_on_when_it_appears(place: Place) -> None:
     place.write('[envs.a]\npath = "clone/deep/.venv"\ntarget = "a"\nwait-for = "clone"\n[envs.b]\npath = "b"\n')
     for _ in range(2):
         run = place.envsync("apply", "--json")
@@ -71,7 +71,7 @@ def test_an_environment_waits_for_its_project_unless_told_otherwise(place: Place
     assert not (place.root / "clone").exists()
 
 
-def test_a_file_in_place_of_the_awaited_folder_is_no_folder(place: Place) -> None:
+def test_a_file_in_place_of_the_awaited_directory_is_no_directory(place: Place) -> None:
     (place.root / "clone").write_text("")
     place.write('[envs.a]\npath = "x/.venv"\nwait-for = "clone"\n')
     assert place.apply()["a"]["state"] == "waiting"
@@ -101,7 +101,7 @@ def test_an_environment_inside_another_is_a_conflict_of_both(place: Place, inner
 
 
 @pytest.mark.parametrize("path", ["~", "/", "~/..", ".", "..", "./", "home-link"])
-def test_home_root_and_the_manifests_folder_are_no_place(place: Place, path: str) -> None:
+def test_home_root_and_the_manifests_directory_are_no_place(place: Place, path: str) -> None:
     (place.root / "home-link").symlink_to(place.variables["HOME"])
     place.write(f'[envs.a]\npath = "{path}"\n')
     run = place.envsync("apply", "--json")
@@ -133,7 +133,7 @@ def test_a_home_that_holds_a_pyvenv_cfg_is_still_no_place(place: Place) -> None:
     assert (home / "pyvenv.cfg").read_text() == "home = /usr/bin\n"
 
 
-def test_a_manifest_behind_a_link_protects_both_of_its_folders(place: Place) -> None:
+def test_a_manifest_behind_a_link_protects_both_of_its_directories(place: Place) -> None:
     dotfiles, config = place.root / "dotfiles", place.root / "config"
     dotfiles.mkdir()
     config.mkdir()

@@ -49,16 +49,16 @@ def test_the_exchange_is_on_the_disk_before_anything_of_the_former_is_removed(
 ) -> None:
     scenario = prepared(kind, tmp_path_factory)
     trace = Tracer(scenario, "tree").record(TRACED, "-y")
-    disk, end, area = Disk(str(scenario.place)), str(scenario.end), ""
+    disk, end, staging_dir = Disk(str(scenario.place)), str(scenario.end), ""
     for call, places in disk.follow(trace):
-        if area:
-            touched = any(str(one).startswith(area) for one in places) and call not in {"fsync", "syncfs"}
+        if staging_dir:
+            touched = any(str(one).startswith(staging_dir) for one in places) and call not in {"fsync", "syncfs"}
             if touched:
-                assert {area, str(scenario.end.parent)} & disk.folders == set(), (call, places)
+                assert {staging_dir, str(scenario.end.parent)} & disk.directories == set(), (call, places)
                 break
         elif call in RENAMING and end in places:
             (built,) = {*places} - {end}
-            area = str(Path(built).parent)
+            staging_dir = str(Path(built).parent)
     else:
         pytest.fail("the former environment was never touched: it should have become a generation")
 
@@ -69,4 +69,6 @@ def test_what_a_pass_has_reported_as_done_is_on_the_disk(kind: str, tmp_path_fac
     trace = Tracer(scenario, "tree").record(TRACED, "-y")
     left = at_the_end(scenario, trace)
     state = str(scenario.end.parent)
-    assert left - {state} == set()  # to have removed an area from it may be lost: the next pass does it again
+    assert (
+        left - {state} == set()
+    )  # to have removed a staging directory from it may be lost: the next pass does it again

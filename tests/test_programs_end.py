@@ -226,7 +226,7 @@ def test_a_hangup_that_is_ignored_stays_so(place: Place) -> None:
 
 
 def steps_done(signals: int) -> bool:
-    """Send some SIGTERMs in the middle of a step that must not be cut; tells whether it was completed all the same."""
+    """Send some SIGTERMs in the middle of a step that must not be cut; Check whether it was completed all the same."""
     is_complete = False
 
     def terminate(*_: object) -> None:

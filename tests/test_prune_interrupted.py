@@ -8,7 +8,7 @@ import pytest
 from conftest import Place
 from envsync.formats.staging_marker import BUILT, Marker
 from envsync.write.locks import hold
-from envsync.write.staging import make_area
+from envsync.write.staging import make_staging_dir
 
 
 @pytest.fixture
@@ -21,10 +21,10 @@ def made(place: Place) -> Place:
 
 def leave(parent: Path, end: Path, *, manifest: str = "") -> Path:
     """Leave what a pass that was killed has begun to build."""
-    area = Path(make_area(str(parent), Marker("one", str(end), str(end), manifest=manifest)))
-    (area / BUILT / "bin").mkdir(parents=True)
-    (area / BUILT / "bin/tool").write_text("half")
-    return area
+    staging_dir = Path(make_staging_dir(str(parent), Marker("one", str(end), str(end), manifest=manifest)))
+    (staging_dir / BUILT / "bin").mkdir(parents=True)
+    (staging_dir / BUILT / "bin/tool").write_text("half")
+    return staging_dir
 
 
 def staging(place: Place, *arguments: str) -> list[tuple[str, bool]]:
@@ -39,21 +39,21 @@ def test_what_an_interrupted_pass_has_left_is_listed_and_removed(made: Place, wh
     if where == "beside":
         made.write('[envs.one]\npath = "one"\ntarget = "deep/one"\n[envs.two]\npath = "two"\n')
     parent.mkdir(parents=True, exist_ok=True)
-    area = leave(parent, made.root / "state/gone", manifest="/elsewhere/envs.toml")
-    assert staging(made) == [(str(area), False)]
-    assert area.exists()
-    assert staging(made, "--yes") == [(str(area), True)]
-    assert not area.exists()
+    staging_dir = leave(parent, made.root / "state/gone", manifest="/elsewhere/envs.toml")
+    assert staging(made) == [(str(staging_dir), False)]
+    assert staging_dir.exists()
+    assert staging(made, "--yes") == [(str(staging_dir), True)]
+    assert not staging_dir.exists()
     assert staging(made) == []
 
 
 def test_a_staging_directory_that_is_in_use_is_left_alone(made: Place) -> None:
     end = made.root / "state/other"
-    area = leave(made.root / "state", end)
+    staging_dir = leave(made.root / "state", end)
     with hold(f"{made.variables['HOME']}/.local/state/envsync/locks", str(end), 1.0):
         assert staging(made, "--yes") == []
-        assert area.exists()
-    assert staging(made, "--yes") == [(str(area), True)]
+        assert staging_dir.exists()
+    assert staging(made, "--yes") == [(str(staging_dir), True)]
 
 
 def test_one_that_was_never_marked_goes_and_foreign_files_stay(made: Place) -> None:

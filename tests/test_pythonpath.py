@@ -18,17 +18,17 @@ USED = ("packaging", "platformdirs", "pydantic", "rich", "tomlkit", "typing_exte
 
 @pytest.fixture
 def modules(place: Place) -> Path:
-    """Give a folder of modules that must not be imported, with plugins for what envsync uses."""
-    folder = place.root / "modules"
+    """Give a directory of modules that must not be imported, with plugins for what envsync uses."""
+    directory = place.root / "modules"
     for name in (*USED, "plugin"):
-        (folder / name).mkdir(parents=True)
-        (folder / name / "__init__.py").write_text(f"raise RuntimeError('{name} is used')\n")
-    info = folder / "plugin-1.0.dist-info"
+        (directory / name).mkdir(parents=True)
+        (directory / name / "__init__.py").write_text(f"raise RuntimeError('{name} is used')\n")
+    info = directory / "plugin-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: plugin\nVersion: 1.0\n")
     groups = ("pydantic", "virtualenv.activate", "virtualenv.create", "virtualenv.discovery")
     (info / "entry_points.txt").write_text("".join(f"[{group}]\nplugin = plugin:it\n" for group in groups))
-    return folder
+    return directory
 
 
 def envsync(place: Place, *arguments: str, python: tuple[str, ...] = (), **variables: str) -> tuple[int, str]:

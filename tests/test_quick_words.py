@@ -1,4 +1,4 @@
-"""What is typed most often loads little and asks the system little, and stands on folders and files to be trusted."""
+"""What is typed most often loads little, asks the system little, and stands on directories to be trusted."""
 
 import os
 import re
@@ -20,7 +20,7 @@ from platformdirs.unix import Unix
 from conftest import Place, Run
 from crash_trace import strace
 from envsync import __version__
-from envsync.cache.store import cache_folder, config_folder, read_sealed, seal, state_folders, unseal
+from envsync.cache.store import cache_directory, config_directory, read_cache_file, seal, state_directories, unseal
 
 pytestmark = pytest.mark.sampled(3)
 
@@ -31,11 +31,11 @@ MAIN = "import sys; from envsync.__main__ import main; sys.exit(main())"
 """What an installed command consists of."""
 
 
-def run(place: Place, *words: str, options: tuple[str, ...] = (), folder: Path | None = None) -> Run:
+def run(place: Place, *words: str, options: tuple[str, ...] = (), directory: Path | None = None) -> Run:
     """Run the command in a process of its own, that lists the modules it loads among its errors."""
     command = [sys.executable, "-B", "-X", "importtime", *options, "-c", MAIN, *words]
     done = subprocess.run(
-        command, check=False, cwd=folder or place.root, env=place.variables, capture_output=True, text=True
+        command, check=False, cwd=directory or place.root, env=place.variables, capture_output=True, text=True
     )
     return Run(done.returncode, done.stdout, done.stderr)
 
@@ -137,20 +137,20 @@ SYSTEMS: dict[str, type[PlatformDirsABC]] = {"linux": Unix, "darwin": MacOS}
 
 
 def assert_as_platformdirs(monkeypatch: pytest.MonkeyPatch, system: str, values: dict[str, str | None]) -> None:
-    """Hold that the folders are those that platformdirs gives on a system, with some variables set or unset."""
+    """Hold that the directories are those that platformdirs gives on a system, with some variables set or unset."""
     for name, value in values.items():
         monkeypatch.delenv(name) if value is None else monkeypatch.setenv(name, value)
     monkeypatch.setattr(sys, "platform", system)
     monkeypatch.setattr(platformdirs, "PlatformDirs", SYSTEMS[system])
-    folders = SYSTEMS[system]("envsync", appauthor=False)
-    wanted = (folders.user_cache_dir, folders.user_config_dir, f"{folders.user_state_dir}/locks")
-    found = (cache_folder(), config_folder(), state_folders()[0])
+    directories = SYSTEMS[system]("envsync", appauthor=False)
+    wanted = (directories.user_cache_dir, directories.user_config_dir, f"{directories.user_state_dir}/locks")
+    found = (cache_directory(), config_directory(), state_directories()[0])
     assert [one.replace("//", "/") for one in found] == [one.replace("//", "/") for one in wanted]
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
 @pytest.mark.parametrize("value", VALUES)
-def test_folders_are_where_platformdirs_has_them(
+def test_directories_are_where_platformdirs_has_them(
     monkeypatch: pytest.MonkeyPatch, system: str, value: str | None
 ) -> None:
     values = {f"XDG_{kind}_HOME": value for kind in ("CACHE", "CONFIG", "STATE", "DATA") if value is not None}
@@ -196,16 +196,16 @@ def test_only_a_file_of_the_users_own_is_read(tmp_path: Path) -> None:
     file = tmp_path / "cache"
     file.write_bytes(seal(["mine"]))
     file.chmod(0o600)
-    assert list(unseal(read_sealed(str(file)))) == ["mine"]
+    assert list(unseal(read_cache_file(str(file)))) == ["mine"]
     with mock.patch("os.geteuid", return_value=4711):
-        assert read_sealed(str(file)) == b""
+        assert read_cache_file(str(file)) == b""
     os.truncate(file, 1 << 30)  # beyond all reason, though it takes no room
-    assert read_sealed(str(file)) == b""
+    assert read_cache_file(str(file)) == b""
     os.mkfifo(tmp_path / "fifo")
-    assert read_sealed(str(tmp_path / "fifo")) == b""
+    assert read_cache_file(str(tmp_path / "fifo")) == b""
     for name, error in {"": IsADirectoryError, "missing": FileNotFoundError}.items():
         with pytest.raises(error):
-            read_sealed(str(tmp_path / name))
+            read_cache_file(str(tmp_path / name))
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")

@@ -38,11 +38,11 @@ class Flip:
         return self.place.root / "ends/env"
 
     def point(self, version: str | None) -> None:
-        """Let the interpreter's folder, a link, lead to that version's, as a version manager does."""
+        """Let the interpreter's directory, a link, lead to that version's, as a version manager does."""
         self.link.parent.mkdir(parents=True, exist_ok=True)
         self.link.unlink(missing_ok=True)
-        folder = os.path.dirname(self.python_of(version)) if version else "/opt/gone"
-        self.link.symlink_to(folder)
+        directory = os.path.dirname(self.python_of(version)) if version else "/opt/gone"
+        self.link.symlink_to(directory)
 
     def declare(self, *lines: str, head: str = "") -> None:
         self.place.write(f'{head}\n[envs.one]\npath = "env"\npython = "{self.link}/python"\n' + "\n".join(lines))
@@ -54,7 +54,7 @@ class Flip:
     def apply(self, *arguments: str) -> dict[str, Any]:
         return self.command("apply", *arguments)
 
-    def areas(self) -> list[Path]:
+    def staging_dirs(self) -> list[Path]:
         return sorted(self.place.root.glob("state/.envsync-*"))
 
     def version(self) -> str:
@@ -101,8 +101,8 @@ def test_a_flip_to_another_minor_version_rebuilds_and_keeps_the_old_content(flip
     assert flip.version() == f"3.12 {flip.place.root}/env"
     assert os.readlink(flip.end / "bin/python") == f"{flip.link}/python"
     assert not (flip.end / "lib/python3.11").exists()
-    (area,) = flip.areas()
-    (old,) = (path.parent for path in area.glob("*/pyvenv.cfg"))
+    (staging_dir,) = flip.staging_dirs()
+    (old,) = (path.parent for path in staging_dir.glob("*/pyvenv.cfg"))
     assert files(listing(old)) == files(before), "the former content is kept as it was"
     after = listing(flip.place.root)
     assert flip.apply()["outcome"] == "unchanged"
@@ -116,12 +116,12 @@ def test_as_many_generations_are_kept_as_declared(flip: Flip, keep: int, expecte
         flip.point(version)
         assert flip.apply()["outcome"] == "rebuilt"
         assert flip.version().startswith(version)
-    assert len(flip.areas()) == expected
-    for area in flip.areas():
-        assert len(list(area.glob("*/pyvenv.cfg"))) == 1
+    assert len(flip.staging_dirs()) == expected
+    for staging_dir in flip.staging_dirs():
+        assert len(list(staging_dir.glob("*/pyvenv.cfg"))) == 1
 
 
-def test_the_folder_keeps_its_mode_when_it_is_rebuilt(flip: Flip) -> None:
+def test_the_directory_keeps_its_mode_when_it_is_rebuilt(flip: Flip) -> None:
     flip.end.chmod(0o750)
     flip.point("3.12")
     assert flip.apply()["outcome"] == "rebuilt"
@@ -139,7 +139,7 @@ def test_an_environment_whose_packages_cannot_come_back_is_left_as_it_is(flip: F
         assert entry["outcome"] in {"conflict", "failed"}
         assert (entry["conflict"] or entry["error"])["hint"]
         assert listing(flip.end) == before
-    assert flip.areas() == []
+    assert flip.staging_dirs() == []
 
 
 @pytest.mark.parametrize(
@@ -170,7 +170,7 @@ def test_a_file_that_no_package_owns_is_in_the_kept_generation(flip: Flip, name:
     kept = (
         mine
         if entry["outcome"] == "conflict"
-        else next(path for area in flip.areas() for path in area.glob(f"*/{name}"))
+        else next(path for staging_dir in flip.staging_dirs() for path in staging_dir.glob(f"*/{name}"))
     )
     assert kept.read_text() == "mine"
 
@@ -241,7 +241,7 @@ def test_a_failed_rebuild_leaves_the_old_environment(flip: Flip, monkeypatch: py
     assert entry["outcome"] == "failed"
     assert entry["error"]["message"]
     assert listing(flip.end) == before
-    assert flip.areas() == []
+    assert flip.staging_dirs() == []
 
 
 def _refuse(*_: object) -> None:

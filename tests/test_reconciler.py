@@ -70,16 +70,18 @@ def test_planning_again_does_not_change_what_an_earlier_plan_says(place: Place, 
 
 
 def test_what_another_pass_has_begun_since_the_plan_is_left_alone(place: Place, settings: envsync.Settings) -> None:
-    """An area without a marker looks as if it had been interrupted; a plan that did not see it leaves it alone."""
+    """A staging directory without a marker looks as if it had been interrupted; a plan that did not see it leaves it
+    alone.
+    """
     place.write(TWO)
     plan = fresh(place).plan()
-    begun = [place.root / folder / f".envsync-{'0' * 16}" for folder in (".", "state")]
-    for area in begun:
-        area.mkdir(parents=True)
+    begun = [place.root / directory / f".envsync-{'0' * 16}" for directory in (".", "state")]
+    for staging_dir in begun:
+        staging_dir.mkdir(parents=True)
     assert outcomes(fresh(place).apply(plan, settings)) == {"a": "created", "b": "created"}
-    assert [area.is_dir() for area in begun] == [True, True]
+    assert [staging_dir.is_dir() for staging_dir in begun] == [True, True]
     assert outcomes(fresh(place).apply(fresh(place).plan(), settings)) == {"a": "unchanged", "b": "unchanged"}
-    assert [area.exists() for area in begun] == [False, False]
+    assert [staging_dir.exists() for staging_dir in begun] == [False, False]
 
 
 def test_a_plan_of_nothing_is_applied(place: Place, settings: envsync.Settings) -> None:

@@ -22,7 +22,7 @@ def depot(
     """Make a project with a redirect file to be, and an environment elsewhere."""
     depot = open_depot(place, python_of, capsys, monkeypatch, tmp_path_factory)
     (depot.root / "proj").mkdir()
-    depot.folder = "proj/.venv"
+    depot.directory = "proj/.venv"
     build("venv", python_of("3.11"), depot.root / "far/env")
     return depot
 
@@ -44,7 +44,7 @@ def test_it_is_read_and_never_to_be_moved_away(depot: Depot, text: str) -> None:
     assert f'path = "{depot.root}/far/env"' in conflict["hint"]
     assert "mv " not in conflict["hint"]
     assert listing(depot.root) == before
-    depot.folder = str(depot.root / "far/env")
+    depot.directory = str(depot.root / "far/env")
     depot.declare()
     assert depot.apply()["conflict"] is None
 
@@ -101,7 +101,7 @@ def test_import_waits_at_nothing_and_follows_no_circle(depot: Depot) -> None:
 def test_one_in_place_of_an_alias_counts_where_it_leads_there(depot: Depot) -> None:
     (depot.root / "tree").mkdir()
     (depot.root / "tree/.venv").write_text("../far/env")
-    depot.folder = "far/env"
+    depot.directory = "far/env"
     depot.declare('aliases = ["tree/.venv"]')
     assert depot.apply()["conflict"] is None
     assert depot.apply()["outcome"] == "unchanged"

@@ -14,10 +14,10 @@ from trees import compiled, make_tree
 PythonOf = Callable[[str], str]
 
 
-def files_of(folder: Path) -> dict[str, bytes]:
+def files_of(directory: Path) -> dict[str, bytes]:
     return {
-        str(path.relative_to(folder)): path.read_bytes()
-        for path in folder.rglob("*")
+        str(path.relative_to(directory)): path.read_bytes()
+        for path in directory.rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     }
 

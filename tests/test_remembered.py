@@ -159,10 +159,10 @@ CHANGES: dict[str, Callable[[Path], None]] = {
     "one more of many": lambda root: save(root / "real/envs.d/two.toml"),
     "one less of many": lambda root: remove(root / "real/envs.d/one.toml"),
     "where one of many leads": lambda root: point(root / "real/envs.d/leads.toml", "../../other/file"),
-    "a folder among many": lambda root: save(root / "real/envs.d/folder.toml"),
-    "a folder of many that is missing": lambda root: os.mkdir(root / "real/late"),
+    "a directory among many": lambda root: save(root / "real/envs.d/folder.toml"),
+    "a directory of many that is missing": lambda root: os.mkdir(root / "real/late"),
     "a link before two dots": lambda root: save(root / "real/link"),
-    "where the folder of the manifest leads": lambda root: point(root / "settings", "other"),
+    "where the directory of the manifest leads": lambda root: point(root / "settings", "other"),
     "the kind of the manifest": lambda root: point(root / "real/envs.toml", "../other/envs.toml"),
 }
 
@@ -185,7 +185,7 @@ def test_what_changes_while_it_is_read_is_not_remembered(memory: Memory, change:
         memory.remember(read)
     except ManifestError:
         return
-    harmless = "missing" in change or "folder of the manifest" in change
+    harmless = "missing" in change or "directory of the manifest" in change
     assert memory.content is None or (harmless and memory.recall() == load(memory.file))
 
 
@@ -220,13 +220,13 @@ def test_surroundings_that_change_are_seen(memory: Memory, where: str, what: obj
     assert memory.recall() == memory.manifest
 
 
-def test_the_folder_through_which_it_was_opened_counts(memory: Memory) -> None:
+def test_the_directory_through_which_it_was_opened_counts(memory: Memory) -> None:
     assert memory.content is not None
     assert recall(f"{memory.root}/real/envs.toml", memory.content) is None
 
 
 def check_out(root: Path) -> None:
-    """Write all files anew, as git does."""
+    """Write all files again, as git does."""
     for name in FILES:
         save(root / name, (root / name).read_text())
     remove(root / "real/same.toml")

@@ -101,7 +101,7 @@ def test_damage_is_repaired_and_nothing_else_changes(name: str, builder: str, be
     assert changed(damaged, repaired) & (damaged.keys() | concerned) == concerned
     one, other = contents(sound), contents(repaired)
     differing = {name for name in one.keys() | other.keys() if one.get(name) != other.get(name)}
-    # Another builder may write `activate` anew; a version may be written with more parts to it.
+    # Another builder may write `activate` again; a version may be written with more parts to it.
     assert differing <= ({"pyvenv.cfg"} if name == "version stale" else set()) or name == "activate gone"
     assert not re.search(r"3\.12\.99|/opt/former", (bench.path / "pyvenv.cfg").read_text())
     assert bench.place.python("env", "import sys, mine; print(sys.prefix)") == str(bench.path)

@@ -41,7 +41,7 @@ def assert_rebuilt(depot: Depot, minor: str = "3.12") -> dict[str, Any]:
     )
     assert naming(depot.end, ".envsync-") == []
     assert list(broken_records(depot.path, depot.site)) == []
-    assert depot.debris() == []
+    assert depot.partial_files() == []
     assert depot.apply()["outcome"] == "unchanged"
     return entry
 
@@ -52,7 +52,7 @@ def assert_refused(depot: Depot) -> str:
     entry = depot.apply()
     assert (entry["outcome"], entry["error"]["code"]) == ("failed", "package-missing")
     assert steady(listing(depot.end)) == before
-    assert depot.debris() == []
+    assert depot.partial_files() == []
     assert depot.generations() == []
     assert entry["error"]["hint"]
     return str(entry["error"]["message"])

@@ -1,4 +1,4 @@
-"""Where a folder cannot be exchanged, its contents are: not atomically, and yet old or new in the end."""
+"""Where a directory cannot be exchanged, its contents are: not atomically, and yet old or new in the end."""
 
 import contextlib
 import errno
@@ -16,7 +16,7 @@ from conftest import Place
 from depot import Depot, broken_records, naming, open_depot
 from envsync.formats.staging_marker import BUILT, Marker
 from envsync.write import rename
-from envsync.write import staging as areas
+from envsync.write import staging as staging_dirs
 from envsync.write.copy_up import trade_up
 from envsync.write.directories import Root
 from envsync.write.exchange import roll_back, swap_contents, undo_contents
@@ -53,7 +53,7 @@ def mount(depot: Depot) -> Iterator[Path]:
 
 
 def of_packages(place: Path) -> dict[str, tuple[int, str | bytes | None]]:
-    """List an environment's files without the areas inside of it."""
+    """List an environment's files without the staging directories inside of it."""
     seen = contents(files(listing(place)))
     return {name: one for name, one in seen.items() if not name.startswith(".envsync-")}
 
@@ -78,7 +78,7 @@ def test_an_environment_at_a_mount_point_is_created_rebuilt_and_rolled_back(depo
         assert of_packages(mount) == expected
         (kept,) = depot.generations()
         assert contents(files(listing(kept))) == other
-    assert depot.debris() == []
+    assert depot.partial_files() == []
     assert mount.is_mount()
 
 
@@ -106,7 +106,7 @@ def test_a_rebuild_at_a_mount_point_that_fails_leaves_the_old_environment(
     monkeypatch.undo()
 
 
-def test_an_environment_in_a_folder_that_is_not_writable_is_rebuilt_inside(depot: Depot) -> None:
+def test_an_environment_in_a_directory_that_is_not_writable_is_rebuilt_inside(depot: Depot) -> None:
     depot.make('packages = ["app"]')
     depot.flip("3.12")
     depot.place.variables = dict(os.environ)
@@ -121,7 +121,7 @@ def test_an_environment_in_a_folder_that_is_not_writable_is_rebuilt_inside(depot
     assert entry["outcome"] == "rebuilt", entry
     assert "not atomically" in entry["actions"][0]["message"]
     assert depot.says("app") == f"app 1.0 {depot.path}"
-    assert depot.debris() == []
+    assert depot.partial_files() == []
 
 
 class _KilledError(BaseException):
@@ -145,24 +145,26 @@ class _Calls:
         return call
 
 
-def plant(folder: Path, names: tuple[str, ...], text: str) -> None:
+def plant(directory: Path, names: tuple[str, ...], text: str) -> None:
     for name in names:
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(f"{text} {name}")
+        (directory / name).parent.mkdir(parents=True, exist_ok=True)
+        (directory / name).write_text(f"{text} {name}")
 
 
-def held(folder: Path) -> dict[str, str]:
-    found = (path for path in folder.rglob("*") if path.is_file())
-    return {name: path.read_text() for path in found if not (name := str(path.relative_to(folder))).startswith(".env")}
+def held(directory: Path) -> dict[str, str]:
+    found = (path for path in directory.rglob("*") if path.is_file())
+    return {
+        name: path.read_text() for path in found if not (name := str(path.relative_to(directory))).startswith(".env")
+    }
 
 
 def prepared(end: Path, names: tuple[str, ...] = NEW) -> Path:
-    """Give an area in ``end`` with a new environment in it."""
+    """Give a staging directory in ``end`` with a new environment in it."""
     shutil.rmtree(end, ignore_errors=True)
     plant(end, OLD, "old")
-    area = Path(areas.make_area(str(end), Marker("one", str(end), str(end))))
-    plant(area / BUILT, names, "new")
-    return area
+    staging_dir = Path(staging_dirs.make_staging_dir(str(end), Marker("one", str(end), str(end))))
+    plant(staging_dir / BUILT, names, "new")
+    return staging_dir
 
 
 def attempts(
@@ -171,16 +173,16 @@ def attempts(
     """Exchange contents again and again, failing at the first change to the disk, the second, and so on."""
     exchange, move = rename.exchange, os.rename
     for number in range(1, 100):
-        area = prepared(end)
+        staging_dir = prepared(end)
         calls = _Calls(number, error)
         with monkeypatch.context() as patch:
             patch.setattr(rename, "exchange", calls.around(exchange) if atomic else lambda *_: False)
             patch.setattr(os, "rename", calls.around(move))
             try:
-                swap(str(area), Root(str(end)))
+                swap(str(staging_dir), Root(str(end)))
             except (OSError, _KilledError) as raised:
                 assert error in {raised, raised.__cause__}  # noqa: PT017
-        yield area, calls.left <= 0
+        yield staging_dir, calls.left <= 0
         if calls.left > 0:
             return
 
@@ -195,15 +197,15 @@ def test_whatever_move_fails_the_old_contents_are_back(
 ) -> None:
     error = OSError(errno.EIO, os.strerror(errno.EIO))
     end = tmp_path / "end"
-    for area, failed in attempts(monkeypatch, end, error, swap_contents, atomic=atomic):
+    for staging_dir, failed in attempts(monkeypatch, end, error, swap_contents, atomic=atomic):
         if not failed:
             assert held(end) == {name: f"new {name}" for name in NEW}
-            assert held(area / BUILT) == {name: f"old {name}" for name in OLD}
+            assert held(staging_dir / BUILT) == {name: f"old {name}" for name in OLD}
             return
         assert_old(end)
-        areas.remove_area(str(area), str(end))
+        staging_dirs.remove_staging_dir(str(staging_dir), str(end))
         assert_old(end)
-        assert not area.exists()
+        assert not staging_dir.exists()
     pytest.fail("it never came to its end")
 
 
@@ -213,9 +215,9 @@ def test_wherever_it_is_killed_the_next_pass_finds_old_or_new(
 ) -> None:
     end = tmp_path / "end"
     seen = set()
-    for area, _ in attempts(monkeypatch, end, _KilledError(), swap_contents, atomic=atomic):
-        undo_contents(str(area), str(end))
-        now, other = held(end), held(area / BUILT)
+    for staging_dir, _ in attempts(monkeypatch, end, _KilledError(), swap_contents, atomic=atomic):
+        undo_contents(str(staging_dir), str(end))
+        now, other = held(end), held(staging_dir / BUILT)
         text = now["pyvenv.cfg"].partition(" ")[0]
         seen.add(text)
         assert now == {name: f"{text} {name}" for name in (OLD if text == "old" else NEW)}
@@ -231,19 +233,19 @@ def test_wherever_undoing_is_killed_the_next_pass_goes_on(
 ) -> None:
     end = tmp_path / "end"
 
-    def begin_and_undo(area: str, root: Root) -> None:
+    def begin_and_undo(staging_dir: str, root: Root) -> None:
         with monkeypatch.context() as patch:
             patch.setattr(rename, "exchange", lambda *_: False)
             patch.setattr("envsync.write.exchange.flush_open", _fail)
             with contextlib.suppress(OSError):
-                swap_contents(area, root)
+                swap_contents(staging_dir, root)
 
-    for area, _ in attempts(monkeypatch, end, _KilledError(), begin_and_undo, atomic=atomic):
-        undo_contents(str(area), str(end))
+    for staging_dir, _ in attempts(monkeypatch, end, _KilledError(), begin_and_undo, atomic=atomic):
+        undo_contents(str(staging_dir), str(end))
         assert held(end)["pyvenv.cfg"].partition(" ")[0] in {"old", "new"}
         text = held(end)["pyvenv.cfg"].partition(" ")[0]
         assert held(end) == {name: f"{text} {name}" for name in (OLD if text == "old" else NEW)}
-        assert held(area / BUILT).keys() == {*(NEW if text == "old" else OLD)}
+        assert held(staging_dir / BUILT).keys() == {*(NEW if text == "old" else OLD)}
 
 
 def _fail(*_: object) -> None:
@@ -256,12 +258,12 @@ def test_a_rollback_that_is_killed_leaves_old_or_new_and_the_other_one_kept(
 ) -> None:
     end = tmp_path / "end"
 
-    def swap(area: str, root: Root) -> None:
-        areas.remark(area, kind="generation", made="2020")
-        roll_back(area, root, "2021", exchangeable=False)
+    def swap(staging_dir: str, root: Root) -> None:
+        staging_dirs.remark(staging_dir, kind="generation", made="2020")
+        roll_back(staging_dir, root, "2021", exchangeable=False)
 
-    for area, _ in attempts(monkeypatch, end, _KilledError(), swap, atomic=atomic):
-        undo_contents(str(area), str(end))
+    for staging_dir, _ in attempts(monkeypatch, end, _KilledError(), swap, atomic=atomic):
+        undo_contents(str(staging_dir), str(end))
         text = held(end)["pyvenv.cfg"].partition(" ")[0]
         assert held(end) == {name: f"{text} {name}" for name in (OLD if text == "old" else NEW)}
-        assert held(area / BUILT).keys() == {*(NEW if text == "old" else OLD)}
+        assert held(staging_dir / BUILT).keys() == {*(NEW if text == "old" else OLD)}

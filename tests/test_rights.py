@@ -181,7 +181,7 @@ def test_no_link_is_made_in_another_users_directory(place: Place, give: Callable
 def test_root_leaves_another_users_environment_as_it_is(
     depot: Depot, give: Callable[[Path], None], words: tuple[str, ...]
 ) -> None:
-    depot.folder = "ends/env"
+    depot.directory = "ends/env"
     target = 'target = "moved"\n' if "move" in words else ""
     depot.make('packages = ["lib<1.1"]')
     assert depot.apply("--force-rebuild", "one")["outcome"] == "rebuilt"

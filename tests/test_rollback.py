@@ -97,10 +97,10 @@ def machine(place: Place, python_of: Callable[[str], str]) -> Machine:
 
 def listing(root: Path) -> dict[str, tuple[int, int]]:
     found = {}
-    for folder, folders, files in os.walk(root):
-        for name in (*folders, *files):
-            status = os.lstat(f"{folder}/{name}")
-            found[f"{folder}/{name}"] = (status.st_ino, status.st_mtime_ns)
+    for directory, directories, files in os.walk(root):
+        for name in (*directories, *files):
+            status = os.lstat(f"{directory}/{name}")
+            found[f"{directory}/{name}"] = (status.st_ino, status.st_mtime_ns)
     return {path: told for path, told in found.items() if "/.cache" not in path and "/.local" not in path}
 
 
@@ -108,8 +108,8 @@ def test_a_rollback_says_when_the_generation_was_replaced(machine: Machine) -> N
     machine.place.write(PLAIN)
     machine.place.apply()
     machine.place.apply("--force-rebuild", "blog")
-    (area,) = machine.root.glob("state/.envsync-*/envsync.json")
-    made = json.loads(area.read_text())["made"]
+    (staging_dir,) = machine.root.glob("state/.envsync-*/envsync.json")
+    made = json.loads(staging_dir.read_text())["made"]
     entry = machine.rollback()
     when = f"{made[:10]} at {made[11:16]} UTC"
     assert entry["actions"] == [{"kind": "rollback", "message": f"go back to what was replaced on {when}"}]
@@ -373,10 +373,10 @@ def test_a_rollback_cut_off_between_the_renames_of_an_exchange_in_two_steps_is_u
     machine.place.apply()
     machine.place.apply("--force-rebuild", "blog")
     (marker,) = machine.root.glob("state/.envsync-*/envsync.json")
-    area, inode = marker.parent, machine.end.stat().st_ino
+    staging_dir, inode = marker.parent, machine.end.stat().st_ino
     told = json.loads(marker.read_text())
-    marker.write_text(json.dumps(told | {"built": (area / "env").stat().st_ino}))
-    machine.end.rename(area / "former")
+    marker.write_text(json.dumps(told | {"built": (staging_dir / "env").stat().st_ino}))
+    machine.end.rename(staging_dir / "former")
     assert machine.place.apply("--no-cache")["blog"]["outcome"] == "unchanged"
     assert machine.end.stat().st_ino == inode
     assert json.loads(marker.read_text())["built"] is None

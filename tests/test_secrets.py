@@ -107,11 +107,11 @@ def test_what_add_writes_is_whole_and_what_it_shows_is_not(place: Place) -> None
 
 def test_caches_are_for_the_users_eyes_alone(declared: Place) -> None:
     declared.write(f'[envs.one]\npath = "one"\npython = "{PYTHON}"\npackages = []\n# {URL}\n')
-    folder = Path(declared.variables["HOME"]) / ".cache/envsync"
+    directory = Path(declared.variables["HOME"]) / ".cache/envsync"
     for mode in (0o644, 0o640, 0o604):
         assert declared.envsync("apply").status == 0
         assert declared.envsync("check").status == 0
-        kept = [file for file in folder.iterdir() if file.name.startswith(("manifest", "unchanged"))]
+        kept = [file for file in directory.iterdir() if file.name.startswith(("manifest", "unchanged"))]
         assert len(kept) == 2
         assert {file.stat().st_mode & 0o777 for file in kept} == {0o600}
         for file in kept:
@@ -129,10 +129,10 @@ def test_a_cache_that_others_can_read_is_replaced_by_one_that_they_cannot(tmp_pa
 
 
 def test_logs_are_for_the_users_eyes_alone(tmp_path: Path) -> None:
-    folder = tmp_path / "logs"
-    folder.mkdir(mode=0o755)
-    (folder / "one.log").write_text("before\n")
-    with new_log(str(folder / "one.log")) as log:
+    directory = tmp_path / "logs"
+    directory.mkdir(mode=0o755)
+    (directory / "one.log").write_text("before\n")
+    with new_log(str(directory / "one.log")) as log:
         log.write(b"after\n")
-    assert (folder.stat().st_mode & 0o777, (folder / "one.log").stat().st_mode & 0o777) == (0o700, 0o600)
-    assert (folder / "one.log").read_text() == "before\nafter\n"
+    assert (directory.stat().st_mode & 0o777, (directory / "one.log").stat().st_mode & 0o777) == (0o700, 0o600)
+    assert (directory / "one.log").read_text() == "before\nafter\n"

@@ -16,7 +16,7 @@ from conftest import Place
 
 @dataclass
 class Desk:
-    """A project folder, and the command run in this process."""
+    """A project directory, and the command run in this process."""
 
     place: Place
     python_of: Callable[[str], str]
@@ -66,7 +66,7 @@ def desk(
 
 @pytest.mark.parametrize("absolute", [False, True])
 @pytest.mark.parametrize("there", [False, True])
-def test_a_linked_venv_is_created_where_the_link_leads_whether_or_not_the_folder_is_there(
+def test_a_linked_venv_is_created_where_the_link_leads_whether_or_not_the_directory_is_there(
     desk: Desk, there: bool, absolute: bool
 ) -> None:
     end = desk.root / "local/state/virtualenvs/blog"
@@ -124,10 +124,10 @@ def test_nested_links_are_followed_to_their_end(desk: Desk, there: bool) -> None
 
 @pytest.mark.parametrize("linked", [False, True])
 @pytest.mark.parametrize("forced", [False, True])
-def test_a_folder_that_is_no_environment_is_never_wiped(desk: Desk, linked: bool, forced: bool) -> None:
-    folder = desk.root / ("src" if linked else ".venv")
-    folder.mkdir()
-    (folder / "thesis.txt").write_text("three years")
+def test_a_directory_that_is_no_environment_is_never_wiped(desk: Desk, linked: bool, forced: bool) -> None:
+    directory = desk.root / ("src" if linked else ".venv")
+    directory.mkdir()
+    (directory / "thesis.txt").write_text("three years")
     if linked:
         desk.link(".venv", "src")
     desk.declare()
@@ -247,7 +247,7 @@ def test_a_patch_upgrade_is_followed_at_once_and_then_only_noted_down(desk: Desk
 
 @pytest.fixture
 def versions(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give pyenv's folder of versions: real trees, behind links named after their patch releases."""
+    """Give pyenv's directory of versions: real trees, behind links named after their patch releases."""
     monkeypatch.setenv("PYENV_ROOT", str(desk.root / "pyenv"))
     for version in ("3.11", "3.12"):
         tree = Path(desk.python_of(version)).parent.parent

@@ -139,9 +139,9 @@ def test_what_the_manifests_meaning_hangs_on_is_recorded_and_no_secret_is(place:
     ],
 )
 def test_nothing_is_hidden_or_protected_where_an_environment_lies(
-    verify: Verify, folder: str, protections: set[str]
+    verify: Verify, directory: str, protections: set[str]
 ) -> None:
-    text = unit(Definition((sys.executable, "-m", "envsync", "watch"), (), ("/home/me/envs.toml", folder), "/log"))
+    text = unit(Definition((sys.executable, "-m", "envsync", "watch"), (), ("/home/me/envs.toml", directory), "/log"))
     verify(text)
     assert {line for line in text.splitlines() if line.startswith(("PrivateTmp", "ProtectSystem"))} == protections
 
@@ -161,10 +161,10 @@ class Manager:
     def __init__(self, place: Place) -> None:
         self.place = place
         self._log = place.root.parent / "log"
-        folder = place.root.parent / "commands"
-        folder.mkdir()
-        self._command = folder / "systemctl"
-        place.variables["PATH"] = f"{folder}:{place.variables['PATH']}"
+        directory = place.root.parent / "commands"
+        directory.mkdir()
+        self._command = directory / "systemctl"
+        place.variables["PATH"] = f"{directory}:{place.variables['PATH']}"
         self.answer()
         self.file = Path(place.variables["HOME"], ".config/systemd/user/envsync.service")
 
@@ -211,7 +211,7 @@ def test_install_writes_the_unit_and_starts_it_and_a_second_one_rewrites_nothing
     assert command_in(manager.file.read_text())[-2:] == [str(manager.place.root / "other.toml"), "--poll"]
 
 
-def test_a_linked_folder_of_units_stays_a_link(manager: Manager) -> None:
+def test_a_linked_directory_of_units_stays_a_link(manager: Manager) -> None:
     dotfiles = manager.place.root / "dotfiles"
     dotfiles.mkdir()
     manager.file.parent.parent.mkdir(parents=True)

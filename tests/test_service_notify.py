@@ -58,8 +58,8 @@ class Manager:
 def manager(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Manager]:
     if request.param == "abstract" and sys.platform != "linux":
         pytest.skip("only Linux has abstract sockets")
-    folder = tmp_path_factory.mktemp("n")  # its path has to be short
-    manager = Manager(f"{folder}/s" if request.param == "path" else f"@envsync{folder}")
+    directory = tmp_path_factory.mktemp("n")  # its path has to be short
+    manager = Manager(f"{directory}/s" if request.param == "path" else f"@envsync{directory}")
     yield manager
     manager.close()
 

@@ -122,7 +122,7 @@ def test_a_builder_that_is_run_over_a_moved_environment_leaves_no_dead_scripts(d
     former = depot.path
     os.rename(depot.end, depot.root / "moved")
     former.unlink()
-    depot.folder = "moved"
+    depot.directory = "moved"
     depot.declare('packages = ["app", "tool"]')
     subprocess.run([depot.python_of("3.11"), "-m", "venv", "--without-pip", depot.path], check=True)
     assert str(depot.path) in (depot.path / "bin/activate").read_text()

@@ -14,9 +14,9 @@ from packaging.utils import canonicalize_name
 from uv import find_uv_bin
 
 from bench import build
-from envsync.model.packages import Distribution, Stock
+from envsync.model.packages import Distribution, InstalledPackages
 from envsync.observe import packages
-from envsync.observe.packages import read_all, read_stock
+from envsync.observe.packages import read_all, read_installed
 from envsync.observe.record import find_damage
 from wheels import make_project, make_repository, make_wheel
 
@@ -41,12 +41,12 @@ def site(tmp_path: Path) -> Path:
     return site
 
 
-def stock(site: Path, *, loose: bool = False) -> Stock:
-    return read_stock(str(site.parents[2]), (LIBRARY,), loose=loose)
+def installed(site: Path, *, unowned: bool = False) -> InstalledPackages:
+    return read_installed(str(site.parents[2]), (LIBRARY,), unowned=unowned)
 
 
 def unpack(site: Path, name: str, version: str = "1.0", *requires: str, **more: Any) -> Path:
-    """Install a wheel, as plainly as can be; gives its metadata folder."""
+    """Install a wheel, as plainly as can be; gives its metadata directory."""
     wheel = make_wheel(site.parents[2] / "wheels", name, version, requires, **more)
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(site)
@@ -55,14 +55,14 @@ def unpack(site: Path, name: str, version: str = "1.0", *requires: str, **more: 
     return site / f"{name.replace('-', '_')}-{version}.dist-info"
 
 
-def the(stock: Stock) -> Distribution:
-    (one,) = stock.distributions
+def the(installed: InstalledPackages) -> Distribution:
+    (one,) = installed.distributions
     return one
 
 
 def test_names_versions_and_what_they_need_are_read(site: Path) -> None:
     unpack(site, "Some.Thing", "1.2.post1", "lib>=1", 'other; extra == "x"', extras={"y": ["more"]})
-    found = the(stock(site))
+    found = the(installed(site))
     assert (found.name, found.version, found.origin, found.legacy) == ("some-thing", "1.2.post1", None, False)
     assert found.requires == ("lib>=1", 'other; extra == "x"', 'more; extra == "y"')
 
@@ -72,7 +72,7 @@ def test_what_was_asked_for_is_told_from_what_came_along(site: Path, requested: 
     info = unpack(site, "lib")
     if requested:
         (info / "REQUESTED").touch()
-    assert the(stock(site)).requested == requested
+    assert the(installed(site)).requested == requested
 
 
 @pytest.mark.parametrize(
@@ -106,12 +106,12 @@ def test_where_a_package_came_from_is_read(
     site: Path, origin: dict[str, Any], requirement: str, editable: bool
 ) -> None:
     (unpack(site, "lib") / "direct_url.json").write_text(json.dumps(origin))
-    found = the(stock(site)).origin
+    found = the(installed(site)).origin
     assert found is not None
     assert (found.requirement, found.editable) == (requirement, editable)
 
 
-def test_a_package_seen_through_lib64_and_linked_folders_counts_once(site: Path, tmp_path: Path) -> None:
+def test_a_package_seen_through_lib64_and_linked_directories_counts_once(site: Path, tmp_path: Path) -> None:
     info = unpack(site, "lib")
     info.rename(tmp_path / "far.dist-info")
     info.symlink_to(tmp_path / "far.dist-info")
@@ -120,7 +120,7 @@ def test_a_package_seen_through_lib64_and_linked_folders_counts_once(site: Path,
     (end / "lib64").symlink_to("lib")
     site.rename(tmp_path / "packages")
     site.symlink_to(tmp_path / "packages")
-    assert [one.name for one in read_stock(str(end), (LIBRARY, "lib64/python3.11")).distributions] == ["lib"]
+    assert [one.name for one in read_installed(str(end), (LIBRARY, "lib64/python3.11")).distributions] == ["lib"]
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_broken_metadata_is_told_and_hides_no_other(site: Path, hold: dict[str, 
     (site / "bad-1.dist-info").mkdir()
     for name, content in hold.items():
         (site / "bad-1.dist-info" / name).write_bytes(content)
-    found = stock(site, loose=True)
+    found = installed(site, unowned=True)
     assert found.broken == ("bad-1.dist-info",)
     assert the(found).name == "app"
 
@@ -162,7 +162,7 @@ def test_metadata_of_another_kind_is_told(site: Path, kind: str) -> None:
             (place / "METADATA").mkdir(parents=True)
         case _:
             place.symlink_to("gone" if kind == "dangling" else place.name)
-    assert stock(site).broken == ("bad-1.dist-info",)
+    assert installed(site).broken == ("bad-1.dist-info",)
 
 
 def test_what_pip_had_put_aside_is_not_installed(site: Path) -> None:
@@ -170,7 +170,7 @@ def test_what_pip_had_put_aside_is_not_installed(site: Path) -> None:
     unpack(site, "app")
     info.rename(site / "~ib-1.0.dist-info")
     (site / "~roken-1.0.dist-info").mkdir()
-    held = stock(site)
+    held = installed(site)
     assert (the(held).name, held.broken) == ("app", ())
 
 
@@ -181,13 +181,13 @@ def test_each_metadata_is_read_once_though_the_files_are_compared_as_well(
     end = str(site.parents[2])
     read = read_all(end, (LIBRARY,))
     monkeypatch.setattr(packages, "read_distribution", lambda _: pytest.fail("it was read again"))
-    assert the(read_stock(end, (LIBRARY,), read=read)).name == "app"
+    assert the(read_installed(end, (LIBRARY,), read=read)).name == "app"
     assert [one.package.name for one in find_damage(end, (LIBRARY,), read)] == ["app"]  # without INSTALLER
 
 
 def test_the_digest_changes_with_what_is_installed_and_with_nothing_else(site: Path) -> None:
     def digest() -> str:
-        return stock(site).digest
+        return installed(site).digest
 
     info = unpack(site, "lib")
     first = digest()
@@ -212,7 +212,7 @@ def test_the_digest_changes_with_what_is_installed_and_with_nothing_else(site: P
 
 def test_a_package_without_a_record_is_a_package_still(site: Path) -> None:
     (unpack(site, "lib") / "RECORD").unlink()
-    assert the(stock(site)).name == "lib"
+    assert the(installed(site)).name == "lib"
 
 
 def test_an_egg_link_is_an_editable_install(site: Path, tmp_path: Path) -> None:
@@ -221,19 +221,21 @@ def test_an_egg_link_is_an_editable_install(site: Path, tmp_path: Path) -> None:
     (project / "Blog_x.egg-info/PKG-INFO").write_text("Metadata-Version: 1.0\nName: Blog_x\nVersion: 3\n")
     (site / "blog-x.egg-link").write_text(f"{project}\n.")
     (site / "easy-install.pth").write_text(f"{project}\n")
-    found = the(stock(site, loose=True))
+    found = the(installed(site, unowned=True))
     assert (found.name, found.version) == ("blog-x", "3")
     assert found.origin is not None
     assert (found.origin.requirement, found.origin.editable) == (str(project), True)
-    assert stock(site, loose=True).loose == ()
+    assert installed(site, unowned=True).unowned == ()
 
 
-def test_an_egg_link_of_a_project_with_its_modules_in_a_folder_leads_to_the_project(site: Path, tmp_path: Path) -> None:
+def test_an_egg_link_of_a_project_with_its_modules_in_a_directory_leads_to_the_project(
+    site: Path, tmp_path: Path
+) -> None:
     info = tmp_path / "project/src/blog.egg-info"
     info.mkdir(parents=True)
     (info / "PKG-INFO").write_text("Metadata-Version: 1.0\nName: blog\nVersion: 3\n")
     (site / "blog.egg-link").write_text(f"{tmp_path}/project/src\n../")
-    origin = the(stock(site)).origin
+    origin = the(installed(site)).origin
     assert origin is not None
     assert origin.requirement == str(tmp_path / "project")
 
@@ -244,12 +246,12 @@ def test_the_files_of_an_egg_link_cannot_be_checked_and_are_not_damaged(site: Pa
     (info / "PKG-INFO").write_text("Metadata-Version: 1.0\nName: blog\nVersion: 3\n")
     (site / "blog.egg-link").write_text(f"{tmp_path}/project\n.")
     (damage,) = find_damage(str(site.parents[2]), (LIBRARY,))
-    assert (damage.package.name, damage.spoilt) == ("blog", False)
+    assert (damage.package.name, damage.damaged) == ("blog", False)
 
 
 def test_an_egg_link_that_leads_nowhere_is_told(site: Path, tmp_path: Path) -> None:
     (site / "blog.egg-link").write_text(f"{tmp_path}/gone\n.")
-    assert stock(site).broken == ("blog.egg-link",)
+    assert installed(site).broken == ("blog.egg-link",)
 
 
 @pytest.mark.parametrize("as_file", [True, False])
@@ -261,7 +263,7 @@ def test_an_egg_info_counts_as_legacy(site: Path, as_file: bool) -> None:
     else:
         info.mkdir()
         (info / "PKG-INFO").write_text(text)
-    found = the(stock(site))
+    found = the(installed(site))
     assert (found.name, found.version, found.legacy) == ("old", "1.0", True)
 
 
@@ -279,7 +281,7 @@ def test_what_no_package_has_is_loose(site: Path) -> None:
     for name in (*mine, "bin/python3", "bin/activate", "pyvenv.cfg", f"{LIBRARY}/site-packages/__pycache__/app.pyc"):
         (end / name).parent.mkdir(parents=True, exist_ok=True)
         (end / name).write_text("")
-    told = stock(site, loose=True).loose or ()
+    told = installed(site, unowned=True).unowned or ()
     assert [name for name in mine if not any(name == one or name.startswith(f"{one}/") for one in told)] == []
     assert [one for one in told if not any(name == one or name.startswith(f"{one}/") for name in mine)] == []
 
@@ -287,7 +289,7 @@ def test_what_no_package_has_is_loose(site: Path) -> None:
 def test_a_file_of_a_users_inside_a_package_is_loose(site: Path) -> None:
     unpack(site, "app", files={"app/__init__.py": ""})
     (site / "app/mine.py").write_text("")
-    assert stock(site, loose=True).loose == (f"{LIBRARY}/site-packages/app/mine.py",)
+    assert installed(site, unowned=True).unowned == (f"{LIBRARY}/site-packages/app/mine.py",)
 
 
 def test_a_script_of_a_package_is_not_loose(site: Path) -> None:
@@ -296,7 +298,7 @@ def test_a_script_of_a_package_is_not_loose(site: Path) -> None:
     (site.parents[2] / "bin/app").write_text("")
     with (info / "RECORD").open("a") as record:
         record.write("../../../bin/app,,\n")
-    assert stock(site, loose=True).loose == ()
+    assert installed(site, unowned=True).unowned == ()
 
 
 @pytest.fixture
@@ -325,10 +327,10 @@ def test_stock_is_what_other_tools_see_and_needs_no_interpreter(real: Path) -> N
         (canonicalize_name(one.metadata["Name"]), one.version)
         for one in importlib.metadata.distributions(path=[str(site)])
     }
-    found = read_stock(str(real), (LIBRARY,), loose=True)
+    found = read_installed(str(real), (LIBRARY,), unowned=True)
     assert {(one.name, one.version) for one in found.distributions} == seen
     assert {(canonicalize_name(one["name"]), one["version"]) for one in listed} == seen
     editable = {one.name: one.origin.requirement for one in found.distributions if one.origin and one.origin.editable}
     assert editable == {one["name"]: one["editable_project_location"] for one in listed if len(one) > 2}
     assert {one.name for one in found.distributions if one.origin} == {"blog", "filed", "gitty"}
-    assert (found.broken, found.loose) == ((), ())
+    assert (found.broken, found.unowned) == ((), ())

@@ -1,4 +1,4 @@
-"""A folder with nothing in it but small files of other tools counts as empty; they stay as they are."""
+"""A directory with nothing in it but small files of other tools counts as empty; they stay as they are."""
 
 import os
 from collections.abc import Callable
@@ -27,20 +27,22 @@ def depot(
 
 @pytest.mark.parametrize("builder", ["venv", "virtualenv", "uv"])
 @pytest.mark.parametrize("strays", [STRAYS, [".gitignore"]])
-def test_an_environment_is_created_beside_them(depot: Depot, strays: list[str], builder: str) -> None:
+def test_an_environment_is_created_beside_them(depot: Depot, foreign_staging: list[str], builder: str) -> None:
     end = depot.root / "ends/env"
     end.mkdir(mode=0o750)
-    for name in strays:
+    for name in foreign_staging:
         (end / name).write_text(f"mine: {name}")
     depot.declare('packages = ["app"]', head=f'builder = "{builder}"')
     plan = depot.command("plan")
     assert (plan["state"], plan["actions"][0]["kind"]) == ("missing", "create")
     assert depot.apply()["outcome"] == "created"
     assert depot.apply()["outcome"] == "unchanged"
-    assert {name: (end / name).read_text() for name in strays} == {name: f"mine: {name}" for name in strays}
+    assert {name: (end / name).read_text() for name in foreign_staging} == {
+        name: f"mine: {name}" for name in foreign_staging
+    }
     assert end.stat().st_mode & 0o777 == 0o750
     assert depot.says("app").startswith("app 1.0")
-    assert (depot.debris(), depot.generations()) == ([], [])
+    assert (depot.partial_files(), depot.generations()) == ([], [])
 
 
 @pytest.mark.parametrize("what", ["another file", "folder", "link", "FIFO"])
@@ -63,7 +65,9 @@ def test_anything_else_is_in_the_way(depot: Depot, what: str) -> None:
     assert listing(depot.root) == before
 
 
-def test_where_the_folder_cannot_be_exchanged_they_stay_as_well(depot: Depot, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_the_directory_cannot_be_exchanged_they_stay_as_well(
+    depot: Depot, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from envsync.observe.mounts import Mounts  # noqa: PLC0415  # what is patched
 
     end = depot.root / "ends/env"
@@ -73,4 +77,4 @@ def test_where_the_folder_cannot_be_exchanged_they_stay_as_well(depot: Depot, mo
     depot.declare()
     assert depot.apply()["outcome"] == "created"
     assert (end / ".DS_Store").read_text() == "mine"
-    assert depot.debris() == []
+    assert depot.partial_files() == []

@@ -37,7 +37,7 @@ MANGLED = {
     "venv": ["$HOME", "a`id`", "$(touch pwned)", 'say "hi"', "a'b\"c", "a\\"],  # the shell would compute them
     "uv": ["100%", "%PATH%"],  # and cmd.exe these
 }
-"""Folder names that a builder does not quote as it should."""
+"""Directory names that a builder does not quote as it should."""
 BROKEN = "a'b\"c"
 """What venv of Python 3.8 itself writes for this name no shell can read."""
 VIRTUALENV = ("__init__", "version")
@@ -212,7 +212,7 @@ DAMAGES: dict[str, Callable[[Path, bytes], object]] = {
     "was made from something else": lambda file, content: file.write_bytes(resealed(content, 1)),
     "is another user's": give_away,
     "is a FIFO": lambda file, _: os.mkfifo(file),
-    "is a folder": lambda file, _: file.mkdir(),
+    "is a directory": lambda file, _: file.mkdir(),
     "leads nowhere": lambda file, _: file.symlink_to("nowhere"),
 }
 
@@ -274,7 +274,7 @@ def test_without_caches_templates_are_neither_read_nor_written(foundry: Foundry)
 
 
 @pytest.mark.parametrize("obstacle", ["a file", "read-only"])
-def test_a_cache_folder_that_cannot_be_written_costs_only_time(foundry: Foundry, obstacle: str) -> None:
+def test_a_cache_directory_that_cannot_be_written_costs_only_time(foundry: Foundry, obstacle: str) -> None:
     cache = foundry.cache.parent
     cache.write_text("") if obstacle == "a file" else cache.mkdir(mode=0o500)
     foundry.place.variables = {**os.environ}

@@ -13,7 +13,7 @@ import pytest
 from conftest import Place
 from depot import Depot, open_depot
 from envsync.formats.staging_marker import Marker
-from envsync.write.staging import make_brief_area
+from envsync.write.staging import make_brief_staging_dir
 from envsync.write.user_files import temporary_directory
 from wheels import make_project
 
@@ -60,14 +60,14 @@ def test_a_build_that_is_killed_with_envsync_leaves_no_temporary_file(depot: Dep
     depot.declare()
     assert depot.apply()["outcome"] == "created"
     assert not Path(noted.read_text()).exists()
-    assert depot.debris() == []
+    assert depot.partial_files() == []
     assert not own_staging().exists() or os.listdir(own_staging()) == []
 
 
 def test_one_that_is_left_is_cleared_by_the_next_pass_and_one_in_use_stays(place: Place) -> None:
     place.write('[envs.one]\npath = "one"\n')
     own_staging().mkdir(parents=True, mode=0o700)
-    left = Path(make_brief_area(str(own_staging()), Marker("", "", "", kind="temporary")))
+    left = Path(make_brief_staging_dir(str(own_staging()), Marker("", "", "", kind="temporary")))
     (left / "scratch").mkdir()
     (left / "scratch/half").touch()
     with temporary_directory() as used:

@@ -173,7 +173,7 @@ def test_an_includes_name_with_escape_sequences_is_told_escaped(place: Place) ->
     assert_harmless(run.err)
 
 
-def test_a_repository_in_a_strange_folder_can_be_applied(place: Place) -> None:
+def test_a_repository_in_a_strange_directory_can_be_applied(place: Place) -> None:
     root = place.root / 'it\'s $(touch pwned) \u00fc "q"'
     root.mkdir()
     place.root = root
@@ -225,8 +225,8 @@ def test_head_ends_a_long_output_without_noise(place: Place) -> None:
     assert done.stderr == ""
 
 
-def whole(folder: Path) -> bool:
-    return (folder / "bin" / "python").exists() and (folder / "bin" / "activate").exists()
+def whole(directory: Path) -> bool:
+    return (directory / "bin" / "python").exists() and (directory / "bin" / "activate").exists()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -115,8 +115,8 @@ def clone(tmp_path: Path) -> Place:
     place = Untrusting(tmp_path / "clone", dict(os.environ))
     home, ran = tmp_path / "home", tmp_path / "ran"
     own = [f"home/{name}" for name in (".cache/envsync", ".local/state/envsync", ".config/envsync")]
-    for folder in ("clone", "home/.local/bin", "worktree", "bin", *own):
-        (tmp_path / folder).mkdir(parents=True)
+    for directory in ("clone", "home/.local/bin", "worktree", "bin", *own):
+        (tmp_path / directory).mkdir(parents=True)
     more = 'on-event = ["./evil/python"]' if "on_event" in ManifestTable.model_fields else ""
     texts = FILES | {"envs.toml": MANIFEST.format(more=more)}
     trap = TRAP.format(ran=ran, python=sys.executable)
@@ -178,9 +178,9 @@ def test_so_it_is_with_each_option(clone: Place, line: tuple[str, ...]) -> None:
 
 
 def give_away(clone: Place) -> None:
-    for folder, folders, files in os.walk(clone.root):
-        for name in (".", *folders, *files):
-            os.lchown(os.path.join(folder, name), NOBODY, NOBODY)
+    for directory, directories, files in os.walk(clone.root):
+        for name in (".", *directories, *files):
+            os.lchown(os.path.join(directory, name), NOBODY, NOBODY)
 
 
 @pytest.mark.sampled(10)
@@ -471,9 +471,9 @@ def test_what_envsync_writes_is_trusted_and_what_it_only_edits_is_not(plain: Pla
 
 def test_only_a_note_of_the_users_own_is_believed_and_nobody_else_can_read_it(plain: Place) -> None:
     status(plain, "trust")
-    folder = Path(plain.variables["HOME"], ".local/state/envsync/trust")
-    (note,) = folder.iterdir()
-    assert (folder.stat().st_mode & 0o777, note.stat().st_mode & 0o777) == (0o700, 0o600)
+    directory = Path(plain.variables["HOME"], ".local/state/envsync/trust")
+    (note,) = directory.iterdir()
+    assert (directory.stat().st_mode & 0o777, note.stat().st_mode & 0o777) == (0o700, 0o600)
     good = note.read_text()
     for bad in ("", "{}", "[]", "{", good.replace("/clone/", "/other/"), good.replace('"owner": ', '"owner": 1')):
         note.write_text(bad)

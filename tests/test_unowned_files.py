@@ -36,7 +36,7 @@ def put(depot: Depot, *names: str) -> None:
 
 
 def with_data(depot: Depot, name: str, data: dict[str, str]) -> None:
-    """Make a wheel that puts files below the environment's own folder."""
+    """Make a wheel that puts files below the environment's own directory."""
     depot.wheel(name, "1", files={f"{name}.py": "", **{f"{name}-1.data/data/{one}": data[one] for one in data}})
 
 
@@ -68,14 +68,14 @@ def test_in_a_directory_for_environments_packages_are_installed_beside_them(depo
 
 
 def test_a_project_that_is_its_own_environment_is_not_exchanged_to_install_packages(depot: Depot) -> None:
-    depot.folder = "blog"
+    depot.directory = "blog"
     depot.make('packages = ["app"]')
     put(depot, "main.py")
     depot.declare('packages = ["app", "tool"]')
     assert_refused(depot, named="main.py")
 
 
-def test_beside_it_they_keep_it_from_being_rebuilt_and_the_folder_from_being_moved(depot: Depot) -> None:
+def test_beside_it_they_keep_it_from_being_rebuilt_and_the_directory_from_being_moved(depot: Depot) -> None:
     depot.make('packages = ["app"]')
     put(depot, "main.py")
     assert depot.command("check")["state"] == "in-sync"
@@ -200,7 +200,7 @@ def test_prune_names_each_of_them_before_it_goes(depot: Depot) -> None:
 
 
 @pytest.mark.parametrize("builder", ["venv", "virtualenv", "uv"])
-def test_no_generation_is_kept_for_empty_folders(depot: Depot, builder: str) -> None:
+def test_no_generation_is_kept_for_empty_directories(depot: Depot, builder: str) -> None:
     depot.make('packages = ["app"]', head=f'builder = "{builder}"\nkeep = 0')
     (depot.end / "include/python3.11").mkdir(parents=True, exist_ok=True)
     (depot.end / "share/man/man1").mkdir(parents=True, exist_ok=True)
@@ -223,7 +223,7 @@ def test_a_project_that_is_its_own_environment_is_not_imported(
     depot.place.write("")
     out = depot.place.envsync("import", ".").out
     assert "main.py" in out
-    assert "folder of its own" in out
+    assert "directory of its own" in out
 
 
 @pytest.mark.parametrize(

@@ -48,13 +48,13 @@ def naming_staging(path: Path) -> list[Path]:
 
 def planted_uv(bench: Bench, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
     """Put a uv first on PATH that runs the real one, and then a script."""
-    folder = bench.place.root.parent / "planted"
-    folder.mkdir()
-    (folder / "uv").write_text(f'#!/bin/sh\n"{find_uv_bin()}" "$@" || exit\nfor place; do :; done\n{script}\n')
-    (folder / "uv").chmod(0o755)
-    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
-    monkeypatch.setattr("envsync.observe.installer.find_uv", lambda: f"{folder}/uv")
-    monkeypatch.setattr(builders, "find_uv", lambda: f"{folder}/uv")
+    directory = bench.place.root.parent / "planted"
+    directory.mkdir()
+    (directory / "uv").write_text(f'#!/bin/sh\n"{find_uv_bin()}" "$@" || exit\nfor place; do :; done\n{script}\n')
+    (directory / "uv").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{directory}:{os.environ['PATH']}")
+    monkeypatch.setattr("envsync.observe.installer.find_uv", lambda: f"{directory}/uv")
+    monkeypatch.setattr(builders, "find_uv", lambda: f"{directory}/uv")
 
 
 def test_a_builder_that_writes_an_unknown_dialect_gives_way_to_another(
@@ -103,8 +103,8 @@ def test_another_dialect_of_virtualenvs_is_followed(bench: Bench, monkeypatch: p
         return known(self, values, template, creator).replace("set -gx VIRTUAL_ENV '", "dir:set '")
 
     monkeypatch.setattr(FishActivator, "instantiate_template", another)
-    for folder in ("plain", "a b/ü$x/.venv"):
-        bench.folder = folder.replace("$", "")
+    for directory in ("plain", "a b/ü$x/.venv"):
+        bench.directory = directory.replace("$", "")
         bench.declare()
         assert bench.apply()["outcome"] == "created"
         assert f"dir:set '{bench.path}'" in (bench.path / "bin/activate.fish").read_text()
@@ -121,8 +121,8 @@ def test_quotes_that_depend_on_the_path_are_asked_for_each_time(bench: Bench, mo
         return f"'{text}' # {len(text)}"
 
     monkeypatch.setattr(FishActivator, "quote", staticmethod(counted))
-    for folder in ("short", "rather/longer/.venv"):
-        bench.folder = folder
+    for directory in ("short", "rather/longer/.venv"):
+        bench.directory = directory
         bench.declare()
         assert bench.apply()["outcome"] == "created"
         assert f"'{bench.path}' # {len(str(bench.path))}" in (bench.path / "bin/activate.fish").read_text()
@@ -156,7 +156,7 @@ def test_what_an_installer_leaves_behind_is_not_swapped_in(  # noqa: PLR0913, PL
         entry = depot.command("apply", *options)
         assert (entry["outcome"], entry["error"]["code"]) == ("failed", "verify-failed")
         assert "share/compiled" in entry["error"]["message"]
-        assert (contents(files(listing(depot.end))), depot.debris()) == (before, [])
+        assert (contents(files(listing(depot.end))), depot.partial_files()) == (before, [])
 
 
 def test_an_earlier_envsyncs_dead_paths_are_found_and_rendered(bench: Bench) -> None:
@@ -180,13 +180,15 @@ def test_an_earlier_envsyncs_dead_paths_are_found_and_rendered(bench: Bench) -> 
 
 
 @pytest.mark.parametrize("folder", ["$HOME", "plain"])
-def test_a_script_that_cannot_be_read_is_rendered_and_the_former_one_kept(folder: str, bench: Bench) -> None:
-    bench.folder = f"{folder}/.venv"
+def test_a_script_that_cannot_be_read_is_rendered_and_the_former_one_kept(directory: str, bench: Bench) -> None:
+    bench.directory = f"{directory}/.venv"
     build("venv", bench.python, bench.path)
-    if folder == "plain":
+    if directory == "plain":
         (bench.path / "bin/activate").write_bytes(b"\0\xff\n")
     former = (bench.path / "bin/activate").read_bytes()
-    bench.place.write(f"[envs.one]\npath = '{bench.folder.replace('$', '${DOLLAR}')}'\npython = \"{bench.python}\"\n")
+    bench.place.write(
+        f"[envs.one]\npath = '{bench.directory.replace('$', '${DOLLAR}')}'\npython = \"{bench.python}\"\n"
+    )
     os.environ["DOLLAR"] = "$"
     entry = bench.apply()
     del os.environ["DOLLAR"]
@@ -213,10 +215,10 @@ def test_run_sets_the_prompt_that_activation_sets(bench: Bench) -> None:
 @pytest.mark.parametrize("builder", ["uv", "venv", "virtualenv"])
 def test_the_prompt_follows_a_move_in_every_script(builder: str, bench: Bench) -> None:
     (bench.place.root / "former").mkdir()
-    bench.folder = "former/.venv"
+    bench.directory = "former/.venv"
     bench.make(builder)
     bench.place.root.joinpath("former").rename(bench.place.root / "latter")
-    bench.folder = "latter/.venv"
+    bench.directory = "latter/.venv"
     bench.declare()
     assert bench.apply()["outcome"] == "repaired"
     scripts = [

@@ -142,7 +142,7 @@ DAMAGES: dict[str, tuple[Callable[[Dotfiles], None], str]] = {
     "pyvenv.cfg edited": (_edit, "repaired"),
     "path's link removed": (_unlink, "linked"),
     "end removed": (lambda dotfiles: shutil.rmtree(dotfiles.end), "created"),
-    "state folder removed": (lambda dotfiles: shutil.rmtree(dotfiles.end.parent), "created"),
+    "state directory removed": (lambda dotfiles: shutil.rmtree(dotfiles.end.parent), "created"),
 }
 
 
@@ -181,9 +181,9 @@ def test_what_a_requirements_file_says_once_it_is_replaced_is_installed(furnishe
             shutil.rmtree(furnished.site / "lib-2.0.dist-info")
 
 
-def _pour(folder: Path) -> None:
+def _pour(directory: Path) -> None:
     for number in range(5000):
-        os.close(os.open(f"{folder}/poured_{number}.py", os.O_CREAT | os.O_WRONLY))
+        os.close(os.open(f"{directory}/poured_{number}.py", os.O_CREAT | os.O_WRONLY))
 
 
 def _exchange(site: Path) -> None:
@@ -194,7 +194,9 @@ def _exchange(site: Path) -> None:
     (root / "other").rename(site)
 
 
-@pytest.mark.parametrize(("storm", "settle"), [(_pour, 1), (_exchange, 0.5)], ids=["files written", "folder replaced"])
+@pytest.mark.parametrize(
+    ("storm", "settle"), [(_pour, 1), (_exchange, 0.5)], ids=["files written", "directory replaced"]
+)
 def test_after_a_storm_comes_one_pass_and_silence(
     furnished: Dotfiles, storm: Callable[[Path], None], settle: float
 ) -> None:
@@ -210,13 +212,13 @@ def test_after_a_storm_comes_one_pass_and_silence(
         assert watcher.until("pass")["reason"] == "change"
 
 
-def assert_does_not_mind(furnished: Dotfiles, *folders: str) -> None:
+def assert_does_not_mind(furnished: Dotfiles, *directories: str) -> None:
     with furnished.watched() as watcher:
         watcher.calm(0.8)
         told = len(watcher.events)
         furnished.place.python(furnished.path, "import tool")
-        for folder in folders:
-            unrelated = furnished.root / folder / "unrelated"
+        for directory in directories:
+            unrelated = furnished.root / directory / "unrelated"
             unrelated.parent.mkdir(exist_ok=True)
             unrelated.write_text("")
             unrelated.replace(unrelated.with_name("renamed")).unlink()

@@ -16,7 +16,7 @@ PATIENCE = 20
 
 
 def interrupted(work: Callable[[], object], count: int) -> bool:
-    """Do something, and hang up in the middle of it, at its ``count``-th instruction; tells whether it has so many."""
+    """Do something, and hang up in the middle of it, at its ``count``-th instruction; Check whether it has so many."""
     left = count
 
     def trace(frame: FrameType, event: str, _: object) -> Any:

@@ -102,7 +102,7 @@ def test_without_a_further_inotify_watch_it_says_how_to_raise_the_limit_and_poll
 def test_a_limit_that_is_reached_later_is_told_then(place: Place) -> None:
     place.write(ONE)
     place.apply()
-    limit = folders_of(place) + 5
+    limit = directories_of(place) + 5
     deep = "/".join(["folder"] * 20)
     with watching(place, settle=SETTLE, before=limited("max_inotify_watches", limit)) as watcher:
         watcher.until("pass")
@@ -113,8 +113,8 @@ def test_a_limit_that_is_reached_later_is_told_then(place: Place) -> None:
         assert [event["code"] for event in degraded(watcher)] == ["inotify-watches"]
 
 
-def folders_of(place: Place) -> int:
-    """Tell how many folders are watched for an environment that is there."""
+def directories_of(place: Place) -> int:
+    """Tell how many directories are watched for an environment that is there."""
     with watching(place) as watcher:
         return int(watcher.events[0]["folders"])
 
@@ -123,7 +123,7 @@ def folders_of(place: Place) -> int:
 def test_a_limit_that_just_suffices_does_so_however_often_it_works(place: Place, name: str) -> None:
     place.write(ONE)
     place.apply()
-    enough = 1 if name == "max_inotify_instances" else folders_of(place)
+    enough = 1 if name == "max_inotify_instances" else directories_of(place)
     with watching(place, settle=SETTLE, before=limited(name, enough)) as watcher:
         watcher.until("pass")
         for _ in range(2):
@@ -159,15 +159,15 @@ def powerless(place: Place, *arguments: str) -> Iterator[Watching]:
 
 @pytest.fixture
 def closed(place: Place) -> Iterator[Path]:
-    """Give a folder that may be searched and written to, but not read."""
-    folder = place.root / "closed"
-    (folder / "open").mkdir(parents=True)
-    folder.chmod(0o311)
-    yield folder
-    folder.chmod(0o755)
+    """Give a directory that may be searched and written to, but not read."""
+    directory = place.root / "closed"
+    (directory / "open").mkdir(parents=True)
+    directory.chmod(0o311)
+    yield directory
+    directory.chmod(0o755)
 
 
-def test_a_folder_that_may_not_be_read_is_named_and_what_is_in_it_polled(place: Place, closed: Path) -> None:
+def test_a_directory_that_may_not_be_read_is_named_and_what_is_in_it_polled(place: Place, closed: Path) -> None:
     place.write('[envs.one]\npath = "closed/one"\n')
     place.apply()  # with root's powers, if need be
     with powerless(place) as watcher:
@@ -177,7 +177,7 @@ def test_a_folder_that_may_not_be_read_is_named_and_what_is_in_it_polled(place: 
     assert (event["code"], str(closed) in event["message"]) == ("events-refused", True)
 
 
-def test_a_folder_farther_up_that_may_not_be_read_costs_nothing(place: Place, closed: Path) -> None:
+def test_a_directory_farther_up_that_may_not_be_read_costs_nothing(place: Place, closed: Path) -> None:
     place.write('[envs.one]\npath = "closed/open/one"\n')
     with powerless(place) as watcher:
         watcher.applied("one", "created")
@@ -213,10 +213,10 @@ def declare(manifest: Path, name: str) -> None:
 
 
 def aside(place: Place) -> Path:
-    """Give a folder that is not watched: what is written there is no news."""
-    folder = place.root.parent / "aside"
-    folder.mkdir(exist_ok=True)
-    return folder
+    """Give a directory that is not watched: what is written there is no news."""
+    directory = place.root.parent / "aside"
+    directory.mkdir(exist_ok=True)
+    return directory
 
 
 def test_what_has_changed_unheard_is_missed_once(tmp_path: Path) -> None:
@@ -294,7 +294,7 @@ def traced(process: int, trace: Path, *options: str) -> Iterator[None]:
 
 
 def calls(trace: Path) -> list[str]:
-    """Give the names of the system calls, but those that take what others do in a folder that is watched."""
+    """Give the names of the system calls, but those that take what others do in a directory that is watched."""
     found = (re.match(r"\d+ +(\w+)\((?!\d+<(?:anon_inode:)?inotify>)", line) for line in trace.read_text().splitlines())
     return [call[1] for call in found if call]
 

@@ -173,12 +173,12 @@ def test_what_is_new_is_watched_and_looked_at_once_more(place: Place, link: Path
     stage.on_arm = [lambda: None, lambda: None, breaks(place)]
     stage.run()
     assert str(place.root / "one/bin/python") in stage.scopes[-1].names
-    assert str(place.root / "one/bin") in stage.scopes[-1].folders
+    assert str(place.root / "one/bin") in stage.scopes[-1].directories
     assert [outcome for _, _, outcome in outcomes(stage)] == [Outcome.CREATED, Outcome.REPAIRED]
     assert not os.path.samefile(link, place.root)
 
 
-def test_a_folder_that_was_replaced_is_watched_anew(stage: Stage) -> None:
+def test_a_directory_that_was_replaced_is_watched_anew(stage: Stage) -> None:
     place = stage.place
 
     def replace() -> None:
@@ -189,7 +189,7 @@ def test_a_folder_that_was_replaced_is_watched_anew(stage: Stage) -> None:
     stage.at(5.0, replace)
     stage.run()
     assert stage.scopes[-1] != stage.scopes[0]
-    assert stage.scopes[-1].folders == stage.scopes[0].folders
+    assert stage.scopes[-1].directories == stage.scopes[0].directories
 
 
 def test_while_nothing_changes_it_is_armed_once(stage: Stage) -> None:

@@ -1,4 +1,4 @@
-"""What a watcher does when its manifest changes, or a folder that is waited for: told by events, seen on the disk."""
+"""What a watcher does when its manifest changes, or a directory that is waited for: events and the disk."""
 
 import os
 import signal
@@ -40,9 +40,9 @@ def assert_passes_when_asked(watcher: Watching, times: int = 2) -> None:
         watcher.until("pass", lambda event: bool(event["reason"] == "signal"))
 
 
-def assert_there(folder: Path) -> None:
-    assert (folder / "bin/python").exists()
-    assert (folder / "pyvenv.cfg").is_file()
+def assert_there(directory: Path) -> None:
+    assert (directory / "bin/python").exists()
+    assert (directory / "pyvenv.cfg").is_file()
 
 
 @pytest.mark.parametrize("save", [Path.write_text, replace], ids=["in place", "by rename"])
@@ -57,7 +57,7 @@ def test_an_environment_that_is_added_is_created(dotfiles: Dotfiles, save: Calla
         assert named(watcher.events, "manifest-error") == []
 
 
-@pytest.mark.parametrize("how", ["by rename", "removed and made anew"])
+@pytest.mark.parametrize("how", ["by rename", "removed and made again"])
 def test_a_manifest_link_that_leads_to_another_file_is_followed(dotfiles: Dotfiles, how: str) -> None:
     dotfiles.own.add(dotfiles.link)
     other = dotfiles.root / "other-dotfiles/work.toml"
@@ -132,7 +132,7 @@ def test_an_included_file_may_come_later(dotfiles: Dotfiles, link: bool) -> None
         watcher.applied("three", "created")
 
 
-def test_a_folder_of_included_files_may_come_later(dotfiles: Dotfiles) -> None:
+def test_a_directory_of_included_files_may_come_later(dotfiles: Dotfiles) -> None:
     dotfiles.file.write_text(dotfiles.manifest('include = ["envs.d/*.toml"]', dotfiles.one()))
     with dotfiles.watched() as watcher:
         (dotfiles.root / "config/envs.d").mkdir()
@@ -157,33 +157,33 @@ def test_an_environment_that_is_no_longer_declared_is_not_touched(dotfiles: Dotf
         assert listing(two) == before
 
 
-def _git(folder: Path, *arguments: str) -> None:
+def _git(directory: Path, *arguments: str) -> None:
     identity = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
-    subprocess.run(["git", *identity, *arguments], cwd=folder, check=True, capture_output=True)
+    subprocess.run(["git", *identity, *arguments], cwd=directory, check=True, capture_output=True)
 
 
 def test_a_checkout_of_another_branch_brings_its_environments(dotfiles: Dotfiles) -> None:
-    folder = dotfiles.file.parent
-    _git(folder, "init", "-q", "-b", "main")
+    directory = dotfiles.file.parent
+    _git(directory, "init", "-q", "-b", "main")
     for branch, name in (("main", "one"), ("work", "two")):
         if branch == "work":
-            _git(folder, "checkout", "-q", "-b", branch)
+            _git(directory, "checkout", "-q", "-b", branch)
         dotfiles.file.write_text(dotfiles.manifest(dotfiles.one() if name == "one" else dotfiles.table(name, "../two")))
-        _git(folder, "add", ".")
-        _git(folder, "commit", "-qm", branch)
-    _git(folder, "checkout", "-q", "main")
+        _git(directory, "add", ".")
+        _git(directory, "commit", "-qm", branch)
+    _git(directory, "checkout", "-q", "main")
     with dotfiles.watched() as watcher:
         before = listing(dotfiles.end)
-        _git(folder, "checkout", "-q", "work")
+        _git(directory, "checkout", "-q", "work")
         watcher.applied("two", "created")
         assert_there(dotfiles.root / "two")
         assert listing(dotfiles.end) == before
-        _git(folder, "checkout", "-q", "main")
+        _git(directory, "checkout", "-q", "main")
         watcher.until("pass", lambda event: bool(event["reason"] == "change"))
         assert_mends(dotfiles, watcher)
 
 
-def test_what_waits_for_a_folder_is_created_when_that_is_there(dotfiles: Dotfiles) -> None:
+def test_what_waits_for_a_directory_is_created_when_that_is_there(dotfiles: Dotfiles) -> None:
     new = dotfiles.root / "src/new/project"
     waiting = dotfiles.table("two", "../src/new/project/.venv", 'wait-for = "../src/new/project"')
     dotfiles.file.write_text(dotfiles.manifest(dotfiles.one(), waiting))
@@ -195,7 +195,7 @@ def test_what_waits_for_a_folder_is_created_when_that_is_there(dotfiles: Dotfile
         assert_there(new / ".venv")
 
 
-def test_an_alias_is_linked_when_its_folder_is_there(dotfiles: Dotfiles) -> None:
+def test_an_alias_is_linked_when_its_directory_is_there(dotfiles: Dotfiles) -> None:
     dotfiles.file.write_text(dotfiles.manifest(dotfiles.one('aliases = ["../trees/feature/.venv"]')))
     with dotfiles.watched() as watcher:
         assert not (dotfiles.root / "trees").exists()
@@ -220,7 +220,7 @@ def test_a_project_may_be_moved_away_and_back(dotfiles: Dotfiles, moved: str) ->
         assert_mends(dotfiles, watcher)
 
 
-def test_a_folder_is_moved_with_the_environment_in_it_and_back(dotfiles: Dotfiles) -> None:
+def test_a_directory_is_moved_with_the_environment_in_it_and_back(dotfiles: Dotfiles) -> None:
     dotfiles.file.write_text(dotfiles.manifest(dotfiles.table("one", "../project/.venv", 'wait-for = "../project"')))
     with dotfiles.watched() as watcher:
         before = listing(dotfiles.path)

@@ -282,7 +282,7 @@ def test_people_get_a_line_for_each_change_and_messages_apart(
         assert process.wait(PATIENCE) == 0
     stamp = "" if variables else r"\d\d:\d\d:\d\d "
     changes = [rf"{stamp}\+ created +one  .*Python.*", rf"{stamp}~ repaired +one  .*"]
-    messages = [rf"{stamp}watching \d+ folders for 1 environment of .*envs\.toml", f"{stamp}stopped by SIGTERM"]
+    messages = [rf"{stamp}watching \d+ directories for 1 environment of .*envs\.toml", f"{stamp}stopped by SIGTERM"]
     for lines, expected in zip(told(place), (changes, [] if arguments else messages), strict=True):
         assert len(lines) == len(expected), lines
         assert all(map(re.fullmatch, expected, lines))

@@ -20,7 +20,7 @@ Settings = dict[str, Any] | None
 
 
 def make_wheel(  # noqa: PLR0913  # what a wheel has
-    folder: Path,
+    directory: Path,
     name: str,
     version: str,
     requires: Iterable[str] = (),
@@ -48,8 +48,8 @@ def make_wheel(  # noqa: PLR0913  # what a wheel has
     if scripts:
         info["entry_points.txt"] = "[console_scripts]\n" + "".join(f"{k} = {v}\n" for k, v in scripts.items())
     held |= {f"{stem}.dist-info/{key}": text for key, text in info.items()}
-    folder.mkdir(parents=True, exist_ok=True)
-    wheel = folder / f"{stem}-{python_tag}-none-any.whl"
+    directory.mkdir(parents=True, exist_ok=True)
+    wheel = directory / f"{stem}-{python_tag}-none-any.whl"
     record = f"{stem}.dist-info/RECORD"
     rows = [f"{place},{_digest(text)},{len(text.encode())}\n" for place, text in held.items()]
     with zipfile.ZipFile(wheel, "w") as archive:
@@ -59,34 +59,34 @@ def make_wheel(  # noqa: PLR0913  # what a wheel has
 
 
 def make_project(
-    folder: Path, name: str, version: str = "1.0", dependencies: Iterable[str] = (), more: str = ""
+    directory: Path, name: str, version: str = "1.0", dependencies: Iterable[str] = (), more: str = ""
 ) -> Path:
     """Write a project that builds itself; it has a module, and a console script of its own name."""
-    folder.mkdir(parents=True, exist_ok=True)
-    shutil.copy(__file__, folder / "backend.py")
+    directory.mkdir(parents=True, exist_ok=True)
+    shutil.copy(__file__, directory / "backend.py")
     module = name.replace("-", "_")
-    (folder / f"{module}.py").write_text(
+    (directory / f"{module}.py").write_text(
         f'import sys\n\nversion = "{version}"\n\n\ndef main():\n    print("{name}", version, sys.prefix)\n'
     )
-    (folder / "pyproject.toml").write_text(
+    (directory / "pyproject.toml").write_text(
         f'[project]\nname = "{name}"\nversion = "{version}"\ndependencies = {json.dumps(list(dependencies))}\n'
         f'scripts = {{ {name} = "{module}:main" }}\n{more}\n'
         '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
     )
-    return folder
+    return directory
 
 
-def make_repository(folder: Path, name: str, subdirectory: str = "") -> tuple[str, str]:
+def make_repository(directory: Path, name: str, subdirectory: str = "") -> tuple[str, str]:
     """Make a bare Git repository with a project in it; gives its URL and its commit."""
-    work = folder.with_name(f"{folder.name}-work")
+    work = directory.with_name(f"{directory.name}-work")
     make_project(work / subdirectory, name)
     identity = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
     for command in (["init", "-q"], ["add", "."], [*identity, "commit", "-qm", "one"]):
         subprocess.run(["git", *command], cwd=work, check=True, capture_output=True)
-    subprocess.run(["git", "clone", "-q", "--bare", work, folder], check=True, capture_output=True)
+    subprocess.run(["git", "clone", "-q", "--bare", work, directory], check=True, capture_output=True)
     head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=work, check=True, capture_output=True, text=True)
     shutil.rmtree(work)
-    return f"git+file://{folder}", head.stdout.strip()
+    return f"git+file://{directory}", head.stdout.strip()
 
 
 def _wheel_text(python_tag: str, *, pure: bool) -> str:
@@ -99,24 +99,24 @@ def _digest(text: str) -> str:
     return f"sha256={digest}"
 
 
-def build_wheel(folder: str, _settings: Settings = None, _metadata: str | None = None) -> str:
-    """Build a wheel of the project in the current folder (PEP 517)."""
-    return _build(folder, editable=False)
+def build_wheel(directory: str, _settings: Settings = None, _metadata: str | None = None) -> str:
+    """Build a wheel of the project in the current directory (PEP 517)."""
+    return _build(directory, editable=False)
 
 
-def build_editable(folder: str, _settings: Settings = None, _metadata: str | None = None) -> str:
-    """Build a wheel that leads to the project in the current folder (PEP 660)."""
-    return _build(folder, editable=True)
+def build_editable(directory: str, _settings: Settings = None, _metadata: str | None = None) -> str:
+    """Build a wheel that leads to the project in the current directory (PEP 660)."""
+    return _build(directory, editable=True)
 
 
-def _build(folder: str, *, editable: bool) -> str:
+def _build(directory: str, *, editable: bool) -> str:
     table = _metadata()
     name = table["name"]
     module = name.replace("-", "_")
     code = {f"{module}.py": Path(f"{module}.py").read_text()}
     files = {f"__editable__.{module}.pth": f"{os.getcwd()}\n"} if editable else code
     wheel = make_wheel(
-        *(Path(folder), name, table["version"], table.get("dependencies", ())),
+        *(Path(directory), name, table["version"], table.get("dependencies", ())),
         scripts=table.get("scripts"),
         extras=table.get("optional-dependencies"),
         files=files,

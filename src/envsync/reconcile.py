@@ -10,18 +10,18 @@ from functools import partial
 from envsync.apply.rollback_plan import Rollbacks, rolls_back
 from envsync.apply.run import apply_plans
 from envsync.apply.verdicts import remembered_verdicts
-from envsync.cache.in_sync import Vouched
+from envsync.cache.in_sync import KnownInSync
 from envsync.model import desired
 from envsync.model.interpreter import Interpreter
 from envsync.model.packages import Declared
 from envsync.model.plan import Conflict, EnvironmentPlan, Install, Plan, Rebuild, Rollback, State
 from envsync.model.report import Report
 from envsync.model.settings import Progress, Settings
-from envsync.observe.directory import Leftovers
+from envsync.observe.directory import InterruptedStaging
 from envsync.observe.facts import FactsCache
 from envsync.observe.interpreters import Interpreters
 from envsync.observe.links import MAX_HOPS, walk
-from envsync.observe.packages import read_stock
+from envsync.observe.packages import read_installed
 from envsync.observe.verdicts import Verdicts
 from envsync.observe.world import Observer
 from envsync.plan.blueprint import Rules, stopped, untrusted
@@ -64,15 +64,15 @@ class Reconciler:
             builders=manifest.builders,
             keep=manifest.keep,
             installer=manifest.installer,
-            shelf=os.path.realpath(manifest.state_dir),  # once: it may lead elsewhere later
+            generations_dir=os.path.realpath(manifest.state_dir),  # once: it may lead elsewhere later
             force_rebuild=frozenset(force_rebuild),
             manifest=manifest.file if manifest.file.isprintable() else "",  # it goes into pyvenv.cfg
         )
 
-    def plan(self, names: tuple[str, ...] = (), vouched: Mapping[str, EnvironmentPlan] = _NOTHING) -> Plan:
+    def plan(self, names: tuple[str, ...] = (), in_sync: Mapping[str, EnvironmentPlan] = _NOTHING) -> Plan:
         """Observe and decide, for all environments or the named ones; writes nothing.
 
-        ``vouched`` are earlier plans, of the same manifest, whose witnesses are what they were: they still hold.
+        ``in_sync`` are earlier plans, of the same manifest, whose dependencies are what they were: they still hold.
         """
         everyone = self._manifest.environments
         self._interpreters = self._finder()
@@ -80,16 +80,16 @@ class Reconciler:
         ends: dict[str, str] = {}
         places: dict[str, tuple[str, ...]] = {}
         for environment in everyone:
-            name, known = environment.name, vouched.get(environment.name)
-            ends[name] = known.world.folder.chain.end if known else observer.end_of(environment).end
+            name, known = environment.name, in_sync.get(environment.name)
+            ends[name] = known.world.directory.chain.end if known else observer.end_of(environment).end
             places[name] = known.world.places if known else tuple(observer.places_of(environment))
         between = {
             name: found for name, found in conflicts_between(everyone, ends, places, observer.name_of).items() if found
         }
-        still = {name: plan for name, plan in vouched.items() if name not in between and self._suits(plan)}
+        still = {name: plan for name, plan in in_sync.items() if name not in between and self._suits(plan)}
         chosen = [environment for environment in everyone if not names or environment.name in names]
         plans = tuple(still.get(one.name) or self._plan_one(one, observer, between) for one in chosen)
-        return Plan(self._manifest, plans, observer.strays({*ends.values()}), between)
+        return Plan(self._manifest, plans, observer.foreign_staging({*ends.values()}), between)
 
     def plan_rollback(self, name: str, *, pin: bool = False) -> Plan:
         """Decide on exchanging one environment for the generation that is kept of it; writes nothing.
@@ -107,7 +107,7 @@ class Reconciler:
             back = tuple(rollbacks.plan_pinned(one, self._manifest.file, plan_for) for one in plan.environments)
         else:
             back = tuple(map(rollbacks.plan, plan.environments))
-        return replace(plan, environments=back, strays=())
+        return replace(plan, environments=back, foreign_staging=())
 
     def _rollbacks(self) -> Rollbacks:
         return Rollbacks(self._interpreters, self._verdicts, self._rules)
@@ -115,28 +115,30 @@ class Reconciler:
     def plan_upgrade(self, names: tuple[str, ...] = (), only: tuple[str, ...] = ()) -> Plan:
         """Decide on newer releases for all environments or the named ones, of all packages or ``only`` some."""
         plan = self.plan(names)
-        return replace(plan, environments=tuple(self._upgraded(one, only) for one in plan.environments), strays=())
+        return replace(
+            plan, environments=tuple(self._upgraded(one, only) for one in plan.environments), foreign_staging=()
+        )
 
     def undeclared(self, plan: EnvironmentPlan) -> tuple[str, ...]:
         """Name the installed packages that nothing declares, as far as the installer can say without the network."""
         world, interpreter = plan.world, plan.world.interpreter
-        found = world.folder.environment
+        found = world.directory.environment
         if found is None or not isinstance(interpreter, Interpreter):
             return ()
-        end = world.folder.chain.end
-        stock = world.stock or read_stock(end, found.libraries)
+        end = world.directory.chain.end
+        installed = world.installed or read_installed(end, found.libraries)
         if (world.verdict is not None and not world.verdict.met) or (world.declared and world.declared.problems):
             return ()
-        return self._verdicts.extraneous(end, world.declared or Declared(), stock, interpreter.facts)
+        return self._verdicts.extraneous(end, world.declared or Declared(), installed, interpreter.facts)
 
     def _upgraded(self, plan: EnvironmentPlan, only: tuple[str, ...]) -> EnvironmentPlan:
         world, interpreter, verdict = plan.world, plan.world.interpreter, None
-        if may_upgrade(plan) and world.declared and world.stock and isinstance(interpreter, Interpreter):
-            end = world.folder.chain.end
-            verdict = self._verdicts.upgrade(end, world.declared, world.stock, interpreter.facts, only=only)
+        if may_upgrade(plan) and world.declared and world.installed and isinstance(interpreter, Interpreter):
+            end = world.directory.chain.end
+            verdict = self._verdicts.upgrade(end, world.declared, world.installed, interpreter.facts, only=only)
         if verdict is not None and verdict.changes and unlooked(world):  # what exchanges it has to know what is in it
             observer = self._observer()
-            world = observer.observe(plan.environment, stock=True)
+            world = observer.observe(plan.environment, installed=True)
             plan = replace(plan, world=world)
         return decide_upgrade(plan, verdict, only, self._rules)
 
@@ -147,20 +149,20 @@ class Reconciler:
         progress: Progress = lambda _: None,
         *,
         steady: bool = False,
-        vouched: Vouched | None = None,
+        in_sync: KnownInSync | None = None,
     ) -> Report:
         """Carry out a plan; each environment is observed and decided again under its lock.
 
         The plan may be another instance's, made with the same arguments: nothing is remembered from making it.
         ``progress`` is called, in this thread, with the report of each environment that is done. With ``steady`` a
         rebuild that the plan does not have is not begun: what asks for it may be over in a moment. What is found in
-        sync afterwards is noted in ``vouched``.
+        sync afterwards is noted in ``in_sync``.
         """
-        # What earlier passes left is looked for once, by the plan, which a folder of a thousand environments needs; but
-        # again under the lock where something is done with it.
+        # What earlier passes left is looked for once, by the plan, since a directory may hold a thousand environments;
+        # and again under the lock where something is done with it.
         minded = {one.environment.name for one in plan.environments if one.interrupted or _minds_generations(one)}
-        known = (one.world.folder for one in plan.environments if one.environment.name not in minded)
-        as_planned = Leftovers(self._manifest.state_dir, known)
+        known = (one.world.directory for one in plan.environments if one.environment.name not in minded)
+        as_planned = InterruptedStaging(self._manifest.state_dir, known)
         rebuilt = {one.environment.name for one in plan.environments if _rebuilds(one)}
         asked = {one.environment.name: self._asked(one) for one in plan.environments}
 
@@ -168,8 +170,8 @@ class Reconciler:
             began = time.time_ns()
             observer = self._observer(None if environment.name in minded else as_planned)
             fresh = self._plan_one(environment, observer, plan.between)
-            if vouched is not None:
-                vouched.note(fresh, began)
+            if in_sync is not None:
+                in_sync.note(fresh, began)
             if steady and environment.name not in rebuilt and _rebuilds(fresh):
                 return replace(fresh, actions=())
             return asked[environment.name](fresh)
@@ -191,13 +193,16 @@ class Reconciler:
         return Interpreters(by_path, self._facts.ask, without=self._without)
 
     def _suits(self, plan: EnvironmentPlan) -> bool:
-        """Tell whether an earlier plan was made for the interpreter that is found now."""
+        """Check whether an earlier plan was made for the interpreter that is found now."""
         return plan.world.interpreter == self._interpreters.find(plan.environment)
 
-    def _observer(self, leftovers: Leftovers | None = None) -> Observer:
+    def _observer(self, interrupted_staging: InterruptedStaging | None = None) -> Observer:
         """Return an observer that has seen nothing yet, except what earlier passes left where that is given."""
         return Observer(
-            self._manifest, self._interpreters, leftovers or Leftovers(self._manifest.state_dir), self._verdicts
+            self._manifest,
+            self._interpreters,
+            interrupted_staging or InterruptedStaging(self._manifest.state_dir),
+            self._verdicts,
         )
 
     def _plan_one(
@@ -217,9 +222,11 @@ class Reconciler:
         self, environment: desired.Environment, observer: Observer, between: tuple[Conflict, ...]
     ) -> EnvironmentPlan:
         forced = environment.name in self._rules.force_rebuild
-        plan = decide(environment, observer.observe(environment, stock=forced, deep=self._deep), self._rules, between)
-        if plan.needs_stock:  # only a rebuild has to know what is installed
-            world = observer.observe(environment, stock=True, deep=self._deep)
+        plan = decide(
+            environment, observer.observe(environment, installed=forced, deep=self._deep), self._rules, between
+        )
+        if plan.needs_installed:  # only a rebuild has to know what is installed
+            world = observer.observe(environment, installed=True, deep=self._deep)
             plan = decide(environment, world, self._rules, between)
         return plan
 
@@ -235,9 +242,9 @@ def _undecided(environment: desired.Environment, error: Exception) -> Environmen
 def _upgraded_again(planned: EnvironmentPlan, fresh: EnvironmentPlan) -> EnvironmentPlan:
     """Return a planned upgrade, where its environment is what it was then; else what there is to do now."""
     now, then = fresh.world, planned.world
-    if now.stock is None or then.stock is None or fresh.state is not State.IN_SYNC:
+    if now.installed is None or then.installed is None or fresh.state is not State.IN_SYNC:
         return fresh
-    if now.stock.digest != then.stock.digest or now.folder.identity != then.folder.identity:
+    if now.installed.digest != then.installed.digest or now.directory.identity != then.directory.identity:
         return fresh
     return replace(planned, world=replace(now, verdict=then.verdict))
 

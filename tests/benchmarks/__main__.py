@@ -37,8 +37,8 @@ _SMALL = Scale(
 def main() -> int:
     """Measure, print, and give 1 if something could not run, whatever the times."""
     options = _options()
-    with tempfile.TemporaryDirectory(prefix="envsync-benchmark-", dir=options.folder) as folder:
-        world = World(Path(os.path.realpath(folder)), find_tools())
+    with tempfile.TemporaryDirectory(prefix="envsync-benchmark-", dir=options.directory) as directory:
+        world = World(Path(os.path.realpath(directory)), find_tools())
         world.begin()
         bench = Bench(world, _scale(options))
         results = [result for row in options.only for result in _measured(bench, row)]
@@ -67,10 +67,10 @@ def _scale(options: argparse.Namespace) -> Scale:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="tests/benchmark", description=__doc__)
-    parser.add_argument("--small", action="store_true", help="few environments and one round: tells whether all works")
+    parser.add_argument("--small", action="store_true", help="few environments and one round: Check whether all works")
     parser.add_argument("--rounds", type=_rounds, metavar="N", help="rounds of every comparison")
     parser.add_argument("--only", type=_rows, default=list(ROWS), metavar="ROW,...", help=f"of {', '.join(ROWS)}")
-    parser.add_argument("--in", dest="folder", type=_folder, metavar="FOLDER", help="where to work; else $TMPDIR")
+    parser.add_argument("--in", dest="folder", type=_directory, metavar="FOLDER", help="where to work; else $TMPDIR")
     parser.add_argument("--json", metavar="FILE", help="write all times, and what they were measured on")
     parser.add_argument("--markdown", action="store_true", help="print the README's table")
     return parser.parse_args()
@@ -83,9 +83,9 @@ def _rounds(text: str) -> int:
     return number
 
 
-def _folder(text: str) -> str:
+def _directory(text: str) -> str:
     if not os.path.isdir(text):
-        raise argparse.ArgumentTypeError(f"no such folder: {text}")
+        raise argparse.ArgumentTypeError(f"no such directory: {text}")
     return text
 
 

@@ -36,7 +36,7 @@ class Scale:
 class Standing:
     """Environments that one pass has made, for all that is measured without work."""
 
-    folder: Path
+    directory: Path
     made: Sample
 
 
@@ -69,69 +69,69 @@ class Bench:
         """Give the command with which virtualenv makes an environment without pip."""
         return (self.tools.virtualenv, "--quiet", "--no-seed", "--python", self.tools.python)
 
-    def job(self, folder: Path, *command: str, said: str = "") -> Job:
+    def job(self, directory: Path, *command: str, said: str = "") -> Job:
         """Give a run of one program, which has to say something."""
-        return Job([command], folder, self.world.variables(), lambda printed: said in printed)
+        return Job([command], directory, self.world.variables(), lambda printed: said in printed)
 
-    def apply(self, folder: Path, said: str, home: Path | None = None) -> Job:
-        """Give a run of ``envsync apply`` on the manifest of a folder."""
-        command = (*self.tools.envsync, "apply", "--file", str(folder / "envs.toml"))
-        return Job([command], folder, self.world.variables(home), lambda printed: said in printed)
+    def apply(self, directory: Path, said: str, home: Path | None = None) -> Job:
+        """Give a run of ``envsync apply`` on the manifest of a directory."""
+        command = (*self.tools.envsync, "apply", "--file", str(directory / "envs.toml"))
+        return Job([command], directory, self.world.variables(home), lambda printed: said in printed)
 
     def creates(self, count: int, *, cold: bool = False) -> Job:
         """Give a run in which envsync creates environments."""
-        folder = self.world.fresh()
-        places = make_manifest(folder, count, self.tools.python)
-        job = self.apply(folder, f"{count} created", self.world.fresh() if cold else None)
-        return replace(job, is_right=lambda said: job.is_right(said) and are_environments(folder, places))
+        directory = self.world.fresh()
+        places = make_manifest(directory, count, self.tools.python)
+        job = self.apply(directory, f"{count} created", self.world.fresh() if cold else None)
+        return replace(job, is_right=lambda said: job.is_right(said) and are_environments(directory, places))
 
     def creates_singly(self, command: Sequence[str], count: int, *, cold: bool = False) -> Job:
         """Give a run in which a program creates one environment after the other."""
-        folder = self.world.fresh()
-        places = make_projects(folder, count)
+        directory = self.world.fresh()
+        places = make_projects(directory, count)
         variables = self.world.variables(self.world.fresh() if cold else None)
         commands = [[*command, place] for place in places]
-        return Job(commands, folder, variables, lambda _: are_environments(folder, places))
+        return Job(commands, directory, variables, lambda _: are_environments(directory, places))
 
     def converges(self, count: int) -> Job:
         """Give a run in which venvs creates environments, side by side."""
-        folder = self.world.fresh()
-        make_store(folder, count, self.tools.python)
+        directory = self.world.fresh()
+        make_store(directory, count, self.tools.python)
         places = [f"e{number}" for number in range(count)]
-        return replace(self._venvs(folder), is_right=lambda _: are_environments(folder, places))
+        return replace(self._venvs(directory), is_right=lambda _: are_environments(directory, places))
 
     def standing(self, count: int, who: str = "envsync") -> Standing:
-        """Give a folder with environments in sync, made at the first call."""
+        """Give a directory with environments in sync, made at the first call."""
         key = (who, count)
         if key not in self._standing:
             if count > 1:
                 self.standing(1, who)  # warms the caches
             tell(who, f"makes {count:,}")
             job = self.creates(count) if who == "envsync" else self.converges(count)
-            self._standing[key] = Standing(job.folder, run(job))
+            self._standing[key] = Standing(job.directory, run(job))
             time.sleep(self.scale.settle)
         return self._standing[key]
 
     def stays(self, count: int) -> Job:
         """Give a run of envsync that finds nothing to do."""
-        return self.apply(self.standing(count).folder, f"{count} unchanged")
+        return self.apply(self.standing(count).directory, f"{count} unchanged")
 
     def converges_again(self, count: int) -> Job:
         """Give a run of venvs that finds nothing to do."""
-        job = self._venvs(self.standing(count, "venvs").folder)
+        job = self._venvs(self.standing(count, "venvs").directory)
         return replace(job, is_right=lambda printed: not printed)
 
     def foresees(self, count: int) -> Job:
         """Give a run of venvs that only says what it would do, which is nothing."""
-        return self._venvs(self.standing(count, "venvs").folder, "--dry-run", said="no changes")
+        return self._venvs(self.standing(count, "venvs").directory, "--dry-run", said="no changes")
 
     def looks(self, count: int) -> Job:
         """Give a run of the floor of a pass that finds nothing to do."""
-        folder = self.standing(count).folder
-        return self.job(folder, sys.executable, "-I", _FLOOR, str(folder), str(count), self.tools.minor)
+        directory = self.standing(count).directory
+        return self.job(directory, sys.executable, "-I", _FLOOR, str(directory), str(count), self.tools.minor)
 
-    def _venvs(self, folder: Path, *options: str, said: str = "") -> Job:
-        return self.job(folder, self.tools.venvs, "converge", *options, "--root", str(folder), said=said)
+    def _venvs(self, directory: Path, *options: str, said: str = "") -> Job:
+        return self.job(directory, self.tools.venvs, "converge", *options, "--root", str(directory), said=said)
 
     def bare(self, goal: float | None = None) -> Contender:
         """Give the floor of everything that Python runs."""

@@ -1,14 +1,14 @@
 """The floor of a pass without work: ten bare system calls for each environment, in the plainest loop.
 
-python -I floor.py FOLDER COUNT MINOR
+python -I floor.py Directory COUNT MINOR
 """
 
 import os
 import sys
 
-folder, count, minor = sys.argv[1:]
+directory, count, minor = sys.argv[1:]
 for number in range(int(count)):
-    project = f"{folder}/src/e{number}"
+    project = f"{directory}/src/e{number}"
     environment = f"{project}/.venv"
     os.lstat(project)
     os.lstat(environment)

@@ -24,12 +24,12 @@ def describe(bench: Bench) -> dict[str, str | int | None]:
     return system | {name: _version(bench, command) for name, command in programs.items()}
 
 
-def _file_system(folder: str) -> str | None:
-    """Give the type of the mount that a folder lies on, where the system tells."""
+def _file_system(directory: str) -> str | None:
+    """Give the type of the mount that a directory lies on, where the system tells."""
     if not _MOUNTS.exists():
         return None
     mounts = [line.split() for line in _MOUNTS.read_text().splitlines()]
-    above = [mount for mount in mounts if os.path.commonpath((folder, mount[1])) == mount[1]]
+    above = [mount for mount in mounts if os.path.commonpath((directory, mount[1])) == mount[1]]
     return max(above, key=lambda mount: len(mount[1]))[2]
 
 

@@ -35,20 +35,20 @@ def rebuild(bench: Bench) -> Iterator[Result]:
 
 def _flipped(bench: Bench, names: Sequence[str], installer: str, _count: int) -> Job:
     """Make an environment with packages, then let its interpreter link lead to another minor version."""
-    folder = bench.world.fresh()
-    (place,) = make_projects(folder, 1)
+    directory = bench.world.fresh()
+    (place,) = make_projects(directory, 1)
     packages = ", ".join(f'"{name}"' for name in names)
-    (folder / "envs.toml").write_text(
+    (directory / "envs.toml").write_text(
         f'version = 1\ninstaller = "{installer}"\n'
         f'[envs.one]\npath = "{place}"\npython = "./python"\npackages = [{packages}]\n'
     )
-    link = folder / "python"
+    link = directory / "python"
     link.symlink_to(bench.tools.other)
-    run(bench.apply(folder, "1 created"))
+    run(bench.apply(directory, "1 created"))
     link.unlink()
     link.symlink_to(bench.tools.python)
-    job = bench.apply(folder, "1 rebuilt")
-    return replace(job, is_right=lambda said: job.is_right(said) and _are_there(bench, folder / place, names))
+    job = bench.apply(directory, "1 rebuilt")
+    return replace(job, is_right=lambda said: job.is_right(said) and _are_there(bench, directory / place, names))
 
 
 def _uv(bench: Bench, names: Sequence[str], _count: int) -> Job:
@@ -75,10 +75,10 @@ def _with_pip(bench: Bench, names: Sequence[str]) -> Path:
 
 
 def _empty(bench: Bench, *command: str) -> Path:
-    folder = bench.world.fresh()
-    (place,) = make_projects(folder, 1)
-    run(bench.job(folder, *command, place))
-    return folder / place
+    directory = bench.world.fresh()
+    (place,) = make_projects(directory, 1)
+    run(bench.job(directory, *command, place))
+    return directory / place
 
 
 def _installing(bench: Bench, place: Path, names: Sequence[str], command: Sequence[str]) -> Job:

@@ -37,7 +37,7 @@ class Contest:
 
     @property
     def failed(self) -> bool:
-        """Tell whether somebody could not do the work; not being installed is no failure."""
+        """Check whether somebody could not do the work; not being installed is no failure."""
         return any(one.failed for one in (self.ours, *self.others))
 
     def document(self) -> dict[str, Any]:
@@ -80,7 +80,7 @@ Result = Contest | Figure
 
 
 def is_met(value: float | None, goal: float | None) -> bool | None:
-    """Tell whether a goal is met; ``None`` where there is none, or nothing was measured."""
+    """Check whether a goal is met; ``None`` where there is none, or nothing was measured."""
     return None if value is None or goal is None else value <= goal
 
 

@@ -61,10 +61,10 @@ def _create_many(bench: Bench) -> Iterator[Result]:
 
 
 def _start(bench: Bench) -> Iterator[Result]:
-    folder = bench.standing(1).folder
-    for options in (("--version",), ("--help",), ("completion", "--names", f"--file={folder}/envs.toml")):
+    directory = bench.standing(1).directory
+    for options in (("--version",), ("--help",), ("completion", "--names", f"--file={directory}/envs.toml")):
         name = " ".join(("envsync", *options[:2]))
-        job = bench.job(folder, *bench.tools.envsync, *options)
+        job = bench.job(directory, *bench.tools.envsync, *options)
         contenders = (Contender(name, partial(_again, job)), bench.bare())
         yield bench.contest("start", name, contenders, bench.scale.quick)
 

@@ -22,10 +22,10 @@ class Failed(Exception):  # noqa: N818  # it is what became of a contender
 
 @dataclass(frozen=True)
 class Job:
-    """What one run executes: programs, one after the other, in a folder, with these variables and no others."""
+    """What one run executes: programs, one after the other, in a directory, with these variables and no others."""
 
     commands: Sequence[Sequence[str]]
-    folder: Path
+    directory: Path
     variables: Mapping[str, str]
     is_right: Callable[[str], bool] = lambda _printed: True
     """Tells from what was printed, and from the disk, whether the work was done."""
@@ -85,13 +85,13 @@ class Series:
 
 def run(job: Job) -> Sample:
     """Run a job once, flushed disks first. Raises ``Failed``."""
-    output = job.folder.parent / "output.txt"
+    output = job.directory.parent / "output.txt"
     done = subprocess.run(
         [sys.executable, "-I", "-S", _STOPWATCH],
         check=False,
         input=marshal.dumps(([list(map(str, command)) for command in job.commands], str(output))),
         capture_output=True,
-        cwd=job.folder,
+        cwd=job.directory,
         env=dict(job.variables),
     )
     if done.returncode:

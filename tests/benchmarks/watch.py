@@ -29,18 +29,18 @@ def watch(bench: Bench) -> Iterator[Result]:
 
 
 def _watched(bench: Bench, count: int) -> Iterator[Figure]:
-    folder = bench.world.fresh()
-    make_manifest(folder, count, bench.tools.python)
+    directory = bench.world.fresh()
+    make_manifest(directory, count, bench.tools.python)
     about = f"watch, {count}"
     with contextlib.ExitStack() as stack:
-        watcher = stack.enter_context(_started(bench, folder))
+        watcher = stack.enter_context(_started(bench, directory))
         stack.callback(watcher.terminate)
         _until(watcher, "created")
-        delays = tuple(_repair(bench, folder, watcher, number) for number in range(bench.scale.quick))
+        delays = tuple(_repair(bench, directory, watcher, number) for number in range(bench.scale.quick))
         yield Figure("watch", f"{about}: repaired after the settle time", "ms", delays, limit=100)
         if count > 1:
             yield Figure(
-                "watch", f"{about}: all repaired in one pass", "s", (_repair_all(bench, folder, watcher, count),)
+                "watch", f"{about}: all repaired in one pass", "s", (_repair_all(bench, directory, watcher, count),)
             )
         time.sleep(6 * bench.scale.patience)
         used, began = _processor_time(watcher.pid), time.monotonic()
@@ -50,8 +50,8 @@ def _watched(bench: Bench, count: int) -> Iterator[Figure]:
         yield Figure("watch", f"{about}: memory", "MB", (_memory(watcher.pid),), limit=60)
 
 
-def _started(bench: Bench, folder: Path) -> _Watcher:
-    options = ("--json", f"--settle={bench.scale.patience}", f"--file={folder}/envs.toml")
+def _started(bench: Bench, directory: Path) -> _Watcher:
+    options = ("--json", f"--settle={bench.scale.patience}", f"--file={directory}/envs.toml")
     return subprocess.Popen(
         [*bench.tools.envsync, "watch", *options],
         stdin=subprocess.DEVNULL,
@@ -70,10 +70,10 @@ def _until(watcher: _Watcher, outcome: str) -> dict[str, Any]:
     raise Failed("the watcher has ended")
 
 
-def _repair(bench: Bench, folder: Path, watcher: _Watcher, number: int) -> float:
+def _repair(bench: Bench, directory: Path, watcher: _Watcher, number: int) -> float:
     """Give the milliseconds from breaking an environment, at any moment of the watcher's waiting, to its repair."""
     time.sleep(bench.scale.patience * 3 + number % 7 / 50)
-    link = folder / "src/e0/.venv/bin/python"
+    link = directory / "src/e0/.venv/bin/python"
     link.unlink()
     began = time.monotonic()
     while not os.path.lexists(link) and watcher.poll() is None:
@@ -83,11 +83,11 @@ def _repair(bench: Bench, folder: Path, watcher: _Watcher, number: int) -> float
     return delay * 1000
 
 
-def _repair_all(bench: Bench, folder: Path, watcher: _Watcher, count: int) -> float:
+def _repair_all(bench: Bench, directory: Path, watcher: _Watcher, count: int) -> float:
     """Give the seconds of the pass that repairs all environments."""
     time.sleep(bench.scale.patience * 4)
     for number in range(count):
-        (folder / f"src/e{number}/.venv/bin/python").unlink()
+        (directory / f"src/e{number}/.venv/bin/python").unlink()
     done = _until(watcher, "repaired")
     if done["outcomes"] != {"repaired": count}:
         raise Failed(f"not all in one pass: {done['outcomes']}")

@@ -1,4 +1,4 @@
-"""What the contenders find when they begin: folders, variables, manifests and wheels; all below one folder."""
+"""What the contenders find when they begin: directories, variables, manifests and wheels; all below one directory."""
 
 import os
 import shutil
@@ -41,7 +41,7 @@ class Tools:
 
 @dataclass(frozen=True)
 class World:
-    """One folder for all runs; nothing is deleted in it before the end: that makes file systems slow for minutes."""
+    """One directory for all runs; nothing is deleted in it before the end: that makes file systems slow for minutes."""
 
     root: Path
     tools: Tools
@@ -52,17 +52,17 @@ class World:
             (self.root / name).mkdir()
 
     def fresh(self) -> Path:
-        """Make a new folder."""
+        """Make a new directory."""
         return Path(tempfile.mkdtemp(dir=self.root))
 
     def variables(self, home: Path | None = None) -> dict[str, str]:
         """Give all variables that a contender sees: a home of its own, no index, and PATH with uv on it."""
         place = home or self.root / "home"
-        folders = [os.path.dirname(tool) for tool in (sys.executable, self.tools.uv) if tool]
+        directories = [os.path.dirname(tool) for tool in (sys.executable, self.tools.uv) if tool]
         mine = {
             "HOME": str(place),
             "LANG": "C.UTF-8",
-            "PATH": os.pathsep.join(dict.fromkeys([*folders, "/usr/bin", "/bin"])),
+            "PATH": os.pathsep.join(dict.fromkeys([*directories, "/usr/bin", "/bin"])),
             "PIP_DISABLE_PIP_VERSION_CHECK": "1",
             "PIP_FIND_LINKS": str(self.wheelhouse),
             "PIP_NO_INDEX": "1",
@@ -71,7 +71,7 @@ class World:
             "UV_OFFLINE": "1",
             "UV_PYTHON_DOWNLOADS": "never",
         }
-        return mine | {f"XDG_{name}_HOME": str(place / folder) for name, folder in _XDG.items()}
+        return mine | {f"XDG_{name}_HOME": str(place / directory) for name, directory in _XDG.items()}
 
     @property
     def wheelhouse(self) -> Path:
@@ -83,9 +83,9 @@ class World:
         names = [f"package-{number}" for number in range(count)]
         for name in names:
             if not list(self.wheelhouse.glob(f"{name.replace('-', '_')}-*")):
-                folder = name.replace("-", "_")
-                files = {f"{folder}/module_{number}.py": _MODULE for number in range(_MODULES)}
-                make_wheel(self.wheelhouse, name, "1.0", files={f"{folder}/__init__.py": ""} | files)
+                directory = name.replace("-", "_")
+                files = {f"{directory}/module_{number}.py": _MODULE for number in range(_MODULES)}
+                make_wheel(self.wheelhouse, name, "1.0", files={f"{directory}/__init__.py": ""} | files)
         return names
 
 
@@ -109,29 +109,29 @@ def find_tools() -> Tools:
     )
 
 
-def make_projects(folder: Path, count: int) -> list[str]:
-    """Make the folders of so many projects; gives the places of their environments."""
+def make_projects(directory: Path, count: int) -> list[str]:
+    """Make the directories of so many projects; gives the places of their environments."""
     for number in range(count):
-        (folder / f"src/e{number}").mkdir(parents=True)
+        (directory / f"src/e{number}").mkdir(parents=True)
     return [f"src/e{number}/.venv" for number in range(count)]
 
 
-def make_manifest(folder: Path, count: int, python: str) -> list[str]:
+def make_manifest(directory: Path, count: int, python: str) -> list[str]:
     """Declare an environment in each of so many new projects; gives their places."""
-    places = make_projects(folder, count)
+    places = make_projects(directory, count)
     tables = (f'[envs.e{number}]\npath = "{place}"\npython = "{python}"\n' for number, place in enumerate(places))
-    (folder / "envs.toml").write_text("version = 1\n" + "".join(tables))
+    (directory / "envs.toml").write_text("version = 1\n" + "".join(tables))
     return places
 
 
-def make_store(folder: Path, count: int, python: str) -> None:
+def make_store(directory: Path, count: int, python: str) -> None:
     """Declare so many environments to venvs, which keeps them side by side."""
     tables = (f'[venv.e{number}]\npython = "{python}"\n' for number in range(count))
-    (folder / "virtualenvs.toml").write_text("".join(tables))
+    (directory / "virtualenvs.toml").write_text("".join(tables))
 
 
-def are_environments(folder: Path, places: Iterable[str]) -> bool:
-    """Tell whether each place has an environment with an interpreter."""
+def are_environments(directory: Path, places: Iterable[str]) -> bool:
+    """Check whether each place has an environment with an interpreter."""
     return all(
-        (folder / place / "pyvenv.cfg").is_file() and (folder / place / "bin/python").exists() for place in places
+        (directory / place / "pyvenv.cfg").is_file() and (directory / place / "bin/python").exists() for place in places
     )

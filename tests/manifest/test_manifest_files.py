@@ -50,7 +50,7 @@ def test_a_link_loop(box: Box) -> None:
     assert "symbolic links" in problem.message
 
 
-def test_a_folder_a_fifo_a_socket_and_a_device(box: Box) -> None:
+def test_a_directory_a_fifo_a_socket_and_a_device(box: Box) -> None:
     os.mkdir(f"{box.root}/folder")
     os.mkfifo(f"{box.root}/fifo")
     listener = socket.socket(socket.AF_UNIX)
@@ -59,7 +59,7 @@ def test_a_folder_a_fifo_a_socket_and_a_device(box: Box) -> None:
     listener.close()
     found = {name: problem_at(f"{box.root}/{name}") for name in ("folder", "fifo", "socket")}
     assert {problem.code for problem in found.values()} == {"manifest-unreadable"}
-    assert found["folder"].message == "is a folder; a manifest is a file"
+    assert found["folder"].message == "is a directory; a manifest is a file"
     assert found["fifo"].message == "is a FIFO; a manifest is a file"
     assert "socket" in found["socket"].message
     assert problem_at("/dev/null").message == "is a device; a manifest is a file"

@@ -108,12 +108,12 @@ DOCUMENTS = st.lists(LINES, max_size=10).map(lambda lines: "version = 1\n" + "\n
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> str:
+def directory(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(tmp_path_factory.mktemp("hostile"))
 
 
-def check(folder: str, content: bytes) -> None:
-    file = f"{folder}/envs.toml"
+def check(directory: str, content: bytes) -> None:
+    file = f"{directory}/envs.toml"
     with open(file, "wb") as opened:
         opened.write(content)
     try:
@@ -136,29 +136,29 @@ FIXTURES = settings(max_examples=400, deadline=None, suppress_health_check=[Heal
 
 @FIXTURES
 @given(text=SOUP)
-def test_a_soup_of_tokens(folder: str, text: str) -> None:
-    check(folder, text.encode())
+def test_a_soup_of_tokens(directory: str, text: str) -> None:
+    check(directory, text.encode())
     Positions(text)
 
 
 @FIXTURES
 @given(content=st.binary(max_size=60))
-def test_any_bytes(folder: str, content: bytes) -> None:
-    check(folder, content)
+def test_any_bytes(directory: str, content: bytes) -> None:
+    check(directory, content)
 
 
 @FIXTURES
 @given(text=DOCUMENTS)
-def test_sound_toml_of_any_shape(folder: str, text: str) -> None:
-    check(folder, text.encode())
+def test_sound_toml_of_any_shape(directory: str, text: str) -> None:
+    check(directory, text.encode())
 
 
 @FIXTURES
 @given(data=st.data())
-def test_mutations_of_the_example(folder: str, data: st.DataObject) -> None:
+def test_mutations_of_the_example(directory: str, data: st.DataObject) -> None:
     text = EXAMPLE
     for _ in range(data.draw(st.integers(1, 3))):
         start = data.draw(st.integers(0, len(text)))
         end = data.draw(st.integers(start, min(len(text), start + 30)))
         text = text[:start] + data.draw(WORDS) + text[end:]
-    check(folder, text.encode())
+    check(directory, text.encode())

@@ -20,7 +20,7 @@ def names(box: Box, text: str) -> list[str]:
     return [env.name for env in box.load(text).environments]
 
 
-def test_paths_of_an_included_file_are_relative_to_its_own_folder(box: Box) -> None:
+def test_paths_of_an_included_file_are_relative_to_its_own_directory(box: Box) -> None:
     box.write(
         'version = 1\n[pythons]\np = "./py"\n[defaults]\nproject = "d"\n'
         '[envs.w]\npath = "w"\ntarget = "w"\npython = "p"\n',
@@ -52,16 +52,16 @@ def test_defaults_of_an_included_file_lie_over_those_of_the_including_one(box: B
     assert c.packages.declared == ("packages", "exact")
 
 
-def test_a_glob_is_sorted_skips_folders_and_hidden_files_and_may_match_nothing(box: Box) -> None:
+def test_a_glob_is_sorted_skips_directories_and_hidden_files_and_may_match_nothing(box: Box) -> None:
     for name in ("b", "a", ".hidden"):
         box.write(f'[envs.{name.strip(".")}]\npath = "{name}"\n', f"d/{name}.toml")
-    os.mkdir(f"{box.root}/d/folder.toml")
+    os.mkdir(f"{box.root}/d/directory.toml")
     assert names(box, MAIN.format("d/*.toml")) == ["a", "b"]
     assert names(box, MAIN.format("d/.*.toml")) == ["hidden"]
     assert names(box, MAIN.format("none/*.toml")) == []
 
 
-def test_magic_characters_in_the_folder_and_in_variables_are_literal(box: Box) -> None:
+def test_magic_characters_in_the_directory_and_in_variables_are_literal(box: Box) -> None:
     box.write('[envs.a]\npath = "a"\n', "[x]/d*/a.toml")
     box.write('[envs.b]\npath = "b"\n', "[x]/dd/b.toml")
     box.monkeypatch.setenv("STAR", "d*")
@@ -143,7 +143,7 @@ def test_includes_that_are_no_paths_are_told_by_validation(box: Box) -> None:
     assert "UNSET_HERE" in box.problem(MAIN.format("${UNSET_HERE}/x")).message
 
 
-def test_inputs_tell_included_files_and_globbed_folders(box: Box) -> None:
+def test_inputs_tell_included_files_and_globbed_directories(box: Box) -> None:
     box.write("", "d/b.toml")
     inputs = box.load('version = 1\ninclude = ["d/*.toml", "d/b.toml"]\n').inputs
     assert inputs.paths == (box.file, f"{box.root}/d", f"{box.root}/d/b.toml")
@@ -151,7 +151,7 @@ def test_inputs_tell_included_files_and_globbed_folders(box: Box) -> None:
 
 
 @pytest.mark.parametrize("pattern", ["*/b.toml", "**"])
-def test_a_glob_through_folders_cannot_be_replayed(box: Box, pattern: str) -> None:
+def test_a_glob_through_directories_cannot_be_replayed(box: Box, pattern: str) -> None:
     box.write("", "d/b.toml")
     assert not box.load(MAIN.format(pattern)).inputs.replayable
 

@@ -18,9 +18,9 @@ def locate(file: str | None) -> str:
     return find(file)[0]
 
 
-def enter(box: Box, folder: str) -> None:
-    box.monkeypatch.chdir(folder)
-    box.monkeypatch.setenv("PWD", folder)
+def enter(box: Box, directory: str) -> None:
+    box.monkeypatch.chdir(directory)
+    box.monkeypatch.setenv("PWD", directory)
 
 
 def test_a_given_file_wins_and_need_not_be_there(box: Box) -> None:
@@ -61,7 +61,7 @@ def test_a_dangling_link_counts_as_found(box: Box) -> None:
     assert locate(None) == box.file
 
 
-def test_a_symlinked_folder_is_kept_as_the_user_sees_it(box: Box) -> None:
+def test_a_symlinked_directory_is_kept_as_the_user_sees_it(box: Box) -> None:
     os.makedirs(f"{box.root}/real/deep")
     os.symlink("real/deep", "link")
     box.write("", "real/envs.toml")
@@ -86,7 +86,7 @@ def test_nothing_found_names_the_places(box: Box) -> None:
         locate(None)
     (problem,) = caught.value.problems
     assert problem.code == "manifest-missing"
-    assert f"envs.toml in {box.root} and the folders above it" in problem.message
+    assert f"envs.toml in {box.root} and the directories above it" in problem.message
     assert f"{box.home}/.config/envsync/envs.toml" in problem.message
     assert "--file" in problem.hint
 
@@ -98,14 +98,14 @@ def test_a_name_that_no_file_can_have_is_an_error(file: str) -> None:
     assert caught.value.problems[0].code == "manifest-missing"
 
 
-def test_in_a_folder_that_is_gone_only_absolute_names_and_the_own_manifest_are_found(box: Box) -> None:
+def test_in_a_directory_that_is_gone_only_absolute_names_and_the_own_manifest_are_found(box: Box) -> None:
     os.mkdir("gone")
     enter(box, f"{box.root}/gone")
     os.rmdir(f"{box.root}/gone")
     assert locate("/x") == "/x"
-    with pytest.raises(ManifestError, match="current folder is gone"):
+    with pytest.raises(ManifestError, match="current directory is gone"):
         locate("x")
-    with pytest.raises(ManifestError, match="the current folder, which is gone"):
+    with pytest.raises(ManifestError, match="the current directory, which is gone"):
         locate(None)
     own = box.write("", "home/.config/envsync/envs.toml")
     assert locate(None) == own

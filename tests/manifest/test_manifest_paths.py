@@ -112,13 +112,13 @@ def test_control_characters_in_a_variable_are_an_error(box: Box) -> None:
 
 NAMES = st.sampled_from(["a", "b", "c"])
 STEPS = st.lists(st.sampled_from(["a", "b", "c", "..", ".", "", "gone"]), min_size=1, max_size=7)
-FOLDERS = st.lists(st.lists(NAMES, min_size=1, max_size=3), max_size=5)
+DIRECTORIES = st.lists(st.lists(NAMES, min_size=1, max_size=3), max_size=5)
 LINKS = st.lists(st.tuples(st.lists(NAMES, min_size=1, max_size=3), STEPS, st.booleans()), max_size=4)
 
 
-def plant(root: str, folders: list[list[str]], links: list[tuple[list[str], list[str], bool]]) -> None:
-    """A tree of folders and links; what does not fit in is left out."""
-    for parts in folders:
+def plant(root: str, directories: list[list[str]], links: list[tuple[list[str], list[str], bool]]) -> None:
+    """A tree of directories and links; what does not fit in is left out."""
+    for parts in directories:
         os.makedirs(os.path.join(root, *parts), exist_ok=True)
     for parts, steps, rooted in links:
         text = "/".join(steps) or "."
@@ -128,14 +128,14 @@ def plant(root: str, folders: list[list[str]], links: list[tuple[list[str], list
 
 
 @settings(max_examples=300, deadline=None)
-@given(folders=FOLDERS, links=LINKS, steps=STEPS, rooted=st.booleans())
-@example(folders=[["a", "b"]], links=[(["c"], ["a", "b"], False)], steps=["c", "..", "c"], rooted=False)
+@given(directories=DIRECTORIES, links=LINKS, steps=STEPS, rooted=st.booleans())
+@example(directories=[["a", "b"]], links=[(["c"], ["a", "b"], False)], steps=["c", "..", "c"], rooted=False)
 def test_an_absolute_path_leads_where_the_kernel_reads_the_text_to(
-    folders: list[list[str]], links: list[tuple[list[str], list[str], bool]], steps: list[str], *, rooted: bool
+    directories: list[list[str]], links: list[tuple[list[str], list[str], bool]], steps: list[str], *, rooted: bool
 ) -> None:
     with tempfile.TemporaryDirectory() as made:
         root = os.path.realpath(made)
-        plant(root, folders, links)
+        plant(root, directories, links)
         text = f"{root}/{'/'.join(steps)}" if rooted else "/".join(steps).lstrip("/") or "."
         path = absolute(text, root)
         assert path.startswith("/")

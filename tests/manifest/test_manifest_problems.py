@@ -36,10 +36,10 @@ def box(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> Box:
         ('expose = ["a/b"]', "expose", '"a/b" names no command', "command:name"),
         ('expose = ["a:"]', "expose", '"a:" names no command', "command:name"),
         ('expose = ["a:.."]', "expose", '"a:.." names no command', "command:name"),
-        ('target = "."', "target", "is state-dir itself", "name a folder in it"),
+        ('target = "."', "target", "is state-dir itself", "name a directory in it"),
         ('path = "/x/a"\ntarget = "/x//./a/"', "target", "is the environment's path itself", "leave target out"),
-        ('path = "x:y"', "path", '":" in it', "another folder"),
-        ('aliases = ["x:y"]', "aliases", '":" in it', "another folder"),
+        ('path = "x:y"', "path", '":" in it', "another directory"),
+        ('aliases = ["x:y"]', "aliases", '":" in it', "another directory"),
         ('aliases = ["x", "./x"]', "aliases", "twice", "keep one"),
         ('path = "p"\naliases = ["p"]', "aliases", "the environment's path", "further symlinks"),
         ('path = ""', "path", "is an empty path", "leave the key out"),
@@ -212,9 +212,9 @@ def test_home_must_be_absolute_where_it_is_used(box: Box, home: str) -> None:
     assert box.problem(text.format("~/a")).message == "~ cannot be expanded: HOME is not an absolute path"
 
 
-def test_a_relative_manifest_in_a_folder_that_is_gone_is_an_error(box: Box) -> None:
+def test_a_relative_manifest_in_a_directory_that_is_gone_is_an_error(box: Box) -> None:
     os.mkdir("gone")
     box.monkeypatch.chdir("gone")
     os.rmdir(f"{box.root}/gone")
-    with pytest.raises(ManifestError, match="current folder is gone"):
+    with pytest.raises(ManifestError, match="current directory is gone"):
         load("envs.toml")

@@ -5,7 +5,7 @@ import itertools
 import os
 from collections.abc import Callable, Iterator
 
-from envsync.apply.build import Workshop
+from envsync.apply.build import EnvironmentBuilder
 from envsync.apply.failure import check_end, failure
 from envsync.apply.staging import Staging, marker_of
 from envsync.cache.fingerprint import settle
@@ -14,17 +14,17 @@ from envsync.model.plan import Blueprint, Create, EnvironmentPlan, Link
 from envsync.model.problems import EnvsyncError
 from envsync.model.report import EnvironmentReport, report_of
 from envsync.model.settings import Again, Settings
-from envsync.observe.rights import heritage
+from envsync.observe.rights import inherited_attributes
 from envsync.write.exchange import NOT_RENAMED
-from envsync.write.files import make_folder, make_folders, make_launcher, make_link
-from envsync.write.flush import flush, flush_folders
+from envsync.write.files import make_directories, make_directory, make_launcher, make_link
+from envsync.write.flush import flush, flush_directories
 from envsync.write.locks import hold
-from envsync.write.staging import ignore_area, make_brief_area, remove_area, remove_built
+from envsync.write.staging import ignore_staging_dir, make_brief_staging_dir, remove_built, remove_staging_dir
 from envsync.write.swap import move_in
 
 
 def is_plain(plan: EnvironmentPlan) -> bool:
-    """Tell whether all that is to be done is to create an environment without packages, and links to it."""
+    """Check whether all that is to be done is to create an environment without packages, and links to it."""
     kinds = [action.kind for action in plan.actions]
     return (
         not plan.interrupted
@@ -35,7 +35,7 @@ def is_plain(plan: EnvironmentPlan) -> bool:
 
 
 def _is_simple(create: Create) -> bool:
-    return create.spec is None and create.blueprint.exchangeable and not create.strays
+    return create.spec is None and create.blueprint.exchangeable and not create.foreign_staging
 
 
 class _Work:
@@ -43,9 +43,9 @@ class _Work:
 
     def __init__(self, plan: EnvironmentPlan) -> None:
         self.planned = self.plan = plan
-        self.area = ""
+        self.staging_dir = ""
         self.name = ""
-        """Of what is built, in the area."""
+        """Of what is built, in the staging directory."""
         self.report: EnvironmentReport | None = None
         self.apart = False
         """Whether it has to be done by itself."""
@@ -55,8 +55,8 @@ class _Work:
         return next(action.blueprint for action in self.plan.actions if isinstance(action, Create))
 
 
-def create_together(
-    plans: list[EnvironmentPlan], again: Again, settings: Settings, workshop: Workshop
+def create_batch(
+    plans: list[EnvironmentPlan], again: Again, settings: Settings, env_builder: EnvironmentBuilder
 ) -> list[EnvironmentReport | None]:
     """Carry out plain plans; gives the report of each, or None where it has to be done by itself.
 
@@ -66,17 +66,17 @@ def create_together(
     works = [_Work(plan) for plan in plans]
     with contextlib.ExitStack() as locks:
         _each(works, lambda work: _begin(work, locks, again, settings))
-        areas = _make_areas(works, settings.shelf, workshop.staging)
+        staging_dirs = _make_staging_dirs(works, settings.generations_dir, env_builder.staging)
         try:
-            _all(works, lambda: flush(areas))  # an area is marked before anything is in it
-            _each(works, lambda work: _build(work, workshop))
-            _all(works, lambda: flush(areas))
+            _all(works, lambda: flush(staging_dirs))  # a staging directory is marked before anything is in it
+            _each(works, lambda work: _build(work, env_builder))
+            _all(works, lambda: flush(staging_dirs))
             _each(works, _bring_in)
-            _all(works, lambda: flush_folders(folder for work in _live(works) for folder in _changed(work)))
+            _all(works, lambda: flush_directories(directory for work in _live(works) for directory in _changed(work)))
         finally:
-            for area, end in areas.items():
+            for staging_dir, end in staging_dirs.items():
                 with contextlib.suppress(OSError):  # what is left is cleared away by the next pass
-                    remove_area(area, end)
+                    remove_staging_dir(staging_dir, end)
         settle()  # so that the look proves what it finds, and need not be repeated
         _each(works, lambda work: _confirm(work, again))
     return [work.report for work in works]
@@ -106,7 +106,7 @@ def _all(works: list[_Work], step: Callable[[], None]) -> None:
 
 def _begin(work: _Work, locks: contextlib.ExitStack, again: Again, settings: Settings) -> None:
     """Lock an environment, and look again."""
-    end = work.plan.world.folder.chain.end
+    end = work.plan.world.directory.chain.end
     lock = hold(settings.locks, end, 0)  # to wait while one holds others could be to wait for ever
     try:
         locks.enter_context(lock)
@@ -121,62 +121,63 @@ def _begin(work: _Work, locks: contextlib.ExitStack, again: Again, settings: Set
     work.plan = fresh
     for action in fresh.actions:
         if isinstance(action, Create):
-            for folder in action.to_make:
-                make_folder(folder, flushed=False)
+            for directory in action.to_make:
+                make_directory(directory, flushed=False)
 
 
-def _make_areas(works: list[_Work], shelf: str, staging: Staging) -> dict[str, str]:
-    """Make the staging areas; gives for each the end that it is marked with.
+def _make_staging_dirs(works: list[_Work], generations_dir: str, staging: Staging) -> dict[str, str]:
+    """Make the staging directories; gives for each the end that it is marked with.
 
-    It is that of the first environment in it, whose lock is held until the area is gone. Environments whose folders
-    would give them nothing else than the folder ``shelf``, in which every pass looks, are built there together: each
-    area has to be made, marked, flushed and removed, and ext4 makes new files the slower the more went just before.
+    It is that of the first environment in it, whose lock is held until the staging directory is gone. Environments
+    whose directories would give them nothing else than the directory ``generations_dir``, in which every pass looks,
+    are built there together: each staging directory has to be made, marked, flushed and removed, and ext4 makes new
+    files the slower the more went just before.
     """
-    areas: dict[str, str] = {}
+    staging_dirs: dict[str, str] = {}
     near: dict[str, str] = {}
     names = map(built_name, itertools.count())
     if len(works) > 1:
         with contextlib.suppress(OSError):
-            make_folders(shelf)
-    common = heritage(shelf)
+            make_directories(generations_dir)
+    common = inherited_attributes(generations_dir)
 
     def take(work: _Work, parent: str) -> None:
         if parent not in near:
-            near[parent] = make_brief_area(parent, marker_of(work.blueprint))
-            areas[near[parent]] = work.blueprint.end
-        work.area, work.name = near[parent], next(names)
+            near[parent] = make_brief_staging_dir(parent, marker_of(work.blueprint))
+            staging_dirs[near[parent]] = work.blueprint.end
+        work.staging_dir, work.name = near[parent], next(names)
 
     def make(work: _Work) -> None:
-        parent = work.blueprint.area_parent
+        parent = work.blueprint.staging_parent
         if staging.parent_for(parent) != parent:
             work.apart = True  # others may write there
             return
-        if common is not None and heritage(parent) == common:
-            parent = shelf
-            with contextlib.suppress(OSError):  # it cannot be written to: then its own folder has to do
+        if common is not None and inherited_attributes(parent) == common:
+            parent = generations_dir
+            with contextlib.suppress(OSError):  # it cannot be written to: then its own directory has to do
                 take(work, parent)
                 return
-        take(work, work.blueprint.area_parent)
+        take(work, work.blueprint.staging_parent)
 
     _each(works, make)
-    return areas
+    return staging_dirs
 
 
-def _build(work: _Work, workshop: Workshop) -> None:
+def _build(work: _Work, env_builder: EnvironmentBuilder) -> None:
     try:
-        workshop.build(work.blueprint, work.area, work.name)
+        env_builder.build(work.blueprint, work.staging_dir, work.name)
     except BaseException:
         with contextlib.suppress(OSError):
-            remove_built(work.area, work.name)  # at once: the others may need the room
+            remove_built(work.staging_dir, work.name)  # at once: the others may need the room
         raise
-    ignore_area(work.area, work.name)
+    ignore_staging_dir(work.staging_dir, work.name)
 
 
 def _bring_in(work: _Work) -> None:
     for action in work.plan.actions:
         if isinstance(action, Create):
             try:
-                move_in(work.area, work.name, action.blueprint.end, flushed=False)
+                move_in(work.staging_dir, work.name, action.blueprint.end, flushed=False)
             except OSError as error:
                 if error.errno not in NOT_RENAMED:
                     raise
@@ -187,13 +188,13 @@ def _bring_in(work: _Work) -> None:
 
 
 def _link(action: Link) -> None:
-    for folder in action.to_make:
-        make_folder(folder, flushed=False)
-    (make_launcher if action.is_launcher else make_link)(action.place, action.text, flushed=False)
+    for directory in action.to_make:
+        make_directory(directory, flushed=False)
+    (make_launcher if action.is_launcher else make_link)(action.place, action.link_text, flushed=False)
 
 
 def _changed(work: _Work) -> Iterator[str]:
-    """Name the folders that have got entries."""
+    """Name the directories that have got entries."""
     yield os.path.dirname(work.blueprint.end)
     for action in work.plan.actions:
         if isinstance(action, Create | Link):
@@ -210,7 +211,7 @@ def _confirm(work: _Work, again: Again) -> None:
     if more:  # commands that are there only now
         for action in more:
             _link(action)
-        flush_folders(os.path.dirname(made) for action in more for made in (action.place, *action.to_make))
+        flush_directories(os.path.dirname(made) for action in more for made in (action.place, *action.to_make))
         after = again(plan.environment)
     work.report = report_of(plan, after)
 

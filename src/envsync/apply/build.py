@@ -22,7 +22,7 @@ from envsync.apply.templates import (
     plain_scripts,
     render,
 )
-from envsync.cache.store import read_sealed, seal, unseal
+from envsync.cache.store import read_cache_file, seal, unseal
 from envsync.formats import pyvenv_cfg
 from envsync.formats.activation import is_plain
 from envsync.formats.staging_marker import BUILT
@@ -32,10 +32,10 @@ from envsync.model.settings import Settings
 from envsync.observe.files import Digests
 from envsync.observe.processes import temporary_files_in
 from envsync.write.directories import Root
-from envsync.write.files import edit_inner_file, make_folders, write_cache
+from envsync.write.files import edit_inner_file, make_directories, write_cache
 from envsync.write.locks import hold_all
 from envsync.write.rename import has_symlinks
-from envsync.write.staging import make_area, remove_area, remove_scratch
+from envsync.write.staging import make_staging_dir, remove_scratch, remove_staging_dir
 from envsync.write.trees import make_scratch
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class Retries:
         if self._file is None:
             return {}
         try:
-            (times,) = unseal(read_sealed(self._file))
+            (times,) = unseal(read_cache_file(self._file))
             return {str(end): min(float(at), time.time()) for end, at in times.items()}
         except Exception:  # noqa: BLE001  # whatever is wrong with it, an attempt costs only time
             return {}
@@ -87,18 +87,18 @@ BUILD_LIMIT = 3600.0
 """Seconds to wait for another pass that builds from the same sources."""
 
 
-class Workshop:
+class EnvironmentBuilder:
     """Builds environments for one pass; what several of them share is done once."""
 
     def __init__(self, settings: Settings) -> None:
         """Take where things are kept, and whether to use what earlier passes built."""
         self._app_data = f"{settings.cache}/virtualenv"
         self._logs = settings.logs
-        self._shelf = settings.shelf
+        self._generations_dir = settings.generations_dir
         self._locks = settings.locks
         self.staging = staging_of(settings)
         self.shared = settings.cache if settings.remembers else None
-        """The folder for what later passes can use as well."""
+        """The directory for what later passes can use as well."""
         self._cache = TemplateCache(self.shared)
         self.digests = Digests()
         """Of files that were installed and found sound."""
@@ -116,43 +116,45 @@ class Workshop:
         self.changes: dict[str, tuple[Change, ...]] = {}
         """Which versions have changed, likewise."""
 
-    def build(self, blueprint: Blueprint, area: str, name: str = BUILT) -> None:
-        """Build the environment of a blueprint, by a name, in a staging area; every path in it is the declared one.
+    def build(self, blueprint: Blueprint, staging_dir: str, name: str = BUILT) -> None:
+        """Build the environment of a blueprint, by a name, in a staging directory; its paths are the declared ones.
 
         The first of a kind is run, to check that it is an environment. Raises ``EnvsyncError`` or ``OSError``.
         """
         try:
-            self._build(blueprint, area, name)
+            self._build(blueprint, staging_dir, name)
         except (EnvsyncError, OSError) as error:
-            if has_symlinks(area):
+            if has_symlinks(staging_dir):
                 raise
             message = f"the file system of {blueprint.end} has no symlinks, by which an environment follows its Python"
             hint = "Choose a path on another one (not FAT or exFAT), or a `target` there."
             raise EnvsyncError(Problem("symlinks-unsupported", message, hint)) from error
 
-    def _build(self, blueprint: Blueprint, area: str, name: str) -> None:
+    def _build(self, blueprint: Blueprint, staging_dir: str, name: str) -> None:
         kind = kind_of(blueprint, self._builder(blueprint))
         template = self._templates.get(kind)
         if template is not None:
-            self._render(template, blueprint, area, name)
+            self._render(template, blueprint, staging_dir, name)
             return
         with self._making:
             template = self._templates.get(kind) or self._cache.find(kind, blueprint)
             began = time.time_ns()
-            made = template or self._make(blueprint, area)
-            self._render(made, blueprint, area, name)
+            made = template or self._make(blueprint, staging_dir)
+            self._render(made, blueprint, staging_dir, name)
             if kind not in self._templates:
-                verify.runs_as(f"{area}/{name}", blueprint)
+                verify.runs_as(f"{staging_dir}/{name}", blueprint)
                 self._templates[kind] = made
             if template is None:
                 self._cache.keep(kind, blueprint, made, began)
 
-    def activation_scripts(self, blueprint: Blueprint, path: str, prompt: str | None, area: str) -> Mapping[str, bytes]:
+    def activation_scripts(
+        self, blueprint: Blueprint, path: str, prompt: str | None, staging_dir: str
+    ) -> Mapping[str, bytes]:
         """Return what virtualenv writes for an environment at ``path``, by name. Raises as :meth:`build` does."""
         key = (blueprint.executable, path, prompt)
         known, scripts = self._scripts
         if known != key:
-            with self._scratch(blueprint, area) as scratch:
+            with self._scratch(blueprint, staging_dir) as scratch:
                 scripts = activation_scripts(*key, scratch, self._app_data)
             self._scripts = (key, scripts)
         return scripts
@@ -189,55 +191,55 @@ class Workshop:
             self._builders[wanted] = wanted[0] if wanted[:1] == ("virtualenv",) else _chosen(wanted)
         return self._builders[wanted]
 
-    def _render(self, template: Template, blueprint: Blueprint, area: str, name: str) -> None:
+    def _render(self, template: Template, blueprint: Blueprint, staging_dir: str, name: str) -> None:
         scripts: Mapping[str, bytes] | None = plain_scripts(template, blueprint)
         if scripts is None:
-            scripts = self.activation_scripts(blueprint, blueprint.path, blueprint.prompt, area)
+            scripts = self.activation_scripts(blueprint, blueprint.path, blueprint.prompt, staging_dir)
             missing = sorted({script for script, _ in template.scripts or ()} - scripts.keys())
             if missing:
                 self.remark(blueprint, f"virtualenv writes no {', '.join(missing)} for such a path")
-        render(template, scripts, blueprint, f"{area}/{name}", [os.path.basename(area)])
+        render(template, scripts, blueprint, f"{staging_dir}/{name}", [os.path.basename(staging_dir)])
         if template.remark:
             self.remark(blueprint, template.remark)
 
-    def _make(self, blueprint: Blueprint, area: str) -> Template:
+    def _make(self, blueprint: Blueprint, staging_dir: str) -> Template:
         """Have a template made by the builder that is wanted, or by another if its work names the place of building."""
         from envsync.apply.builders import BUILDERS  # noqa: PLC0415  # only where there is no template
 
         wanted = self._builder(blueprint)
         try:
-            return self._make_with(wanted, blueprint, area)
+            return self._make_with(wanted, blueprint, staging_dir)
         except PathLeftError as error:
             unfit = error
         for other in BUILDERS:
             with contextlib.suppress(EnvsyncError):
                 if other != wanted:
-                    made = self._make_with(other, blueprint, area)
+                    made = self._make_with(other, blueprint, staging_dir)
                     remark = f"built by {other}: {wanted} is unfit, since {unfit.problem.message}"
                     return Template(made.entries, made.scripts, remark)
         raise unfit
 
-    def _make_with(self, builder: str, blueprint: Blueprint, area: str) -> Template:
+    def _make_with(self, builder: str, blueprint: Blueprint, staging_dir: str) -> Template:
         from envsync.apply.builders import build_bare  # noqa: PLC0415  # only where there is no template
 
-        with self._scratch(blueprint, area) as scratch:
+        with self._scratch(blueprint, staging_dir) as scratch:
             place = f"{scratch}/{BUILT}"
             build_bare(builder, blueprint, place, self._app_data)
             return make_template(place, blueprint, scratch, self._app_data)
 
     @contextlib.contextmanager
-    def _scratch(self, blueprint: Blueprint, area: str) -> Iterator[str]:
+    def _scratch(self, blueprint: Blueprint, staging_dir: str) -> Iterator[str]:
         """Yield a directory for throw-away work, of a name that no builder has to quote if there is any.
 
         What builders make of quotes, and which signs they refuse, need not matter then.
         """
-        shelf = self._shelf
+        generations_dir = self._generations_dir
         own = ""
-        if not is_plain(area) and is_plain(shelf):
+        if not is_plain(staging_dir) and is_plain(generations_dir):
             with contextlib.suppress(OSError):
-                make_folders(shelf)
-                own = make_area(shelf, marker_of(blueprint))
-        place = own or area
+                make_directories(generations_dir)
+                own = make_staging_dir(generations_dir, marker_of(blueprint))
+        place = own or staging_dir
         try:
             scratch = make_scratch(place)
             with _temporary_files_in(scratch):
@@ -245,7 +247,7 @@ class Workshop:
         finally:
             remove_scratch(place)
             if own:
-                remove_area(own, blueprint.end)
+                remove_staging_dir(own, blueprint.end)
 
 
 def _chosen(wanted: tuple[str, ...]) -> str:

@@ -1,4 +1,4 @@
-"""Make a second directory just like an environment, and compare the two, but for byte code that Python writes."""
+"""Make a second directory just like an environment, and compare the two, except byte code that Python writes."""
 
 import filecmp
 import os
@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator
 
 from envsync.apply.staging import Staging, from_beside
 from envsync.apply.verify import names_no_staging, works
-from envsync.formats.staging_marker import BUILT, Marker, is_area_name, parent_of
+from envsync.formats.staging_marker import BUILT, Marker, is_staging_dir_name, parent_of
 from envsync.model.problems import EnvsyncError, Problem
 from envsync.write.directories import Root
 from envsync.write.flush import flush
-from envsync.write.staging import make_area, remove_area
+from envsync.write.staging import make_staging_dir, remove_staging_dir
 from envsync.write.swap import move_in
 from envsync.write.trees import link_tree
 
@@ -32,19 +32,19 @@ def make_copy(former: Root, marker: Marker, end: str, staging: Staging, note: Ca
         note(os.lstat(f"{near}/{BUILT}").st_ino)
         move_in(near, BUILT, end)
 
-    area = make_area(staging.parent_for(beside), whose)
+    staging_dir = make_staging_dir(staging.parent_for(beside), whose)
     try:
-        place = f"{area}/{BUILT}"
+        place = f"{staging_dir}/{BUILT}"
         link_tree(former, place)
         refuse_difference(former.path, place)
         if works(former.path) and not works(place):
             hint = "Nothing was changed. Report it, please."
             raise EnvsyncError(Problem("verify-failed", f"the copy of {former.path} does not run", hint))
-        names_no_staging(place, marker.path, area)
-        flush([area])
-        area = from_beside(area, beside, whose, bring_in)
+        names_no_staging(place, marker.path, staging_dir)
+        flush([staging_dir])
+        staging_dir = from_beside(staging_dir, beside, whose, bring_in)
     finally:
-        remove_area(area, end)
+        remove_staging_dir(staging_dir, end)
 
 
 def is_copy(one: str, other: str) -> bool:
@@ -71,12 +71,12 @@ def refuse_difference(one: str, other: str) -> None:
 def _differences(one: str, other: str) -> Iterator[str]:
     """Return what is in one directory and is not the same in another."""
     for directory, directories, files in os.walk(one):
-        directories[:] = [name for name in directories if name != _BYTE_CODE and not is_area_name(name)]
+        directories[:] = [name for name in directories if name != _BYTE_CODE and not is_staging_dir_name(name)]
         for name in (*directories, *files):
             here = f"{directory}/{name}"
             relative = here[len(one) + 1 :]
             same = _is_same_config if relative == "pyvenv.cfg" else _is_same
-            if not is_area_name(name) and not same(here, f"{other}/{relative}"):
+            if not is_staging_dir_name(name) and not same(here, f"{other}/{relative}"):
                 yield here
 
 

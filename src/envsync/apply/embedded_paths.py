@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 
-from envsync.apply.build import Workshop
+from envsync.apply.build import EnvironmentBuilder
 from envsync.formats import activation, shebang
 from envsync.formats.shebang import is_activator
 from envsync.formats.staging_marker import BUILT
@@ -75,10 +75,10 @@ def read_script(root: Root, name: str) -> bytes:
 
 
 def _files(place: str, skip: set[str]) -> Iterator[str]:
-    for folder, folders, names in os.walk(place):
-        folders[:] = [name for name in folders if f"{folder}/{name}" not in skip]
+    for directory, directories, names in os.walk(place):
+        directories[:] = [name for name in directories if f"{directory}/{name}" not in skip]
         for name in names:
-            file = f"{folder}/{name}"
+            file = f"{directory}/{name}"
             if not os.path.islink(file) and os.path.isfile(file):
                 yield os.path.relpath(file, place)
 
@@ -138,13 +138,13 @@ def rename_activators(root: Root, action: Repair) -> bool:
     return bool(action.regenerate) or any(script.rendered for script in _stale(action))
 
 
-def render_activators(root: Root, action: Repair, area: str, workshop: Workshop) -> None:
-    """Take activation scripts from the fresh environment that was built in a staging area.
+def render_activators(root: Root, action: Repair, staging_dir: str, env_builder: EnvironmentBuilder) -> None:
+    """Take activation scripts from the fresh environment that was built in a staging directory.
 
     One that is replaced is kept beside it as ``NAME.orig``, unless nothing was added to what its builder wrote.
     """
     blueprint = action.blueprint
-    fresh = Root(f"{area}/{BUILT}")
+    fresh = Root(f"{staging_dir}/{BUILT}")
     named = {script.name: script.named for script in action.scripts if script.kind == "activate"}
     stale = [script.name for script in _stale(action) if script.rendered]
     harmful = {script.name for script in action.scripts if script.harmful}
@@ -153,7 +153,7 @@ def render_activators(root: Root, action: Repair, area: str, workshop: Workshop)
         if name in stale and name not in harmful and _transplant(root, name, fresh, action):
             continue
         source = f"{fresh.path}/bin/{name}"
-        former = _as_written(named.get(name) or blueprint.path, name, area, action, workshop)
+        former = _as_written(named.get(name) or blueprint.path, name, staging_dir, action, env_builder)
         text = _text(root, name)
         if former and text.startswith(former) and os.path.isfile(source):
             _put(root, name, _text(fresh, name) + text.removeprefix(former))
@@ -165,12 +165,12 @@ def render_activators(root: Root, action: Repair, area: str, workshop: Workshop)
         if runs and not os.path.lexists(f"{root.path}/bin/{name}"):
             put_inner_file(root, f"bin/{name}", f"{fresh.path}/bin/{name}")
     if kept:
-        workshop.remark(blueprint, f"the former activation scripts are kept in bin: {', '.join(kept)}")
+        env_builder.remark(blueprint, f"the former activation scripts are kept in bin: {', '.join(kept)}")
 
 
-def carry_additions(action: Rebuild, area: str) -> None:
+def carry_additions(action: Rebuild, staging_dir: str) -> None:
     """Append to the activation scripts of a new environment what a user has appended to those that they replace."""
-    former, new = Root(action.blueprint.end, action.blueprint.identity), Root(f"{area}/{BUILT}")
+    former, new = Root(action.blueprint.end, action.blueprint.identity), Root(f"{staging_dir}/{BUILT}")
     for name in sorted(os.listdir(f"{new.path}/bin")):
         if is_activator(name):
             written, text = _text(new, name), _text(former, name)
@@ -191,9 +191,9 @@ def _transplant(root: Root, name: str, fresh: Root, action: Repair) -> bool:
     return changed is not None
 
 
-def _as_written(path: str, name: str, area: str, action: Repair, workshop: Workshop) -> str:
+def _as_written(path: str, name: str, staging_dir: str, action: Repair, env_builder: EnvironmentBuilder) -> str:
     """Return an activation script as virtualenv writes it for the former path and prompt; empty if it does not."""
-    content = workshop.activation_scripts(action.blueprint, path, action.prompt_before, area).get(name, b"")
+    content = env_builder.activation_scripts(action.blueprint, path, action.prompt_before, staging_dir).get(name, b"")
     return content.decode("utf-8", "surrogateescape")
 
 

@@ -15,14 +15,14 @@ from envsync.observe.system_errors import explain
 
 def failure(plan: EnvironmentPlan, error: Exception) -> EnvironmentReport:
     """Report an environment as failed; a mistake of envsync's own is told as one."""
-    end = plan.world.folder.chain.end
+    end = plan.world.directory.chain.end
     problem = error.problem if isinstance(error, EnvsyncError) else explain(error, end)
     return EnvironmentReport(plan, Outcome.FAILED, problem)
 
 
 def check_end(plan: EnvironmentPlan, locked: str) -> None:
     """Raise ``EnvsyncError`` where an environment is elsewhere by now than the end that is locked."""
-    end = plan.world.folder.chain.end
+    end = plan.world.directory.chain.end
     if end != locked:
         message = f"{plan.environment.path} led to {locked}, and leads to {end} by now"
         raise EnvsyncError(Problem("changed-meanwhile", message, "Apply again."))

@@ -8,13 +8,22 @@ from envsync.apply.installers import Runner, find_installer, keep_byte_code_of
 from envsync.apply.restore import bring_back
 from envsync.formats.installers.command import AnswerError, Installer, Job
 from envsync.formats.installers.uv import Uv
-from envsync.model.packages import INPUTS, INSTALLED, SEEDS, Change, Declared, Stock, changes_between, is_lock
+from envsync.model.packages import (
+    INPUTS,
+    INSTALLED,
+    SEEDS,
+    Change,
+    Declared,
+    InstalledPackages,
+    changes_between,
+    is_lock,
+)
 from envsync.model.plan import Blueprint, InstallSpec
 from envsync.model.problems import EnvsyncError, Problem
 from envsync.observe.declared import read_declared
 from envsync.observe.installer import Question, ask, locked_pins
-from envsync.observe.packages import read_stock
-from envsync.write.files import make_folder
+from envsync.observe.packages import read_installed
+from envsync.write.files import make_directory
 
 _UNCHANGED = "Nothing was changed."
 
@@ -49,12 +58,12 @@ class _Task:
     installer: Installer
     runner: Runner
 
-    def stock(self) -> Stock:
-        return read_stock(self.place, self.blueprint.libraries)
+    def installed(self) -> InstalledPackages:
+        return read_installed(self.place, self.blueprint.libraries)
 
     def question(self) -> Question:
         declared = self.spec.declared or Declared()
-        return Question(self.place, declared, self.stock(), self.spec.packages.exact)
+        return Question(self.place, declared, self.installed(), self.spec.packages.exact)
 
 
 def install(place: str, blueprint: Blueprint, spec: InstallSpec, space: Space) -> Installed:
@@ -87,24 +96,24 @@ def _may_be_pip(spec: InstallSpec) -> bool:
 
 
 def _carry_out(task: _Task) -> Installed:
-    spec, before = task.spec, task.stock()
+    spec, before = task.spec, task.installed()
     remarks: tuple[str, ...] = ()
     if spec.former:
         remarks = tuple(bring_back(task.place, task.blueprint, spec, task.installer, task.runner))
-        before = Stock(spec.former)
+        before = InstalledPackages(spec.former)
         if spec.declared is not None and len(spec.declared.calls) > 1 and not spec.only_damaged:
             _check_met(task)
     elif spec.declared is not None:
         _install_declared(task, spec.declared, before)
     if spec.packages.exact and not spec.only_damaged:
         remarks += tuple(_remove_extraneous(task))
-    after = task.stock()
+    after = task.installed()
     if not spec.packages.exact:
         _check_nothing_lost(before, after)
     return Installed(tuple(_record(spec, after)), changes_between(before, after), remarks)
 
 
-def _install_declared(task: _Task, declared: Declared, before: Stock) -> None:
+def _install_declared(task: _Task, declared: Declared, before: InstalledPackages) -> None:
     """Carry out the declarations, each call where it was written for."""
     spec = task.spec
     job = Job(upgrade=spec.upgrade, only=spec.only, reinstall=spec.reinstall, cached=spec.cached, index=declared.index)
@@ -117,7 +126,7 @@ def _install_declared(task: _Task, declared: Declared, before: Stock) -> None:
     free = [call for call in declared.calls if not is_lock(call)]
     for call in free if spec.upgrade and len(free) > 1 else ():  # the first knew nothing of what the others allow
         task.runner.run(task.installer.install(task.place, call, replace(job, upgrade=False, only=())))
-    unchanged = task.stock().digest == before.digest and not (spec.reinstall or spec.upgrade)
+    unchanged = task.installed().digest == before.digest and not (spec.reinstall or spec.upgrade)
     if len(declared.calls) > 1 or unchanged:
         _check_met(task)
 
@@ -155,10 +164,10 @@ def _remove_extraneous(task: _Task) -> Iterator[str]:
     there = list(filter(os.path.isdir, sites))
     task.runner.run(task.installer.uninstall(task.place, verdict.extraneous))
     for site in there:
-        make_folder(site)  # pip removes it with the last package
+        make_directory(site)  # pip removes it with the last package
 
 
-def _check_nothing_lost(before: Stock, after: Stock) -> None:
+def _check_nothing_lost(before: InstalledPackages, after: InstalledPackages) -> None:
     """Refuse a result that lacks what was there. Raises ``EnvsyncError``."""
     there = after.versions()
     gone = sorted(one.name for one in before.distributions if one.name not in there and one.name not in SEEDS)
@@ -166,7 +175,7 @@ def _check_nothing_lost(before: Stock, after: Stock) -> None:
         raise EnvsyncError(Problem("package-missing", f"after installing, {', '.join(gone)} would be lost", _UNCHANGED))
 
 
-def _record(spec: InstallSpec, after: Stock) -> Iterator[tuple[str, str]]:
+def _record(spec: InstallSpec, after: InstalledPackages) -> Iterator[tuple[str, str]]:
     if spec.declared is not None and not spec.only_damaged:
         yield INPUTS, spec.declared.inputs
         yield INSTALLED, after.digest

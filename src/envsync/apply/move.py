@@ -1,11 +1,12 @@
 """Move an environment from the directory at its path to its target; path becomes a symlink to it.
 
-What it is about to do is written down in an area in the state directory, where every pass looks: the marker names the
-target, and the inode of the copy before that takes its place there. So the next pass finishes what a killed one began:
+What it is about to do is written down in a staging directory in the state directory, where every pass looks: the marker
+names the target, and the inode of the copy before that takes its place there. So the next pass finishes what a killed
+one began:
 
 1. The target is made, complete and on the disk, while the path is what it was. Cut off here, it is compared with what
    is at the path, which may have changed, and made again if need be; by its inode it is known to be nobody else's.
-2. The path becomes a symlink, in one exchange. Cut off behind it, the former directory is in a staging area.
+2. The path becomes a symlink, in one exchange. Cut off behind it, the former directory is in a staging directory.
 3. What is kept of the environment is marked to be of its new end, and the former directory is removed.
 """
 
@@ -16,33 +17,33 @@ from datetime import UTC, datetime
 from envsync.apply.build import edit_settings
 from envsync.apply.copies import is_contained, is_copy, make_copy, refuse_difference
 from envsync.apply.staging import Staging, staging_of
-from envsync.formats.staging_marker import MARKER, Marker, is_area_name, parent_of, read_marker
+from envsync.formats.staging_marker import MARKER, Marker, is_staging_dir_name, parent_of, read_marker
 from envsync.model import desired
 from envsync.model.links import Chain, EndKind
 from envsync.model.plan import EnvironmentPlan
 from envsync.model.problems import EnvsyncError, Problem
 from envsync.model.settings import Settings
-from envsync.model.world import Folder
+from envsync.model.world import Directory
 from envsync.observe.files import read_text
 from envsync.observe.libraries import find_libraries
 from envsync.observe.links import walk
 from envsync.observe.mounts import on_one_mount
-from envsync.observe.packages import read_stock
+from envsync.observe.packages import read_installed
 from envsync.plan.conflicts import meddled_with
 from envsync.plan.unowned import conflicts_at_top
 from envsync.write.directories import Root
-from envsync.write.files import make_folder, make_folders
+from envsync.write.files import make_directories, make_directory
 from envsync.write.locks import hold, not_for_all
-from envsync.write.relocate import bring_generation, keep_former, put_link, remove_environment, shelve
-from envsync.write.staging import make_area, read_area, remark, remove_area
+from envsync.write.relocate import bring_generation, keep_former, put_generation, put_link, remove_environment
+from envsync.write.staging import make_staging_dir, read_marker_of, remark, remove_staging_dir
 from envsync.write.swap import settle_trade
 
 
 @not_for_all()
 def move(plan: EnvironmentPlan, settings: Settings, manifest: str) -> bool:
-    """Move it; tells whether there was anything to do.
+    """Move it; Check whether there was anything to do.
 
-    The target is complete before the path becomes a symlink, in one exchange: a second folder that shares its files
+    The target is complete before the path becomes a symlink, in one exchange: a second directory that shares its files
     with the first by hard links, or on another file system holds copies that were compared with them. What a killed
     one leaves, the next pass finishes. Raises ``EnvsyncError`` or ``OSError``; then the path is what it was.
     """
@@ -63,15 +64,19 @@ def move(plan: EnvironmentPlan, settings: Settings, manifest: str) -> bool:
     return True
 
 
-def finish_move(environment: desired.Environment, folder: Folder, settings: Settings) -> None:
+def finish_move(environment: desired.Environment, directory: Directory, settings: Settings) -> None:
     """Finish the move that a killed pass began with the directory of an environment; undo it where it is not wanted.
 
     Raises ``EnvsyncError`` or ``OSError``; then it is undone, and not begun again.
     """
-    end = folder.chain.end
+    end = directory.chain.end
     with hold(settings.locks, end, settings.lock_timeout):
-        found = [one for one in folder.leftovers if (marker := read_area(one)) is not None and marker.moves_to]
-        marker = read_area(found[0]) if found else None
+        found = [
+            one
+            for one in directory.interrupted_staging
+            if (marker := read_marker_of(one)) is not None and marker.moves_to
+        ]
+        marker = read_marker_of(found[0]) if found else None
         if marker is None or marker.end != end:
             return
         wanted = environment.target is not None and walk(environment.target).end == marker.moves_to
@@ -87,67 +92,71 @@ def settle_move(journal: str, marker: Marker, settings: Settings) -> None:
     The lock of the former end is held.
     """
     with hold(settings.locks, marker.moves_to, settings.lock_timeout):
-        for area, other in _areas_of(marker):
+        for staging_dir, other in _staging_dirs_of(marker):
             if other.end == marker.end:
-                settle_trade(area, marker.end)
+                settle_trade(staging_dir, marker.end)
         if os.path.islink(marker.end) and walk(marker.end).end == marker.moves_to:
-            _follow(journal, marker, settings.shelf)
+            _follow(journal, marker, settings.generations_dir)
         else:
-            _undo(journal, marker, settings.shelf)
+            _undo(journal, marker, settings.generations_dir)
 
 
 def _move(environment: desired.Environment, settings: Settings, manifest: str) -> None:
     source, target = walk(environment.path), walk(environment.target or "")
     _check_source(source, target)
-    for conflict in conflicts_at_top(source.end, read_stock(source.end, find_libraries(source.end), loose=True)):
+    for conflict in conflicts_at_top(source.end, read_installed(source.end, find_libraries(source.end), unowned=True)):
         raise EnvsyncError(Problem(conflict.code, conflict.message, conflict.hint))
     with hold(settings.locks, target.end, settings.lock_timeout):
         wanted = Marker(environment.name, environment.path, source.end, manifest=manifest, moves_to=target.end)
-        journal, marker = _find_journal(wanted, settings.shelf)
+        journal, marker = _find_journal(wanted, settings.generations_dir)
         _check_target(target, marker)
-        journal = journal or _make_journal(settings.shelf, wanted)
+        journal = journal or _make_journal(settings.generations_dir, wanted)
         try:
-            _clear_areas(marker, settings.shelf)
+            _clear_staging_dirs(marker, settings.generations_dir)
             _make_target(target, journal, marker, staging_of(settings))
-            _make_link(environment.target or "", marker, settings.shelf)
+            _make_link(environment.target or "", marker, settings.generations_dir)
         except BaseException:
             if not os.path.islink(source.end):
-                _undo(journal, read_area(journal) or wanted, settings.shelf)
+                _undo(journal, read_marker_of(journal) or wanted, settings.generations_dir)
             raise
-        _follow(journal, marker, settings.shelf)
+        _follow(journal, marker, settings.generations_dir)
 
 
 def _check_source(source: Chain, target: Chain) -> None:
     if source.is_link or source.kind is not EndKind.DIRECTORY or not os.path.isfile(f"{source.end}/pyvenv.cfg"):
-        message = f"there is no environment in a folder of its own at {source.start}"
+        message = f"there is no environment in a directory of its own at {source.start}"
         raise EnvsyncError(Problem("nothing-to-move", message, "See: envsync plan"))
     if target.end.startswith(f"{source.end}/"):
         message = f"{target.end} lies inside the environment"
         raise EnvsyncError(Problem("path-nested", message, "Declare another target."))
 
 
-def _find_journal(wanted: Marker, shelf: str) -> tuple[str, Marker]:
+def _find_journal(wanted: Marker, generations_dir: str) -> tuple[str, Marker]:
     """Return where it was written down before, and what; nothing, and what is wanted, where it was not."""
-    for area, marker in _areas((shelf,)):
+    for staging_dir, marker in _staging_dirs((generations_dir,)):
         if (marker.end, marker.moves_to) == (wanted.end, wanted.moves_to):
-            return area, marker
+            return staging_dir, marker
     return "", wanted
 
 
-def _make_journal(shelf: str, wanted: Marker) -> str:
-    make_folders(shelf)
-    return make_area(shelf, wanted)
+def _make_journal(generations_dir: str, wanted: Marker) -> str:
+    make_directories(generations_dir)
+    return make_staging_dir(generations_dir, wanted)
 
 
-def _areas(directories: tuple[str, ...]) -> Iterator[tuple[str, Marker]]:
-    """Return the areas of the user's in some directories, with their markers."""
+def _staging_dirs(directories: tuple[str, ...]) -> Iterator[tuple[str, Marker]]:
+    """Return the staging directories of the user's in some directories, with their markers."""
     for directory in dict.fromkeys(map(os.path.realpath, directories)):
         for name in sorted(os.listdir(directory)) if os.path.isdir(directory) else ():
-            area = f"{directory}/{name}"
-            if is_area_name(name) and not os.path.islink(area) and os.lstat(area).st_uid == os.geteuid():
-                marker = read_marker(read_text(f"{area}/{MARKER}"))
+            staging_dir = f"{directory}/{name}"
+            if (
+                is_staging_dir_name(name)
+                and not os.path.islink(staging_dir)
+                and os.lstat(staging_dir).st_uid == os.geteuid()
+            ):
+                marker = read_marker(read_text(f"{staging_dir}/{MARKER}"))
                 if marker is not None:
-                    yield area, marker
+                    yield staging_dir, marker
 
 
 def _check_target(target: Chain, marker: Marker) -> None:
@@ -169,58 +178,58 @@ def _make_target(target: Chain, journal: str, marker: Marker, staging: Staging) 
             return
         remove_environment(Root(target.end), marker.name, marker.path)
     for directory in target.to_make:
-        make_folder(directory)
+        make_directory(directory)
     found = os.lstat(marker.end)
     former = Root(marker.end, (found.st_dev, found.st_ino))
     make_copy(former, marker, target.end, staging, lambda inode: remark(journal, built=inode))
 
 
-def _make_link(text: str, marker: Marker, shelf: str) -> None:
+def _make_link(text: str, marker: Marker, generations_dir: str) -> None:
     """Make the path a symlink, in one step. Raises ``EnvsyncError`` or ``OSError``; then it is what it was."""
     found, beside = os.lstat(marker.end), parent_of(marker.moves_to)
-    for generation, kept in _areas((marker.end,)):  # in the directory that goes
-        if kept.kind == "generation" and kept.end == marker.end and os.stat(shelf).st_dev == found.st_dev:
-            shelve(generation, shelf)
+    for generation, kept in _staging_dirs((marker.end,)):  # in the directory that goes
+        if kept.kind == "generation" and kept.end == marker.end and os.stat(generations_dir).st_dev == found.st_dev:
+            put_generation(generation, generations_dir)
     parent = beside if on_one_mount(beside, marker.end) else os.path.dirname(marker.end)
     whose = Marker(marker.name, marker.path, marker.end, manifest=marker.manifest, discard=True)
     former = Root(marker.end, (found.st_dev, found.st_ino))
     put_link(former, text, whose, parent, lambda place: refuse_difference(place, marker.moves_to))
 
 
-def _follow(journal: str, marker: Marker, shelf: str) -> None:
+def _follow(journal: str, marker: Marker, generations_dir: str) -> None:
     """Let everything else follow an environment that is at its target: its mark, and what is kept of it."""
     end = marker.moves_to
     if "envsync-end" in read_text(f"{end}/pyvenv.cfg"):
         edit_settings(Root(end), {"envsync-end": end})
-    for area, kept in _areas((parent_of(marker.end), parent_of(end), shelf)):
+    for staging_dir, kept in _staging_dirs((parent_of(marker.end), parent_of(end), generations_dir)):
         if kept.kind == "generation" and kept.end == marker.end:
-            bring_generation(area, kept, end, shelf)
-    _clear_areas(marker, shelf)
-    remove_area(journal, marker.end)
+            bring_generation(staging_dir, kept, end, generations_dir)
+    _clear_staging_dirs(marker, generations_dir)
+    remove_staging_dir(journal, marker.end)
 
 
-def _clear_areas(marker: Marker, shelf: str) -> None:
-    """Remove the staging areas of a move that was cut off."""
-    for area, other in _areas_of(marker):
+def _clear_staging_dirs(marker: Marker, generations_dir: str) -> None:
+    """Remove the staging directories of a move that was cut off."""
+    for staging_dir, other in _staging_dirs_of(marker):
         if other.end == marker.end:
             now = datetime.now(UTC).isoformat(timespec="microseconds")
-            keep_former(area, marker, now, shelf, lambda place: is_contained(place, marker.moves_to))
+            keep_former(staging_dir, marker, now, generations_dir, lambda place: is_contained(place, marker.moves_to))
         else:
-            remove_area(area, other.end)
+            remove_staging_dir(staging_dir, other.end)
 
 
-def _areas_of(marker: Marker) -> Iterator[tuple[str, Marker]]:
-    """Return the staging areas of a move: of the copy, and of the link."""
-    for area, other in _areas((parent_of(marker.moves_to), parent_of(marker.end))):
+def _staging_dirs_of(marker: Marker) -> Iterator[tuple[str, Marker]]:
+    """Return the staging directories of a move: of the copy, and of the link."""
+    for staging_dir, other in _staging_dirs((parent_of(marker.moves_to), parent_of(marker.end))):
         staging = other.kind == "staging" and other.discard and not other.moves_to
         if staging and other.end in {marker.end, marker.moves_to}:
-            yield area, other
+            yield staging_dir, other
 
 
-def _undo(journal: str, marker: Marker, shelf: str) -> None:
+def _undo(journal: str, marker: Marker, generations_dir: str) -> None:
     """Remove the copy that was made, if one was, nobody else's, and the environment is at its path still."""
-    _clear_areas(marker, shelf)
+    _clear_staging_dirs(marker, generations_dir)
     end, there = marker.moves_to, os.path.isfile(f"{marker.end}/pyvenv.cfg") and not os.path.islink(marker.end)
     if there and marker.built is not None and os.path.isdir(end) and os.lstat(end).st_ino == marker.built:
         remove_environment(Root(end), marker.name, marker.path)
-    remove_area(journal, marker.end)
+    remove_staging_dir(journal, marker.end)

@@ -16,15 +16,15 @@ from envsync.model.packages import Damage
 from envsync.model.plan import Blueprint, InstallSpec
 from envsync.model.problems import EnvsyncError, Problem
 from envsync.observe.files import Digests
-from envsync.observe.packages import metadata_places, read_all, read_stock
+from envsync.observe.packages import metadata_places, read_all, read_installed
 from envsync.observe.record import find_damage, listed_files
 from envsync.plan.packages import damage_message
 from envsync.write.directories import Root
-from envsync.write.staging import remove_area, take_out
+from envsync.write.staging import remove_staging_dir, take_out
 from envsync.write.trees import move_files
 
 Build = Callable[[Blueprint, InstallSpec], str]
-"""Builds and installs into an environment in a staging area of its own, which it gives."""
+"""Builds and installs into an environment in a staging directory of its own, which it gives."""
 
 Stamps = Mapping[str, tuple[int, int]]
 """Inode and time of modification of each ``RECORD``."""
@@ -49,7 +49,7 @@ def find_new_damage(
     now = record_stamps(place, libraries)
     read = read_all(place, libraries)
     came = {one: read[one] for one in read if one not in now or before.get(one) != now[one]}
-    return tuple(one for one in find_damage(place, libraries, came, digests) if one.spoilt)
+    return tuple(one for one in find_damage(place, libraries, came, digests) if one.damaged)
 
 
 def still_damaged(damaged: tuple[Damage, ...], reason: Problem | None = None) -> EnvsyncError:
@@ -62,80 +62,84 @@ def still_damaged(damaged: tuple[Damage, ...], reason: Problem | None = None) ->
     return EnvsyncError(Problem("package-damaged", f"{message}; again without its cache: {reason.message}", hint))
 
 
-def put_right(area: str, blueprint: Blueprint, spec: InstallSpec, build: Build) -> None:
-    """Put the damaged packages of the environment in a staging area right; all else in it stays.
+def put_right(staging_dir: str, blueprint: Blueprint, spec: InstallSpec, build: Build) -> None:
+    """Put the damaged packages of the environment in a staging directory right; all else in it stays.
 
     Raises ``EnvsyncError`` or ``OSError``.
     """
-    place = f"{area}/{BUILT}"
-    spoilt = [one for one in spec.damaged if one.spoilt]
-    fresh = _fresh(blueprint, spec, build) if spoilt else None
+    place = f"{staging_dir}/{BUILT}"
+    damaged = [one for one in spec.damaged if one.damaged]
+    fresh = _fresh(blueprint, spec, build) if damaged else None
     try:
-        files = {file for one in spoilt for file in listed_files(place, one.metadata)}
+        files = {file for one in damaged for file in listed_files(place, one.metadata)}
         files |= {*_byte_code(place, files)}
-        folders = [folder for one in spec.damaged for folder in one.leftovers] + [one.metadata for one in spoilt]
-        take_out(area, files, folders)
+        directories = [directory for one in spec.damaged for directory in one.partial] + [
+            one.metadata for one in damaged
+        ]
+        take_out(staging_dir, files, directories)
         if fresh is not None:
             source = f"{fresh}/{BUILT}"
             move_files(source, Root(place), _all_listed(source, blueprint.libraries))
     finally:
         if fresh is not None:
-            remove_area(fresh, blueprint.end)
+            remove_staging_dir(fresh, blueprint.end)
 
 
-def check_sound(area: str, libraries: tuple[str, ...]) -> None:
-    """Raise ``EnvsyncError`` where a package of the environment in a staging area is damaged."""
-    place = f"{area}/{BUILT}"
+def check_sound(staging_dir: str, libraries: tuple[str, ...]) -> None:
+    """Raise ``EnvsyncError`` where a package of the environment in a staging directory is damaged."""
+    place = f"{staging_dir}/{BUILT}"
     damage = find_damage(place, libraries)
-    left = [damage_message(one) for one in damage if one.spoilt or one.leftovers]
+    left = [damage_message(one) for one in damage if one.damaged or one.partial]
     if left:
         raise EnvsyncError(Problem("package-damaged", f"putting it right did not help: {'; '.join(left)}", _HINT))
 
 
 def _fresh(blueprint: Blueprint, spec: InstallSpec, build: Build) -> str:
-    """Install damaged packages anew, each as it was, and give the staging area.
+    """Install damaged packages again, each as it was, and give the staging directory.
 
     What spoils a file that is shared with an installer's cache spoils it there as well: then it does without.
     """
-    former = tuple(one.package for one in spec.damaged if one.spoilt)
+    former = tuple(one.package for one in spec.damaged if one.damaged)
     settings = dict(blueprint.settings) | {"include-system-site-packages": "false"}
     alone = replace(blueprint, system_site_packages=False, settings=tuple(settings.items()))
     said = ""
     for cached in (True, False) if spec.cached else (False,):
         try:
-            area = build(alone, replace(spec, former=former, damaged=(), only_damaged=True, cached=cached))
+            staging_dir = build(alone, replace(spec, former=former, damaged=(), only_damaged=True, cached=cached))
         except EnvsyncError as error:
             if error.problem.code != "package-missing":
                 raise
             raise EnvsyncError(replace(error.problem, hint=_HINT)) from None
-        said = _shortcoming(f"{area}/{BUILT}", blueprint.libraries, spec.damaged)
+        said = _shortcoming(f"{staging_dir}/{BUILT}", blueprint.libraries, spec.damaged)
         if not said:
-            return area
-        remove_area(area, blueprint.end)
+            return staging_dir
+        remove_staging_dir(staging_dir, blueprint.end)
     raise EnvsyncError(Problem("package-missing", f"it cannot be had as it was: {said}", _HINT))
 
 
 def _shortcoming(place: str, libraries: tuple[str, ...], damaged: tuple[Damage, ...]) -> str:
-    """Say what is wrong with packages that were installed anew; nothing if they are what they were."""
-    versions = read_stock(place, libraries).versions()
+    """Say what is wrong with packages that were installed again; nothing if they are what they were."""
+    versions = read_installed(place, libraries).versions()
     for one in damaged:
         had, has = one.package.version, versions.get(one.package.name, "none")
-        if one.spoilt and canonicalize_version(had) != canonicalize_version(has):
+        if one.damaged and canonicalize_version(had) != canonicalize_version(has):
             return f"{one.package.name} {had} was installed, and {has} is to be had"
-    return "; ".join(damage_message(one) for one in find_damage(place, libraries) if one.spoilt)
+    return "; ".join(damage_message(one) for one in find_damage(place, libraries) if one.damaged)
 
 
 def _byte_code(place: str, files: Iterable[str]) -> Iterator[str]:
     """Find what Python compiled of some files: by time and size alone it may not see that they are others now."""
     stems: dict[str, set[str]] = {}
     for file in files:
-        folder, _, name = file.rpartition("/")
+        directory, _, name = file.rpartition("/")
         if name.endswith(".py"):
-            stems.setdefault(f"{folder}/__pycache__", set()).add(name.removesuffix(".py"))
-    for folder, wanted in stems.items():
-        cache = f"{place}/{folder}"
+            stems.setdefault(f"{directory}/__pycache__", set()).add(name.removesuffix(".py"))
+    for directory, wanted in stems.items():
+        cache = f"{place}/{directory}"
         names = os.listdir(cache) if os.path.isdir(cache) and not os.path.islink(cache) else []
-        yield from (f"{folder}/{name}" for name in names if name.endswith(".pyc") and name.partition(".")[0] in wanted)
+        yield from (
+            f"{directory}/{name}" for name in names if name.endswith(".pyc") and name.partition(".")[0] in wanted
+        )
 
 
 def _all_listed(place: str, libraries: tuple[str, ...]) -> list[str]:

@@ -9,10 +9,10 @@ from packaging.utils import canonicalize_name, canonicalize_version
 
 from envsync.apply.installers import InstallError, Runner
 from envsync.formats.installers.command import Installer, Job
-from envsync.model.packages import SEEDS, Call, Declared, Distribution, Stock, Sync, is_lock
+from envsync.model.packages import SEEDS, Call, Declared, Distribution, InstalledPackages, Sync, is_lock
 from envsync.model.plan import Blueprint, InstallSpec
 from envsync.model.problems import EnvsyncError, Problem
-from envsync.observe.packages import metadata_places, read_stock
+from envsync.observe.packages import metadata_places, read_installed
 from envsync.plan.packages import unmet_requirements
 from envsync.write.directories import Root
 from envsync.write.files import remove_recorded
@@ -104,17 +104,17 @@ class _Restoration:
 
     def bring_rest(self) -> None:
         """Install what is not there yet, at the version it had: together, else one by one to tell what is missing."""
-        there = self._stock()
+        there = self._installed()
         exact = self.spec.packages.exact and not self.spec.only_damaged
         wanted = [one for one in self.spec.former if not exact or one.name in SEEDS]
         rest = [one for one in wanted if not _is_back(one, there) and not self._is_superseded(one, there)]
         plain = [one for one in rest if one.origin is None]
         self.brought += tuple(one.name for one in rest)
-        if rest and not self._bring_together(plain, there):
+        if rest and not self._bring_batch(plain, there):
             self._bring(plain)
         self._bring([one for one in rest if one.origin is not None])
 
-    def _is_superseded(self, one: Distribution, there: Stock) -> bool:
+    def _is_superseded(self, one: Distribution, there: InstalledPackages) -> bool:
         """Check whether what came from a URL or a directory had to give way to a release that is declared."""
         found = there.versions().get(one.name)
         if one.origin is None or not any(
@@ -127,7 +127,7 @@ class _Restoration:
             raise EnvsyncError(Problem("package-missing", message, _HINT))
         return True
 
-    def _bring_together(self, rest: list[Distribution], there: Stock) -> bool:
+    def _bring_batch(self, rest: list[Distribution], there: InstalledPackages) -> bool:
         """Install distributions with what they require; whatever is there already keeps its version."""
         if not rest or self.spec.only_damaged:
             return not rest
@@ -200,7 +200,7 @@ class _Restoration:
         facts, version = self.spec.facts, self.spec.former_python
         then = facts and replace(facts, version=version, version_info=version) if version else facts
         before = unmet_requirements(self.spec.former, then)
-        left = unmet_requirements(self._stock().distributions, facts)
+        left = unmet_requirements(self._installed().distributions, facts)
         new = [one for one in left if one not in before]
         if new and not self.is_locked:
             message = f"what was brought back would not be consistent: {'; '.join(new[:4])}"
@@ -217,8 +217,8 @@ class _Restoration:
             if marked and canonicalize_name(entry.partition("-")[0]) in names:
                 remove_recorded(Root(self.place), directory, "REQUESTED")
 
-    def _stock(self) -> Stock:
-        return read_stock(self.place, self.blueprint.libraries)
+    def _installed(self) -> InstalledPackages:
+        return read_installed(self.place, self.blueprint.libraries)
 
     def _undeclared(self, lines: list[str]) -> Call:
         return undeclared_call(self.declared, lines)
@@ -228,7 +228,7 @@ class _Restoration:
         self.runner.run(self.installer.install(self.place, call, job))
 
 
-def _is_back(one: Distribution, there: Stock) -> bool:
+def _is_back(one: Distribution, there: InstalledPackages) -> bool:
     found = next((other for other in there.distributions if other.name == one.name), None)
     return found is not None and (one.origin is None or found.origin == one.origin)
 

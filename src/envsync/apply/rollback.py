@@ -36,7 +36,7 @@ def go_back(action: Rollback, made: str, mend: Callable[[Repair], None]) -> None
     if action.pin is None:
         _exchange(action, made)
         return
-    remark(action.area, pin=action.pin.link)
+    remark(action.staging_dir, pin=action.pin.link)
     try:
         _write(action.pin)
         try:
@@ -47,7 +47,7 @@ def go_back(action: Rollback, made: str, mend: Callable[[Repair], None]) -> None
             raise
     except BaseException:
         with contextlib.suppress(OSError):
-            remark(action.area, pin="")
+            remark(action.staging_dir, pin="")
         raise
 
 
@@ -56,7 +56,7 @@ def shortcomings(action: Rollback) -> Iterator[str]:
 
     It is no reason not to go back: a user may have edited them, and wants that again.
     """
-    place = f"{action.area}/{BUILT}"
+    place = f"{action.staging_dir}/{BUILT}"
     found = find_damage(place, find_libraries(place), digests=Sizes())
     damaged = [one for one in found if one.missing or one.changed]
     if damaged:
@@ -64,24 +64,24 @@ def shortcomings(action: Rollback) -> Iterator[str]:
         yield f"not as it was installed: {told}. To put that right: envsync apply --deep {action.name}"
 
 
-def settle_rollback(plan: EnvironmentPlan, area: str, made: str) -> None:
-    """Finish or undo going back to the generation in ``area``, which a killed pass had begun. Raises ``OSError``.
+def settle_rollback(plan: EnvironmentPlan, staging_dir: str, made: str) -> None:
+    """Finish or undo a rollback to the generation in ``staging_dir`` that a killed pass began. Raises ``OSError``.
 
     It is finished where the manifest names the former interpreter already, unless it is about to be begun again.
     """
-    folder, interpreter = plan.world.folder, plan.world.interpreter
-    pin = end_rollback(area, folder.chain.end, made)
+    directory, interpreter = plan.world.directory, plan.world.interpreter
+    pin = end_rollback(staging_dir, directory.chain.end, made)
     begins = any(isinstance(action, Rollback) for action in plan.actions)
     if pin and not begins and isinstance(interpreter, Interpreter) and interpreter.link == pin:
-        roll_back(area, Root(folder.chain.end, folder.identity), made, exchangeable=folder.exchangeable)
-        mark_former(area, folder.chain.end)
+        roll_back(staging_dir, Root(directory.chain.end, directory.identity), made, exchangeable=directory.exchangeable)
+        mark_former(staging_dir, directory.chain.end)
     elif pin:
-        remark(area, pin="")
+        remark(staging_dir, pin="")
 
 
 def _exchange(action: Rollback, made: str) -> None:
-    roll_back(action.area, Root(action.end, action.identity), made, exchangeable=action.exchangeable)
-    mark_former(action.area, action.end)
+    roll_back(action.staging_dir, Root(action.end, action.identity), made, exchangeable=action.exchangeable)
+    mark_former(action.staging_dir, action.end)
 
 
 def _write(pin: Pin) -> None:

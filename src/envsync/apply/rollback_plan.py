@@ -13,7 +13,7 @@ from envsync.observe.choose import fits as is_asked_for
 from envsync.observe.generations import former_interpreters, own_interpreter, read_former
 from envsync.observe.interpreters import Interpreters
 from envsync.observe.links import walk
-from envsync.observe.packages import read_stock
+from envsync.observe.packages import read_installed
 from envsync.observe.verdicts import Verdicts, judge
 from envsync.plan.blueprint import Rules
 from envsync.plan.rollback import decide_rollback, fits, without_interpreter
@@ -30,15 +30,15 @@ class Rollbacks:
     def plan(self, plan: EnvironmentPlan, pin: Pin | None = None) -> EnvironmentPlan:
         """Turn an environment's plan into one that goes back to its latest generation."""
         world = plan.world
-        former = read_former(world.folder, plan.environment.path, world.interpreter)
+        former = read_former(world.directory, plan.environment.path, world.interpreter)
         if former is not None and not isinstance(plan.environment.python, desired.PythonPath):
             own = own_interpreter(former, self._interpreters)  # where no path is declared, an environment keeps its own
             if own is not None and is_asked_for(own, plan.environment.python):
                 world = replace(world, interpreter=own)
-        found = world.folder.environment
+        found = world.directory.environment
         if found is not None:
-            stock = read_stock(world.folder.chain.end, found.libraries, loose=bool(found.contents.others))
-            world = replace(world, stock=stock)
+            installed = read_installed(world.directory.chain.end, found.libraries, unowned=bool(found.contents.others))
+            world = replace(world, installed=installed)
         if former is not None:
             former = self._judged(former, world, plan.environment)
         return decide_rollback(replace(plan, world=world), former, self._rules, pin)
@@ -53,7 +53,7 @@ class Rollbacks:
         """
         from envsync.apply.pin import pinned  # noqa: PLC0415  # it brings pydantic
 
-        former = read_former(plan.world.folder, plan.environment.path, plan.world.interpreter)
+        former = read_former(plan.world.directory, plan.environment.path, plan.world.interpreter)
         back = self.plan(plan)
         if former is None or former.environment is None:
             return back
@@ -76,12 +76,12 @@ class Rollbacks:
     def _judged(self, former: Former, world: World, environment: desired.Environment) -> Former:
         if world.declared is None or former.environment is None or not isinstance(world.interpreter, Interpreter):
             return former
-        folder = replace(world.folder, chain=walk(former.place), environment=former.environment)
+        directory = replace(world.directory, chain=walk(former.place), environment=former.environment)
         exact = environment.packages.exact
-        verdict = judge(folder, world.interpreter, world.declared, former.stock, self._verdicts, exact=exact)
+        verdict = judge(directory, world.interpreter, world.declared, former.installed, self._verdicts, exact=exact)
         return replace(former, verdict=verdict)
 
 
 def rolls_back(plan: EnvironmentPlan) -> bool:
-    """Tell whether a plan goes back to a generation."""
+    """Check whether a plan goes back to a generation."""
     return any(isinstance(action, Rollback) for action in plan.actions)

@@ -7,11 +7,11 @@ from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import replace
 from resource import RLIMIT_NOFILE, getrlimit
 
-from envsync.apply.batch import create_together, is_plain
-from envsync.apply.build import Workshop
+from envsync.apply.batch import create_batch, is_plain
+from envsync.apply.build import EnvironmentBuilder
 from envsync.apply.failure import check_end, failure, wind_up
 from envsync.apply.move import finish_move
-from envsync.apply.prune import clear_leftover
+from envsync.apply.prune import clear_interrupted
 from envsync.apply.steps import carry_out, clear_away
 from envsync.model.plan import Action, EnvironmentPlan, Install, Link, Plan, State
 from envsync.model.problems import EnvsyncError
@@ -28,16 +28,18 @@ _DESCRIPTORS = 4
 
 @not_for_all()
 def apply_plans(plan: Plan, again: Again, settings: Settings, progress: Progress) -> Report:
-    """Carry out a plan; ``again`` observes and decides one environment anew.
+    """Carry out a plan; ``again`` observes and decides one environment again.
 
     Meanwhile nothing is made that anybody may write to, whatever the process's umask. An interruption begins no other
     environment, lets those under way be completed or undoes them, and is told in the report.
     """
-    settings = replace(settings, shelf=os.path.realpath(settings.shelf))  # once: it may lead elsewhere later
-    for area, end in plan.strays:
+    settings = replace(
+        settings, generations_dir=os.path.realpath(settings.generations_dir)
+    )  # once: it may lead elsewhere later
+    for staging_dir, end in plan.foreign_staging:
         with contextlib.suppress(EnvsyncError, OSError):  # its own pass is at work, or it cannot be
-            clear_leftover(area, end, settings)
-    workshop = Workshop(settings)
+            clear_interrupted(staging_dir, end, settings)
+    env_builder = EnvironmentBuilder(settings)
     reports = {
         one.environment.name: EnvironmentReport(one, outcome_of(one.state, ()))
         for one in plan.environments
@@ -47,7 +49,7 @@ def apply_plans(plan: Plan, again: Again, settings: Settings, progress: Progress
     executor = ThreadPoolExecutor(max_workers=max(1, settings.jobs), thread_name_prefix="envsync")
 
     def work(group: list[EnvironmentPlan]) -> list[EnvironmentReport]:
-        done = [_remarked(one, workshop) for one in _apply_group(group, again, settings, workshop)]
+        done = [_remarked(one, env_builder) for one in _apply_group(group, again, settings, env_builder)]
         reports.update({report.plan.environment.name: report for report in done})
         return done
 
@@ -67,12 +69,12 @@ def apply_plans(plan: Plan, again: Again, settings: Settings, progress: Progress
     return Report(plan.manifest, ordered, interrupted)
 
 
-def _remarked(report: EnvironmentReport, workshop: Workshop) -> EnvironmentReport:
+def _remarked(report: EnvironmentReport, env_builder: EnvironmentBuilder) -> EnvironmentReport:
     """Add to a report what came up while its environment was built, and which versions have changed."""
     name = report.plan.environment.name
     if report.outcome is not Outcome.FAILED:
-        report = replace(report, packages=workshop.changes.get(name, report.packages))
-    remarks = workshop.remarks.get(name)
+        report = replace(report, packages=env_builder.changes.get(name, report.packages))
+    remarks = env_builder.remarks.get(name)
     if not remarks:
         return report
     notes = tuple(dict.fromkeys((*report.plan.notes, *remarks)))
@@ -89,37 +91,41 @@ def _groups(plan: Plan) -> Iterator[list[EnvironmentPlan]]:
 
 
 def _apply_group(
-    group: list[EnvironmentPlan], again: Again, settings: Settings, workshop: Workshop
+    group: list[EnvironmentPlan], again: Again, settings: Settings, env_builder: EnvironmentBuilder
 ) -> list[EnvironmentReport]:
     if not is_plain(group[0]):
-        return [_apply_one(group[0], again, settings, workshop)]
-    with workshop.turn(group[0]):
-        reports = create_together(group, again, settings, workshop)
-    return [report or _apply_one(plan, again, settings, workshop) for plan, report in zip(group, reports, strict=True)]
+        return [_apply_one(group[0], again, settings, env_builder)]
+    with env_builder.turn(group[0]):
+        reports = create_batch(group, again, settings, env_builder)
+    return [
+        report or _apply_one(plan, again, settings, env_builder) for plan, report in zip(group, reports, strict=True)
+    ]
 
 
-def _apply_one(plan: EnvironmentPlan, again: Again, settings: Settings, workshop: Workshop) -> EnvironmentReport:
+def _apply_one(
+    plan: EnvironmentPlan, again: Again, settings: Settings, env_builder: EnvironmentBuilder
+) -> EnvironmentReport:
     try:
-        if plan.world.folder.moving_to and plan.state is not State.CONFLICT:
-            finish_move(plan.environment, plan.world.folder, settings)
+        if plan.world.directory.moving_to and plan.state is not State.CONFLICT:
+            finish_move(plan.environment, plan.world.directory, settings)
             done = "finished" if os.path.islink(plan.environment.path) else "undone"
-            workshop.remarks[plan.environment.name] = [f"its move was interrupted, and is {done} now"]
+            env_builder.remarks[plan.environment.name] = [f"its move was interrupted, and is {done} now"]
             plan = again(plan.environment)
-        end = plan.world.folder.chain.end
-        with hold(settings.locks, end, settings.lock_timeout), workshop.turn(plan):
+        end = plan.world.directory.chain.end
+        with hold(settings.locks, end, settings.lock_timeout), env_builder.turn(plan):
             plan = again(plan.environment)  # the disk may have changed since, by another pass above all
             check_end(plan, end)
             if plan.interrupted and plan.state is not State.CONFLICT:
-                clear_away(plan, settings.shelf)
+                clear_away(plan, settings.generations_dir)
                 plan = again(plan.environment)
             for action in plan.actions:
-                carry_out(action, workshop)
+                carry_out(action, env_builder)
             further: list[Action] = []
             after = again(plan.environment)
             more = [action for action in after.actions if isinstance(action, Link) or _was_unasked(plan, action)]
             if plan.actions and more:  # commands that are there only now, packages that could be asked about only now
                 for action in more:
-                    carry_out(action, workshop)
+                    carry_out(action, env_builder)
                 further = [action for action in more if not isinstance(action, Link)]
                 after = again(plan.environment)
         return report_of(replace(plan, actions=(*plan.actions, *further)), after)
@@ -130,5 +136,5 @@ def _apply_one(plan: EnvironmentPlan, again: Again, settings: Settings, workshop
 
 
 def _was_unasked(plan: EnvironmentPlan, action: Action) -> bool:
-    """Tell whether an installation was not planned since a broken environment could not be asked about."""
+    """Check whether an installation was not planned since a broken environment could not be asked about."""
     return isinstance(action, Install) and not any(isinstance(one, Install) for one in plan.actions)

@@ -5,14 +5,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from envsync.apply.build import Workshop, edit_settings
+from envsync.apply.build import EnvironmentBuilder, edit_settings
 from envsync.apply.embedded_paths import declare_paths
 from envsync.apply.verify import names_no_staging
 from envsync.formats.staging_marker import BUILT
 from envsync.model.packages import INSTALLED
 from envsync.model.plan import Blueprint, InstallSpec
 from envsync.model.problems import EnvsyncError, Problem
-from envsync.observe.packages import read_stock
+from envsync.observe.packages import read_installed
 from envsync.observe.processes import temporary_files_in
 from envsync.observe.scripts import unexecutable
 from envsync.plan.packages import damage_message
@@ -20,83 +20,100 @@ from envsync.write.directories import Root
 from envsync.write.files import make_executable
 from envsync.write.flush import flush
 from envsync.write.locks import narrow
-from envsync.write.staging import remove_area, remove_built, remove_scratch
+from envsync.write.staging import remove_built, remove_scratch, remove_staging_dir
 from envsync.write.trees import link_tree, make_scratch
 
 if TYPE_CHECKING:
     from envsync.apply.reinstall import Build, Stamps
 
 
-def build_aside(blueprint: Blueprint, spec: InstallSpec | None, workshop: Workshop) -> str:
-    """Build in a staging area, and flush it; on failure nothing of it stays."""
-    area = workshop.staging.make(blueprint)
+def build_aside(blueprint: Blueprint, spec: InstallSpec | None, env_builder: EnvironmentBuilder) -> str:
+    """Build in a staging directory, and flush it; on failure nothing of it stays."""
+    staging_dir = env_builder.staging.make(blueprint)
     try:
         if spec is None:
-            workshop.build(blueprint, area)
+            env_builder.build(blueprint, staging_dir)
         else:
-            _furnish(area, blueprint, spec, workshop, lambda: workshop.build(blueprint, area))
-        flush([area])
+            _install_packages(
+                staging_dir,
+                blueprint,
+                spec,
+                env_builder,
+                lambda: env_builder.build(blueprint, staging_dir),
+            )
+        flush([staging_dir])
     except BaseException:
-        remove_area(area, blueprint.end)
+        remove_staging_dir(staging_dir, blueprint.end)
         raise
-    return area
+    return staging_dir
 
 
-def install_beside(area: str, blueprint: Blueprint, spec: InstallSpec, workshop: Workshop) -> None:
-    """Make a second environment in a staging area that shares its files with the first, and install into it.
+def install_beside(staging_dir: str, blueprint: Blueprint, spec: InstallSpec, env_builder: EnvironmentBuilder) -> None:
+    """Make a second environment in a staging directory that shares its files with the first, and install into it.
 
     What is damaged in it is put right first. Raises ``EnvsyncError`` or ``OSError``.
     """
     first = Root(blueprint.end, blueprint.identity)
-    _furnish(area, blueprint, spec, workshop, lambda: link_tree(first, f"{area}/{BUILT}"))
+    _install_packages(staging_dir, blueprint, spec, env_builder, lambda: link_tree(first, f"{staging_dir}/{BUILT}"))
 
 
-def _furnish(area: str, blueprint: Blueprint, spec: InstallSpec, workshop: Workshop, make: Callable[[], None]) -> None:
-    """Install into what ``make`` makes in a staging area; where that fails, perhaps once more without a cache."""
+def _install_packages(
+    staging_dir: str,
+    blueprint: Blueprint,
+    spec: InstallSpec,
+    env_builder: EnvironmentBuilder,
+    make: Callable[[], None],
+) -> None:
+    """Install into what ``make`` makes in a staging directory; where that fails, perhaps once more without a cache."""
     make()
     try:
-        _install(area, blueprint, spec, workshop)
+        _install(staging_dir, blueprint, spec, env_builder)
     except EnvsyncError as error:
-        if not spec.cached or not workshop.retries.is_worthwhile(blueprint.end, error.problem.code):
+        if not spec.cached or not env_builder.retries.is_worthwhile(blueprint.end, error.problem.code):
             raise
-        remove_built(area, BUILT)
+        remove_built(staging_dir, BUILT)
         make()
         try:
-            _install(area, blueprint, replace(spec, cached=False), workshop)
+            _install(staging_dir, blueprint, replace(spec, cached=False), env_builder)
         except EnvsyncError as again:
-            workshop.retries.note_failure(blueprint.end)
+            env_builder.retries.note_failure(blueprint.end)
             raise (error if again.problem.code in {error.problem.code, "system-error"} else again) from again
         why = f"it failed with it ({error.problem.message})"
-        workshop.remark(blueprint, f"installed without the installer's cache, which may be damaged: {why}")
+        env_builder.remark(blueprint, f"installed without the installer's cache, which may be damaged: {why}")
 
 
-def _install(area: str, blueprint: Blueprint, spec: InstallSpec, workshop: Workshop) -> None:
+def _install(staging_dir: str, blueprint: Blueprint, spec: InstallSpec, env_builder: EnvironmentBuilder) -> None:
     from envsync.apply.reinstall import check_sound, put_right  # noqa: PLC0415  # only where packages are declared
 
     if spec.damaged:
-        put_right(area, blueprint, spec, _builder(workshop))
+        put_right(staging_dir, blueprint, spec, _builder(env_builder))
     if not spec.only_damaged or not spec.damaged:
-        _install_into(area, blueprint, spec, workshop)
+        _install_into(staging_dir, blueprint, spec, env_builder)
     if spec.damaged:
-        check_sound(area, blueprint.libraries)
+        check_sound(staging_dir, blueprint.libraries)
 
 
-def _builder(workshop: Workshop) -> "Build":
-    return lambda blueprint, spec: build_aside(blueprint, spec, workshop)
+def _builder(env_builder: EnvironmentBuilder) -> "Build":
+    return lambda blueprint, spec: build_aside(blueprint, spec, env_builder)
 
 
-def _install_into(area: str, blueprint: Blueprint, spec: InstallSpec, workshop: Workshop) -> None:
+def _install_into(staging_dir: str, blueprint: Blueprint, spec: InstallSpec, env_builder: EnvironmentBuilder) -> None:
     from envsync.apply.install import Space, install  # noqa: PLC0415  # only where packages are declared
     from envsync.apply.reinstall import record_stamps  # noqa: PLC0415
 
-    place = f"{area}/{BUILT}"
+    place = f"{staging_dir}/{BUILT}"
     made, before = os.lstat(place), record_stamps(place, blueprint.libraries)
-    scratch = make_scratch(area)
+    scratch = make_scratch(staging_dir)
     try:
-        with workshop.building(spec), temporary_files_in(scratch):
-            done = install(place, blueprint, spec, Space(workshop.log_of(blueprint), workshop.shared, scratch))
+        with env_builder.building(spec), temporary_files_in(scratch):
+            done = install(
+                place,
+                blueprint,
+                spec,
+                Space(env_builder.log_of(blueprint), env_builder.shared, scratch),
+            )
     finally:
-        remove_scratch(area)
+        remove_scratch(staging_dir)
     narrow(place)
     if os.lstat(place).st_ino != made.st_ino or not os.path.isfile(f"{place}/pyvenv.cfg"):
         message = f"the installer made the environment for {blueprint.path} itself, and without what was in it"
@@ -106,20 +123,20 @@ def _install_into(area: str, blueprint: Blueprint, spec: InstallSpec, workshop: 
     sites = [f"{place}/{library}/site-packages" for library in blueprint.libraries]
     for name in unexecutable(place, filter(os.path.isdir, sites)):
         make_executable(Root(place), f"bin/{name}")
-    names_no_staging(place, blueprint.path, area)
+    names_no_staging(place, blueprint.path, staging_dir)
     settings = dict(done.settings)
     if not spec.only_damaged:
-        if _put_new_damage_right(area, blueprint, spec, workshop, before) and INSTALLED in settings:
-            settings[INSTALLED] = read_stock(place, blueprint.libraries).digest
-        workshop.changes[blueprint.name] = done.changes
+        if _put_new_damage_right(staging_dir, blueprint, spec, env_builder, before) and INSTALLED in settings:
+            settings[INSTALLED] = read_installed(place, blueprint.libraries).digest
+        env_builder.changes[blueprint.name] = done.changes
         for remark in done.remarks:
-            workshop.remark(blueprint, remark)
+            env_builder.remark(blueprint, remark)
     if settings:
         edit_settings(Root(place), settings)
 
 
 def _put_new_damage_right(
-    area: str, blueprint: Blueprint, spec: InstallSpec, workshop: Workshop, before: "Stamps"
+    staging_dir: str, blueprint: Blueprint, spec: InstallSpec, env_builder: EnvironmentBuilder, before: "Stamps"
 ) -> bool:
     """Compare what was installed since ``before`` with its ``RECORD``; what differs comes again, not from a cache.
 
@@ -127,8 +144,8 @@ def _put_new_damage_right(
     """
     from envsync.apply.reinstall import find_new_damage, put_right, still_damaged  # noqa: PLC0415
 
-    place = f"{area}/{BUILT}"
-    damaged = find_new_damage(place, blueprint.libraries, before, workshop.digests)
+    place = f"{staging_dir}/{BUILT}"
+    damaged = find_new_damage(place, blueprint.libraries, before, env_builder.digests)
     if not damaged:
         return False
     if not spec.cached:
@@ -136,12 +153,12 @@ def _put_new_damage_right(
     if not all(one.known for one in damaged):
         raise EnvsyncError(Problem("install-failed", damage_message(damaged[0]), "Nothing was changed."))
     try:
-        put_right(area, blueprint, replace(spec, damaged=damaged, cached=False), _builder(workshop))
+        put_right(staging_dir, blueprint, replace(spec, damaged=damaged, cached=False), _builder(env_builder))
     except EnvsyncError as error:
         raise still_damaged(damaged, error.problem) from error
     left = find_new_damage(place, blueprint.libraries, before)
     if left:
         raise still_damaged(left)
     names = ", ".join(one.package.name for one in damaged)
-    workshop.remark(blueprint, f"installed again without the installer's cache, where they are damaged: {names}")
+    env_builder.remark(blueprint, f"installed again without the installer's cache, where they are damaged: {names}")
     return True

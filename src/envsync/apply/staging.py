@@ -14,9 +14,9 @@ from envsync.formats.staging_marker import Marker
 from envsync.model.plan import Blueprint
 from envsync.model.settings import Settings
 from envsync.observe.rights import inherited, is_private
-from envsync.write.files import make_folders
+from envsync.write.files import make_directories
 from envsync.write.flush import flush
-from envsync.write.staging import make_area, remove_area
+from envsync.write.staging import make_staging_dir, remove_staging_dir
 from envsync.write.trees import copy_beside
 
 
@@ -38,7 +38,7 @@ class Staging:
 
     def make(self, blueprint: Blueprint, *, discard: bool = False) -> str:
         """Make a staging directory for an environment, and return its path. Raises ``OSError``."""
-        return make_area(self.parent_for(blueprint.area_parent), marker_of(blueprint, discard=discard))
+        return make_staging_dir(self.parent_for(blueprint.staging_parent), marker_of(blueprint, discard=discard))
 
     def parent_for(self, beside: str) -> str:
         """Return the directory to make staging directories in, for what is to be brought in from the one ``beside``.
@@ -55,7 +55,7 @@ class Staging:
         found = []
         for one in self._own:
             with contextlib.suppress(OSError):
-                make_folders(one)
+                make_directories(one)
                 found.append(one)
         return found
 
@@ -67,30 +67,32 @@ class Staging:
 
 def staging_of(settings: Settings) -> Staging:
     """Return what makes staging directories for a pass."""
-    return Staging(*filter(None, (settings.shelf, settings.staging)))
+    return Staging(*filter(None, (settings.generations_dir, settings.staging)))
 
 
-def from_beside(area: str, beside: str, marker: Marker, step: Callable[[str], None], *, renames: bool = True) -> str:
+def from_beside(
+    staging_dir: str, beside: str, marker: Marker, step: Callable[[str], None], *, renames: bool = True
+) -> str:
     """Take the step that brings what was built in a staging directory to its end; return the one it was taken from.
 
     Where it cannot be taken from there, as where it ``renames`` nothing as a whole, a copy in the directory ``beside``
     takes its place. Raises what ``step`` does.
     """
-    parent = os.path.dirname(area)
+    parent = os.path.dirname(staging_dir)
     if parent == beside or (renames and inherited(parent) == inherited(beside)):
         try:
-            step(area)
+            step(staging_dir)
         except OSError as error:  # another mount of the same file system
             if error.errno != errno.EXDEV or parent == beside:
                 raise
         else:
-            return area
-    near = copy_beside(area, beside, marker)
+            return staging_dir
+    near = copy_beside(staging_dir, beside, marker)
     try:
         flush([near])
         step(near)
     except BaseException:
-        remove_area(near, marker.end)
+        remove_staging_dir(near, marker.end)
         raise
-    remove_area(area, marker.end)
+    remove_staging_dir(staging_dir, marker.end)
     return near

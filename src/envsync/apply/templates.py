@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from hashlib import sha256
 from importlib.machinery import PathFinder
 
-from envsync.cache.fingerprint import is_settled, stamp, surroundings
-from envsync.cache.store import read_sealed, seal, unseal
+from envsync.cache.fingerprint import is_settled, process_fingerprint, stamp
+from envsync.cache.store import read_cache_file, seal, unseal
 from envsync.formats import pyvenv_cfg
 from envsync.formats.activation import is_plain
 from envsync.formats.shebang import is_activator
@@ -20,7 +20,7 @@ from envsync.model.plan import Blueprint
 from envsync.model.problems import EnvsyncError, Problem
 from envsync.observe.activators import open_activators
 from envsync.observe.installer import find_uv
-from envsync.write.files import make_folders, write_cache
+from envsync.write.files import make_directories, write_cache
 from envsync.write.trees import Entry, write_tree
 
 Kind = tuple[object, ...]
@@ -104,7 +104,7 @@ def activation_scripts(executable: str, path: str, prompt: str | None, scratch: 
     the directory ``scratch``. Raises ``PathLeftError`` where the two do not agree, ``OSError``.
     """
     like = f"{scratch}/like{path}"
-    make_folders(f"{like}/bin")
+    make_directories(f"{like}/bin")
     with open_activators(executable, prompt, f"{scratch}/{BUILT}", app_data) as activators:
         activators.generate(like)
         there, wanted = dict(activators.render(like)), dict(activators.render(path))
@@ -196,16 +196,16 @@ def _encoded(text: str) -> bytes:
 class TemplateCache:
     """Finds the templates of earlier passes; the files may be deleted at any time."""
 
-    def __init__(self, folder: str | None) -> None:
+    def __init__(self, directory: str | None) -> None:
         """Take the directory to keep them in; ``None`` to keep and find none."""
-        self._folder = folder
+        self._directory = directory
 
     def find(self, kind: Kind, blueprint: Blueprint) -> Template | None:
         """Return the template of a kind, if what it was made from is what it was."""
-        if self._folder is None:
+        if self._directory is None:
             return None
         try:
-            its_kind, its_origin, fields = unseal(read_sealed(self._file(kind)))
+            its_kind, its_origin, fields = unseal(read_cache_file(self._file(kind)))
             return Template(*fields) if (its_kind, its_origin) == (kind, _origin(kind, blueprint)) else None
         except Exception:  # noqa: BLE001  # whatever is wrong with it, a builder makes another
             return None
@@ -213,13 +213,13 @@ class TemplateCache:
     def keep(self, kind: Kind, blueprint: Blueprint, template: Template, began: int) -> None:
         """Keep a template that was begun at ``began`` (nanoseconds), unless what it was made from changed just then."""
         origin = _origin(kind, blueprint)
-        if self._folder is not None and is_settled(origin[-1], began):
+        if self._directory is not None and is_settled(origin[-1], began):
             fields = (template.entries, template.scripts, template.remark)
             with contextlib.suppress(OSError):
                 write_cache(self._file(kind), seal([kind, origin, fields]))
 
     def _file(self, kind: Kind) -> str:
-        return f"{self._folder}/template-{sha256(repr(kind).encode('utf-8', 'surrogateescape')).hexdigest()[:16]}"
+        return f"{self._directory}/template-{sha256(repr(kind).encode('utf-8', 'surrogateescape')).hexdigest()[:16]}"
 
 
 def _origin(
@@ -234,4 +234,4 @@ def _origin(
     origin = spec.origin if spec else None
     paths += [origin, f"{os.path.dirname(origin)}/version.py"] if origin else [""]
     settings = sorted((key, value) for key, value in os.environ.items() if key.startswith("UV_"))
-    return [*surroundings(()), *((path, None) for path in paths)], settings, stamp(map(os.path.realpath, paths))
+    return [*process_fingerprint(()), *((path, None) for path in paths)], settings, stamp(map(os.path.realpath, paths))

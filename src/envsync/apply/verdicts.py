@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from envsync.apply.build import BUILD_LIMIT
-from envsync.cache.store import state_folders
+from envsync.cache.store import state_directories
 from envsync.model.interpreter import Facts
 from envsync.observe.processes import temporary_files_in
 from envsync.observe.verdicts import Verdicts
@@ -52,5 +52,5 @@ def _building(paths: Iterable[str]) -> Iterator[None]:
 
     with contextlib.ExitStack() as stack:
         with contextlib.suppress(OSError):  # where no lock can be made, nothing can be installed either
-            stack.enter_context(hold_all(state_folders()[0], paths, BUILD_LIMIT))
+            stack.enter_context(hold_all(state_directories()[0], paths, BUILD_LIMIT))
         yield

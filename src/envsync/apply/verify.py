@@ -24,20 +24,20 @@ os.write(1, ("\\nenvsync:" + answer + "\\n").encode())
 
 
 def works(place: str) -> bool:
-    """Tell whether the environment at ``place`` runs as one at all."""
+    """Check whether the environment at ``place`` runs as one at all."""
     try:
         return _said(place)["prefix"] == place
     except ProbeError:
         return False
 
 
-def names_no_staging(place: str, path: str, area: str) -> None:
-    """Check that no file of an environment outside of ``site-packages`` names the staging directory ``area``.
+def names_no_staging(place: str, path: str, staging_dir: str) -> None:
+    """Check that no file of an environment outside of ``site-packages`` names the staging directory ``staging_dir``.
 
     Its name is unique and needs no quotes, so it stands verbatim wherever it is named. ``path`` is the declared one.
     Raises ``EnvsyncError`` (``verify-failed``) or ``OSError``.
     """
-    name = os.fsencode(os.path.basename(area))
+    name = os.fsencode(os.path.basename(staging_dir))
     for directory, directories, files in os.walk(place):
         directories[:] = [one for one in directories if one != "site-packages"]
         for file in (*directories, *files):

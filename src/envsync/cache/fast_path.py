@@ -1,6 +1,6 @@
 """The fast path: tell that nothing has changed since a pass that found everything in sync.
 
-That pass left a snapshot: every path that its verdict hung on, with its stamp, and
+That pass left a snapshot: every path that its verdict depended on, with its stamp, and
 whatever else shaped it. While all of it is as it was, so is the verdict, and neither
 the manifest nor an environment is read. The snapshot may be deleted at any time.
 
@@ -11,8 +11,8 @@ it runs in shell hooks.
 import itertools
 import os
 
-from envsync.cache.fingerprint import stamp, still, surroundings
-from envsync.cache.store import cache_folder, read_sealed, seal, unseal
+from envsync.cache.fingerprint import process_fingerprint, stamp, still
+from envsync.cache.store import cache_directory, read_cache_file, seal, unseal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 _PIECE = 256
-"""Folders whose paths are held in memory at once."""
+"""Directories whose paths are held in memory at once."""
 
 
 def line_of(manifest: str, command: str, trust: int) -> str | None:
@@ -29,7 +29,7 @@ def line_of(manifest: str, command: str, trust: int) -> str | None:
     ``trust`` is how far the manifest has to have been trusted when the snapshot was taken. Raises whatever a damaged
     snapshot makes of itself.
     """
-    values = unseal(read_sealed(cache_file("unchanged", manifest)))
+    values = unseal(read_cache_file(cache_file("unchanged", manifest)))
     lines, its_manifest, trusted, known = next(values)
     if (
         its_manifest == manifest
@@ -53,34 +53,34 @@ def encode(
     ``trust`` is how far the manifest is trusted: of one that is not, nothing is said where it was found, not named.
     ``stamps`` are paths with what :func:`envsync.cache.fingerprint.stamp` gives for each.
     """
-    return seal(itertools.chain([(lines, manifest, int(trust), surroundings(variables))], _pieces(stamps)))
+    return seal(itertools.chain([(lines, manifest, int(trust), process_fingerprint(variables))], _pieces(stamps)))
 
 
 def _pieces(stamps: "Iterable[tuple[str, list[int]]]") -> "Iterator[tuple[list[tuple[str, list[str]]], list[int]]]":
-    folders: dict[str, tuple[list[str], list[int]]] = {}
+    directories: dict[str, tuple[list[str], list[int]]] = {}
     for path, numbers in stamps:
-        folder, _, name = path.rpartition("/")
-        if folder not in folders and len(folders) == _PIECE:
-            yield _piece(folders)
-            folders = {}
-        names, its_numbers = folders.setdefault(folder, ([], []))
+        directory, _, name = path.rpartition("/")
+        if directory not in directories and len(directories) == _PIECE:
+            yield _piece(directories)
+            directories = {}
+        names, its_numbers = directories.setdefault(directory, ([], []))
         names.append(name)
         its_numbers += numbers
-    yield _piece(folders)
+    yield _piece(directories)
 
 
-def _piece(folders: dict[str, tuple[list[str], list[int]]]) -> tuple[list[tuple[str, list[str]]], list[int]]:
-    names = [(folder, names) for folder, (names, _) in folders.items()]
-    return names, [number for _, numbers in folders.values() for number in numbers]
+def _piece(directories: dict[str, tuple[list[str], list[int]]]) -> tuple[list[tuple[str, list[str]]], list[int]]:
+    names = [(directory, names) for directory, (names, _) in directories.items()]
+    return names, [number for _, numbers in directories.values() for number in numbers]
 
 
 def cache_file(kind: str, manifest: str) -> str:
     """Name a cache of a manifest's; two manifests that share a name only cost each other time."""
     number = int.from_bytes(os.fsencode(manifest), "big") % (2**61 - 1)
-    return f"{cache_folder()}/{kind}-{number:x}"
+    return f"{cache_directory()}/{kind}-{number:x}"
 
 
 def _paths(piece: list[tuple[str, list[str]]]) -> "Iterator[str]":
-    for folder, names in piece:
+    for directory, names in piece:
         for name in names:
-            yield f"{folder}/{name}"
+            yield f"{directory}/{name}"

@@ -48,7 +48,7 @@ def _led_to(path: str) -> str:
 
 
 def is_settled(numbers: "Sequence[int]", now: int) -> bool:
-    """Tell whether stamps that were taken at ``now`` (nanoseconds) prove anything.
+    """Check whether stamps that were taken at ``now`` (nanoseconds) prove anything.
 
     A file that is changed twice within one tick of the clock keeps its change time: what was changed just now might
     be changed again unseen.
@@ -59,12 +59,12 @@ def is_settled(numbers: "Sequence[int]", now: int) -> bool:
 
 
 def is_absence_settled(path: str, now: int) -> bool:
-    """Tell the same of a path where nothing is: the nearest folder above it tells when something last went."""
-    folder = path
-    while len(folder) > 1:
-        folder = os.path.dirname(folder)
+    """Tell the same of a path where nothing is: the nearest directory above it tells when something last went."""
+    directory = path
+    while len(directory) > 1:
+        directory = os.path.dirname(directory)
         try:
-            found = os.stat(folder)
+            found = os.stat(directory)
         except (OSError, ValueError):
             continue
         return is_settled((found.st_ino, found.st_ctime_ns, 0), now)
@@ -90,11 +90,11 @@ def settle() -> None:
 SEARCH_PATH = "PATH="
 """No variable can have this name."""
 
-Surroundings = list[tuple[str, str | int | None]]
+ProcessFingerprint = list[tuple[str, str | int | None]]
 _FIXED = 4
 
 
-def surroundings(variables: "Iterable[str]") -> Surroundings:
+def process_fingerprint(variables: "Iterable[str]") -> ProcessFingerprint:
     """Give what is so now: some fixed facts, then each of the environment variables with a checksum of its value.
 
     A value may be a secret.
@@ -104,7 +104,7 @@ def surroundings(variables: "Iterable[str]") -> Surroundings:
     get = os.environ.get
     uname = os.uname()
     own = os.stat(os.path.dirname(__file__))  # another installation of the same version has another inode
-    fixed: Surroundings = [
+    fixed: ProcessFingerprint = [
         (f"{__version__} {own.st_ino} {own.st_ctime_ns}", sys.version),
         (sys.platform, sys.base_prefix),
         (f"{uname.nodename} {os.geteuid()}", None),
@@ -117,12 +117,12 @@ def _checksum(value: str | None) -> int | None:
     return None if value is None else crc32(os.fsencode(value))
 
 
-def still(known: Surroundings) -> bool:
-    """Tell whether what was so is so still."""
-    return surroundings([name for name, _ in known[_FIXED:]]) == known
+def still(known: ProcessFingerprint) -> bool:
+    """Check whether what was so is so still."""
+    return process_fingerprint([name for name, _ in known[_FIXED:]]) == known
 
 
 def _search_path() -> str:
     """No interpreter is looked for in environments that are activated."""
-    folders = os.environ.get("PATH", "").split(":")
-    return ":".join(folder for folder in folders if not os.path.lexists(f"{folder}/../pyvenv.cfg"))
+    directories = os.environ.get("PATH", "").split(":")
+    return ":".join(directory for directory in directories if not os.path.lexists(f"{directory}/../pyvenv.cfg"))

@@ -1,4 +1,4 @@
-"""Environments that were found in sync, for as long as nothing has changed that the verdict hung on."""
+"""Environments that were found in sync, for as long as nothing has changed that the verdict depended on."""
 
 from dataclasses import replace
 
@@ -8,8 +8,8 @@ from envsync.model.plan import EnvironmentPlan, State
 from envsync.model.world import World
 
 
-class Vouched:
-    """Remembers plans that had nothing to do, each with the stamps of its witnesses."""
+class KnownInSync:
+    """Remembers plans that had nothing to do, each with the stamps of its dependencies."""
 
     def __init__(self, *, outlined: bool = False) -> None:
         """Begin with none; ``outlined`` says whether an outline of each world is enough."""
@@ -24,7 +24,7 @@ class Vouched:
             self._known[plan.environment.name] = kept
 
     def __contains__(self, name: object) -> bool:
-        """Tell whether a plan is remembered for an environment."""
+        """Check whether a plan is remembered for an environment."""
         return name in self._known
 
     def still(self) -> dict[str, EnvironmentPlan]:
@@ -32,14 +32,14 @@ class Vouched:
         self._known = {
             name: plan
             for name, plan in self._known.items()
-            if packed(stamp(plan.world.vouching())) == plan.world.stamps
+            if packed(stamp(plan.world.evidence())) == plan.world.stamps
         }
         return dict(self._known)
 
 
 def is_proven(world: World, began: int) -> bool:
-    """Tell whether the stamps of a world show that nothing had changed since ``began``, or just before."""
+    """Check whether the stamps of a world show that nothing had changed since ``began``, or just before."""
     stamps = unpacked(world.stamps)
     return is_settled(stamps, began) and all(
-        inode or is_absence_settled(path, began) for path, inode in zip(world.vouching(), stamps[::3], strict=True)
+        inode or is_absence_settled(path, began) for path, inode in zip(world.evidence(), stamps[::3], strict=True)
     )

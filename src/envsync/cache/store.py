@@ -19,43 +19,43 @@ _CHOSEN: dict[str, str] = {}
 _OTHERS_WRITE = 0o022
 
 
-def cache_folder() -> str:
-    """Give the folder of the caches, where platformdirs has it: importing that costs more than a pass without work."""
-    return _CHOSEN.get("cache") or usual_cache_folder()
+def cache_directory() -> str:
+    """Return the directory of the caches without importing platformdirs, which would cost more than the pass."""
+    return _CHOSEN.get("cache") or usual_cache_directory()
 
 
-def usual_cache_folder() -> str:
+def usual_cache_directory() -> str:
     """Give the same, whether or not it can be used."""
-    return _folder("XDG_CACHE_HOME", ".cache", "Library/Caches")
+    return _directory("XDG_CACHE_HOME", ".cache", "Library/Caches")
 
 
-def use_cache_folder(folder: str) -> None:
-    """Let another folder be that of the caches, for this process."""
-    _CHOSEN["cache"] = folder
+def use_cache_directory(directory: str) -> None:
+    """Let another directory be that of the caches, for this process."""
+    _CHOSEN["cache"] = directory
 
 
 def cache_problem() -> str:
-    """Say why the folder of the caches must not be used, empty if it may: what is in it is believed, or even run."""
-    folder = usual_cache_folder()
-    found, there = _nearest(folder)
+    """Say why the directory of the caches must not be used, empty if it may: what is in it is believed, or even run."""
+    directory = usual_cache_directory()
+    found, there = _nearest(directory)
     if found.st_uid not in {0, os.geteuid()} or (there and found.st_uid != os.geteuid()):
-        return f"the cache directory {folder} is another user's"
+        return f"the cache directory {directory} is another user's"
     if there and found.st_mode & _OTHERS_WRITE:
-        return f"others may write in the cache directory {folder}"
+        return f"others may write in the cache directory {directory}"
     return ""
 
 
-def config_folder() -> str:
-    """Give the folder of a user's own manifest, where platformdirs has it."""
-    return _folder("XDG_CONFIG_HOME", ".config", "Library/Application Support")
+def config_directory() -> str:
+    """Give the directory of a user's own manifest, where platformdirs has it."""
+    return _directory("XDG_CONFIG_HOME", ".config", "Library/Application Support")
 
 
-def staging_folder() -> str:
+def staging_directory() -> str:
     """Return the directory of the user's own to build in, beside those of locks and logs."""
-    return f"{_unless_kept(_folder('XDG_STATE_HOME', '.local/state', 'Library/Application Support'))}/staging"
+    return f"{_unless_kept(_directory('XDG_STATE_HOME', '.local/state', 'Library/Application Support'))}/staging"
 
 
-def _folder(variable: str, default: str, default_of_macos: str) -> str:
+def _directory(variable: str, default: str, default_of_macos: str) -> str:
     chosen = os.environ.get(variable, "")
     if not chosen.startswith("/"):
         home = os.path.expanduser("~")
@@ -67,12 +67,12 @@ def _folder(variable: str, default: str, default_of_macos: str) -> str:
     return f"{chosen}/envsync"
 
 
-def state_folders() -> tuple[str, str]:
-    """Give the folders of the lock files and of the logs: one of each for a user, whatever the manifest."""
+def state_directories() -> tuple[str, str]:
+    """Give the directories of the lock files and of the logs: one of each for a user, whatever the manifest."""
     return f"{_state()}/locks", f"{_state()}/logs"
 
 
-def trust_folder() -> str:
+def trust_directory() -> str:
     """Return the directory that says which manifests are trusted; unlike a cache it cannot be made again."""
     return f"{_state()}/trust"
 
@@ -93,12 +93,12 @@ def _unless_kept(state: str) -> str:
     return state
 
 
-def _nearest(folder: str) -> tuple[os.stat_result, bool]:
-    """Look at a folder, or at the one above it that is there; tells which."""
-    here = folder
+def _nearest(directory: str) -> tuple[os.stat_result, bool]:
+    """Look at a directory, or at the one above it that is there; tells which."""
+    here = directory
     while True:
         try:
-            return os.stat(here), here == folder
+            return os.stat(here), here == directory
         except OSError:
             here = os.path.dirname(here)
 
@@ -127,7 +127,7 @@ def unseal(content: bytes) -> "Iterator[Any]":
         yield marshal.loads(view[begin:at])  # noqa: S302  # the user's own cache, as a .pyc is
 
 
-def read_sealed(file: str) -> bytes:
+def read_cache_file(file: str) -> bytes:
     """Read a cache; nothing where it is not the user's alone, or beyond all reason. Raises ``OSError``."""
     descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a FIFO must not hold up a shell
     try:

@@ -91,12 +91,12 @@ _JOBS = _option(
 
 _TEXT_KEYS = (
     ("path", "where people and tools find it"),
-    ("target", "the folder that a symlink at path leads to; relative: in state-dir"),
+    ("target", "the directory that a symlink at path leads to; relative: in state-dir"),
     ("python", "a name from [pythons], a path, or a version request"),
     ("requires-python", "versions of Python outside of which it is left as it is"),
-    ("project", "folder of a project to install"),
+    ("project", "directory of a project to install"),
     ("prompt", "what activation shows"),
-    ("wait-for", "until this folder is there, do nothing"),
+    ("wait-for", "until this directory is there, do nothing"),
 )
 _LIST_KEYS = (
     ("requirements", "a requirements file to install"),
@@ -115,7 +115,8 @@ _FLAG_KEYS = (
 )
 
 PATH_KEYS = frozenset({"path", "project", "wait-for", "requirements", "constraints", "aliases"})
-"""Keys whose relative values mean the current folder on a command line, but the manifest's folder in a manifest."""
+"""Keys whose relative values mean the current directory on a command line, but the manifest's directory in a manifest.
+"""
 
 
 def _value(key: str) -> str:
@@ -151,7 +152,7 @@ COMMANDS = (
     ),
     Command(
         "watch",
-        "reconcile whenever something changes that the environments hang on",
+        "reconcile whenever something changes that the environments depend on",
         (
             _NAMES,
             _option("--settle", metavar="SECONDS", type=_seconds, text="quiet before acting (default: 0.5)"),
@@ -182,7 +183,7 @@ COMMANDS = (
     ),
     Command(
         "move",
-        "make the folder at an environment's path its target, and path a symlink to it",
+        "make the directory at an environment's path its target, and path a symlink to it",
         (_position("names", "the environment", nargs=1, metavar="NAME"),),
     ),
     Command(
@@ -196,9 +197,11 @@ COMMANDS = (
     Command("init", "write a manifest with the interpreters of this machine, where none is"),
     Command(
         "import",
-        "declare the environments that are found below some folders",
+        "declare the environments that are found below some directories",
         (
-            _position("paths", "folders to look into; the current one where none is given", nargs="*", metavar="PATH"),
+            _position(
+                "paths", "directories to look into; the current one where none is given", nargs="*", metavar="PATH"
+            ),
             _flag("--cross", text="look into other file systems too"),
             _flag("--freeze", text="record the packages that were asked for by name"),
             _flag("--versions", text="with --freeze: at the versions that are installed"),
@@ -239,7 +242,7 @@ COMMANDS = (
     ),
     Command(
         "graph",
-        "draw which environments hang on which interpreter, and through which links",
+        "draw which environments depend on which interpreter, and through which links",
         (
             _NAMES,
             Argument(("--format",), {"choices": ("mermaid", "dot"), "help": "of the text (default: mermaid)"}),
@@ -247,7 +250,7 @@ COMMANDS = (
     ),
     Command(
         "doctor",
-        "check this machine, or tell what hangs on an interpreter and what would become of it without",
+        "check this machine, or tell what depends on an interpreter and what would become of it without",
         (
             _position(
                 "python",

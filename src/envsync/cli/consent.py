@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 from envsync.cache.fast_path import cache_file
-from envsync.cache.store import read_sealed
+from envsync.cache.store import read_cache_file
 from envsync.cli.options import Options
 from envsync.manifest import load
 from envsync.manifest.cached import recall
 from envsync.manifest.find import NAMED, OWN, SET, demanded, find
 from envsync.model.desired import Manifest
 from envsync.observe.trust import Standing, advice_for, distrust_of, record_for, refuse_strangers, refused, standing
-from envsync.report.terminal import escape, homely
+from envsync.report.terminal import abbreviate_home, escape
 from envsync.write.user_files import note_trust
 
 
@@ -66,7 +66,7 @@ def opened(options: Options, untrusted: Untrusted = Untrusted.REFUSE) -> Opened:
 def reopened(file: str, origin: str, *, as_trusted: bool) -> Manifest:
     """Read a manifest again for a command that goes on while it changes: where it is not trusted now, to be shown only.
 
-    Whether it is trusted is among what it hangs on. Raises as :func:`opened` does.
+    Whether it is trusted is among what it depends on. Raises as :func:`opened` does.
     """
     needed = demanded(origin, as_trusted=as_trusted)
     if not needed:
@@ -76,7 +76,7 @@ def reopened(file: str, origin: str, *, as_trusted: bool) -> Manifest:
 
 
 def minding_trust(manifest: Manifest, origin: str, *, as_trusted: bool = False) -> Manifest:
-    """Count the note on whether a manifest is trusted among what it hangs on, where that matters."""
+    """Count the note on whether a manifest is trusted among what it depends on, where that matters."""
     if not demanded(origin, as_trusted=as_trusted):
         return manifest
     inputs = replace(manifest.inputs, paths=(*manifest.inputs.paths, record_for(manifest).file))
@@ -85,7 +85,7 @@ def minding_trust(manifest: Manifest, origin: str, *, as_trusted: bool = False) 
 
 def _recalled(file: str) -> Manifest | None:
     with contextlib.suppress(OSError):
-        return recall(file, read_sealed(cache_file("manifest", file)))
+        return recall(file, read_cache_file(cache_file("manifest", file)))
     return None
 
 
@@ -107,7 +107,7 @@ def warn(options: Options, manifest: Manifest) -> None:
     """Say that a manifest is not trusted, for a command whose lines do not."""
     if manifest.distrust and not (options.json or options.quiet):
         line = f"{manifest.file} {manifest.distrust}; nothing that it names was looked at. {advice_for(manifest.file)}"
-        sys.stderr.write(f"envsync: {homely(line)}\n")
+        sys.stderr.write(f"envsync: {abbreviate_home(line)}\n")
 
 
 def trust_written(options: Options, manifest: Manifest) -> None:
@@ -131,9 +131,11 @@ def _may_ask(options: Options) -> bool:
 
 
 def _agreed(manifest: Manifest) -> bool:
-    folder, name = os.path.split(manifest.file)
+    directory, name = os.path.split(manifest.file)
     more = len(manifest.sources) - 1
-    what = f"{escape(name)} of {homely(folder)}" + (f" and the files that it includes ({more})" if more else "")
+    what = f"{escape(name)} of {abbreviate_home(directory)}" + (
+        f" and the files that it includes ({more})" if more else ""
+    )
     how = "is new here" if standing_of(manifest) is Standing.UNTRUSTED else "has changed since it was trusted"
     sys.stderr.write(f"{what} {how}; it may run programs. Trust it? [y/N] ")
     sys.stderr.flush()

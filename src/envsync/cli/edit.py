@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 from unicodedata import category
 
-from envsync.cache.store import config_folder
+from envsync.cache.store import config_directory
 from envsync.cli.arguments import KEYS, PATH_KEYS
 from envsync.cli.consent import opened, renew, trust_written
 from envsync.cli.options import Options
@@ -16,24 +16,24 @@ from envsync.cli.session import Result, check_names
 from envsync.formats.shebang import launched
 from envsync.manifest import declared_in, load
 from envsync.manifest.edit import Entry, with_entries, without_entry
-from envsync.manifest.find import absolute, current_folder, find
+from envsync.manifest.find import absolute, current_directory, find
 from envsync.manifest.paths import is_literal
 from envsync.model.desired import Environment, Manifest
 from envsync.model.links import EndKind
 from envsync.model.problems import EnvsyncError, ManifestError, Problem, UsageError
-from envsync.model.world import Folder
-from envsync.observe.directory import Leftovers, read_folder
+from envsync.model.world import Directory
+from envsync.observe.directory import InterruptedStaging, read_directory
 from envsync.observe.discover import discover
 from envsync.observe.files import read_regular, read_text
 from envsync.observe.links import walk
-from envsync.observe.packages import read_stock
+from envsync.observe.packages import read_installed
 from envsync.observe.rights import refuse_as_root
 from envsync.observe.search import FoundEnvironment, environment_behind, marked_by, search, store_of
 from envsync.plan.adopt import Recorded, adopt, frozen, shortened, template
 from envsync.plan.explain import undeclared, undeclared_line
 from envsync.plan.unowned import listed, unowned_at_top
 from envsync.report.json import Verdict
-from envsync.report.terminal import Paint, escape, homely
+from envsync.report.terminal import Paint, abbreviate_home, escape
 from envsync.write.user_files import new_manifest, replace_manifest
 
 _LIMIT = 16 << 20
@@ -62,13 +62,13 @@ def _import(options: Options) -> Result:
         raise UsageError(Problem("usage", "--versions goes with --freeze", "Nothing was changed."))
     manifest = opened(options).manifest
     file = manifest.file
-    tops = [_folder(path) for path in options.paths or (".",)]
+    tops = [_directory(path) for path in options.paths or (".",)]
     found = search(tops, cross=options.cross)
     ends = {os.path.realpath(one.target or one.path) for one in manifest.environments}
     ends |= {os.path.realpath(one.path) for one in manifest.environments}
     new = [one for one in found if one.end not in ends]
-    leftovers = Leftovers(manifest.state_dir)
-    unfit = {one.end: reason for one in new if (reason := _unfit(one, manifest, leftovers))}
+    interrupted_staging = InterruptedStaging(manifest.state_dir)
+    unfit = {one.end: reason for one in new if (reason := _unfit(one, manifest, interrupted_staging))}
     skipped = [one for one in new if one.end in unfit]
     names = {*(one.name for one in manifest.environments), *manifest.elsewhere}
     fit = [one for one in new if one.end not in unfit]
@@ -153,13 +153,15 @@ def _edit(
     renew(main, candidate)
 
 
-def _folder(path: str) -> str:
-    folder = absolute(os.path.expanduser(path), current_folder())
-    if os.path.isfile(folder):
-        folder = next(environment_behind(folder), folder)
-    if not path or not os.path.isdir(folder):
-        raise UsageError(Problem("usage", f"{path or repr(path)} is no folder", "Name the folders to look into."))
-    return folder
+def _directory(path: str) -> str:
+    directory = absolute(os.path.expanduser(path), current_directory())
+    if os.path.isfile(directory):
+        directory = next(environment_behind(directory), directory)
+    if not path or not os.path.isdir(directory):
+        raise UsageError(
+            Problem("usage", f"{path or repr(path)} is no directory", "Name the directories to look into.")
+        )
+    return directory
 
 
 def _unwritten(file: str, reason: str | None) -> Problem:
@@ -171,7 +173,7 @@ def _encoded(text: str) -> bytes:
         return text.encode("utf-8")
     except UnicodeEncodeError:
         message = "what is not UTF-8 cannot be written in a manifest"
-        raise UsageError(Problem("usage", message, "Nothing was changed. Rename the file or folder.")) from None
+        raise UsageError(Problem("usage", message, "Nothing was changed. Rename the file or directory.")) from None
 
 
 def _as_candidate(problem: Problem) -> Problem:
@@ -181,10 +183,10 @@ def _as_candidate(problem: Problem) -> Problem:
 
 
 def _own_file(options: Options) -> str:
-    """Give where a new manifest belongs: where it is named, else in the user's configuration folder."""
+    """Give where a new manifest belongs: where it is named, else in the user's configuration directory."""
     if options.file is not None or os.environ.get("ENVSYNC_FILE"):
         return find(options.file)[0]
-    return f"{config_folder()}/envs.toml"
+    return f"{config_directory()}/envs.toml"
 
 
 def _home() -> str:
@@ -198,22 +200,22 @@ def _value(key: str, value: Any) -> Any:
     is_path = key in PATH_KEYS or (key == "python" and "/" in value)
     if not is_path or not value or value.startswith(("~", "/", "$")):
         return value
-    folder = current_folder()
-    if not is_literal(shortened(folder, _home())):
-        message = f"the current folder cannot be written in a manifest: {folder}"
-        raise UsageError(Problem("usage", message, f"Give {key} as an absolute path, or work in another folder."))
-    return shortened(absolute(value, folder), _home())
+    directory = current_directory()
+    if not is_literal(shortened(directory, _home())):
+        message = f"the current directory cannot be written in a manifest: {directory}"
+        raise UsageError(Problem("usage", message, f"Give {key} as an absolute path, or work in another directory."))
+    return shortened(absolute(value, directory), _home())
 
 
-def _unfit(one: FoundEnvironment, manifest: Manifest, leftovers: Leftovers) -> str:
+def _unfit(one: FoundEnvironment, manifest: Manifest, interrupted_staging: InterruptedStaging) -> str:
     """Say why an environment cannot be declared as it is, empty if it can."""
     if not _is_expressible(one, manifest.state_dir):
         return "no manifest can say what it is called or what it shows"
     owner = _tool_of(one.end)
     if owner:
         return owner
-    folder = read_folder(walk(one.end), one.paths[0], manifest.file, leftovers)
-    return folder.unsafe or _beside(folder)
+    directory = read_directory(walk(one.end), one.paths[0], manifest.file, interrupted_staging)
+    return directory.unsafe or _beside(directory)
 
 
 def _tool_of(end: str) -> str:
@@ -225,20 +227,22 @@ def _tool_of(end: str) -> str:
     return f"it belongs to {store[0]}, which keeps it in {store[1]}" if store is not None else ""
 
 
-def _beside(folder: Folder) -> str:
-    """Say which files of the user's an environment's folder holds, empty if none: a rebuild could not exchange it."""
-    if folder.environment is None or not folder.environment.contents.others:
+def _beside(directory: Directory) -> str:
+    """Name the unowned files in an environment's directory that a rebuild could not exchange; empty if none."""
+    if directory.environment is None or not directory.environment.contents.others:
         return ""
-    end = folder.chain.end
+    end = directory.chain.end
     try:
-        mine = unowned_at_top(end, read_stock(end, folder.environment.libraries, loose=True))
+        mine = unowned_at_top(end, read_installed(end, directory.environment.libraries, unowned=True))
     except OSError as error:
         return f"it cannot be looked at: {error.strerror}"
-    return f"it holds files that are not the environment's: {listed(mine)}; give it a folder of its own" if mine else ""
+    return (
+        f"it holds files that are not the environment's: {listed(mine)}; give it a directory of its own" if mine else ""
+    )
 
 
 def _is_expressible(one: FoundEnvironment, state_dir: str) -> bool:
-    """Tell whether a manifest could say all of it, and would mean the same."""
+    """Check whether a manifest could say all of it, and would mean the same."""
     texts = [*one.paths, *([one.text] if one.text else []), *([one.python] if one.python else [])]
     return (
         all(text.startswith("/") and is_literal(text) for text in texts)
@@ -250,23 +254,23 @@ def _is_expressible(one: FoundEnvironment, state_dir: str) -> bool:
 
 def _recorded(one: FoundEnvironment, options: Options) -> Recorded:
     try:
-        stock = read_stock(one.end, one.libraries)
+        installed = read_installed(one.end, one.libraries)
     except OSError as error:
         if not options.freeze:
             return Recorded()
         raise EnvsyncError(Problem("not-readable", f"{one.end}: {error.strerror}", "Leave out --freeze.")) from error
     if not options.freeze:
-        return Recorded(undeclared=undeclared(stock.distributions, ()))
-    return frozen(stock, tuple(_projects_above(one.paths[0])), versions=options.versions)
+        return Recorded(undeclared=undeclared(installed.distributions, ()))
+    return frozen(installed, tuple(_projects_above(one.paths[0])), versions=options.versions)
 
 
 def _projects_above(path: str) -> Iterator[str]:
-    """Give the folders of projects that an environment lies in."""
-    folder = os.path.realpath(os.path.dirname(path))
-    while len(folder) > 1:
-        if os.path.isfile(f"{folder}/pyproject.toml") and is_literal(folder):
-            yield folder
-        folder = os.path.dirname(folder)
+    """Give the directories of projects that an environment lies in."""
+    directory = os.path.realpath(os.path.dirname(path))
+    while len(directory) > 1:
+        if os.path.isfile(f"{directory}/pyproject.toml") and is_literal(directory):
+            yield directory
+        directory = os.path.dirname(directory)
 
 
 def _declared_lines(verb: str, entry: Entry, packages: Recorded) -> Iterator[str]:
@@ -286,7 +290,7 @@ def _left(gone: Environment) -> list[str]:
 
 def _result(file: str, lines: Iterable[str], *, changed: bool, more: dict[str, Any] | None = None) -> Result:
     def show(_: Paint) -> list[str]:
-        return [homely(escape(line)) for line in shown]
+        return [abbreviate_home(escape(line)) for line in shown]
 
     shown = list(lines)
     verdict = Verdict("applied" if changed else "in-sync", 0)

@@ -22,16 +22,16 @@ from envsync.manifest.tables import manifest_schema
 from envsync.model.desired import Environment, Manifest
 from envsync.model.plan import EnvironmentPlan, Plan
 from envsync.model.problems import CannotRunError, EnvsyncError, Problem, UsageError
-from envsync.observe.discover import keeper_of, keepers_here
+from envsync.observe.discover import version_manager_of, version_managers_here
 from envsync.observe.files import read_text
-from envsync.observe.generations import Kept, find_exposed, find_generations, find_orphans, read_kept
+from envsync.observe.generations import KeptGeneration, find_exposed, find_generations, find_orphans, read_generation
 from envsync.observe.staging import find_interrupted
 from envsync.plan.prune import Removal, plan_prune
 from envsync.report import explain, table
 from envsync.report.graph import dot_lines, graph_entry, graph_of, mermaid_lines
 from envsync.report.json import Verdict
 from envsync.report.table import removal_entries, removal_lines
-from envsync.report.terminal import Paint, homely
+from envsync.report.terminal import Paint, abbreviate_home
 from envsync.write import snapshot
 
 
@@ -61,19 +61,19 @@ def _orphans(manifest: Manifest) -> tuple[Removal, ...]:
     return plan_prune(find_orphans(manifest), (), (), (), everything=False)
 
 
-def _kept(plans: Iterable[EnvironmentPlan]) -> dict[str, tuple[Kept, ...]]:
-    return {one.environment.name: tuple(map(read_kept, one.world.folder.generations)) for one in plans}
+def _kept(plans: Iterable[EnvironmentPlan]) -> dict[str, tuple[KeptGeneration, ...]]:
+    return {one.environment.name: tuple(map(read_generation, one.world.directory.generations)) for one in plans}
 
 
 def _explain(options: Options) -> Result:
     session = Session(options, Untrusted.SHOW)
-    lore = explain.Lore(keeper_of, keepers_here(), session.reconciler.undeclared)
+    hints = explain.Hints(version_manager_of, version_managers_here(), session.reconciler.undeclared)
 
     def lines(plan: Plan, paint: Paint) -> Iterator[str]:
         for number, one in enumerate(plan.environments):
             if number:
                 yield ""
-            yield from explain.explain_lines(one, paint, layout(), lore)
+            yield from explain.explain_lines(one, paint, layout(), hints)
 
     result = look(options, lines, session=session)
     plans = [one for one in result.environments if isinstance(one, EnvironmentPlan)]
@@ -131,11 +131,11 @@ def _schema(_: Options) -> Result:
 def _prune(options: Options) -> Result:
     manifest = opened(options).manifest  # one that cannot be read declares nothing, and prunes nothing
     orphans = find_orphans(manifest)
-    for folder in manifest.inputs.listed:
-        if not os.path.isdir(folder):  # unmounted, or not checked out: what it declares is not known
-            message = f"{folder}, from which manifests are included, is not there"
+    for directory in manifest.inputs.listed:
+        if not os.path.isdir(directory):  # unmounted, or not checked out: what it declares is not known
+            message = f"{directory}, from which manifests are included, is not there"
             raise EnvsyncError(Problem("manifest-missing", message, "Nothing was pruned. Bring it back first."))
-    exposed = find_exposed(manifest, [one for one in orphans if not (one.loose or one.linked)])
+    exposed = find_exposed(manifest, [one for one in orphans if not (one.unowned or one.linked)])
     settings = settings_of(manifest, options)
     interrupted = find_interrupted(manifest, settings.locks)
     removals = plan_prune(orphans, find_generations(manifest), interrupted, exposed, everything=options.everything)
@@ -161,7 +161,7 @@ def _move(options: Options) -> Result:
     line = f"{path} is a symlink to {target} now" if moved else f"{path} is a symlink to {target} already"
 
     def show(_: Paint) -> list[str]:
-        return [homely(line)]
+        return [abbreviate_home(line)]
 
     return Result(session.manifest.file, Verdict("applied" if moved else "in-sync", DONE), (), show)
 

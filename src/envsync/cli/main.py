@@ -7,7 +7,7 @@ import os
 import sys
 from typing import TextIO
 
-from envsync.cache.store import cache_problem, use_cache_folder
+from envsync.cache.store import cache_problem, use_cache_directory
 from envsync.cli import signals
 from envsync.cli.commands import MODULES, carry_out
 from envsync.cli.options import Options, parse
@@ -21,7 +21,7 @@ def mind_cache(*, quiet: bool) -> None:
     from envsync.write.user_files import temporary_directory  # noqa: PLC0415  # hardly ever
 
     stack = contextlib.ExitStack()
-    use_cache_folder(stack.enter_context(temporary_directory()))
+    use_cache_directory(stack.enter_context(temporary_directory()))
     atexit.register(stack.close)
     if not quiet:
         sys.stderr.write(f"envsync: {problem}: it is not used; see: envsync doctor\n")

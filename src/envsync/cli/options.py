@@ -59,8 +59,8 @@ class Options(NamedTuple):
 
 
 _EPILOG = """\
-the manifest: --file, else $ENVSYNC_FILE, else envs.toml in the current folder or a parent,
-else envsync/envs.toml in your configuration folder
+the manifest: --file, else $ENVSYNC_FILE, else envs.toml in the current directory or a parent,
+else envsync/envs.toml in your configuration directory
 
 exit status: 0 done, or in sync; 1 an environment failed or is in conflict; 2 wrong usage, or a
 manifest that cannot be read; 3 check found drift; 130 interrupted;

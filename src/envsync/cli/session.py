@@ -11,8 +11,8 @@ from typing import Any
 from envsync.apply.verdicts import remembered_verdicts
 from envsync.cache.fast_path import cache_file
 from envsync.cache.fingerprint import settle
-from envsync.cache.in_sync import Vouched
-from envsync.cache.store import cache_folder, staging_folder, state_folders
+from envsync.cache.in_sync import KnownInSync
+from envsync.cache.store import cache_directory, staging_directory, state_directories
 from envsync.cli.consent import Untrusted, opened, standing_of
 from envsync.cli.options import Options
 from envsync.manifest.cached import remembered
@@ -22,7 +22,7 @@ from envsync.model.problems import Problem, UsageError
 from envsync.model.report import EnvironmentReport, Report
 from envsync.model.settings import Progress, Settings
 from envsync.observe.facts import FactsCache
-from envsync.observe.generations import Kept
+from envsync.observe.generations import KeptGeneration
 from envsync.observe.verdicts import Verdicts
 from envsync.reconcile import Reconciler
 from envsync.report import text
@@ -45,7 +45,7 @@ class Result:
     verdict: Verdict
     environments: tuple[EnvironmentPlan, ...] | tuple[EnvironmentReport, ...]
     lines: Callable[[Paint], Iterable[str]]
-    kept: Mapping[str, tuple[Kept, ...]] = field(default_factory=dict)
+    kept: Mapping[str, tuple[KeptGeneration, ...]] = field(default_factory=dict)
     """The generations of each environment, where the command looked at them."""
     more: dict[str, Any] = field(default_factory=dict)
     """What else stands in the JSON document."""
@@ -69,7 +69,7 @@ class Session:
         self.manifest, self.origin, self._known = found.manifest, found.origin, found.known
         self.settings = settings_of(self.manifest, options)
         check_names(self.manifest, (*options.names, *options.force_rebuild))
-        self.facts = FactsCache(None if options.no_cache else f"{cache_folder()}/interpreters")
+        self.facts = FactsCache(None if options.no_cache else f"{cache_directory()}/interpreters")
         if options.command in _WORKING:
             self.facts.forget_hanging()
         self.verdicts = verdicts_of(options)
@@ -85,15 +85,17 @@ class Session:
 
     def apply(self, plan: Plan, progress: Progress) -> tuple[Report, Plan]:
         """Carry out a plan; gives what was done, and a plan of what is left to do."""
-        vouched = Vouched(outlined=True)
+        in_sync = KnownInSync(outlined=True)
         for one in plan.environments:
-            vouched.note(one, self._began)
-        report = self.reconciler.apply(plan, self.settings, progress, vouched=vouched)
-        if not all(one.environment.name in vouched for one in plan.environments):
+            in_sync.note(one, self._began)
+        report = self.reconciler.apply(plan, self.settings, progress, in_sync=in_sync)
+        if not all(one.environment.name in in_sync for one in plan.environments):
             settle()
         self._began = time.time_ns()
-        left = tuple(one for one in plan.strays if os.path.lexists(one[0]))  # in use still: the next pass looks again
-        return report, replace(self.reconciler.plan(self._names(), vouched.still()), strays=left)
+        left = tuple(
+            one for one in plan.foreign_staging if os.path.lexists(one[0])
+        )  # in use still: the next pass looks again
+        return report, replace(self.reconciler.plan(self._names(), in_sync.still()), foreign_staging=left)
 
     def _names(self) -> tuple[str, ...]:
         return self.options.names and (*self.options.names, *self.options.force_rebuild)
@@ -106,10 +108,10 @@ class Session:
             self._remember_manifest()
         if self.facts.changed:
             with contextlib.suppress(OSError):
-                write_cache(f"{cache_folder()}/interpreters", self.facts.content())
+                write_cache(f"{cache_directory()}/interpreters", self.facts.content())
         if self.verdicts.changed:
             with contextlib.suppress(OSError):
-                write_cache(f"{cache_folder()}/verdicts", self.verdicts.content())
+                write_cache(f"{cache_directory()}/verdicts", self.verdicts.content())
         if not self.options.names:
             done = text.unchanged_line(plan)
             snapshot.take(
@@ -131,20 +133,20 @@ def verdicts_of(options: Options) -> Verdicts:
     """Give what is known of installed packages from earlier passes."""
     if options.no_cache:
         return remembered_verdicts(None, None)
-    return remembered_verdicts(f"{cache_folder()}/verdicts", cache_folder())
+    return remembered_verdicts(f"{cache_directory()}/verdicts", cache_directory())
 
 
 def settings_of(manifest: desired.Manifest, options: Options, *, lock_timeout: float = 60.0) -> Settings:
     """Say how to apply a manifest."""
-    locks, logs = state_folders()
+    locks, logs = state_directories()
     return Settings(
-        cache=cache_folder(),
+        cache=cache_directory(),
         locks=locks,
         logs=logs,
         jobs=options.jobs,
         lock_timeout=lock_timeout if options.lock_timeout is None else options.lock_timeout,
-        shelf=os.path.realpath(manifest.state_dir),  # once: it may lead elsewhere later
-        staging=staging_folder(),
+        generations_dir=os.path.realpath(manifest.state_dir),  # once: it may lead elsewhere later
+        staging=staging_directory(),
         remembers=not options.no_cache,
     )
 

@@ -5,11 +5,11 @@ import os
 from envsync.cli.options import Options
 from envsync.cli.session import DONE, Result
 from envsync.manifest import load
-from envsync.manifest.find import NAME, OWN, absolute, current_folder, find, upwards
+from envsync.manifest.find import NAME, OWN, absolute, current_directory, find, upwards
 from envsync.model.problems import ManifestError, Problem, UsageError
 from envsync.observe.trust import Record, place_of, record_for, record_of, records, refuse_strangers
 from envsync.report.json import Verdict
-from envsync.report.terminal import Paint, homely
+from envsync.report.terminal import Paint, abbreviate_home
 from envsync.write.user_files import forget_trust, note_trust
 
 
@@ -66,7 +66,7 @@ def _meant(options: Options) -> list[tuple[str, str]]:
 
 def _file(path: str) -> str:
     """Return the manifest that a path means: itself, or for a directory the nearest one in or above it."""
-    place = absolute(path, current_folder())
+    place = absolute(path, current_directory())
     if not os.path.isdir(place):
         return place
     file = upwards(place)
@@ -78,7 +78,7 @@ def _file(path: str) -> str:
 
 def _result(lines: list[str], entries: list[Record] | tuple[Record, ...], *, changed: bool) -> Result:
     def show(_: Paint) -> list[str]:
-        return [homely(line) for line in lines]
+        return [abbreviate_home(line) for line in lines]
 
     more = {"manifests": [{"manifest": one.manifest, "leads_to": one.end} for one in entries]}
     return Result(None, Verdict("applied" if changed else "in-sync", DONE), (), show, more=more | {"changed": changed})

@@ -12,7 +12,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from envsync.cache.store import cache_folder, state_folders
+from envsync.cache.store import cache_directory, state_directories
 from envsync.cli.consent import Untrusted, opened, reopened
 from envsync.cli.options import Options
 from envsync.cli.output import paint
@@ -22,10 +22,10 @@ from envsync.model.desired import Manifest, PythonPath
 from envsync.model.problems import EnvsyncError, Problem
 from envsync.observe.files import read_text
 from envsync.report.json import Verdict
-from envsync.report.terminal import Paint, homely, wrapped
+from envsync.report.terminal import Paint, abbreviate_home, wrapped
 from envsync.report.watching import event_entry, event_lines, is_result, now
 from envsync.watch.events import Event, Started, Stopped
-from envsync.watch.loop import Audience, Tempo, Watcher
+from envsync.watch.loop import Listeners, Watcher, WatchOptions
 from envsync.watch.notify import ServiceManager
 from envsync.watch.passes import Passes
 from envsync.watch.service import MARK, Definition, Supervisor, supervisor
@@ -53,14 +53,14 @@ def _watch(options: Options) -> int:
         partial(reopened, origin=found.origin, as_trusted=options.as_trusted),
         lambda manifest: settings_of(manifest, options, lock_timeout=_LOCK_TIMEOUT),
         names=options.names,
-        facts=None if options.no_cache else f"{cache_folder()}/interpreters",
-        verdicts=None if options.no_cache else f"{cache_folder()}/verdicts",
+        facts=None if options.no_cache else f"{cache_directory()}/interpreters",
+        verdicts=None if options.no_cache else f"{cache_directory()}/verdicts",
     )
     source = Listening(control.flag, options.settle, polling=options.poll)
-    tempo = Tempo(options.settle, options.interval, options.once)
-    watcher = Watcher(passes, source, control, tempo, Audience(teller.tell, ServiceManager(os.environ)))
+    watch_options = WatchOptions(options.settle, options.interval, options.once)
+    watcher = Watcher(passes, source, control, watch_options, Listeners(teller.tell, ServiceManager(os.environ)))
     control.listen()
-    with hold_watch(state_folders()[0], file):
+    with hold_watch(state_directories()[0], file):
         return watcher.run(polling=options.poll)
 
 
@@ -178,7 +178,7 @@ def _result(
         return shown
 
     # The text of a definition is for a file, where no path may be shortened.
-    shown = list(lines) if "text" in more else [homely(line) for line in lines]
+    shown = list(lines) if "text" in more else [abbreviate_home(line) for line in lines]
     fields: dict[str, Any] = {"service": {"supervisor": boss.name, "file": boss.file, **more}}
     verdict = Verdict("failed" if exit_code else status, exit_code)
     return Result(manifest, verdict, (), show, more=fields)
@@ -194,16 +194,22 @@ def _refuse_foreign(boss: Supervisor) -> None:
 
 def _definition(manifest: Manifest, options: Options) -> Definition:
     variables = [(name, os.environ[name]) for name in ("PATH", *variables_of(manifest)) if name in os.environ]
-    folders = [*manifest.inputs.paths, manifest.state_dir, manifest.bin_dir, cache_folder(), *state_folders()]
+    directories = [
+        *manifest.inputs.paths,
+        manifest.state_dir,
+        manifest.bin_dir,
+        cache_directory(),
+        *state_directories(),
+    ]
     for one in manifest.environments:
-        folders += [one.path, *([one.target] if one.target else []), *one.aliases]
-        folders += [one.python.path] if isinstance(one.python, PythonPath) else []
-        folders += [*one.packages.requirements, *([one.packages.project] if one.packages.project else [])]
+        directories += [one.path, *([one.target] if one.target else []), *one.aliases]
+        directories += [one.python.path] if isinstance(one.python, PythonPath) else []
+        directories += [*one.packages.requirements, *([one.packages.project] if one.packages.project else [])]
     return Definition(
         command=(*_command(), "watch", "--file", manifest.file, *(["--poll"] if options.poll else [])),
         variables=tuple(dict.fromkeys(variables)),
-        folders=tuple({place for folder in folders for place in (folder, os.path.realpath(folder))}),
-        log=f"{state_folders()[1]}/watch.log",
+        directories=tuple({place for directory in directories for place in (directory, os.path.realpath(directory))}),
+        log=f"{state_directories()[1]}/watch.log",
     )
 
 

@@ -12,7 +12,7 @@ import shlex
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
-from envsync.formats.staging_marker import PREFIX, is_area_name
+from envsync.formats.staging_marker import PREFIX, is_staging_dir_name
 
 _PLAIN = re.compile(r"[\w./-]+", re.ASCII)
 """What no shell of any activation script has to quote: ``/home/a/src/blog/.venv``."""
@@ -62,7 +62,7 @@ def read(script: str, text: str, path: str, former: Collection[str] = ()) -> Rea
     named = [value for value in values if isinstance(value, str)]
     others = [name for name in named if name != path]
     if PREFIX in text or any(one in text for one in former):
-        stale = [one for one in _absolute_paths(text) if one in former or any(map(is_area_name, one.split("/")))]
+        stale = [one for one in _absolute_paths(text) if one in former or any(map(is_staging_dir_name, one.split("/")))]
         others += [one for one in stale if one not in {path, *others} and one not in path]
     if others:
         return Reading(right=False, named=others[0])

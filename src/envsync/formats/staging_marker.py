@@ -1,6 +1,6 @@
-"""Staging areas: the hidden folders beside an environment that envsync builds in, and how they are told apart.
+"""Staging directories: hidden directories beside an environment that envsync builds in, and their markers.
 
-An area is marked before anything else is in it, so that what a killed pass leaves
+A staging directory is marked before anything else is in it, so that what a killed pass leaves
 can be recognised by the next one. Pure: names and texts only.
 """
 
@@ -9,16 +9,17 @@ from dataclasses import asdict, dataclass
 
 PREFIX = ".envsync-"
 MARKER = "envsync.json"
-"""In an area: the file that says what it is for."""
+"""In a staging directory: the file that says what it is for."""
 BUILT = "env"
-"""In an area: the environment that is built, or after the exchange the one that it replaced.
+"""In a staging directory: the environment that is built, or after the exchange the one that it replaced.
 
 Where several are created as a group, the others beside it have a number behind the name.
 """
 SCRATCH = "scratch"
-"""In an area: throw-away work."""
+"""In a staging directory: throw-away work."""
 FORMER = "former"
-"""In an area: the former environment, while it is moved away where the two cannot be exchanged in one step."""
+"""In a staging directory: the former environment, while it is moved away where the two cannot be exchanged in one step.
+"""
 
 LOST_AND_FOUND = "lost+found"
 """What is at the top of a file system of its own: it belongs to that, and stays there."""
@@ -26,7 +27,7 @@ LOST_AND_FOUND = "lost+found"
 
 @dataclass(frozen=True, slots=True)
 class Marker:
-    """What an area is for."""
+    """What a staging directory is for."""
 
     name: str
     path: str
@@ -35,7 +36,7 @@ class Marker:
     """``staging``, ``generation`` for a former content that is kept, or ``temporary`` for temporary files."""
     made: str = ""
     """When it became a generation, ISO 8601."""
-    loose: bool = False
+    irreplaceable: bool = False
     """Whether a generation holds what no installer brings back: then no later rebuild removes it."""
     discard: bool = False
     """Whether what is exchanged for what was built may be thrown away: all that is in it has been taken over."""
@@ -46,11 +47,13 @@ class Marker:
     pin: str = ""
     """The interpreter link that the manifest is being given while a rollback to a generation is under way."""
     moves_to: str = ""
-    """Where the environment at ``end`` is being moved; the area then holds nothing, and is there for as long."""
+    """Where the environment at ``end`` is being moved; the staging directory then holds nothing, and is there for as
+    long.
+    """
     contents: dict[str, int] | None = None
     """Where contents are exchanged one by one: the inodes of the new entries by name."""
     copied: str = ""
-    """The directory of which the area holds a copy that is taking its place: it could not be renamed."""
+    """The directory of which the staging directory holds a copy that is taking its place: it could not be renamed."""
     envsync: int = 1
 
 
@@ -62,7 +65,7 @@ _KINDS: dict[str, tuple[type, ...]] = {
     "kind": (str,),
     "made": (str,),
     "discard": (bool,),
-    "loose": (bool,),
+    "irreplaceable": (bool,),
     "pin": (str,),
     "copied": (str,),
     "moves_to": (str,),
@@ -71,8 +74,13 @@ _KINDS: dict[str, tuple[type, ...]] = {
 }
 
 
-def is_area_name(name: str) -> bool:
-    """Tell whether a folder may be an area by its name."""
+_KEYS = {"irreplaceable": "loose"}
+"""Keys in the file that are not named as the field is: generations of earlier releases have them."""
+_FIELDS = {key: name for name, key in _KEYS.items()}
+
+
+def is_staging_dir_name(name: str) -> bool:
+    """Check whether a directory may be a staging directory by its name."""
     token = name.removeprefix(PREFIX)
     return token != name and len(token) == 16 and all(digit in "0123456789abcdef" for digit in token)  # noqa: PLR2004
 
@@ -80,9 +88,9 @@ def is_area_name(name: str) -> bool:
 def read_marker(text: str) -> Marker | None:
     """Read a marker; ``None`` where it is none of envsync's, or was cut short."""
     try:
-        fields = json.loads(text)
+        fields = {_FIELDS.get(key, key): value for key, value in json.loads(text).items()}
         marker = Marker(**fields)
-    except (ValueError, TypeError, RecursionError):
+    except (ValueError, TypeError, AttributeError, RecursionError):
         return None
     if not all(isinstance(getattr(marker, key), kinds) for key, kinds in _KINDS.items()):
         return None
@@ -93,19 +101,20 @@ def read_marker(text: str) -> Marker | None:
 
 def write_marker(marker: Marker) -> str:
     """Give a marker's text."""
-    return json.dumps(asdict(marker), indent=1) + "\n"
+    fields = {_KEYS.get(name, name): value for name, value in asdict(marker).items()}
+    return json.dumps(fields, indent=1) + "\n"
 
 
 def built_name(number: int) -> str:
-    """Name an environment in the area of a group, counted from 0."""
+    """Name an environment in the staging directory of a group, counted from 0."""
     return f"{BUILT}-{number}" if number else BUILT
 
 
 def is_built_name(name: str) -> bool:
-    """Tell whether an entry of an area is an environment that is built."""
+    """Check whether an entry of a staging directory is an environment that is built."""
     return name == BUILT or (name.startswith(f"{BUILT}-") and name[len(BUILT) + 1 :].isdecimal())
 
 
 def parent_of(end: str) -> str:
-    """Name the folder beside ``end`` that holds its areas, where it can be exchanged."""
+    """Name the directory beside ``end`` that holds its staging directories, where it can be exchanged."""
     return end.rpartition("/")[0] or "/"

@@ -8,7 +8,7 @@ import stat
 from collections.abc import Callable, Iterator
 from dataclasses import fields, is_dataclass, replace
 
-from envsync.cache.fingerprint import proven, stamp_followed, still, surroundings
+from envsync.cache.fingerprint import process_fingerprint, proven, stamp_followed, still
 from envsync.cache.store import seal, unseal
 from envsync.model import desired
 from envsync.model.desired import Inputs, Manifest
@@ -52,7 +52,7 @@ def remembered(manifest: Manifest, began: int) -> bytes | None:
     paths = (place for path in inputs.paths for place in (path, os.path.realpath(path)))
     if not inputs.replayable or proven(paths, began) != list(inputs.stamps):
         return None
-    return seal([(manifest.file, surroundings(()), held), _packed(inputs), _packed(manifest)])
+    return seal([(manifest.file, process_fingerprint(()), held), _packed(inputs), _packed(manifest)])
 
 
 def _held(inputs: Inputs) -> list[object]:
@@ -79,10 +79,10 @@ def _told(path: str, first: dict[tuple[int, int], str], *, listed: bool) -> tupl
     return (is_link, earlier, list(_entries(path)) if listed else None)
 
 
-def _entries(folder: str) -> Iterator[tuple[str, bool]]:
-    """Give the entries of a folder, each with whether it is a file, or a link that leads nowhere."""
-    for name in sorted(os.listdir(folder)):
-        entry = f"{folder}/{name}"
+def _entries(directory: str) -> Iterator[tuple[str, bool]]:
+    """Give the entries of a directory, each with whether it is a file, or a link that leads nowhere."""
+    for name in sorted(os.listdir(directory)):
+        entry = f"{directory}/{name}"
         yield name, os.path.isfile(entry) or not os.path.exists(entry)
 
 

@@ -100,7 +100,7 @@ def package(text: str) -> str:
         reason = redacted(str(error).partition("\n")[0])
         hint = f'PEP 508, such as "ruff>=0.5": {reason[:200]}'
         if text.startswith((".", "/", "~", "-")):
-            hint = "a folder goes into `project`, a file into `requirements`; options are keys of their own"
+            hint = "a directory goes into `project`, a file into `requirements`; options are keys of their own"
         raise Unfit(f"{quoted(text)} is no requirement", hint) from None
     return text
 

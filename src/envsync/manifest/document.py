@@ -110,7 +110,7 @@ class Document:
     _positions: Positions | None = field(default=None, repr=False)
 
     @property
-    def folder(self) -> str:
+    def directory(self) -> str:
         """What relative paths in this file are relative to."""
         return os.path.dirname(self.file)
 

@@ -6,7 +6,7 @@ No link is resolved, none is stepped over. This module is on the fast path.
 import os
 import stat
 
-from envsync.cache.store import config_folder
+from envsync.cache.store import config_directory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from envsync.model.problems import ManifestError
 
 
-def absolute(text: str, folder: str, saw: "Callable[[str], None] | None" = None) -> str:
-    """``text``, relative to the absolute ``folder``, without ``//``, ``/./`` and needless ``..``.
+def absolute(text: str, directory: str, saw: "Callable[[str], None] | None" = None) -> str:
+    """``text``, relative to the absolute ``directory``, without ``//``, ``/./`` and needless ``..``.
 
     A ``..`` stays where the component before it is a symlink: the kernel goes to the
     parent of what the link leads to. ``saw`` is told each path that was asked.
     """
     parts: list[str] = []
-    for part in (text if text.startswith("/") else f"{folder}/{text}").split("/"):
+    for part in (text if text.startswith("/") else f"{directory}/{text}").split("/"):
         if part in {"", "."}:
             continue
         if part != ".." or not _removable(parts, saw):
@@ -47,10 +47,10 @@ def _removable(parts: list[str], saw: "Callable[[str], None] | None") -> bool:
         return True
 
 
-def current_folder() -> str:
-    """Return the current folder as the user sees it: ``$PWD`` where that is true, else as the kernel has it.
+def current_directory() -> str:
+    """Return the current directory as the user sees it: ``$PWD`` where that is true, else as the kernel has it.
 
-    Raises OSError when the current folder is gone.
+    Raises OSError when the current directory is gone.
     """
     seen = os.environ.get("PWD", "")
     if seen.startswith("/") and not {".", ".."} & set(seen.split("/")):
@@ -86,7 +86,7 @@ def find(file: str | None = None) -> tuple[str, str]:
     # A dangling link counts: what is wrong with it is told when it is opened.
     if os.path.lexists(own):
         return own, OWN
-    around = f"{here} and the folders above it" if here is not None else "the current folder, which is gone"
+    around = f"{here} and the directories above it" if here is not None else "the current directory, which is gone"
     raise _missing(
         f"no manifest: looked for {NAME} in {around}, and for {own}",
         "Write one: envsync init; or name another with --file or $ENVSYNC_FILE",
@@ -112,31 +112,31 @@ def _named(text: str, by: str) -> str:
         return absolute(text, "/")
     here = _here()
     if here is None:
-        raise _missing(f"{by} is a relative path, and the current folder is gone", "name the manifest absolutely")
+        raise _missing(f"{by} is a relative path, and the current directory is gone", "name the manifest absolutely")
     return absolute(text, here)
 
 
 def _here() -> str | None:
     try:
-        return current_folder()
+        return current_directory()
     except OSError:
         return None
 
 
-def upwards(folder: str) -> str | None:
-    """Return the nearest manifest in ``folder`` or, as text, one of its parents."""
+def upwards(directory: str) -> str | None:
+    """Return the nearest manifest in ``directory`` or, as text, one of its parents."""
     while True:
-        path = f"{folder.rstrip('/')}/{NAME}"
+        path = f"{directory.rstrip('/')}/{NAME}"
         if os.path.lexists(path):
             return path
-        parent = os.path.dirname(folder)
-        if parent == folder:
+        parent = os.path.dirname(directory)
+        if parent == directory:
             return None
-        folder = parent
+        directory = parent
 
 
 def _of_user() -> str:
-    return absolute(f"{config_folder()}/{NAME}", "/")
+    return absolute(f"{config_directory()}/{NAME}", "/")
 
 
 def _missing(message: str, hint: str) -> "ManifestError":

@@ -75,7 +75,7 @@ class Gathering:
         written = document.table.get("include")
         for text in written if isinstance(written, list) else ():
             try:
-                yield from self._matches(text, document.folder)
+                yield from self._matches(text, document.directory)
             except TooManyError as error:
                 self.complete = False
                 hint = "name the directory that the files are in, such as envs.d/*.toml"
@@ -85,9 +85,9 @@ class Gathering:
                 # Validation tells what is wrong with it.
                 self.complete = False
 
-    def _matches(self, text: str, folder: str) -> Iterator[tuple[str, str | None]]:
+    def _matches(self, text: str, directory: str) -> Iterator[tuple[str, str | None]]:
         if not glob.has_magic(text):
-            path = absolute(expand(text, self._recorder), folder, self._recorder.saw)
+            path = absolute(expand(text, self._recorder), directory, self._recorder.saw)
             self._recorder.saw(path)
             yield text, path if os.path.lexists(path) else None
             return
@@ -95,10 +95,10 @@ class Gathering:
         if glob.has_magic(parent) or "**" in text:
             self._recorder.beyond_replay()
         else:
-            listed = expand(parent, self._recorder) if parent else folder
-            self._recorder.listed(absolute(listed, folder, self._recorder.saw))
-        for path in matches(expand(text, self._recorder, glob.escape), folder)[:_MOST_MATCHES]:
+            listed = expand(parent, self._recorder) if parent else directory
+            self._recorder.listed(absolute(listed, directory, self._recorder.saw))
+        for path in matches(expand(text, self._recorder, glob.escape), directory)[:_MOST_MATCHES]:
             self._recorder.saw(path)  # whether it is a file may change
-            # A pattern means files: folders and the like beside them are no mistake, a dangling link is.
+            # A pattern means files: directories and the like beside them are no mistake, a dangling link is.
             if os.path.isfile(path) or not os.path.exists(path):
-                yield text, absolute(path, folder, self._recorder.saw)
+                yield text, absolute(path, directory, self._recorder.saw)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import platformdirs
 
 from envsync.manifest.document import Document
-from envsync.manifest.find import absolute, current_folder
+from envsync.manifest.find import absolute, current_directory
 from envsync.manifest.includes import Gathering
 from envsync.manifest.paths import Recorder, full_path
 from envsync.manifest.pythons import Pythons, Scope
@@ -128,30 +128,30 @@ def _digest(text: str) -> str:
 def _opened(file: str) -> str:
     """Return the absolute path of the manifest, as it will be opened."""
     try:
-        return absolute(file, file if file.startswith("/") else current_folder())
+        return absolute(file, file if file.startswith("/") else current_directory())
     except OSError:
-        problem = Problem("manifest-missing", "is a relative path, and the current folder is gone", "", file)
+        problem = Problem("manifest-missing", "is a relative path, and the current directory is gone", "", file)
         raise ManifestError((problem,)) from None
 
 
 def _state_dir(main: Document, recorder: Recorder) -> str:
     default = f"{platformdirs.user_state_dir('envsync', appauthor=False)}/envs"
-    return _folder(main, "state-dir", recorder) or absolute(default, "/")
+    return _directory(main, "state-dir", recorder) or absolute(default, "/")
 
 
 def _bin_dir(main: Document, recorder: Recorder, problems: list[Problem]) -> str:
     try:
-        return _folder(main, "bin-dir", recorder) or full_path(_BIN_DIR, main.folder, recorder)
+        return _directory(main, "bin-dir", recorder) or full_path(_BIN_DIR, main.directory, recorder)
     except Unfit as unfit:
         problems.append(main.problem("manifest-value", unfit.message, ("bin-dir",), unfit.hint))
-        return main.folder
+        return main.directory
 
 
-def _folder(main: Document, key: str, recorder: Recorder) -> str | None:
-    """Return a folder among the settings, ahead of their validation: relative targets need it."""
+def _directory(main: Document, key: str, recorder: Recorder) -> str | None:
+    """Return a directory among the settings, ahead of their validation: relative targets need it."""
     text = main.table.get(key)
     try:
-        return full_path(text, main.folder, recorder) if isinstance(text, str) else None
+        return full_path(text, main.directory, recorder) if isinstance(text, str) else None
     except Unfit:
         # Validation tells of it.
         return "/"
@@ -163,8 +163,8 @@ def _validated(gathering: Gathering, state_dir: str, bin_dir: str, recorder: Rec
     found = _Found()
     defaults: dict[int, Values] = {}
     for document in gathering.documents:
-        pythons = Pythons(document.folder, recorder, names, complete=gathering.complete)
-        scope = Scope(document.folder, state_dir, pythons, recorder)
+        pythons = Pythons(document.directory, recorder, names, complete=gathering.complete)
+        scope = Scope(document.directory, state_dir, pythons, recorder)
         table = settings(document, scope, gathering.problems)
         if document.parent is None:
             found.top = table
@@ -185,7 +185,7 @@ def _without_project(document: Document, name: str, own: Values, values: Values)
     """Tell of an environment's keys that say something of a project, where it has none."""
     for key in ("groups", "extras"):
         if own.get(key) and not values.get("project"):
-            hint = "they are the project's: name its folder, or leave them out"
+            hint = "they are the project's: name its directory, or leave them out"
             yield document.problem("manifest-value", "needs `project`", ("envs", name, key), hint)
 
 
@@ -193,7 +193,7 @@ def _named_pythons(documents: list[Document], recorder: Recorder) -> dict[str, P
     """Return what each name in any ``[pythons]`` stands for; None where validation will object to it."""
     names: dict[str, PythonRequest | None] = {}
     for document in documents:
-        pythons = Pythons(document.folder, recorder, {}, complete=True)
+        pythons = Pythons(document.directory, recorder, {}, complete=True)
         table = document.table.get("pythons")
         for name, text in table.items() if isinstance(table, dict) else ():
             try:

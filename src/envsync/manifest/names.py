@@ -68,13 +68,13 @@ def _read(file: str, room: int) -> bytes:
     return content if len(content) <= room else b""
 
 
-def _meant(text: str, folder: str) -> list[str]:
+def _meant(text: str, directory: str) -> list[str]:
     pattern = _expanded(text)
     if not any(sign in pattern for sign in "*?["):
-        return [os.path.join(folder, pattern)]
+        return [os.path.join(directory, pattern)]
     from envsync.manifest.paths import matches  # noqa: PLC0415  # few manifests need it
 
-    return matches(pattern, folder)[:_MOST_FILES]
+    return matches(pattern, directory)[:_MOST_FILES]
 
 
 def _expanded(text: str) -> str:

@@ -33,10 +33,10 @@ class Recorder:
         if path not in self._paths:
             self._paths[path] = stamp_followed([path])
 
-    def listed(self, folder: str) -> None:
-        """Note a folder whose entries mattered."""
-        self.saw(folder)
-        self._listed[folder] = None
+    def listed(self, directory: str) -> None:
+        """Note a directory whose entries mattered."""
+        self.saw(directory)
+        self._listed[directory] = None
 
     def variable(self, name: str) -> str | None:
         """Return an environment variable, noted; None where it is unset."""
@@ -65,9 +65,9 @@ _BARE_VARIABLE = re.compile(r"(?:^|/)\$([A-Za-z_][A-Za-z0-9_]*)")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
-def full_path(text: str, folder: str, recorder: Recorder) -> str:
-    """``text`` expanded and absolute, relative to ``folder``; raises Unfit."""
-    path = absolute(expand(text, recorder), folder, recorder.saw)
+def full_path(text: str, directory: str, recorder: Recorder) -> str:
+    """``text`` expanded and absolute, relative to ``directory``; raises Unfit."""
+    path = absolute(expand(text, recorder), directory, recorder.saw)
     _refuse_control(path)  # the directory of the manifest may have any name
     return path
 
@@ -109,7 +109,9 @@ def _home(user: str, recorder: Recorder) -> str:
         recorder.beyond_replay()
     home = os.path.expanduser(user)
     if home == user:
-        raise Unfit(f"{quoted(user)} is the home folder of an unknown user", f"a file of that name: ./{escaped(user)}")
+        raise Unfit(
+            f"{quoted(user)} is the home directory of an unknown user", f"a file of that name: ./{escaped(user)}"
+        )
     variable = recorder.variable("HOME")
     if user == "~" and variable is not None and not variable.startswith("/"):
         raise Unfit("~ cannot be expanded: HOME is not an absolute path")

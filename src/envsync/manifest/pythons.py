@@ -22,16 +22,16 @@ ALLOWED = (
 
 
 class Pythons:
-    """Reads ``python`` values in one file's folder, with the names that all files together declare.
+    """Reads ``python`` values in one file's directory, with the names that all files together declare.
 
     ``names`` maps each name to its value, or to None where that value is at fault
     itself; ``complete`` is false when a file that could hold more names was unreadable.
     """
 
     def __init__(
-        self, folder: str, recorder: Recorder, names: Mapping[str, PythonRequest | None], *, complete: bool
+        self, directory: str, recorder: Recorder, names: Mapping[str, PythonRequest | None], *, complete: bool
     ) -> None:
-        self._folder = folder
+        self._directory = directory
         self._recorder = recorder
         self._names = names
         self._complete = complete
@@ -64,7 +64,7 @@ class Pythons:
     def _path(self, text: str) -> PythonPath | None:
         if "/" not in text and (not text.startswith(("~", "$")) or text.startswith("~=")):
             return None
-        return PythonPath(text, full_path(text, self._folder, self._recorder))
+        return PythonPath(text, full_path(text, self._directory, self._recorder))
 
     def _names_for(self, text: str) -> str:
         """Return the hint: the names there are, nearest first, and what else is allowed."""
@@ -105,27 +105,29 @@ def _is_specifier(text: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """One file's folder, the manifest's state-dir, and the interpreters that have names."""
+    """One file's directory, the manifest's state-dir, and the interpreters that have names."""
 
-    folder: str
+    directory: str
     state_dir: str
     pythons: Pythons
     recorder: Recorder
 
     def path(self, text: str) -> str:
-        """Return a path relative to the file's folder; raises Unfit."""
-        return full_path(text, self.folder, self.recorder)
+        """Return a path relative to the file's directory; raises Unfit."""
+        return full_path(text, self.directory, self.recorder)
 
     def place(self, text: str) -> str:
         """Return the path of an environment, fit to stand in PATH; raises Unfit."""
         path = self.path(text)
         if ":" in path:
-            raise Unfit(f'has a ":" in it, which separates the folders in PATH: {quoted(path)}', "use another folder")
+            raise Unfit(
+                f'has a ":" in it, which separates the directories in PATH: {quoted(path)}', "use another directory"
+            )
         return path
 
     def target(self, text: str) -> str:
-        """Return a path relative to state-dir, and not that folder itself; raises Unfit."""
+        """Return a path relative to state-dir, and not that directory itself; raises Unfit."""
         path = full_path(text, self.state_dir, self.recorder)
         if path == self.state_dir:
-            raise Unfit("is state-dir itself", "name a folder in it, such as the environment's name")
+            raise Unfit("is state-dir itself", "name a directory in it, such as the environment's name")
         return path

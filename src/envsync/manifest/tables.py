@@ -70,7 +70,7 @@ def _place(text: str, info: ValidationInfo) -> str:
 def _target(text: str, info: ValidationInfo) -> str:
     path = _scope(info).target(text)
     if path == info.data.get("path"):
-        raise Unfit("is the environment's path itself", "leave target out: the environment is then a folder at path")
+        raise Unfit("is the environment's path itself", "leave target out: the environment is then a directory at path")
     return path
 
 
@@ -138,7 +138,7 @@ class _Settings(_Table):
         'packages to install (PEP 508); add "pip" if you want pip inside', "ruff>=0.5", "flask"
     )
     constraints: list[Path] = _list("constraints files for the installer", "constraints.txt")
-    project: Path = _optional("folder of a project to install, with its lock where it has one", "~/src/blog")
+    project: Path = _optional("directory of a project to install, with its lock where it has one", "~/src/blog")
     groups: list[PackageName] = _list("dependency groups of the project (PEP 735)", "dev")
     extras: list[PackageName] = _list("extras of the project", "postgres")
     editable: bool = Field(default=True, description="install the project as editable")
@@ -157,7 +157,7 @@ class _Settings(_Table):
         "ruff",
         "flask:flask-app",
     )
-    wait_for: Path = _optional("until this folder is there, do nothing; default: the project", "~/src/blog")
+    wait_for: Path = _optional("until this directory is there, do nothing; default: the project", "~/src/blog")
     hosts: list[Annotated[str, AfterValidator(checks.host_pattern), VISIBLE]] = _optional(
         "patterns of the hosts where the environment applies; default: everywhere", ["laptop*"], min_length=1
     )
@@ -178,11 +178,11 @@ class EnvironmentTable(_Settings):
     model_config = ConfigDict(title="[envs.NAME]")
 
     path: Place = Field(
-        description="where people and tools find the environment: a folder, or with `target` a symlink",
+        description="where people and tools find the environment: a directory, or with `target` a symlink",
         examples=["~/src/blog/.venv"],
     )
     target: Annotated[str, AfterValidator(_target), LINE] = _optional(
-        "the folder that a symlink at path leads to; relative: in state-dir; default: no symlink, a folder at path",
+        "the directory that a symlink at path leads to; relative: in state-dir; default: no symlink",
         "blog",
     )
     aliases: Annotated[list[Place], AfterValidator(_aliases)] = _list(
@@ -214,7 +214,7 @@ class ManifestTable(_Table):
         default="auto", description="what installs packages: uv, pip, or auto: uv where found, else pip"
     )
     include: list[Pattern] = _list(
-        "more manifests, globs allowed, relative to this file's folder as opened; no name twice", "envs.d/*.toml"
+        "more manifests, globs allowed, relative to this file's directory as opened; no name twice", "envs.d/*.toml"
     )
     bin_dir: Path = _optional("where exposed commands go; default: ~/.local/bin", "~/.local/bin")
     defaults: DefaultsTable = Field(default_factory=DefaultsTable)

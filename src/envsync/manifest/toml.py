@@ -49,7 +49,7 @@ def _unescaped(match: re.Match[str]) -> str:
 MAX_BYTES = 16 * 1024 * 1024
 _BOM = b"\xef\xbb\xbf"
 _KINDS = {
-    stat.S_IFDIR: "a folder",
+    stat.S_IFDIR: "a directory",
     stat.S_IFIFO: "a FIFO",
     stat.S_IFSOCK: "a socket",
     stat.S_IFCHR: "a device",

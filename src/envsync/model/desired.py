@@ -85,16 +85,16 @@ class Environment:
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """Everything that shaped a manifest's meaning, so that a cache can tell whether it still holds."""
+    """Everything that shaped a manifest's meaning, so that a cache can Check whether it still holds."""
 
     paths: tuple[str, ...] = ()
-    """Files that were read, folders that were globbed, links that a ``..`` was checked against."""
+    """Files that were read, directories that were globbed, links that a ``..`` was checked against."""
     listed: tuple[str, ...] = ()
-    """Those of them of which every entry matters: folders that were globbed."""
+    """Those of them of which every entry matters: directories that were globbed."""
     variables: tuple[tuple[str, str | None], ...] = ()
     """Environment variables that were consulted, with what they held (``None``: unset)."""
     replayable: bool = True
-    """Whether ``paths`` and ``variables`` tell all (a glob through several folders does not)."""
+    """Whether ``paths`` and ``variables`` tell all (a glob through several directories does not)."""
     stamps: tuple[int, ...] = ()
     """What :func:`envsync.cache.fingerprint.stamp_followed` gave for each of ``paths``, just before it was read."""
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from envsync.model.evidence import Paths
-from envsync.model.packages import Stock, Verdict
+from envsync.model.packages import InstalledPackages, Verdict
 
 _LIBRARY = re.compile(r"(?:python|pypy|graalpy)(\d+\.\d+[td]*)")  # python3.12, python3.13t, pypy3.10
 
@@ -21,12 +21,12 @@ class InnerLink:
     """An entry of an environment that ought to be a symlink: ``bin/python*``, ``lib64``."""
 
     name: str
-    text: str | None
+    link_text: str | None
     """What the symlink holds; ``None`` where it is no symlink, but a copy."""
     works: bool
     """Whether it leads to something."""
     end: str = ""
-    """What it leads to in the end, where it is a symlink that leads out of its folder."""
+    """What it leads to in the end, where it is a symlink that leads out of its directory."""
     own: bool = False
     """Whether it is a script or program of the user's, neither a symlink nor a copy of an interpreter."""
 
@@ -83,22 +83,23 @@ class Environment:
     """``pyvenv.cfg``: keys in lower case, values as read, in file order."""
     pythons: tuple[InnerLink, ...]
     libraries: tuple[str, ...]
-    """Folders that hold ``site-packages``, relative: ``lib/python3.12``; whether its own Python sees them or not."""
+    """Directories that hold ``site-packages``, relative: ``lib/python3.12``; whether its own Python sees them or not.
+    """
     lib64: InnerLink | None
     """The entry ``lib64``, which some distributions have beside ``lib``."""
     scripts: tuple[Script, ...]
-    """Scripts that name a folder which is not the declared path."""
+    """Scripts that name a directory which is not the declared path."""
     has_bin: bool
-    """Whether there is a folder ``bin`` with anything in it."""
+    """Whether there is a directory ``bin`` with anything in it."""
     activators: tuple[str, ...]
     """The activation scripts that are there."""
     contents: Contents
     activate_is: str = ""
     """What ``bin/activate`` is, where it is not a file and does not lead to one."""
     lost_editables: tuple[LostEditable, ...] = ()
-    debris: tuple[str, ...] = ()
+    partial_files: tuple[str, ...] = ()
     """Half-written files of an interrupted pass, relative."""
-    witnesses: Paths = field(default_factory=Paths)
+    dependencies: Paths = field(default_factory=Paths)
     """Paths whose stamps vouch for all of this."""
 
     @property
@@ -117,10 +118,10 @@ class Environment:
 
 BUILT_TOP = frozenset({"bin", "include", "lib", "lib64", "share", "etc", "local", "pyvenv.cfg", "__pycache__"})
 """Entries at the top of an environment that builders and packages make; ``local`` is Debian's of old."""
-_STRAYS = frozenset(
+_FOREIGN_STAGING = frozenset(
     {".DS_Store", ".localized", ".directory", "Thumbs.db", "desktop.ini", ".gitignore", ".hgignore", ".dockerignore"}
     | {"CACHEDIR.TAG", ".lock", ".nobackup", ".metadata_never_index", ".gitkeep", ".keep", "README", "README.txt"}
-    | {".project"}  # virtualenvwrapper's and pipenv's: the project's folder
+    | {".project"}  # virtualenvwrapper's and pipenv's: the project's directory
 )
 _OPEN_STILL = (".nfs", ".fuse_hidden")
 """What NFS and FUSE make of a file that is removed while somebody has it open."""
@@ -134,23 +135,23 @@ def is_removed(name: str) -> bool:
 
 def is_stray(name: str) -> bool:
     """Check whether an entry is called as the small files are that builders, file managers and backups leave."""
-    return name in _STRAYS or name.startswith(_STRAY_PREFIXES)
+    return name in _FOREIGN_STAGING or name.startswith(_STRAY_PREFIXES)
 
 
 @dataclass(frozen=True, slots=True)
 class Former:
     """The latest generation of an environment."""
 
-    area: str
+    staging_dir: str
     place: str
-    """The directory in the area that was the environment."""
+    """The directory in the staging directory that was the environment."""
     made: str
     """When it was replaced, ISO 8601; empty where that is not known."""
     environment: Environment | None = None
     """``None`` where it is no whole environment any more."""
     identity: tuple[int, int] | None = None
     """Device and inode of ``place``."""
-    stock: Stock = field(default_factory=Stock)
+    installed: InstalledPackages = field(default_factory=InstalledPackages)
     """What is installed in it."""
     verdict: Verdict | None = None
     """Whether that is as declared now; ``None`` where it cannot be told, or nothing is declared."""
@@ -165,7 +166,7 @@ class Former:
 
 @dataclass(frozen=True, slots=True)
 class Orphan:
-    """An environment in the state folder that the manifest made and declares no more."""
+    """An environment in the state directory that the manifest made and declares no more."""
 
     name: str
     path: str
@@ -175,7 +176,7 @@ class Orphan:
     size: int
     linked: bool
     """Whether there is a symlink at ``path`` that leads to it still."""
-    loose: tuple[str, ...]
+    unowned: tuple[str, ...]
     """What is in it that no builder and no package owns: files of the user's."""
 
 
@@ -184,7 +185,7 @@ class Generation:
     """An earlier content that is kept of an environment."""
 
     name: str
-    area: str
+    staging_dir: str
     end: str
     """Of the environment."""
     made: str
@@ -193,7 +194,7 @@ class Generation:
     size: int
     declared: bool
     """Whether the environment is declared still."""
-    loose: bool
+    irreplaceable: bool
     """Whether it holds what no installer brings back: files of the user's."""
     surplus: bool
     """Whether there are as many newer ones as the manifest says are kept."""
@@ -207,7 +208,7 @@ class Interrupted:
 
     name: str
     """Of the environment; empty where the pass did not come to say so."""
-    area: str
+    staging_dir: str
     end: str
     """Of the environment."""
     size: int
@@ -219,4 +220,4 @@ class ExposedOrphan:
     """A symlink to an orphan's command, or a script that runs it, which will lead nowhere without it."""
 
     link: str
-    text: str
+    link_text: str

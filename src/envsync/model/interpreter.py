@@ -20,7 +20,7 @@ class Facts:
     executable: str
     """The real binary."""
     stdlib: str
-    """The folder of ``os.py``."""
+    """The directory of ``os.py``."""
     purelib: str
     """Where an environment of it holds pure packages, relative: ``lib/python3.12/site-packages``."""
     platlib: str

@@ -21,7 +21,7 @@ class Hop:
 
     link: str
     """Absolute path of the symlink itself, the links before it resolved."""
-    text: str
+    link_text: str
     """What it holds, as written."""
 
 
@@ -35,7 +35,7 @@ class Chain:
     """Absolute path without any symlink, whether or not anything is there."""
     kind: EndKind
     to_make: tuple[str, ...] = ()
-    """Where the end is missing: the folders to make before it, outermost first."""
+    """Where the end is missing: the directories to make before it, outermost first."""
     is_link: bool = False
     """Whether there is a symlink at ``start`` itself, not only on the way to it."""
     reason: str = ""

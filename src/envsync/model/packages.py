@@ -51,14 +51,14 @@ class Damage:
 
     package: Distribution
     metadata: str
-    """Its metadata folder, relative to the environment."""
+    """Its metadata directory, relative to the environment."""
     missing: tuple[str, ...] = ()
     """Files that are gone, as ``RECORD`` names them."""
     changed: tuple[str, ...] = ()
     """Files that are others than those that were installed."""
     unchecked: str = ""
     """Why its files could not be compared."""
-    leftovers: tuple[str, ...] = ()
+    partial: tuple[str, ...] = ()
     """What an interrupted installation of it left, relative to the environment."""
     links: tuple[str, ...] = ()
     """Symlinks of the user's among its files or on the way to them, relative to the environment."""
@@ -66,19 +66,19 @@ class Damage:
     """Whether it can be told which version it was, and where it came from."""
 
     @property
-    def spoilt(self) -> bool:
+    def damaged(self) -> bool:
         """Whether it has to be installed again; of one without wheel metadata nobody can tell."""
         return not self.package.legacy and bool(self.missing or self.changed or self.unchecked)
 
 
 @dataclass(frozen=True, slots=True)
-class Stock:
+class InstalledPackages:
     """What is installed in an environment, from its metadata alone: no interpreter is needed."""
 
     distributions: tuple[Distribution, ...] = ()
     broken: tuple[str, ...] = ()
-    """Metadata folders that do not tell what they are of."""
-    loose: tuple[str, ...] | None = None
+    """Metadata directories that do not tell what they are of."""
+    unowned: tuple[str, ...] | None = None
     """What no distribution claims, relative to the environment; ``None`` where it was not looked for."""
     damage: tuple[Damage, ...] | None = None
     """What is wrong with their files, or cannot be told; ``None`` where it was not looked for."""
@@ -112,7 +112,7 @@ class Change:
     """``None`` where it goes; empty where the installer has to build it to know."""
 
 
-def changes_between(before: Stock, after: Stock) -> tuple[Change, ...]:
+def changes_between(before: InstalledPackages, after: InstalledPackages) -> tuple[Change, ...]:
     """List each distribution whose version is another."""
     had, has = before.versions(), after.versions()
     names = sorted(name for name in {*had, *has} if had.get(name) != has.get(name))
@@ -166,7 +166,7 @@ class Sync:
 
 
 def is_lock(call: Call | Sync) -> bool:
-    """Tell whether a call leaves no choice of versions."""
+    """Check whether a call leaves no choice of versions."""
     return isinstance(call, Sync) or call.alone or not call.dependencies
 
 

@@ -53,10 +53,10 @@ class Blueprint:
     """Where it goes."""
     identity: tuple[int, int] | None
     """Device and inode of what is there."""
-    area_parent: str
-    """Where its staging area goes."""
+    staging_parent: str
+    """Where its staging directory goes."""
     exchangeable: bool
-    """Whether the end can be exchanged for another folder; else its contents are, one by one."""
+    """Whether the end can be exchanged for another directory; else its contents are, one by one."""
     layered: bool
     """Whether it is in a lower layer of an overlay: what is there is copied up before it is exchanged."""
     builders: tuple[str, ...]
@@ -66,7 +66,7 @@ class Blueprint:
     """``3.12``."""
     stdlib: str
     libraries: tuple[str, ...]
-    """The folders that hold ``site-packages``, relative, in the order in which Python imports from them."""
+    """The directories that hold ``site-packages``, relative, in the order in which Python imports from them."""
     links: tuple[tuple[str, str], ...]
     """The ``python*`` entries of ``bin``, with their texts."""
     settings: tuple[tuple[str, str], ...]
@@ -114,10 +114,10 @@ class Create:
     message: str
     blueprint: Blueprint
     to_make: tuple[str, ...]
-    """Missing folders on the way, outermost first."""
+    """Missing directories on the way, outermost first."""
     spec: InstallSpec | None = None
-    strays: tuple[str, ...] = ()
-    """Files of other tools in the folder that is there: they stay."""
+    foreign_staging: tuple[str, ...] = ()
+    """Files of other tools in the directory that is there: they stay."""
     kind: str = "create"
 
 
@@ -148,17 +148,17 @@ class Rebuild:
     blueprint: Blueprint
     keep: int
     """How many former contents to keep."""
-    shelf: str = ""
-    """The folder that generations are moved to where it is on the same file system."""
+    generations_dir: str = ""
+    """The directory that generations are moved to where it is on the same file system."""
     generations: tuple[str, ...] = ()
-    """Areas of the contents that are kept already, the oldest first."""
+    """Staging directories of the contents that are kept already, the oldest first."""
     spec: InstallSpec | None = None
     known: tuple[str, ...] = ()
     """The distributions that were there when this was planned."""
     aliases: tuple[str, ...] = ()
     """Further names of the interpreter in ``bin``, to be made again."""
     bring: tuple[str, ...] = ()
-    """Files and folders that are copied into the new environment, relative."""
+    """Files and directories that are copied into the new environment, relative."""
     kind: str = "rebuild"
 
 
@@ -171,10 +171,10 @@ class Install:
     spec: InstallSpec
     keep: int = 0
     """How many former contents to keep."""
-    shelf: str = ""
-    """The folder that generations are moved to where it is on the same file system."""
+    generations_dir: str = ""
+    """The directory that generations are moved to where it is on the same file system."""
     generations: tuple[str, ...] = ()
-    """Areas of the contents that are kept already, the oldest first."""
+    """Staging directories of the contents that are kept already, the oldest first."""
     kind: str = "install"
 
 
@@ -202,7 +202,7 @@ class Rollback:
     name: str
     end: str
     identity: tuple[int, int] | None
-    area: str
+    staging_dir: str
     """Of the generation."""
     exchangeable: bool
     repair: Repair | None = None
@@ -221,9 +221,9 @@ class Link:
     link: str
     place: str
     """Where that really is: the same path with no symlink on the way."""
-    text: str
+    link_text: str
     to_make: tuple[str, ...] = ()
-    """Missing folders on the way, outermost first."""
+    """Missing directories on the way, outermost first."""
     is_launcher: bool = False
     """Whether it is to be a script that runs ``text``."""
     kind: str = "link"
@@ -246,8 +246,8 @@ class EnvironmentPlan:
     """What a person should know, though nothing is wrong."""
     faults: tuple[str, ...] = ()
     """What does not work in it and envsync cannot put right; each is among the notes as well."""
-    needs_stock: bool = False
-    """Whether this is no plan yet, because it hangs on what is installed, and that was not looked at."""
+    needs_installed: bool = False
+    """Whether this is no plan yet, because it depends on what is installed, and that was not looked at."""
     interrupted: bool = False
     """Whether an earlier pass left something to clear away."""
 
@@ -260,7 +260,7 @@ class EnvironmentPlan:
         verdict = self.world.verdict
         if verdict is None or not any(isinstance(action, Install) for action in self.actions):
             return ()
-        versions = self.world.stock.versions() if self.world.stock is not None else {}
+        versions = self.world.installed.versions() if self.world.installed is not None else {}
         gone = (Change(name, versions.get(name), None) for name in verdict.extraneous)
         return (*verdict.changes, *gone)
 
@@ -276,12 +276,12 @@ class Plan:
 
     manifest: desired.Manifest
     environments: tuple[EnvironmentPlan, ...]
-    strays: tuple[tuple[str, str], ...] = ()
-    """Staging areas, each with its end, of environments that this manifest does not declare."""
+    foreign_staging: tuple[tuple[str, str], ...] = ()
+    """Staging directories, each with its end, of environments that this manifest does not declare."""
     between: Mapping[str, tuple[Conflict, ...]] = field(default_factory=dict)
     """Conflicts with other environments of the manifest, by name, where there are any."""
 
     @property
     def has_work(self) -> bool:
         """Whether applying it would change anything."""
-        return bool(self.strays) or any(one.has_work for one in self.environments)
+        return bool(self.foreign_staging) or any(one.has_work for one in self.environments)

@@ -8,7 +8,7 @@ from envsync.model.plan import EnvironmentPlan
 from envsync.model.report import EnvironmentReport
 
 Again = Callable[[desired.Environment], EnvironmentPlan]
-"""Observes and decides one environment anew."""
+"""Observes and decides one environment again."""
 Progress = Callable[[EnvironmentReport], None]
 """Called in the caller's thread whenever an environment is done."""
 
@@ -18,16 +18,18 @@ class Settings:
     """How to apply."""
 
     cache: str
-    """The cache folder."""
+    """The cache directory."""
     locks: str
-    """The folder of the lock files."""
+    """The directory of the lock files."""
     logs: str
-    """The folder of the installers' logs."""
+    """The directory of the installers' logs."""
     jobs: int
     lock_timeout: float
-    shelf: str
-    """The folder of generations: the manifest's ``state-dir``."""
+    generations_dir: str
+    """The directory of generations: the manifest's ``state-dir``."""
     remembers: bool = True
     """Whether to use what earlier passes built, and to keep what this one builds for later ones."""
     staging: str = ""
-    """A directory of the user's own, to build in where others may write beside an environment and to ``shelf``."""
+    """A directory of the user's own, to build in where others may write beside an environment and to
+    ``generations_dir``.
+    """

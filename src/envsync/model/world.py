@@ -8,7 +8,7 @@ from envsync.model.environment import Environment
 from envsync.model.evidence import Paths
 from envsync.model.interpreter import Interpreter, InterpreterProblem
 from envsync.model.links import Chain
-from envsync.model.packages import Declared, Stock, Verdict
+from envsync.model.packages import Declared, InstalledPackages, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Hazard:
 
 
 @dataclass(frozen=True, slots=True)
-class Folder:
+class Directory:
     """What stands at the end of an environment's chain."""
 
     chain: Chain
@@ -45,26 +45,26 @@ class Folder:
     writable: bool
     """Whether envsync may write where it would have to."""
     blocked_by: str = ""
-    """The folder that is not writable."""
+    """The directory that is not writable."""
     unsafe: str = ""
     """Why nobody should keep an environment here, if so."""
-    areas: str = ""
-    """The folder that staging areas go into: beside the end, or in it where the end cannot be exchanged."""
+    staging_dirs: str = ""
+    """The directory that staging directories go into: beside the end, or in it where the end cannot be exchanged."""
     exchangeable: bool = True
-    """Whether the end can be exchanged for another folder: it is no mount point, and its parent is writable."""
+    """Whether the end can be exchanged for another directory: it is no mount point, and its parent is writable."""
     is_mount: bool = False
     """Whether the end itself is a mount point."""
     layered: bool = False
     """Whether the end comes with a lower layer of an overlay, as far as can be told: it is exchanged once copied up."""
     mounts: tuple[str, ...] = ()
     """Where something else is mounted inside."""
-    leftovers: tuple[str, ...] = ()
-    """Staging areas that an interrupted pass left for this end."""
+    interrupted_staging: tuple[str, ...] = ()
+    """Staging directories that an interrupted pass left for this end."""
     generations: tuple[str, ...] = ()
-    """Areas that keep an earlier content of this end, the oldest first."""
+    """Staging directories that keep an earlier content of this end, the oldest first."""
     moving_to: str = ""
     """Where a pass was moving it that was interrupted."""
-    strays: tuple[str, ...] = ()
+    foreign_staging: tuple[str, ...] = ()
     """Small files of other tools in a directory that counts as empty nevertheless."""
     redirect: Redirect | None = None
     """Where a file leads that stands in place of the environment."""
@@ -75,12 +75,12 @@ class Side:
     """One further symlink to an environment: an alias, or an exposed command."""
 
     link: str
-    text: str
+    link_text: str
     """What it has to hold when envsync makes it, or the command that it has to run."""
     chain: Chain
     leads_there: bool
     available: bool = True
-    """Whether it can be made: the environment has the command, the alias's folder is there."""
+    """Whether it can be made: the environment has the command, the alias's directory is there."""
     redirect: Redirect | None = None
     """Where it leads if it is a redirect file instead of a symlink."""
     is_launcher: bool = False
@@ -95,52 +95,52 @@ class World:
     """The chain from the declared path."""
     target: Chain | None
     """The chain from the declared target."""
-    folder: Folder
+    directory: Directory
     """Where the work is done: the end of ``path``, or of ``target`` where nothing is at ``path`` yet."""
     interpreter: Interpreter | InterpreterProblem
     aliases: tuple[Side, ...] = ()
     exposed: tuple[Side, ...] = ()
-    stock: Stock | None = None
+    installed: InstalledPackages | None = None
     """What is installed, where it was looked at."""
     declared: Declared | None = None
     """What is to be installed, where something is declared."""
     verdict: Verdict | None = None
     """Whether that is installed; ``None`` where nobody could be asked, or there is nothing to ask about."""
     waiting_for: str | None = None
-    """The folder to wait for, where it is not there."""
+    """The directory to wait for, where it is not there."""
     claimed: tuple[str, str] | None = None
     """The manifest that the environment was made for, and the path for which it was: of another one, still in use."""
     hazard: Hazard | None = None
     """Where somebody else could change what would be made."""
-    witnesses: Paths = field(default_factory=Paths)
+    dependencies: Paths = field(default_factory=Paths)
     """Paths which, while their ``lstat`` stays the same, vouch for all of the above."""
     further: Paths = field(default_factory=Paths)
     """Paths that have to vouch as well, but in which a change is so rare that no watcher waits for it."""
     stamps: bytes = b""
     """The stamps of them all, taken at the end of the look; see :func:`envsync.model.evidence.packed`."""
     listed: Paths = field(default_factory=Paths)
-    """Folders of which each entry bears on it: what comes or goes there may change the verdict."""
+    """Directories of which each entry bears on it: what comes or goes there may change the verdict."""
     places: tuple[str, ...] = ()
     """Where the environment's own links really are: its path, its aliases, its exposed commands."""
 
-    def vouching(self) -> Iterator[str]:
+    def evidence(self) -> Iterator[str]:
         """Give all paths that vouch."""
-        return chain(self.witnesses, self.further)
+        return chain(self.dependencies, self.further)
 
     def outline(self) -> "World":
         """Give what is told of it once all is decided, with what vouches for it: a fraction of its size."""
-        folder = Folder(
-            self.folder.chain, None, None, is_empty=False, writable=True, generations=self.folder.generations
+        directory = Directory(
+            self.directory.chain, None, None, is_empty=False, writable=True, generations=self.directory.generations
         )
         return World(
             self.path,
             None,
-            folder,
+            directory,
             self.interpreter,
-            stock=self.stock,
+            installed=self.installed,
             declared=self.declared,
             verdict=self.verdict,
-            witnesses=self.witnesses,
+            dependencies=self.dependencies,
             further=self.further,
             stamps=self.stamps,
         )

@@ -18,7 +18,7 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
-from envsync.cache.store import cache_folder
+from envsync.cache.store import cache_directory
 
 _LOCK = threading.RLock()
 """virtualenv keeps state in module globals, and standard output is the whole process's."""
@@ -64,7 +64,7 @@ class Activators:
                 activator.quote = partial(_quoted, activator.quote)
 
     def generate(self, dest: str) -> None:
-        """Have the scripts written into the ``bin`` of the directory ``dest``, but for those that it cannot have."""
+        """Have the scripts written into the ``bin`` of the directory ``dest``, except those that it cannot have."""
         self._creator.dest = Path(dest)
         for activator in self._activators:
             activator.generate(self._creator)
@@ -121,7 +121,7 @@ def written_lines(path: str, prompt: str | None) -> Mapping[str, tuple[str | Non
     ``None`` stands for a line that depends on the environment's Python.
     """
     place = f"{tempfile.gettempdir()}/envsync"
-    with open_activators(sys.executable, prompt, place, f"{cache_folder()}/virtualenv") as activators:
+    with open_activators(sys.executable, prompt, place, f"{cache_directory()}/virtualenv") as activators:
         one, other = (dict(activators.render(path, library)) for library in _LIBRARIES)
     return {script: tuple(map(_common, text.split("\n"), other[script].split("\n"))) for script, text in one.items()}
 
@@ -137,7 +137,7 @@ def naming_lines(path: str) -> Mapping[str, frozenset[str]]:
     Whatever a shell's quotes do to the path, a script with these lines names it.
     """
     place = f"{tempfile.gettempdir()}/envsync"
-    with open_activators(sys.executable, None, place, f"{cache_folder()}/virtualenv") as activators:
+    with open_activators(sys.executable, None, place, f"{cache_directory()}/virtualenv") as activators:
         here = dict(activators.render(path))
         elsewhere = dict(activators.render(f"{_SOMEWHERE}/{os.path.basename(path)}"))
     return {

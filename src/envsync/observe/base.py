@@ -11,7 +11,7 @@ from envsync.formats import pyvenv_cfg
 from envsync.formats.shebang import is_python_name
 from envsync.model.environment import Environment, InnerLink
 from envsync.model.interpreter import Facts, Interpreter, InterpreterProblem
-from envsync.model.world import Folder
+from envsync.model.world import Directory
 from envsync.observe.files import read_regular
 from envsync.observe.probe import ProbeError, image_of
 
@@ -36,16 +36,16 @@ def locations(link: str) -> Iterator[str]:
             text = os.readlink(place)
         except OSError:
             return
-        folder = os.path.dirname(place)
-        while text.startswith("../") and not os.path.islink(folder):
-            folder, text = os.path.dirname(folder), text[3:]
-        place = text if text.startswith("/") else f"{folder.rstrip('/')}/{text.removeprefix('./')}"
+        directory = os.path.dirname(place)
+        while text.startswith("../") and not os.path.islink(directory):
+            directory, text = os.path.dirname(directory), text[3:]
+        place = text if text.startswith("/") else f"{directory.rstrip('/')}/{text.removeprefix('./')}"
 
 
 def base_of(link: str) -> Base | None:
     """Give the base of the last environment that ``link`` leads through, ``None`` if it leads through none.
 
-    An environment is told by ``pyvenv.cfg`` beside the interpreter or one folder above it (PEP 405).
+    An environment is told by ``pyvenv.cfg`` beside the interpreter or one directory above it (PEP 405).
     """
     inside: Base | None = None
     environment: str | None = None
@@ -61,8 +61,8 @@ def base_of(link: str) -> Base | None:
 
 
 def _environment_of(place: str) -> str | None:
-    folder = os.path.dirname(place)
-    for candidate in (os.path.dirname(folder), folder):
+    directory = os.path.dirname(place)
+    for candidate in (os.path.dirname(directory), directory):
         if os.path.isfile(f"{candidate}/pyvenv.cfg"):
             return candidate
     return None
@@ -94,7 +94,7 @@ def _names_in_home(environment: str, copy: str) -> list[str]:
 
 
 def is_script(path: str) -> bool:
-    """Tell whether a file is run by another program; one that cannot be read is not taken for one."""
+    """Check whether a file is run by another program; one that cannot be read is not taken for one."""
     try:
         with open(path, "rb") as file:
             return file.read(2) == b"#!"
@@ -112,13 +112,13 @@ def with_owners(found: Environment, end: str, facts: Facts) -> Environment:
 
     A copy that equals the interpreter is told by its content; another is run, bounded in time and output.
     """
-    if all(one.text is not None for one in found.pythons):
+    if all(one.link_text is not None for one in found.pythons):
         return found
     return replace(found, pythons=tuple(_judged(one, end, facts) for one in found.pythons))
 
 
 def _judged(python: InnerLink, end: str, facts: Facts) -> InnerLink:
-    if python.text is not None:
+    if python.link_text is not None:
         return python
     return replace(python, own=not _is_copy(f"{end}/bin/{python.name}", facts))
 
@@ -182,31 +182,31 @@ def _has_marks(file: str) -> bool:
         return False
 
 
-def with_ends(folder: Folder, interpreter: Interpreter | InterpreterProblem) -> Folder:
+def with_ends(directory: Directory, interpreter: Interpreter | InterpreterProblem) -> Directory:
     """Say where the links in ``bin`` arrive, and whether what is no link there is a copy or the user's own."""
-    return _with_owners(_with_ends(folder, interpreter), interpreter)
+    return _with_owners(_with_ends(directory, interpreter), interpreter)
 
 
-def _with_ends(folder: Folder, interpreter: Interpreter | InterpreterProblem) -> Folder:
+def _with_ends(directory: Directory, interpreter: Interpreter | InterpreterProblem) -> Directory:
     """Follow the links in ``bin`` that hold another text than the interpreter link: they may arrive at it."""
-    found = folder.environment
+    found = directory.environment
     if found is None or isinstance(interpreter, InterpreterProblem):
-        return folder
-    if all(one.text is None or one.text == interpreter.link or "/" not in one.text for one in found.pythons):
-        return folder
-    bin_dir = f"{folder.chain.end}/bin"
+        return directory
+    if all(one.link_text is None or one.link_text == interpreter.link or "/" not in one.link_text for one in found.pythons):
+        return directory
+    bin_dir = f"{directory.chain.end}/bin"
     pythons = (
-        replace(one, end=os.path.realpath(f"{bin_dir}/{one.name}")) if "/" in (one.text or "") else one
+        replace(one, end=os.path.realpath(f"{bin_dir}/{one.name}")) if "/" in (one.link_text or "") else one
         for one in found.pythons
     )
-    return replace(folder, environment=replace(found, pythons=tuple(pythons)))
+    return replace(directory, environment=replace(found, pythons=tuple(pythons)))
 
 
-def _with_owners(folder: Folder, interpreter: Interpreter | InterpreterProblem) -> Folder:
-    if folder.environment is None or isinstance(interpreter, InterpreterProblem):
-        return folder
-    found = folder.environment
-    if all(one.text is not None for one in found.pythons):
-        return folder
+def _with_owners(directory: Directory, interpreter: Interpreter | InterpreterProblem) -> Directory:
+    if directory.environment is None or isinstance(interpreter, InterpreterProblem):
+        return directory
+    found = directory.environment
+    if all(one.link_text is not None for one in found.pythons):
+        return directory
 
-    return replace(folder, environment=with_owners(found, folder.chain.end, interpreter.facts))
+    return replace(directory, environment=with_owners(found, directory.chain.end, interpreter.facts))

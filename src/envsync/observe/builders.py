@@ -16,15 +16,15 @@ _KIN = re.compile(
 )
 
 
-def stray_files(folder: str, names: Iterable[str]) -> tuple[str, ...] | None:
-    """Return ``names`` if all of these entries of a folder are stray files, else ``None``. Raises ``OSError``."""
+def stray_files(directory: str, names: Iterable[str]) -> tuple[str, ...] | None:
+    """Return ``names`` if all of these entries of a directory are stray files, else ``None``. Raises ``OSError``."""
     listed = sorted(names)
-    strays = all(is_stray(name) and stat.S_ISREG(os.lstat(f"{folder}/{name}").st_mode) for name in listed)
-    return tuple(listed) if strays else None
+    foreign_staging = all(is_stray(name) and stat.S_ISREG(os.lstat(f"{directory}/{name}").st_mode) for name in listed)
+    return tuple(listed) if foreign_staging else None
 
 
-def base_folders(end: str, pythons: Iterable[str], settings: Mapping[str, str]) -> tuple[set[str], set[str]]:
-    """Return the real places of an environment's interpreters, and the real folders beside its base's.
+def base_directories(end: str, pythons: Iterable[str], settings: Mapping[str, str]) -> tuple[set[str], set[str]]:
+    """Return the real places of an environment's interpreters, and the real directories beside its base's.
 
     ``pythons`` are the names of interpreters in its ``bin``, ``settings`` its ``pyvenv.cfg``. Whether anything is
     there still does not matter.
@@ -53,16 +53,16 @@ def is_builders_lib(place: str, libraries: Iterable[str], beside: set[str]) -> b
     if not any(library.startswith(("lib/pypy", "lib/graalpy")) for library in libraries):
         return False
     name, real = os.path.basename(place), os.path.realpath(place)
-    return any(real == os.path.realpath(f"{os.path.dirname(folder)}/lib/{name}") for folder in beside)
+    return any(real == os.path.realpath(f"{os.path.dirname(directory)}/lib/{name}") for directory in beside)
 
 
 _CACHE_TAG = "CACHEDIR.TAG"
 
 
 def claims_in(end: str, site: str) -> Iterator[tuple[str, str]]:
-    """Return the files that the distributions in the folder ``site`` claim, relative to ``end``, with their digests.
+    """Return the files that the distributions in the directory ``site`` claim, relative to ``end``, with their digests.
 
-    A digest is empty where none is recorded. Raises ``OSError`` where the folder cannot be listed.
+    A digest is empty where none is recorded. Raises ``OSError`` where the directory cannot be listed.
     """
     for name in os.listdir(f"{end}/{site}"):
         for listing in ("RECORD", "installed-files.txt"):
@@ -81,11 +81,11 @@ def is_installers_link(place: str, digest: str) -> bool:
     if not os.path.exists(place):
         return True
     real = os.path.realpath(place)
-    folder = os.path.dirname(real)
-    while len(folder) > 1:
-        if os.path.isfile(f"{folder}/{_CACHE_TAG}") and not os.path.isfile(f"{folder}/pyvenv.cfg"):
+    directory = os.path.dirname(real)
+    while len(directory) > 1:
+        if os.path.isfile(f"{directory}/{_CACHE_TAG}") and not os.path.isfile(f"{directory}/pyvenv.cfg"):
             return True
-        folder = os.path.dirname(folder)
+        directory = os.path.dirname(directory)
     algorithm, _, value = digest.partition("=")
     if algorithm != "sha256":
         return False
@@ -97,8 +97,8 @@ def _top_level(end: str, site: str, listing: str) -> Iterator[str]:
     """Return all files of the modules that old metadata only names."""
     for first, _ in _rows(f"{end}/{listing}"):
         yield f"{site}/{first}.py"
-        for folder, _, names in os.walk(f"{end}/{site}/{first}"):
-            yield from (os.path.relpath(f"{folder}/{name}", end) for name in names)
+        for directory, _, names in os.walk(f"{end}/{site}/{first}"):
+            yield from (os.path.relpath(f"{directory}/{name}", end) for name in names)
 
 
 def _rows(listing: str) -> Iterator[tuple[str, str]]:

@@ -55,7 +55,7 @@ def fitting(
 ) -> Iterator[Interpreter]:
     """Yield each interpreter that is what a request asks for, the best first; none by a link to whatever is newest."""
     for candidate in _ranked(request, found):
-        result = None if candidate.loose else look(candidate.link)
+        result = None if candidate.floating else look(candidate.link)
         if isinstance(result, Interpreter) and fits(result, request):
             yield result
 
@@ -110,7 +110,7 @@ def _rank(candidate: Candidate, request: PythonVersion, specifier: "SpecifierSet
     minor = candidate.version[:2]
     if is_pinned(request):
         lasting = int(not candidate.stable)
-    elif not candidate.loose:
+    elif not candidate.floating:
         lasting = 2 * candidate.stable
     else:
         # `3` and `latest` go on to the next minor version: better than a patch path only where that is asked for too.
@@ -136,7 +136,7 @@ def _wanted(request: PythonVersion) -> str:
 
 
 def _listing(found: Found) -> str:
-    seen = {_named(one) for one in found.candidates if not one.loose}
+    seen = {_named(one) for one in found.candidates if not one.floating}
     return ", ".join(sorted(seen, key=lambda text: [int(part) for part in re.findall(r"\d+", text)])) or "none"
 
 

@@ -1,4 +1,4 @@
-"""Paths that an answer hangs on: while their stamps are what they were, a look would find the same again."""
+"""Paths that an answer depends on: while their stamps are what they were, a look would find the same again."""
 
 import os
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ def followed(path: str) -> tuple[str, ...]:
 
 
 def interpreter_paths(interpreter: Interpreter) -> Iterator[str]:
-    """Give what an interpreter link and its facts hang on."""
+    """Give what an interpreter link and its facts depend on."""
     yield f"{interpreter.facts.stdlib}/os.py"
     for link in interpreter.through:
         yield from along(walk(link))
@@ -33,19 +33,19 @@ def beside_interpreter(interpreter: Interpreter) -> Iterator[str]:
     yield from landmarks(interpreter.home, interpreter.facts)
     for link in (*interpreter.through, interpreter.link):
         for place in locations(link):
-            folder = os.path.dirname(
+            directory = os.path.dirname(
                 place
             )  # an environment's `pyvenv.cfg` is beside its interpreter or above (PEP 405)
-            yield from (f"{os.path.dirname(folder)}/pyvenv.cfg", f"{folder}/pyvenv.cfg")
+            yield from (f"{os.path.dirname(directory)}/pyvenv.cfg", f"{directory}/pyvenv.cfg")
         yield from names_in_home(link)
 
 
 def landmarks(home: str, facts: Facts) -> Iterator[str]:
-    """Give where Python, started in the folder ``home``, looks for its library before it finds it."""
+    """Give where Python, started in the directory ``home``, looks for its library before it finds it."""
     name = os.path.basename(facts.stdlib)
-    folders = dict.fromkeys(("lib", facts.platlibdir))
+    directories = dict.fromkeys(("lib", facts.platlibdir))
     while len(home) > 1:
-        libraries = [f"{home}/{folder}/{name}" for folder in folders]
+        libraries = [f"{home}/{directory}/{name}" for directory in directories]
         if facts.stdlib in libraries:
             return
         for library in libraries:
@@ -75,12 +75,12 @@ def metadata_files(place: str) -> Iterator[str]:
 
 
 def uv_paths(found: str | None) -> Iterator[str]:
-    """Give where uv was looked for, up to where it was found: the site folder of envsync's own, then PATH."""
+    """Give where uv was looked for, up to where it was found: the site directory of envsync's own, then PATH."""
     yield os.path.dirname(os.path.dirname(os.path.dirname(__file__)))
-    for folder in os.environ.get("PATH", "").split(":"):
-        if folder.startswith("/"):
-            yield from followed(f"{folder}/uv")
-        if found == f"{folder}/uv":
+    for directory in os.environ.get("PATH", "").split(":"):
+        if directory.startswith("/"):
+            yield from followed(f"{directory}/uv")
+        if found == f"{directory}/uv":
             return
     if found is not None:
         yield from followed(found)

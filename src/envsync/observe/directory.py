@@ -5,11 +5,11 @@ import os
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from envsync.cache.store import staging_folder
-from envsync.formats.staging_marker import LOST_AND_FOUND, MARKER, Marker, is_area_name, parent_of, read_marker
+from envsync.cache.store import staging_directory
+from envsync.formats.staging_marker import LOST_AND_FOUND, MARKER, Marker, is_staging_dir_name, parent_of, read_marker
 from envsync.manifest.find import absolute
 from envsync.model.links import Chain, EndKind
-from envsync.model.world import Folder, Redirect
+from envsync.model.world import Directory, Redirect
 from envsync.observe.builders import stray_files
 from envsync.observe.environment import read_environment
 from envsync.observe.files import read_regular, read_text
@@ -24,8 +24,8 @@ _NAME = ".venv"
 def read_redirect(file: str) -> Redirect | None:
     """Return where the regular file ``file`` leads; ``None`` where it is no redirect, or cannot be read.
 
-    Its one line is a path in UTF-8, relative to its own folder unless absolute. It is followed once: another redirect
-    at that place is not, nor is anything run or written for it.
+    Its one line is a path in UTF-8, relative to its own directory unless absolute. It is followed once: another
+    redirect at that place is not, nor is anything run or written for it.
     """
     try:
         content = read_regular(file, _LIMIT)
@@ -46,44 +46,46 @@ def read_redirect(file: str) -> Redirect | None:
 _REPOSITORIES = (".git", ".hg", ".svn", ".jj")
 
 
-def read_folder(chain: Chain, path: str, manifest: str, leftovers: "Leftovers", mounts: Mounts | None = None) -> Folder:
-    """Observe the folder at the end of a chain, for an environment declared at ``path`` by the file ``manifest``.
+def read_directory(
+    chain: Chain, path: str, manifest: str, interrupted_staging: "InterruptedStaging", mounts: Mounts | None = None
+) -> Directory:
+    """Observe the directory at the end of a chain, for an environment declared at ``path`` by the file ``manifest``.
 
     Never raises for what the system refuses: that is part of what is observed.
     """
     if chain.kind in {EndKind.LOOP, EndKind.UNREADABLE}:
-        return Folder(chain, None, None, is_empty=False, writable=True)
+        return Directory(chain, None, None, is_empty=False, writable=True)
     mounts = mounts or Mounts()
     if chain.kind is not EndKind.DIRECTORY:
-        return _read_other(chain, leftovers, mounts)
+        return _read_other(chain, interrupted_staging, mounts)
     try:
         found = os.lstat(chain.end)
         environment = read_environment(chain.end, path)
         within = mounts.within(chain.end)
         is_mount = chain.end in within
-        strays = None if environment else _strays(chain.end, is_mount=is_mount)
+        foreign_staging = None if environment else _foreign_staging(chain.end, is_mount=is_mount)
         exchangeable = not is_mount and _can_be_exchanged(chain.end, found)
     except OSError as error:
         unreadable = replace(chain, kind=EndKind.UNREADABLE, reason=f"{error.strerror}: {error.filename}")
-        return Folder(unreadable, None, None, is_empty=False, writable=True)
+        return Directory(unreadable, None, None, is_empty=False, writable=True)
     blocked = "" if os.access(chain.end, os.W_OK | os.X_OK) else chain.end
-    return Folder(
+    return Directory(
         chain=chain,
         environment=environment,
         identity=(found.st_dev, found.st_ino),
-        is_empty=strays is not None,
+        is_empty=foreign_staging is not None,
         writable=not blocked,
         blocked_by=blocked,
         unsafe=_unsafe(chain.end, manifest),
-        areas=parent_of(chain.end) if exchangeable else chain.end,
+        staging_dirs=parent_of(chain.end) if exchangeable else chain.end,
         exchangeable=exchangeable,
         is_mount=is_mount,
         layered=mounts.in_lower_layer(chain.end),
         mounts=tuple(mount for mount in within if mount != chain.end),
-        leftovers=leftovers.of(chain.end),
-        generations=leftovers.generations_of(chain.end),
-        moving_to=leftovers.moving_to(chain.end),
-        strays=strays or (),
+        interrupted_staging=interrupted_staging.of(chain.end),
+        generations=interrupted_staging.generations_of(chain.end),
+        moving_to=interrupted_staging.moving_to(chain.end),
+        foreign_staging=foreign_staging or (),
     )
 
 
@@ -94,44 +96,44 @@ def _can_be_exchanged(end: str, found: os.stat_result) -> bool:
     return found.st_dev == os.stat(parent).st_dev and os.access(parent, os.W_OK | os.X_OK)
 
 
-def _read_other(chain: Chain, leftovers: "Leftovers", mounts: Mounts) -> Folder:
+def _read_other(chain: Chain, interrupted_staging: "InterruptedStaging", mounts: Mounts) -> Directory:
     """Observe an end at which there is nothing, or something other than a directory."""
     blocked = _first_blocked(chain)
-    return Folder(
+    return Directory(
         chain=chain,
         environment=None,
         identity=None,
         is_empty=False,
         writable=not blocked,
         blocked_by=blocked,
-        areas=parent_of(chain.end),
+        staging_dirs=parent_of(chain.end),
         is_mount=chain.kind is not EndKind.MISSING and chain.end in mounts.within(chain.end),
-        leftovers=leftovers.of(chain.end),
-        generations=leftovers.generations_of(chain.end),
+        interrupted_staging=interrupted_staging.of(chain.end),
+        generations=interrupted_staging.generations_of(chain.end),
         redirect=read_redirect(chain.end) if chain.kind is EndKind.FILE else None,
     )
 
 
-class Leftovers:
-    """Finds the areas that passes left beside environments, looking at each folder once."""
+class InterruptedStaging:
+    """Finds the staging directories that passes left beside environments, looking at each directory once."""
 
-    def __init__(self, shelf: str, known: Iterable[Folder] = ()) -> None:
-        """Begin with no folder looked at; ``shelf`` is the folder of generations.
+    def __init__(self, generations_dir: str, known: Iterable[Directory] = ()) -> None:
+        """Begin with no directory looked at; ``generations_dir`` is the directory of generations.
 
         What was found for ``known`` stands: for those environments nothing is looked at again.
         """
-        self._common = (os.path.realpath(shelf), os.path.realpath(staging_folder()))
-        self._known = {folder.chain.end: folder for folder in known}
+        self._common = (os.path.realpath(generations_dir), os.path.realpath(staging_directory()))
+        self._known = {directory.chain.end: directory for directory in known}
         self._seen: dict[str, list[tuple[str, Marker | None]]] = {}
         self._identities: dict[str, tuple[int, int]] = {}
 
     def of(self, end: str) -> tuple[str, ...]:
-        """List the staging areas that were made for the environment at ``end``, and those that were never marked."""
+        """List the staging directories made for the environment at ``end``, and those never marked."""
         if end in self._known:
-            return self._known[end].leftovers
+            return self._known[end].interrupted_staging
         return tuple(
-            area
-            for area, marker in self._near(end)
+            staging_dir
+            for staging_dir, marker in self._near(end)
             if marker is None or (marker.end == end and _is_interrupted(marker))
         )
 
@@ -143,102 +145,106 @@ class Leftovers:
         return next(filter(None, places), "")
 
     def generations_of(self, end: str) -> tuple[str, ...]:
-        """List the areas that keep an earlier content of the environment at ``end``, the oldest first."""
+        """List the staging directories that keep an earlier content of the environment at ``end``, the oldest first."""
         if end in self._known:
             return self._known[end].generations
         kept = [
-            (marker.made, area)
-            for area, marker in self._near(end)
+            (marker.made, staging_dir)
+            for staging_dir, marker in self._near(end)
             if marker is not None and marker.end == end and marker.kind == "generation"
         ]
-        return tuple(area for _, area in sorted(kept))
+        return tuple(staging_dir for _, staging_dir in sorted(kept))
 
-    def strays(self, ends: set[str]) -> tuple[tuple[str, str], ...]:
-        """List the staging areas seen so far that were made for other ends than ``ends``, each with its own.
+    def foreign_staging(self, ends: set[str]) -> tuple[tuple[str, str], ...]:
+        """List the staging directories seen so far that were made for other ends than ``ends``, each with its own.
 
         Those that tell of a move come first: they say what becomes of others.
         """
         found = [
-            (area, marker)
-            for areas in self._seen.values()
-            for area, marker in areas
+            (staging_dir, marker)
+            for staging_dirs in self._seen.values()
+            for staging_dir, marker in staging_dirs
             if marker is not None and marker.kind in {"staging", "temporary"} and marker.end not in ends
         ]
-        return tuple((area, marker.end) for area, marker in sorted(found, key=lambda one: not one[1].moves_to))
+        return tuple(
+            (staging_dir, marker.end) for staging_dir, marker in sorted(found, key=lambda one: not one[1].moves_to)
+        )
 
     def _near(self, end: str) -> list[tuple[str, Marker | None]]:
-        """List the areas beside ``end``, in it, and where those of all environments may be."""
+        """List the staging directories beside ``end``, in it, and where those of all environments may be."""
         # One that is two of them by two names is looked at by the first, by which what is in it can be exchanged.
-        folders = {self._identity(folder): folder for folder in (*self._common, end, parent_of(end))}
-        return [found for folder in reversed(folders.values()) for found in self._in(folder)]
+        directories = {self._identity(directory): directory for directory in (*self._common, end, parent_of(end))}
+        return [found for directory in reversed(directories.values()) for found in self._in(directory)]
 
-    def _identity(self, folder: str) -> tuple[int, int] | None:
+    def _identity(self, directory: str) -> tuple[int, int] | None:
         """Return device and inode of a directory; ``None`` where there is none."""
-        if folder not in self._identities:
+        if directory not in self._identities:
             try:
-                found = os.stat(folder)
+                found = os.stat(directory)
             except OSError:
                 return None
-            self._identities[folder] = (found.st_dev, found.st_ino)
-        return self._identities[folder]
+            self._identities[directory] = (found.st_dev, found.st_ino)
+        return self._identities[directory]
 
-    def _in(self, folder: str) -> list[tuple[str, Marker | None]]:
-        if folder not in self._seen:
-            self._seen[folder] = list(_areas_in(folder))
-        return self._seen[folder]
+    def _in(self, directory: str) -> list[tuple[str, Marker | None]]:
+        if directory not in self._seen:
+            self._seen[directory] = list(_staging_dirs_in(directory))
+        return self._seen[directory]
 
 
 def _is_interrupted(marker: Marker) -> bool:
-    """Tell whether a pass was at work in an area: on a staging directory, or on going back to a generation."""
+    """Check whether a pass was interrupted in a staging directory, or while it went back to a generation."""
     return marker.kind == "staging" or bool(marker.contents or marker.pin or marker.copied) or marker.built is not None
 
 
-def _strays(end: str, *, is_mount: bool) -> tuple[str, ...] | None:
-    """Return the stray files in a folder that is empty otherwise, ``None`` for one that is not. Raises ``OSError``.
+def _foreign_staging(end: str, *, is_mount: bool) -> tuple[str, ...] | None:
+    """Return the stray files in a directory that is empty otherwise, ``None`` for one that is not. Raises ``OSError``.
 
     ``lost+found`` is that of a file system's top.
     """
     names = (name for name in os.listdir(end) if not (is_mount and name == LOST_AND_FOUND))
-    return stray_files(end, (name for name in names if not is_area_name(name)))
+    return stray_files(end, (name for name in names if not is_staging_dir_name(name)))
 
 
-def _areas_in(parent: str) -> Iterator[tuple[str, Marker | None]]:
+def _staging_dirs_in(parent: str) -> Iterator[tuple[str, Marker | None]]:
     try:
         with os.scandir(parent) as entries:
             found = [
-                entry.path for entry in entries if is_area_name(entry.name) and entry.is_dir(follow_symlinks=False)
+                entry.path
+                for entry in entries
+                if is_staging_dir_name(entry.name) and entry.is_dir(follow_symlinks=False)
             ]
     except OSError:
         return
-    for area in found:
+    for staging_dir in found:
         with contextlib.suppress(OSError):
-            status = os.lstat(area)
+            status = os.lstat(staging_dir)
             if status.st_uid != os.geteuid() or status.st_mode & 0o022:
                 continue  # another's, or one that others could have written in: its marker proves nothing
-            marker = read_marker(read_text(f"{area}/{MARKER}"))
-            if marker is not None or all(map(is_area_name, os.listdir(area))):
-                yield area, marker
+            marker = read_marker(read_text(f"{staging_dir}/{MARKER}"))
+            if marker is not None or all(map(is_staging_dir_name, os.listdir(staging_dir))):
+                yield staging_dir, marker
 
 
 def _first_blocked(chain: Chain) -> str:
-    """Name the folder in which something would have to be made but cannot, empty if there is none."""
+    """Name the directory in which something would have to be made but cannot, empty if there is none."""
     outermost = chain.to_make[0] if chain.to_make else chain.end
     parent = os.path.dirname(outermost)
     return "" if os.access(parent, os.W_OK | os.X_OK) else parent
 
 
 def _unsafe(end: str, manifest: str) -> str:
-    """Say why no environment should be kept in this folder, empty if it is safe."""
+    """Say why no environment should be kept in this directory, empty if it is safe."""
     if end == "/":
         return "it is the root of the file system"
     home = os.path.realpath(os.path.expanduser("~"))
     if _contains(end, home):
-        return f"it is the home folder {home}, or holds it"
+        return f"it is the home directory {home}, or holds it"
     if _contains(end, os.path.realpath(manifest)) or _contains(end, os.path.realpath(os.path.dirname(manifest))):
         return f"it holds the manifest {manifest}"
     held = next((name for name in _REPOSITORIES if os.path.lexists(f"{end}/{name}")), None)
     return f"it is the root of a repository ({held})" if held else ""
 
 
-def _contains(folder: str, place: str) -> bool:
-    return place == folder or place.startswith(f"{folder.rstrip('/')}/")
+def _contains(directory: str, place: str) -> bool:
+    return place == directory or place.startswith(f"{directory.rstrip('/')}/")

@@ -13,7 +13,7 @@ _SYSTEM = ("/usr/bin/", "/bin/", "/usr/libexec/", "/usr/lib/")
 
 
 @dataclass(frozen=True, slots=True)
-class Keeper:
+class VersionManager:
     """Who keeps an interpreter, as far as a path tells."""
 
     tool: str
@@ -24,7 +24,7 @@ class Keeper:
     """Of the install tree, where it is one of CPython's: ``3.12.1``, ``3.12``."""
 
 
-def keeper_of(path: str) -> Keeper | None:
+def version_manager_of(path: str) -> VersionManager | None:
     """Give who keeps what is at ``path``, or on the way to it; ``None`` where the path does not tell."""
     for tool, root in _roots():
         if path.startswith(f"{root}/"):
@@ -32,25 +32,25 @@ def keeper_of(path: str) -> Keeper | None:
             top = inner.partition("/")[0]
             tree = tree_named(top, f"{root}/{top}")
             if tree is not None:
-                plain = tree.implementation == "cpython" and tree.final and not tree.free_threaded and not tree.loose
+                plain = tree.implementation == "cpython" and tree.final and not tree.free_threaded and not tree.floating
                 version = ".".join(map(str, tree.version)) if plain else ""
-                return Keeper(tool, _PATCH.search(inner) is None, version)
+                return VersionManager(tool, _PATCH.search(inner) is None, version)
     if path.startswith(_SYSTEM):
-        return Keeper("the system", _PATCH.search(path) is None)
+        return VersionManager("the system", _PATCH.search(path) is None)
     return None
 
 
-def keepers_here() -> tuple[str, ...]:
+def version_managers_here() -> tuple[str, ...]:
     """Name the tools that keep interpreters on this machine."""
-    return tuple(dict.fromkeys(tool for tool, root in keepers() if tool != "Homebrew" and os.path.isdir(root)))
+    return tuple(dict.fromkeys(tool for tool, root in managers() if tool != "Homebrew" and os.path.isdir(root)))
 
 
 def _roots() -> Iterator[tuple[str, str]]:
-    """Give the folders of install trees, by their own paths and by those that they lead to."""
-    for tool, root in keepers():
-        folders = (root, f"{os.path.dirname(root)}/Cellar") if tool == "Homebrew" else (root,)
-        for folder in folders:
-            yield from ((tool, place) for place in dict.fromkeys((folder, os.path.realpath(folder))))
+    """Give the directories of install trees, by their own paths and by those that they lead to."""
+    for tool, root in managers():
+        directories = (root, f"{os.path.dirname(root)}/Cellar") if tool == "Homebrew" else (root,)
+        for directory in directories:
+            yield from ((tool, place) for place in dict.fromkeys((directory, os.path.realpath(directory))))
 
 
 _NAMED = re.compile(
@@ -60,7 +60,7 @@ _NAMED = re.compile(
     r"(?:-(?:community-)?v?(?P<build>\d+(?:\.\d+)+)\S*)?"
     r"(?:-(?:linux|macos|darwin|x86_64|aarch64|amd64|arm64|src).*)?"
 )
-_LOOSE = re.compile(r"\d+|latest")
+_FLOATING = re.compile(r"\d+|latest")
 """What mise calls links that go on to the next minor version as well."""
 _PATCH = re.compile(r"\d+\.\d+\.\d+")
 _MINOR = re.compile(r"\d+\.\d+")
@@ -80,7 +80,7 @@ class Candidate:
     free_threaded: bool = False
     build: tuple[int, ...] = ()
     """The release of an implementation that has version numbers of its own."""
-    loose: bool = False
+    floating: bool = False
     """Whether its name tells no minor version: it goes on to the next one."""
     last_resort: bool = False
     """Whether it is meant for something else: the installation of conda itself."""
@@ -88,60 +88,60 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The candidates, the most trusted source first, and the folders that were searched."""
+    """The candidates, the most trusted source first, and the directories that were searched."""
 
     candidates: tuple[Candidate, ...]
     searched: tuple[str, ...]
-    """Real folders."""
-    witnesses: tuple[str, ...] = ()
+    """Real directories."""
+    dependencies: tuple[str, ...] = ()
     """Paths whose stamps vouch for what was found, and for what may be run of it."""
 
 
 def discover() -> Found:
-    """Search the folders of pyenv, mise, asdf, uv and Homebrew, python.org's framework, and PATH."""
-    trees = tuple(dict.fromkeys(root for _, root in keepers()))
-    path = [folder for folder in os.environ.get("PATH", "").split(":") if folder.startswith("/")]
+    """Search the directories of pyenv, mise, asdf, uv and Homebrew, python.org's framework, and PATH."""
+    trees = tuple(dict.fromkeys(root for _, root in managers()))
+    path = [directory for directory in os.environ.get("PATH", "").split(":") if directory.startswith("/")]
     bins = _by_one_name([*path, "/usr/local/bin", "/usr/bin"])
     candidates: list[Candidate] = []
     for root in trees:
         candidates += _in_trees(root)
-    for folder in bins:
-        if not _is_fleeting(folder):
-            candidates += _in_bin(folder)
-    real = dict.fromkeys(os.path.realpath(folder) for folder in (*trees, *bins))
-    return Found(tuple(candidates), tuple(real), tuple(dict.fromkeys(_witnesses(trees, (*path, *bins)))))
+    for directory in bins:
+        if not _is_fleeting(directory):
+            candidates += _in_bin(directory)
+    real = dict.fromkeys(os.path.realpath(directory) for directory in (*trees, *bins))
+    return Found(tuple(candidates), tuple(real), tuple(dict.fromkeys(_dependencies(trees, (*path, *bins)))))
 
 
-def _by_one_name(folders: Iterable[str]) -> tuple[str, ...]:
+def _by_one_name(directories: Iterable[str]) -> tuple[str, ...]:
     """Return each directory once, in their order: by its own name if that is among them, else by the first.
 
     ``/bin`` and ``/usr/sbin`` lead to ``/usr/bin`` on many systems, and shells differ in which they search first.
     """
     names: dict[str, str] = {}
-    for folder in folders:
-        real = os.path.realpath(folder)
-        plain = "/" + "/".join(part for part in folder.split("/") if part not in {"", "."})
+    for directory in directories:
+        real = os.path.realpath(directory)
+        plain = "/" + "/".join(part for part in directory.split("/") if part not in {"", "."})
         if plain == real or real not in names:
             names[real] = real if ".." in plain.split("/") else plain
     return tuple(names.values())
 
 
-def _witnesses(trees: Iterable[str], bins: Iterable[str]) -> Iterator[str]:
-    """Give what the search hung on: folders, and what each name of an interpreter leads to, if anywhere."""
-    for folder in (*trees, *bins):
-        yield from along(walk(folder))
-    for folder in bins:
-        yield from (f"{os.path.dirname(os.path.realpath(folder))}/{mark}" for mark in _MARKS)
+def _dependencies(trees: Iterable[str], bins: Iterable[str]) -> Iterator[str]:
+    """Give what the search depended on: directories, and what each name of an interpreter leads to, if anywhere."""
+    for directory in (*trees, *bins):
+        yield from along(walk(directory))
+    for directory in bins:
+        yield from (f"{os.path.dirname(os.path.realpath(directory))}/{mark}" for mark in _MARKS)
     for root in trees:
         for entry in _entries(root):
             candidate = tree_named(entry.name, f"{root}/{entry.name}")
             if candidate is not None:
                 for name in ("", *_names_of(candidate)):
                     yield from along(walk(f"{candidate.link}/bin/{name}"))
-    for folder in bins:
-        for entry in _entries(folder):
-            if named(entry.name, folder) is not None:
-                yield from along(walk(f"{folder}/{entry.name}"))
+    for directory in bins:
+        for entry in _entries(directory):
+            if named(entry.name, directory) is not None:
+                yield from along(walk(f"{directory}/{entry.name}"))
 
 
 def _names_of(candidate: Candidate) -> tuple[str, ...]:
@@ -155,8 +155,8 @@ def stable_twin(path: str) -> str | None:
     for index, part in enumerate(parts):
         if not _PATCH.search(part):
             continue
-        folder, tree = "/".join(parts[:index]), "/".join(parts[: index + 1])
-        twins = ("/".join([twin, *parts[index + 1 :]]) for twin in _links_to(tree, _twin_folders(folder)))
+        directory, tree = "/".join(parts[:index]), "/".join(parts[: index + 1])
+        twins = ("/".join([twin, *parts[index + 1 :]]) for twin in _links_to(tree, _twin_directories(directory)))
         # mise keeps `3` and `latest` beside `3.12`: those would follow to another minor version as well.
         usable = sorted(filter(os.path.exists, twins), key=lambda twin: _MINOR.search(twin) is None)
         if usable:
@@ -168,40 +168,40 @@ _MARKS = ("pyvenv.cfg", "conda-meta", "condabin")
 """What is beside ``bin`` in a virtual environment, in one of conda's, and in conda's own installation."""
 
 
-def _is_fleeting(folder: str) -> bool:
-    """Tell whether what PATH gives here depends on the moment: shims, and environments that a shell has activated."""
-    if os.path.basename(folder) == "shims" or os.path.lexists(f"{folder}/../pyvenv.cfg"):
+def _is_fleeting(directory: str) -> bool:
+    """Check whether what PATH gives here depends on the moment: shims, and environments that a shell has activated."""
+    if os.path.basename(directory) == "shims" or os.path.lexists(f"{directory}/../pyvenv.cfg"):
         return True
     activated = os.environ.get("CONDA_PREFIX", "")
-    is_condas = os.path.lexists(f"{folder}/../conda-meta") or (
-        activated != "" and os.path.realpath(folder) == os.path.realpath(f"{activated}/bin")
+    is_condas = os.path.lexists(f"{directory}/../conda-meta") or (
+        activated != "" and os.path.realpath(directory) == os.path.realpath(f"{activated}/bin")
     )
-    return is_condas and not _is_condas_own(folder)
+    return is_condas and not _is_condas_own(directory)
 
 
-def _is_condas_own(folder: str) -> bool:
+def _is_condas_own(directory: str) -> bool:
     """Check whether a directory is that of conda itself, which the environments that it makes are not."""
-    return os.path.isdir(f"{folder}/../condabin")
+    return os.path.isdir(f"{directory}/../condabin")
 
 
-def _twin_folders(folder: str) -> Iterator[str]:
-    yield folder
-    cellar, _, _formula = folder.rpartition("/Cellar/")
+def _twin_directories(directory: str) -> Iterator[str]:
+    yield directory
+    cellar, _, _formula = directory.rpartition("/Cellar/")
     if cellar:
         yield f"{cellar}/opt"
 
 
-def _links_to(tree: str, folders: Iterator[str]) -> Iterator[str]:
+def _links_to(tree: str, directories: Iterator[str]) -> Iterator[str]:
     real = os.path.realpath(tree)
-    for folder in folders:
-        for entry in _entries(folder):
-            place = f"{folder}/{entry.name}"
+    for directory in directories:
+        for entry in _entries(directory):
+            place = f"{directory}/{entry.name}"
             if entry.is_symlink() and not _PATCH.search(entry.name) and os.path.realpath(place) == real:
                 yield place
 
 
-def keepers() -> tuple[tuple[str, str], ...]:
-    """List the tools that keep install trees of interpreters, each with the folder in which they lie."""
+def managers() -> tuple[tuple[str, str], ...]:
+    """List the tools that keep install trees of interpreters, each with the directory in which they lie."""
     home = os.path.expanduser("~")
     get = os.environ.get
     data = get("XDG_DATA_HOME") or f"{home}/.local/share"
@@ -218,7 +218,7 @@ def keepers() -> tuple[tuple[str, str], ...]:
 
 
 def _in_trees(root: str) -> Iterator[Candidate]:
-    """Give the interpreters of a folder of install trees, each named after its version."""
+    """Give the interpreters of a directory of install trees, each named after its version."""
     for entry in sorted(_entries(root), key=lambda entry: entry.name):
         candidate = tree_named(entry.name, f"{root}/{entry.name}")
         if candidate is None:
@@ -230,11 +230,11 @@ def _in_trees(root: str) -> Iterator[Candidate]:
                 break
 
 
-def _in_bin(folder: str) -> Iterator[Candidate]:
-    last_resort = _is_condas_own(folder)
-    for entry in sorted(_entries(folder), key=lambda entry: entry.name):
+def _in_bin(directory: str) -> Iterator[Candidate]:
+    last_resort = _is_condas_own(directory)
+    for entry in sorted(_entries(directory), key=lambda entry: entry.name):
         if entry.name.startswith(("python", "pypy", "graalpy")):
-            candidate = named(entry.name, f"{folder}/{entry.name}")
+            candidate = named(entry.name, f"{directory}/{entry.name}")
             if candidate is not None and os.path.exists(candidate.link):
                 yield replace(candidate, last_resort=last_resort)
 
@@ -244,12 +244,12 @@ def tree_named(name: str, place: str) -> Candidate | None:
 
     Of a link without a minor version, that of the tree that it leads to tells.
     """
-    if _LOOSE.fullmatch(name) is None:
+    if _FLOATING.fullmatch(name) is None:
         return named(name, place)
     tree = named(os.path.basename(os.path.realpath(place)), place)
     if tree is None:
-        return Candidate(place, "cpython", (), stable=True, loose=True)
-    return replace(tree, stable=True, loose=True)
+        return Candidate(place, "cpython", (), stable=True, floating=True)
+    return replace(tree, stable=True, floating=True)
 
 
 def named(name: str, place: str) -> Candidate | None:
@@ -277,9 +277,9 @@ def _numbers(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in text.split(".") if part)
 
 
-def _entries(folder: str) -> list["os.DirEntry[str]"]:
+def _entries(directory: str) -> list["os.DirEntry[str]"]:
     try:
-        with os.scandir(folder) as entries:
+        with os.scandir(directory) as entries:
             return list(entries)
     except OSError:
         return []

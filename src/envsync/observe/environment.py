@@ -8,11 +8,11 @@ from sys import intern
 
 from envsync.formats import pyvenv_cfg
 from envsync.formats.shebang import is_activator, is_python_name
-from envsync.formats.staging_marker import is_area_name
+from envsync.formats.staging_marker import is_staging_dir_name
 from envsync.model.environment import BUILT_TOP, Contents, Environment, InnerLink, LostEditable, is_stray
 from envsync.model.evidence import Paths
 from envsync.model.packages import SEEDS
-from envsync.observe.builders import base_folders, is_builders_lib, is_kin
+from envsync.observe.builders import base_directories, is_builders_lib, is_kin
 from envsync.observe.dependencies import followed
 from envsync.observe.files import read_regular, read_text
 from envsync.observe.libraries import is_builders_lib64, is_lib64_alias, read_libraries
@@ -80,9 +80,9 @@ _BUILDER_FILES = frozenset(
 
 
 def read_environment(end: str, path: str) -> Environment | None:
-    """Read the environment in the folder ``end``, whose scripts ought to name ``path``.
+    """Read the environment in the directory ``end``, whose scripts ought to name ``path``.
 
-    ``None`` where the folder is not recognisably a virtual environment: that takes a regular file ``pyvenv.cfg``
+    ``None`` where the directory is not recognisably a virtual environment: that takes a regular file ``pyvenv.cfg``
     with a ``home`` (PEP 405), or one beside ``bin/python`` and a ``lib/python*/site-packages``.
     Raises ``OSError`` where something in it cannot be read.
     """
@@ -110,8 +110,10 @@ def read_environment(end: str, path: str) -> Environment | None:
         has_bin=bool(bin_entries),
         activators=tuple(intern(entry.name) for entry in bin_entries if is_activator(entry.name)),
         contents=_contents(end, libraries, looked, bin_entries, dict(cfg)),
-        debris=tuple(_debris(end, bin_entries)),
-        witnesses=Paths.of((*_witnesses(end, bin_entries, pythons, looked), *scripts.evidence, *editables.evidence)),
+        partial_files=tuple(_partial_files(end, bin_entries)),
+        dependencies=Paths.of(
+            (*_dependencies(end, bin_entries, pythons, looked), *scripts.evidence, *editables.evidence)
+        ),
     )
 
 
@@ -130,14 +132,14 @@ def _commanded(cfg: tuple[tuple[str, str], ...]) -> Iterator[str]:
         yield match["place"]
 
 
-def _witnesses(
+def _dependencies(
     end: str, bin_entries: list["os.DirEntry[str]"], pythons: tuple[InnerLink, ...], looked: tuple[str, ...]
 ) -> Iterator[str]:
-    """Give what the reading of an environment hung on; for the links in a folder, the folder vouches."""
+    """Give what the reading of an environment depended on; for the links in a directory, the directory vouches."""
     yield from (end, f"{end}/pyvenv.cfg", *followed(f"{end}/bin"), *followed(f"{end}/lib"), *followed(f"{end}/lib64"))
     yield from (entry.path for entry in bin_entries if entry.is_file(follow_symlinks=False))
     for python in pythons:
-        yield from followed(f"{end}/bin/{python.name}") if "/" in (python.text or "") else ()
+        yield from followed(f"{end}/bin/{python.name}") if "/" in (python.link_text or "") else ()
     for library in looked:
         yield from (*followed(f"{end}/{library}"), *followed(f"{end}/{library}/site-packages"))
 
@@ -147,9 +149,9 @@ def _read_cfg(file: str) -> tuple[tuple[str, str], ...] | None:
     return None if text is None else pyvenv_cfg.parse(text.decode("utf-8", "surrogateescape"))
 
 
-def _scan(folder: str) -> list["os.DirEntry[str]"]:
+def _scan(directory: str) -> list["os.DirEntry[str]"]:
     try:
-        with os.scandir(folder) as entries:
+        with os.scandir(directory) as entries:
             return sorted(entries, key=lambda entry: entry.name)
     except OSError as error:
         if error.errno not in {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}:
@@ -168,11 +170,11 @@ def _inner_link(place: str) -> InnerLink:
     return InnerLink(intern(os.path.basename(place)), text and intern(text), os.path.exists(place))
 
 
-def _debris(end: str, bin_entries: list["os.DirEntry[str]"]) -> Iterator[str]:
-    for folder, entries in (("", _scan(end)), ("bin/", bin_entries)):
+def _partial_files(end: str, bin_entries: list["os.DirEntry[str]"]) -> Iterator[str]:
+    for directory, entries in (("", _scan(end)), ("bin/", bin_entries)):
         for entry in entries:
-            if is_area_name(entry.name) and not entry.is_dir(follow_symlinks=False):
-                yield f"{folder}{entry.name}"
+            if is_staging_dir_name(entry.name) and not entry.is_dir(follow_symlinks=False):
+                yield f"{directory}{entry.name}"
 
 
 def _contents(
@@ -184,7 +186,7 @@ def _contents(
 ) -> Contents:
     packages: list[str] = []
     populated: list[str] = []
-    top = [entry for entry in _scan(end) if not is_area_name(entry.name)]
+    top = [entry for entry in _scan(end) if not is_staging_dir_name(entry.name)]
     links = [entry.name for entry in top if entry.is_symlink() and not is_builders_lib64(entry.path)]
     others = [entry.name for entry in top if entry.name not in BUILT_TOP and not is_stray(entry.name)]
     odd, aliases = _odd_links(end, looked, bin_entries, cfg)
@@ -219,8 +221,8 @@ def _odd_links(
     if not odd and not linked:
         return [], ()
     names = (entry.name for entry in bin_entries if is_python_name(entry.name))
-    ends, beside = base_folders(end, names, cfg)
-    odd = [one for one in odd if not (is_area_name(one.name) or is_kin(one.name, one.path, beside))]
+    ends, beside = base_directories(end, names, cfg)
+    odd = [one for one in odd if not (is_staging_dir_name(one.name) or is_kin(one.name, one.path, beside))]
     aliases = tuple(one.name for one in odd if os.path.realpath(one.path) in ends)
     links = [f"bin/{entry.name}" for entry in odd if entry.name not in aliases]
     links += [f"{top}/{entry.name}" for top, entry in linked if not is_builders_lib(entry.path, looked, beside)]

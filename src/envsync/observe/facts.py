@@ -9,13 +9,13 @@ from dataclasses import asdict
 from itertools import islice
 from typing import Any
 
-from envsync.cache.fingerprint import proven, stamp, still, surroundings
-from envsync.cache.store import read_sealed, seal, unseal
+from envsync.cache.fingerprint import process_fingerprint, proven, stamp, still
+from envsync.cache.store import read_cache_file, seal, unseal
 from envsync.model.interpreter import Facts, InterpreterProblem
 from envsync.model.links import Chain, EndKind
 from envsync.observe.dependencies import along, landmarks
 from envsync.observe.links import walk
-from envsync.observe.probe import ProbeError, Said, probe
+from envsync.observe.probe import ProbeAnswer, ProbeError, probe
 
 
 def cycle(declared: str, through: tuple[str, ...]) -> InterpreterProblem:
@@ -38,7 +38,7 @@ def unusable(declared: str, link: str, chain: Chain) -> InterpreterProblem | Non
             message = f"nothing is at {link}"
         case EndKind.DIRECTORY:
             inner = f"{link}/bin/python"
-            message = f"{link} is a folder, not an interpreter"
+            message = f"{link} is a directory, not an interpreter"
             hint = f"Write {inner}." if os.path.exists(inner) else "Name the executable itself."
         case EndKind.FILE if not os.access(chain.end, os.X_OK):
             message = f"{chain.end} is not executable"
@@ -49,7 +49,7 @@ def unusable(declared: str, link: str, chain: Chain) -> InterpreterProblem | Non
     return InterpreterProblem(declared, link, "interpreter-missing", message, hint, chain)
 
 
-Ask = Callable[[str, str | None, Chain], Said]
+Ask = Callable[[str, str | None, Chain], ProbeAnswer]
 """Run an interpreter, or remember what it said: its link, the path it is told it was started by, its chain."""
 
 _LONG = 1.0
@@ -68,7 +68,7 @@ class Hedged:
         self._look = look
         self._is_ahead = False
 
-    def __call__(self, link: str, as_if: str | None, chain: Chain) -> Said:
+    def __call__(self, link: str, as_if: str | None, chain: Chain) -> ProbeAnswer:
         """Return what the interpreter says. Raises ``ProbeError``."""
         if self._is_ahead:
             return self._ask(link, as_if, chain)
@@ -108,19 +108,19 @@ class FactsCache:
     def __init__(self, file: str | None) -> None:
         """Take the file to read; ``None`` to begin with nothing, and remember nothing beyond this pass."""
         self._entries: dict[str, dict[str, Any]] = _read(file) if file else {}
-        self._fresh: dict[str, Said | ProbeError] = {}
+        self._fresh: dict[str, ProbeAnswer | ProbeError] = {}
         self._asking: dict[str, threading.Lock] = {}
         self.changed = False
 
     def begin_pass(self) -> None:
-        """Look at the stamps of each interpreter anew, where the same object serves several passes."""
+        """Look at the stamps of each interpreter again, where the same object serves several passes."""
         self._fresh = {}
 
     def forget_hanging(self) -> None:
         """Ask those again that did not answer in time."""
         self._entries = {key: entry for key, entry in self._entries.items() if "hung" not in entry}
 
-    def ask(self, link: str, as_if: str | None, chain: Chain) -> Said:
+    def ask(self, link: str, as_if: str | None, chain: Chain) -> ProbeAnswer:
         """Give what the interpreter at ``link`` says, as :func:`envsync.observe.probe.probe` does."""
         key = f"{link}\0{as_if or ''}"
         fresh = self._fresh  # of this pass, though the answer may come when another has begun
@@ -135,7 +135,7 @@ class FactsCache:
             raise found.with_traceback(None)
         return found
 
-    def _probe(self, key: str, link: str, as_if: str | None, chain: Chain) -> Said:
+    def _probe(self, key: str, link: str, as_if: str | None, chain: Chain) -> ProbeAnswer:
         self._refuse_hanging(key, chain)
         began = time.time_ns()
         try:
@@ -166,13 +166,13 @@ class FactsCache:
 
     def content(self) -> bytes:
         """Give what to write to the file."""
-        return seal([surroundings(()), self._entries])
+        return seal([process_fingerprint(()), self._entries])
 
-    def _remembered(self, key: str, as_if: str | None, chain: Chain) -> Said | None:
+    def _remembered(self, key: str, as_if: str | None, chain: Chain) -> ProbeAnswer | None:
         try:
             entry = self._entries[key]
             fields = dict(entry["said"])
-            said = Said(Facts(**fields.pop("facts")), **fields)
+            said = ProbeAnswer(Facts(**fields.pop("facts")), **fields)
             texts = [*asdict(said.facts).values(), said.prefix, said.executable, said.base_executable]
             if not all(isinstance(text, str) and "\0" not in text for text in texts):
                 return None
@@ -181,7 +181,7 @@ class FactsCache:
             return None
 
 
-def _paths(chain: Chain, said: Said, as_if: str | None) -> list[str]:
+def _paths(chain: Chain, said: ProbeAnswer, as_if: str | None) -> list[str]:
     base = walk(said.base_executable).end if said.base_executable.startswith("/") else ""
     before = landmarks(os.path.dirname(as_if), said.facts) if as_if else ()
     return [*along(chain), f"{said.facts.stdlib}/os.py", base, *before]
@@ -189,7 +189,7 @@ def _paths(chain: Chain, said: Said, as_if: str | None) -> list[str]:
 
 def _read(file: str) -> dict[str, dict[str, Any]]:
     try:
-        known, entries = unseal(read_sealed(file))
+        known, entries = unseal(read_cache_file(file))
         return entries if still(known) and isinstance(entries, dict) else {}
     except Exception:  # noqa: BLE001  # whatever is wrong with it, the interpreters tell it again
         return {}

@@ -4,14 +4,14 @@ import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from envsync.cache.store import staging_folder
+from envsync.cache.store import staging_directory
 from envsync.formats import pyvenv_cfg
 from envsync.formats.shebang import launched
-from envsync.formats.staging_marker import BUILT, MARKER, Marker, is_area_name, read_marker
+from envsync.formats.staging_marker import BUILT, MARKER, Marker, is_staging_dir_name, read_marker
 from envsync.model.desired import Manifest
 from envsync.model.environment import ExposedOrphan, Former, Generation, Orphan
 from envsync.model.interpreter import Interpreter, InterpreterProblem
-from envsync.model.world import Folder
+from envsync.model.world import Directory
 from envsync.observe.base import base_of, with_ends
 from envsync.observe.choose import same_version
 from envsync.observe.discover import stable_twin
@@ -21,15 +21,15 @@ from envsync.observe.interpreters import Interpreters
 from envsync.observe.libraries import find_libraries
 from envsync.observe.links import Places, walk
 from envsync.observe.mounts import Mounts
-from envsync.observe.packages import read_stock
-from envsync.observe.unowned import find_loose, left_behind, unowned_files
+from envsync.observe.packages import read_installed
+from envsync.observe.unowned import find_unowned, left_behind, unowned_files
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class KeptGeneration:
     """One generation."""
 
-    area: str
+    staging_dir: str
     made: str
     """When it was replaced, ISO 8601."""
     version: str | None
@@ -40,25 +40,25 @@ class Kept:
     """Whether it is an environment still."""
 
 
-def read_kept(area: str) -> Kept:
+def read_generation(staging_dir: str) -> KeptGeneration:
     """Look at a generation. What cannot be read counts as nothing."""
-    marker = read_marker(read_text(f"{area}/{MARKER}"))
-    place = f"{area}/{BUILT}"
+    marker = read_marker(read_text(f"{staging_dir}/{MARKER}"))
+    place = f"{staging_dir}/{BUILT}"
     settings = dict(pyvenv_cfg.parse(read_text(f"{place}/pyvenv.cfg")))
     try:
         sound = not os.path.islink(place) and read_environment(place, place) is not None
     except OSError:
         sound = False
     version = settings.get("version") or settings.get("version_info")
-    return Kept(area, marker.made if marker else "", version, size_of(area), sound)
+    return KeptGeneration(staging_dir, marker.made if marker else "", version, size_of(staging_dir), sound)
 
 
-def size_of(folder: str) -> int:
+def size_of(directory: str) -> int:
     """Add up what the files take, a file with several links once."""
     seen: set[tuple[int, int]] = set()
     total = 0
-    for place, folders, files in os.walk(folder):
-        for name in (*folders, *files):
+    for place, directories, files in os.walk(directory):
+        for name in (*directories, *files):
             try:
                 found = os.lstat(f"{place}/{name}")
             except OSError:
@@ -69,16 +69,16 @@ def size_of(folder: str) -> int:
     return total
 
 
-def read_former(folder: Folder, path: str, interpreter: Interpreter | InterpreterProblem) -> Former | None:
-    """Return the latest generation of the environment in ``folder``, whose scripts ought to name ``path``.
+def read_former(directory: Directory, path: str, interpreter: Interpreter | InterpreterProblem) -> Former | None:
+    """Return the latest generation of the environment in ``directory``, whose scripts ought to name ``path``.
 
     ``None`` where none is kept. What cannot be read counts as no environment.
     """
-    if not folder.generations:
+    if not directory.generations:
         return None
-    area = folder.generations[-1]
-    marker = read_marker(read_text(f"{area}/{MARKER}"))
-    former = Former(area, f"{area}/{BUILT}", marker.made if marker is not None else "")
+    staging_dir = directory.generations[-1]
+    marker = read_marker(read_text(f"{staging_dir}/{MARKER}"))
+    former = Former(staging_dir, f"{staging_dir}/{BUILT}", marker.made if marker is not None else "")
     if os.path.islink(former.place):
         return former
     try:
@@ -86,11 +86,11 @@ def read_former(folder: Folder, path: str, interpreter: Interpreter | Interprete
         environment = read_environment(former.place, path)
         if environment is None:
             return former
-        seen = with_ends(replace(folder, chain=walk(former.place), environment=environment), interpreter)
-        stock = read_stock(former.place, environment.libraries)
+        seen = with_ends(replace(directory, chain=walk(former.place), environment=environment), interpreter)
+        installed = read_installed(former.place, environment.libraries)
     except OSError:
         return former
-    return replace(former, environment=seen.environment, identity=(found.st_dev, found.st_ino), stock=stock)
+    return replace(former, environment=seen.environment, identity=(found.st_dev, found.st_ino), installed=installed)
 
 
 def own_interpreter(former: Former, interpreters: Interpreters) -> Interpreter | None:
@@ -114,13 +114,13 @@ def former_interpreters(former: Former, interpreters: Interpreters) -> Iterator[
 
 
 _DEEPEST = 4
-"""Folders under the state folder in which targets are looked for."""
+"""Directories under the state directory in which targets are looked for."""
 
 
 def find_orphans(manifest: Manifest) -> tuple[Orphan, ...]:
-    """List the environments in the state folder that this manifest made, by their own mark, and declares no more.
+    """List the environments in the state directory that this manifest made, by their own mark, and declares no more.
 
-    One that is declared for another host, or at the same path, is none; nor is one behind a symlink in that folder.
+    One that is declared for another host, or at the same path, is none; nor is one behind a symlink in that directory.
     """
     places = Places(Mounts())
     protected = {places.name_of(end) for end in _ends(manifest)}
@@ -140,25 +140,25 @@ def find_generations(manifest: Manifest) -> tuple[Generation, ...]:
     """List what is kept of earlier contents: of each declared environment, and of this manifest's former ones."""
     ends, places = _ends(manifest), Places(Mounts())
     names = {places.name_of(end) for end in ends}
-    common = map(os.path.realpath, (manifest.state_dir, staging_folder()))
-    folders = {*common, *(os.path.dirname(end) for end in ends), *ends}
+    common = map(os.path.realpath, (manifest.state_dir, staging_directory()))
+    directories = {*common, *(os.path.dirname(end) for end in ends), *ends}
     found: dict[str, list[Generation]] = {}
-    for folder in {places.name_of(folder): folder for folder in sorted(folders)}.values():
-        for area, marker in _generations(folder):
+    for directory in {places.name_of(directory): directory for directory in sorted(directories)}.values():
+        for staging_dir, marker in _generations(directory):
             end = places.name_of(marker.end)
             declared = end in names
             if declared or (_is_same(marker.manifest, manifest.file) and marker.name not in manifest.elsewhere):
-                kept, unowned = read_kept(area), _unowned(area, marker.end)
+                kept, unowned = read_generation(staging_dir), _unowned(staging_dir, marker.end)
                 one = Generation(
                     name=marker.name,
-                    area=area,
+                    staging_dir=staging_dir,
                     end=marker.end,
                     made=kept.made,
                     version=kept.version,
                     size=kept.size,
                     declared=declared,
                     surplus=not declared,
-                    loose=marker.loose or bool(unowned),
+                    irreplaceable=marker.irreplaceable or bool(unowned),
                     unowned=unowned,
                 )
                 found.setdefault(end, []).append(one)
@@ -183,7 +183,7 @@ def _meets(name: str, others: set[str]) -> bool:
 
 
 def _ends(manifest: Manifest) -> set[str]:
-    """Give every folder that a declared environment may have its content in."""
+    """Give every directory that a declared environment may have its content in."""
     places = [place for one in manifest.environments for place in (one.path, one.target, *one.aliases) if place]
     return {walk(place).end for place in places} | {os.path.realpath(place) for place in places}
 
@@ -191,10 +191,10 @@ def _ends(manifest: Manifest) -> set[str]:
 def _environments(top: str) -> Iterator[str]:
     ahead = [(top, 0)]
     while ahead:
-        folder, depth = ahead.pop()
-        for name in _names(folder):
-            place = f"{folder}/{name}"
-            if is_area_name(name) or os.path.islink(place) or not os.path.isdir(place):
+        directory, depth = ahead.pop()
+        for name in _names(directory):
+            place = f"{directory}/{name}"
+            if is_staging_dir_name(name) or os.path.islink(place) or not os.path.isdir(place):
                 continue
             if os.path.isfile(f"{place}/pyvenv.cfg"):
                 yield place
@@ -211,9 +211,9 @@ def _orphan(end: str, manifest: Manifest) -> Orphan | None:
     if not _is_same(settings.get("envsync-manifest", ""), manifest.file):
         return None
     try:
-        loose = tuple(unowned_files(end, find_loose(end, find_libraries(end))))
+        unowned = tuple(unowned_files(end, find_unowned(end, find_libraries(end))))
     except OSError as error:
-        loose = (f"{error.filename}: {error.strerror}",)
+        unowned = (f"{error.filename}: {error.strerror}",)
     name, path = settings.get("envsync-name", ""), settings.get("envsync-path", "")
     return Orphan(
         name=name or os.path.basename(end),
@@ -222,24 +222,24 @@ def _orphan(end: str, manifest: Manifest) -> Orphan | None:
         identity=(found.st_dev, found.st_ino),
         size=size_of(end),
         linked=(os.path.islink(path) or os.path.realpath(path) != end) and walk(path).meets(walk(end)),
-        loose=loose,
+        unowned=unowned,
     )
 
 
-def _generations(folder: str) -> Iterator[tuple[str, Marker]]:
-    for name in _names(folder):
-        area = f"{folder}/{name}"
-        if is_area_name(name) and not os.path.islink(area) and os.path.isdir(f"{area}/{BUILT}"):
-            marker = read_marker(read_text(f"{area}/{MARKER}"))
-            if marker is not None and marker.kind == "generation" and os.lstat(area).st_uid == os.geteuid():
-                yield area, marker
+def _generations(directory: str) -> Iterator[tuple[str, Marker]]:
+    for name in _names(directory):
+        staging_dir = f"{directory}/{name}"
+        if is_staging_dir_name(name) and not os.path.islink(staging_dir) and os.path.isdir(f"{staging_dir}/{BUILT}"):
+            marker = read_marker(read_text(f"{staging_dir}/{MARKER}"))
+            if marker is not None and marker.kind == "generation" and os.lstat(staging_dir).st_uid == os.geteuid():
+                yield staging_dir, marker
 
 
-def _unowned(area: str, end: str) -> tuple[str, ...]:
+def _unowned(staging_dir: str, end: str) -> tuple[str, ...]:
     """Return the files of the user's in a generation that the environment does not hold just as they are."""
-    former = f"{area}/{BUILT}"
+    former = f"{staging_dir}/{BUILT}"
     try:
-        return left_behind(former, end, find_loose(former, tuple(find_libraries(former))))
+        return left_behind(former, end, find_unowned(former, tuple(find_libraries(former))))
     except OSError as error:
         return (f"{error.filename}: {error.strerror}",)
 
@@ -251,12 +251,12 @@ def _ranked(generations: list[Generation], keep: int) -> list[Generation]:
 
 
 def _is_same(recorded: str, file: str) -> bool:
-    """Tell whether a mark names this manifest, by its path as opened or by the file that it leads to."""
+    """Check whether a mark names this manifest, by its path as opened or by the file that it leads to."""
     return bool(recorded) and (recorded == file or os.path.realpath(recorded) == os.path.realpath(file))
 
 
-def _names(folder: str) -> list[str]:
+def _names(directory: str) -> list[str]:
     try:
-        return sorted(os.listdir(folder))
+        return sorted(os.listdir(directory))
     except OSError:
         return []

@@ -11,7 +11,18 @@ from packaging.version import Version
 
 from envsync.formats.installers.command import AnswerError, Command, Installer, Job, Step, gist
 from envsync.formats.installers.uv import Uv
-from envsync.model.packages import SEEDS, Call, Change, Declared, Distribution, Project, Stock, Sync, Verdict, is_lock
+from envsync.model.packages import (
+    SEEDS,
+    Call,
+    Change,
+    Declared,
+    Distribution,
+    InstalledPackages,
+    Project,
+    Sync,
+    Verdict,
+    is_lock,
+)
 from envsync.observe.packages import origin_of
 from envsync.observe.processes import Completed, run
 
@@ -24,7 +35,7 @@ def find_uv() -> str | None:
         return os.fsdecode(find_uv_bin())
     except (ImportError, FileNotFoundError):
         # A relative directory, such as the current one, may be a stranger's clone.
-        path = [folder for folder in os.environ.get("PATH", os.defpath).split(":") if folder.startswith("/")]
+        path = [directory for directory in os.environ.get("PATH", os.defpath).split(":") if directory.startswith("/")]
         return shutil.which("uv", path=":".join(path)) if path else None
 
 
@@ -38,7 +49,7 @@ class Question:
 
     place: str
     declared: Declared
-    stock: Stock
+    installed: InstalledPackages
     exact: bool
 
 
@@ -47,7 +58,7 @@ def ask(question: Question, installer: Installer, job: Job) -> Verdict:
     if job.upgrade:
         return _ask_upgrade(question, installer, job)
     changes: dict[str, Change] = {}
-    extraneous = {one.name for one in question.stock.distributions} - SEEDS if question.exact else set()
+    extraneous = {one.name for one in question.installed.distributions} - SEEDS if question.exact else set()
     job = replace(job, index=question.declared.index)
     for call in question.declared.calls:
         found, removed = _ask_call(question, installer, call, job)
@@ -60,7 +71,7 @@ def ask(question: Question, installer: Installer, job: Job) -> Verdict:
 def _ask_upgrade(question: Question, installer: Installer, job: Job) -> Verdict:
     """Ask for newer releases: of several calls that bring a package, the one that allows least decides."""
     job = replace(job, index=question.declared.index, constraints=locked_pins(question, installer))
-    there = {one.name: one for one in question.stock.distributions}
+    there = {one.name: one for one in question.installed.distributions}
     allowed: dict[str, list[Change | None]] = {}
     for call in question.declared.calls:
         steps = _answer(installer, question.place, call, replace(job, exact=True, upgrade=not is_lock(call)))
@@ -84,12 +95,12 @@ def _least(found: list[Change | None]) -> Change | None:
 def locked_pins(question: Question, installer: Installer) -> tuple[str, ...]:
     """Return the versions of what locks bring, as constraints. Raises ``AnswerError``."""
     asked = replace(question, exact=True)
-    there = question.stock.versions()
+    there = question.installed.versions()
     held: set[str] = set()
     for call in filter(is_lock, question.declared.calls):
         _, removed = _ask_call(asked, installer, call, Job(offline=True, index=question.declared.index))
         held |= there.keys() - removed
-    return tuple(f"{one.name}=={one.version}" for one in question.stock.distributions if _is_held(one, held))
+    return tuple(f"{one.name}=={one.version}" for one in question.installed.distributions if _is_held(one, held))
 
 
 def _is_held(one: Distribution, names: set[str]) -> bool:
@@ -100,7 +111,7 @@ def _ask_call(question: Question, installer: Installer, call: Call | Sync, job: 
     """Return what one call would change, and the names that it would not bring."""
     with_exact = question.exact and isinstance(installer, Uv)
     steps = _answer(installer, question.place, call, replace(job, exact=with_exact))
-    there = {one.name: one for one in question.stock.distributions}
+    there = {one.name: one for one in question.installed.distributions}
     coming = _names(step for step in steps if step.installs)
     going = _names(step for step in steps if not step.installs) - coming
     changes = list(_changes(steps, there, question.declared.projects))
@@ -114,7 +125,7 @@ def _ask_call(question: Question, installer: Installer, call: Call | Sync, job: 
 
 def _brought(installer: Installer, question: Question, call: Call | Sync, job: Job) -> set[str]:
     """Return the names that a call brings where nothing is installed, at the versions that are."""
-    pins = tuple(f"{one.name}=={one.version}" for one in question.stock.distributions if one.origin is None)
+    pins = tuple(f"{one.name}=={one.version}" for one in question.installed.distributions if one.origin is None)
     steps = _answer(installer, question.place, call, replace(job, exact=True, offline=False, constraints=pins))
     return _names(steps)
 

@@ -13,7 +13,7 @@ from envsync.observe.choose import best, fits, fitting, is_pinned, same_version
 from envsync.observe.discover import Found, discover, stable_twin
 from envsync.observe.facts import ASKED_AGAIN, Ask, Hedged, cycle, unusable
 from envsync.observe.links import walk
-from envsync.observe.probe import ProbeError, Said, is_same_file, remedy
+from envsync.observe.probe import ProbeAnswer, ProbeError, is_same_file, remedy
 
 _Result = Interpreter | InterpreterProblem
 
@@ -57,12 +57,12 @@ class Interpreters:
         return fitting(request, self._all(), self.at)
 
     def searched(self) -> tuple[str, ...]:
-        """List the folders whose content decided which of the installed interpreters was chosen."""
+        """List the directories whose content decided which of the installed interpreters was chosen."""
         return self._installed.searched if self._installed else ()
 
-    def witnesses(self) -> tuple[str, ...]:
+    def dependencies(self) -> tuple[str, ...]:
         """List the paths whose stamps vouch for what was found there."""
-        return self._installed.witnesses if self._installed else ()
+        return self._installed.dependencies if self._installed else ()
 
     def _of(self, environment: desired.Environment, through: tuple[str, ...]) -> _Result:
         request = environment.python
@@ -96,8 +96,8 @@ class Interpreters:
 
     def _owner(self, link: str) -> desired.Environment | None:
         """Give the declared environment that a link lies in, whether or not it exists yet."""
-        folder = os.path.dirname(link)
-        return self._environments.get(folder.removesuffix("/bin")) if folder.endswith("/bin") else None
+        directory = os.path.dirname(link)
+        return self._environments.get(directory.removesuffix("/bin")) if directory.endswith("/bin") else None
 
     def _kept(self, environment: desired.Environment, request: PythonVersion | DefaultPython) -> _Result | None:
         """Return the interpreter that an environment has, if it works and is what is asked for.
@@ -184,7 +184,7 @@ class Interpreters:
         return self._settle(declared, link, chain, notes)
 
     def _settle(self, declared: str, link: str, chain: Chain, notes: tuple[str, ...]) -> "Interpreter | _Onward":
-        """Find the folder from which Python finds its standard library, beginning with the link's own.
+        """Find the directory from which Python finds its standard library, beginning with the link's own.
 
         That is how it will look for it from ``home``: for a bare link to a relocatable build, ``home`` has to name the
         tree that it leads to. A program that runs another one, compiled though it be, is found out on the way: what
@@ -218,7 +218,7 @@ class Interpreters:
             raise failure
         return onward
 
-    def _beyond(self, link: str, chain: Chain, said: Said) -> "_Onward":
+    def _beyond(self, link: str, chain: Chain, said: ProbeAnswer) -> "_Onward":
         onward = _onward(link, chain, said, _RUNS)
         if onward is None:
             raise ProbeError("it is a program that runs another one, and does not tell which")
@@ -238,7 +238,7 @@ class _Onward:
     """Whether it had to be run to know."""
 
 
-def _onward(link: str, chain: Chain, said: Said, trait: str) -> _Onward | None:
+def _onward(link: str, chain: Chain, said: ProbeAnswer, trait: str) -> _Onward | None:
     """Return the interpreter that a program runs; ``None`` where it tells none but itself."""
     names = (said.base_executable, said.executable, said.process)
     base = next((one for one in names if one and not is_same_file(one, chain.end)), "")

@@ -60,10 +60,10 @@ def is_lib64_alias(end: str) -> bool:
     return text == "lib" or os.path.realpath(f"{end}/lib64") == os.path.realpath(f"{end}/lib")
 
 
-def _names(folder: str) -> list[str]:
+def _names(directory: str) -> list[str]:
     """List a directory by name; one that is not there, or a link that leads nowhere, holds nothing."""
     try:
-        return sorted(os.listdir(folder))
+        return sorted(os.listdir(directory))
     except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as error:

@@ -58,14 +58,14 @@ class Calls:
 
 def uv_lock_of(project: str, document: Mapping[str, Any], reading: Reading) -> str:
     """Return where the ``uv.lock`` of a project is: beside it, or in the root of the workspace that it is in."""
-    folder = project
-    while folder != os.path.dirname(folder) and _workspace(document) is None:
-        folder = os.path.dirname(folder)
-        document = reading.toml(f"{folder}/pyproject.toml", quietly=True) or {}
+    directory = project
+    while directory != os.path.dirname(directory) and _workspace(document) is None:
+        directory = os.path.dirname(directory)
+        document = reading.toml(f"{directory}/pyproject.toml", quietly=True) or {}
     found = _workspace(document) or {}
-    path = os.path.relpath(project, folder)
+    path = os.path.relpath(project, directory)
     is_member = _matches(found.get("members"), path) and not _matches(found.get("exclude"), path)
-    return f"{folder if is_member else project}/uv.lock"
+    return f"{directory if is_member else project}/uv.lock"
 
 
 def _workspace(document: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -34,25 +34,25 @@ class Mounts:
     def _mounts(self) -> tuple[_Mount, ...]:
         return _read()
 
-    def within(self, folder: str) -> tuple[str, ...]:
-        """List the mount points at and below a real folder; without a list only the folder itself can be told."""
+    def within(self, directory: str) -> tuple[str, ...]:
+        """List the mount points at and below a real directory; without a list only the directory itself can be told."""
         if not self._mounts:
-            return (folder,) if os.path.ismount(folder) else ()
-        return tuple(one.point for one in self._mounts if _holds(folder, one.point))
+            return (directory,) if os.path.ismount(directory) else ()
+        return tuple(one.point for one in self._mounts if _holds(directory, one.point))
 
-    def in_lower_layer(self, folder: str) -> bool:
+    def in_lower_layer(self, directory: str) -> bool:
         """Check whether a real directory may be one that an overlay cannot rename: it came with a lower layer (EXDEV).
 
         The kernel says of its own overlays in which layer a directory is (Linux 6.7); before, and of other file systems
         of this kind, it is only known once it was tried.
         """
-        mount = self._around(folder)
+        mount = self._around(directory)
         if mount is None or mount.kind not in _LAYERED or "redirect_dir=on" in mount.options:
             return False
         if mount.kind != "overlay":
             return True
 
-        return not in_upper_layer(folder)
+        return not in_upper_layer(directory)
 
     def name_of(self, place: str) -> str:
         """Name a real place by its file system and the path in it: the same through whatever mount it is reached."""
@@ -80,14 +80,14 @@ class Mounts:
         return found
 
 
-def mounts_in(folder: str) -> tuple[str, ...]:
-    """List the mount points at and below a real folder, as they are now."""
-    return Mounts().within(folder)
+def mounts_in(directory: str) -> tuple[str, ...]:
+    """List the mount points at and below a real directory, as they are now."""
+    return Mounts().within(directory)
 
 
-def in_lower_layer(folder: str) -> bool:
+def in_lower_layer(directory: str) -> bool:
     """Check whether an overlay may be unable to rename a real directory; see :meth:`Mounts.in_lower_layer`."""
-    return Mounts().in_lower_layer(folder)
+    return Mounts().in_lower_layer(directory)
 
 
 def on_one_mount(one: str, other: str) -> bool:
@@ -122,8 +122,8 @@ def _mount(fields: list[bytes]) -> _Mount:
     return _Mount(point, device, root, kind, source, tuple(options.split(",")))
 
 
-def _holds(folder: str, place: str) -> bool:
-    return place == folder or place.startswith(f"{folder.rstrip('/')}/")
+def _holds(directory: str, place: str) -> bool:
+    return place == directory or place.startswith(f"{directory.rstrip('/')}/")
 
 
 def _unescape(text: bytes) -> bytes:

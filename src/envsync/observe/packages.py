@@ -11,7 +11,7 @@ from urllib.parse import quote, unquote, urlsplit
 from packaging.direct_url import DirectUrl, DirectUrlValidationError
 from packaging.utils import canonicalize_name
 
-from envsync.model.packages import Distribution, Origin, Stock
+from envsync.model.packages import Distribution, InstalledPackages, Origin
 from envsync.observe.files import read_text
 from envsync.observe.libraries import is_lib64_alias
 
@@ -51,7 +51,7 @@ def _read(place: str) -> Distribution | None:
 
 
 def _read_link(place: str) -> Distribution | None:
-    """Read an ``.egg-link`` (before PEP 660): the folder of an ``.egg-info``, and the way from there to the project.
+    """Read an ``.egg-link`` (before PEP 660): the directory of an ``.egg-info``, and the way from there to the project.
 
     Example: ``/src/blog/src``, then ``..``.
     """
@@ -98,36 +98,36 @@ def read_all(end: str, libraries: tuple[str, ...]) -> dict[str, Distribution | N
 
     ``None`` where the metadata does not tell what it is of.
     """
-    return {place: read_distribution(place) for place in metadata_places(end, libraries, leftovers=True)}
+    return {place: read_distribution(place) for place in metadata_places(end, libraries, partial=True)}
 
 
-def read_stock(
+def read_installed(
     end: str,
     libraries: tuple[str, ...],
     *,
-    loose: bool = False,
+    unowned: bool = False,
     others: tuple[str, ...] = (),
     read: Mapping[str, Distribution | None] | None = None,
-) -> Stock:
-    """Read the distributions in the ``site-packages`` folders of an environment, unless they were ``read`` before.
+) -> InstalledPackages:
+    """Read the distributions in the ``site-packages`` directories of an environment, unless they were ``read`` before.
 
-    One that is seen twice, through a linked folder or a linked ``dist-info``, counts once. Metadata that is broken is
-    told, not raised. With ``loose``, what no distribution claims is listed as well, which reads every ``RECORD``,
+    One that is seen twice, through a linked directory or a linked ``dist-info``, counts once. Metadata that is broken
+    is told, not raised. With ``unowned``, what no distribution claims is listed as well, which reads every ``RECORD``,
     those in the libraries ``others`` too.
     """
-    from envsync.observe.unowned import find_loose  # noqa: PLC0415  # only where it is asked for
+    from envsync.observe.unowned import find_unowned  # noqa: PLC0415  # only where it is asked for
 
     found: dict[str, Distribution] = {}
     broken: list[str] = []
     for place, one in (read_all(end, libraries) if read is None else read).items():
-        if is_leftover(place):
+        if is_partial(place):
             continue
         if one is None:
             broken.append(os.path.basename(place))
         else:
             found.setdefault(one.name, one)
-    unclaimed = tuple(find_loose(end, (*libraries, *others), _checkouts(end, found.values()))) if loose else None
-    return Stock(tuple(found.values()), tuple(broken), unclaimed)
+    unclaimed = tuple(find_unowned(end, (*libraries, *others), _checkouts(end, found.values()))) if unowned else None
+    return InstalledPackages(tuple(found.values()), tuple(broken), unclaimed)
 
 
 def _checkouts(end: str, distributions: Iterable[Distribution]) -> Iterator[str]:
@@ -138,35 +138,35 @@ def _checkouts(end: str, distributions: Iterable[Distribution]) -> Iterator[str]
             yield place[len(end) + 1 :]
 
 
-def is_leftover(place: str) -> bool:
+def is_partial(place: str) -> bool:
     """Check whether pip had put something aside, to remove it once its successor is installed: ``~lask`` of flask."""
     return os.path.basename(place).startswith("~")
 
 
-def metadata_places(end: str, libraries: tuple[str, ...], *, leftovers: bool = False) -> Iterator[str]:
+def metadata_places(end: str, libraries: tuple[str, ...], *, partial: bool = False) -> Iterator[str]:
     """Give where the metadata of each distribution is, each place once however many links lead to it.
 
-    With ``leftovers`` also that of distributions that pip had put aside, which are not installed.
+    With ``partial`` also that of distributions that pip had put aside, which are not installed.
     """
     seen: set[str] = set()
-    for site in site_folders(end, libraries):
+    for site in site_directories(end, libraries):
         real_site = os.path.realpath(site)
         for name in sorted(os.listdir(site)):
             place = f"{site}/{name}"
-            if name.endswith((".dist-info", ".egg-info", ".egg-link")) and (leftovers or not is_leftover(name)):
+            if name.endswith((".dist-info", ".egg-info", ".egg-link")) and (partial or not is_partial(name)):
                 real = os.path.realpath(place) if os.path.islink(place) else f"{real_site}/{name}"
                 if real not in seen:
                     seen.add(real)
                     yield place
 
 
-def site_folders(end: str, libraries: tuple[str, ...]) -> list[str]:
-    """Give the ``site-packages`` folders of an environment, without those that are others by another name."""
+def site_directories(end: str, libraries: tuple[str, ...]) -> list[str]:
+    """Give the ``site-packages`` directories of an environment, without those that are others by another name."""
     names = [f"{library}/site-packages" for library in libraries]
     if names and is_lib64_alias(end):
         names = [f"lib/{name[6:]}" if name.startswith("lib64/") else name for name in names]
     found: dict[str, str] = {}
-    for folder in (f"{end}/{name}" for name in dict.fromkeys(names)):
-        if os.path.isdir(folder):
-            found.setdefault(os.path.realpath(folder), folder)
+    for directory in (f"{end}/{name}" for name in dict.fromkeys(names)):
+        if os.path.isdir(directory):
+            found.setdefault(os.path.realpath(directory), directory)
     return list(found.values())

@@ -75,7 +75,7 @@ sys.stdout.write("\\nenvsync:" + json.dumps({"image": image}) + "\\n")
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class ProbeAnswer:
     """An interpreter's answer."""
 
     facts: Facts
@@ -124,7 +124,7 @@ class ProbeError(Exception):
         """Whether it ended by itself, as a program does that goes by its name and was started by another one."""
 
 
-def probe(executable: str, *, as_if: str | None = None) -> Said:
+def probe(executable: str, *, as_if: str | None = None) -> ProbeAnswer:
     """Run ``executable`` isolated, without site, and return its answer.
 
     ``as_if`` is the path that it is told it was started by: Python looks for its standard
@@ -195,7 +195,7 @@ def _environment() -> dict[str, str]:
     return {key: value for key, value in os.environ.items() if not key.startswith(hidden)}
 
 
-def _read(answer: dict[str, Any], executable: str) -> Said:
+def _read(answer: dict[str, Any], executable: str) -> ProbeAnswer:
     version_info = str(answer["version_info"])
     major, minor = (int(part) for part in version_info.split(".")[:2])
     if (major, minor) < (3, 7):
@@ -219,7 +219,7 @@ def _read(answer: dict[str, Any], executable: str) -> Said:
         version_info=version_info,
         platform=text.get("platform", ""),
     )
-    return Said(facts, text["prefix"], text["executable"], text["base_executable"], text.get("process", ""))
+    return ProbeAnswer(facts, text["prefix"], text["executable"], text["base_executable"], text.get("process", ""))
 
 
 def _run(

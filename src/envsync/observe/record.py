@@ -16,7 +16,7 @@ from envsync.model.packages import Damage, Distribution
 from envsync.observe.builders import is_installers_link
 from envsync.observe.files import Digests, encoded, hash_regular, read_regular, read_text
 from envsync.observe.libraries import is_lib64_alias
-from envsync.observe.packages import is_leftover, read_all, read_origin, site_folders
+from envsync.observe.packages import is_partial, read_all, read_origin, site_directories
 
 _LARGEST = 64 << 20
 """Bytes of a ``RECORD``: no distribution has a million files."""
@@ -66,7 +66,7 @@ def find_damage(
     check = _Check(end, installed, digests)
     compared = [check.compare(one) for one in installed]
     remnants = list(_remnants(end, libraries, installed))
-    damaged = [one for one in _merge(compared, remnants) if one.spoilt or one.leftovers]
+    damaged = [one for one in _merge(compared, remnants) if one.damaged or one.partial]
     legacy = [one for place, one in read.items() if not place.endswith(".dist-info")]
     return (
         *(replace(one, links=tuple(_links(end, one))) for one in damaged),
@@ -75,7 +75,7 @@ def find_damage(
 
 
 def listed_files(end: str, metadata: str) -> tuple[str, ...]:
-    """Give the files in an environment that a metadata folder lists, relative; never what makes it an environment."""
+    """Return the files that a metadata directory lists, relative; never what makes the environment one."""
     rows, _ = _read_rows(f"{end}/{metadata}")
     inside = {row.file[len(end) + 1 :] for row in rows if _is_inside(row, end)}
     if is_lib64_alias(end):
@@ -84,22 +84,22 @@ def listed_files(end: str, metadata: str) -> tuple[str, ...]:
 
 
 def _is_environments(relative: str) -> bool:
-    folder, _, name = relative.rpartition("/")
-    return relative == "pyvenv.cfg" or (folder == "bin" and (is_python_name(name) or is_activator(name)))
+    directory, _, name = relative.rpartition("/")
+    return relative == "pyvenv.cfg" or (directory == "bin" and (is_python_name(name) or is_activator(name)))
 
 
 def _read(place: str, package: Distribution | None) -> _Installed | None:
-    """Read what a metadata folder lists; ``None`` for one that pip had put aside, and that tells nothing."""
+    """Read what a metadata directory lists; ``None`` for one that pip had put aside, and that tells nothing."""
     rows, unchecked = _read_rows(place)
     if package is not None and any(row.name.endswith(".dist-info/REQUESTED") for row in rows):
         package = replace(package, requested=True)
-    if is_leftover(place):
+    if is_partial(place):
         return None if package is None else _Installed(place, package, rows, "pip had put it aside")
     return _Installed(place, package or _named(place), rows, unchecked)
 
 
 def _named(place: str) -> Distribution:
-    """Tell from the name of a metadata folder what it is of; nothing where it does not tell."""
+    """Tell from the name of a metadata directory what it is of; nothing where it does not tell."""
     name, _, version = os.path.basename(place).removesuffix(".dist-info").partition("-")
     try:
         origin = read_origin(read_text(f"{place}/direct_url.json"))
@@ -145,7 +145,7 @@ def _is_inside(row: _Row, end: str) -> bool:
 
 
 def _is_byte_code(row: _Row) -> bool:
-    """Tell whether Python writes a file by itself, whenever it wants."""
+    """Check whether Python writes a file by itself, whenever it wants."""
     return row.file.endswith(".pyc") or "__pycache__" in row.file.split("/")
 
 
@@ -157,7 +157,7 @@ class _Check:
         self._digests = digests
         self._rows: dict[str, list[_Row]] = {}
         for one in installed:
-            for row in () if is_leftover(one.place) else one.rows:
+            for row in () if is_partial(one.place) else one.rows:
                 self._rows.setdefault(row.file, []).append(row)
         self._seen: dict[str, str] = {}
 
@@ -166,7 +166,7 @@ class _Check:
         info = os.path.basename(one.place)
         needed = (_Row(f"{info}/{name}", f"{one.place}/{name}") for name in _NEEDED)
         rows = {row.file: row for row in (*needed, *one.rows) if not _is_byte_code(row)}
-        found = [] if is_leftover(one.place) else [(row.name, self._look(row)) for row in rows.values()]
+        found = [] if is_partial(one.place) else [(row.name, self._look(row)) for row in rows.values()]
         origin = f"{info}/direct_url.json"
         lost = (one.package.origin is None and os.path.lexists(f"{one.place}/direct_url.json")) or any(
             name == origin and state for name, state in found
@@ -201,7 +201,7 @@ class _Check:
         return "" if self._is_script(row.file) else "changed"
 
     def _is_script(self, file: str) -> bool:
-        """Tell whether a file is a script of a Python's: whoever moves an environment rewrites its first line."""
+        """Check whether a file is a script of a Python's: whoever moves an environment rewrites its first line."""
         if os.path.dirname(file) != f"{self._end}/bin" or not os.path.isfile(file):
             return False
         head = read_text(os.path.realpath(file), shebang.HEAD).encode(errors="surrogateescape")
@@ -227,34 +227,34 @@ def _remnants(end: str, libraries: tuple[str, ...], installed: list[_Installed])
     for one in installed:
         tops = {row.name.partition("/")[0] for row in one.rows if "/" in row.name} | {os.path.basename(one.place)}
         tails |= dict.fromkeys((top[1:] for top in tops), one.package.name)
-    for site in site_folders(end, libraries):
+    for site in site_directories(end, libraries):
         for name in sorted(os.listdir(site)):
             place = f"{site}/{name}"
-            if is_leftover(place) and name[1:] in tails and place not in known:
+            if is_partial(place) and name[1:] in tails and place not in known:
                 yield place[len(end) + 1 :], tails[name[1:]]
 
 
 def _merge(compared: list[Damage], remnants: list[tuple[str, str]]) -> Iterator[Damage]:
-    """Make one value for each name: of several metadata folders the sound one counts, the spoilt are left over."""
+    """Make one value for each name: of several metadata directories the sound one counts, the spoilt are left over."""
     names: dict[str, list[Damage]] = {}
-    for one in sorted(compared, key=lambda one: (is_leftover(one.metadata), one.spoilt)):
+    for one in sorted(compared, key=lambda one: (is_partial(one.metadata), one.damaged)):
         names.setdefault(one.package.name, []).append(one)
     for name, (first, *others) in names.items():
-        left = [one.metadata for one in others if one.spoilt] + [place for place, owner in remnants if owner == name]
-        if is_leftover(first.metadata):
+        left = [one.metadata for one in others if one.damaged] + [place for place, owner in remnants if owner == name]
+        if is_partial(first.metadata):
             left.insert(0, first.metadata)
-        yield replace(first, leftovers=tuple(left))
+        yield replace(first, partial=tuple(left))
 
 
 def _links(end: str, damage: Damage) -> Iterator[str]:
     """Find the symlinks among and on the way to the files that putting it right would replace: they are the user's."""
-    listed = listed_files(end, damage.metadata) if damage.spoilt else ()
-    entries = {*listed, *damage.leftovers, damage.metadata}
+    listed = listed_files(end, damage.metadata) if damage.damaged else ()
+    entries = {*listed, *damage.partial, damage.metadata}
     for entry in [*entries]:
-        folder = os.path.dirname(entry)
-        while folder and folder not in entries:
-            entries.add(folder)
-            folder = os.path.dirname(folder)
+        directory = os.path.dirname(entry)
+        while directory and directory not in entries:
+            entries.add(directory)
+            directory = os.path.dirname(directory)
     rows, _ = _read_rows(f"{end}/{damage.metadata}")
     digests = {row.file: row.digest for row in rows}
     for entry in sorted(entries):

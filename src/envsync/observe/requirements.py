@@ -130,11 +130,11 @@ class _Walk:
     def _line(self, place: str, line: str, way: tuple[str, ...]) -> None:
         start = _START.search(line)
         requirement, tail = (line[: start.start()].strip(), line[start.start() :]) if start else (line, "")
-        options, leftover = _options(tail)
-        if leftover and options[0][0] == "--editable":  # uv takes the whole line, a marker too
-            self.found.cannot.append(("pip", place, f"it does not read {' '.join(leftover)!r} behind --editable"))
-            options[0], leftover = ("--editable", " ".join((options[0][1], *leftover))), []
-        if problem := _problem(requirement, options, leftover):
+        options, interrupted = _options(tail)
+        if interrupted and options[0][0] == "--editable":  # uv takes the whole line, a marker too
+            self.found.cannot.append(("pip", place, f"it does not read {' '.join(interrupted)!r} behind --editable"))
+            options[0], interrupted = ("--editable", " ".join((options[0][1], *interrupted))), []
+        if problem := _problem(requirement, options, interrupted):
             self.reading.refuse(place, problem)
             return
         if what := _uv_cannot(requirement, tail, options):
@@ -173,8 +173,8 @@ class _Walk:
         else:
             self.visit(file, place, constraint=constraint, way=way)
 
-    def _find_links(self, place: str, value: str, folder: str) -> None:
-        beside = os.path.normpath(os.path.join(folder, value))
+    def _find_links(self, place: str, value: str, directory: str) -> None:
+        beside = os.path.normpath(os.path.join(directory, value))
         if not _SCHEME.match(value) and os.path.exists(beside):
             value = beside
         elif not _SCHEME.match(value):  # pip looks in its own directory then
@@ -195,7 +195,7 @@ def _options(tail: str) -> tuple[list[tuple[str, str]], list[str]]:
     except ValueError:
         words = tail.split()  # pip says what is wrong with it; uv takes it as it is
     options: list[tuple[str, str]] = []
-    leftover: list[str] = []
+    interrupted: list[str] = []
     for word in words:
         name, value = options[-1] if options else ("", "")
         if name in _KNOWN - _FLAGS and not value:
@@ -203,11 +203,11 @@ def _options(tail: str) -> tuple[list[tuple[str, str]], list[str]]:
         elif found := _WORD.fullmatch(word):
             options.append((_FULL.get(found[1], found[1]), found[2]))
         elif name in _KNOWN:
-            leftover.append(word)
-    return options, leftover
+            interrupted.append(word)
+    return options, interrupted
 
 
-def _problem(requirement: str, options: list[tuple[str, str]], leftover: list[str]) -> str:
+def _problem(requirement: str, options: list[tuple[str, str]], interrupted: list[str]) -> str:
     """Say what of a line pip would skip without a word."""
     names = [name for name, _ in options]
     for short in (name for name in names if name not in _KNOWN):
@@ -217,9 +217,9 @@ def _problem(requirement: str, options: list[tuple[str, str]], leftover: list[st
         return f"{names[0]} belongs on the line of a requirement"
     stray = [name for name in (names if requirement else names[1:]) if name not in _BEHIND]
     stray = stray if requirement or _ALONE.intersection(names) else []
-    if stray or leftover:
+    if stray or interrupted:
         behind = "a requirement" if requirement else "an option"
-        return f"{' '.join(stray or leftover)!r} has no effect behind {behind}; give it a line of its own"
+        return f"{' '.join(stray or interrupted)!r} has no effect behind {behind}; give it a line of its own"
     return ""
 
 

@@ -8,22 +8,22 @@ from collections.abc import Iterable, Iterator
 
 from envsync.model.links import Chain, EndKind
 from envsync.model.problems import EnvsyncError, Problem
-from envsync.model.world import Folder, Hazard, Side
+from envsync.model.world import Directory, Hazard, Side
 from envsync.observe.links import walk
 
 _ROOT = 0
 
 
-def find_hazard(folder: Folder, path: Chain, sides: Iterable[Side]) -> Hazard | None:
+def find_hazard(directory: Directory, path: Chain, sides: Iterable[Side]) -> Hazard | None:
     """Find who else could change what is made for an environment, where envsync would write for it.
 
     What is there already is its owner's, so only root has to mind whose it is: it would run that user's programs, and
     leave files that the user cannot change.
     """
-    is_new = folder.environment is None
+    is_new = directory.environment is None
     if not is_new and os.geteuid() != _ROOT:
         return None
-    end = folder.chain
+    end = directory.chain
     found = [hazard_in(end.end, is_new=is_new)] if end.kind is EndKind.DIRECTORY else []
     found.append(hazard_in(_above(end), is_new=is_new))
     if os.geteuid() == _ROOT:
@@ -124,41 +124,41 @@ def is_private(directory: str) -> bool:
         path = os.path.dirname(path)
 
 
-Heritage = tuple[object, ...]
+InheritedAttributes = tuple[object, ...]
 _ATTRIBUTES = ("system.posix_acl_default", "security.selinux")
 
 
-def heritage(folder: str) -> Heritage | None:
+def inherited_attributes(directory: str) -> InheritedAttributes | None:
     """Return what entries of a directory inherit: those of two that give the same are made alike in either.
 
     ``None`` where others could meddle with what is made in it (it is another user's, or others may write in it), or
     where it cannot be told.
     """
     try:
-        found = os.lstat(folder)
+        found = os.lstat(directory)
     except OSError:
         return None
     own = stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() and not found.st_mode & 0o022
-    return inherited(folder) if own else None
+    return inherited(directory) if own else None
 
 
-def inherited(folder: str) -> Heritage | None:
+def inherited(directory: str) -> InheritedAttributes | None:
     """Return what entries of a directory inherit, whoever may write to it; ``None`` where it cannot be told.
 
     See inode(7) on set-group-ID, acl(5) on default entries.
     """
     try:
-        found = os.lstat(folder)
+        found = os.lstat(directory)
     except OSError:
         return None
     group = found.st_gid if found.st_mode & stat.S_ISGID or not hasattr(os, "getxattr") else None
-    return (found.st_dev, group, *(_attribute(folder, name) for name in _ATTRIBUTES))
+    return (found.st_dev, group, *(_attribute(directory, name) for name in _ATTRIBUTES))
 
 
-def _attribute(folder: str, name: str) -> bytes | None:
-    if not hasattr(os, "getxattr"):  # macOS: groups come from the folder there, and access lists are not read
+def _attribute(directory: str, name: str) -> bytes | None:
+    if not hasattr(os, "getxattr"):  # macOS: groups come from the directory there, and access lists are not read
         return None
     try:
-        return os.getxattr(folder, name)
+        return os.getxattr(directory, name)
     except OSError:
         return None

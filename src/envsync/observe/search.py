@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from envsync.formats import pyvenv_cfg
-from envsync.formats.staging_marker import is_area_name
+from envsync.formats.staging_marker import is_staging_dir_name
 from envsync.manifest.find import absolute
 from envsync.model.environment import Environment, library_name
 from envsync.observe.base import base_of
@@ -16,7 +16,7 @@ from envsync.observe.environment import read_environment
 from envsync.observe.links import walk
 
 _MARKS = {".tox": "tox", ".nox": "nox"}
-"""Names of folders that one tool alone uses."""
+"""Names of directories that one tool alone uses."""
 _FILES = {
     "pipx_metadata.json": "pipx",
     "uv-receipt.toml": "uv (a tool of `uv tool`)",
@@ -28,9 +28,9 @@ _FILES = {
 
 
 def store_of(end: str) -> tuple[str, str] | None:
-    """Give the tool that a real folder belongs to, and the folder of that tool's which it lies in."""
-    for tool, folder in _stores():
-        for place in dict.fromkeys((folder, os.path.realpath(folder))):
+    """Give the tool that a real directory belongs to, and the directory of that tool's which it lies in."""
+    for tool, directory in _stores():
+        for place in dict.fromkeys((directory, os.path.realpath(directory))):
             if end.startswith(f"{place.rstrip('/')}/"):
                 return tool, place
     parts = end.split("/")
@@ -38,9 +38,9 @@ def store_of(end: str) -> tuple[str, str] | None:
         if part in _MARKS:
             return _MARKS[part], "/".join(parts[: index + 1])
     for count in range(len(parts), 1, -1):
-        folder = "/".join(parts[:count])
-        if os.path.isdir(f"{folder}/conda-meta"):
-            return "conda", folder
+        directory = "/".join(parts[:count])
+        if os.path.isdir(f"{directory}/conda-meta"):
+            return "conda", directory
     return None
 
 
@@ -50,7 +50,7 @@ def marked_by(end: str) -> str | None:
 
 
 def _stores() -> Iterator[tuple[str, str]]:
-    """Give each tool's folders: where its own variables, else its documentation, have them."""
+    """Give each tool's directories: where its own variables, else its documentation, have them."""
     get, home = os.environ.get, os.path.expanduser("~")
     data, cache = get("XDG_DATA_HOME") or f"{home}/.local/share", get("XDG_CACHE_HOME") or f"{home}/.cache"
     if sys.platform == "darwin":
@@ -66,14 +66,14 @@ def _stores() -> Iterator[tuple[str, str]]:
         ("pdm", f"{data}/pdm/venvs"),
         ("pre-commit", get("PRE_COMMIT_HOME") or f"{get('XDG_CACHE_HOME') or f'{home}/.cache'}/pre-commit"),
     ]
-    yield from ((tool, folder) for tool, folder in stores if folder.startswith("/"))
+    yield from ((tool, directory) for tool, directory in stores if directory.startswith("/"))
 
 
 _SKIPPED = frozenset(
     {"node_modules", "site-packages", "dist-packages", "__pycache__", ".git", ".hg", ".svn", ".jj", ".cache", "Caches"}
     | {".tox", ".nox", ".Trash", "lost+found"}
 )
-"""Folders that are not looked into: caches, packages, and environments that are another tool's to keep."""
+"""Directories that are not looked into: caches, packages, and environments that are another tool's to keep."""
 _UNREAL = frozenset({"/proc", "/sys", "/dev"})
 _CACHE_TAG = "CACHEDIR.TAG"
 _REDIRECT = ".venv"
@@ -102,7 +102,7 @@ class FoundEnvironment:
 
 
 def search(tops: Iterable[str], *, cross: bool) -> list[FoundEnvironment]:
-    """Find environments below ``tops``, absolute folders, sorted by their first path.
+    """Find environments below ``tops``, absolute directories, sorted by their first path.
 
     Only with ``cross`` are other file systems entered. What cannot be read is passed over.
     """
@@ -125,15 +125,15 @@ def _below(top: str, *, cross: bool) -> Iterator[str]:
         return
     ahead = [top]
     while ahead:
-        folder = ahead.pop()
-        entries = _entries(folder)
-        if folder != top and any(entry.name == _CACHE_TAG for entry in entries):
+        directory = ahead.pop()
+        entries = _entries(directory)
+        if directory != top and any(entry.name == _CACHE_TAG for entry in entries):
             continue
         for entry in entries:
-            place = f"{folder.rstrip('/')}/{entry.name}"
+            place = f"{directory.rstrip('/')}/{entry.name}"
             if entry.name == _REDIRECT and _is_file(entry):
                 yield from environment_behind(place)
-            if is_area_name(entry.name) or not _is_folder(entry):
+            if is_staging_dir_name(entry.name) or not _is_directory(entry):
                 continue
             if _is_environment(place):
                 yield place
@@ -142,7 +142,7 @@ def _below(top: str, *, cross: bool) -> Iterator[str]:
 
 
 def environment_behind(file: str) -> Iterator[str]:
-    """Return the environment's folder that a redirect file names (PEP 832), if there is one."""
+    """Return the environment's directory that a redirect file names (PEP 832), if there is one."""
     redirect = read_redirect(os.path.realpath(file))
     if redirect is not None and _is_environment(redirect.target):
         yield redirect.target
@@ -186,8 +186,8 @@ def _read(end: str, place: str) -> Environment | None:
 
 
 def _is_kept(end: str) -> bool:
-    """Tell whether a folder is envsync's own: a generation, or in a staging area."""
-    return any(map(is_area_name, end.split("/")))
+    """Check whether a directory is envsync's own: a generation, or in a staging directory."""
+    return any(map(is_staging_dir_name, end.split("/")))
 
 
 def _absolute_text(link: str) -> str:
@@ -196,20 +196,20 @@ def _absolute_text(link: str) -> str:
 
 
 def _is_environment(place: str) -> bool:
-    """Tell whether a folder may be an environment (PEP 405), if only a broken one, as an upgrade leaves them."""
+    """Check whether a directory may be an environment (PEP 405), if only a broken one, as an upgrade leaves them."""
     return os.path.isfile(f"{place}/pyvenv.cfg") and os.path.isdir(f"{place}/bin")
 
 
-def _entries(folder: str) -> list["os.DirEntry[str]"]:
+def _entries(directory: str) -> list["os.DirEntry[str]"]:
     try:
-        with os.scandir(folder) as entries:
+        with os.scandir(directory) as entries:
             return sorted(entries, key=lambda entry: entry.name)
     except OSError:
         return []
 
 
-def _is_folder(entry: "os.DirEntry[str]") -> bool:
-    """Tell whether something is a folder, or leads to one."""
+def _is_directory(entry: "os.DirEntry[str]") -> bool:
+    """Check whether something is a directory, or leads to one."""
     try:
         return entry.is_dir()
     except OSError:
@@ -224,7 +224,7 @@ def _is_file(entry: "os.DirEntry[str]") -> bool:
 
 
 def _may_hold(entry: "os.DirEntry[str]") -> bool:
-    """Tell whether to look into a folder for environments: if it is nobody's store, and no symlink."""
+    """Check whether to look into a directory for environments: if it is nobody's store, and no symlink."""
     return entry.name not in _SKIPPED and not entry.is_symlink()
 
 

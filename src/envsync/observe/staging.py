@@ -4,8 +4,8 @@ import contextlib
 import os
 from collections.abc import Iterator
 
-from envsync.cache.store import staging_folder
-from envsync.formats.staging_marker import MARKER, Marker, is_area_name, read_marker
+from envsync.cache.store import staging_directory
+from envsync.formats.staging_marker import MARKER, Marker, is_staging_dir_name, read_marker
 from envsync.model.desired import Manifest
 from envsync.model.environment import Interrupted
 from envsync.observe.files import read_text
@@ -24,7 +24,7 @@ def find_interrupted(manifest: Manifest, locks: str) -> tuple[Interrupted, ...]:
     """
     places = (place for one in manifest.environments for place in (one.path, one.target) if place)
     ends = {walk(place).end for place in places}
-    searched = {os.path.realpath(staging_folder()), *ends, *map(os.path.dirname, ends)}
+    searched = {os.path.realpath(staging_directory()), *ends, *map(os.path.dirname, ends)}
     searched |= {*_directories(os.path.realpath(manifest.state_dir))}
     found = (one for directory in sorted(searched) for one in _interrupted(directory))
     return tuple(one for one in found if not is_held(locks, one.end))
@@ -37,7 +37,7 @@ def _directories(top: str) -> Iterator[str]:
         yield directory
         with contextlib.suppress(OSError), os.scandir(directory) as entries:
             for entry in entries:
-                inner = entry.is_dir(follow_symlinks=False) and not is_area_name(entry.name)
+                inner = entry.is_dir(follow_symlinks=False) and not is_staging_dir_name(entry.name)
                 if inner and depth < _DEEPEST and not os.path.lexists(f"{entry.path}/pyvenv.cfg"):
                     ahead.append((entry.path, depth + 1))
 
@@ -45,22 +45,22 @@ def _directories(top: str) -> Iterator[str]:
 def _interrupted(directory: str) -> Iterator[Interrupted]:
     with contextlib.suppress(OSError), os.scandir(directory) as entries:
         for entry in entries:
-            if is_area_name(entry.name) and entry.is_dir(follow_symlinks=False):
+            if is_staging_dir_name(entry.name) and entry.is_dir(follow_symlinks=False):
                 with contextlib.suppress(OSError):
                     marker = _marker_of(entry.path)
                     if marker is not None:
                         yield Interrupted(marker.name, entry.path, marker.end, size_of(entry.path))
 
 
-def _marker_of(area: str) -> Marker | None:
+def _marker_of(staging_dir: str) -> Marker | None:
     """Return what a staging directory of the user's own is for; nothing of another kind's. Raises ``OSError``."""
-    status = os.lstat(area)
+    status = os.lstat(staging_dir)
     if status.st_uid != os.geteuid() or status.st_mode & 0o022:
         return None
-    text = read_text(f"{area}/{MARKER}")
-    if not text and all(map(is_area_name, os.listdir(area))):
+    text = read_text(f"{staging_dir}/{MARKER}")
+    if not text and all(map(is_staging_dir_name, os.listdir(staging_dir))):
         return Marker("", "", "")  # it was never marked
     marker = read_marker(text)
-    if marker is None or marker.kind == "generation" or (marker.kind == "temporary" and is_locked(area)):
+    if marker is None or marker.kind == "generation" or (marker.kind == "temporary" and is_locked(staging_dir)):
         return None
     return marker

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from enum import IntEnum
 
 from envsync import manifest as manifests
-from envsync.cache.store import trust_folder
+from envsync.cache.store import trust_directory
 from envsync.manifest.find import FOUND, NAMED, OWN, find
 from envsync.model.desired import Manifest, Source
 from envsync.model.problems import Problem, UntrustedError
@@ -39,7 +39,7 @@ class Record:
     """That a manifest is trusted."""
 
     manifest: str
-    """Its real directory, with its name in it: what relative paths mean hangs on that."""
+    """Its real directory, with its name in it: what relative paths mean depends on that."""
     end: str
     """The file that it leads to."""
     owner: int
@@ -58,8 +58,8 @@ class Record:
 
 def place_of(file: str) -> str:
     """Return a manifest's real directory, with its name in it."""
-    folder, name = os.path.split(file)
-    return f"{os.path.realpath(folder).rstrip('/')}/{name}"
+    directory, name = os.path.split(file)
+    return f"{os.path.realpath(directory).rstrip('/')}/{name}"
 
 
 def record_for(manifest: Manifest) -> Record:
@@ -76,12 +76,12 @@ def record_of(place: str) -> Record | None:
 
 def records() -> tuple[Record, ...]:
     """Return what is noted of all manifests, by place."""
-    folder = trust_folder()
+    directory = trust_directory()
     try:
-        names = os.listdir(folder)
+        names = os.listdir(directory)
     except OSError:
         return ()
-    found = (_read(f"{folder}/{name}") for name in names if name.endswith(".json"))
+    found = (_read(f"{directory}/{name}") for name in names if name.endswith(".json"))
     return tuple(sorted((one for one in found if one is not None), key=lambda one: one.manifest))
 
 
@@ -177,7 +177,7 @@ def _digests(sources: Iterable[Source]) -> tuple[str, ...]:
 
 def _file_of(place: str) -> str:
     name = hashlib.sha256(place.encode("utf-8", "surrogateescape")).hexdigest()[:32]
-    return f"{trust_folder()}/{name}.json"
+    return f"{trust_directory()}/{name}.json"
 
 
 def _read(file: str) -> Record | None:

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 
 from envsync.formats import pyvenv_cfg
 from envsync.formats.shebang import is_activator, is_python_name
-from envsync.formats.staging_marker import LOST_AND_FOUND, is_area_name
+from envsync.formats.staging_marker import LOST_AND_FOUND, is_staging_dir_name
 from envsync.observe.base import is_script
-from envsync.observe.builders import base_folders, claims_in, is_builders_lib, is_installers_link, is_kin
+from envsync.observe.builders import base_directories, claims_in, is_builders_lib, is_installers_link, is_kin
 from envsync.observe.files import read_text
 from envsync.observe.libraries import is_builders_lib64, is_lib64_alias
 
@@ -16,36 +16,36 @@ _BUILDERS = frozenset({"pyvenv.cfg", ".gitignore", "CACHEDIR.TAG", ".lock", "lib
 _IN_SITE = frozenset({"_virtualenv.py", "_virtualenv.pth", "README.txt", "easy-install.pth", ".DS_Store", ".lock"})
 _METADATA = (".dist-info", ".egg-info", ".egg-link")
 _SHARED = frozenset({"bin", "include", "lib", "share", "etc"})
-"""Folders in which builders, packages and users put files side by side."""
+"""Directories in which builders, packages and users put files side by side."""
 
 
-def find_loose(end: str, libraries: tuple[str, ...], checkouts: Iterable[str] = ()) -> Iterator[str]:
+def find_unowned(end: str, libraries: tuple[str, ...], checkouts: Iterable[str] = ()) -> Iterator[str]:
     """List, relative to the environment, what a rebuild would not bring back.
 
-    Folders are listed as a whole where nothing claims anything in them, and not at all where no file is in them. Byte
-    code is nobody's. ``checkouts`` are folders that an installer fetched, relative: each is listed as a whole. Raises
-    ``OSError``.
+    Directories are listed as a whole where nothing claims anything in them, and not at all where no file is in them.
+    Byte code is nobody's. ``checkouts`` are directories that an installer fetched, relative: each is listed as a whole.
+    Raises ``OSError``.
     """
     yield from _Look(end, libraries, tuple(checkouts)).inside("")
 
 
-def unowned_files(end: str, loose: Iterable[str]) -> Iterator[str]:
-    """Return every file and symlink that is, or lies in, one of the entries ``loose``, relative to ``end``."""
-    for one in loose:
+def unowned_files(end: str, unowned: Iterable[str]) -> Iterator[str]:
+    """Return every file and symlink that is, or lies in, one of the entries ``unowned``, relative to ``end``."""
+    for one in unowned:
         place = f"{end}/{one}"
         if os.path.islink(place) or not os.path.isdir(place):
             yield one
             continue
-        for folder, folders, names in os.walk(place):
-            links = [name for name in folders if os.path.islink(f"{folder}/{name}")]
+        for directory, directories, names in os.walk(place):
+            links = [name for name in directories if os.path.islink(f"{directory}/{name}")]
             for name in sorted((*links, *names)):
-                if not _is_byte_code(name) and not folder.endswith("/__pycache__"):
-                    yield f"{folder}/{name}"[len(end) + 1 :]
+                if not _is_byte_code(name) and not directory.endswith("/__pycache__"):
+                    yield f"{directory}/{name}"[len(end) + 1 :]
 
 
-def left_behind(former: str, now: str, loose: Iterable[str]) -> tuple[str, ...]:
+def left_behind(former: str, now: str, unowned: Iterable[str]) -> tuple[str, ...]:
     """Return the unowned files of a former environment that the present one does not hold just as they are."""
-    return tuple(one for one in unowned_files(former, loose) if not _is_same(f"{former}/{one}", f"{now}/{one}"))
+    return tuple(one for one in unowned_files(former, unowned) if not _is_same(f"{former}/{one}", f"{now}/{one}"))
 
 
 class _Look:
@@ -60,67 +60,71 @@ class _Look:
             self._files |= {f"lib/{name[6:]}": digest for name, digest in linked.items()}
         self._checkouts = checkouts
         tops = (library.partition("/")[0] for library in libraries)
-        self._folders = {*_SHARED, *tops, *libraries, *self._sites}
+        self._directories = {*_SHARED, *tops, *libraries, *self._sites}
         for file in (*self._files, *checkouts):
-            folder = os.path.dirname(file)
-            while folder and folder not in self._folders:
-                self._folders.add(folder)
-                folder = os.path.dirname(folder)
+            directory = os.path.dirname(file)
+            while directory and directory not in self._directories:
+                self._directories.add(directory)
+                directory = os.path.dirname(directory)
         names = os.listdir(f"{end}/bin") if os.path.isdir(f"{end}/bin") else []
         settings = dict(pyvenv_cfg.parse(read_text(f"{end}/pyvenv.cfg")))
-        self._ends, self._beside = base_folders(end, filter(is_python_name, names), settings)
+        self._ends, self._beside = base_directories(end, filter(is_python_name, names), settings)
 
-    def inside(self, folder: str) -> Iterator[str]:
-        with os.scandir(f"{self._end}/{folder}") as entries:
+    def inside(self, directory: str) -> Iterator[str]:
+        with os.scandir(f"{self._end}/{directory}") as entries:
             listed = sorted(entries, key=lambda entry: entry.name)
         for entry in listed:
-            relative = f"{folder}/{entry.name}".removeprefix("/")
+            relative = f"{directory}/{entry.name}".removeprefix("/")
             if relative == LOST_AND_FOUND and os.path.ismount(self._end):
                 continue
             if entry.is_symlink():
-                if not self._is_owned_link(folder, entry.name, relative):
+                if not self._is_owned_link(directory, entry.name, relative):
                     yield relative
             elif entry.is_dir():
-                yield from self._folder(folder, entry.name, relative)
-            elif relative not in self._files and not self._is_builders(folder, entry.name):
+                yield from self._directory(directory, entry.name, relative)
+            elif relative not in self._files and not self._is_builders(directory, entry.name):
                 yield relative
 
-    def _folder(self, folder: str, name: str, relative: str) -> Iterator[str]:
+    def _directory(self, directory: str, name: str, relative: str) -> Iterator[str]:
         place = f"{self._end}/{relative}"
-        if name == "__pycache__" or is_area_name(name) or (folder in self._sites and name.endswith(_METADATA)):
+        if (
+            name == "__pycache__"
+            or is_staging_dir_name(name)
+            or (directory in self._sites and name.endswith(_METADATA))
+        ):
             return
-        if relative in self._folders:
+        if relative in self._directories:
             yield from self.inside(relative)
         elif not _holds_files(place):
             return
-        elif folder and relative not in self._checkouts and _is_passage(place):
+        elif directory and relative not in self._checkouts and _is_passage(place):
             yield from self.inside(relative)
         else:
             yield relative
 
-    def _is_owned_link(self, folder: str, name: str, relative: str) -> bool:
+    def _is_owned_link(self, directory: str, name: str, relative: str) -> bool:
         """Check whether a symlink was made by the builder, by an installer, or by envsync."""
         place = f"{self._end}/{relative}"
-        if is_area_name(name) or (relative == "lib64" and is_builders_lib64(place)):
+        if is_staging_dir_name(name) or (relative == "lib64" and is_builders_lib64(place)):
             return True
         if relative in self._files:
             return is_installers_link(place, self._files[relative])
-        if folder == "bin":
+        if directory == "bin":
             return is_python_name(name) or os.path.realpath(place) in self._ends or is_kin(name, place, self._beside)
-        if folder == "lib":
+        if directory == "lib":
             return is_builders_lib(place, self._sites, self._beside)
         return False
 
-    def _is_builders(self, folder: str, name: str) -> bool:
-        if _is_byte_code(name) or is_area_name(name):
+    def _is_builders(self, directory: str, name: str) -> bool:
+        if _is_byte_code(name) or is_staging_dir_name(name):
             return True
-        if folder == "bin" and is_python_name(name):
+        if directory == "bin" and is_python_name(name):
             return not is_script(f"{self._end}/bin/{name}")
-        if folder == "bin" and is_activator(name):
+        if directory == "bin" and is_activator(name):
             return True
-        if folder in self._sites:
+        if directory in self._sites:
             return name in _IN_SITE or name.endswith(_METADATA) or name.startswith("__editable__")
-        return f"{folder}/{name}".removeprefix("/") in _BUILDERS
+        return f"{directory}/{name}".removeprefix("/") in _BUILDERS
 
 
 def _is_byte_code(name: str) -> bool:
@@ -128,16 +132,18 @@ def _is_byte_code(name: str) -> bool:
 
 
 def _holds_files(place: str) -> bool:
-    """Check whether there is anything in a folder but folders and byte code."""
-    for folder, folders, names in os.walk(place):
-        folders[:] = [name for name in folders if name != "__pycache__"]
-        if any(not _is_byte_code(name) for name in names) or any(os.path.islink(f"{folder}/{one}") for one in folders):
+    """Check whether there is anything in a directory but directories and byte code."""
+    for directory, directories, names in os.walk(place):
+        directories[:] = [name for name in directories if name != "__pycache__"]
+        if any(not _is_byte_code(name) for name in names) or any(
+            os.path.islink(f"{directory}/{one}") for one in directories
+        ):
             return True
     return False
 
 
 def _is_passage(place: str) -> bool:
-    """Check whether all that is in a folder is one further folder."""
+    """Check whether all that is in a directory is one further directory."""
     names = os.listdir(place)
     return len(names) == 1 and os.path.isdir(f"{place}/{names[0]}") and not os.path.islink(f"{place}/{names[0]}")
 

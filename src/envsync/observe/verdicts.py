@@ -6,12 +6,12 @@ from contextlib import AbstractContextManager
 from dataclasses import astuple
 from typing import TYPE_CHECKING, Any
 
-from envsync.cache.fingerprint import still, surroundings
-from envsync.cache.store import read_sealed, seal, unseal
+from envsync.cache.fingerprint import process_fingerprint, still
+from envsync.cache.store import read_cache_file, seal, unseal
 from envsync.model.interpreter import Facts, Interpreter
-from envsync.model.packages import INPUTS, INSTALLED, SEEDS, Change, Declared, Stock, Verdict
+from envsync.model.packages import INPUTS, INSTALLED, SEEDS, Change, Declared, InstalledPackages, Verdict
 from envsync.model.problems import EnvsyncError
-from envsync.model.world import Folder
+from envsync.model.world import Directory
 
 if TYPE_CHECKING:
     from envsync.formats.installers.command import Installer
@@ -36,37 +36,37 @@ class Verdicts:
         self._building = building
         self.changed = False
 
-    def of(self, place: str, declared: Declared, stock: Stock, facts: Facts, *, exact: bool) -> Verdict:
+    def of(self, place: str, declared: Declared, installed: InstalledPackages, facts: Facts, *, exact: bool) -> Verdict:
         """Return the verdict on the packages of the environment at ``place``.
 
         What the installer could not say counts as not met, with the reason, and is asked again the next time.
         """
-        key = f"{declared.inputs} {stock.digest} {facts.abi}"
+        key = f"{declared.inputs} {installed.digest} {facts.abi}"
         known = self._entries.get(key)
         if known is not None:
             met, changes, extraneous, reason = known
             return Verdict(met, tuple(Change(*change) for change in changes), tuple(extraneous), reason)
-        verdict = self._ask(place, declared, stock, facts, exact=exact)
+        verdict = self._ask(place, declared, installed, facts, exact=exact)
         if not verdict.reason:
             self._entries[key] = astuple(verdict)
             self.changed = True
         return verdict
 
     def upgrade(
-        self, place: str, declared: Declared, stock: Stock, facts: Facts, *, only: tuple[str, ...] = ()
+        self, place: str, declared: Declared, installed: InstalledPackages, facts: Facts, *, only: tuple[str, ...] = ()
     ) -> Verdict:
         """Ask which newer releases the declarations allow; the network is asked, and nothing is remembered."""
-        return self._ask(place, declared, stock, facts, upgrade=True, only=only)
+        return self._ask(place, declared, installed, facts, upgrade=True, only=only)
 
-    def extraneous(self, place: str, declared: Declared, stock: Stock, facts: Facts) -> tuple[str, ...]:
+    def extraneous(self, place: str, declared: Declared, installed: InstalledPackages, facts: Facts) -> tuple[str, ...]:
         """Ask which installed packages no declaration brings; none where that cannot be told without the network."""
-        return self._ask(place, declared, stock, facts, exact=True).extraneous
+        return self._ask(place, declared, installed, facts, exact=True).extraneous
 
     def _ask(  # noqa: PLR0913  # what is asked about, and how
         self,
         place: str,
         declared: Declared,
-        stock: Stock,
+        installed: InstalledPackages,
         facts: Facts,
         *,
         exact: bool = False,
@@ -74,7 +74,7 @@ class Verdicts:
         only: tuple[str, ...] = (),
     ) -> Verdict:
         if not declared.calls:  # nobody has to be asked what nothing brings
-            gone = {one.name for one in stock.distributions} - SEEDS if exact else set()
+            gone = {one.name for one in installed.distributions} - SEEDS if exact else set()
             return Verdict(not gone, (), tuple(sorted(gone)))
         from envsync.formats.installers.command import AnswerError, Job  # noqa: PLC0415  # only where somebody has to be asked
         from envsync.observe.installer import Question, ask  # noqa: PLC0415
@@ -82,7 +82,7 @@ class Verdicts:
         job = Job(upgrade=upgrade, only=only, offline=not upgrade)
         try:
             with self._building(project.path for project in declared.projects):
-                return ask(Question(place, declared, stock, exact), self._find(declared.installer, facts), job)
+                return ask(Question(place, declared, installed, exact), self._find(declared.installer, facts), job)
         except AnswerError as error:
             return Verdict(met=False, reason=str(error))
         except EnvsyncError as error:
@@ -93,40 +93,46 @@ class Verdicts:
     def content(self) -> bytes:
         """Return what to write to the file."""
         newest = dict(list(self._entries.items())[-_MOST:])
-        return seal([surroundings(()), newest])
+        return seal([process_fingerprint(()), newest])
 
 
 def _read(file: str) -> dict[str, tuple[Any, ...]]:
     try:
-        known, entries = unseal(read_sealed(file))
+        known, entries = unseal(read_cache_file(file))
         return entries if still(known) and isinstance(entries, dict) else {}
     except Exception:  # noqa: BLE001  # whatever is wrong with it, the installers are asked again
         return {}
 
 
 def judge(  # noqa: PLR0913  # what is there, what is wanted, and who knows
-    folder: Folder, interpreter: Interpreter, declared: Declared, stock: Stock, verdicts: Verdicts, *, exact: bool
+    directory: Directory,
+    interpreter: Interpreter,
+    declared: Declared,
+    installed: InstalledPackages,
+    verdicts: Verdicts,
+    *,
+    exact: bool,
 ) -> Verdict | None:
     """Return the verdict on an environment's packages; ``None`` where there is nothing to ask about, or to ask with."""
-    found = folder.environment
+    found = directory.environment
     if found is None or declared.problems or not (declared.calls or exact):
         return None
-    inputs, installed = found.setting(INPUTS) or "", found.setting(INSTALLED)
-    if installed is not None:
-        if (inputs, installed) == (declared.inputs, stock.digest):
+    inputs, recorded = found.setting(INPUTS) or "", found.setting(INSTALLED)
+    if recorded is not None:
+        if (inputs, recorded) == (declared.inputs, installed.digest):
             return Verdict(met=True)
         metadata = inputs.partition("-")[2]
         if metadata and declared.metadata and metadata != declared.metadata:
             paths = ", ".join(project.path for project in declared.projects)
             return Verdict(met=False, reason=f"the metadata of {paths} has changed since it was installed")
-    if not _can_be_asked(folder, interpreter):
+    if not _can_be_asked(directory, interpreter):
         return None
-    return verdicts.of(folder.chain.end, declared, stock, interpreter.facts, exact=exact)
+    return verdicts.of(directory.chain.end, declared, installed, interpreter.facts, exact=exact)
 
 
-def _can_be_asked(folder: Folder, interpreter: Interpreter) -> bool:
+def _can_be_asked(directory: Directory, interpreter: Interpreter) -> bool:
     """Check whether an environment runs with the declared Python, as far as can be seen; else it is repaired first."""
-    python = f"{folder.chain.end}/bin/python"
-    if not os.path.isdir(f"{folder.chain.end}/{interpreter.facts.purelib}") or not os.access(python, os.X_OK):
+    python = f"{directory.chain.end}/bin/python"
+    if not os.path.isdir(f"{directory.chain.end}/{interpreter.facts.purelib}") or not os.access(python, os.X_OK):
         return False
     return not os.path.islink(python) or os.path.realpath(python) == os.path.realpath(interpreter.facts.executable)

@@ -1,4 +1,4 @@
-"""Put together all that bears on one environment: its folder, its target, its interpreter, its further links."""
+"""Put together all that bears on one environment: its directory, its target, its interpreter, its further links."""
 
 import os
 from collections.abc import Iterator
@@ -10,8 +10,8 @@ from envsync.model import desired
 from envsync.model.evidence import Paths, packed
 from envsync.model.interpreter import Interpreter, InterpreterProblem
 from envsync.model.links import Chain, EndKind
-from envsync.model.packages import Declared, Stock, Verdict
-from envsync.model.world import Folder, Side, World
+from envsync.model.packages import Declared, InstalledPackages, Verdict
+from envsync.model.world import Directory, Side, World
 from envsync.observe.base import locations, with_ends
 from envsync.observe.dependencies import (
     along,
@@ -21,14 +21,14 @@ from envsync.observe.dependencies import (
     metadata_files,
     uv_paths,
 )
-from envsync.observe.directory import Leftovers, read_folder, read_redirect
+from envsync.observe.directory import InterruptedStaging, read_directory, read_redirect
 from envsync.observe.files import read_text
 from envsync.observe.installer import find_uv
 from envsync.observe.interpreters import Interpreters
 from envsync.observe.libraries import seen_libraries
 from envsync.observe.links import Places, walk
 from envsync.observe.mounts import Mounts
-from envsync.observe.packages import metadata_places, read_all, read_stock
+from envsync.observe.packages import metadata_places, read_all, read_installed
 from envsync.observe.rights import find_hazard
 from envsync.observe.verdicts import Verdicts, judge
 
@@ -37,25 +37,29 @@ class Observer:
     """Observes the environments of one manifest, in one pass; it only reads."""
 
     def __init__(
-        self, manifest: desired.Manifest, interpreters: Interpreters, leftovers: Leftovers, verdicts: Verdicts
+        self,
+        manifest: desired.Manifest,
+        interpreters: Interpreters,
+        interrupted_staging: InterruptedStaging,
+        verdicts: Verdicts,
     ) -> None:
         """Take the manifest, and what several observers may share: finders of interpreters and leftovers, verdicts."""
         self._manifest = manifest
         self._interpreters = interpreters
-        self._leftovers = leftovers
+        self._interrupted_staging = interrupted_staging
         self._verdicts = verdicts
-        self._folders: dict[str, str] = {}
+        self._directories: dict[str, str] = {}
         self._ends: dict[str, Chain] = {}
         self._mounts = Mounts()
         self._places = Places(self._mounts)
         self._home = along(walk(os.path.expanduser("~")))
 
-    def strays(self, ends: set[str]) -> tuple[tuple[str, str], ...]:
-        """List staging areas that were met on the way, but belong to none of ``ends``; each with its own end."""
-        return self._leftovers.strays(ends)
+    def foreign_staging(self, ends: set[str]) -> tuple[tuple[str, str], ...]:
+        """List staging directories that were met on the way, but belong to none of ``ends``; each with its own end."""
+        return self._interrupted_staging.foreign_staging(ends)
 
     def end_of(self, environment: desired.Environment) -> Chain:
-        """Walk to the folder in which the work on an environment is done."""
+        """Walk to the directory in which the work on an environment is done."""
         if environment.name not in self._ends:
             chain = walk(environment.path)
             if environment.target is not None and chain.kind is EndKind.MISSING and not chain.is_link:
@@ -66,58 +70,58 @@ class Observer:
     def places_of(self, environment: desired.Environment) -> Iterator[str]:
         """Give where an environment's own links really are: its path, its aliases, its exposed commands."""
         for link in (environment.path, *environment.aliases, *(one.link for one in environment.exposed)):
-            folder, _, name = link.rpartition("/")
-            yield f"{self._real(folder or '/').rstrip('/')}/{name}"
+            directory, _, name = link.rpartition("/")
+            yield f"{self._real(directory or '/').rstrip('/')}/{name}"
 
     def name_of(self, place: str) -> str:
         """Return the name of a place that two share exactly if they are one."""
         return self._places.name_of(place)
 
-    def _real(self, folder: str) -> str:
-        if folder not in self._folders:
-            self._folders[folder] = walk(folder).end
-        return self._folders[folder]
+    def _real(self, directory: str) -> str:
+        if directory not in self._directories:
+            self._directories[directory] = walk(directory).end
+        return self._directories[directory]
 
-    def observe(self, environment: desired.Environment, *, stock: bool = False, deep: bool = False) -> World:
-        """Observe one environment, with what is installed in it if something is declared or ``stock`` asks for it.
+    def observe(self, environment: desired.Environment, *, installed: bool = False, deep: bool = False) -> World:
+        """Observe one environment, with what is installed in it if something is declared or ``installed`` asks for it.
 
         With ``deep``, every file of what is installed is looked at as well. What the system refuses is part of the
         answer, never raised.
         """
         end = self.end_of(environment)
-        del self._ends[environment.name]  # whoever looks again looks anew
+        del self._ends[environment.name]  # whoever looks again looks again
         path = end if end.start == environment.path else walk(environment.path)
         target = None if environment.target is None else walk(environment.target)
-        folder = read_folder(end, environment.path, self._manifest.file, self._leftovers, self._mounts)
-        interpreter = _not_its_own(environment, folder, self._interpreters.find(environment))
-        folder = with_ends(folder, interpreter)
-        there = [path, folder.chain, *([target] if target else [])]
+        directory = read_directory(end, environment.path, self._manifest.file, self._interrupted_staging, self._mounts)
+        interpreter = _not_its_own(environment, directory, self._interpreters.find(environment))
+        directory = with_ends(directory, interpreter)
+        there = [path, directory.chain, *([target] if target else [])]
         aliases = tuple(_alias(alias, environment.path, there) for alias in environment.aliases)
-        exposed = tuple(_exposed(one, environment.path, folder) for one in environment.exposed)
+        exposed = tuple(_exposed(one, environment.path, directory) for one in environment.exposed)
         declared = self._declared(environment, interpreter)
-        found = folder.environment if stock or deep or declared is not None else None
-        libraries = None if found is None else seen_libraries(found, interpreter, every=stock)
-        chains = [*there, *_redirected(folder, aliases), *(side.chain for side in (*aliases, *exposed))]
-        seen = None if libraries is None else _stock(folder, libraries, loose=stock, deep=deep)
+        found = directory.environment if installed or deep or declared is not None else None
+        libraries = None if found is None else seen_libraries(found, interpreter, every=installed)
+        chains = [*there, *_redirected(directory, aliases), *(side.chain for side in (*aliases, *exposed))]
+        seen = None if libraries is None else _installed(directory, libraries, unowned=installed, deep=deep)
         world = World(
             path=path,
             target=target,
-            folder=folder,
+            directory=directory,
             interpreter=interpreter,
             aliases=aliases,
             exposed=exposed,
-            stock=seen,
+            installed=seen,
             declared=declared,
-            verdict=self._judged(environment, folder, interpreter, declared, seen),
-            claimed=_claimed(folder, environment.path, self._manifest.file),
+            verdict=self._judged(environment, directory, interpreter, declared, seen),
+            claimed=_claimed(directory, environment.path, self._manifest.file),
             waiting_for=_missing(environment.wait_for),
-            hazard=find_hazard(folder, path, (*aliases, *exposed)),
-            witnesses=Paths.of(self._witnesses(environment, folder, interpreter, chains, declared)),
-            further=Paths.of(self._further(folder, interpreter, declared, libraries or ())),
+            hazard=find_hazard(directory, path, (*aliases, *exposed)),
+            dependencies=Paths.of(self._dependencies(environment, directory, interpreter, chains, declared)),
+            further=Paths.of(self._further(directory, interpreter, declared, libraries or ())),
             places=tuple(self.places_of(environment)),
-            listed=Paths.of((*_listed(folder, packages=declared is not None), *self._searched(interpreter))),
+            listed=Paths.of((*_listed(directory, packages=declared is not None), *self._searched(interpreter))),
         )
-        return replace(world, stamps=packed(stamp(world.vouching())))
+        return replace(world, stamps=packed(stamp(world.evidence())))
 
     def _declared(
         self, environment: desired.Environment, interpreter: Interpreter | InterpreterProblem
@@ -131,31 +135,31 @@ class Observer:
     def _judged(
         self,
         environment: desired.Environment,
-        folder: Folder,
+        directory: Directory,
         interpreter: Interpreter | InterpreterProblem,
         declared: Declared | None,
-        stock: Stock | None,
+        installed: InstalledPackages | None,
     ) -> Verdict | None:
-        if declared is None or stock is None or isinstance(interpreter, InterpreterProblem):
+        if declared is None or installed is None or isinstance(interpreter, InterpreterProblem):
             return None
-        return judge(folder, interpreter, declared, stock, self._verdicts, exact=environment.packages.exact)
+        return judge(directory, interpreter, declared, installed, self._verdicts, exact=environment.packages.exact)
 
     def _searched(self, interpreter: Interpreter | InterpreterProblem) -> tuple[str, ...]:
         """Return the directories whose entries decided which interpreter it is, where it was looked for at all."""
         return self._interpreters.searched() if interpreter.searched else ()
 
-    def _witnesses(
+    def _dependencies(
         self,
         environment: desired.Environment,
-        folder: Folder,
+        directory: Directory,
         interpreter: Interpreter | InterpreterProblem,
         chains: list[Chain],
         declared: Declared | None,
     ) -> Iterator[str]:
         for chain in chains:
             yield from along(chain)
-        if folder.environment is not None:
-            yield from folder.environment.witnesses
+        if directory.environment is not None:
+            yield from directory.environment.dependencies
         if interpreter.chain is not None:
             yield from along(interpreter.chain)
         if isinstance(interpreter, Interpreter):
@@ -170,7 +174,7 @@ class Observer:
 
     def _further(
         self,
-        folder: Folder,
+        directory: Directory,
         interpreter: Interpreter | InterpreterProblem,
         declared: Declared | None,
         libraries: tuple[str, ...],
@@ -179,10 +183,10 @@ class Observer:
         if isinstance(interpreter, Interpreter):
             yield from beside_interpreter(interpreter)
         if interpreter.searched:
-            yield from self._interpreters.witnesses()
+            yield from self._interpreters.dependencies()
         if declared is not None:
             yield from uv_paths(find_uv())
-        for place in metadata_places(folder.chain.end, libraries):
+        for place in metadata_places(directory.chain.end, libraries):
             yield from metadata_files(place)
 
 
@@ -190,40 +194,40 @@ def _missing(directory: str | None) -> str | None:
     return directory if directory and not os.path.isdir(directory) else None
 
 
-def _redirected(folder: Folder, aliases: tuple[Side, ...]) -> list[Chain]:
-    redirects = (folder.redirect, *(side.redirect for side in aliases))
+def _redirected(directory: Directory, aliases: tuple[Side, ...]) -> list[Chain]:
+    redirects = (directory.redirect, *(side.redirect for side in aliases))
     return [walk(f"{one.target}/pyvenv.cfg") for one in redirects if one is not None]
 
 
-def _stock(folder: Folder, libraries: tuple[str, ...], *, loose: bool, deep: bool) -> Stock:
-    end, found = folder.chain.end, folder.environment.libraries if folder.environment is not None else ()
+def _installed(directory: Directory, libraries: tuple[str, ...], *, unowned: bool, deep: bool) -> InstalledPackages:
+    end, found = directory.chain.end, directory.environment.libraries if directory.environment is not None else ()
     others = tuple(one for one in found if one not in libraries)
     read = read_all(end, libraries)
-    stock = read_stock(end, libraries, loose=loose, others=others, read=read)
+    installed = read_installed(end, libraries, unowned=unowned, others=others, read=read)
     if not deep:
-        return stock
+        return installed
     from envsync.observe.record import find_damage  # noqa: PLC0415  # only where it is asked for
 
-    return replace(stock, damage=find_damage(end, libraries, read))
+    return replace(installed, damage=find_damage(end, libraries, read))
 
 
-def _claimed(folder: Folder, path: str, manifest: str) -> tuple[str, str] | None:
-    """Tell whether another manifest's environment is here: another path still leads to it, and that file is there."""
-    settings = dict(folder.environment.cfg) if folder.environment is not None else {}
+def _claimed(directory: Directory, path: str, manifest: str) -> tuple[str, str] | None:
+    """Check whether another manifest's environment is here: another path still leads to it, and that file is there."""
+    settings = dict(directory.environment.cfg) if directory.environment is not None else {}
     other, its_path = settings.get("envsync-manifest", ""), settings.get("envsync-path", "")
     if not other or its_path in {"", path} or os.path.realpath(other) == os.path.realpath(manifest):
         return None
-    in_use = os.path.exists(other) and walk(its_path).meets(folder.chain)
+    in_use = os.path.exists(other) and walk(its_path).meets(directory.chain)
     return (other, its_path) if in_use else None
 
 
-def _listed(folder: Folder, *, packages: bool) -> Iterator[str]:
-    end, found = folder.chain.end, folder.environment
-    if folder.chain.kind is EndKind.DIRECTORY:
+def _listed(directory: Directory, *, packages: bool) -> Iterator[str]:
+    end, found = directory.chain.end, directory.environment
+    if directory.chain.kind is EndKind.DIRECTORY:
         yield end
     if found is not None:
         yield from (f"{end}/bin", f"{end}/lib")
-        if found.lib64 is not None and found.lib64.text is None:
+        if found.lib64 is not None and found.lib64.link_text is None:
             yield f"{end}/lib64"
         for library in found.libraries:
             yield f"{end}/{library}"
@@ -232,14 +236,14 @@ def _listed(folder: Folder, *, packages: bool) -> Iterator[str]:
 
 
 def _not_its_own(
-    environment: desired.Environment, folder: Folder, found: Interpreter | InterpreterProblem
+    environment: desired.Environment, directory: Directory, found: Interpreter | InterpreterProblem
 ) -> Interpreter | InterpreterProblem:
     """Refuse an interpreter link that leads into the environment itself by another name."""
     request = environment.python
     if not isinstance(request, desired.PythonPath) or isinstance(found, InterpreterProblem):
         return found
     if not any(
-        os.path.realpath(os.path.dirname(place)) == f"{folder.chain.end}/bin" for place in locations(request.path)
+        os.path.realpath(os.path.dirname(place)) == f"{directory.chain.end}/bin" for place in locations(request.path)
     ):
         return found
     return InterpreterProblem(
@@ -258,16 +262,16 @@ def _alias(alias: str, path: str, there: list[Chain]) -> Side:
     redirect = read_redirect(chain.end) if chain.kind is EndKind.FILE else None
     if redirect is not None:
         leads_there = any(map(walk(redirect.target).meets, there))
-    # A folder made for the link would stand in the way of the worktree that is to come there.
+    # A directory made for the link would stand in the way of the worktree that is to come there.
     available = os.path.isdir(os.path.dirname(alias))
     return Side(alias, path, chain, leads_there, available=available, redirect=redirect)
 
 
-def _exposed(one: desired.Exposed, path: str, folder: Folder) -> Side:
+def _exposed(one: desired.Exposed, path: str, directory: Directory) -> Side:
     chain = walk(one.link)
     text = f"{path}/bin/{one.command}"
-    leads_there = chain.is_link and any(hop.text == text for hop in chain.hops)
-    command = f"{folder.chain.end}/bin/{one.command}"
+    leads_there = chain.is_link and any(hop.link_text == text for hop in chain.hops)
+    command = f"{directory.chain.end}/bin/{one.command}"
     is_launcher = is_python_name(one.command) or is_python_name(os.path.basename(_link_text(command)))
     if is_launcher and chain.kind is EndKind.FILE and not chain.is_link:
         leads_there = launched(read_text(one.link)) == text

@@ -9,13 +9,13 @@ from envsync.manifest import checks
 from envsync.manifest.edit import Entry
 from envsync.manifest.paths import is_literal
 from envsync.manifest.wording import Unfit, quoted
-from envsync.model.packages import Distribution, Stock
+from envsync.model.packages import Distribution, InstalledPackages
 from envsync.observe.discover import Candidate
 from envsync.observe.search import FoundEnvironment
 from envsync.plan.explain import asked_for, undeclared
 
 _USUAL = {".venv", "venv", ".env", "env", ".virtualenv", "virtualenv"}
-"""Names that say nothing: then it is called after the folder that it is in."""
+"""Names that say nothing: then it is called after the directory that it is in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Recorded:
     packages: tuple[str, ...] = ()
     """Requirements (PEP 508)."""
     project: str | None = None
-    """The folder of the editable project that the environment belongs to."""
+    """The directory of the editable project that the environment belongs to."""
     left_out: tuple[str, ...] = ()
     """What was asked for, and why it is not among the packages: a sentence for each."""
     undeclared: tuple[str, ...] = ()
@@ -57,12 +57,12 @@ def adopt(
     return entries
 
 
-def frozen(stock: Stock, projects: Collection[str], *, versions: bool) -> Recorded:
+def frozen(installed: InstalledPackages, projects: Collection[str], *, versions: bool) -> Recorded:
     """Record what was asked for by name, with ``versions`` at the ones that are there; direct URLs as they are.
 
-    An editable project is recorded where it is the only one among ``projects``, the folders that may be declared.
+    An editable project is recorded where it is the only one among ``projects``, the directories that may be declared.
     """
-    asked = asked_for(stock.distributions)
+    asked = asked_for(installed.distributions)
     own = [one for one in asked if (place := _editable(one)) is not None and place in projects]
     project = own[0] if len(own) == 1 else None
     lines = {one.name: _requirement_line(one, versions=versions) for one in asked if _editable(one) is None}
@@ -73,13 +73,13 @@ def frozen(stock: Stock, projects: Collection[str], *, versions: bool) -> Record
         if _editable(one) is not None and one is not project
     ]
     left_out += [f"{quoted(line)}, which is no requirement" for name, line in lines.items() if name not in packages]
-    left_out += [f"{quoted(name)}, which does not tell what it is of" for name in stock.broken]
+    left_out += [f"{quoted(name)}, which does not tell what it is of" for name in installed.broken]
     declared = [*packages, *([project.name] if project else [])]
     return Recorded(
         packages=tuple(packages.values()),
         project=_editable(project) if project else None,
         left_out=tuple(left_out),
-        undeclared=undeclared(stock.distributions, declared),
+        undeclared=undeclared(installed.distributions, declared),
     )
 
 
@@ -94,7 +94,7 @@ def _requirement_line(one: Distribution, *, versions: bool) -> str:
 
 
 def shortened(path: str, home: str) -> str:
-    """Write a path as one would in a manifest, with ``~`` for the home folder."""
+    """Write a path as one would in a manifest, with ``~`` for the home directory."""
     return f"~{path[len(home) :]}" if len(home) > 1 and f"{path}/".startswith(f"{home}/") else path
 
 
@@ -130,8 +130,8 @@ def _remarks(one: FoundEnvironment, home: str, *, suggests_project: bool) -> Ite
             yield f"requirements = [{quoted(kinds[name], len(kinds[name]))}]"
             break
     if suggests_project and kinds.keys() & {"pyproject.toml", "uv.lock", "pylock.toml"}:
-        folder = next(iter(kinds.values())).rpartition("/")[0]
-        yield f"project = {quoted(folder, len(folder))}"
+        directory = next(iter(kinds.values())).rpartition("/")[0]
+        yield f"project = {quoted(directory, len(directory))}"
 
 
 def _names(path: str) -> Iterable[str]:
@@ -184,7 +184,7 @@ def template(candidates: Iterable[Candidate], home: str) -> str:
     """
     best: dict[str, Candidate] = {}
     for candidate in sorted(candidates, key=lambda one: (one.stable, one.version), reverse=True):
-        if candidate.version >= _OLDEST and not candidate.loose and not candidate.last_resort:
+        if candidate.version >= _OLDEST and not candidate.floating and not candidate.last_resort:
             best.setdefault(_name(candidate), candidate)
     ordered = sorted(best.items(), key=lambda item: (item[1].implementation != "cpython", item[1].version[:2]))
     lines = [_python_line(name, candidate, home) for name, candidate in ordered if is_literal(candidate.link)]

@@ -9,7 +9,7 @@ from envsync.model.environment import Environment
 from envsync.model.interpreter import Interpreter, InterpreterProblem
 from envsync.model.links import Chain
 from envsync.model.plan import Blueprint, Conflict, EnvironmentPlan, State
-from envsync.model.world import Folder, World
+from envsync.model.world import Directory, World
 from envsync.plan.drift import followed_prompt, optional_settings, wanted_links, wanted_settings
 
 
@@ -21,8 +21,8 @@ class Rules:
     builders: tuple[str, ...]
     keep: int
     installer: str = "auto"
-    shelf: str = ""
-    """The folder of generations."""
+    generations_dir: str = ""
+    """The directory of generations."""
     force_rebuild: frozenset[str] = frozenset()
     """Names of environments to rebuild even if nothing is wrong with them."""
     manifest: str = ""
@@ -38,14 +38,14 @@ def _prompt(environment: desired.Environment, found: Environment | None) -> str 
 
 
 def _end(world: World) -> str:
-    end = world.folder.chain.end
+    end = world.directory.chain.end
     return end if end.isprintable() else ""  # it goes into pyvenv.cfg
 
 
 def blueprint_of(environment: desired.Environment, world: World, interpreter: Interpreter, rules: Rules) -> Blueprint:
     """Return all that is needed to build an environment."""
     facts = interpreter.facts
-    prompt = _prompt(environment, world.folder.environment)
+    prompt = _prompt(environment, world.directory.environment)
     own = {"prompt": pyvenv_cfg.quote(prompt)} if prompt is not None else {}
     own |= {"version": facts.release, "envsync-path": environment.path, "envsync-abi": facts.abi}
     own |= {"envsync-platform": facts.platform} if facts.platform else {}
@@ -54,11 +54,11 @@ def blueprint_of(environment: desired.Environment, world: World, interpreter: In
         name=environment.name,
         path=environment.path,
         manifest=rules.manifest,
-        end=world.folder.chain.end,
-        identity=world.folder.identity,
-        area_parent=world.folder.areas,
-        exchangeable=world.folder.exchangeable,
-        layered=world.folder.layered,
+        end=world.directory.chain.end,
+        identity=world.directory.identity,
+        staging_parent=world.directory.staging_dirs,
+        exchangeable=world.directory.exchangeable,
+        layered=world.directory.layered,
         builders=rules.builders,
         executable=facts.executable,
         minor=facts.minor,
@@ -72,12 +72,12 @@ def blueprint_of(environment: desired.Environment, world: World, interpreter: In
     )
 
 
-def not_atomic(folder: Folder) -> tuple[str, ...]:
+def not_atomic(directory: Directory) -> tuple[str, ...]:
     """Report why the end cannot be exchanged in one step; nothing where it can."""
-    end = folder.chain.end
-    if not folder.exchangeable:
-        return (f"{end} cannot be exchanged for another folder: its contents are, one by one",)
-    if folder.layered:
+    end = directory.chain.end
+    if not directory.exchangeable:
+        return (f"{end} cannot be exchanged for another directory: its contents are, one by one",)
+    if directory.layered:
         return (f"{end} is part of a lower layer of an overlay: it is copied up before it is exchanged",)
     return ()
 
@@ -85,8 +85,8 @@ def not_atomic(folder: Folder) -> tuple[str, ...]:
 def stopped(environment: desired.Environment, chain: Chain, conflict: Conflict) -> EnvironmentPlan:
     """Return a plan that has nothing but a conflict; ``chain`` is the environment's path."""
     problem = InterpreterProblem(environment.python.declared, None, conflict.code, conflict.message, conflict.hint)
-    folder = Folder(chain, None, None, is_empty=False, writable=True)
-    world = World(path=chain, target=None, folder=folder, interpreter=problem)
+    directory = Directory(chain, None, None, is_empty=False, writable=True)
+    world = World(path=chain, target=None, directory=directory, interpreter=problem)
     return EnvironmentPlan(environment, world, State.CONFLICT, conflicts=(conflict,))
 
 

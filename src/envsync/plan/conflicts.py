@@ -7,14 +7,14 @@ from envsync.model import desired
 from envsync.model.interpreter import Interpreter, InterpreterProblem
 from envsync.model.links import Chain, EndKind
 from envsync.model.plan import Conflict
-from envsync.model.world import Folder, Hazard, Redirect, Side, World
+from envsync.model.world import Directory, Hazard, Redirect, Side, World
 
 _MOUNTED = "It is a mount point, and cannot be moved: unmount it,"
 
 
 def conflicts_of(environment: desired.Environment, world: World, max_hops: int) -> tuple[Conflict, ...]:
     """List all conflicts of one environment; ``max_hops`` is how many symlinks the kernel follows."""
-    found = [*_at_path(environment, world), *_at_folder(environment, world)]
+    found = [*_at_path(environment, world), *_at_directory(environment, world)]
     if isinstance(world.interpreter, InterpreterProblem):
         problem = world.interpreter
         found.append(Conflict(problem.code, problem.message, problem.hint))
@@ -23,7 +23,7 @@ def conflicts_of(environment: desired.Environment, world: World, max_hops: int) 
         found += _too_many_hops(world, world.interpreter, max_hops)
     if world.claimed is not None:
         other, its_path = world.claimed
-        message = f"{world.folder.chain.end} is the environment of {its_path}, made for the manifest {other}"
+        message = f"{world.directory.chain.end} is the environment of {its_path}, made for the manifest {other}"
         hint = "Declare another target here; or, if it is to be this one, remove that link."
         found.append(Conflict("path-shared", message, hint))
     for side in world.aliases:
@@ -41,8 +41,8 @@ def conflicts_between(
 ) -> dict[str, tuple[Conflict, ...]]:
     """List by name the conflicts between environments: one end or one place for two, or one inside another.
 
-    ``ends`` holds each environment's real folder by its name, ``places`` where its path, aliases and exposed commands
-    really are; ``name_of`` gives two names of one place the same name.
+    ``ends`` holds each environment's real directory by its name, ``places`` where its path, aliases and exposed
+    commands really are; ``name_of`` gives two names of one place the same name.
     """
     found: dict[str, list[Conflict]] = {environment.name: [] for environment in environments}
     holders: dict[str, str] = {}
@@ -85,18 +85,18 @@ def _nested(place: str, verb: str, other: str, others_place: str) -> Conflict:
 
 def _at_path(environment: desired.Environment, world: World) -> Iterator[Conflict]:
     chain, target = world.path, world.target
-    redirect = world.folder.redirect
+    redirect = world.directory.redirect
     if redirect is not None and redirect.file == chain.end:
         yield _redirected(environment.path, redirect)
         return
-    problem = _chain_conflict(chain, mounted=world.folder.is_mount)
+    problem = _chain_conflict(chain, mounted=world.directory.is_mount)
     if problem is not None:
         yield problem
     elif target is not None:
         problem = _chain_conflict(target)
         if problem is not None:
             yield problem
-        elif chain.meets(target) or target.end == world.folder.moving_to:  # it is there, or on its way
+        elif chain.meets(target) or target.end == world.directory.moving_to:  # it is there, or on its way
             return
         elif chain.is_link:
             hint = (
@@ -112,7 +112,7 @@ def _at_path(environment: desired.Environment, world: World) -> Iterator[Conflic
 def _chain_conflict(chain: Chain, *, mounted: bool = False) -> Conflict | None:
     match chain.kind:
         case EndKind.LOOP:
-            hint = f"Look at the links (ls -l {shlex.quote(chain.end)}) and let one of them lead to a folder."
+            hint = f"Look at the links (ls -l {shlex.quote(chain.end)}) and let one of them lead to a directory."
             return Conflict("link-loop", f"{chain.start}: {chain.reason}", hint, _unlinking(chain))
         case EndKind.UNREADABLE:
             hint = "Make it readable for you, or correct the path."
@@ -154,9 +154,9 @@ def _clearing(chain: Chain) -> tuple[tuple[str, ...], ...]:
 def _not_a_link(name: str, world: World, chain: Chain, target: Chain) -> Conflict:
     old, new = chain.start, target.start
     remedy: tuple[tuple[str, ...], ...] = ()
-    if world.folder.is_mount:
+    if world.directory.is_mount:
         hint = f"{_MOUNTED} or leave out `target`."
-    elif target.kind is EndKind.MISSING and world.folder.environment is not None:
+    elif target.kind is EndKind.MISSING and world.directory.environment is not None:
         remedy = (("envsync", "move", name),)
         hint = f"Move it: {_shown(remedy)}"
     elif target.kind is EndKind.MISSING:
@@ -165,28 +165,28 @@ def _not_a_link(name: str, world: World, chain: Chain, target: Chain) -> Conflic
     else:
         remedy = (("mv", old, f"{old}.old"), ("ln", "-s", new, old))
         hint = f"The target is there already. Keep one of them, for instance: {_shown(remedy)}"
-    return Conflict("not-a-link", f"{chain.start} is a folder, not a symlink to {target.start}", hint, remedy)
+    return Conflict("not-a-link", f"{chain.start} is a directory, not a symlink to {target.start}", hint, remedy)
 
 
 def _shown(commands: tuple[tuple[str, ...], ...]) -> str:
     return " && ".join(map(shlex.join, commands))
 
 
-def _at_folder(environment: desired.Environment, world: World) -> Iterator[Conflict]:
-    folder = world.folder
-    if folder.chain.kind not in {EndKind.DIRECTORY, EndKind.MISSING}:
-        problem = _chain_conflict(folder.chain, mounted=folder.is_mount)
-        if problem is not None and folder.redirect is None:
+def _at_directory(environment: desired.Environment, world: World) -> Iterator[Conflict]:
+    directory = world.directory
+    if directory.chain.kind not in {EndKind.DIRECTORY, EndKind.MISSING}:
+        problem = _chain_conflict(directory.chain, mounted=directory.is_mount)
+        if problem is not None and directory.redirect is None:
             yield problem
         return
-    if folder.unsafe:
-        hint = f"Give {environment.name} a folder of its own, such as .venv in the project."
-        yield Conflict("unsafe-path", f"{folder.chain.end} is no place for an environment: {folder.unsafe}", hint)
-    elif folder.chain.kind is EndKind.DIRECTORY and folder.environment is None and not folder.is_empty:
-        yield _not_a_venv(folder)
-    elif folder.environment is None and not all(map(_is_text, (environment.path, folder.chain.end))):
+    if directory.unsafe:
+        hint = f"Give {environment.name} a directory of its own, such as .venv in the project."
+        yield Conflict("unsafe-path", f"{directory.chain.end} is no place for an environment: {directory.unsafe}", hint)
+    elif directory.chain.kind is EndKind.DIRECTORY and directory.environment is None and not directory.is_empty:
+        yield _not_a_venv(directory)
+    elif directory.environment is None and not all(map(_is_text, (environment.path, directory.chain.end))):
         message = f"{environment.path} has bytes in it that are no text in the encoding here: no script could name it"
-        yield Conflict("not-encodable", message, "Rename that folder, or set the locale that it was named in.")
+        yield Conflict("not-encodable", message, "Rename that directory, or set the locale that it was named in.")
 
 
 def _is_text(path: str) -> bool:
@@ -194,12 +194,12 @@ def _is_text(path: str) -> bool:
     return not any("\udc80" <= one <= "\udcff" for one in path)
 
 
-def not_writable(folder: Folder) -> Iterator[Conflict]:
+def not_writable(directory: Directory) -> Iterator[Conflict]:
     """Say what keeps envsync from writing where an environment is or is to be; nothing in it may have to be done."""
-    if not folder.writable:
-        place = shlex.quote(folder.blocked_by)
+    if not directory.writable:
+        place = shlex.quote(directory.blocked_by)
         hint = f"Make it writable for you (it may be mounted read-only), or choose another path; see: ls -ld {place}"
-        yield Conflict("not-writable", f"{folder.blocked_by} is not writable", hint)
+        yield Conflict("not-writable", f"{directory.blocked_by} is not writable", hint)
 
 
 def meddled_with(hazard: Hazard | None) -> Iterator[Conflict]:
@@ -215,14 +215,14 @@ def meddled_with(hazard: Hazard | None) -> Iterator[Conflict]:
         yield Conflict("unsafe-permissions", message, hint)
 
 
-def _not_a_venv(folder: Folder) -> Conflict:
-    end = shlex.quote(folder.chain.end)
-    hint, remedy = f"If nothing in it is needed, move it away: mv {end} {end}.old", _clearing(folder.chain)
-    if folder.chain.is_link:
-        hint = f"{folder.chain.start} leads there: let the link lead elsewhere, or choose another path."
-    elif folder.is_mount:
+def _not_a_venv(directory: Directory) -> Conflict:
+    end = shlex.quote(directory.chain.end)
+    hint, remedy = f"If nothing in it is needed, move it away: mv {end} {end}.old", _clearing(directory.chain)
+    if directory.chain.is_link:
+        hint = f"{directory.chain.start} leads there: let the link lead elsewhere, or choose another path."
+    elif directory.is_mount:
         hint, remedy = f"{_MOUNTED} or empty it if nothing in it is needed.", ()
-    message = f"{folder.chain.end} is a folder, but no virtual environment"
+    message = f"{directory.chain.end} is a directory, but no virtual environment"
     return Conflict("not-a-venv", message, hint, remedy)
 
 
@@ -243,7 +243,7 @@ def _held(environment: desired.Environment, interpreter: Interpreter) -> Iterato
 def _too_many_hops(world: World, interpreter: Interpreter, max_hops: int) -> Iterator[Conflict]:
     # python3 leads to python, python to the interpreter link, and that one on through its own chain.
     hops = len(world.path.hops) + 2 + len(interpreter.chain.hops)
-    if world.target is not None and world.path.end != world.folder.chain.end:
+    if world.target is not None and world.path.end != world.directory.chain.end:
         hops += 1 + len(world.target.hops)  # the link that is to be made, and on from there
     if hops > max_hops:
         message = f"{world.path.start}/bin/python3 would lead through {hops} symlinks; the kernel follows {max_hops}"
@@ -264,10 +264,10 @@ def _side(side: Side, not_a_link: str, elsewhere: str) -> Iterator[Conflict]:
         if problem is not None:
             yield problem
     elif chain.is_link:
-        message = f"{side.link} leads to {chain.end}, not to {side.text}"
+        message = f"{side.link} leads to {chain.end}, not to {side.link_text}"
         yield Conflict(elsewhere, message, hint, _unlinking(chain))
     else:
         hint = f"Move it away, for instance: mv {shlex.quote(side.link)} {shlex.quote(side.link + '.old')}"
         wanted = "a script of envsync's that runs" if side.is_launcher else "a symlink to"
-        message = f"{side.link} is {chain.kind.value}, not {wanted} {side.text}"
+        message = f"{side.link} is {chain.kind.value}, not {wanted} {side.link_text}"
         yield Conflict(not_a_link, message, hint, (("mv", side.link, f"{side.link}.old"),))

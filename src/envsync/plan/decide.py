@@ -64,14 +64,14 @@ def decide(
     if conflicts or not isinstance(interpreter, Interpreter):
         return EnvironmentPlan(environment, world, State.CONFLICT, conflicts=conflicts, notes=notes)
     blueprint = blueprint_of(environment, world, interpreter, rules)
-    found = world.folder.environment
+    found = world.directory.environment
     if found is None:
         plan = _create(environment, world, blueprint, rules)
     else:
         findings = compare(environment, found, interpreter)
         findings.rebuild = findings.rebuild or environment.name in rules.force_rebuild
         replaced = None if findings.rebuild else [place.rpartition("/")[2] for place, _ in findings.links]
-        mine = tuple(foreign_pythons(found, world.folder.chain.end, replaced))
+        mine = tuple(foreign_pythons(found, world.directory.chain.end, replaced))
         if mine:
             return EnvironmentPlan(environment, world, State.CONFLICT, tuple(findings.drift), (), mine, notes)
         if findings.rebuild:
@@ -79,7 +79,7 @@ def decide(
         else:
             plan = _mend(environment, world, blueprint, rules, findings)
     faults = tuple(_faults(found)) if found is not None else ()
-    left = bool(world.folder.leftovers or (found is not None and found.debris))
+    left = bool(world.directory.interrupted_staging or (found is not None and found.partial_files))
     plan = replace(
         plan, notes=(*notes, *plan.notes, *faults, *_missing_commands(plan)), interrupted=left, faults=faults
     )
@@ -89,7 +89,7 @@ def decide(
 def _unless_blocked(plan: EnvironmentPlan) -> EnvironmentPlan:
     """Refuse work in a directory that is not writable, or not safe; where there is none, it need be neither."""
     works = plan.interrupted or any(not isinstance(action, Link) for action in plan.actions)
-    blocked = tuple(not_writable(plan.world.folder)) if works else ()
+    blocked = tuple(not_writable(plan.world.directory)) if works else ()
     if works or plan.actions:
         blocked += tuple(meddled_with(plan.world.hazard))
     return replace(plan, state=State.CONFLICT, actions=(), conflicts=blocked) if blocked else plan
@@ -103,14 +103,14 @@ def _unreadable(world: World) -> tuple[Conflict, ...]:
 
 
 def _create(environment: desired.Environment, world: World, blueprint: Blueprint, rules: Rules) -> EnvironmentPlan:
-    end = world.folder.chain.end
-    strays = world.folder.strays
-    empty = f"{end} holds nothing but {', '.join(strays)}" if strays else f"{end} is empty"
-    reason = f"nothing is at {end}" if world.folder.chain.kind is EndKind.MISSING else empty
+    end = world.directory.chain.end
+    foreign_staging = world.directory.foreign_staging
+    empty = f"{end} holds nothing but {', '.join(foreign_staging)}" if foreign_staging else f"{end} is empty"
+    reason = f"nothing is at {end}" if world.directory.chain.kind is EndKind.MISSING else empty
     spec = declared_spec(environment, world, rules.installer)
     installing = f" with {_listed(environment)}" if spec else ""
     message = f"create for Python {dict(blueprint.settings)['version']}{installing}"
-    action = Create(message, blueprint, world.folder.chain.to_make, spec, strays)
+    action = Create(message, blueprint, world.directory.chain.to_make, spec, foreign_staging)
     drift = (Drift("missing", reason),)
     return EnvironmentPlan(environment, world, State.MISSING, drift, (action,))
 
@@ -118,30 +118,30 @@ def _create(environment: desired.Environment, world: World, blueprint: Blueprint
 def _rebuild(
     environment: desired.Environment, world: World, blueprint: Blueprint, rules: Rules, findings: Findings
 ) -> EnvironmentPlan:
-    if world.stock is None or world.stock.loose is None or world.folder.environment is None:
-        return EnvironmentPlan(environment, world, State.DRIFT, needs_stock=True)
-    conflicts = losses(world.folder.environment, world)
+    if world.installed is None or world.installed.unowned is None or world.directory.environment is None:
+        return EnvironmentPlan(environment, world, State.DRIFT, needs_installed=True)
+    conflicts = losses(world.directory.environment, world)
     drift = tuple(findings.drift)
     if conflicts:
         return EnvironmentPlan(environment, world, State.CONFLICT, drift, (), conflicts)
     spec = rebuilt_spec(environment, world, rules.installer)
-    count = len(world.stock.distributions)
+    count = len(world.installed.distributions)
     reinstall = f" and reinstall {count} package{'s' if count != 1 else ''}" if count else ""
     message = f"rebuild for Python {dict(blueprint.settings)['version']}{reinstall}"
-    slow = not_atomic(world.folder)
+    slow = not_atomic(world.directory)
     message += ", not atomically" if slow else ""
     notes = [*unrestorable(world), *slow]
-    known = tuple(one.name for one in world.stock.distributions)
+    known = tuple(one.name for one in world.installed.distributions)
     action = Rebuild(
         message=message,
         blueprint=blueprint,
         keep=rules.keep,
-        shelf=rules.shelf,
-        generations=world.folder.generations,
+        generations_dir=rules.generations_dir,
+        generations=world.directory.generations,
         spec=spec,
         known=known,
-        aliases=world.folder.environment.contents.aliases,
-        bring=brought_along(world.folder.chain.end, world.stock),
+        aliases=world.directory.environment.contents.aliases,
+        bring=brought_along(world.directory.chain.end, world.installed),
     )
     return EnvironmentPlan(environment, world, State.DRIFT, drift, (action,), notes=tuple(notes))
 
@@ -160,15 +160,15 @@ def _mend(
     if conflicts:
         return EnvironmentPlan(environment, world, State.CONFLICT, tuple(drift), (), conflicts)
     installs = list(_installs(environment, world, blueprint, rules, missing))
-    if installs and unlooked(world):  # only what exchanges the folder has to know what else is in it
-        return EnvironmentPlan(environment, world, State.DRIFT, needs_stock=True)
+    if installs and unlooked(world):  # only what exchanges the directory has to know what else is in it
+        return EnvironmentPlan(environment, world, State.DRIFT, needs_installed=True)
     conflicts = conflicts_of_mounts(world) or conflicts_of_copying(world) if installs else ()
     actions += installs
-    conflicts = (*conflicts, *through_links(world.folder, actions), *no_scripts(world.folder))
+    conflicts = (*conflicts, *through_links(world.directory, actions), *no_scripts(world.directory))
     if conflicts:
         return EnvironmentPlan(environment, world, State.CONFLICT, tuple(drift), (), conflicts)
     state = State.DRIFT if actions else State.IN_SYNC
-    notes = not_atomic(world.folder) if installs else ()
+    notes = not_atomic(world.directory) if installs else ()
     return EnvironmentPlan(environment, world, state, tuple(drift), tuple(actions), notes=notes)
 
 
@@ -189,14 +189,14 @@ def _installs(
             blueprint,
             replace(wanted, damaged=damaged, only_damaged=spec is None),
             keep=rules.keep,
-            shelf=rules.shelf,
-            generations=world.folder.generations,
+            generations_dir=rules.generations_dir,
+            generations=world.directory.generations,
         )
 
 
 def _marks(blueprint: Blueprint, world: World) -> tuple[tuple[str, str], ...]:
     """Give the marks of envsync's own that are out of date: of which manifest an environment is, and where it lies."""
-    found = world.folder.environment
+    found = world.directory.environment
     wanted = {
         key: value for key, value in blueprint.settings if key in {"envsync-name", "envsync-manifest", "envsync-end"}
     }
@@ -206,7 +206,7 @@ def _marks(blueprint: Blueprint, world: World) -> tuple[tuple[str, str], ...]:
 
 def repair_of(blueprint: Blueprint, world: World, findings: Findings) -> Repair:
     """Return the action that puts right what a comparison found."""
-    found = world.folder.environment
+    found = world.directory.environment
     held = found.setting("prompt") if found is not None else None
     parts = sorted(
         {name for name, _ in findings.links}
@@ -231,16 +231,16 @@ def _with_links(plan: EnvironmentPlan) -> EnvironmentPlan:
     environment, world = plan.environment, plan.world
     drift: list[Drift] = []
     actions: list[Action] = []
-    if environment.target is not None and world.path.end != world.folder.chain.end:
+    if environment.target is not None and world.path.end != world.directory.chain.end:
         drift.append(Drift("link-missing", f"nothing is at {environment.path}"))
         actions.append(_link(environment.path, environment.target, world.path))
-    elif world.target is not None and world.folder.moving_to == world.target.end:
+    elif world.target is not None and world.directory.moving_to == world.target.end:
         drift.append(Drift("link-missing", f"its move to {environment.target} was interrupted"))
     for code, sides in (("alias-missing", world.aliases), ("expose-missing", world.exposed)):
         for side in sides:
             if not side.leads_there and side.available:
                 drift.append(Drift(code, f"nothing is at {side.link}"))
-                actions.append(_link(side.link, side.text, side.chain, is_launcher=side.is_launcher))
+                actions.append(_link(side.link, side.link_text, side.chain, is_launcher=side.is_launcher))
     state = State.DRIFT if drift and plan.state is State.IN_SYNC else plan.state
     return replace(plan, state=state, drift=(*plan.drift, *drift), actions=(*plan.actions, *actions))
 
@@ -252,8 +252,8 @@ def _link(link: str, text: str, chain: Chain, *, is_launcher: bool = False) -> L
 
 def _notes(world: World) -> tuple[str, ...]:
     notes = list(world.interpreter.notes) if isinstance(world.interpreter, Interpreter) else []
-    if world.stock is not None and world.stock.broken:
-        notes.append(f"broken package metadata: {', '.join(world.stock.broken)}")
+    if world.installed is not None and world.installed.broken:
+        notes.append(f"broken package metadata: {', '.join(world.installed.broken)}")
     notes += uncheckable(world)
     notes += [
         f"{side.link} is not linked: {side.link.rpartition('/')[0]} is not there"
@@ -281,7 +281,7 @@ def _missing_commands(plan: EnvironmentPlan) -> tuple[str, ...]:
         return ()
     return tuple(
         f"{side.link} {'leads nowhere' if side.leads_there else 'is not linked'}: "
-        f"the environment has no {side.text.rpartition('/')[2]}"
+        f"the environment has no {side.link_text.rpartition('/')[2]}"
         for side in plan.world.exposed
         if not side.available
     )

@@ -79,18 +79,18 @@ def _compare_links(findings: Findings, found: Environment, interpreter: Interpre
     aliases = {link.name: link for link in found.contents.alias_links}
     for name, text in wanted_links(interpreter):
         link = pythons.get(name)
-        if link is not None and (link.text == text or _arrives(link, pythons | aliases, interpreter)):
+        if link is not None and (link.link_text == text or _arrives(link, pythons | aliases, interpreter)):
             continue
         findings.links.append((f"bin/{name}", text))
         if link is None:
             findings.drift.append(
                 Drift("python-dangling" if name == "python" else "python-link", f"bin/{name} is gone")
             )
-        elif link.text is None:
+        elif link.link_text is None:
             findings.drift.append(Drift("python-link", f"bin/{name} is a copy, not a symlink to {text}"))
         else:
             code = "python-link" if link.works else "python-dangling"
-            findings.drift.append(Drift(code, f"bin/{name} leads to {link.text}, not to {text}"))
+            findings.drift.append(Drift(code, f"bin/{name} leads to {link.link_text}, not to {text}"))
     if any(place == "bin/python" for place, _ in findings.links):  # what led to the former interpreter follows
         findings.links += [(f"bin/{alias}", "python") for alias in found.contents.aliases]
     _compare_lib64(findings, found, interpreter.facts)
@@ -102,17 +102,17 @@ def _arrives(link: InnerLink, pythons: Mapping[str, InnerLink], interpreter: Int
     ``python`` or ``python3`` beside that link will do while it is the same file.
     """
     for _ in pythons:
-        if link.text is None:
+        if link.link_text is None:
             return False
-        name = link.text.removeprefix("./")
+        name = link.link_text.removeprefix("./")
         if "/" in name:
             break
         if name not in pythons:
             return False
         link = pythons[name]
-    folder, _, name = (link.text or "").rpartition("/")
-    beside = folder == interpreter.link.rpartition("/")[0] and name in {"python", "python3"}
-    return link.text == interpreter.link or (beside and link.end == interpreter.chain.end)
+    directory, _, name = (link.link_text or "").rpartition("/")
+    beside = directory == interpreter.link.rpartition("/")[0] and name in {"python", "python3"}
+    return link.link_text == interpreter.link or (beside and link.end == interpreter.chain.end)
 
 
 def _compare_lib64(findings: Findings, found: Environment, facts: Facts) -> None:
@@ -121,10 +121,10 @@ def _compare_lib64(findings: Findings, found: Environment, facts: Facts) -> None
         if facts.platlibdir != "lib64":
             return
         message = "lib64 is gone"
-    elif lib64.text in {None, "lib", "./lib"} or (lib64.works and not lib64.text.endswith("/lib")):
-        return  # a folder of its own, as some builders make it, or a link of the user's
+    elif lib64.link_text in {None, "lib", "./lib"} or (lib64.works and not lib64.link_text.endswith("/lib")):
+        return  # a directory of its own, as some builders make it, or a link of the user's
     else:
-        message = f"lib64 leads to {lib64.text}, not to lib"
+        message = f"lib64 leads to {lib64.link_text}, not to lib"
     findings.links.append(("lib64", "lib"))
     findings.drift.append(Drift("layout", message))
 

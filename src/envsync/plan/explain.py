@@ -172,20 +172,20 @@ def _unseen(plan: EnvironmentPlan, subject: str) -> str:
     """Say why something was not looked at; nothing if it was."""
     if subject in {"path", "aliases", "commands", "interpreter", "contents"}:
         return ""
-    if plan.world.folder.environment is None:
+    if plan.world.directory.environment is None:
         return "there is no environment yet"
     if plan.conflicts:
         return "not compared while there is a conflict"
     if subject != "built for" and any(isinstance(action, Rebuild) for action in plan.actions):
-        return "the rebuild makes it anew"
+        return "the rebuild makes it again"
     return ""
 
 
 def _path(plan: EnvironmentPlan) -> str:
-    folder = plan.world.folder
-    if folder.environment is not None:
-        return f"leads to the virtual environment {folder.chain.end}"
-    return f"leads to {folder.chain.end}, where nothing is yet"
+    directory = plan.world.directory
+    if directory.environment is not None:
+        return f"leads to the virtual environment {directory.chain.end}"
+    return f"leads to {directory.chain.end}, where nothing is yet"
 
 
 def _aliases(plan: EnvironmentPlan) -> str:
@@ -217,7 +217,7 @@ def _python(plan: EnvironmentPlan) -> str:
 
 
 def _settings(plan: EnvironmentPlan) -> str:
-    found = plan.world.folder.environment
+    found = plan.world.directory.environment
     return f"{len(dict(found.cfg))} keys, none of them stale" if found else ""
 
 
@@ -226,10 +226,10 @@ def _scripts(plan: EnvironmentPlan) -> str:
 
 
 def _packages(plan: EnvironmentPlan) -> str:
-    stock = plan.world.stock
-    if plan.world.declared is None or stock is None:
+    installed = plan.world.installed
+    if plan.world.declared is None or installed is None:
         return "none are declared"
-    return f"all that is declared is installed, among {len(stock.distributions)} in all"
+    return f"all that is declared is installed, among {len(installed.distributions)} in all"
 
 
 _SUBJECTS: tuple[tuple[str, frozenset[str], Callable[[EnvironmentPlan], str]], ...] = (

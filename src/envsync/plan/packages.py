@@ -7,7 +7,7 @@ from packaging.utils import canonicalize_name
 
 from envsync.model import desired
 from envsync.model.interpreter import Facts, Interpreter
-from envsync.model.packages import Change, Damage, Distribution, Stock, Verdict
+from envsync.model.packages import Change, Damage, Distribution, InstalledPackages, Verdict
 from envsync.model.plan import Conflict, InstallSpec
 from envsync.model.world import World
 from envsync.observe.lock_files import marker_values
@@ -61,8 +61,8 @@ def declared_spec(
 
 def rebuilt_spec(environment: desired.Environment, world: World, installer: str) -> InstallSpec | None:
     """Say what has to be installed in a rebuild: what was there, at the versions it had, and what is declared."""
-    stock = world.stock or Stock()
-    if not stock.distributions and world.declared is None:
+    installed = world.installed or InstalledPackages()
+    if not installed.distributions and world.declared is None:
         return None
     return InstallSpec(
         installer=world.declared.installer if world.declared is not None else installer,
@@ -70,18 +70,18 @@ def rebuilt_spec(environment: desired.Environment, world: World, installer: str)
         packages=environment.packages,
         facts=world.interpreter.facts if isinstance(world.interpreter, Interpreter) else None,
         declared=world.declared,
-        former=stock.distributions,
+        former=installed.distributions,
         former_python=_former_python(world),
     )
 
 
 def _former_python(world: World) -> str:
-    found = world.folder.environment
+    found = world.directory.environment
     return (found.setting("version") or found.setting("version_info") or "") if found is not None else ""
 
 
 def removes_only(verdict: Verdict | None) -> bool:
-    """Tell whether all that is wrong is that something is installed that nothing declares."""
+    """Check whether all that is wrong is that something is installed that nothing declares."""
     return verdict is not None and bool(verdict.extraneous) and not verdict.changes
 
 
@@ -90,20 +90,22 @@ def _projects_in(world: World) -> tuple[str, ...]:
     if world.verdict is None or world.verdict.changes or not world.verdict.reason or world.declared is None:
         return ()
     paths = {project.path for project in world.declared.projects}
-    stock = world.stock or Stock()
-    return tuple(one.name for one in stock.distributions if one.origin is not None and one.origin.directory in paths)
+    installed = world.installed or InstalledPackages()
+    return tuple(
+        one.name for one in installed.distributions if one.origin is not None and one.origin.directory in paths
+    )
 
 
 def unrestorable(world: World) -> Iterator[str]:
     """Say what becomes in a rebuild of what no installer knows: copied along, or left in the generation."""
-    stock = world.stock or Stock()
-    brought = brought_along(world.folder.chain.end, stock)
+    installed = world.installed or InstalledPackages()
+    brought = brought_along(world.directory.chain.end, installed)
     if brought:
         yield f"copied into the new environment, since no package has them: {listed(brought)}"
-    left = [one for one in stock.loose or () if one not in brought]
+    left = [one for one in installed.unowned or () if one not in brought]
     if left:
         yield f"only kept, not brought back, since no package has them: {listed(left)}"
-    legacy = [one.name for one in stock.distributions if one.legacy and one.origin is None]
+    legacy = [one.name for one in installed.distributions if one.legacy and one.origin is None]
     if legacy:
         yield f"installed without wheel metadata, brought back by name and version: {', '.join(legacy)}"
 
@@ -145,8 +147,8 @@ _SHOWN = 3
 
 def damaged_packages(world: World) -> tuple[Damage, ...]:
     """List what was found damaged, where it was looked for."""
-    found = world.stock.damage if world.stock is not None else None
-    return tuple(one for one in found or () if one.spoilt or one.leftovers)
+    found = world.installed.damage if world.installed is not None else None
+    return tuple(one for one in found or () if one.damaged or one.partial)
 
 
 def damage_message(one: Damage) -> str:
@@ -161,17 +163,17 @@ def damage_message(one: Damage) -> str:
         parts[-1] += f" ({_some(named)})"
     if one.unchecked:
         parts.append(f"cannot be checked: {one.unchecked}")
-    if one.leftovers:
-        parts.append(f"an interrupted installation left {_some([_name(place) for place in one.leftovers])}")
+    if one.partial:
+        parts.append(f"an interrupted installation left {_some([_name(place) for place in one.partial])}")
     return f"{_title(one)}: {', '.join(parts)}"
 
 
 def reinstall_message(damaged: tuple[Damage, ...]) -> str:
     """Say what is to be done about packages."""
-    spoilt = [_title(one) for one in damaged if one.spoilt]
-    if spoilt:
-        return f"reinstall {_some(spoilt)}"
-    return f"clear away {_some([_name(place) for one in damaged for place in one.leftovers])}"
+    titles = [_title(one) for one in damaged if one.damaged]
+    if titles:
+        return f"reinstall {_some(titles)}"
+    return f"clear away {_some([_name(place) for one in damaged for place in one.partial])}"
 
 
 def irreparable(damaged: tuple[Damage, ...]) -> Iterator[Conflict]:
@@ -181,15 +183,15 @@ def irreparable(damaged: tuple[Damage, ...]) -> Iterator[Conflict]:
         message = f"putting damaged packages right would replace your symlinks: {_some(links)}"
         yield Conflict("linked-inside", message, "Move them out of the environment, or remove them, then apply again.")
     for one in damaged:
-        if one.spoilt and not one.known:
-            hint = "Install it again by hand, or remove its metadata folder, then apply again."
+        if one.damaged and not one.known:
+            hint = "Install it again by hand, or remove its metadata directory, then apply again."
             message = f"{damage_message(one)}; and nothing tells which version it was and where it came from"
             yield Conflict("origin-unknown", message, hint)
 
 
 def uncheckable(world: World) -> Iterator[str]:
     """Tell which packages nobody can check, though nothing may be wrong with them."""
-    found = world.stock.damage if world.stock is not None else None
+    found = world.installed.damage if world.installed is not None else None
     legacy = [f"{_title(one)}, since {one.unchecked}" for one in found or () if one.package.legacy]
     if legacy:
         yield f"cannot be checked: {_some(legacy)}"

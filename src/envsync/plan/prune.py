@@ -25,7 +25,7 @@ class Removal:
     identity: tuple[int, int] | None = None
     unowned: tuple[str, ...] = ()
     """Every file of the user's in it, which would go with it, relative."""
-    text: str = ""
+    link_text: str = ""
     """What a command's symlink holds."""
     kept_because: str = ""
     """Why it stays all the same."""
@@ -58,7 +58,7 @@ def _orphan(one: Orphan) -> Removal:
         end=one.end,
         path=one.path,
         identity=one.identity,
-        unowned=one.loose,
+        unowned=one.unowned,
         kept_because=_reason(one),
     )
 
@@ -66,7 +66,7 @@ def _orphan(one: Orphan) -> Removal:
 def _reason(one: Orphan) -> str:
     if one.linked:
         return f"{one.path} leads to it still; if nobody needs it: {shlex.join(('rm', one.path))}"
-    if not one.loose:
+    if not one.unowned:
         return ""
     return "it holds what no package owns; look at it, and remove it by hand"
 
@@ -74,25 +74,25 @@ def _reason(one: Orphan) -> str:
 def _exposed(exposed: Iterable[ExposedOrphan]) -> Iterator[Removal]:
     for one in exposed:
         name = one.link.rpartition("/")[2]
-        yield Removal("command", name, one.link, f"leads to {one.text}", 0, text=one.text)
+        yield Removal("command", name, one.link, f"leads to {one.link_text}", 0, link_text=one.link_text)
 
 
 def _staging(one: Interrupted) -> Removal:
-    return Removal("staging", one.name, one.area, "left by an interrupted pass", one.size, end=one.end)
+    return Removal("staging", one.name, one.staging_dir, "left by an interrupted pass", one.size, end=one.end)
 
 
 def _generation(one: Generation, *, everything: bool) -> Removal:
     what = f"Python {one.version}" if one.version else "an earlier content"
     whose = "" if one.declared else ", of an environment that is declared no more"
-    loose = "" if everything or not one.loose else "it holds what no package owns; to remove it: --all"
+    unowned = "" if everything or not one.irreplaceable else "it holds what no package owns; to remove it: --all"
     return Removal(
         kind="generation",
         name=one.name,
-        place=one.area,
+        place=one.staging_dir,
         detail=f"{what}{whose}",
         size=one.size,
         made=one.made,
         end=one.end,
         unowned=one.unowned,
-        kept_because=loose,
+        kept_because=unowned,
     )

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from envsync.model.environment import Environment, Former
 from envsync.model.interpreter import Interpreter
-from envsync.model.packages import Change, Stock, changes_between
+from envsync.model.packages import Change, InstalledPackages, changes_between
 from envsync.model.plan import Conflict, EnvironmentPlan, Pin, Repair, Rollback, State
 from envsync.model.world import World
 from envsync.plan.blueprint import Rules, blueprint_of, not_atomic
@@ -35,7 +35,7 @@ def decide_rollback(
     world = plan.world
     codes = _IN_THE_WAY | _IN_THE_WAY_OF_A_PIN if pin is not None else _IN_THE_WAY
     conflicts = (*(one for one in plan.conflicts if one.code in codes), *_losses(world), *_nothing(plan, former))
-    conflicts += (*not_writable(world.folder), *meddled_with(world.hazard))
+    conflicts += (*not_writable(world.directory), *meddled_with(world.hazard))
     found = former.environment if former is not None else None
     if former is None or found is None:
         return _refused(plan, conflicts)
@@ -48,15 +48,15 @@ def decide_rollback(
     action = Rollback(
         message=_message(world, former, pin),
         name=plan.environment.name,
-        end=world.folder.chain.end,
-        identity=world.folder.identity,
-        area=former.area,
-        exchangeable=world.folder.exchangeable,
+        end=world.directory.chain.end,
+        identity=world.directory.identity,
+        staging_dir=former.staging_dir,
+        exchangeable=world.directory.exchangeable,
         repair=None if obstacles else repair,
         pin=pin,
-        changes=changes_between(world.stock or Stock(), former.stock),
+        changes=changes_between(world.installed or InstalledPackages(), former.installed),
     )
-    notes = (*_notes(world, former, found), *not_atomic(world.folder))
+    notes = (*_notes(world, former, found), *not_atomic(world.directory))
     return replace(plan, state=State.DRIFT, drift=(), actions=(action,), conflicts=(), notes=notes)
 
 
@@ -81,23 +81,23 @@ def _refused(plan: EnvironmentPlan, conflicts: tuple[Conflict, ...]) -> Environm
 
 
 def _losses(world: World) -> tuple[Conflict, ...]:
-    found = world.folder.environment
+    found = world.directory.environment
     if found is None or not found.contents.others:
         return ()
-    return conflicts_at_top(world.folder.chain.end, world.stock)
+    return conflicts_at_top(world.directory.chain.end, world.installed)
 
 
 def _nothing(plan: EnvironmentPlan, former: Former | None) -> Iterator[Conflict]:
-    folder = plan.world.folder
+    directory = plan.world.directory
     if former is None:
         hint = "Installs, upgrades and rebuilds keep generations, as many as `keep` says."
         yield Conflict("no-generation", f"{plan.environment.name} has no kept generation", hint)
     elif former.environment is None:
         hint = "Look at what is left of it, then remove it."
-        yield Conflict("no-generation", f"{former.area} holds no whole environment", hint)
-    elif folder.environment is None:
+        yield Conflict("no-generation", f"{former.staging_dir} holds no whole environment", hint)
+    elif directory.environment is None:
         hint = "Apply creates one."
-        yield Conflict("not-a-venv", f"there is no environment at {folder.chain.end}", hint)
+        yield Conflict("not-a-venv", f"there is no environment at {directory.chain.end}", hint)
 
 
 def _misfit(plan: EnvironmentPlan, found: Environment) -> Iterator[Conflict]:
@@ -124,11 +124,11 @@ def _repair(plan: EnvironmentPlan, former: Former, rules: Rules) -> tuple[Repair
     findings = compare(plan.environment, found, world.interpreter)
     if findings.rebuild or not findings.drift:
         return None, ()
-    kept = replace(world, folder=replace(world.folder, environment=found))
+    kept = replace(world, directory=replace(world.directory, environment=found))
     blueprint = blueprint_of(plan.environment, kept, world.interpreter, rules)
     blueprint = replace(blueprint, end=former.place, identity=former.identity)
     repair = repair_of(blueprint, kept, findings)
-    where = replace(kept.folder, chain=replace(kept.folder.chain, end=former.place))
+    where = replace(kept.directory, chain=replace(kept.directory.chain, end=former.place))
     names = [place.rpartition("/")[2] for place, _ in findings.links]
     obstacles = (*foreign_pythons(found, former.place, names), *through_links(where, [repair]))
     return repair, obstacles
@@ -138,7 +138,7 @@ def _message(world: World, former: Former, pin: Pin | None) -> str:
     message = "go back to the kept generation"
     if former.made:
         message = f"go back to what was replaced on {_moment(former.made)}"
-    held = Former("", "", "", world.folder.environment).version
+    held = Former("", "", "", world.directory.environment).version
     if former.version and former.version != held:
         message += f", Python {former.version}" + (f" instead of {held}" if held else "")
     if pin is not None:

@@ -4,19 +4,19 @@ import shlex
 from collections.abc import Iterable, Iterator
 
 from envsync.model.environment import Environment, is_removed, is_stray, library_name
-from envsync.model.packages import Stock
+from envsync.model.packages import InstalledPackages
 from envsync.model.plan import Action, Conflict, Install, Repair
-from envsync.model.world import Folder, World
+from envsync.model.world import Directory, World
 
 Commands = tuple[tuple[str, ...], ...]
 
 
-def through_links(folder: Folder, actions: Iterable[Action]) -> Iterator[Conflict]:
+def through_links(directory: Directory, actions: Iterable[Action]) -> Iterator[Conflict]:
     """Refuse actions that would write through a symlink: what it leads to is not this environment's alone."""
-    found, end = folder.environment, folder.chain.end
+    found, end = directory.environment, directory.chain.end
     if found is None:
         return
-    written = {directory for action in actions for directory in _written(action, found)}
+    written = {place for action in actions for place in _written(action, found)}
     links = [link for link in found.contents.links if link in written]
     if links:
         hint, remedy = put_in_place(end, links)
@@ -24,13 +24,13 @@ def through_links(folder: Folder, actions: Iterable[Action]) -> Iterator[Conflic
         yield Conflict("linked-inside", message, hint, remedy)
 
 
-def no_scripts(folder: Folder) -> Iterator[Conflict]:
+def no_scripts(directory: Directory) -> Iterator[Conflict]:
     """Refuse to take an environment for sound whose ``bin/activate`` is no file: no shell could activate it."""
-    if folder.environment is not None and folder.environment.activate_is:
-        place = f"{folder.chain.end}/bin/activate"
+    if directory.environment is not None and directory.environment.activate_is:
+        place = f"{directory.chain.end}/bin/activate"
         remedy: Commands = (("mv", place, f"{place}.orig"),)
         hint = f"Put it aside, then apply again: {shlex.join(remedy[0])}"
-        yield Conflict("linked-inside", f"{place} is {folder.environment.activate_is}", hint, remedy)
+        yield Conflict("linked-inside", f"{place} is {directory.environment.activate_is}", hint, remedy)
 
 
 def ways(found: Environment) -> tuple[str, ...]:
@@ -67,46 +67,46 @@ def _to_packages(found: Environment) -> set[str]:
 _COPIED = frozenset({"share", "etc", "include"})
 _LIBRARIES = ("python", "pypy", "graalpy")
 _INSIDE = frozenset({"bin", "include", "lib", "lib64", "share", "etc", "local"})
-"""Folders at the top in which unowned files do not keep the environment from being exchanged."""
+"""Directories at the top in which unowned files do not keep the environment from being exchanged."""
 _SHOWN = 8
-_OWN_FOLDERS = frozenset({".venv", "venv", ".env", "env"})
-"""Names of folders that are environments and no projects."""
+_OWN_DIRECTORIES = frozenset({".venv", "venv", ".env", "env"})
+"""Names of directories that are environments and no projects."""
 
 
-def unowned_at_top(end: str, stock: Stock | None) -> tuple[str, ...]:
+def unowned_at_top(end: str, installed: InstalledPackages | None) -> tuple[str, ...]:
     """Return the user's files at the top of the environment ``end``, as far as they were looked for."""
     return tuple(
         one
-        for one in _loose(stock)
-        if one.partition("/")[0] not in _INSIDE and not is_stray(one) and one not in _checkouts(end, stock)
+        for one in _unowned(installed)
+        if one.partition("/")[0] not in _INSIDE and not is_stray(one) and one not in _checkouts(end, installed)
     )
 
 
 def unlooked(world: World) -> bool:
     """Check whether there may be such files that nobody has looked for yet."""
-    found, stock = world.folder.environment, world.stock
-    return bool(found is not None and found.contents.others and (stock is None or stock.loose is None))
+    found, installed = world.directory.environment, world.installed
+    return bool(found is not None and found.contents.others and (installed is None or installed.unowned is None))
 
 
 def conflicts_of_mounts(world: World) -> tuple[Conflict, ...]:
     """Refuse to exchange a directory in which something else is mounted: the mount would be carried away."""
-    if not world.folder.mounts:
+    if not world.directory.mounts:
         return ()
-    message = f"something is mounted in it: {', '.join(world.folder.mounts)}"
-    unmounting = tuple(("umount", mount) for mount in world.folder.mounts)
+    message = f"something is mounted in it: {', '.join(world.directory.mounts)}"
+    unmounting = tuple(("umount", mount) for mount in world.directory.mounts)
     return (Conflict("mounted-inside", message, "Unmount it, then apply again.", unmounting),)
 
 
-def conflicts_at_top(end: str, stock: Stock | None) -> tuple[Conflict, ...]:
-    """Refuse to exchange an environment's folder for another where that would take files of the user's along."""
-    mine = unowned_at_top(end, stock)
+def conflicts_at_top(end: str, installed: InstalledPackages | None) -> tuple[Conflict, ...]:
+    """Refuse to exchange an environment's directory for another where that would take files of the user's along."""
+    mine = unowned_at_top(end, installed)
     if not mine:
         return ()
     message = f"{end} holds files of yours beside the environment: {listed(mine)}"
     hint = "Move your files elsewhere, then apply again."
-    if end.rpartition("/")[2] not in _OWN_FOLDERS:
+    if end.rpartition("/")[2] not in _OWN_DIRECTORIES:
         hint = (
-            f"Give the environment a folder of its own, such as {end}/.venv: declare that as `path` and apply; then "
+            f"Give the environment a directory of its own, such as {end}/.venv: declare that as `path` and apply; then "
             f"remove bin, include, lib and pyvenv.cfg here. Or: {hint.lower()[0]}{hint[1:]}"
         )
     return (Conflict("unowned-files", message, hint),)
@@ -117,9 +117,9 @@ def conflicts_of_copying(world: World) -> tuple[Conflict, ...]:
 
     That is a project that is its own environment: shells and editors would stay in the former one.
     """
-    if world.path.is_link or world.folder.chain.end.rpartition("/")[2] in _OWN_FOLDERS:
+    if world.path.is_link or world.directory.chain.end.rpartition("/")[2] in _OWN_DIRECTORIES:
         return ()
-    return conflicts_at_top(world.folder.chain.end, world.stock)
+    return conflicts_at_top(world.directory.chain.end, world.installed)
 
 
 def losses(found: Environment, world: World) -> tuple[Conflict, ...]:
@@ -127,14 +127,14 @@ def losses(found: Environment, world: World) -> tuple[Conflict, ...]:
     mounted = conflicts_of_mounts(world)
     if mounted:
         return mounted
-    loose = world.stock.loose if world.stock is not None else None
-    links = [link for link in found.contents.links if loose is None or link in loose]
-    at_top = conflicts_at_top(world.folder.chain.end, world.stock)
+    unowned = world.installed.unowned if world.installed is not None else None
+    links = [link for link in found.contents.links if unowned is None or link in unowned]
+    at_top = conflicts_at_top(world.directory.chain.end, world.installed)
     if not links:
         return at_top
-    message = f"a rebuild would lose your symlinks in {world.folder.chain.end}: {', '.join(links)}"
+    message = f"a rebuild would lose your symlinks in {world.directory.chain.end}: {', '.join(links)}"
     if ways(found):  # without those links, the packages behind them would not come back
-        return (Conflict("linked-inside", message, *put_in_place(world.folder.chain.end, ways(found))), *at_top)
+        return (Conflict("linked-inside", message, *put_in_place(world.directory.chain.end, ways(found))), *at_top)
     hint = "Move them out of the environment, or remove them, then apply again."
     return (Conflict("linked-inside", message, hint), *at_top)
 
@@ -151,10 +151,10 @@ def foreign_pythons(found: Environment, end: str, names: Iterable[str] | None = 
         yield Conflict("unowned-files", message, hint, moves)
 
 
-def brought_along(end: str, stock: Stock | None) -> tuple[str, ...]:
+def brought_along(end: str, installed: InstalledPackages | None) -> tuple[str, ...]:
     """Return what is copied from the environment ``end`` into the one that replaces it, relative."""
-    loose = (one for one in _loose(stock) if not is_removed(one.rpartition("/")[2]))
-    return tuple(one for one in loose if _is_copied(one) or one in _checkouts(end, stock))
+    unowned = (one for one in _unowned(installed) if not is_removed(one.rpartition("/")[2]))
+    return tuple(one for one in unowned if _is_copied(one) or one in _checkouts(end, installed))
 
 
 def listed(names: Iterable[str]) -> str:
@@ -171,12 +171,12 @@ def _is_copied(relative: str) -> bool:
     return top in _COPIED or is_stray(relative)
 
 
-def _checkouts(end: str, stock: Stock | None) -> set[str]:
-    """Return the folders that an installer fetched for editable installs, relative: ``src/NAME``."""
-    origins = [one.origin for one in stock.distributions if one.origin is not None] if stock is not None else []
+def _checkouts(end: str, installed: InstalledPackages | None) -> set[str]:
+    """Return the directories that an installer fetched for editable installs, relative: ``src/NAME``."""
+    origins = [one.origin for one in installed.distributions if one.origin is not None] if installed is not None else []
     places = (one.requirement.removeprefix(f"{end}/") for one in origins if one.editable)
     return {place for place in places if place.startswith("src/")}
 
 
-def _loose(stock: Stock | None) -> tuple[str, ...]:
-    return stock.loose or () if stock is not None else ()
+def _unowned(installed: InstalledPackages | None) -> tuple[str, ...]:
+    return installed.unowned or () if installed is not None else ()

@@ -13,7 +13,7 @@ from envsync.plan.unowned import conflicts_of_copying, conflicts_of_mounts, list
 
 
 def may_upgrade(plan: EnvironmentPlan) -> bool:
-    """Tell whether there is something to ask the installer about: declared packages, in an environment in sync."""
+    """Check whether there is something to ask the installer about: declared packages, in an environment in sync."""
     return plan.state is State.IN_SYNC and plan.world.declared is not None and bool(_open_calls(plan.world.declared))
 
 
@@ -43,11 +43,11 @@ def decide_upgrade(
     spec = declared_spec(plan.environment, world, rules.installer, upgrade=True, only=only)
     names = listed([change.name for change in changes])
     spec = spec or InstallSpec(rules.installer)
-    generations = world.folder.generations
-    install = Install(f"upgrade {names}", blueprint, spec, rules.keep, rules.shelf, generations)
+    generations = world.directory.generations
+    install = Install(f"upgrade {names}", blueprint, spec, rules.keep, rules.generations_dir, generations)
     drift = tuple(Drift("packages", _said(change)) for change in changes)
     judged = replace(world, verdict=Verdict(met=False, changes=changes))
-    actions, notes = (*plan.actions, install), (*plan.notes, *not_atomic(world.folder))
+    actions, notes = (*plan.actions, install), (*plan.notes, *not_atomic(world.directory))
     return replace(plan, world=judged, state=State.DRIFT, drift=(*plan.drift, *drift), actions=actions, notes=notes)
 
 
@@ -55,7 +55,7 @@ def _refusal(plan: EnvironmentPlan, verdict: Verdict | None, only: tuple[str, ..
     """Say why nothing can be said about newer releases, if so."""
     if any(not isinstance(action, Link) for action in plan.actions):
         return Conflict("not-in-sync", "it is not in sync", "Apply first, then upgrade.")
-    there = plan.world.stock.versions() if plan.world.stock is not None else {}
+    there = plan.world.installed.versions() if plan.world.installed is not None else {}
     unknown = [name for name in only if name not in there]
     if unknown:
         return Conflict("upgrade-unknown", f"{listed(unknown)} is not installed", "Name an installed package.")
@@ -82,7 +82,7 @@ def _notes(plan: EnvironmentPlan) -> Iterator[str]:
 
 
 def _counts(change: Change, only: tuple[str, ...], declared: Declared | None) -> bool:
-    """Tell whether a change belongs to the upgrade of some packages; pip can only tell of all at once."""
+    """Check whether a change belongs to the upgrade of some packages; pip can only tell of all at once."""
     return change.name in only or (declared is not None and declared.installer == "uv")
 
 

@@ -8,9 +8,9 @@ from envsync.model.environment import Environment
 from envsync.model.interpreter import Interpreter, InterpreterProblem
 from envsync.model.links import Chain, EndKind
 from envsync.model.plan import EnvironmentPlan, State
-from envsync.observe.discover import Keeper
+from envsync.observe.discover import VersionManager
 from envsync.plan.explain import Finding, examined, reasons, undeclared_line
-from envsync.report.terminal import Layout, Node, Paint, copyable, escape, homely, tilde, tree_lines
+from envsync.report.terminal import Layout, Node, Paint, abbreviate_home, escape, shell_quoted, tilde, tree_lines
 
 _STYLES = {
     State.IN_SYNC: "green",
@@ -38,65 +38,65 @@ _LINKLESS = frozenset({"pyenv", "asdf"})
 
 
 @dataclass(frozen=True, slots=True)
-class Lore:
+class Hints:
     """What is known of this machine's interpreters beside the plan."""
 
-    keeper_of: Callable[[str], Keeper | None] = lambda _: None
+    version_manager_of: Callable[[str], VersionManager | None] = lambda _: None
     tools: tuple[str, ...] = field(default=())
     """Those that keep interpreters here."""
     undeclared: Callable[[EnvironmentPlan], tuple[str, ...]] = lambda _: ()
     """Which installed packages nothing declares."""
 
 
-def explain_lines(one: EnvironmentPlan, paint: Paint, layout: Layout, lore: Lore) -> Iterator[str]:
+def explain_lines(one: EnvironmentPlan, paint: Paint, layout: Layout, hints: Hints) -> Iterator[str]:
     """Show all that was looked at, and what follows from it."""
-    parts = (*_ways(one, lore), _environment(one), _checks(one), *_outcome(one, lore))
+    parts = (*_ways(one, hints), _environment(one), _checks(one), *_outcome(one, hints))
     root = Node(f"{escape(one.environment.name)}: {one.state.value}", "", _STYLES[one.state], parts)
     yield from tree_lines(root, paint, layout)
-    remedy = [command for conflict in one.conflicts for command in conflict.remedy] + [*_installing(one, lore)]
+    remedy = [command for conflict in one.conflicts for command in conflict.remedy] + [*_installing(one, hints)]
     if remedy:
         yield ""
         yield "Commands to resolve it; look at each before you run it:"
-        yield from (f"  {copyable(command)}" for command in dict.fromkeys(remedy))
+        yield from (f"  {shell_quoted(command)}" for command in dict.fromkeys(remedy))
 
 
-def _ways(one: EnvironmentPlan, lore: Lore) -> Iterator[Node]:
+def _ways(one: EnvironmentPlan, hints: Hints) -> Iterator[Node]:
     """Give the chain of everything that leads to the environment or to its interpreter."""
     world = one.world
-    yield _way("path", world.path, lore)
+    yield _way("path", world.path, hints)
     if world.target is not None:
-        yield _way("target", world.target, lore)
-    yield from (_way("alias", side.chain, lore) for side in world.aliases)
-    yield from (_way("command", side.chain, lore) for side in world.exposed)
-    yield _interpreter(world.interpreter, lore)
+        yield _way("target", world.target, hints)
+    yield from (_way("alias", side.chain, hints) for side in world.aliases)
+    yield from (_way("command", side.chain, hints) for side in world.exposed)
+    yield _interpreter(world.interpreter, hints)
 
 
-def _way(word: str, chain: Chain, lore: Lore) -> Node:
-    return Node(word, tilde(chain.start), "bold", tuple(_hops(chain, lore)))
+def _way(word: str, chain: Chain, hints: Hints) -> Node:
+    return Node(word, tilde(chain.start), "bold", tuple(_hops(chain, hints)))
 
 
-def _hops(chain: Chain, lore: Lore) -> Iterator[Node]:
+def _hops(chain: Chain, hints: Hints) -> Iterator[Node]:
     for hop in chain.hops:
-        yield Node("link", f"{tilde(hop.link)} -> {escape(hop.text)}{_keeper(hop.link, lore)}")
-    reason = f": {homely(chain.reason)}" if chain.reason else ""
-    yield Node("end", f"{tilde(chain.end)}, {chain.kind.value}{reason}{_keeper(chain.end, lore)}")
-    yield from (Node("gone", tilde(folder)) for folder in chain.to_make)
+        yield Node("link", f"{tilde(hop.link)} -> {escape(hop.link_text)}{_manager(hop.link, hints)}")
+    reason = f": {abbreviate_home(chain.reason)}" if chain.reason else ""
+    yield Node("end", f"{tilde(chain.end)}, {chain.kind.value}{reason}{_manager(chain.end, hints)}")
+    yield from (Node("gone", tilde(directory)) for directory in chain.to_make)
 
 
-def _keeper(path: str, lore: Lore) -> str:
-    keeper = lore.keeper_of(path)
-    if keeper is None:
+def _manager(path: str, hints: Hints) -> str:
+    manager = hints.version_manager_of(path)
+    if manager is None:
         return ""
-    return f" ({keeper.tool}, {'stable path' if keeper.stable else 'path of one patch release'})"
+    return f" ({manager.tool}, {'stable path' if manager.stable else 'path of one patch release'})"
 
 
-def _interpreter(found: Interpreter | InterpreterProblem, lore: Lore) -> Node:
+def _interpreter(found: Interpreter | InterpreterProblem, hints: Hints) -> Node:
     below = [Node("through", tilde(link)) for link in (found.through if isinstance(found, Interpreter) else ())]
     chain = found.chain
     if chain is not None:
         if chain.start not in {chain.end, *(hop.link for hop in chain.hops)}:
-            below.append(Node("name", f"{tilde(chain.start)}{_keeper(chain.start, lore)}"))
-        below += _hops(chain, lore)
+            below.append(Node("name", f"{tilde(chain.start)}{_manager(chain.start, hints)}"))
+        below += _hops(chain, hints)
     if isinstance(found, Interpreter):
         facts = found.facts
         below.append(Node("is", escape(f"{facts.implementation} {facts.version}, {facts.abi}")))
@@ -105,10 +105,13 @@ def _interpreter(found: Interpreter | InterpreterProblem, lore: Lore) -> Node:
 
 
 def _environment(one: EnvironmentPlan) -> Node:
-    folder = one.world.folder
-    found = folder.environment
-    below = [*(_contents(found) if found else ()), *(Node("kept", tilde(area)) for area in folder.generations)]
-    text = tilde(folder.chain.end) if found else f"none at {tilde(folder.chain.end)}"
+    directory = one.world.directory
+    found = directory.environment
+    below = [
+        *(_contents(found) if found else ()),
+        *(Node("kept", tilde(staging_dir)) for staging_dir in directory.generations),
+    ]
+    text = tilde(directory.chain.end) if found else f"none at {tilde(directory.chain.end)}"
     return Node("environment", text, "bold", tuple(below))
 
 
@@ -116,10 +119,10 @@ def _contents(found: Environment) -> Iterator[Node]:
     settings = tuple(Node(escape(key), f"= {tilde(value)}") for key, value in found.cfg)
     yield Node("pyvenv.cfg", "", "", settings)
     for link in found.pythons:
-        to = "a copy, no link" if link.text is None else f"-> {tilde(link.text)}"
+        to = "a copy, no link" if link.link_text is None else f"-> {tilde(link.link_text)}"
         yield Node(f"bin/{escape(link.name)}", to if link.works else f"{to}, leads nowhere")
     if found.lib64 is not None:
-        yield Node("lib64", "a folder" if found.lib64.text is None else f"-> {escape(found.lib64.text)}")
+        yield Node("lib64", "a directory" if found.lib64.link_text is None else f"-> {escape(found.lib64.link_text)}")
     yield from (Node(f"bin/{escape(script.name)}", f"names {tilde(script.named)}") for script in found.scripts)
     yield Node("packages", f"{len(found.contents.packages)} entries in {_libraries(found)}")
     yield from (Node("your link", escape(link)) for link in found.contents.links)
@@ -133,39 +136,39 @@ def _checks(one: EnvironmentPlan) -> Node:
     nodes = []
     for item in examined(one):
         word, style = _FOUND[item.finding]
-        first, *more = (homely(text) for text in item.found)
+        first, *more = (abbreviate_home(text) for text in item.found)
         nodes.append(Node(word, f"{item.subject}: {first}", style, tuple(Node("and", text) for text in more)))
     return Node("checks", "", "bold", tuple(nodes))
 
 
-def _outcome(one: EnvironmentPlan, lore: Lore) -> Iterator[Node]:
+def _outcome(one: EnvironmentPlan, hints: Hints) -> Iterator[Node]:
     """Say what would be done, and why, or why nothing is."""
     for conflict in one.conflicts:
-        hint = (Node("hint", homely(conflict.hint)),) if conflict.hint else ()
-        yield Node("conflict", f"{conflict.code}: {homely(conflict.message)}", "red", hint)
+        hint = (Node("hint", abbreviate_home(conflict.hint)),) if conflict.hint else ()
+        yield Node("conflict", f"{conflict.code}: {abbreviate_home(conflict.message)}", "red", hint)
     for action in one.actions:
-        why = tuple(Node("because", homely(reason)) for reason in reasons(action, one.drift))
-        yield Node("would", homely(action.message), "yellow", why)
+        why = tuple(Node("because", abbreviate_home(reason)) for reason in reasons(action, one.drift))
+        yield Node("would", abbreviate_home(action.message), "yellow", why)
     if one.state is not State.WAITING:  # whose note is what was found
-        yield from (Node("note", homely(note)) for note in one.notes)
-    undeclared = lore.undeclared(one)
+        yield from (Node("note", abbreviate_home(note)) for note in one.notes)
+    undeclared = hints.undeclared(one)
     if undeclared:
         yield Node("note", escape(undeclared_line(undeclared)))
     if not (one.conflicts or one.actions):
         yield Node("nothing", "to do", "green")
 
 
-def _installing(one: EnvironmentPlan, lore: Lore) -> Iterator[tuple[str, ...]]:
+def _installing(one: EnvironmentPlan, hints: Hints) -> Iterator[tuple[str, ...]]:
     """Give the command that brings a missing interpreter back, where one can tell which tool had it."""
     found, request = one.world.interpreter, one.environment.python
     if not isinstance(found, InterpreterProblem) or found.code != "interpreter-missing":
         return
     tool, release = "", ""
     if isinstance(request, PythonVersion) and request.implementation == "cpython" and not request.free_threaded:
-        tool, release = "".join(lore.tools[:1]), request.specifier.removeprefix("==").removesuffix(".*")
+        tool, release = "".join(hints.tools[:1]), request.specifier.removeprefix("==").removesuffix(".*")
     elif found.chain is not None and found.chain.kind is EndKind.MISSING:
-        keeper = lore.keeper_of(found.chain.end)
-        if keeper is not None and not (keeper.stable and keeper.tool in _LINKLESS):
-            tool, release = keeper.tool, keeper.version
+        manager = hints.version_manager_of(found.chain.end)
+        if manager is not None and not (manager.stable and manager.tool in _LINKLESS):
+            tool, release = manager.tool, manager.version
     if tool in _INSTALLERS and release.replace(".", "").isdigit():
         yield tuple(word.format(release) for word in _INSTALLERS[tool])

@@ -15,7 +15,7 @@ Kind = Literal["environment", "link", "folder", "interpreter", "nothing"]
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """An environment, or a place on the disk that one hangs on."""
+    """An environment, or a place on the disk that one depends on."""
 
     id: str
     kind: Kind
@@ -45,7 +45,7 @@ class Graph:
 
 
 def graph_of(plans: Iterable[EnvironmentPlan]) -> Graph:
-    """Draw what some environments hang on: path, links, folder, bin/python, links, interpreter."""
+    """Draw what some environments depend on: path, links, directory, bin/python, links, interpreter."""
     drawing = _Drawing()
     for plan in plans:
         drawing.add(plan)
@@ -69,13 +69,13 @@ class _Drawing:
         name, state = plan.environment.name, plan.state
         shown = () if state is State.IN_SYNC else (state.value,)
         start = self._node("environment", name, (escape(name), *shown), path=plan.environment.path, state=state.value)
-        chain = plan.world.folder.chain
+        chain = plan.world.directory.chain
         kind: Kind = "folder" if chain.kind is EndKind.DIRECTORY else "nothing"
         about = () if kind == "folder" else (chain.kind.value,)
         end = self._way(start, chain, self._node(kind, chain.end, (tilde(chain.end), *about), path=chain.end))
         self._interpreter(end, plan.world.interpreter)
 
-    def _interpreter(self, folder: str, found: Interpreter | InterpreterProblem) -> None:
+    def _interpreter(self, directory: str, found: Interpreter | InterpreterProblem) -> None:
         chain = found.chain
         if isinstance(found, Interpreter):
             label = (escape(f"{found.facts.implementation} {found.facts.version}"), tilde(found.chain.end))
@@ -85,10 +85,10 @@ class _Drawing:
         else:
             end = self._node("nothing", f"request {found.declared}", (escape(found.code), escape(found.declared)))
         if chain is None or chain.start in {chain.end, *(hop.link for hop in chain.hops[:1])}:
-            self._way(folder, chain, end, "bin/python")
+            self._way(directory, chain, end, "bin/python")
             return
         link = self._node("link", chain.start, (tilde(chain.start),), path=chain.start)
-        self._join(folder, link, "bin/python")
+        self._join(directory, link, "bin/python")
         self._way(link, chain, end)
 
     def _way(self, start: str, chain: Chain | None, end: str, label: str = "") -> str:
@@ -97,7 +97,7 @@ class _Drawing:
         for hop in chain.hops if chain else ():
             link = self._node("link", hop.link, (tilde(hop.link),), path=hop.link)
             self._join(here, link, label)
-            here, label = link, escape(hop.text)
+            here, label = link, escape(hop.link_text)
         self._join(here, end, label)
         return end
 

@@ -51,7 +51,7 @@ def environment_entry(plan: EnvironmentPlan) -> dict[str, Any]:
     return {
         "name": plan.environment.name,
         "path": plan.environment.path,
-        "end": world.folder.chain.end,
+        "end": world.directory.chain.end,
         "hops": _hops(world.path),
         "python": _python(plan),
         "state": plan.state.value,
@@ -60,7 +60,7 @@ def environment_entry(plan: EnvironmentPlan) -> dict[str, Any]:
         "conflict": _conflict(plan.conflicts[0]) if plan.conflicts else None,
         "conflicts": [_conflict(conflict) for conflict in plan.conflicts],
         "notes": list(plan.notes),
-        "generations": list(world.folder.generations),
+        "generations": list(world.directory.generations),
         "packages": [_change(change) for change in plan.packages],
     } | _damage(plan)
 
@@ -80,10 +80,10 @@ def _change(change: Change) -> dict[str, Any]:
 
 
 def _damage(plan: EnvironmentPlan) -> dict[str, Any]:
-    stock = plan.world.stock
-    if stock is None or stock.damage is None:
+    installed = plan.world.installed
+    if installed is None or installed.damage is None:
         return {}
-    return {"damage": [_damage_entry(one) for one in stock.damage]}
+    return {"damage": [_damage_entry(one) for one in installed.damage]}
 
 
 def _damage_entry(one: Damage) -> dict[str, Any]:
@@ -95,12 +95,12 @@ def _damage_entry(one: Damage) -> dict[str, Any]:
         "changed": list(one.changed[:_MOST]),
         "changed_count": len(one.changed),
         "unchecked": one.unchecked or None,
-        "leftovers": list(one.leftovers[:_MOST]),
+        "leftovers": list(one.partial[:_MOST]),
     }
 
 
 def _hops(chain: Chain) -> list[dict[str, str]]:
-    return [{"link": hop.link, "text": hop.text} for hop in chain.hops]
+    return [{"link": hop.link, "text": hop.link_text} for hop in chain.hops]
 
 
 def _python(plan: EnvironmentPlan) -> dict[str, Any]:

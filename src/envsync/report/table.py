@@ -7,11 +7,11 @@ from typing import Any
 from envsync.model.interpreter import Interpreter
 from envsync.model.plan import EnvironmentPlan, Plan, State
 from envsync.model.problems import Problem
-from envsync.observe.generations import Kept
+from envsync.observe.generations import KeptGeneration
 from envsync.plan.prune import Removal
-from envsync.report.terminal import Paint, escape, homely, tilde
+from envsync.report.terminal import Paint, abbreviate_home, escape, tilde
 
-Keepings = Mapping[str, tuple[Kept, ...]]
+Generations = Mapping[str, tuple[KeptGeneration, ...]]
 """The generations of each environment, by its name."""
 _HEAD = ("NAME", "STATE", "PYTHON", "PATH", "END", "KEPT")
 _STYLES = {
@@ -23,7 +23,7 @@ _STYLES = {
 }
 
 
-def plain_lines(plan: Plan, kept: Keepings) -> Iterator[str]:
+def plain_lines(plan: Plan, kept: Generations) -> Iterator[str]:
     """Give the table as aligned text."""
     rows = [_HEAD, *(_row(one, kept) for one in plan.environments)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(_HEAD))]
@@ -31,7 +31,7 @@ def plain_lines(plan: Plan, kept: Keepings) -> Iterator[str]:
         yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
 
 
-def terminal_text(plan: Plan, kept: Keepings, width: int) -> str:
+def terminal_text(plan: Plan, kept: Generations, width: int) -> str:
     """Give the table as rich draws it, for a terminal that shows colours."""
     from rich import box  # noqa: PLC0415  # only on a terminal
     from rich.console import Console  # noqa: PLC0415
@@ -66,7 +66,7 @@ def _fitting(rows: list[tuple[str, ...]], width: int) -> list[int]:
 
 def _version(one: EnvironmentPlan) -> str:
     """Give the version that an environment is for, and the one that its link leads to where that differs."""
-    interpreter, found = one.world.interpreter, one.world.folder.environment
+    interpreter, found = one.world.interpreter, one.world.directory.environment
     wanted = interpreter.facts.version if isinstance(interpreter, Interpreter) else None
     settings = dict(found.cfg) if found is not None else {}
     held = settings.get("version") or settings.get("version_info")
@@ -75,10 +75,10 @@ def _version(one: EnvironmentPlan) -> str:
     return escape(f"{held} -> {wanted}")
 
 
-def _row(one: EnvironmentPlan, kept: Keepings) -> tuple[str, ...]:
+def _row(one: EnvironmentPlan, kept: Generations) -> tuple[str, ...]:
     codes = [conflict.code for conflict in one.conflicts] or [drift.code for drift in one.drift]
     detail = f": {', '.join(dict.fromkeys(codes))}" if codes and one.state is not State.MISSING else ""
-    end = one.world.folder.chain.end
+    end = one.world.directory.chain.end
     shown_end = "" if end == one.environment.path else tilde(end)
     return (
         escape(one.environment.name),
@@ -90,7 +90,7 @@ def _row(one: EnvironmentPlan, kept: Keepings) -> tuple[str, ...]:
     )
 
 
-def _kept(generations: tuple[Kept, ...]) -> str:
+def _kept(generations: tuple[KeptGeneration, ...]) -> str:
     if not generations:
         return ""
     versions = ", ".join(dict.fromkeys(escape(one.version or "?") for one in generations))
@@ -106,16 +106,16 @@ def removal_lines(
         look, word = _word(one, done)
         room = f"{one.size / 1e6:.1f} MB" if one.size else ""
         since = f"since {one.made[:10]}" if one.made else ""
-        facts = ", ".join(filter(None, (homely(one.detail), room, since)))
+        facts = ", ".join(filter(None, (abbreviate_home(one.detail), room, since)))
         name = paint("bold", f"{escape(one.name):<{width}}")
         yield f"{paint(look, f'{word:<12}')} {one.kind:<11}  {name}  {tilde(one.place)}  {facts}"
         problem = (done or {}).get(one.place)
         if one.kept_because:
-            yield f"    {paint('dim', 'note:')} {homely(one.kept_because)}"
+            yield f"    {paint('dim', 'note:')} {abbreviate_home(one.kept_because)}"
         for file in one.unowned:  # every one: nobody can bring it back
             yield f"    {paint('yellow', 'yours:')} {escape(file)}"
         if problem is not None:
-            yield f"    {paint('red', 'error:')} {homely(problem.message)}"
+            yield f"    {paint('red', 'error:')} {abbreviate_home(problem.message)}"
             yield f"    {paint('dim', 'hint:')} {escape(problem.hint)}"
     yield _summary(removals, done)
 

@@ -56,8 +56,8 @@ def escape(text: str) -> str:
     return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
 
 
-def homely(text: str) -> str:
-    """Shorten the home folder wherever a path in a sentence begins with it, and escape the rest."""
+def abbreviate_home(text: str) -> str:
+    """Shorten the home directory wherever a path in a sentence begins with it, and escape the rest."""
     home = os.environ.get("HOME", "")
     if len(home) > 1:
         text = re.sub(rf"(?<![^\s('\"=]){re.escape(home)}(?=[/\s,:;)]|$)", "~", text)
@@ -65,14 +65,14 @@ def homely(text: str) -> str:
 
 
 def tilde(path: str) -> str:
-    """Shorten the home folder at the beginning of a path to ``~``, and escape the rest."""
+    """Shorten the home directory at the beginning of a path to ``~``, and escape the rest."""
     home = os.environ.get("HOME", "")
     if len(home) > 1 and (path == home or path.startswith(f"{home}/")):
         path = f"~{path[len(home) :]}"
     return escape(path)
 
 
-def copyable(command: Iterable[str]) -> str:
+def shell_quoted(command: Iterable[str]) -> str:
     """Write a command as a shell takes it; a word that cannot be printed as it is, in the way of bash, zsh and ksh."""
     return " ".join(shlex.quote(word) if word.isprintable() else _ansi_quoted(word) for word in command)
 

@@ -8,7 +8,7 @@ from envsync.model.packages import Change
 from envsync.model.plan import Action, Create, EnvironmentPlan, Install, Link, Plan, Rebuild, Repair, Rollback, State
 from envsync.model.problems import Problem
 from envsync.model.report import EnvironmentReport, Outcome, Report
-from envsync.report.terminal import Paint, escape, homely, tilde
+from envsync.report.terminal import Paint, abbreviate_home, escape, tilde
 
 _MOST = 20
 """Lines for one environment, unless all are asked for."""
@@ -155,7 +155,7 @@ def _faulty(plans: Iterable[EnvironmentPlan]) -> str:
     if not faulty:
         return ""
     more = f" (and {len(faulty) - 1} more: envsync plan)" if len(faulty) > 1 else ""
-    return f"; {escape(faulty[0].environment.name)}: {homely(escape(faulty[0].faults[0]))}{more}"
+    return f"; {escape(faulty[0].environment.name)}: {abbreviate_home(escape(faulty[0].faults[0]))}{more}"
 
 
 def problem_lines(problems: Iterable[Problem], paint: Paint) -> Iterator[str]:
@@ -200,25 +200,25 @@ class _Columns:
 
 def _why(one: EnvironmentPlan) -> str:
     if one.conflicts:
-        return homely("; ".join(conflict.message for conflict in one.conflicts))
+        return abbreviate_home("; ".join(conflict.message for conflict in one.conflicts))
     if one.state is State.WAITING:
-        return homely("; ".join(one.notes))
+        return abbreviate_home("; ".join(one.notes))
     what = ", ".join(filter(None, map(_summary_of, one.actions)))
     reasons = [drift.message for drift in one.drift if not drift.code.endswith("missing")]
     shown = "; ".join(reasons[:3]) + (f" and {len(reasons) - 3} more" if len(reasons) > 3 else "")  # noqa: PLR2004
-    return ": ".join(filter(None, (what, homely(shown))))
+    return ": ".join(filter(None, (what, abbreviate_home(shown))))
 
 
 def _summary_of(action: Action) -> str:
     match action:
         case Create() | Rebuild():
-            return homely(action.message.partition(" for ")[2].replace(" and reinstall ", ", "))
+            return abbreviate_home(action.message.partition(" for ")[2].replace(" and reinstall ", ", "))
         case Install() | Rollback():
-            return homely(action.message)
+            return abbreviate_home(action.message)
         case Repair():
             return ""  # the reasons say it
         case Link():
-            return f"{tilde(action.link)} -> {tilde(action.text)}"
+            return f"{tilde(action.link)} -> {tilde(action.link_text)}"
         case _:
             assert_never(action)
 
@@ -228,12 +228,12 @@ def _details(one: EnvironmentPlan, paint: Paint) -> Iterator[str]:
         yield f"    {paint('dim', 'hint:')} {escape(conflict.hint)}"
     if one.state is not State.WAITING:
         for note in one.notes:
-            yield f"    {paint('dim', 'note:')} {homely(note)}"
+            yield f"    {paint('dim', 'note:')} {abbreviate_home(note)}"
 
 
 def _failure(one: EnvironmentReport, paint: Paint) -> Iterator[str]:
     if one.error is not None:
-        yield f"    {paint('red', 'error:')} {homely(one.error.message)}"
+        yield f"    {paint('red', 'error:')} {abbreviate_home(one.error.message)}"
         if one.error.hint:
             yield f"    {paint('dim', 'hint:')} {escape(one.error.hint)}"
 

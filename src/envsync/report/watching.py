@@ -25,7 +25,7 @@ _NAMES: dict[type[Event], str] = {
 
 
 def is_result(event: Event) -> bool:
-    """Tell whether an event is what somebody watches for, and no message about the watching."""
+    """Check whether an event is what somebody watches for, and no message about the watching."""
     return isinstance(event, Passed | Applied | Conflicted)
 
 
@@ -42,9 +42,9 @@ def event_lines(event: Event, paint: Paint, *, verbose: bool) -> Iterator[str]:
         case Degraded(problem):
             yield f"{paint('yellow', 'warning')}: {escape(problem.message)}"
             yield f"  {paint('dim', 'hint:')} {escape(problem.hint)}"
-        case Started(manifest, environments, folders, polling):
+        case Started(manifest, environments, directories, polling):
             how = "looking every few seconds at" if polling else "watching"
-            yield f"{how} {folders} folders for {_environments(environments)} of {tilde(manifest)}"
+            yield f"{how} {directories} directories for {_environments(environments)} of {tilde(manifest)}"
         case Passed():
             yield from [paint("dim", _pass_line(event))] * verbose
         case Stopped(_, signal, at_once):
@@ -91,9 +91,9 @@ def failure_entry(exit_code: int, problems: Iterable[Problem], time: str) -> dic
 def _fields(event: Event) -> tuple[str, dict[str, Any]]:
     fields: dict[str, Any]
     match event:
-        case Started(manifest, environments, folders, polling):
+        case Started(manifest, environments, directories, polling):
             mode = "polling" if polling else "events"
-            fields = {"manifest": manifest, "environments": environments, "folders": folders, "mode": mode}
+            fields = {"manifest": manifest, "environments": environments, "folders": directories, "mode": mode}
         case Passed():
             fields = _counts(event)
         case Applied(report, retry_in):

@@ -14,8 +14,8 @@ class Started:
 
     manifest: str
     environments: int
-    folders: int
-    """How many folders are watched."""
+    directories: int
+    """How many directories are watched."""
     polling: bool
 
 

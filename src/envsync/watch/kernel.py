@@ -34,22 +34,22 @@ class Inotify:
         self._flag = flag
         self._library = ctypes.CDLL(None, use_errno=True)
         self._descriptor = self._call("inotify_init1", os.O_CLOEXEC | os.O_NONBLOCK)
-        self._folders: dict[int, list[str]] = {}
+        self._directories: dict[int, list[str]] = {}
         """By watch: one that is there by several names has one."""
         self._poll = select.poll()
         self._poll.register(self._descriptor, select.POLLIN)
         self._poll.register(flag, select.POLLIN)
 
-    def watch(self, folders: Iterable[str], upper: Container[str]) -> None:
+    def watch(self, directories: Iterable[str], upper: Container[str]) -> None:
         """Watch these directories and no others, and forget what was heard; of the ``upper`` ones only the entries.
 
         Raises ``OSError``.
         """
-        former, self._folders = self._folders, {}
-        for folder in folders:
-            watch = self._add(folder, _ENTRIES if folder in upper else _ALL, former)
-            self._folders.setdefault(watch, []).append(folder)
-        self._remove(former.keys() - self._folders.keys())
+        former, self._directories = self._directories, {}
+        for directory in directories:
+            watch = self._add(directory, _ENTRIES if directory in upper else _ALL, former)
+            self._directories.setdefault(watch, []).append(directory)
+        self._remove(former.keys() - self._directories.keys())
         with contextlib.suppress(BlockingIOError):
             while os.read(self._descriptor, _SIZE):
                 pass
@@ -71,22 +71,24 @@ class Inotify:
                     if mask & _OVERFLOW:
                         return None
                     name = os.fsdecode(content[at - length : at].rstrip(b"\0"))
-                    paths |= dict.fromkeys(_path(folder, name) for folder in self._folders.get(watch, ()))
+                    paths |= dict.fromkeys(_path(directory, name) for directory in self._directories.get(watch, ()))
         return list(paths)
 
     def close(self) -> None:
         """Watch nothing any more."""
         os.close(self._descriptor)
 
-    def _add(self, folder: str, mask: int, former: dict[int, list[str]]) -> int:
+    def _add(self, directory: str, mask: int, former: dict[int, list[str]]) -> int:
         try:
-            return self._call("inotify_add_watch", self._descriptor, os.fsencode(folder), mask | _ONLYDIR | _MASK_ADD)
+            return self._call(
+                "inotify_add_watch", self._descriptor, os.fsencode(directory), mask | _ONLYDIR | _MASK_ADD
+            )
         except OSError as error:
             if error.errno != errno.ENOSPC or not former:
                 raise
-        self._remove(former.keys() - self._folders.keys())  # those that are not watched any more may be in the way
+        self._remove(former.keys() - self._directories.keys())  # those that are not watched any more may be in the way
         former.clear()
-        return self._add(folder, mask, former)
+        return self._add(directory, mask, former)
 
     def _remove(self, watches: Iterable[int]) -> None:
         for watch in watches:
@@ -101,8 +103,8 @@ class Inotify:
         return result
 
 
-def _path(folder: str, name: str) -> str:
-    return f"{folder.rstrip('/')}/{name}" if name else folder
+def _path(directory: str, name: str) -> str:
+    return f"{directory.rstrip('/')}/{name}" if name else directory
 
 
 _STEP = 0.08
@@ -125,7 +127,7 @@ class FsEvents:
         self._error = WatchfilesRustInternalError
         self._notify: RustNotify | None = None
 
-    def watch(self, folders: Iterable[str], upper: Container[str]) -> None:
+    def watch(self, directories: Iterable[str], upper: Container[str]) -> None:
         """Watch these directories and no others, and forget what was heard; of the ``upper`` ones only the entries.
 
         Raises ``OSError``.
@@ -135,7 +137,7 @@ class FsEvents:
         self.close()
         while True:
             try:
-                self._notify = self._start(list(folders), False, False, 0, False, False)
+                self._notify = self._start(list(directories), False, False, 0, False, False)
             except (FileNotFoundError, PermissionError):
                 raise
             except (OSError, self._error) as error:

@@ -10,13 +10,13 @@ from envsync.model.report import EnvironmentReport, Outcome
 from envsync.watch.events import Applied, Conflicted, Degraded, Event, ManifestFailed, Passed, Started, Stopped
 from envsync.watch.notify import ServiceManager
 from envsync.watch.passes import Look, Passes
-from envsync.watch.schedule import Agenda, Agreement, BackOff, Reason
+from envsync.watch.schedule import BackOff, Confirmation, Reason, Schedule
 from envsync.watch.scope import Scope
 from envsync.watch.signals import Control
 from envsync.watch.source import Clock, Source
 
 
-class News:
+class ChangeLog:
     """Compares each pass with what was told before, and tells the difference."""
 
     def __init__(self, tell: Callable[[Event], None]) -> None:
@@ -73,7 +73,7 @@ _CHASES = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Tempo:
+class WatchOptions:
     """How patient a watcher is, in seconds."""
 
     settle: float = 0.5
@@ -84,7 +84,7 @@ class Tempo:
 
 
 @dataclass(frozen=True, slots=True)
-class Audience:
+class Listeners:
     """Who is told."""
 
     tell: Callable[[Event], None]
@@ -94,26 +94,28 @@ class Audience:
 class Watcher:
     """Reconciles on change, until it is told to stop."""
 
-    def __init__(self, passes: Passes, source: Source, control: Control, tempo: Tempo, audience: Audience) -> None:
+    def __init__(
+        self, passes: Passes, source: Source, control: Control, watch_options: WatchOptions, listeners: Listeners
+    ) -> None:
         """Take what makes passes, what hears of changes, what was asked for, and who is told."""
         self._passes = passes
         self._source = source
         self._control = control
-        self._tempo = tempo
-        self._clock = tempo.clock
-        self._tell = audience.tell
-        self._manager = audience.manager
-        self._agenda = Agenda(tempo.settle, tempo.interval, tempo.clock())
-        self._agreement = Agreement(tempo.settle)
+        self._watch_options = watch_options
+        self._clock = watch_options.clock
+        self._tell = listeners.tell
+        self._manager = listeners.manager
+        self._schedule = Schedule(watch_options.settle, watch_options.interval, watch_options.clock())
+        self._confirmation = Confirmation(watch_options.settle)
         self._back_off = BackOff()
         self._scope = Scope((), (), (), (), ())
         self._polling = False
-        self._news = News(audience.tell)
+        self._change_log = ChangeLog(listeners.tell)
         self._passed = False
         self._undone = False
         """Whether what was under way when it was stopped had to be undone."""
         self._housed: set[str] = set()
-        """Environments whose path has had a folder to be in, as long as this watches."""
+        """Environments whose path has had a directory to be in, as long as this watches."""
 
     def run(self, *, polling: bool) -> int:
         """Watch, and give the exit status. Raises ``ManifestError`` if the manifest cannot be read to begin with."""
@@ -122,11 +124,11 @@ class Watcher:
         while self._control.stopped_by is None:
             if self._control.asked():
                 self._back_off.clear()
-                self._agenda.ask()
+                self._schedule.ask()
             self._control.attempt(self._step)
-            if self._tempo.once and self._is_calm():
-                self._tell(Stopped(int(self._news.trouble), None))
-                return int(self._news.trouble)
+            if self._watch_options.once and self._is_calm():
+                self._tell(Stopped(int(self._change_log.trouble), None))
+                return int(self._change_log.trouble)
         self._manager.stopping()
         self._tell(Stopped(self._control.exit_code, self._control.stopped_by.name, at_once=self._undone))
         return self._control.exit_code
@@ -134,15 +136,15 @@ class Watcher:
     def _begin(self) -> None:
         look = self._look()
         self._watch(self._passes.scope_of(look))
-        environments, folders = len(look.plan.environments), len(self._scope.inodes)
-        self._tell(Started(look.plan.manifest.file, environments, folders, self._polling))
+        environments, directories = len(look.plan.environments), len(self._scope.inodes)
+        self._tell(Started(look.plan.manifest.file, environments, directories, self._polling))
         self._manager.status(_status(look), ready=True)
 
     def _is_calm(self) -> bool:
-        return self._passed and not self._agenda.unsettled and self._agreement.next(self._clock()) is None
+        return self._passed and not self._schedule.unsettled and self._confirmation.next(self._clock()) is None
 
     def _step(self) -> None:
-        seconds, reason = self._agenda.next(self._clock())
+        seconds, reason = self._schedule.next(self._clock())
         if seconds > 0:
             self._wait(seconds)
             return
@@ -156,38 +158,42 @@ class Watcher:
     def _wait(self, seconds: float) -> None:
         beat = self._manager.beat
         self._manager.alive()
-        heard = self._source.wait(min(seconds, beat or seconds), expectant=self._agenda.unsettled)
+        heard = self._source.wait(min(seconds, beat or seconds), expectant=self._schedule.unsettled)
         if heard.problem is not None:
             self._degrade(heard.problem)
-        if heard.changed and self._agenda.heard(heard.at):
+        if heard.changed and self._schedule.heard(heard.at):
             self._look()  # the first of the two looks that have to agree, and it gets to know new interpreters
 
     def _look(self, *, afresh: bool = False) -> Look:
         began = self._clock()
         look = self._passes.look(afresh=afresh)
-        self._agreement.note(look.plan.environments, began)
+        self._confirmation.note(look.plan.environments, began)
         self._housed.update(one.environment.name for one in look.plan.environments if not _is_homeless(one))
-        self._agenda.look_again(self._agreement.next(self._clock()))
+        self._schedule.look_again(self._confirmation.next(self._clock()))
         return look
 
     def _pass(self, reason: Reason) -> None:
         began = self._clock()
-        self._agenda.begin(began)
+        self._schedule.begin(began)
         if reason is Reason.SIGNAL:
             self._manager.reloading()
         look = self._look(afresh=reason in {Reason.SIGNAL, Reason.INTERVAL})
-        self._news.of_manifest(look)
+        self._change_log.of_manifest(look)
         chosen = self._chosen(look)
-        strays = bool(look.plan.strays) and reason in {Reason.START, Reason.SIGNAL, Reason.INTERVAL}
-        report = self._passes.apply(look, chosen, strays=strays) if chosen or strays else None
+        foreign_staging = bool(look.plan.foreign_staging) and reason in {Reason.START, Reason.SIGNAL, Reason.INTERVAL}
+        report = (
+            self._passes.apply(look, chosen, foreign_staging=foreign_staging) if chosen or foreign_staging else None
+        )
         done = report.environments if report else ()
         self._undone = any(one.outcome is Outcome.INTERRUPTED for one in done)
         after = self._settle_down(look, wrote=report is not None)
-        self._news.of_work(done, self._let_rest(done, after))
+        self._change_log.of_work(done, self._let_rest(done, after))
         now, worked_on = self._clock(), {one.plan.environment.name for one in done}
-        self._news.of_conflicts(after.plan.environments, lambda one: self._agreement.stands(one, now), worked_on)
+        self._change_log.of_conflicts(
+            after.plan.environments, lambda one: self._confirmation.stands(one, now), worked_on
+        )
         if self._chosen(after):  # it came to be while this pass was under way
-            self._agenda.heard(now)
+            self._schedule.heard(now)
         self._tell(Passed(reason, look.plan.environments, done, self._clock() - began))
         self._manager.status(_status(after), ready=reason is Reason.SIGNAL)
         self._source.missed()
@@ -199,10 +205,10 @@ class Watcher:
     def _is_ripe(self, plan: EnvironmentPlan, now: float) -> bool:
         name = plan.environment.name
         rests = self._back_off.knows(name) and self._back_off.rests(name, now, self._passes.inputs_of(plan))
-        return not rests and not self._went_away(plan) and self._agreement.stands(plan, now)
+        return not rests and not self._went_away(plan) and self._confirmation.stands(plan, now)
 
     def _went_away(self, plan: EnvironmentPlan) -> bool:
-        """Tell whether the folder that a path lies in was there once: a project that is moved or unmounted.
+        """Check whether the directory that a path lies in was there once: a project that is moved or unmounted.
 
         What would be made in its place would stand in its way when it comes back.
         """
@@ -243,7 +249,7 @@ class Watcher:
             problem = self._source.poll(Problem("events-lost", message, hint))
             if problem is not None:
                 self._degrade(problem)
-        self._agenda.heard(self._clock())
+        self._schedule.heard(self._clock())
         self._look()
 
     def _let_rest(self, done: tuple[EnvironmentReport, ...], after: Look) -> dict[str, float]:
@@ -256,12 +262,12 @@ class Watcher:
             name = one.plan.environment.name
             if name in left and one.outcome in {Outcome.FAILED, Outcome.UNCHANGED}:
                 retries[name] = self._back_off.failed(name, now, self._passes.inputs_of(left[name]))
-        self._agenda.retry(self._back_off.next(now))
+        self._schedule.retry(self._back_off.next(now))
         return retries
 
 
 def _is_homeless(plan: EnvironmentPlan) -> bool:
-    """Tell whether the folder that a path lies in would have to be made."""
+    """Check whether the directory that a path lies in would have to be made."""
     return bool(plan.world.path.to_make) and not plan.world.path.is_link
 
 

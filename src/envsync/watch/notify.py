@@ -29,7 +29,7 @@ class ServiceManager:
         return self._beat
 
     def reloading(self) -> None:
-        """Tell that everything is read anew; being ready ends it."""
+        """Tell that everything is read again; being ready ends it."""
         self._tell("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
 
     def status(self, status: str, *, ready: bool = False) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from envsync.apply.verdicts import remembered_verdicts
 from envsync.cache.fingerprint import proven, stamp
-from envsync.cache.in_sync import Vouched
+from envsync.cache.in_sync import KnownInSync
 from envsync.model.desired import Inputs, Manifest
 from envsync.model.plan import EnvironmentPlan, Plan
 from envsync.model.problems import ManifestError, Problem
@@ -58,13 +58,13 @@ class Passes:
         self._inputs = Inputs(replayable=False)
         self._numbers: list[int] = []
         self._reconciler: Reconciler | None = None
-        self._vouched_of: Manifest | None = None
-        self._vouched = Vouched()
+        self._in_sync_of: Manifest | None = None
+        self._in_sync = KnownInSync()
 
     def look(self, *, afresh: bool = False) -> Look:
         """Observe and plan; nothing is written but what interpreters said.
 
-        The manifest is read anew if anything has changed that it hangs on, or ``afresh`` asks for it. Raises
+        The manifest is read again if anything has changed that it depends on, or ``afresh`` asks for it. Raises
         ``ManifestError`` only where no good one has been read yet.
         """
         manifest = self._read(afresh=afresh)
@@ -75,34 +75,36 @@ class Passes:
         there = {one.name for one in manifest.environments}
         names = tuple(name for name in self._names if name in there)
         began = time.time_ns()
-        if afresh or manifest is not self._vouched_of:
-            self._vouched, self._vouched_of = Vouched(), manifest
-        vouched = self._vouched.still()
-        plan = self._reconciler.plan(names, vouched) if names or not self._names else Plan(manifest, ())
-        self._remember(plan, vouched, began)
+        if afresh or manifest is not self._in_sync_of:
+            self._in_sync, self._in_sync_of = KnownInSync(), manifest
+        in_sync = self._in_sync.still()
+        plan = self._reconciler.plan(names, in_sync) if names or not self._names else Plan(manifest, ())
+        self._remember(plan, in_sync, began)
         return Look(plan, self._problems)
 
     def scope_of(self, look: Look) -> Scope:
         """Give what to watch, by what a look found."""
         return scope_of(look.plan.environments, (look.plan.manifest.inputs, self._inputs))
 
-    def apply(self, look: Look, chosen: Iterable[EnvironmentPlan], *, strays: bool) -> Report:
+    def apply(self, look: Look, chosen: Iterable[EnvironmentPlan], *, foreign_staging: bool) -> Report:
         """Carry out what a look planned for some environments.
 
         A rebuild that was not planned then is left to a later pass, which looks twice.
         """
         manifest = look.plan.manifest
         snapshot.forget(manifest.file)
-        plan = replace(look.plan, environments=tuple(chosen), strays=look.plan.strays if strays else ())
+        plan = replace(
+            look.plan, environments=tuple(chosen), foreign_staging=look.plan.foreign_staging if foreign_staging else ()
+        )
         reconciler = self._reconciler or Reconciler(manifest, self._facts, verdicts=self._verdicts)
         return reconciler.apply(plan, self._settings(manifest), steady=True)
 
     def inputs_of(self, plan: EnvironmentPlan) -> object:
-        """Give what the fate of an environment hangs on, to tell whether it has changed."""
-        return (plan.environment, tuple(stamp(plan.world.vouching())))
+        """Give what the fate of an environment depends on, to Check whether it has changed."""
+        return (plan.environment, tuple(stamp(plan.world.evidence())))
 
     def _read(self, *, afresh: bool) -> Manifest:
-        numbers = stamp(_witnesses(self._inputs))
+        numbers = stamp(_dependencies(self._inputs))
         if self._manifest is not None and numbers == self._numbers and self._inputs.replayable and not afresh:
             return self._manifest
         began = time.time_ns()
@@ -116,14 +118,14 @@ class Passes:
         else:
             self._problems = ()
             self._inputs = self._manifest.inputs
-        self._numbers = proven(_witnesses(self._inputs), began) or []
+        self._numbers = proven(_dependencies(self._inputs), began) or []
         return self._manifest
 
-    def _remember(self, plan: Plan, vouched: Mapping[str, EnvironmentPlan], began: int) -> None:
+    def _remember(self, plan: Plan, in_sync: Mapping[str, EnvironmentPlan], began: int) -> None:
         """Remember what interpreters said, and the environments in sync with the stamps that vouch for them."""
         for one in plan.environments:
-            if one.environment.name not in vouched:
-                self._vouched.note(one, began)
+            if one.environment.name not in in_sync:
+                self._in_sync.note(one, began)
         if self._facts.changed and self._facts_file is not None:
             with contextlib.suppress(OSError):
                 write_cache(self._facts_file, self._facts.content())
@@ -134,7 +136,7 @@ class Passes:
         self._verdicts.changed = False
 
 
-def _witnesses(inputs: Inputs) -> list[str]:
+def _dependencies(inputs: Inputs) -> list[str]:
     paths: list[str] = []
     for path in inputs.paths:
         chain = walk(path)

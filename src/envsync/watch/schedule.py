@@ -21,7 +21,7 @@ class Reason(Enum):
     INTERVAL = "interval"
 
 
-class Agenda:
+class Schedule:
     """Keeps what is to come: the end of a storm of changes, second looks, retries, and the regular pass."""
 
     def __init__(self, settle: float, interval: float, now: float) -> None:
@@ -43,7 +43,7 @@ class Agenda:
         return self._first is not None
 
     def heard(self, at: float, reason: Reason = Reason.CHANGE) -> bool:
-        """Note a change; tells whether it is the first since the last pass."""
+        """Note a change; Check whether it is the first since the last pass."""
         first = self._first is None
         if self._first is None:
             self._first, self._reason = at, reason
@@ -55,7 +55,7 @@ class Agenda:
         self._asked = True
 
     def look_again(self, at: float | None) -> None:
-        """Set when a second look is due, where something hangs on it."""
+        """Set when a second look is due, where something depends on it."""
         self._again = at
 
     def retry(self, at: float | None) -> None:
@@ -92,7 +92,7 @@ _FIRST, _MOST = 1.0, 300.0
 """Seconds to wait after a first failure, and at most."""
 
 
-class Agreement:
+class Confirmation:
     """Believes in a rebuild or a conflict only when two looks, a settle time apart, agree on it.
 
     An interpreter that is being upgraded is gone, broken or another one for a moment.
@@ -113,7 +113,7 @@ class Agreement:
                 self._seen[plan.environment.name] = (since if seen == verdict else now, verdict)
 
     def stands(self, plan: EnvironmentPlan, now: float) -> bool:
-        """Tell whether a plan may be believed."""
+        """Check whether a plan may be believed."""
         found = self._seen.get(plan.environment.name)
         return _verdict(plan) is None or (found is not None and now - found[0] >= self._settle)
 
@@ -147,19 +147,19 @@ class BackOff:
     _failures: dict[str, _Failure] = field(default_factory=dict)
 
     def failed(self, name: str, now: float, inputs: object) -> float:
-        """Note a failure, and what it hung on as it is after it; gives the seconds until the next try."""
+        """Note a failure, and what it depended on as it is after it; gives the seconds until the next try."""
         former = self._failures.get(name)
         pause = _FIRST if former is None or former.inputs != inputs else min(2 * former.pause, _MOST)
         self._failures[name] = _Failure(inputs, now + pause, pause)
         return pause
 
     def rests(self, name: str, now: float, inputs: object) -> bool:
-        """Tell whether an environment is to be left alone for now."""
+        """Check whether an environment is to be left alone for now."""
         failure = self._failures.get(name)
         return failure is not None and failure.inputs == inputs and now < failure.again
 
     def knows(self, name: str) -> bool:
-        """Tell whether an environment has failed, so that its inputs matter."""
+        """Check whether an environment has failed, so that its inputs matter."""
         return name in self._failures
 
     def keep_only(self, names: Iterable[str]) -> None:

@@ -1,4 +1,4 @@
-"""What to watch: the parents of all that a verdict hangs on, taken from what was observed."""
+"""What to watch: the parents of all that a verdict depends on, taken from what was observed."""
 
 import os
 import sys
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from stat import S_ISDIR, S_ISVTX
 
-from envsync.formats.staging_marker import is_area_name
+from envsync.formats.staging_marker import is_staging_dir_name
 from envsync.model.desired import Inputs
 from envsync.model.interpreter import Interpreter
 from envsync.model.links import Chain
@@ -16,138 +16,139 @@ from envsync.observe.links import walk
 _CHURN = frozenset({"__pycache__", ".DS_Store"})
 """What comes and goes without meaning anything."""
 _RECURSIVE = sys.platform == "darwin"
-"""FSEvents tells of all that is below a folder, and of what becomes of the folders above it: there the way up would
-bring in everything that happens on the machine, and nothing new."""
+"""FSEvents tells of all that is below a directory, and of what becomes of the directories above it: there the way up
+would bring in everything that happens on the machine, and nothing new.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Folders to watch, not what is below them, and which of their entries matter.
+    """Directories to watch, not what is below them, and which of their entries matter.
 
-    Folders and not files, since editors and package managers replace by rename. Folders farther up are there for the
-    name of the next: so a renamed parent is seen, and one that does not exist yet.
+    Directories and not files, since editors and package managers replace by rename. Directories farther up are there
+    for the name of the next: so a renamed parent is seen, and one that does not exist yet.
     """
 
     names: tuple[str, ...]
-    """Paths that matter, sorted; each by its real folder and its own name, which may be a symlink's."""
+    """Paths that matter, sorted; each by its real directory and its own name, which may be a symlink's."""
     listed: tuple[str, ...]
-    """Real folders of which every entry matters, sorted."""
+    """Real directories of which every entry matters, sorted."""
     direct: tuple[str, ...]
-    """Folders in which something matters for itself, not only for the way to it."""
+    """Directories in which something matters for itself, not only for the way to it."""
     inodes: tuple[tuple[str, int, int], ...]
-    """The folders that are there, with device and inode: a folder that was replaced has to be watched anew."""
+    """The directories that are there, with device and inode: a directory that was replaced has to be watched again."""
     unreadable: tuple[str, ...]
-    """Folders that cannot be watched, though something directly in them matters."""
+    """Directories that cannot be watched, though something directly in them matters."""
 
     @property
-    def folders(self) -> list[str]:
-        """The folders to watch."""
-        return [folder for folder, _, _ in self.inodes]
+    def directories(self) -> list[str]:
+        """The directories to watch."""
+        return [directory for directory, _, _ in self.inodes]
 
     @property
     def upper(self) -> frozenset[str]:
-        """Those of them in which nothing matters but which folders are there."""
-        return frozenset(self.folders) - {*self.direct}
+        """Those of them in which nothing matters but which directories are there."""
+        return frozenset(self.directories) - {*self.direct}
 
     def renewed(self) -> "Scope":
-        """Look anew which of the folders are there, and which ones they are."""
+        """Look again which of the directories are there, and which ones they are."""
         return _scope(set(self.names), set(self.listed), set(self.direct))
 
     def signature(self) -> list[tuple[int, ...]]:
         """Tell what state all of it is in, for finding changes without events.
 
         Of files: inode, mode, size and time of modification. Not the change time, which every hard link sets, as
-        backups and installers make them, and which no event tells. Of folders that are not listed: their inode.
+        backups and installers make them, and which no event tells. Of directories that are not listed: their inode.
         """
         return [*map(_identity, self.names), *map(_listing, self.listed)]
 
 
-class Hearing:
+class EventFilter:
     """Tells which changed paths concern a scope."""
 
     def __init__(self, scope: Scope) -> None:
-        """Take the scope; a folder that is there by two names (a bind mount) is reported by either."""
+        """Take the scope; a directory that is there by two names (a bind mount) is reported by either."""
         twins: dict[tuple[int, int], list[str]] = {}
-        for folder, device, inode in scope.inodes:
-            twins.setdefault((device, inode), []).append(folder)
+        for directory, device, inode in scope.inodes:
+            twins.setdefault((device, inode), []).append(directory)
         self._names = set(scope.names)
         self._listed = set(scope.listed)
-        for folders in twins.values():
-            if len(folders) > 1:
-                self._share(folders)
+        for directories in twins.values():
+            if len(directories) > 1:
+                self._share(directories)
 
     def concerns(self, path: str) -> bool:
-        """Tell whether a change of ``path`` matters. Staging areas, which are envsync's own, never do."""
-        folder, _, name = path.rpartition("/")
-        if is_area_name(name) or name in _CHURN:
+        """Check whether a change of ``path`` matters. Staging directories, which are envsync's own, never do."""
+        directory, _, name = path.rpartition("/")
+        if is_staging_dir_name(name) or name in _CHURN:
             return False
-        return path in self._names or path in self._listed or folder in self._listed
+        return path in self._names or path in self._listed or directory in self._listed
 
-    def _share(self, folders: list[str]) -> None:
-        inner = {name.rpartition("/")[2] for name in self._names if name.rpartition("/")[0] in folders}
-        self._names |= {f"{folder}/{name}" for folder in folders for name in inner}
-        if self._listed & {*folders}:
-            self._listed |= {*folders}
+    def _share(self, directories: list[str]) -> None:
+        inner = {name.rpartition("/")[2] for name in self._names if name.rpartition("/")[0] in directories}
+        self._names |= {f"{directory}/{name}" for directory in directories for name in inner}
+        if self._listed & {*directories}:
+            self._listed |= {*directories}
 
 
 def scope_of(plans: Iterable[EnvironmentPlan], inputs: Iterable[Inputs]) -> Scope:
-    """Give what to watch for some environments, and for the ``inputs`` that their manifest hangs on."""
+    """Give what to watch for some environments, and for the ``inputs`` that their manifest depends on."""
     paths: dict[str, None] = {}
     listed: set[str] = set()
     for one in inputs:
         paths |= dict.fromkeys(path for file in one.paths for path in _on(walk(file)))
-        listed.update(walk(folder).end for folder in one.listed)
+        listed.update(walk(directory).end for directory in one.listed)
     for plan in plans:
         world = plan.world
-        chains = [world.path, world.folder.chain, *([world.interpreter.chain] if world.interpreter.chain else [])]
+        chains = [world.path, world.directory.chain, *([world.interpreter.chain] if world.interpreter.chain else [])]
         paths |= dict.fromkeys(path for chain in chains for path in _on(chain))
-        paths |= dict.fromkeys(world.witnesses)
+        paths |= dict.fromkeys(world.dependencies)
         if isinstance(world.interpreter, Interpreter):
             # An upgrade that replaces the standard library replaces the binary too; every Python that starts
-            # opens files in that folder, which would keep whoever watches it busy.
+            # opens files in that directory, which would keep whoever watches it busy.
             paths.pop(f"{world.interpreter.facts.stdlib}/os.py", None)
         listed.update(world.listed)
     real = _Real()
     names = set(map(real.place, paths))
-    folders = {real.folder(folder) for folder in listed}
-    return _scope(names, folders, {_parent(name) for name in names if name != "/"} | folders)
+    directories = {real.directory(directory) for directory in listed}
+    return _scope(names, directories, {_parent(name) for name in names if name != "/"} | directories)
 
 
 class _Real:
-    """Resolves the folders of paths, each once."""
+    """Resolves the directories of paths, each once."""
 
     def __init__(self) -> None:
         self._known: dict[str, str] = {}
 
-    def folder(self, folder: str) -> str:
-        known = self._known.get(folder)
+    def directory(self, directory: str) -> str:
+        known = self._known.get(directory)
         if known is None:
-            parent, _, name = folder.rpartition("/")
-            place = f"{self.folder(parent).rstrip('/')}/{name}" if name else "/"
+            parent, _, name = directory.rpartition("/")
+            place = f"{self.directory(parent).rstrip('/')}/{name}" if name else "/"
             known = os.path.realpath(place) if name in {".", ".."} or os.path.islink(place) else place
-            self._known[folder] = known
+            self._known[directory] = known
         return known
 
     def place(self, path: str) -> str:
-        folder, _, name = path.rpartition("/")
+        directory, _, name = path.rpartition("/")
         if name in {"", ".", ".."}:
-            return self.folder(path or "/")
-        return f"{self.folder(folder or '/').rstrip('/')}/{name}"
+            return self.directory(path or "/")
+        return f"{self.directory(directory or '/').rstrip('/')}/{name}"
 
 
 def _scope(names: set[str], listed: set[str], direct: set[str]) -> Scope:
     home = os.path.realpath(os.path.expanduser("~"))
-    for folder in direct:
-        names.update(_way_to(folder, home))
+    for directory in direct:
+        names.update(_way_to(directory, home))
     inodes, unreadable = [], []
-    for folder in sorted({_parent(name) for name in names} | listed):
-        found = _stat(folder)
-        if found is None or not S_ISDIR(found.st_mode) or (_RECURSIVE and folder == "/"):
+    for directory in sorted({_parent(name) for name in names} | listed):
+        found = _stat(directory)
+        if found is None or not S_ISDIR(found.st_mode) or (_RECURSIVE and directory == "/"):
             continue
-        if os.access(folder, os.R_OK):
-            inodes.append((folder, found.st_dev, found.st_ino))
-        elif folder in direct:
-            unreadable.append(folder)
+        if os.access(directory, os.R_OK):
+            inodes.append((directory, found.st_dev, found.st_ino))
+        elif directory in direct:
+            unreadable.append(directory)
     return Scope(tuple(sorted(names)), tuple(sorted(listed)), tuple(sorted(direct)), tuple(inodes), tuple(unreadable))
 
 
@@ -156,18 +157,18 @@ def _on(chain: Chain) -> Iterator[str]:
     yield chain.end
 
 
-def _way_to(folder: str, home: str) -> Iterator[str]:
-    """Give a folder and those above it, as far as each has to be watched for the name of the one below.
+def _way_to(directory: str, home: str) -> Iterator[str]:
+    """Give a directory and those above it, as far as each has to be watched for the name of the one below.
 
-    Where everybody writes, in the home folder, above it and in ``/tmp``, that would cost more than it is worth.
+    Where everybody writes, in the home directory, above it and in ``/tmp``, that would cost more than it is worth.
     """
-    while folder != "/":
-        yield folder
-        above = _parent(folder)
+    while directory != "/":
+        yield directory
+        above = _parent(directory)
         crowded = f"{home}/".startswith(f"{above.rstrip('/')}/") or _mode(above) & S_ISVTX
-        if os.path.isdir(folder) and (crowded or _RECURSIVE):
+        if os.path.isdir(directory) and (crowded or _RECURSIVE):
             return
-        folder = above
+        directory = above
 
 
 def _parent(path: str) -> str:
@@ -195,6 +196,6 @@ def _identity(path: str) -> tuple[int, ...]:
     return (found.st_ino, found.st_mode, found.st_size, found.st_mtime_ns)
 
 
-def _listing(folder: str) -> tuple[int, ...]:
-    found = _stat(folder)
+def _listing(directory: str) -> tuple[int, ...]:
+    found = _stat(directory)
     return (found.st_ino, found.st_mtime_ns) if found else ()

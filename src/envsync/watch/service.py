@@ -28,9 +28,9 @@ class Definition:
     command: tuple[str, ...]
     """The command with its arguments, absolute."""
     variables: tuple[tuple[str, str], ...]
-    """What the answer to a version request, or a manifest's meaning, hangs on: the same as in the user's shell."""
-    folders: tuple[str, ...]
-    """Where it reads or writes beside the home folder: what must not be hidden from it."""
+    """What the answer to a version request, or a manifest's meaning, depends on: the same as in the user's shell."""
+    directories: tuple[str, ...]
+    """Where it reads or writes beside the home directory: what must not be hidden from it."""
     log: str
     """Where launchd puts what it says; systemd has its journal."""
 
@@ -38,8 +38,8 @@ class Definition:
 def unit(definition: Definition) -> str:
     """Give the systemd user unit (systemd.service(5), systemd.exec(5))."""
     environment = [f"Environment={_quoted(f'{name}={value}')}" for name, value in definition.variables]
-    private = [] if _any_below(definition.folders, _TEMPORARY) else ["PrivateTmp=yes"]
-    protected = [] if _any_below(definition.folders, _SYSTEM) else ["ProtectSystem=yes"]
+    private = [] if _any_below(definition.directories, _TEMPORARY) else ["PrivateTmp=yes"]
+    protected = [] if _any_below(definition.directories, _SYSTEM) else ["ProtectSystem=yes"]
     lines = [
         f"# {MARK}",
         "[Unit]",
@@ -107,8 +107,8 @@ def _escape(character: str) -> str:
     return "".join(f"\\x{byte:02x}" for byte in character.encode(errors="surrogateescape"))
 
 
-def _any_below(folders: tuple[str, ...], tops: tuple[str, ...]) -> bool:
-    return any(folder == top or folder.startswith(f"{top}/") for folder in folders for top in tops)
+def _any_below(directories: tuple[str, ...], tops: tuple[str, ...]) -> bool:
+    return any(directory == top or directory.startswith(f"{top}/") for directory in directories for top in tops)
 
 
 _TIME_LIMIT = 60
@@ -166,8 +166,8 @@ class Systemd:
 
     def __init__(self) -> None:
         config = os.environ.get("XDG_CONFIG_HOME", "")
-        folder = config if config.startswith("/") else os.path.expanduser("~/.config")
-        self.file = f"{folder}/systemd/user/{UNIT}"
+        directory = config if config.startswith("/") else os.path.expanduser("~/.config")
+        self.file = f"{directory}/systemd/user/{UNIT}"
 
     def text(self, definition: Definition) -> str:
         """Give the unit."""

@@ -41,7 +41,7 @@ class Flag:
         return self._end.fileno()
 
     def is_set(self) -> bool:
-        """Tell whether it was set."""
+        """Check whether it was set."""
         return self._is_set
 
     def set(self) -> None:
@@ -51,14 +51,14 @@ class Flag:
             self._other.send(b"!")
 
     def clear(self) -> None:
-        """Begin anew; what is set while this runs stays set."""
+        """Begin again; what is set while this runs stays set."""
         self._is_set = False
         with contextlib.suppress(BlockingIOError):
             while self._end.recv(4096):
                 pass
 
     def wait(self, timeout: float) -> bool:
-        """Wait until it is set, at most so many seconds; tells whether it is."""
+        """Wait until it is set, at most so many seconds; Check whether it is."""
         if not self._is_set:
             poll = select.poll()
             poll.register(self._end, select.POLLIN)
@@ -91,7 +91,7 @@ class Control:
         signal.signal(signal.SIGHUP, self._ask)
 
     def asked(self) -> bool:
-        """Tell whether a pass was asked for, once."""
+        """Check whether a pass was asked for, once."""
         if self.stopped_by is None:
             self.flag.clear()
         if not self._asked:

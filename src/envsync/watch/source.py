@@ -10,7 +10,7 @@ from typing import Protocol
 
 from envsync.model.problems import Problem
 from envsync.observe.files import read_text
-from envsync.watch.scope import Hearing, Scope
+from envsync.watch.scope import EventFilter, Scope
 from envsync.watch.signals import Flag
 
 Clock = Callable[[], float]
@@ -48,7 +48,7 @@ class Source(Protocol):
         """Wait for a change, at most so many seconds, or until the flag is set."""
 
     def missed(self) -> bool:
-        """Tell whether something in the scope has changed since it was last armed or asked, heard or not."""
+        """Check whether something in the scope has changed since it was last armed or asked, heard or not."""
 
     def poll(self, problem: Problem) -> Problem | None:
         """Look again and again from now on, for the given reason; gives it if that is new."""
@@ -57,7 +57,7 @@ class Source(Protocol):
 class Notifier(Protocol):
     """Hears of changes in directories from the kernel."""
 
-    def watch(self, folders: Iterable[str], upper: Container[str]) -> None:
+    def watch(self, directories: Iterable[str], upper: Container[str]) -> None:
         """Watch these directories and no others, and forget what was heard; of the ``upper`` ones only the entries.
 
         Raises ``OSError``.
@@ -92,13 +92,13 @@ class Listening:
         self._polling = polling
         self._notifier: Notifier | None = None
         self._scope = Scope((), (), (), (), ())
-        self._hearing = Hearing(self._scope)
+        self._event_filter = EventFilter(self._scope)
         self._signature: list[tuple[int, ...]] = []
         self._next = 0.0
 
     def arm(self, scope: Scope) -> Problem | None:
-        """Watch the folders of a scope; see :class:`Source`."""
-        self._scope, self._hearing = scope, Hearing(scope)
+        """Watch the directories of a scope; see :class:`Source`."""
+        self._scope, self._event_filter = scope, EventFilter(scope)
         problem = None if self._polling else self._listen()
         if problem is not None:
             self._polling = True
@@ -129,7 +129,7 @@ class Listening:
         deadline = self._clock() + timeout
         while True:
             paths = notifier.wait(timeout)
-            if paths is None or any(map(self._hearing.concerns, paths)):
+            if paths is None or any(map(self._event_filter.concerns, paths)):
                 return Heard(changed=True, at=self._clock())
             timeout = deadline - self._clock()
             if timeout <= 0 or self._flag.wait(min(_PAUSE, timeout) if paths else 0):
@@ -157,7 +157,7 @@ class Listening:
             try:
                 if self._notifier is None:
                     self._notifier = _notifier(self._flag)
-                self._notifier.watch(self._scope.folders, self._scope.upper)
+                self._notifier.watch(self._scope.directories, self._scope.upper)
             except (FileNotFoundError, NotADirectoryError, PermissionError):  # it went between looking and watching
                 self._scope = self._scope.renewed()
             except OSError as error:
@@ -166,7 +166,7 @@ class Listening:
             else:
                 return None
         self._close()
-        return Problem("events-unsteady", "the folders to watch come and go", "Looking at them every few seconds.")
+        return Problem("events-unsteady", "the directories to watch come and go", "Looking at them every few seconds.")
 
     def _close(self) -> None:
         if self._notifier is not None:
@@ -174,8 +174,8 @@ class Listening:
             self._notifier = None
 
 
-def _unreadable(folder: str) -> Problem:
-    message = f"{folder} cannot be watched: it may not be read"
+def _unreadable(directory: str) -> Problem:
+    message = f"{directory} cannot be watched: it may not be read"
     return Problem("events-refused", message, "Looking for changes every few seconds instead.")
 
 
@@ -199,7 +199,7 @@ def _limit(name: str, what: str) -> Problem:
 
 
 def _may_open() -> bool:
-    """Tell whether this process may open further files: the same error number stands for both limits."""
+    """Check whether this process may open further files: the same error number stands for both limits."""
     try:
         os.close(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))
     except OSError:

@@ -2,5 +2,5 @@
 
 Nothing here can replace a symlink of a user's: links outside of an environment are
 only ever made where nothing is, and what is replaced or deleted is reached from an
-open folder, never through a link.
+open directory, never through a link.
 """

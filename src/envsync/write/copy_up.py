@@ -14,10 +14,10 @@ from collections.abc import Callable, Iterator
 
 from envsync.formats.staging_marker import BUILT, PREFIX
 from envsync.observe.mounts import in_lower_layer
-from envsync.write.directories import Root, flush_open, open_folder, open_parent
+from envsync.write.directories import Root, flush_open, open_directory, open_parent
 from envsync.write.flush import flush
 from envsync.write.rename import Place, move, trade
-from envsync.write.staging import read_area, remark, remove_built, remove_scratch
+from envsync.write.staging import read_marker_of, remark, remove_built, remove_scratch
 from envsync.write.swap import swap
 from envsync.write.trees import make_scratch
 
@@ -27,12 +27,12 @@ _TRIES = 10
 _LAST = "pyvenv.cfg"
 
 
-def swap_up(area: str, end: Root) -> None:
+def swap_up(staging_dir: str, end: Root) -> None:
     """Exchange as :func:`envsync.write.exchange.swap` does, and copy up what has to be. Raises ``OSError``."""
     here = end
 
     def exchange() -> None:
-        swap(area, here)
+        swap(staging_dir, here)
 
     def renewed(place: str) -> None:
         nonlocal here
@@ -40,29 +40,29 @@ def swap_up(area: str, end: Root) -> None:
             found = os.lstat(place)
             here = Root(place, (found.st_dev, found.st_ino))
 
-    _exchange(exchange, area, (Root(end.path, end.identity), Root(f"{area}/{BUILT}")), renewed)
+    _exchange(exchange, staging_dir, (Root(end.path, end.identity), Root(f"{staging_dir}/{BUILT}")), renewed)
 
 
-def trade_up(area: str, one: Place, other: Place, spare: Place) -> None:
+def trade_up(staging_dir: str, one: Place, other: Place, spare: Place) -> None:
     """Exchange two entries as :func:`envsync.write.rename.trade` does; copy up what has to be. Raises ``OSError``."""
-    _exchange(lambda: trade(one, other, spare), area, (Root(other.path), Root(one.path)), lambda _: None)
+    _exchange(lambda: trade(one, other, spare), staging_dir, (Root(other.path), Root(one.path)), lambda _: None)
 
 
-def copy_entries_up(area: str, directory: str) -> None:
+def copy_entries_up(staging_dir: str, directory: str) -> None:
     """Copy up what of a directory's entries has to be. Raises ``OSError``."""
     for name in os.listdir(directory):
         place = f"{directory}/{name}"
         if _can_be_copied_up(place):
-            _copy_up(area, Root(place))
+            _copy_up(staging_dir, Root(place))
 
 
-def move_up(area: str, source: Place, target: Place) -> None:
+def move_up(staging_dir: str, source: Place, target: Place) -> None:
     """Rename an entry, copied up if it has to be. Raises ``OSError``."""
-    _exchange(lambda: move(source, target), area, (Root(source.path),), lambda _: None)
+    _exchange(lambda: move(source, target), staging_dir, (Root(source.path),), lambda _: None)
 
 
 def _exchange(
-    exchange: Callable[[], None], area: str, directories: tuple[Root, ...], renewed: Callable[[str], None]
+    exchange: Callable[[], None], staging_dir: str, directories: tuple[Root, ...], renewed: Callable[[str], None]
 ) -> None:
     for root in directories:
         try:
@@ -70,7 +70,7 @@ def _exchange(
         except OSError as error:
             if error.errno != errno.EXDEV or not _can_be_copied_up(root.path):
                 raise
-            _copy_up(area, root)
+            _copy_up(staging_dir, root)
             renewed(root.path)
         else:
             return
@@ -81,60 +81,61 @@ def _can_be_copied_up(place: str) -> bool:
     return not os.path.islink(place) and os.path.isdir(place) and in_lower_layer(place)
 
 
-def _copy_up(area: str, place: Root) -> None:
-    _try_rename(area, os.path.dirname(place.path))
-    scratch = make_scratch(area)
+def _copy_up(staging_dir: str, place: Root) -> None:
+    _try_rename(staging_dir, os.path.dirname(place.path))
+    scratch = make_scratch(staging_dir)
     try:
         copy = f"{scratch}/{_COPY}"
         os.mkdir(copy, 0o700)
-        with open_folder(place) as source, open_folder(copy) as target:
+        with open_directory(place) as source, open_directory(copy) as target:
             _copy_entries(source, target)
             _copy_attributes(source, target)
-        flush([area])
-        remark(area, copied=place.path, built=None)  # a copy has another inode
-        _rename(copy, f"{area}/{_COPY}")
-        remove_scratch(area)
+        flush([staging_dir])
+        remark(staging_dir, copied=place.path, built=None)  # a copy has another inode
+        _rename(copy, f"{staging_dir}/{_COPY}")
+        remove_scratch(staging_dir)
     except OSError:
-        if not os.path.isdir(f"{area}/{_COPY}"):
-            remark(area, copied="")
-            remove_scratch(area)
+        if not os.path.isdir(f"{staging_dir}/{_COPY}"):
+            remark(staging_dir, copied="")
+            remove_scratch(staging_dir)
             raise
     try:
-        _take_place(area, place.path)
+        _take_place(staging_dir, place.path)
     except OSError:
-        _take_place(area, place.path)  # what is left there is no environment: once more before giving up
+        _take_place(staging_dir, place.path)  # what is left there is no environment: once more before giving up
 
 
-def _try_rename(area: str, parent: str) -> None:
-    """Prove, before anything is deleted, that a new directory can be renamed from an area to the place of another."""
-    scratch, trial = make_scratch(area), f"{parent}/{PREFIX}{os.urandom(8).hex()}"
+def _try_rename(staging_dir: str, parent: str) -> None:
+    """Prove, before anything is deleted, that a new directory can be renamed into the place of another."""
+    scratch, exchange_check = make_scratch(staging_dir), f"{parent}/{PREFIX}{os.urandom(8).hex()}"
     try:
-        _rename(scratch, trial)
+        _rename(scratch, exchange_check)
     except OSError:
-        remove_scratch(area)
+        remove_scratch(staging_dir)
         raise
     # A pass that met it may have taken it for a leftover.
-    with contextlib.suppress(FileNotFoundError), open_parent(trial) as (directory, name):
+    with contextlib.suppress(FileNotFoundError), open_parent(exchange_check) as (directory, name):
         os.rmdir(name, dir_fd=directory)
 
 
-def finish_copy_up(area: str, end: str) -> None:
+def finish_copy_up(staging_dir: str, end: str) -> None:
     """End what was cut off: the copy is whole, so what is left of the first is removed. Raises ``OSError``.
 
-    Where somebody has made something else at its place meanwhile, the copy is what was built in the area, and stays.
+    Where somebody has made something else at its place meanwhile, the copy is what was built in the staging directory,
+    and stays.
     """
-    marker = read_area(area)
+    marker = read_marker_of(staging_dir)
     if marker is None or not marker.copied:
         return
-    place, copy = marker.copied, f"{area}/{_COPY}"
-    if os.path.isdir(copy) and (place in {end, f"{area}/{BUILT}"} or os.path.dirname(place) == end):
+    place, copy = marker.copied, f"{staging_dir}/{_COPY}"
+    if os.path.isdir(copy) and (place in {end, f"{staging_dir}/{BUILT}"} or os.path.dirname(place) == end):
         if _is_left_of(place, copy):
-            _take_place(area, place)
+            _take_place(staging_dir, place)
         else:
-            remove_built(area, BUILT)
-            _rename(copy, f"{area}/{BUILT}")
-            remark(area, built=0, contents=None)  # what is in the area is not what was built
-    remark(area, copied="")
+            remove_built(staging_dir, BUILT)
+            _rename(copy, f"{staging_dir}/{BUILT}")
+            remark(staging_dir, built=0, contents=None)  # what is in the staging directory is not what was built
+    remark(staging_dir, copied="")
 
 
 def _is_left_of(place: str, copy: str) -> bool:
@@ -151,15 +152,15 @@ def _is_left_of(place: str, copy: str) -> bool:
         return not os.path.lexists(f"{place}/{_LAST}")
 
 
-def _take_place(area: str, place: str) -> None:
-    """Remove a directory of which an area holds a whole copy, and bring that to its place.
+def _take_place(staging_dir: str, place: str) -> None:
+    """Remove a directory of which a staging directory holds a whole copy, and bring that to its place.
 
     Only what the copy holds is deleted: what has come meanwhile is moved into it.
     """
-    copy = f"{area}/{_COPY}"
+    copy = f"{staging_dir}/{_COPY}"
     for _ in range(_TRIES):
         try:
-            with open_folder(place) as source, open_folder(copy) as target:
+            with open_directory(place) as source, open_directory(copy) as target:
                 _drain(source, target)
             with open_parent(place) as (directory, name):
                 os.rmdir(name, dir_fd=directory)
@@ -171,7 +172,7 @@ def _take_place(area: str, place: str) -> None:
         else:
             break
     _rename(copy, place)
-    remark(area, copied="")
+    remark(staging_dir, copied="")
 
 
 def _rename(source: str, target: str) -> None:
@@ -245,8 +246,8 @@ def _is_same(one: os.stat_result, other: os.stat_result) -> bool:
 
 
 @contextlib.contextmanager
-def _inner(name: str, folder: int) -> Iterator[int]:
-    descriptor = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+def _inner(name: str, directory: int) -> Iterator[int]:
+    descriptor = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
     try:
         yield descriptor
     finally:

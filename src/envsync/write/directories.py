@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from envsync.formats.staging_marker import PREFIX, is_area_name
+from envsync.formats.staging_marker import PREFIX, is_staging_dir_name
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _SEARCHED = getattr(os, "O_PATH", 0) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -25,7 +25,7 @@ class _How(ctypes.Structure):
     _fields_ = (("flags", ctypes.c_uint64), ("mode", ctypes.c_uint64), ("resolve", ctypes.c_uint64))
 
 
-def open_directory(path: str) -> int:
+def open_real_path(path: str) -> int:
     """Open a directory by its real, absolute path, and return the descriptor.
 
     Whoever may write to a directory above it could put a symlink in the place of one on the way, so that what is then
@@ -96,7 +96,7 @@ def _is_symlink(name: str, directory: int) -> bool:
         return False
 
 
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,20 +110,20 @@ class Root:
 
 
 @contextlib.contextmanager
-def open_folder(root: Root | str, inner: str = "") -> Iterator[int]:
+def open_directory(root: Root | str, inner: str = "") -> Iterator[int]:
     """Open a directory by its real path, and in it one further down, without following a link anywhere.
 
     Raises ``OSError`` (``ESTALE`` where another directory, or on the way a symlink, has come to its place).
     """
     if isinstance(root, str):
         root = Root(root)
-    descriptor = open_directory(root.path)
+    descriptor = open_real_path(root.path)
     try:
         found = os.fstat(descriptor)
         if root.identity not in {None, (found.st_dev, found.st_ino)}:
             raise OSError(errno.ESTALE, "another directory has come to its place meanwhile", root.path)
         for part in inner.split("/") if inner else ():
-            deeper = os.open(part, _FOLDER, dir_fd=descriptor)
+            deeper = os.open(part, _DIRECTORY, dir_fd=descriptor)
             os.close(descriptor)
             descriptor = deeper
         yield descriptor
@@ -134,7 +134,7 @@ def open_folder(root: Root | str, inner: str = "") -> Iterator[int]:
 @contextlib.contextmanager
 def open_in(directory: int, name: str) -> Iterator[int]:
     """Open a directory in an open one, no symlink to one. Raises ``OSError``."""
-    descriptor = os.open(name, _FOLDER, dir_fd=directory)
+    descriptor = os.open(name, _DIRECTORY, dir_fd=directory)
     try:
         yield descriptor
     finally:
@@ -145,7 +145,7 @@ def open_in(directory: int, name: str) -> Iterator[int]:
 def open_parent(path: str) -> Iterator[tuple[int, str]]:
     """Open the directory that holds the real path ``path``; yields it, and the name in it. Raises ``OSError``."""
     parent, _, name = path.rpartition("/")
-    with open_folder(parent or "/") as directory:
+    with open_directory(parent or "/") as directory:
         yield directory, name
 
 
@@ -155,7 +155,7 @@ def make_way(path: str) -> None:
     Only the user may look into what is made. Raises ``OSError``.
     """
     try:
-        with open_folder(path):
+        with open_directory(path):
             return
     except FileNotFoundError:
         make_way(os.path.dirname(path))
@@ -163,37 +163,37 @@ def make_way(path: str) -> None:
         os.mkdir(name, 0o700, dir_fd=parent)
 
 
-def kind_of(name: str, folder: int) -> int | None:
+def kind_of(name: str, directory: int) -> int | None:
     """Give the type bits of an entry, not following it; ``None`` where nothing is."""
     try:
-        return stat.S_IFMT(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode)
+        return stat.S_IFMT(os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode)
     except FileNotFoundError:
         return None
 
 
-def read_in(folder: int, name: str) -> bytes:
+def read_in(directory: int, name: str) -> bytes:
     """Return the content of a regular file in an open directory. Raises ``OSError``, for a symlink too."""
-    descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+    descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=directory)
     with open(descriptor, "rb") as file:
         return file.read()
 
 
-def replace_in(folder: int, name: str, content: bytes, mode: int, *, by_way_of: int | None = None) -> None:
+def replace_in(directory: int, name: str, content: bytes, mode: int, *, by_way_of: int | None = None) -> None:
     """Write a file in an open directory, flushed, so that at every instant the old or the new one is there.
 
     It is written in the open directory ``by_way_of``, where what a killed pass leaves is looked for, if that is given.
     """
-    _write(folder, name, content, mode, by_way_of)
-    os.fsync(folder)
+    _write(directory, name, content, mode, by_way_of)
+    os.fsync(directory)
 
 
-def put_in(folder: int, name: str, content: bytes) -> None:
+def put_in(directory: int, name: str, content: bytes) -> None:
     """Do the same without flushing, for the user's eyes alone: after a loss of power it may be empty, or not there."""
-    _write(folder, name, content, None, None)
+    _write(directory, name, content, None, None)
 
 
-def _write(folder: int, name: str, content: bytes, flushed_mode: int | None, by_way_of: int | None) -> None:
-    new, way = f"{PREFIX}{os.urandom(8).hex()}", folder if by_way_of is None else by_way_of
+def _write(directory: int, name: str, content: bytes, flushed_mode: int | None, by_way_of: int | None) -> None:
+    new, way = f"{PREFIX}{os.urandom(8).hex()}", directory if by_way_of is None else by_way_of
     mode = 0o600 if flushed_mode is None else flushed_mode
     descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode, dir_fd=way)
     try:
@@ -203,7 +203,7 @@ def _write(folder: int, name: str, content: bytes, flushed_mode: int | None, by_
             file.flush()
             if flushed_mode is not None:
                 os.fsync(descriptor)
-        os.rename(new, name, src_dir_fd=way, dst_dir_fd=folder)
+        os.rename(new, name, src_dir_fd=way, dst_dir_fd=directory)
     except BaseException:
         with contextlib.suppress(OSError):
             os.unlink(new, dir_fd=way)
@@ -213,17 +213,17 @@ def _write(folder: int, name: str, content: bytes, flushed_mode: int | None, by_
 def clear_partial(directory: int) -> None:
     """Remove the files that killed passes had begun to write in an open directory: the user's own, by their names."""
     for name in os.listdir(directory):
-        if is_area_name(name):
+        if is_staging_dir_name(name):
             with contextlib.suppress(FileNotFoundError):
                 found = os.stat(name, dir_fd=directory, follow_symlinks=False)
                 if stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid():
                     os.unlink(name, dir_fd=directory)
 
 
-def flush_file(name: str, folder: int) -> None:
+def flush_file(name: str, directory: int) -> None:
     """Wait until a regular file in an open directory is on the disk; other kinds are passed over."""
-    if kind_of(name, folder) == stat.S_IFREG:
-        descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+    if kind_of(name, directory) == stat.S_IFREG:
+        descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
         try:
             os.fsync(descriptor)
         finally:
@@ -239,7 +239,7 @@ def flush_open(directory: int) -> None:
             raise
 
 
-def flush_folder(path: str) -> None:
+def flush_directory(path: str) -> None:
     """Wait until a directory's entries are on the disk; one that may be written in but not read is passed over."""
     try:
         descriptor = os.open(path or "/", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

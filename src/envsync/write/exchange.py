@@ -1,4 +1,4 @@
-"""Exchange the contents of two folders, where the folders themselves cannot be: a mount point, an unwritable parent.
+"""Exchange the contents of two directories that cannot be exchanged themselves: a mount point, an unwritable parent.
 
 Not atomic, but each step can be told afterwards, and undone: ``pyvenv.cfg`` comes last,
 and until it has come the former environment is what counts.
@@ -10,11 +10,11 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from envsync.formats.staging_marker import BUILT, FORMER, LOST_AND_FOUND, Marker, is_area_name
+from envsync.formats.staging_marker import BUILT, FORMER, LOST_AND_FOUND, Marker, is_staging_dir_name
 from envsync.write.copy_up import copy_entries_up, finish_copy_up, swap_up, trade_up
-from envsync.write.directories import Root, flush_open, open_folder, open_in
+from envsync.write.directories import Root, flush_open, open_directory, open_in
 from envsync.write.rename import Place, move
-from envsync.write.staging import open_area, read_area, remark
+from envsync.write.staging import open_staging_dir, read_marker_of, remark
 from envsync.write.swap import settle_trade
 
 NOT_RENAMED = frozenset({errno.EXDEV, errno.EBUSY})
@@ -26,7 +26,7 @@ _LAST = "pyvenv.cfg"
 class _Sides:
     """The three open directories between which entries go."""
 
-    area: str
+    staging_dir: str
     end: str
     built: int
     place: int
@@ -35,61 +35,61 @@ class _Sides:
     def of(self, name: str) -> tuple[Place, Place, Place]:
         """Return where an entry may be: built, at its place, and the spare name between."""
         return (
-            Place(self.built, name, f"{self.area}/{BUILT}"),
+            Place(self.built, name, f"{self.staging_dir}/{BUILT}"),
             Place(self.place, name, self.end),
-            Place(self.former, name, f"{self.area}/{FORMER}"),
+            Place(self.former, name, f"{self.staging_dir}/{FORMER}"),
         )
 
 
 @contextlib.contextmanager
-def _open_sides(area: str, end: Root) -> Iterator[_Sides]:
+def _open_sides(staging_dir: str, end: Root) -> Iterator[_Sides]:
     """Open the directories, that of the spare names being there for as long; it stays where it is not empty then."""
-    with open_area(area) as top, open_in(top, BUILT) as built, open_folder(end) as place:
+    with open_staging_dir(staging_dir) as top, open_in(top, BUILT) as built, open_directory(end) as place:
         with contextlib.suppress(FileExistsError):
             os.mkdir(FORMER, 0o700, dir_fd=top)
         with open_in(top, FORMER) as former:
-            yield _Sides(area, end.path, built, place, former)
+            yield _Sides(staging_dir, end.path, built, place, former)
         with contextlib.suppress(OSError):
             os.rmdir(FORMER, dir_fd=top)
 
 
-def swap_contents(area: str, root: Root) -> None:
-    """Exchange the entries built in ``area``, which lies in ``root``, for those of ``root``; the former are then in it.
+def swap_contents(staging_dir: str, root: Root) -> None:
+    """Exchange the entries built in ``staging_dir``, which lies in ``root``, for those of ``root``.
 
     Raises ``OSError``; then the former contents are at their place.
     """
-    with open_folder(root):
+    with open_directory(root):
         pass  # it is the one that was looked at
-    copy_entries_up(area, f"{area}/{BUILT}")  # it changes their inodes
-    with open_area(area) as top, open_in(top, BUILT) as built:
-        new = {name: Place(built, name, area).inode() for name in os.listdir(built)}
-    remark(area, contents=new)
+    copy_entries_up(staging_dir, f"{staging_dir}/{BUILT}")  # it changes their inodes
+    with open_staging_dir(staging_dir) as top, open_in(top, BUILT) as built:
+        new = {name: Place(built, name, staging_dir).inode() for name in os.listdir(built)}
+    remark(staging_dir, contents=new)
     try:
-        with _open_sides(area, root) as sides:
+        with _open_sides(staging_dir, root) as sides:
             for name in sorted({*new, *_entries(sides.place)}, key=lambda name: (name == _LAST, name)):
-                _move(area, *sides.of(name))
+                _move(staging_dir, *sides.of(name))
             flush_open(sides.place)
             flush_open(sides.built)
     except OSError:
-        undo_contents(area, root.path, even_if_complete=True)
+        undo_contents(staging_dir, root.path, even_if_complete=True)
         raise
 
 
-def roll_back(area: str, end: Root, made: str, *, exchangeable: bool) -> None:
-    """Exchange the environment at ``end`` for the generation in ``area``, which then keeps what was there.
+def roll_back(staging_dir: str, end: Root, made: str, *, exchangeable: bool) -> None:
+    """Exchange the environment at ``end`` for the generation in ``staging_dir``, which then keeps what was there.
 
     Until somebody has looked, that counts as holding what no installer brings back.
     """
-    remark(area, loose=True)
-    if not exchangeable or not _swapped(area, end):
-        swap_contents(area, end)
-    remark(area, made=made, contents=None, built=None, pin="")
+    remark(staging_dir, irreplaceable=True)
+    if not exchangeable or not _swapped(staging_dir, end):
+        swap_contents(staging_dir, end)
+    remark(staging_dir, made=made, contents=None, built=None, pin="")
 
 
-def _swapped(area: str, end: Root) -> bool:
+def _swapped(staging_dir: str, end: Root) -> bool:
     """Exchange them as a whole; ``False`` where the system refuses to rename what looked as if it could be."""
     try:
-        swap_up(area, end)
+        swap_up(staging_dir, end)
     except OSError as error:
         if error.errno not in NOT_RENAMED:
             raise
@@ -97,46 +97,46 @@ def _swapped(area: str, end: Root) -> bool:
     return True
 
 
-def end_rollback(area: str, end: str, made: str) -> str:
-    """Undo a rollback to the generation in ``area`` that was cut off, or tidy up after one whose exchange was done.
+def end_rollback(staging_dir: str, end: str, made: str) -> str:
+    """Undo an interrupted rollback to the generation in ``staging_dir``, or tidy up after a finished one.
 
     Returns the interpreter link that the manifest was being given, if the exchange was not done; that stays on record.
     """
-    settle_trade(area, end)
-    finish_copy_up(area, end)
-    marker = read_area(area)
+    settle_trade(staging_dir, end)
+    finish_copy_up(staging_dir, end)
+    marker = read_marker_of(staging_dir)
     if marker is None:
         return ""
-    done = _is_exchanged(area, end, marker)
+    done = _is_exchanged(staging_dir, end, marker)
     if marker.contents:
-        undo_contents(area, end)
+        undo_contents(staging_dir, end)
     if done:
-        remark(area, made=made, loose=True, contents=None, built=None, pin="")
+        remark(staging_dir, made=made, irreplaceable=True, contents=None, built=None, pin="")
         return ""
-    remark(area, contents=None, built=None)
+    remark(staging_dir, contents=None, built=None)
     return marker.pin
 
 
-def _is_exchanged(area: str, end: str, marker: Marker) -> bool:
-    """Tell whether the exchange that a marker speaks of is done; one in two steps that was cut off is ended."""
+def _is_exchanged(staging_dir: str, end: str, marker: Marker) -> bool:
+    """Check whether the exchange that a marker speaks of is done; one in two steps that was cut off is ended."""
     if marker.contents:
-        with open_folder(end) as directory:
+        with open_directory(end) as directory:
             return Place(directory, _LAST, end).inode() == marker.contents.get(_LAST)
-    with open_area(area) as top:
-        built, former = Place(top, BUILT, area), Place(top, FORMER, area)
+    with open_staging_dir(staging_dir) as top:
+        built, former = Place(top, BUILT, staging_dir), Place(top, FORMER, staging_dir)
         if built.status() is None and former.status() is not None:
             move(former, built)  # it was cut off behind the second step
         return marker.built is not None and marker.built != built.inode()
 
 
-def undo_contents(area: str, end: str, *, even_if_complete: bool = False) -> None:
+def undo_contents(staging_dir: str, end: str, *, even_if_complete: bool = False) -> None:
     """Bring the former contents back, if exchanging them was begun and not ended."""
-    finish_copy_up(area, end)
-    marker = read_area(area)
+    finish_copy_up(staging_dir, end)
+    marker = read_marker_of(staging_dir)
     if marker is None or not marker.contents:
         return
     new = marker.contents
-    with _open_sides(area, Root(end)) as sides:
+    with _open_sides(staging_dir, Root(end)) as sides:
         cut_off = os.listdir(sides.former)
         if Place(sides.place, _LAST, end).inode() == new.get(_LAST) and not even_if_complete:
             for name in cut_off:
@@ -149,8 +149,8 @@ def undo_contents(area: str, end: str, *, even_if_complete: bool = False) -> Non
         names = sorted({*new, *os.listdir(sides.built)}, key=lambda name: (name != _LAST, name))
         for name in names:
             if name not in new or Place(sides.place, name, end).inode() == new[name]:
-                _move(area, *sides.of(name))
-    remark(area, contents=None)
+                _move(staging_dir, *sides.of(name))
+    remark(staging_dir, contents=None)
 
 
 def _settle(built: Place, place: Place, spare: Place, new: int) -> None:
@@ -165,11 +165,11 @@ def _settle(built: Place, place: Place, spare: Place, new: int) -> None:
         move(spare, built)
 
 
-def _move(area: str, one: Place, other: Place, spare: Place) -> None:
+def _move(staging_dir: str, one: Place, other: Place, spare: Place) -> None:
     """Exchange two entries of which one may be missing."""
     here, there = one.status() is not None, other.status() is not None
     if here and there:
-        trade_up(area, one, other, spare)
+        trade_up(staging_dir, one, other, spare)
     elif here:
         move(one, other)
     elif there:
@@ -177,4 +177,4 @@ def _move(area: str, one: Place, other: Place, spare: Place) -> None:
 
 
 def _entries(directory: int) -> list[str]:
-    return [name for name in os.listdir(directory) if not is_area_name(name) and name != LOST_AND_FOUND]
+    return [name for name in os.listdir(directory) if not is_staging_dir_name(name) and name != LOST_AND_FOUND]

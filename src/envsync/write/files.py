@@ -1,4 +1,4 @@
-"""Make folders and links where nothing is; rewrite files so that at every instant the old or the new one is there."""
+"""Make directories and links where nothing is; replace files so that the old or the new one is always there."""
 
 import contextlib
 import itertools
@@ -16,7 +16,7 @@ from envsync.write.directories import (
     flush_open,
     kind_of,
     make_way,
-    open_folder,
+    open_directory,
     open_parent,
     put_in,
     read_in,
@@ -26,7 +26,7 @@ from envsync.write.locks import make_own
 from envsync.write.rename import Place, move_new
 
 
-def make_folder(path: str, *, flushed: bool = True) -> None:
+def make_directory(path: str, *, flushed: bool = True) -> None:
     """Make one directory, by its real path; one that is there is fine. Without ``flushed`` the caller flushes.
 
     Others may not write to it, whatever the mask says (umask(2)). Raises ``OSError``.
@@ -42,7 +42,7 @@ def make_folder(path: str, *, flushed: bool = True) -> None:
                 flush_open(parent)
 
 
-def make_folders(path: str) -> None:
+def make_directories(path: str) -> None:
     """Make a directory of envsync's own, by its real path, and those above it; one that is there is fine.
 
     Raises ``OSError``.
@@ -89,15 +89,15 @@ def _unlink(name: str, directory: int) -> None:
 
 def replace_file(path: str, content: bytes, mode: int = 0o644) -> None:
     """Write a whole file so that at every instant the old or the new one is there."""
-    with open_folder(os.path.dirname(path)) as folder:
-        replace_in(folder, os.path.basename(path), content, mode)
+    with open_directory(os.path.dirname(path)) as directory:
+        replace_in(directory, os.path.basename(path), content, mode)
 
 
 def write_cache(file: str, content: bytes) -> None:
-    """Write a cache file that only the user can read, making its folder; one behind a symlink stays behind it."""
-    folder = os.path.realpath(os.path.dirname(file))
-    make_own(folder)
-    with open_folder(folder) as descriptor:
+    """Write a cache file that only the user can read, making its directory; one behind a symlink stays behind it."""
+    directory = os.path.realpath(os.path.dirname(file))
+    make_own(directory)
+    with open_directory(directory) as descriptor:
         clear_partial(descriptor)  # one that another pass is about to rename fails to be: a cache may
         put_in(descriptor, os.path.basename(file), content)  # one that a loss of power spoils counts as none
 
@@ -109,9 +109,9 @@ def new_file(path: str, content: bytes) -> None:
 
 
 def new_log(path: str) -> BinaryIO:
-    """Open a log to append to, making its folder, both for the user's eyes alone; the caller closes it."""
-    folder = os.path.dirname(path)
-    make_own(folder)
+    """Open a log to append to, making its directory, both for the user's eyes alone; the caller closes it."""
+    directory = os.path.dirname(path)
+    make_own(directory)
     descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     with contextlib.suppress(PermissionError):  # they are another user's
         os.fchmod(descriptor, 0o600)
@@ -128,19 +128,19 @@ def edit_inner_file(root: Root, relative: str, edit: Callable[[bytes], bytes]) -
 
     A new file takes the old one's place: the old one may share its inode with an installer's cache.
     """
-    with open_folder(root) as top, open_folder(root, os.path.dirname(relative)) as folder:
+    with open_directory(root) as top, open_directory(root, os.path.dirname(relative)) as directory:
         name = os.path.basename(relative)
-        mode = stat.S_IMODE(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode)
-        content = read_in(folder, name)
+        mode = stat.S_IMODE(os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode)
+        content = read_in(directory, name)
         changed = edit(content)
         if changed != content:
-            replace_in(folder, name, changed, mode, by_way_of=top)
+            replace_in(directory, name, changed, mode, by_way_of=top)
 
 
 def remove_recorded(root: Root, metadata: str, name: str) -> None:
     """Remove a file of a distribution's metadata in an environment that is being built, and its ``RECORD`` line."""
-    with open_folder(root, metadata) as folder:
-        os.unlink(name, dir_fd=folder)
+    with open_directory(root, metadata) as directory:
+        os.unlink(name, dir_fd=directory)
     line = f"{os.path.basename(metadata)}/{name},".encode()
 
     def edit(content: bytes) -> bytes:
@@ -158,31 +158,31 @@ def put_inner_file(root: Root, relative: str, source: str | None) -> str | None:
     if source is not None:
         with open(source, "rb") as file:
             content = file.read()
-    with open_folder(root) as top, open_folder(root, os.path.dirname(relative)) as folder:
+    with open_directory(root) as top, open_directory(root, os.path.dirname(relative)) as directory:
         name = os.path.basename(relative)
-        kind = kind_of(name, folder)
+        kind = kind_of(name, directory)
         if kind not in {None, stat.S_IFREG}:  # a symlink there is the user's own
             return None
-        if kind is not None and read_in(folder, name) == content:
+        if kind is not None and read_in(directory, name) == content:
             return None
-        kept = None if kind is None else _keep(folder, name)
+        kept = None if kind is None else _keep(directory, name)
         if content is not None:
-            replace_in(folder, name, content, 0o644, by_way_of=top)
+            replace_in(directory, name, content, 0o644, by_way_of=top)
         elif kept:
-            os.unlink(name, dir_fd=folder)
-            os.fsync(folder)
+            os.unlink(name, dir_fd=directory)
+            os.fsync(directory)
         return kept
 
 
-def _keep(folder: int, name: str) -> str:
+def _keep(directory: int, name: str) -> str:
     """Give a file in an open directory a further name, and return it: that of a copy that is there, else a free one."""
-    content = read_in(folder, name)
+    content = read_in(directory, name)
     for number in itertools.count():
         kept = f"{name}.orig" + (f".{number}" if number else "")
         try:
-            os.link(name, kept, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
+            os.link(name, kept, src_dir_fd=directory, dst_dir_fd=directory, follow_symlinks=False)
         except FileExistsError:
-            if kind_of(kept, folder) != stat.S_IFREG or read_in(folder, kept) != content:
+            if kind_of(kept, directory) != stat.S_IFREG or read_in(directory, kept) != content:
                 continue
         return kept
     raise AssertionError
@@ -190,8 +190,8 @@ def _keep(folder: int, name: str) -> str:
 
 def make_executable(root: Root, relative: str) -> None:
     """Let whoever may read a regular file inside an environment execute it as well."""
-    with open_folder(root, os.path.dirname(relative)) as folder:
-        descriptor = os.open(os.path.basename(relative), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+    with open_directory(root, os.path.dirname(relative)) as directory:
+        descriptor = os.open(os.path.basename(relative), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
         try:
             mode = stat.S_IMODE(os.fstat(descriptor).st_mode)
             os.fchmod(descriptor, mode | (mode & 0o444) >> 2)
@@ -202,12 +202,12 @@ def make_executable(root: Root, relative: str) -> None:
 
 def set_inner_link(root: Root, relative: str, text: str) -> None:
     """Make an environment's own entry, such as ``bin/python``, a symlink that holds ``text``, in one step."""
-    with open_folder(root, os.path.dirname(relative)) as folder:
+    with open_directory(root, os.path.dirname(relative)) as directory:
         name, new = os.path.basename(relative), f"{PREFIX}{os.urandom(8).hex()}"
-        os.symlink(text, new, dir_fd=folder)
+        os.symlink(text, new, dir_fd=directory)
         try:
-            os.rename(new, name, src_dir_fd=folder, dst_dir_fd=folder)
+            os.rename(new, name, src_dir_fd=directory, dst_dir_fd=directory)
         except OSError:
-            os.unlink(new, dir_fd=folder)
+            os.unlink(new, dir_fd=directory)
             raise
-        os.fsync(folder)
+        os.fsync(directory)

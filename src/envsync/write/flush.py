@@ -1,21 +1,21 @@
-"""Wait until what was written is on the disk, for many folders at the price of one."""
+"""Wait until what was written is on the disk, for many directories at the price of one."""
 
 import ctypes
 import os
 import sys
 from collections.abc import Iterable
 
-from envsync.write.directories import flush_file, flush_folder, open_folder
+from envsync.write.directories import flush_directory, flush_file, open_directory
 
 _FEW = 2
-"""Folders that are flushed one by one, without all else that waits for their disk."""
+"""Directories that are flushed one by one, without all else that waits for their disk."""
 
 
-def flush(folders: Iterable[str]) -> None:
-    """Wait until all that was written under some folders is on the disk: syncfs(2), elsewhere fsync(2) of each file."""
+def flush(directories: Iterable[str]) -> None:
+    """Wait until all that was written below directories is on the disk: syncfs(2), elsewhere fsync(2) of each file."""
     disks: set[int] = set()
-    for folder in folders:
-        with open_folder(folder) as descriptor:
+    for directory in directories:
+        with open_directory(directory) as descriptor:
             disk = os.fstat(descriptor).st_dev
             if disk not in disks and _flush_disk(descriptor):
                 disks.add(disk)
@@ -23,23 +23,23 @@ def flush(folders: Iterable[str]) -> None:
                 _flush_tree(descriptor)
 
 
-def flush_folders(folders: Iterable[str]) -> None:
-    """Wait until the entries of some folders are on the disk."""
-    each = list(dict.fromkeys(folders))
+def flush_directories(directories: Iterable[str]) -> None:
+    """Wait until the entries of some directories are on the disk."""
+    each = list(dict.fromkeys(directories))
     disks: set[int] = set()
-    for folder in each:
-        disk = os.stat(folder).st_dev
+    for directory in each:
+        disk = os.stat(directory).st_dev
         if disk in disks:
             continue
-        if len(each) > _FEW and _flush_disk_of(folder):
+        if len(each) > _FEW and _flush_disk_of(directory):
             disks.add(disk)
         else:
-            flush_folder(folder)
+            flush_directory(directory)
 
 
-def _flush_disk_of(folder: str) -> bool:
+def _flush_disk_of(directory: str) -> bool:
     try:
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except PermissionError:
         return False
     try:

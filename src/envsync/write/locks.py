@@ -59,8 +59,8 @@ def narrow(place: str) -> None:
 
     Files that come from an installer's cache may be older than this rule.
     """
-    for _, folders, files, here in os.fwalk(place, follow_symlinks=False):
-        for name in (*folders, *files):
+    for _, directories, files, here in os.fwalk(place, follow_symlinks=False):
+        for name in (*directories, *files):
             mode = os.stat(name, dir_fd=here, follow_symlinks=False).st_mode
             if mode & stat.S_IWOTH and (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
                 with contextlib.suppress(PermissionError):  # another user's
@@ -72,14 +72,14 @@ _PAUSE = 0.05
 
 
 @contextlib.contextmanager
-def hold(folder: str, end: str, timeout: float) -> Iterator[None]:
+def hold(directory: str, end: str, timeout: float) -> Iterator[None]:
     """Hold the lock of the environment at ``end``, waiting for another pass up to ``timeout`` seconds.
 
-    It is one lock through whatever mount the environment is reached. The lock files lie in ``folder`` and stay there:
-    one that is deleted would be two locks for whoever waits. Raises ``EnvsyncError`` (``locked``), which says who holds
-    it, or ``OSError``.
+    It is one lock through whatever mount the environment is reached. The lock files lie in ``directory`` and stay
+    there: one that is deleted would be two locks for whoever waits. Raises ``EnvsyncError`` (``locked``), which says
+    who holds it, or ``OSError``.
     """
-    with _open(folder, name_of(end)) as descriptor:
+    with _open(directory, name_of(end)) as descriptor:
         _wait(descriptor, end, timeout)
         _sign(descriptor)
         with handing_down(descriptor):
@@ -87,7 +87,7 @@ def hold(folder: str, end: str, timeout: float) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def hold_all(folder: str, paths: Iterable[str], timeout: float) -> Iterator[None]:
+def hold_all(directory: str, paths: Iterable[str], timeout: float) -> Iterator[None]:
     """Hold the locks of several source directories, each once however it is named, waiting up to ``timeout`` seconds.
 
     They exclude threads of this process as well as other processes. All take them in one order, so that none waits for
@@ -97,21 +97,21 @@ def hold_all(folder: str, paths: Iterable[str], timeout: float) -> Iterator[None
     deadline = time.monotonic() + timeout
     with contextlib.ExitStack() as stack:
         for name, path in sorted({name_of(os.path.realpath(one)): os.path.realpath(one) for one in paths}.items()):
-            descriptor = stack.enter_context(_open(folder, f"source {name}"))
+            descriptor = stack.enter_context(_open(directory, f"source {name}"))
             _wait(descriptor, path, timeout, deadline)
             _sign(descriptor)
         yield
 
 
 @contextlib.contextmanager
-def hold_watch(folder: str, manifest: str) -> Iterator[None]:
+def hold_watch(directory: str, manifest: str) -> Iterator[None]:
     """Hold what only one watcher of a manifest can: by its path as opened, and by the file that it leads to.
 
     Raises ``EnvsyncError`` (``already-watched``), which says who does, or ``OSError``.
     """
     with contextlib.ExitStack() as stack:
         for name in dict.fromkeys((manifest, os.path.realpath(manifest))):
-            descriptor = stack.enter_context(_open(folder, f"watch {name}"))
+            descriptor = stack.enter_context(_open(directory, f"watch {name}"))
             if not _try(descriptor):
                 message = f"{manifest} is watched already, by {_holder(descriptor)}"
                 hint = "One watcher is enough. To use this one instead, stop that one first."
@@ -121,9 +121,9 @@ def hold_watch(folder: str, manifest: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _open(folder: str, key: str) -> Iterator[int]:
-    make_own(folder)
-    descriptor = os.open(f"{folder}/{lock_name(key)}", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+def _open(directory: str, key: str) -> Iterator[int]:
+    make_own(directory)
+    descriptor = os.open(f"{directory}/{lock_name(key)}", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         yield descriptor
     finally:

@@ -12,86 +12,88 @@ from envsync.formats.staging_marker import BUILT, FORMER, Marker, parent_of
 from envsync.observe.files import read_text
 from envsync.observe.mounts import mounts_in
 from envsync.write.copy_up import move_up, trade_up
-from envsync.write.directories import Root, flush_open, kind_of, open_folder, open_parent
+from envsync.write.directories import Root, flush_open, kind_of, open_directory, open_parent
 from envsync.write.flush import flush
 from envsync.write.rename import Place, move
-from envsync.write.staging import keep_as_generation, make_area, open_area, remark, remove_area
+from envsync.write.staging import keep_as_generation, make_staging_dir, open_staging_dir, remark, remove_staging_dir
 from envsync.write.swap import settle_trade
 from envsync.write.trees import link_tree
 
 
-def put_link(former: Root, text: str, marker: Marker, area_parent: str, check: Callable[[str], None]) -> None:
-    """Exchange a folder for a symlink that holds ``text``, and delete it.
+def put_link(former: Root, text: str, marker: Marker, staging_parent: str, check: Callable[[str], None]) -> None:
+    """Exchange a directory for a symlink that holds ``text``, and delete it.
 
     What ``text`` leads to has to be complete: at every instant one of the two is there. ``marker`` must say that what
-    is exchanged may be thrown away. ``check`` is called with where the folder is then, and raises if something came
-    into it up to the last instant. Raises that or ``OSError``; then the folder is at its place.
+    is exchanged may be thrown away. ``check`` is called with where the directory is then, and raises if something came
+    into it up to the last instant. Raises that or ``OSError``; then the directory is at its place.
     """
-    area = make_area(area_parent, marker)
+    staging_dir = make_staging_dir(staging_parent, marker)
     try:
-        with open_area(area) as top, open_parent(former.path) as (parent, name):
-            link, spare = Place(top, BUILT, area), Place(top, FORMER, area)
+        with open_staging_dir(staging_dir) as top, open_parent(former.path) as (parent, name):
+            link, spare = Place(top, BUILT, staging_dir), Place(top, FORMER, staging_dir)
             place = Place(parent, name, os.path.dirname(former.path))
             os.symlink(text, BUILT, dir_fd=top)
-            with open_folder(former):
+            with open_directory(former):
                 pass  # it is the one that was looked at
-            trade_up(area, link, place, spare)
+            trade_up(staging_dir, link, place, spare)
             try:
                 check(link.path)
                 flush_open(parent)
             except BaseException:
-                trade_up(area, link, place, spare)
+                trade_up(staging_dir, link, place, spare)
                 raise
     finally:
-        _take_out_link(area)
-        remove_area(area, marker.end)
+        _take_out_link(staging_dir)
+        remove_staging_dir(staging_dir, marker.end)
 
 
-def _take_out_link(area: str) -> None:
-    with contextlib.suppress(FileNotFoundError), open_area(area) as top:
+def _take_out_link(staging_dir: str) -> None:
+    with contextlib.suppress(FileNotFoundError), open_staging_dir(staging_dir) as top:
         if kind_of(BUILT, top) == stat.S_IFLNK:
             os.unlink(BUILT, dir_fd=top)
 
 
-def shelve(generation: str, shelf: str) -> None:
-    """Move a generation to the folder ``shelf`` on the same file system. Raises ``OSError``."""
-    real = os.path.realpath(shelf)
-    with open_parent(generation) as (parent, name), open_folder(real) as generations:
+def put_generation(generation: str, generations_dir: str) -> None:
+    """Move a generation to the directory ``generations_dir`` on the same file system. Raises ``OSError``."""
+    real = os.path.realpath(generations_dir)
+    with open_parent(generation) as (parent, name), open_directory(real) as generations:
         move(Place(parent, name, os.path.dirname(generation)), Place(generations, name, real))
 
 
-def bring_generation(area: str, marker: Marker, end: str, shelf: str) -> None:
+def bring_generation(staging_dir: str, marker: Marker, end: str, generations_dir: str) -> None:
     """Let a generation be one of the environment at ``end``, on whose file system it has to be. Raises ``OSError``."""
     beside = parent_of(end)
-    if os.stat(area).st_dev == os.stat(beside).st_dev:
-        remark(area, end=end)
-        if os.path.dirname(area) not in {os.path.realpath(beside), os.path.realpath(shelf)}:
-            shelve(area, beside)
+    if os.stat(staging_dir).st_dev == os.stat(beside).st_dev:
+        remark(staging_dir, end=end)
+        if os.path.dirname(staging_dir) not in {os.path.realpath(beside), os.path.realpath(generations_dir)}:
+            put_generation(staging_dir, beside)
         return
-    copy = make_area(beside, replace(marker, kind="staging", end=end, discard=True))
+    copy = make_staging_dir(beside, replace(marker, kind="staging", end=end, discard=True))
     try:
-        link_tree(Root(f"{area}/{BUILT}"), f"{copy}/{BUILT}")
+        link_tree(Root(f"{staging_dir}/{BUILT}"), f"{copy}/{BUILT}")
         flush([copy])
         remark(copy, kind="generation", discard=False)
     except BaseException:
-        remove_area(copy, end)
+        remove_staging_dir(copy, end)
         raise
-    remove_area(area, marker.end)
+    remove_staging_dir(staging_dir, marker.end)
 
 
-def keep_former(area: str, marker: Marker, made: str, shelf: str, is_copied: Callable[[str], bool]) -> None:
-    """Remove the area of a :func:`put_link` that was cut off, with the former folder in it if that ``is_copied``.
+def keep_former(
+    staging_dir: str, marker: Marker, made: str, generations_dir: str, is_copied: Callable[[str], bool]
+) -> None:
+    """Remove the staging directory of an interrupted :func:`put_link`, with the former directory if it ``is_copied``.
 
     If it is not, since something wrote into it at the last instant, it becomes a generation of the environment that
     ``marker`` says was moved. Raises ``OSError``.
     """
-    settle_trade(area, marker.end)
-    former = f"{area}/{BUILT}"
+    settle_trade(staging_dir, marker.end)
+    former = f"{staging_dir}/{BUILT}"
     if os.path.isdir(former) and not os.path.islink(former) and not is_copied(former):
-        remark(area, end=marker.moves_to, discard=False)
-        keep_as_generation(area, made, shelf, loose=True)
+        remark(staging_dir, end=marker.moves_to, discard=False)
+        keep_as_generation(staging_dir, made, generations_dir, irreplaceable=True)
     else:
-        remove_area(area, marker.end)
+        remove_staging_dir(staging_dir, marker.end)
 
 
 def remove_environment(end: Root, name: str, path: str) -> None:
@@ -99,15 +101,15 @@ def remove_environment(end: Root, name: str, path: str) -> None:
     if mounts_in(end.path):
         raise OSError(errno.EBUSY, "something is mounted in it", end.path)
     parent = os.path.dirname(end.path)
-    area = make_area(parent, Marker(name, path, end.path, discard=True))
+    staging_dir = make_staging_dir(parent, Marker(name, path, end.path, discard=True))
     try:
-        with open_area(area) as top, open_parent(end.path) as (directory, last):
-            with open_folder(end):
+        with open_staging_dir(staging_dir) as top, open_parent(end.path) as (directory, last):
+            with open_directory(end):
                 pass  # it is the one that was looked at
-            move_up(area, Place(directory, last, parent), Place(top, BUILT, area))
+            move_up(staging_dir, Place(directory, last, parent), Place(top, BUILT, staging_dir))
             flush_open(directory)
     finally:
-        remove_area(area, end.path)
+        remove_staging_dir(staging_dir, end.path)
 
 
 def remove_exposed(link: str, text: str) -> None:

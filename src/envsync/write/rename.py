@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from envsync.formats.staging_marker import PREFIX
-from envsync.write.directories import open_folder
+from envsync.write.directories import open_directory
 
 _NOREPLACE, _EXCHANGE = 1, 2  # renameat2(2)
 _SWAP, _EXCL = 2, 4  # renameatx_np(2): RENAME_SWAP, RENAME_EXCL
@@ -117,18 +117,23 @@ _NO_EXCHANGE = frozenset({errno.EPERM, errno.ENOTSUP, errno.ENOSYS})
 """What symlink(2) says where the file system has none."""
 
 
-def try_exchange(folder: str) -> bool:
-    """Make two scratch directories in ``folder``, exchange them, and remove them. Raises ``OSError``.
+def try_exchange(directory: str) -> bool:
+    """Make two scratch directories in ``directory``, exchange them, and remove them. Raises ``OSError``.
 
-    Their names are those of areas: what a kill leaves of them is removed by the next pass that looks there.
+    Their names are those of staging directories: what a kill leaves of them is removed by the next pass that looks
+    there.
     """
-    with open_folder(os.path.realpath(folder)) as top, _scratch(top, folder) as one, _scratch(top, folder) as other:
+    with (
+        open_directory(os.path.realpath(directory)) as top,
+        _scratch(top, directory) as one,
+        _scratch(top, directory) as other,
+    ):
         return exchange(one, other)
 
 
-def has_symlinks(folder: str) -> bool:
+def has_symlinks(directory: str) -> bool:
     """Try whether a symlink can be made in a directory; where nothing at all can be made, that is not why."""
-    with contextlib.suppress(OSError), open_folder(os.path.realpath(folder)) as top:
+    with contextlib.suppress(OSError), open_directory(os.path.realpath(directory)) as top:
         name = f"{PREFIX}{os.urandom(8).hex()}"
         try:
             os.symlink("nowhere", name, dir_fd=top)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from envsync.cache import fast_path
 from envsync.cache.fingerprint import SEARCH_PATH, is_settled, stamp, stamp_followed
 from envsync.cache.in_sync import is_proven
-from envsync.cache.store import read_sealed
+from envsync.cache.store import read_cache_file
 from envsync.model.desired import Manifest, PythonPath
 from envsync.model.evidence import unpacked
 from envsync.model.interpreter import Interpreter
@@ -18,7 +18,7 @@ from envsync.observe.dependencies import along
 from envsync.observe.links import walk
 from envsync.write.files import remove_cache, write_cache
 
-_FOLDERS = ("HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME")
+_DIRECTORIES = ("HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME")
 _SEARCH = (
     SEARCH_PATH,
     "XDG_DATA_HOME",
@@ -53,7 +53,7 @@ def take(plan: Plan, trust: int, read_at: int, began: int, lines: dict[str, str]
     """
     quiet = {State.IN_SYNC, State.WAITING}
     calm = all(one.state in quiet and not one.interrupted and not _was_asked(one) for one in plan.environments)
-    if plan.manifest.distrust or plan.strays or not (calm and plan.manifest.inputs.replayable):
+    if plan.manifest.distrust or plan.foreign_staging or not (calm and plan.manifest.inputs.replayable):
         return
     file = fast_path.cache_file("unchanged", plan.manifest.file)
     with contextlib.suppress(OSError, _UnsettledError):
@@ -68,13 +68,13 @@ def take(plan: Plan, trust: int, read_at: int, began: int, lines: dict[str, str]
 
 def _written(file: str) -> bytes | None:
     try:
-        return read_sealed(file)
+        return read_cache_file(file)
     except OSError:
         return None
 
 
 def _minds_uv(plan: EnvironmentPlan) -> bool:
-    """Tell whether it matters if there is uv, which may be found on PATH, in an environment that is activated, too."""
+    """Check whether it matters if there is uv, which may be found on PATH, in an environment that is activated, too."""
     declared = plan.world.declared
     return declared is not None and any(isinstance(call, Sync) for call in declared.calls)
 
@@ -91,14 +91,14 @@ def _stamps(plan: Plan, read_at: int, began: int) -> Iterator[tuple[str, list[in
     for path in inputs.paths:
         yield from ((place, stamp([place])) for place in (*along(walk(path)), path))
     shared: set[str] = set()
-    """Paths outside of the environments, such as an interpreter's: many hang on each."""
+    """Paths outside of the environments, such as an interpreter's: many depend on each."""
     for one in plan.environments:
-        end = f"{one.world.folder.chain.end}/"
+        end = f"{one.world.directory.chain.end}/"
         if not is_proven(one.world, began):
             raise _UnsettledError
         kinds: dict[str, int] = {}
         numbers = iter(unpacked(one.world.stamps))
-        for path, *known in zip(one.world.vouching(), numbers, numbers, numbers, strict=True):
+        for path, *known in zip(one.world.evidence(), numbers, numbers, numbers, strict=True):
             if path not in shared:
                 kinds[path], found = _look(path)
                 if found != known:
@@ -118,9 +118,9 @@ def _look(path: str) -> tuple[int, list[int]]:
 
 
 def _is_implied(path: str, kinds: Mapping[str, int]) -> bool:
-    """Tell whether the stamp of the folder vouches for an entry: a symlink is only ever replaced, not written to."""
-    folder = kinds.get(path.rpartition("/")[0])
-    return (folder == stat.S_IFDIR and kinds[path] in {0, stat.S_IFLNK}) or folder == kinds[path] == 0
+    """Check whether the directory's stamp covers an entry: a symlink is only ever replaced, not written to."""
+    directory = kinds.get(path.rpartition("/")[0])
+    return (directory == stat.S_IFDIR and kinds[path] in {0, stat.S_IFLNK}) or directory == kinds[path] == 0
 
 
 def variables_of(manifest: Manifest, *, searched: bool = True) -> list[str]:
@@ -128,7 +128,7 @@ def variables_of(manifest: Manifest, *, searched: bool = True) -> list[str]:
 
     ``searched`` is false where every environment keeps the interpreter that it has: then none was looked for.
     """
-    names = [*_FOLDERS, *(name for name, _ in manifest.inputs.variables)]
+    names = [*_DIRECTORIES, *(name for name, _ in manifest.inputs.variables)]
     if searched and not all(isinstance(environment.python, PythonPath) for environment in manifest.environments):
         names += _SEARCH
     return list(dict.fromkeys(names))

@@ -5,19 +5,19 @@ import os
 import stat
 
 from envsync.formats.staging_marker import BUILT, FORMER
-from envsync.write.directories import Root, flush_open, kind_of, open_folder, open_in, open_parent
+from envsync.write.directories import Root, flush_open, kind_of, open_directory, open_in, open_parent
 from envsync.write.rename import Place, move, move_new, trade
-from envsync.write.staging import open_area, remark
+from envsync.write.staging import open_staging_dir, remark
 
 
-def move_in(area: str, name: str, end: str, *, flushed: bool = True) -> None:
-    """Move what is called ``name`` out of its staging area to ``end``, where nothing or an empty directory must be.
+def move_in(staging_dir: str, name: str, end: str, *, flushed: bool = True) -> None:
+    """Move ``name`` out of its staging directory to ``end``, where nothing or an empty directory must be.
 
     Raises ``OSError`` (``EEXIST``, ``ENOTEMPTY``) where something is: it never replaces. Without ``flushed`` the caller
     flushes the directory of ``end``.
     """
-    with open_area(area) as source, open_parent(end) as (parent, last):
-        built, place = Place(source, name, area), Place(parent, last, os.path.dirname(end))
+    with open_staging_dir(staging_dir) as source, open_parent(end) as (parent, last):
+        built, place = Place(source, name, staging_dir), Place(parent, last, os.path.dirname(end))
         status = place.status()
         if status is None:
             if not move_new(built, place):
@@ -29,18 +29,18 @@ def move_in(area: str, name: str, end: str, *, flushed: bool = True) -> None:
             flush_open(parent)
 
 
-def swap(area: str, end: Root) -> None:
-    """Exchange the environment built in ``area`` for the one at ``end``; the former one is then in ``area``.
+def swap(staging_dir: str, end: Root) -> None:
+    """Exchange the environment built in ``staging_dir`` for the one at ``end``, which is in ``staging_dir`` then.
 
     Where the file system cannot do it in one step, in two that :func:`settle_trade` can undo. Raises ``OSError``; then
     the former environment is at its place.
     """
-    with open_area(area) as source, open_parent(end.path) as (parent, last):
-        built, spare = Place(source, BUILT, area), Place(source, FORMER, area)
+    with open_staging_dir(staging_dir) as source, open_parent(end.path) as (parent, last):
+        built, spare = Place(source, BUILT, staging_dir), Place(source, FORMER, staging_dir)
         place = Place(parent, last, os.path.dirname(end.path))
-        with open_folder(end) as former:
+        with open_directory(end) as former:
             _take_mode(source, BUILT, os.fstat(former).st_mode)
-        remark(area, built=built.inode())
+        remark(staging_dir, built=built.inode())
         trade(built, place, spare)
         try:
             _check_former(built, end)
@@ -51,13 +51,13 @@ def swap(area: str, end: Root) -> None:
             raise
 
 
-def settle_trade(area: str, end: str) -> None:
+def settle_trade(staging_dir: str, end: str) -> None:
     """Finish or undo an exchange in several steps that was cut off between them. Raises ``OSError``.
 
     What was there comes back, unless a symlink was to take its place: that has nothing to be flushed before.
     """
-    with open_area(area) as source, open_parent(end) as (parent, last):
-        built, former = Place(source, BUILT, area), Place(source, FORMER, area)
+    with open_staging_dir(staging_dir) as source, open_parent(end) as (parent, last):
+        built, former = Place(source, BUILT, staging_dir), Place(source, FORMER, staging_dir)
         place = Place(parent, last, os.path.dirname(end))
         if former.status() is None:
             return

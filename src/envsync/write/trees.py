@@ -9,22 +9,22 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from envsync.formats.shebang import is_python_name
-from envsync.formats.staging_marker import BUILT, LOST_AND_FOUND, SCRATCH, Marker, is_area_name
-from envsync.write.directories import Root, open_folder, open_in
-from envsync.write.staging import make_area, open_area, remove_area
+from envsync.formats.staging_marker import BUILT, LOST_AND_FOUND, SCRATCH, Marker, is_staging_dir_name
+from envsync.write.directories import Root, open_directory, open_in
+from envsync.write.staging import make_staging_dir, open_staging_dir, remove_staging_dir
 
 
-def copy_beside(area: str, parent: str, marker: Marker) -> str:
+def copy_beside(staging_dir: str, parent: str, marker: Marker) -> str:
     """Copy the environment built in a staging directory into a new one in ``parent``, and return that one.
 
     Modes and times of modification stay. Raises ``OSError``; then nothing of it is left.
     """
-    new = make_area(parent, marker)
+    new = make_staging_dir(parent, marker)
     try:
-        with open_area(area) as source, open_area(new) as target:
+        with open_staging_dir(staging_dir) as source, open_staging_dir(new) as target:
             _copy_directory(BUILT, source, target)
     except BaseException:
-        remove_area(new, marker.end)
+        remove_staging_dir(new, marker.end)
         raise
     return new
 
@@ -57,7 +57,7 @@ def _copy_file(name: str, source: int, target: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A folder, or where ``link`` or ``content`` is given a symlink or a file."""
+    """A directory, or where ``link`` or ``content`` is given a symlink or a file."""
 
     relative: str
     link: str | None = None
@@ -65,15 +65,15 @@ class Entry:
     mode: int = 0o644
 
 
-def make_scratch(area: str) -> str:
-    """Make the folder for throw-away work in a staging area."""
-    scratch = f"{area}/{SCRATCH}"
+def make_scratch(staging_dir: str) -> str:
+    """Make the directory for throw-away work in a staging directory."""
+    scratch = f"{staging_dir}/{SCRATCH}"
     os.mkdir(scratch, 0o700)
     return scratch
 
 
 def write_tree(place: str, entries: Iterable[Entry]) -> None:
-    """Make the folder ``place`` with all its entries, folders before what is in them. Raises ``OSError``."""
+    """Make the directory ``place`` with all its entries, directories before what is in them. Raises ``OSError``."""
     os.mkdir(place)
     for entry in entries:
         path = f"{place}/{entry.relative}"
@@ -88,41 +88,41 @@ def write_tree(place: str, entries: Iterable[Entry]) -> None:
 
 
 def contents_of(place: str) -> dict[str, tuple[int, int, int]]:
-    """Tell what is in a folder, relative, with inode, size and time of modification; not byte code, and no areas.
+    """Return what is in a directory, relative, with inode, size and time of modification; without byte code.
 
     A further hard link to a file changes none of it.
     """
     found: dict[str, tuple[int, int, int]] = {}
-    for folder, folders, names in os.walk(place):
-        left_out = {"__pycache__", LOST_AND_FOUND} if folder == place else {"__pycache__"}
-        folders[:] = [name for name in folders if name not in left_out and not is_area_name(name)]
-        for name in (*folders, *names):
-            if not is_area_name(name) and not name.endswith(".pyc"):
-                status = os.lstat(f"{folder}/{name}")
-                is_folder = stat.S_ISDIR(status.st_mode)
-                told = (0, 0, 0) if is_folder else (status.st_ino, status.st_size, status.st_mtime_ns)
-                found[f"{folder}/{name}"[len(place) + 1 :]] = told
+    for directory, directories, names in os.walk(place):
+        left_out = {"__pycache__", LOST_AND_FOUND} if directory == place else {"__pycache__"}
+        directories[:] = [name for name in directories if name not in left_out and not is_staging_dir_name(name)]
+        for name in (*directories, *names):
+            if not is_staging_dir_name(name) and not name.endswith(".pyc"):
+                status = os.lstat(f"{directory}/{name}")
+                is_directory = stat.S_ISDIR(status.st_mode)
+                told = (0, 0, 0) if is_directory else (status.st_ino, status.st_size, status.st_mtime_ns)
+                found[f"{directory}/{name}"[len(place) + 1 :]] = told
     return found
 
 
 def link_tree(source: Root, place: str) -> None:
-    """Make the folder ``place`` a second one with the same content: folders of its own, hard links to most files.
+    """Make the directory ``place`` a second one with the same content, by hard links to most files.
 
-    What installers write into is copied; all else they replace, and whoever changes it must do so. Areas in it are left
-    out. Raises ``OSError``.
+    What installers write into is copied; all else they replace, and whoever changes it must do so. Staging directories
+    in it are left out. Raises ``OSError``.
     """
     os.mkdir(place)
-    with open_folder(source) as folder:
-        for inside, folders, names, here in os.fwalk(".", dir_fd=folder, follow_symlinks=False):
+    with open_directory(source) as directory:
+        for inside, directories, names, here in os.fwalk(".", dir_fd=directory, follow_symlinks=False):
             target = os.path.normpath(f"{place}/{inside}")
             left_out = {LOST_AND_FOUND} if inside == "." else set()
-            folders[:] = [name for name in folders if name not in left_out and not is_area_name(name)]
-            for name in (*folders, *names):
+            directories[:] = [name for name in directories if name not in left_out and not is_staging_dir_name(name)]
+            for name in (*directories, *names):
                 mode = os.stat(name, dir_fd=here, follow_symlinks=False).st_mode
                 if stat.S_ISDIR(mode):
                     os.mkdir(f"{target}/{name}")
                     os.chmod(f"{target}/{name}", stat.S_IMODE(mode))
-                elif not is_area_name(name):
+                elif not is_staging_dir_name(name):
                     original = f"{source.path}/{inside}/{name}"
                     copied = stat.S_ISREG(mode) and _is_edited(os.path.normpath(inside), name)
                     (_copy if copied else _link)(name, here, original, f"{target}/{name}")
@@ -135,10 +135,10 @@ def _is_edited(inside: str, name: str) -> bool:
     return name == "pyvenv.cfg" if inside == "." else inside == "bin" and not is_python_name(name)
 
 
-def _copy(name: str, folder: int, original: str, copy: str) -> None:
+def _copy(name: str, directory: int, original: str, copy: str) -> None:
     """Copy a file with its mode, its times and, where one may, its owner."""
     shutil.copy2(original, copy, follow_symlinks=False)
-    found = os.stat(name, dir_fd=folder, follow_symlinks=False)
+    found = os.stat(name, dir_fd=directory, follow_symlinks=False)
     if (found.st_uid, found.st_gid) != (os.geteuid(), os.getegid()):
         with contextlib.suppress(PermissionError):  # only root may give files away
             os.chown(copy, found.st_uid, found.st_gid, follow_symlinks=False)
@@ -146,18 +146,18 @@ def _copy(name: str, folder: int, original: str, copy: str) -> None:
 
 
 def bring_along(source: Root, target: Root, relatives: Iterable[str], *, over: bool = False) -> None:
-    """Copy files, symlinks and whole folders from one tree to the same places in another, folders made as needed.
+    """Copy files, symlinks and whole directories from one tree to the same places in another.
 
     What is there stays, unless files may be written ``over``. Symlinks are copied as they are and never followed; byte
-    code and what is neither file, folder nor symlink is left out. Raises ``OSError``.
+    code and what is neither file, directory nor symlink is left out. Raises ``OSError``.
     """
     for relative in relatives:
         inside, _, name = relative.rpartition("/")
-        with open_folder(source, inside) as here:
+        with open_directory(source, inside) as here:
             if stat.S_ISDIR(os.stat(name, dir_fd=here, follow_symlinks=False).st_mode):
-                for within, folders, names, deeper in os.fwalk(name, dir_fd=here, follow_symlinks=False):
-                    folders[:] = [one for one in folders if one != "__pycache__"]
-                    for one in (*folders, *names):
+                for within, directories, names, deeper in os.fwalk(name, dir_fd=here, follow_symlinks=False):
+                    directories[:] = [one for one in directories if one != "__pycache__"]
+                    for one in (*directories, *names):
                         _bring(one, deeper, target, f"{inside}/{within}".lstrip("/"), over=over)
             else:
                 _bring(name, here, target, inside, over=over)
@@ -189,8 +189,8 @@ def _bring(name: str, here: int, target: Root, inside: str, *, over: bool) -> No
 def _made_way(root: Root, inside: str) -> Iterator[int]:
     _make_way(root, inside)
     try:
-        folder = open_folder(root, inside)
-        with folder as descriptor:
+        directory = open_directory(root, inside)
+        with directory as descriptor:
             yield descriptor
     except OSError as error:
         if error.errno == errno.ELOOP:  # a link is on the way
@@ -199,29 +199,29 @@ def _made_way(root: Root, inside: str) -> Iterator[int]:
 
 
 def move_files(source: str, target: Root, relatives: Iterable[str]) -> None:
-    """Move files from one tree of a staging area to the same places in another, making the folders that they need.
+    """Move files from one tree of a staging directory to the same places in another.
 
     Files that are there are replaced; no link is followed on the way. Raises ``OSError``.
     """
     for relative in relatives:
         inside, _, name = relative.rpartition("/")
         _make_way(target, inside)
-        with open_folder(target, inside) as folder:
-            os.rename(f"{source}/{relative}", name, dst_dir_fd=folder)
+        with open_directory(target, inside) as directory:
+            os.rename(f"{source}/{relative}", name, dst_dir_fd=directory)
 
 
 def _make_way(root: Root, inside: str) -> None:
     parts = inside.split("/") if inside else []
     for depth, name in enumerate(parts):
-        with contextlib.suppress(FileExistsError), open_folder(root, "/".join(parts[:depth])) as folder:
-            os.mkdir(name, dir_fd=folder)
+        with contextlib.suppress(FileExistsError), open_directory(root, "/".join(parts[:depth])) as directory:
+            os.mkdir(name, dir_fd=directory)
 
 
-def _link(name: str, folder: int, original: str, copy: str) -> None:
+def _link(name: str, directory: int, original: str, copy: str) -> None:
     try:
-        os.link(name, copy, src_dir_fd=folder, follow_symlinks=False)
+        os.link(name, copy, src_dir_fd=directory, follow_symlinks=False)
     except OSError as error:
         # Another's file that the kernel protects, or a file system without hard links.
         if error.errno not in {errno.EPERM, errno.ENOTSUP, errno.EMLINK, errno.EXDEV, errno.EACCES}:
             raise
-        _copy(name, folder, original, copy)
+        _copy(name, directory, original, copy)

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from hashlib import blake2b
 from zipfile import ZipFile
 
-from envsync.cache.store import read_sealed, seal, unseal
+from envsync.cache.store import read_cache_file, seal, unseal
 from envsync.write.files import write_cache
 from envsync.write.locks import hold, make_own
 
@@ -23,7 +23,7 @@ _BYTE_CODE = "__pycache__"
 
 
 def unpack(wheel: str, cache: str) -> str:
-    """Return the directory that holds a wheel's files, unpacked anew unless every file there is the one that was.
+    """Return the directory that holds a wheel's files, unpacked again unless every file there is the one that was.
 
     Raises ``OSError`` or ``EnvsyncError``, and whatever zipfile does for what is no wheel.
     """
@@ -73,7 +73,7 @@ def _is_whole(place: str, size: int) -> bool:
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(f"{place}/{name}")
             left.discard(name)
-    except Exception:  # noqa: BLE001  # whatever is wrong with it, it is unpacked anew
+    except Exception:  # noqa: BLE001  # whatever is wrong with it, it is unpacked again
         return False
     return not left
 
@@ -117,5 +117,5 @@ def _seal(place: str, size: object, digests: dict[str, bytes]) -> None:
 
 
 def _read_seal(place: str) -> tuple[object, dict[str, bytes]]:
-    size, digests = unseal(read_sealed(f"{place}.sealed"))
+    size, digests = unseal(read_cache_file(f"{place}.sealed"))
     return size, digests

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 
-from envsync.cli.doctor.values import Inotify, Lodger, Room, Service, Tool, Trial
+from envsync.cli.doctor.values import DirectoryCheck, ExchangeCheck, ForeignEnvironment, Inotify, Service, Tool
 from envsync.model.desired import Manifest
 from envsync.model.links import Chain
 from envsync.model.problems import Problem
@@ -71,22 +71,22 @@ def check_unreadable(problems: Iterable[Problem]) -> Iterator[Check]:
         yield Check(one.code, Health.PROBLEM, message, one.hint)
 
 
-def check_rooms(rooms: Iterable[Room]) -> Iterator[Check]:
-    """Tell of each folder of envsync's own whether it can be written in."""
-    for room in rooms:
+def judge_directories(checked: Iterable[DirectoryCheck]) -> Iterator[Check]:
+    """Tell of each directory of envsync's own whether it can be written in."""
+    for room in checked:
         leads = f", which leads to {room.end}," if room.end != room.path else ""
         if room.blocked_by:
             message = f"{room.role} {room.path}{leads} cannot be written to: {room.blocked_by} is in the way"
             hint = f"Make it writable for you; see: ls -ld {shlex.quote(room.blocked_by)}"
             yield Check(room.role, Health.PROBLEM, message, hint)
         elif room.hazard is not None or (room.role in _PRIVATE and not room.private):
-            yield _open_room(room, leads)
+            yield _open_directory(room, leads)
         else:
             state = "is writable" if room.there else "is not there yet, and can be made"
             yield Check(room.role, Health.OK, f"{room.role} {room.path}{leads} {state}")
 
 
-def _open_room(room: Room, leads: str) -> Check:
+def _open_directory(room: DirectoryCheck, leads: str) -> Check:
     own = f"{room.role} {room.path}{leads}"
     if room.hazard is not None and room.hazard.owner:
         hint = "Work as that user, or set HOME and the XDG_* variables for yourself (sudo -H)."
@@ -123,9 +123,9 @@ def check_owners(interpreters: Iterable[tuple[str, str]]) -> Iterator[Check]:
         yield Check("interpreter-owner", Health.WARNING, message, hint)
 
 
-def check_bin_dir(room: Room, *, on_path: bool) -> Iterator[Check]:
-    """Tell whether exposed commands can be put into their folder, and are found there."""
-    yield from check_rooms((room,))
+def check_bin_dir(room: DirectoryCheck, *, on_path: bool) -> Iterator[Check]:
+    """Check whether exposed commands can be put into their directory, and are found there."""
+    yield from judge_directories((room,))
     if on_path:
         yield Check("bin-dir-path", Health.OK, f"{room.path} is on PATH")
     else:
@@ -133,35 +133,35 @@ def check_bin_dir(room: Room, *, on_path: bool) -> Iterator[Check]:
         yield Check("bin-dir-path", Health.WARNING, f"{room.path} holds exposed commands, and is not on PATH", hint)
 
 
-def check_exchange(trials: Iterable[Trial]) -> Iterator[Check]:
+def check_exchange(exchange_checks: Iterable[ExchangeCheck]) -> Iterator[Check]:
     """Tell of each file system whether a rebuild on it is one step."""
-    for trial in trials:
-        match trial.works:
+    for exchange_check in exchange_checks:
+        match exchange_check.works:
             case True:
-                message = f"the file system of {trial.folder} exchanges folders in one step"
+                message = f"the file system of {exchange_check.directory} exchanges directories in one step"
                 yield Check("exchange", Health.OK, message)
             case False:
-                message = f"the file system of {trial.folder} cannot exchange two folders in one step"
+                message = f"the file system of {exchange_check.directory} cannot exchange two directories in one step"
                 hint = (
                     "A rebuild takes two renames there, and the next pass mends what a kill between them leaves. "
                     "For one step, keep environments on ext4, xfs, btrfs, tmpfs or APFS."
                 )
                 yield Check("exchange", Health.WARNING, message, hint)
             case None:
-                message = f"whether folders can be exchanged in one step by {trial.folder} is not known: {trial.reason}"
+                message = f"{exchange_check.directory} was not tried for exchanges in one step: {exchange_check.reason}"
                 yield Check("exchange", Health.OK, message)
 
 
-def check_inotify(limits: Inotify | None, folders: int) -> Iterator[Check]:
-    """Compare the kernel's limits with what ``watch`` would take; ``folders`` are those that it would watch."""
+def check_inotify(limits: Inotify | None, directories: int) -> Iterator[Check]:
+    """Compare the kernel's limits with what ``watch`` would take; ``directories`` are those that it would watch."""
     if limits is None:
         return
     free = limits.watches - limits.watches_taken
-    needs = f"watch needs {folders} watches" if folders else "nothing is to be watched"
+    needs = f"watch needs {directories} watches" if directories else "nothing is to be watched"
     message = f"{needs}; {limits.watches_taken} of {limits.watches} (fs.inotify.max_user_watches) are taken"
-    raised = max(2 * limits.watches, _ROOMY * folders, 65536)
+    raised = max(2 * limits.watches, _ROOMY * directories, 65536)
     hint = f"{_raising('max_user_watches', raised)} Otherwise watch looks every few seconds instead of listening."
-    short = folders > free or _ROOMY * folders > limits.watches
+    short = directories > free or _ROOMY * directories > limits.watches
     yield Check("inotify-watches", *((Health.WARNING, message, hint) if short else (Health.OK, message)))
     message = f"{limits.instances_taken} of {limits.instances} watchers (fs.inotify.max_user_instances) are running"
     raised = max(2 * limits.instances, 256)
@@ -199,19 +199,19 @@ def _chosen(role: str, usable: list[str], wanted: tuple[str, ...]) -> Check:
     return Check(role, Health.PROBLEM, f"no {role} is there: the manifest wants {' or '.join(wanted)}", hint)
 
 
-def check_shims(folders: Iterable[str]) -> Iterator[Check]:
-    """Warn of folders on PATH whose commands lead elsewhere by the folder that one is in."""
-    for folder in folders:
-        message = f"{folder} is on PATH: what its commands run changes from folder to folder"
+def check_shims(directories: Iterable[str]) -> Iterator[Check]:
+    """Warn of directories on PATH whose commands lead elsewhere by the directory that one is in."""
+    for directory in directories:
+        message = f"{directory} is on PATH: what its commands run changes from directory to directory"
         hint = "envsync looks behind them, for the interpreters themselves; name those in the manifest, not a shim."
         yield Check("shims", Health.WARNING, message, hint)
 
 
-def check_stores(lodgers: Iterable[Lodger]) -> Iterator[Check]:
-    """Warn of environments that lie in another tool's folder."""
-    for one in lodgers:
+def check_stores(foreign_environments: Iterable[ForeignEnvironment]) -> Iterator[Check]:
+    """Warn of environments that lie in another tool's directory."""
+    for one in foreign_environments:
         message = (
-            f"the environment {one.environment} lies in {one.folder}, which is {one.tool}'s: "
+            f"the environment {one.environment} lies in {one.directory}, which is {one.tool}'s: "
             f"the two would fight over {one.end}"
         )
         hint = f"Give it a place of its own, or leave it to {one.tool} and take it out of the manifest."
@@ -219,7 +219,7 @@ def check_stores(lodgers: Iterable[Lodger]) -> Iterator[Check]:
 
 
 def check_service(service: Service | None) -> Iterator[Check]:
-    """Tell whether the watcher runs as a service; nothing where there is nobody to run it."""
+    """Check whether the watcher runs as a service; nothing where there is nobody to run it."""
     if service is None:
         return
     if not service.installed:
@@ -229,4 +229,4 @@ def check_service(service: Service | None) -> Iterator[Check]:
         yield Check("service", Health.OK, f"the service of {service.file} runs: {service.detail}")
     else:
         message = f"the service of {service.file} does not run: {service.detail}"
-        yield Check("service", Health.WARNING, message, "Start it anew: envsync service install")
+        yield Check("service", Health.WARNING, message, "Start it again: envsync service install")

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from functools import partial
 from typing import Any
 
-from envsync.cache.store import cache_folder
+from envsync.cache.store import cache_directory
 from envsync.cli.consent import Untrusted, minding_trust, standing_of
 from envsync.cli.doctor.checks import Check, Health, check_manifest, check_trust, check_unreadable
 from envsync.cli.doctor.interpreters import Dependent, Effect, Usage, dependents
@@ -16,7 +16,7 @@ from envsync.cli.doctor.look import check_machine, check_plan
 from envsync.cli.options import Options
 from envsync.cli.output import layout
 from envsync.cli.session import DONE, TROUBLE, Result, Session
-from envsync.manifest.find import current_folder
+from envsync.manifest.find import current_directory
 from envsync.manifest.paths import Recorder
 from envsync.manifest.pythons import Pythons
 from envsync.manifest.wording import Unfit
@@ -29,7 +29,7 @@ from envsync.observe.links import walk
 from envsync.observe.trust import Standing
 from envsync.reconcile import Reconciler
 from envsync.report.json import Verdict
-from envsync.report.terminal import Layout, Paint, escape, hanging, homely, tilde
+from envsync.report.terminal import Layout, Paint, abbreviate_home, escape, hanging, tilde
 
 _HEALTH = {Health.OK: "green", Health.WARNING: "yellow", Health.PROBLEM: "red"}
 _EFFECTS = {Effect.MOVES: "yellow", Effect.REBUILDS: "yellow", Effect.CONFLICT: "red", Effect.UNTOUCHED: "dim"}
@@ -40,9 +40,9 @@ def check_lines(checks: Sequence[Check], paint: Paint, layout: Layout) -> Iterat
     width = max(len(health.value) for health in Health)
     for check in checks:
         word = paint(_HEALTH[check.health], f"{check.health.value:<{width}}")
-        yield from _entry(word, width, homely(check.message), layout)
+        yield from _entry(word, width, abbreviate_home(check.message), layout)
         if check.hint and check.health is not Health.OK:
-            yield from _entry(" " * width, width, f"hint: {homely(check.hint)}", layout)
+            yield from _entry(" " * width, width, f"hint: {abbreviate_home(check.hint)}", layout)
     counts = Counter(check.health for check in checks)
     warnings, problems = _many(counts[Health.WARNING], "warning"), _many(counts[Health.PROBLEM], "problem")
     yield f"{counts[Health.OK]} ok, {warnings}, {problems}"
@@ -54,17 +54,17 @@ def check_entries(checks: Iterable[Check]) -> list[dict[str, Any]]:
 
 
 def dependent_lines(about: str, found: Sequence[Dependent], paint: Paint, layout: Layout) -> Iterator[str]:
-    """Show what hangs on an interpreter, and what would become of each environment without it."""
+    """Show what depends on an interpreter, and what would become of each environment without it."""
     hanging_on = [one for one in found if one.effect is not Effect.UNTOUCHED]
     if not hanging_on:
-        yield f"no environment hangs on {homely(about)}"
+        yield f"no environment depends on {abbreviate_home(about)}"
         return
-    yield f"without {homely(about)}:"
+    yield f"without {abbreviate_home(about)}:"
     width = max(len(effect.value) for effect in Effect)
     for one in hanging_on:
         word = paint(_EFFECTS[one.effect], f"{one.effect.value:<{width}}")
         through = f", through {tilde(one.link)}" if one.link else ""
-        yield from _entry(word, width, f"{escape(one.environment)}{through}: {homely(one.message)}", layout)
+        yield from _entry(word, width, f"{escape(one.environment)}{through}: {abbreviate_home(one.message)}", layout)
     untouched = [escape(one.environment) for one in found if one.effect is Effect.UNTOUCHED]
     if untouched:
         yield from _entry(paint("dim", Effect.UNTOUCHED.value), width, ", ".join(untouched), layout)
@@ -87,7 +87,7 @@ def _many(count: int, word: str) -> str:
 
 
 def _doctor(options: Options) -> Result:
-    """Check the machine, or with an interpreter named, tell what hangs on it."""
+    """Check the machine, or with an interpreter named, tell what depends on it."""
     return _examine(options) if options.python is None else _without(options, options.python)
 
 
@@ -112,7 +112,7 @@ def _examine(options: Options) -> Result:
 
 def _machine(options: Options, today: date) -> Iterator[Check]:
     """Check what no manifest is needed for, where there is none that may be used."""
-    facts = FactsCache(None if options.no_cache else f"{cache_folder()}/interpreters")
+    facts = FactsCache(None if options.no_cache else f"{cache_directory()}/interpreters")
     usage = Usage({}, builders=("virtualenv",))
     return check_machine(Interpreters({}, facts.ask), usage, "auto", 0, today)
 
@@ -148,10 +148,10 @@ def _interpreters(session: Session) -> Interpreters:
 
 
 def _request(manifest: Manifest, text: str) -> PythonRequest:
-    """Read what names an interpreter as a manifest would, with paths relative to the current folder."""
+    """Read what names an interpreter as a manifest would, with paths relative to the current directory."""
     named = (one.python for one in manifest.environments if one.python.declared == text)
     try:
-        found = next(named, None) or Pythons(current_folder(), Recorder(), {}, complete=True).request(text)
+        found = next(named, None) or Pythons(current_directory(), Recorder(), {}, complete=True).request(text)
     except Unfit as unfit:
         raise UsageError(Problem("usage", unfit.message, unfit.hint)) from unfit
     if found is None:

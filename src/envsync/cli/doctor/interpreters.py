@@ -93,7 +93,7 @@ def _wanting(one: Installed, usage: Usage, today: date) -> Iterator[Check]:
         yield Check("interpreter-patch-path", Health.WARNING, message, _lasting(one))
     if _is_over(one, today):
         message = f"{_named(one)} gets no more fixes, and is used for {using}"
-        hint = f"Move on to a newer one; this shows what hangs on it: envsync doctor {shlex.quote(one.link)}"
+        hint = f"Move on to a newer one; this shows what depends on it: envsync doctor {shlex.quote(one.link)}"
         yield Check("interpreter-end-of-life", Health.WARNING, message, hint)
     if not one.has_venv and usage.builders[:1] == ("venv",):
         message = f"{_named(one)} at {one.link} lacks the module venv, which the manifest wants as the builder"
@@ -106,7 +106,7 @@ def _lasting(one: Installed) -> str:
     if one.twin is not None:
         return f"Name {one.twin} instead: it leads to the same tree, and follows upgrades."
     head, slash, _ = one.link.partition(f"/{one.version}/")
-    if slash and one.keeper in _LINKLESS:
+    if slash and one.manager in _LINKLESS:
         return f"Make one that you move on with each upgrade: ln -s {one.version} {shlex.quote(f'{head}/{one.minor}')}"
     return "An upgrade takes it away: name a path without the patch release, or make a link of your own to it."
 
@@ -117,7 +117,7 @@ def _named(one: Installed) -> str:
 
 def _kept(one: Installed) -> str:
     path = "stable path" if one.stable else "path of one patch release"
-    return f"{one.keeper}, {path}" if one.keeper else path
+    return f"{one.manager}, {path}" if one.manager else path
 
 
 def _listed(names: tuple[str, ...]) -> str:
@@ -132,7 +132,7 @@ def _ends(one: Installed, today: date) -> str:
 
 
 def _is_over(one: Installed, today: date) -> bool:
-    """Tell whether a CPython is maintained no more: from the month after its last on."""
+    """Check whether a CPython is maintained no more: from the month after its last on."""
     if one.implementation != "cpython":
         return False
     ends = END_OF_LIFE.get(one.minor)
@@ -194,6 +194,6 @@ def _fate(before: EnvironmentPlan, after: EnvironmentPlan) -> tuple[Effect, str]
         new = [one for one in after.conflicts if one not in before.conflicts] or list(after.conflicts)
         return Effect.CONFLICT, "; ".join(f"{one.code}: {one.message}" for one in new)
     version = f"Python {then.facts.version} by {then.link}"
-    if after.needs_stock or any(isinstance(action, Rebuild) for action in after.actions):
-        return Effect.REBUILDS, f"built anew for {version}"
+    if after.needs_installed or any(isinstance(action, Rebuild) for action in after.actions):
+        return Effect.REBUILDS, f"built again for {version}"
     return Effect.MOVES, f"moved to {version}"

@@ -4,21 +4,21 @@ import os
 from collections.abc import Iterable, Iterator
 from datetime import date
 
-from envsync.cache.store import state_folders, usual_cache_folder
+from envsync.cache.store import state_directories, usual_cache_directory
 from envsync.cli.doctor import checks
 from envsync.cli.doctor.checks import Check
 from envsync.cli.doctor.interpreters import Usage, check_interpreters, check_missing, check_venv, usage_of
 from envsync.cli.doctor.machine import (
+    check_directory,
     is_on_path,
     noexec,
     one_of_each_device,
     read_inotify,
     read_installed,
-    read_room,
     read_tools,
     shims,
 )
-from envsync.cli.doctor.values import Lodger, Service, Trial
+from envsync.cli.doctor.values import ExchangeCheck, ForeignEnvironment, Service
 from envsync.model.desired import Manifest
 from envsync.model.plan import EnvironmentPlan, Plan
 from envsync.model.problems import EnvsyncError
@@ -38,27 +38,29 @@ def check_plan(plan: Plan, interpreters: Interpreters, today: date) -> Iterator[
     """Check everything: the manifest, what its environments need, and the machine."""
     manifest, plans = plan.manifest, plan.environments
     yield checks.check_manifest(manifest, walk(manifest.file))
-    yield from checks.check_rooms([read_room("state-dir", manifest.state_dir)])
+    yield from checks.judge_directories([check_directory("state-dir", manifest.state_dir)])
     if any(one.environment.exposed for one in plans):
         bin_dir = manifest.bin_dir
-        yield from checks.check_bin_dir(read_room("bin-dir", bin_dir), on_path=is_on_path(bin_dir))
-    yield from checks.check_exchange(_trials(manifest, plans))
-    yield from checks.check_stores(_lodgers(plans))
+        yield from checks.check_bin_dir(check_directory("bin-dir", bin_dir), on_path=is_on_path(bin_dir))
+    yield from checks.check_exchange(_exchange_checks(manifest, plans))
+    yield from checks.check_stores(_foreign_environments(plans))
     yield from checks.check_shared(shared_directories(_depended_on(manifest, plans)))
-    yield from checks.check_noexec(noexec(one.world.folder.chain.end for one in plans))
+    yield from checks.check_noexec(noexec(one.world.directory.chain.end for one in plans))
     yield from checks.check_owners(_foreign(plans))
     yield from check_missing(plans)
-    folders = len(scope_of(plans, (manifest.inputs,)).folders)
+    directories = len(scope_of(plans, (manifest.inputs,)).directories)
     usage = usage_of(plans, manifest.builders)
-    yield from check_machine(interpreters, usage, manifest.installer, folders, today)
+    yield from check_machine(interpreters, usage, manifest.installer, directories, today)
 
 
 def check_machine(
-    interpreters: Interpreters, usage: Usage, installer: str, folders: int, today: date
+    interpreters: Interpreters, usage: Usage, installer: str, directories: int, today: date
 ) -> Iterator[Check]:
-    """Check what no manifest is needed for; ``folders`` are those that ``watch`` would watch."""
-    yield from checks.check_rooms([read_room("cache", usual_cache_folder()), read_room("locks", state_folders()[0])])
-    yield from checks.check_inotify(read_inotify(), folders)
+    """Check what no manifest is needed for; ``directories`` are those that ``watch`` would watch."""
+    yield from checks.judge_directories(
+        [check_directory("cache", usual_cache_directory()), check_directory("locks", state_directories()[0])]
+    )
+    yield from checks.check_inotify(read_inotify(), directories)
     yield from checks.check_tools(read_tools(), usage.builders, installer)
     yield from checks.check_shims(shims())
     found = read_installed(usage.users, interpreters)
@@ -67,16 +69,18 @@ def check_machine(
     yield from checks.check_service(_service())
 
 
-def _trials(manifest: Manifest, plans: Iterable[EnvironmentPlan]) -> Iterator[Trial]:
-    """Try the exchange once on each file system, in folders in which envsync makes its areas anyway."""
+def _exchange_checks(manifest: Manifest, plans: Iterable[EnvironmentPlan]) -> Iterator[ExchangeCheck]:
+    """Try the exchange once on each file system, where envsync makes its staging directories anyway."""
     if not os.path.isdir(manifest.state_dir):
-        yield Trial(manifest.state_dir, None, "it is not there yet")
-    folders = [one.world.folder.areas for one in plans if one.world.folder.exchangeable and not one.conflicts]
-    for folder in one_of_each_device((manifest.state_dir, *folders)):
+        yield ExchangeCheck(manifest.state_dir, None, "it is not there yet")
+    directories = [
+        one.world.directory.staging_dirs for one in plans if one.world.directory.exchangeable and not one.conflicts
+    ]
+    for directory in one_of_each_device((manifest.state_dir, *directories)):
         try:
-            yield Trial(folder, try_exchange(folder))
+            yield ExchangeCheck(directory, try_exchange(directory))
         except OSError as error:
-            yield Trial(folder, None, error.strerror or str(error))
+            yield ExchangeCheck(directory, None, error.strerror or str(error))
 
 
 def _depended_on(manifest: Manifest, plans: Iterable[EnvironmentPlan]) -> Iterator[str]:
@@ -84,7 +88,7 @@ def _depended_on(manifest: Manifest, plans: Iterable[EnvironmentPlan]) -> Iterat
     yield from (manifest.file, manifest.state_dir)
     for one in plans:
         yield one.environment.path
-        yield one.world.folder.chain.end
+        yield one.world.directory.chain.end
         if one.world.interpreter.link:
             yield one.world.interpreter.link
 
@@ -97,12 +101,12 @@ def _foreign(plans: Iterable[EnvironmentPlan]) -> Iterator[tuple[str, str]]:
             yield link, owner
 
 
-def _lodgers(plans: Iterable[EnvironmentPlan]) -> Iterator[Lodger]:
+def _foreign_environments(plans: Iterable[EnvironmentPlan]) -> Iterator[ForeignEnvironment]:
     for one in plans:
-        end = one.world.folder.chain.end
+        end = one.world.directory.chain.end
         store = store_of(end)
         if store is not None:
-            yield Lodger(one.environment.name, end, *store)
+            yield ForeignEnvironment(one.environment.name, end, *store)
 
 
 def _service() -> Service | None:

@@ -7,10 +7,10 @@ import sys
 from collections.abc import Iterable, Iterator
 from subprocess import TimeoutExpired
 
-from envsync.cli.doctor.values import Inotify, Installed, Room, Tool
+from envsync.cli.doctor.values import DirectoryCheck, Inotify, Installed, Tool
 from envsync.model.interpreter import InterpreterProblem
 from envsync.model.links import EndKind
-from envsync.observe.discover import Candidate, discover, keeper_of, stable_twin
+from envsync.observe.discover import Candidate, discover, stable_twin, version_manager_of
 from envsync.observe.files import read_text
 from envsync.observe.installer import find_uv
 from envsync.observe.interpreters import Interpreters
@@ -20,44 +20,44 @@ from envsync.observe.processes import run
 from envsync.observe.rights import hazard_in
 
 
-def read_room(role: str, path: str) -> Room:
-    """Tell whether a folder can be written in, or made where it is not there."""
+def check_directory(role: str, path: str) -> DirectoryCheck:
+    """Check whether a directory can be written in, or made where it is not there."""
     chain = walk(path)
     if chain.kind is EndKind.DIRECTORY:
         private = not os.stat(chain.end).st_mode & 0o077
         blocked = _blocked(chain.end)
-        return Room(role, path, chain.end, True, blocked, hazard_in(chain.end, holds=False), private)
+        return DirectoryCheck(role, path, chain.end, True, blocked, hazard_in(chain.end, holds=False), private)
     if chain.kind is EndKind.MISSING:
         outermost = chain.to_make[0] if chain.to_make else chain.end
-        return Room(role, path, chain.end, there=False, blocked_by=_blocked(os.path.dirname(outermost)))
-    return Room(role, path, chain.end, there=False, blocked_by=chain.end)
+        return DirectoryCheck(role, path, chain.end, there=False, blocked_by=_blocked(os.path.dirname(outermost)))
+    return DirectoryCheck(role, path, chain.end, there=False, blocked_by=chain.end)
 
 
-def is_on_path(folder: str) -> bool:
-    """Tell whether a folder is among those in which commands are looked for, by whatever name."""
-    wanted = os.path.realpath(folder)
+def is_on_path(directory: str) -> bool:
+    """Check whether a directory is among those in which commands are looked for, by whatever name."""
+    wanted = os.path.realpath(directory)
     return any(os.path.realpath(one) == wanted for one in os.environ.get("PATH", "").split(":") if one.startswith("/"))
 
 
-def one_of_each_device(folders: Iterable[str]) -> tuple[str, ...]:
-    """Choose the first folder of those on each file system, of the folders that are there."""
+def one_of_each_device(directories: Iterable[str]) -> tuple[str, ...]:
+    """Choose the first directory of those on each file system, of the directories that are there."""
     devices: dict[int, str] = {}
-    for folder in folders:
-        if os.path.isdir(folder):
-            devices.setdefault(os.stat(folder).st_dev, os.path.realpath(folder))
+    for directory in directories:
+        if os.path.isdir(directory):
+            devices.setdefault(os.stat(directory).st_dev, os.path.realpath(directory))
     return tuple(devices.values())
 
 
-def noexec(folders: Iterable[str]) -> Iterator[str]:
-    """Give those of some folders that are there and in which the system starts no program (mount(8))."""
-    for folder in dict.fromkeys(folders):
+def noexec(directories: Iterable[str]) -> Iterator[str]:
+    """Give those of some directories that are there and in which the system starts no program (mount(8))."""
+    for directory in dict.fromkeys(directories):
         with contextlib.suppress(OSError):
-            if os.statvfs(folder).f_flag & getattr(os, "ST_NOEXEC", 0):
-                yield folder
+            if os.statvfs(directory).f_flag & getattr(os, "ST_NOEXEC", 0):
+                yield directory
 
 
-def _blocked(folder: str) -> str:
-    return "" if os.access(folder, os.W_OK | os.X_OK) else folder
+def _blocked(directory: str) -> str:
+    return "" if os.access(directory, os.W_OK | os.X_OK) else directory
 
 
 _LIMITS = "/proc/sys/fs/inotify"
@@ -90,9 +90,9 @@ def _instances() -> Iterator[str]:
                 yield f"/proc/{process}/fdinfo/{descriptor}"
 
 
-def _names(folder: str) -> list[str]:
+def _names(directory: str) -> list[str]:
     try:
-        return os.listdir(folder)
+        return os.listdir(directory)
     except OSError:
         return []
 
@@ -165,13 +165,13 @@ def read_installed(used: Iterable[str], interpreters: Interpreters) -> tuple[Ins
 
 
 def shims() -> tuple[str, ...]:
-    """List the folders on PATH whose commands lead elsewhere by the folder that one is in, as pyenv's and asdf's do."""
-    folders = os.environ.get("PATH", "").split(":")
-    return tuple(dict.fromkeys(one for one in folders if os.path.basename(one) == "shims" and os.path.isdir(one)))
+    """List the directories of shims on PATH: their commands depend on the current directory, as with pyenv and asdf."""
+    directories = os.environ.get("PATH", "").split(":")
+    return tuple(dict.fromkeys(one for one in directories if os.path.basename(one) == "shims" and os.path.isdir(one)))
 
 
 def _best_first() -> Iterator[str]:
-    candidates = sorted(discover().candidates, key=lambda one: one.loose)
+    candidates = sorted(discover().candidates, key=lambda one: one.floating)
     yield from (one.link for one in candidates if one.stable and _is_fit(one))
     yield from (one.link for one in candidates if not one.stable and _is_fit(one))
 
@@ -181,8 +181,8 @@ def _is_fit(candidate: Candidate) -> bool:
 
 
 def _look(link: str, interpreters: Interpreters) -> Installed:
-    keeper = keeper_of(link)
-    tool = keeper.tool if keeper else ""
+    manager = version_manager_of(link)
+    tool = manager.tool if manager else ""
     found = interpreters.at(link)
     if isinstance(found, InterpreterProblem):
         return Installed(link, "", "", "", tool, problem=found.message)
@@ -193,7 +193,7 @@ def _look(link: str, interpreters: Interpreters) -> Installed:
         version=facts.version,
         minor=facts.minor,
         implementation=facts.implementation,
-        keeper=tool,
+        manager=tool,
         stable=stable,
         twin=None if stable else stable_twin(link),
         relocatable=_is_relocatable(facts.executable),
@@ -202,7 +202,7 @@ def _look(link: str, interpreters: Interpreters) -> Installed:
 
 
 def _is_relocatable(executable: str) -> bool | None:
-    """Tell whether an interpreter that is told a place where nothing is does not find its standard library."""
+    """Check whether an interpreter that is told a place where nothing is does not find its standard library."""
     try:
         probe(executable, as_if=_NOWHERE)
     except ProbeError as error:

@@ -1,4 +1,4 @@
-"""What a machine has for environments: folders, limits, tools, interpreters."""
+"""What a machine has for environments: directories, limits, tools, interpreters."""
 
 from dataclasses import dataclass
 
@@ -6,8 +6,8 @@ from envsync.model.world import Hazard
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
-    """A folder that envsync writes in, or would have to make."""
+class DirectoryCheck:
+    """A directory that envsync writes in, or would have to make."""
 
     role: str
     """What it is for: ``state-dir``, ``cache``, ``locks``."""
@@ -16,7 +16,7 @@ class Room:
     """Where its chain of links leads."""
     there: bool
     blocked_by: str = ""
-    """What is in the way: a folder that is not writable, or something that is no folder."""
+    """What is in the way: a directory that is not writable, or something that is no directory."""
     hazard: Hazard | None = None
     """Who else could change what is in it."""
     private: bool = True
@@ -24,10 +24,10 @@ class Room:
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
-    """Whether two folders were exchanged in one step, on the file system of a folder."""
+class ExchangeCheck:
+    """Whether two directories were exchanged in one step, on the file system of a directory."""
 
-    folder: str
+    directory: str
     works: bool | None
     """``None`` where it could not be tried."""
     reason: str = ""
@@ -58,13 +58,13 @@ class Tool:
 
 
 @dataclass(frozen=True, slots=True)
-class Lodger:
-    """An environment in a folder of another tool's."""
+class ForeignEnvironment:
+    """An environment in a directory of another tool's."""
 
     environment: str
     end: str
     tool: str
-    folder: str
+    directory: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ class Installed:
     minor: str
     """``3.12``."""
     implementation: str
-    keeper: str = ""
+    manager: str = ""
     """The tool that keeps it, as far as its path tells."""
     stable: bool = True
     """Whether ``link`` names no patch release, and so survives the upgrade to the next."""

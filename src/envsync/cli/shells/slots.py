@@ -10,7 +10,7 @@ class Values(Enum):
     """What is written in a slot that offers no choices of its own."""
 
     NOTHING = "a flag"
-    FILES = "files and folders"
+    FILES = "files and directories"
     ENVIRONMENTS = "names of environments that the manifest declares"
     ANYTHING = "what only the user knows"
 
