@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from bench import BUILDERS, run, settle
-from conftest import Place
 from envsync.formats.activation import is_plain
+from harness.bench import BUILDERS, run, settle
+from harness.place import Place
 
 pytestmark = pytest.mark.sampled(3)
 

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from conftest import Place, Run
 from envsync.observe import probe as probing
 from envsync.observe.probe import ProbeError, probe
+from harness.place import Place, Run
 
 pytestmark = pytest.mark.sampled(2)
 
-pytest_plugins = ["relocatable"]
+pytest_plugins = ["harness.relocatable"]
 
 PythonOf = Callable[[str], str]
 Bad = Callable[[Path], str]

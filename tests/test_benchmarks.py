@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pythons import PYTHONS
+from harness.pythons import PYTHONS
 
 pytestmark = pytest.mark.sampled(2)
 

@@ -12,13 +12,13 @@ import pytest
 from _pytest.mark.structures import ParameterSet
 from uv import find_uv_bin
 
-from damages import BLOG, LIB, ONE, SITE, Step, do
 from envsync.__main__ import fast_answer
 from envsync.cli.main import main
 from envsync.write import snapshot
-from small_world import World, assert_same
+from harness.damages import BLOG, LIB, ONE, SITE, Step, do
+from harness.small_world import World, assert_same
 
-pytest_plugins = ["plugins_world"]
+pytest_plugins = ["harness.plugin_world"]
 
 NOTED = Step("settle")
 """A pass takes note of how things are, and the fast path has an answer."""

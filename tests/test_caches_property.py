@@ -6,11 +6,11 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from crash_parts import tree
-from damages import BLOG, CACHE_DAMAGES, DAMAGES, SETTLING, Step, do
-from small_world import World, assert_same
+from harness.crash_parts import tree
+from harness.damages import BLOG, CACHE_DAMAGES, DAMAGES, SETTLING, Step, do
+from harness.small_world import World, assert_same
 
-pytest_plugins = ["plugins_world"]
+pytest_plugins = ["harness.plugin_world"]
 RANDOM = settings(deadline=None, database=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from bench import run
-from conftest import Place
-from depot import Depot, open_depot
+from harness.bench import run
+from harness.depot import Depot, open_depot
+from harness.place import Place
 
 LOOKS = (("check",), ("plan",), ("status",), ("explain", "one"), ("apply",))
 

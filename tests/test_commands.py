@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from conftest import Place
 from envsync import __version__
+from harness.place import Place
 
 pytestmark = pytest.mark.sampled(2)
 

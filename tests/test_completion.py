@@ -7,11 +7,11 @@ from importlib import import_module
 
 import pytest
 
-from conftest import Place
 from envsync.cli.arguments import COMMANDS, EVERYWHERE
 from envsync.cli.shells import bash
 from envsync.manifest import load
 from envsync.manifest.names import names
+from harness.place import Place
 
 HEAVY = ("pydantic", "argparse", "dataclasses", "packaging", "virtualenv", "rich", "platformdirs")
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from conftest import Place
 from envsync.cli.arguments import COMMANDS, EVERYWHERE, Argument
-from shells import SHELLS, offered
+from harness.place import Place
+from harness.shells import SHELLS, offered
 
 ENVIRONMENTS = '[envs.blog]\npath = "blog"\n[envs.api]\npath = "api"\n'
 

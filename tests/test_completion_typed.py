@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from conftest import Place
-from shells import SHELLS, type_into
+from harness.place import Place
+from harness.shells import SHELLS, type_into
 
 NAMES = (
     *("0a b", "1it's", '2quo"te', "3$HOME", "4$(touch pwned)`touch pwned`", "5back\\slash", "6büro 名前", "7c:d=e@f"),

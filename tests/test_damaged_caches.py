@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from bench import Listing, files, listing, staged
-from conftest import Place
-from depot import Depot, open_depot
 from envsync.cli.main import main
-from wheels import make_project, make_repository
+from harness.bench import Listing, files, listing, staged
+from harness.depot import Depot, open_depot
+from harness.place import Place
+from harness.wheels import make_project, make_repository
 
 MANY = {"many/__init__.py": "one = 1\n", "many/deep/two.py": "two = 2\n" * 9}
 

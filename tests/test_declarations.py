@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from declaring import Inputs, arguments, facts_of, refuse_processes
 from envsync.model.packages import Call, Project
+from harness.declaring import Inputs, arguments, facts_of, refuse_processes
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from uv import find_uv_bin
 
-from declaring import Inputs, Site
 from envsync.model.packages import Call
-from wheels import make_project, make_wheel
+from harness.declaring import Inputs, Site
+from harness.wheels import make_project, make_wheel
 
 pytestmark = pytest.mark.sampled(3)
 

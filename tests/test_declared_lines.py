@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from declaring import Inputs, refuse_processes
 from envsync.model.packages import Project
+from harness.declaring import Inputs, refuse_processes
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from packaging.tags import cpython_tags, platform_tags, sys_tags
 
-from declaring import FACTS, Inputs, arguments, facts_of, refuse_processes
 from envsync.model.packages import Call, Project, Sync
 from envsync.observe.lock_files import tags_of
+from harness.declaring import FACTS, Inputs, arguments, facts_of, refuse_processes
 from test_declared_projects import BUILD, EXTRAS, GROUPS, PROJECT
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from declaring import Inputs, arguments, refuse_processes
 from envsync.model.packages import Call, Project, Sync
+from harness.declaring import Inputs, arguments, refuse_processes
 
 PROJECT = '[project]\nname = "my.app"\nversion = "1"\ndependencies = ["a"]\n'
 BUILD = '[build-system]\nrequires = []\nbuild-backend = "b"\nbackend-path = ["."]\n'

@@ -11,15 +11,15 @@ from typing import Any
 
 import pytest
 
-from bench import Listing, contents, files, listing, staged
-from conftest import Place
-from depot import Depot, open_depot
 from envsync.__main__ import fast_answer
 from envsync.cli.main import main
 from envsync.observe import record
 from envsync.observe.libraries import find_libraries
 from envsync.observe.record import find_damage, listed_files
-from wheels import make_project, make_repository
+from harness.bench import Listing, contents, files, listing, staged
+from harness.depot import Depot, open_depot
+from harness.place import Place
+from harness.wheels import make_project, make_repository
 
 pytestmark = pytest.mark.sampled(3)
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from conftest import Place
+from harness.place import Place
 
 PythonOf = Callable[[str], str]
-pytest_plugins = ["relocatable"]
+pytest_plugins = ["harness.relocatable"]
 MINORS = ("3.10", "3.12", "3.13")
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from conftest import Place
 from envsync.observe.discover import named
-from trees import make_tree
+from harness.place import Place
+from harness.trees import make_tree
 
 pytestmark = pytest.mark.sampled(2)
 

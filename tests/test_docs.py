@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from emitted import codes_in
 from envsync.cli.arguments import COMMANDS
-from reference import reference
+from harness.emitted import codes_in
+from harness.reference import reference
 
 ROOT = Path(__file__).parent.parent
 SECTIONS = {
@@ -29,7 +29,9 @@ def documented(section: str) -> set[str]:
 
 
 def test_the_reference_is_what_the_code_says() -> None:
-    assert (ROOT / "docs/reference.md").read_text() == reference(), "python tests/reference.py > docs/reference.md"
+    assert (ROOT / "docs/reference.md").read_text() == reference(), (
+        "python tests/harness/reference.py > docs/reference.md"
+    )
 
 
 def test_every_code_of_the_source_can_be_followed() -> None:

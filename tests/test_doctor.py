@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from conftest import Place
 from envsync.cli.doctor.checks import (
     Check,
     Health,
@@ -31,11 +30,12 @@ from envsync.observe.search import store_of
 from envsync.report.terminal import Layout, Paint
 from envsync.write import rename
 from envsync.write.rename import try_exchange
-from processes import unprivileged
+from harness.place import Place
+from harness.processes import unprivileged
 
 pytestmark = pytest.mark.sampled(2)
 
-pytest_plugins = ["relocatable"]
+pytest_plugins = ["harness.relocatable"]
 PythonOf = Callable[[str], str]
 THEN = date(2026, 1, 15)
 
@@ -179,7 +179,7 @@ def test_how_directories_are_judged() -> None:
 
 
 @pytest.mark.parametrize(
-    ("limits", "folders", "expected"),
+    ("limits", "directories", "expected"),
     [
         (Inotify(8192, 128, 100, 3), 40, ["ok", "ok"]),
         (Inotify(8192, 128, 8180, 3), 40, ["warning", "ok"]),

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from bench import Listing, listing, run, settle
-from conftest import Place
 from envsync.cli.arguments import COMMANDS
 from envsync.cli.main import main
 from envsync.manifest.tables import EnvironmentTable
-from refusals import refused
+from harness.bench import Listing, listing, run, settle
+from harness.place import Place
+from harness.refusals import refused
 
 TWO = 'version = 1\nstate-dir = "state"\n# of a\n[envs.a]\npath = "a"\n\n[envs.b]\npath = "b"\n'
 Edit = Callable[..., dict[str, Any]]
@@ -151,7 +151,7 @@ def test_what_would_be_no_good_manifest_is_refused_and_told(refuse: Edit, argume
     assert told in document["errors"][0]["message"]
 
 
-@pytest.mark.parametrize("folder", [b"a${HOME}b", b"$x", b"a\nb", b"a\xffb"])
+@pytest.mark.parametrize("directory", [b"a${HOME}b", b"$x", b"a\nb", b"a\xffb"])
 def test_a_relative_path_is_refused_in_a_directory_that_no_manifest_could_name(
     here: Place, refuse: Edit, monkeypatch: pytest.MonkeyPatch, directory: bytes
 ) -> None:

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from bench import listing
-from conftest import SOURCE
-from links import fingerprint
-from wheels import make_wheel
+from harness.bench import listing
+from harness.links import fingerprint
+from harness.place import SOURCE
+from harness.wheels import make_wheel
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = ROOT / "examples"

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from conftest import Place
 from envsync.manifest import load
 from envsync.observe.discover import VersionManager, version_manager_of
 from envsync.observe.facts import FactsCache
@@ -18,6 +17,7 @@ from envsync.plan.explain import Finding, examined
 from envsync.reconcile import Reconciler
 from envsync.report.explain import Hints, explain_lines
 from envsync.report.terminal import Layout, Node, Paint, shell_quoted, tree_lines
+from harness.place import Place
 
 pytestmark = pytest.mark.sampled(2)
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from conftest import Place, Run
 from envsync.formats.shebang import launched, launcher
+from harness.place import Place, Run
 
 pytestmark = pytest.mark.sampled(2)
 

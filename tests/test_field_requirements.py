@@ -15,11 +15,11 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name, parse_wheel_filename
 from packaging.version import Version
 
-from conftest import Place
-from depot import Depot, open_depot
 from envsync.cli.main import main
-from judged import BOTH, assert_stable, installed_names, make, without
-from wheels import make_project
+from harness.depot import Depot, open_depot
+from harness.judged import BOTH, assert_stable, installed_names, make, without
+from harness.place import Place
+from harness.wheels import make_project
 
 pytestmark = pytest.mark.sampled(18)
 

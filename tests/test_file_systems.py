@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from bench import contents, files, listing
-from conftest import Place
-from depot import Depot, open_depot
-from mounting import mounted
+from harness.bench import contents, files, listing
+from harness.depot import Depot, open_depot
+from harness.mounting import mounted
+from harness.place import Place
 
 pytestmark = pytest.mark.sampled(2)
 

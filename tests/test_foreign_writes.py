@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from conftest import Place
-from wheels import make_wheel
+from harness.place import Place
+from harness.wheels import make_wheel
 
 pytestmark = pytest.mark.sampled(2)
 

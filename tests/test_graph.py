@@ -11,7 +11,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from conftest import Place
+from harness.place import Place
 
 PythonOf = Callable[[str], str]
 Drawn = tuple[dict[str, str], set[tuple[str, str, str]], dict[str, str]]

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from conftest import Place
 from envsync.cache.fingerprint import settle
 from envsync.cli.options import Options
 from envsync.cli.session import Session
@@ -16,7 +15,8 @@ from envsync.observe import probe
 from envsync.observe.facts import FactsCache
 from envsync.reconcile import Reconciler
 from envsync.write.files import write_cache
-from pythons import PYTHONS
+from harness.place import Place
+from harness.pythons import PYTHONS
 from test_bad_interpreters import script
 
 COUNT = 8

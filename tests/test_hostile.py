@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from bench import listing
-from conftest import Place
 from envsync.cli.main import main
 from envsync.observe.mounts import name_of
 from envsync.write.flush import flush
+from harness.bench import listing
+from harness.place import Place
 
 pytestmark = pytest.mark.sampled(2)
 

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from bench import run, settle
-from conftest import Place
 from envsync.cli.main import main
 from envsync.model.packages import Distribution, Origin
 from envsync.plan.explain import asked_for, undeclared, undeclared_line
-from strangers import fake
-from wheels import make_project, make_wheel
+from harness.bench import run, settle
+from harness.place import Place
+from harness.strangers import fake
+from harness.wheels import make_project, make_wheel
 
 
 @pytest.fixture

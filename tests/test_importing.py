@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from uv import find_uv_bin
 
-from bench import listing, run, settle
-from conftest import SOURCE, Place
-from pythons import PYTHONS
-from strangers import BASE, Import, fake, importer
+from harness.bench import listing, run, settle
+from harness.place import SOURCE, Place
+from harness.pythons import PYTHONS
+from harness.strangers import BASE, Import, fake, importer
 
 HEAD = 'version = 1\nstate-dir = "state"\n'
 PYTHON = PYTHONS.get("3.12") or PYTHONS.get("3.11") or PYTHONS.get("debian") or ""

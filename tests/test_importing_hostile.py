@@ -9,12 +9,12 @@ import tomllib
 
 import pytest
 
-from bench import listing, run, settle
-from conftest import Place
 from envsync.cli.main import main
-from processes import unprivileged
-from refusals import refused
-from strangers import BASE, Import, fake, importer
+from harness.bench import listing, run, settle
+from harness.place import Place
+from harness.processes import unprivileged
+from harness.refusals import refused
+from harness.strangers import BASE, Import, fake, importer
 
 HEAD = 'version = 1\nstate-dir = "state"\n'
 AREA = ".envsync-0123456789abcdef"

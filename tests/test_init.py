@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from bench import listing, run, settle
-from conftest import Place
 from envsync.manifest import load
 from envsync.observe.discover import Candidate
 from envsync.plan.adopt import template
-from links import fingerprint
-from refusals import refused
+from harness.bench import listing, run, settle
+from harness.links import fingerprint
+from harness.place import Place
+from harness.refusals import refused
 
 
 @pytest.fixture
@@ -132,7 +132,7 @@ def test_a_place_where_no_file_can_be_is_told(
 
 
 @pytest.mark.parametrize(
-    "folder", ['q"q', "back\\slash", "${HOME}", "$x", "new\nline", "x\udcff", "a b", "ünï", "#", "'"]
+    "directory", ['q"q', "back\\slash", "${HOME}", "$x", "new\nline", "x\udcff", "a b", "ünï", "#", "'"]
 )
 def test_a_link_is_written_so_that_it_means_itself_or_not_at_all(here: Place, directory: str) -> None:
     links = [f"{here.root}/{directory}/python3.12", f"{here.root}/{directory}/3.11.7/bin/python"]

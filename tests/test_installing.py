@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from bench import Listing, changed, files, listing, staged
-from conftest import Place
-from depot import Depot, broken_records, naming, open_depot
 from envsync.cli.main import main
-from wheels import make_project, make_repository
+from harness.bench import Listing, changed, files, listing, staged
+from harness.depot import Depot, broken_records, naming, open_depot
+from harness.place import Place
+from harness.wheels import make_project, make_repository
 
 pytestmark = pytest.mark.sampled(3)
 
@@ -127,7 +127,7 @@ def test_a_repository_is_installed_at_the_commit_that_is_asked_for(depot: Depot)
 
 
 @pytest.mark.parametrize(
-    ("installer", "folder"),
+    ("installer", "directory"),
     [("uv", "my env/.venv"), ("uv", "d" * 90 + "/" + "e" * 90), ("pip", "my env/" + "d" * 90 + "/" + "e" * 90)],
     ids=["blank", "long", "both with pip"],
 )

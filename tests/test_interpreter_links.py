@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from conftest import Place
+from harness.place import Place
 
 pytestmark = pytest.mark.sampled(5)
 
-pytest_plugins = ["relocatable"]
+pytest_plugins = ["harness.relocatable"]
 
 PythonOf = Callable[[str], str]
 VERSION = "print('%d.%d.%d' % sys.version_info[:3])"

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from conftest import Place, Run
 from envsync import __version__
+from harness.place import Place, Run
 
 pytestmark = pytest.mark.sampled(2)
 

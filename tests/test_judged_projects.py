@@ -7,11 +7,20 @@ from pathlib import Path
 
 import pytest
 
-from conftest import Place
-from depot import Depot, open_depot
 from envsync.cli.main import main
-from judged import BOTH, assert_conflict, assert_each_is_missed, assert_fails, assert_stable, change, make, skip_unless
-from wheels import make_project
+from harness.depot import Depot, open_depot
+from harness.judged import (
+    BOTH,
+    assert_conflict,
+    assert_each_is_missed,
+    assert_fails,
+    assert_stable,
+    change,
+    make,
+    skip_unless,
+)
+from harness.place import Place
+from harness.wheels import make_project
 
 pytestmark = pytest.mark.sampled(12)
 UNBUILT = '[project]\nname = "blog"\nversion = "1.0"\nrequires-python = ">=3.8"\n'

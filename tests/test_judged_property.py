@@ -11,11 +11,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bench import files, listing
-from conftest import Place
-from depot import Depot, open_depot
-from judged import BOTH, assert_stable, installed_names, take_away
-from wheels import make_project, make_wheel
+from harness.bench import files, listing
+from harness.depot import Depot, open_depot
+from harness.judged import BOTH, assert_stable, installed_names, take_away
+from harness.place import Place
+from harness.wheels import make_project, make_wheel
 
 SLOW = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 RANDOM = settings(deadline=None, database=None, print_blob=True, suppress_health_check=SLOW)

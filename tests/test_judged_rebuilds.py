@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 import pytest
 
-from bench import files, listing
-from conftest import Place
-from depot import Depot, open_depot
 from envsync.cli.main import main
-from judged import BOTH, assert_fails, assert_stable, change, make
-from wheels import make_project, make_repository
+from harness.bench import files, listing
+from harness.depot import Depot, open_depot
+from harness.judged import BOTH, assert_fails, assert_stable, change, make
+from harness.place import Place
+from harness.wheels import make_project, make_repository
 
 pytestmark = pytest.mark.sampled(12)
 

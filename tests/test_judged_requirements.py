@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from conftest import Place
-from depot import Depot, open_depot
 from envsync.cli.main import main
-from judged import (
+from harness.depot import Depot, open_depot
+from harness.judged import (
     BOTH,
     assert_conflict,
     assert_each_is_missed,
@@ -21,7 +20,8 @@ from judged import (
     skip_unless,
     without,
 )
-from wheels import make_project, make_repository
+from harness.place import Place
+from harness.wheels import make_project, make_repository
 
 pytestmark = pytest.mark.sampled(12)
 

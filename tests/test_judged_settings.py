@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from bench import files, listing
-from conftest import Place
-from depot import Depot, broken_records, naming, open_depot
 from envsync.cli.main import main
-from judged import BOTH, assert_each_is_missed, assert_stable, change, make, skip_unless
-from wheels import make_project, make_wheel
+from harness.bench import files, listing
+from harness.depot import Depot, broken_records, naming, open_depot
+from harness.judged import BOTH, assert_each_is_missed, assert_stable, change, make, skip_unless
+from harness.place import Place
+from harness.wheels import make_project, make_wheel
 
 pytestmark = pytest.mark.sampled(12)
 SECRET = "geheim"  # noqa: S105  # it stands for one

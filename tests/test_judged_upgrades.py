@@ -4,12 +4,12 @@ from collections.abc import Callable
 
 import pytest
 
-from bench import changed, files, listing
-from conftest import Place
-from depot import Depot, open_depot
 from envsync.cli.main import main
-from judged import BOTH, assert_stable, make, skip_unless
-from wheels import make_project
+from harness.bench import changed, files, listing
+from harness.depot import Depot, open_depot
+from harness.judged import BOTH, assert_stable, make, skip_unless
+from harness.place import Place
+from harness.wheels import make_project
 
 pytestmark = pytest.mark.sampled(12)
 AGAIN = [

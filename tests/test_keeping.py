@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from conftest import Place
-from links import fingerprint
-from pythons import PYTHONS
-from wheels import make_wheel
+from harness.links import fingerprint
+from harness.place import Place
+from harness.pythons import PYTHONS
+from harness.wheels import make_wheel
 
 pytestmark = pytest.mark.sampled(4)
 

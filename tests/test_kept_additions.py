@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bench import Bench, build, run, settle
-from conftest import Place
+from harness.bench import Bench, build, run, settle
+from harness.place import Place
 
 pytestmark = pytest.mark.sampled(2)
 
@@ -100,7 +100,7 @@ def test_an_activate_that_no_shell_can_read_is_a_conflict(kind: str, bench: Benc
     assert bench.activated('printf %s "$VIRTUAL_ENV"') == str(bench.path)
 
 
-@pytest.mark.parametrize("folder", ["tr /x/.venv", "a -m venv /b/.venv", "plain/.venv"])
+@pytest.mark.parametrize("directory", ["tr /x/.venv", "a -m venv /b/.venv", "plain/.venv"])
 @pytest.mark.parametrize("builder", ["venv", "virtualenv", "uv"])
 def test_what_another_tool_made_is_in_sync_at_once(builder: str, directory: str, bench: Bench) -> None:
     bench.directory = directory

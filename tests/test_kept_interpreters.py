@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from conftest import Place
 from envsync.__main__ import fast_answer
-from trees import make_tree
+from harness.place import Place
+from harness.trees import make_tree
 
 pytestmark = pytest.mark.sampled(4)
 

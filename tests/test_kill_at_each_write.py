@@ -4,8 +4,8 @@ import signal
 
 import pytest
 
-from crash_kinds import ALL_KINDS, prepared
-from crash_scenario import Scenario, chosen, report
+from harness.crash_kinds import ALL_KINDS, prepared
+from harness.crash_scenario import Scenario, chosen, report
 
 pytestmark = pytest.mark.sampled(6)
 

@@ -6,9 +6,9 @@ import signal
 
 import pytest
 
-from crash_kinds import ALL_KINDS, prepared
-from crash_scenario import ALL, Scenario, chosen, report
-from crash_trace import Point, Tracer, points_of, was_met
+from harness.crash_kinds import ALL_KINDS, prepared
+from harness.crash_scenario import ALL, Scenario, chosen, report
+from harness.crash_trace import Point, Tracer, points_of, was_met
 
 pytestmark = pytest.mark.sampled(8)
 

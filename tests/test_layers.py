@@ -10,9 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from bench import contents, files, listing
-from conftest import Place
-from depot import Depot, broken_records, open_depot
 from envsync.apply.steps import clear_staging_dir
 from envsync.formats.staging_marker import BUILT, Marker
 from envsync.observe.mounts import in_lower_layer
@@ -20,7 +17,10 @@ from envsync.write import rename
 from envsync.write.copy_up import swap_up
 from envsync.write.directories import Root, open_directory
 from envsync.write.staging import make_staging_dir
-from mounting import overlaid
+from harness.bench import contents, files, listing
+from harness.depot import Depot, broken_records, open_depot
+from harness.mounting import overlaid
+from harness.place import Place
 
 pytestmark = pytest.mark.sampled(3)
 

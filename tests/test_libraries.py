@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from uv import find_uv_bin
 
-from conftest import Place
-from depot import Depot, open_depot
 from envsync.apply import verify
 from envsync.model.plan import Blueprint
-from lib64 import make_lib64_python
+from harness.depot import Depot, open_depot
+from harness.lib64 import make_lib64_python
+from harness.place import Place
 
 pytestmark = pytest.mark.sampled(5)
 

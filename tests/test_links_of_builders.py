@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import Place
+from harness.place import Place
 
 pytestmark = pytest.mark.sampled(2)
 

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from conftest import Place
-from links import fingerprint
-from processes import start
+from harness.links import fingerprint
+from harness.place import Place
+from harness.processes import start
 
 pytestmark = pytest.mark.sampled(3)
 

@@ -13,17 +13,17 @@ from typing import Any
 
 import pytest
 
-from bench import listing, run, settle
-from conftest import Place
 from envsync.cli import edit
 from envsync.cli.main import main
 from envsync.manifest import load
 from envsync.model.desired import Manifest
 from envsync.write.user_files import new_manifest, replace_manifest
-from links import fingerprint
-from processes import start, unprivileged
-from refusals import refused
-from trusting import trust
+from harness.bench import listing, run, settle
+from harness.links import fingerprint
+from harness.place import Place
+from harness.processes import start, unprivileged
+from harness.refusals import refused
+from harness.trusting import trust
 
 ONE = '# of a\n[envs.a]\npath = "a"\n'
 MAIN = f"version = 1\n{ONE}"

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from conftest import Place
 from envsync.model.problems import EnvsyncError
 from envsync.observe.links import Places
 from envsync.observe.mounts import Mounts
 from envsync.write.locks import hold
-from mounting import mounted
+from harness.mounting import mounted
+from harness.place import Place
 
 pytestmark = pytest.mark.sampled(3)
 

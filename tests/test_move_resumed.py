@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from virtualenv.seed.wheels.embed import get_embed_wheel
 
-from conftest import SOURCE, Place
-from depot import Depot, open_depot
+from harness.depot import Depot, open_depot
+from harness.place import SOURCE, Place
 
 CUT = {
     "before anything": "move._make_target",
@@ -72,7 +72,7 @@ def cut_off(where: str) -> None:
     """Run a move that ends at once where it would call something."""
     module, name = CUT[where].split(".")
     code = "import os; from envsync.cli.main import main; from envsync.apply import copies, move; "
-    code += f"from envsync.write import copy_up, move as write_move; {module}.{name} = lambda *_: os._exit(9); "
+    code += f"from envsync.write import copy_up, relocate as write_move; {module}.{name} = lambda *_: os._exit(9); "
     code += "main(['move', 'one'])"
     variables = {**os.environ, "PYTHONPATH": SOURCE}
     done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True, env=variables)

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-from bench import BUILDERS, Bench, changed, files, listing, settle
-from conftest import Place
+from harness.bench import BUILDERS, Bench, changed, files, listing, settle
+from harness.place import Place
 
 MOVES = [("old", 'it\'s a "b" $HOME'), ("old place é", "`x` #c !d &e;"), ("o'ld #1 !", "new"), ("a", "x" * 140)]
 

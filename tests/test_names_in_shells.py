@@ -15,11 +15,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench import build, run, settle
-from conftest import Place
 from envsync.formats import pyvenv_cfg
-from terminals import BASE, SHELLS, Shown, Terminal
-from wheels import make_wheel
+from harness.bench import build, run, settle
+from harness.place import Place
+from harness.terminals import BASE, SHELLS, Shown, Terminal
+from harness.wheels import make_wheel
 
 NAMES = (
     *("plain", "a b", "a   b", " x", "x ", " ", "-n", "--prompt=x", "=ls", "k=v", "#x", "~root", "@here 'x' #"),

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from conftest import Place
+from harness.place import Place
 
 PythonOf = Callable[[str], str]
 MUTATING = (

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from conftest import Place
 from envsync.apply.verify import reason_not_to_run, works
 from envsync.model.plan import Blueprint
-from trees import make_tree
-from wheels import make_wheel
+from harness.place import Place
+from harness.trees import make_tree
+from harness.wheels import make_wheel
 
 pytestmark = pytest.mark.sampled(2)
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from bench import build, listing
-from conftest import Place
-from depot import Depot, open_depot
+from harness.bench import build, listing
+from harness.depot import Depot, open_depot
+from harness.place import Place
 
 pytestmark = pytest.mark.sampled(2)
 

@@ -9,11 +9,11 @@ from collections.abc import Callable
 
 import pytest
 
-from bench import changed, listing
-from conftest import Place
-from depot import Depot, open_depot
 from envsync.cli.main import main
-from wheels import make_project, make_repository
+from harness.bench import changed, listing
+from harness.depot import Depot, open_depot
+from harness.place import Place
+from harness.wheels import make_project, make_repository
 
 pytestmark = pytest.mark.sampled(6)
 

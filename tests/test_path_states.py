@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from bench import Listing, build, files, listing, plant, run, settle
-from conftest import Place
-from processes import unprivileged
+from harness.bench import Listing, build, files, listing, plant, run, settle
+from harness.place import Place
+from harness.processes import unprivileged
 
 pytestmark = pytest.mark.sampled(3)
 
@@ -250,7 +250,7 @@ def test_what_cannot_be_looked_at_is_a_conflict(place: Place, python_of: Callabl
     assert os.listdir(place.root / "closed/env") == []
 
 
-@pytest.mark.parametrize("folder", ["lib", "lib/python3.12", "lib/python3.12/site-packages", "bin"])
+@pytest.mark.parametrize("directory", ["lib", "lib/python3.12", "lib/python3.12/site-packages", "bin"])
 @pytest.mark.parametrize("mode", [0o000, 0o444])
 def test_an_environment_that_cannot_be_read_through_is_never_taken_for_an_empty_one(
     place: Place, python_of: Callable[[str], str], directory: str, mode: int

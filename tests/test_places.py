@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from conftest import Place, Run
-from processes import unprivileged
+from harness.place import Place, Run
+from harness.processes import unprivileged
 
 pytestmark = pytest.mark.sampled(2)
 

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from conftest import Place
 from envsync.model import desired
 from envsync.model.environment import Contents, Environment, InnerLink
 from envsync.model.interpreter import Facts, Interpreter
 from envsync.model.links import Chain, EndKind
 from envsync.plan.drift import compare
-from trees import make_tree
+from harness.place import Place
+from harness.trees import make_tree
 
 pytestmark = pytest.mark.sampled(2)
 

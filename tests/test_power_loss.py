@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from crash_disk import TRACED, Disk, under
-from crash_kinds import prepared
-from crash_scenario import Scenario
-from crash_trace import RENAMING, Tracer
+from harness.crash_disk import TRACED, Disk, under
+from harness.crash_kinds import prepared
+from harness.crash_scenario import Scenario
+from harness.crash_trace import RENAMING, Tracer
 
 pytestmark = pytest.mark.sampled(5)
 

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from conftest import Place
 from envsync.cli.signals import deferred
 from envsync.model.termination import Terminated
 from envsync.observe.processes import Interrupted, ending, run
+from harness.place import Place
+from harness.wheels import make_project
 from test_watch_signals import OFFLINE, eventually, held
-from wheels import make_project
 
 pytestmark = pytest.mark.sampled(2)
 

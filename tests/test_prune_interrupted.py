@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from conftest import Place
 from envsync.formats.staging_marker import BUILT, Marker
 from envsync.write.locks import hold
 from envsync.write.staging import make_staging_dir
+from harness.place import Place
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 import pydantic
 import pytest
 
-from conftest import SOURCE, Place
+from harness.place import SOURCE, Place
 
 pytestmark = pytest.mark.sampled(2)
 

@@ -17,10 +17,10 @@ from platformdirs.api import PlatformDirsABC
 from platformdirs.macos import MacOS
 from platformdirs.unix import Unix
 
-from conftest import Place, Run
-from crash_trace import strace
 from envsync import __version__
 from envsync.cache.store import cache_directory, config_directory, read_cache_file, seal, state_directories, unseal
+from harness.crash_trace import strace
+from harness.place import Place, Run
 
 pytestmark = pytest.mark.sampled(3)
 

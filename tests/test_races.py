@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from crash_kinds import prepared
-from crash_parts import Tree, difference, tree
-from crash_scenario import Scenario, chosen, report
+from harness.crash_kinds import prepared
+from harness.crash_parts import Tree, difference, tree
+from harness.crash_scenario import Scenario, chosen, report
 
 pytestmark = pytest.mark.sampled(16)
 

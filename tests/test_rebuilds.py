@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from bench import files, listing, run, settle
-from conftest import Place
+from harness.bench import files, listing, run, settle
+from harness.place import Place
 
 pytestmark = pytest.mark.sampled(2)
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 import envsync
-from conftest import Place
 from envsync.model.plan import Plan
+from harness.place import Place
 
 TWO = '[envs.a]\npath = "a"\n[envs.b]\npath = "b"\ntarget = "b"\n'
 

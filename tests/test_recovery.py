@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from conftest import Place
 from envsync.apply.steps import clear_staging_dir
+from harness.place import Place
 
 pytestmark = pytest.mark.sampled(3)
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from bench import build, listing, run
-from conftest import Place
-from depot import Depot, open_depot
+from harness.bench import build, listing, run
+from harness.depot import Depot, open_depot
+from harness.place import Place
 
 
 @pytest.fixture

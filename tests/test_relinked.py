@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from conftest import Place
-from links import fingerprint
-from trees import compiled, make_tree
+from harness.links import fingerprint
+from harness.place import Place
+from harness.trees import compiled, make_tree
 
 PythonOf = Callable[[str], str]
 

@@ -17,12 +17,12 @@ import tomlkit
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conftest import Place
 from envsync.cache.store import seal, unseal
 from envsync.manifest import load
 from envsync.manifest.cached import recall, remembered
 from envsync.model.desired import Manifest
 from envsync.model.problems import ManifestError
+from harness.place import Place
 
 pytestmark = pytest.mark.sampled(3)
 

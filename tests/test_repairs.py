@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from bench import BUILDERS, Bench, changed, contents, files, listing, settle
-from conftest import Place
+from harness.bench import BUILDERS, Bench, changed, contents, files, listing, settle
+from harness.place import Place
 
 pytestmark = pytest.mark.sampled(3)
 

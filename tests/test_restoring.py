@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from bench import Listing, contents, files, listing
-from conftest import Place
-from depot import Depot, broken_records, naming, open_depot
-from wheels import make_project, make_repository
+from harness.bench import Listing, contents, files, listing
+from harness.depot import Depot, broken_records, naming, open_depot
+from harness.place import Place
+from harness.wheels import make_project, make_repository
 
 pytestmark = pytest.mark.sampled(6)
 

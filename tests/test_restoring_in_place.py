@@ -11,16 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from bench import contents, files, listing
-from conftest import Place
-from depot import Depot, broken_records, naming, open_depot
 from envsync.formats.staging_marker import BUILT, Marker
 from envsync.write import rename
 from envsync.write import staging as staging_dirs
 from envsync.write.copy_up import trade_up
 from envsync.write.directories import Root
 from envsync.write.exchange import roll_back, swap_contents, undo_contents
-from processes import unprivileged
+from harness.bench import contents, files, listing
+from harness.depot import Depot, broken_records, naming, open_depot
+from harness.place import Place
+from harness.processes import unprivileged
 
 OLD = ("bin/python", "lib/old/a", "pyvenv.cfg", "mine/notes", "both/file")
 NEW = ("bin/python", "lib/new/b", "pyvenv.cfg", "extra", "both")

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from conftest import Place
-from depot import Depot, open_depot
+from harness.depot import Depot, open_depot
+from harness.place import Place
 
 pytestmark = pytest.mark.sampled(3)
 

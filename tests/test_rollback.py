@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from conftest import Place
-from crash_scenario import ALL, chosen
-from crash_server import Server
-from depot import Depot, open_depot
-from links import fingerprint
+from harness.crash_scenario import ALL, chosen
+from harness.crash_server import Server
+from harness.depot import Depot, open_depot
+from harness.links import fingerprint
+from harness.place import Place
 
 pytestmark = pytest.mark.sampled(12)
 

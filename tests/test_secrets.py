@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from conftest import Place
 from envsync.formats.redact import redacted
 from envsync.write.files import new_log, write_cache
-from pythons import PYTHONS
-from watching import watching
+from harness.place import Place
+from harness.pythons import PYTHONS
+from harness.watching import watching
 
 pytestmark = pytest.mark.sampled(3)
 

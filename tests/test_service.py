@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from bench import listing
-from conftest import Place, Run
 from envsync.watch.service import Definition, plist, unit
+from harness.bench import listing
+from harness.place import Place, Run
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="systemd is Linux's")
 
@@ -130,7 +130,7 @@ def test_what_the_manifests_meaning_hangs_on_is_recorded_and_no_secret_is(place:
 
 
 @pytest.mark.parametrize(
-    ("folder", "protections"),
+    ("directory", "protections"),
     [
         ("/home/me/one", {"PrivateTmp=yes", "ProtectSystem=yes"}),
         ("/tmp/one", {"ProtectSystem=yes"}),

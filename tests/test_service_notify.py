@@ -9,9 +9,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from conftest import Place
-from watching import watching
-from wheels import make_project
+from harness.place import Place
+from harness.watching import watching
+from harness.wheels import make_project
 
 pytestmark = pytest.mark.sampled(2)
 

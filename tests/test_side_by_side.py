@@ -7,9 +7,9 @@ from typing import Self
 
 import pytest
 
-from crash_kinds import prepared
-from crash_scenario import ALL, Scenario
-from pythons import PYTHONS
+from harness.crash_kinds import prepared
+from harness.crash_scenario import ALL, Scenario
+from harness.pythons import PYTHONS
 
 pytestmark = pytest.mark.sampled(2)
 

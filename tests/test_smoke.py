@@ -1,4 +1,4 @@
-from conftest import Place
+from harness.place import Place
 
 
 def test_a_second_apply_finds_nothing_to_do(place: Place) -> None:

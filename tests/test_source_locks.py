@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from conftest import SOURCE
 from envsync.model.problems import EnvsyncError
 from envsync.write.locks import hold, hold_all
+from harness.place import SOURCE
 
 Holding = Callable[..., AbstractContextManager[int]]
 HOLDER = """

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from conftest import Place
-from depot import Depot, open_depot
 from envsync.write.directories import Root
 from envsync.write.trees import contents_of, link_tree
+from harness.depot import Depot, open_depot
+from harness.place import Place
 
 SITE = "lib/python3.12/site-packages"
 EDITED = (

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from bench import Bench, run, settle
-from conftest import Place
-from depot import Depot, open_depot
+from harness.bench import Bench, run, settle
+from harness.depot import Depot, open_depot
+from harness.place import Place
 
 
 @pytest.fixture

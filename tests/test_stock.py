@@ -13,12 +13,12 @@ import pytest
 from packaging.utils import canonicalize_name
 from uv import find_uv_bin
 
-from bench import build
 from envsync.model.packages import Distribution, InstalledPackages
 from envsync.observe import packages
 from envsync.observe.packages import read_all, read_installed
 from envsync.observe.record import find_damage
-from wheels import make_project, make_repository, make_wheel
+from harness.bench import build
+from harness.wheels import make_project, make_repository, make_wheel
 
 LIBRARY = "lib/python3.11"
 

@@ -5,9 +5,9 @@ from collections.abc import Callable
 
 import pytest
 
-from bench import listing
-from conftest import Place
-from depot import Depot, open_depot
+from harness.bench import listing
+from harness.depot import Depot, open_depot
+from harness.place import Place
 
 pytestmark = pytest.mark.sampled(2)
 
@@ -26,7 +26,7 @@ def depot(
 
 
 @pytest.mark.parametrize("builder", ["venv", "virtualenv", "uv"])
-@pytest.mark.parametrize("strays", [STRAYS, [".gitignore"]])
+@pytest.mark.parametrize("foreign_staging", [STRAYS, [".gitignore"]])
 def test_an_environment_is_created_beside_them(depot: Depot, foreign_staging: list[str], builder: str) -> None:
     end = depot.root / "ends/env"
     end.mkdir(mode=0o750)

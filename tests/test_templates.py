@@ -16,13 +16,13 @@ import pytest
 import virtualenv
 from uv import find_uv_bin
 
-from bench import listing, run
-from conftest import Place
 from envsync.apply import builders
 from envsync.cache.store import seal, unseal
 from envsync.formats import activation
-from processes import unprivileged
-from shells import SHELLS
+from harness.bench import listing, run
+from harness.place import Place
+from harness.processes import unprivileged
+from harness.shells import SHELLS
 
 pytestmark = pytest.mark.sampled(10)
 

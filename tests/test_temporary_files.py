@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from conftest import Place
-from depot import Depot, open_depot
 from envsync.formats.staging_marker import Marker
 from envsync.write.staging import make_brief_staging_dir
 from envsync.write.user_files import temporary_directory
-from wheels import make_project
+from harness.depot import Depot, open_depot
+from harness.place import Place
+from harness.wheels import make_project
 
 _NOTES = """
 import os, pathlib, tempfile, time

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from conftest import Place
-from processes import on_terminal, start
+from harness.place import Place
+from harness.processes import on_terminal, start
 
 pytestmark = pytest.mark.sampled(6)
 
@@ -77,8 +77,8 @@ def test_a_terminal_gets_no_colours_where_they_are_not_wanted(
 _AT_ONCE = """
 import sys
 from envsync.cli.main import main
-from envsync.report import progress
-progress._DELAY = 0.0
+from envsync.report import terminal
+terminal._DELAY = 0.0
 sys.exit(main(sys.argv[1:]))
 """
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from conftest import Place
 from envsync.observe.system_errors import explain
+from harness.place import Place
 
 ONE = '[envs.blog]\npath = "blog"\n'
 PLAIN = {"LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}

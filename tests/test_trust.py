@@ -14,8 +14,6 @@ from unittest import mock
 import pytest
 
 import envsync
-from bench import listing
-from conftest import Place, Run
 from envsync.__main__ import fast_answer
 from envsync.cli.arguments import COMMANDS
 from envsync.manifest.find import FOUND, NAMED, OWN, SET, demanded
@@ -23,7 +21,9 @@ from envsync.manifest.tables import ManifestTable
 from envsync.observe.discover import discover
 from envsync.observe.installer import find_uv
 from envsync.observe.trust import Standing, record_of, records, refuse_strangers
-from watching import watching
+from harness.bench import listing
+from harness.place import Place, Run
+from harness.watching import watching
 
 NOBODY = 65534
 ROOT = os.geteuid() == 0

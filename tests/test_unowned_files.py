@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from bench import build, listing, run
-from conftest import Place
-from depot import Depot, open_depot
-from wheels import make_repository
+from harness.bench import build, listing, run
+from harness.depot import Depot, open_depot
+from harness.place import Place
+from harness.wheels import make_repository
 
 pytestmark = pytest.mark.sampled(2)
 

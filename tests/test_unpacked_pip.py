@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from conftest import Place
-from depot import open_depot
 from envsync.write.unpack import keep_byte_code, unpack
-from wheels import make_wheel
+from harness.depot import open_depot
+from harness.place import Place
+from harness.wheels import make_wheel
 
 pytestmark = pytest.mark.sampled(2)
 

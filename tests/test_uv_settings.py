@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from conftest import Place
-from depot import Depot, open_depot
+from harness.depot import Depot, open_depot
+from harness.place import Place
 
 pytestmark = pytest.mark.sampled(5)
 

@@ -12,10 +12,10 @@ import virtualenv
 from uv import find_uv_bin
 from virtualenv.activation.fish import FishActivator
 
-from bench import Bench, build, contents, files, listing, run, settle
-from conftest import Place
-from depot import Depot, open_depot
 from envsync.apply import builders
+from harness.bench import Bench, build, contents, files, listing, run, settle
+from harness.depot import Depot, open_depot
+from harness.place import Place
 
 pytestmark = pytest.mark.sampled(2)
 
@@ -179,7 +179,7 @@ def test_an_earlier_envsyncs_dead_paths_are_found_and_rendered(bench: Bench) -> 
     assert bench.apply()["outcome"] == "unchanged"
 
 
-@pytest.mark.parametrize("folder", ["$HOME", "plain"])
+@pytest.mark.parametrize("directory", ["$HOME", "plain"])
 def test_a_script_that_cannot_be_read_is_rendered_and_the_former_one_kept(directory: str, bench: Bench) -> None:
     bench.directory = f"{directory}/.venv"
     build("venv", bench.python, bench.path)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import Place, Run
+from harness.place import Place, Run
 
 PythonOf = Callable[[str], str]
 

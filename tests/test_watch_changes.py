@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from bench import listing
-from conftest import Place
-from dotfiles import Dotfiles, named, replace
-from watching import Watching, watching
+from harness.bench import listing
+from harness.dotfiles import Dotfiles, named, replace
+from harness.place import Place
+from harness.watching import Watching, watching
 
 pytestmark = pytest.mark.sampled(6)
 

@@ -14,15 +14,15 @@ from typing import Any
 
 import pytest
 
-from conftest import Place
 from envsync.model.desired import Inputs
 from envsync.model.problems import Problem
 from envsync.watch.scope import scope_of
 from envsync.watch.signals import Flag
 from envsync.watch.source import Listening
-from processes import unprivileged
+from harness.place import Place
+from harness.processes import unprivileged
+from harness.watching import Watching, watching
 from test_no_writes import mutations
-from watching import Watching, watching
 
 pytestmark = pytest.mark.sampled(5)
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from conftest import Place
 from envsync.model.report import Outcome
 from envsync.watch.events import Applied, Conflicted, Degraded, ManifestFailed, Passed
 from envsync.write.locks import hold
-from scripted import Stage, flip
+from harness.place import Place
+from harness.scripted import Stage, flip
 
 pytestmark = pytest.mark.sampled(2)
 

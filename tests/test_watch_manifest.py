@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from bench import listing
-from conftest import Place
-from dotfiles import Dotfiles, named, replace
-from watching import Watching
+from harness.bench import listing
+from harness.dotfiles import Dotfiles, named, replace
+from harness.place import Place
+from harness.watching import Watching
 
 pytestmark = pytest.mark.sampled(5)
 

@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 
-from bench import files, listing
-from conftest import Place, Run
-from watching import Watching, watching
-from wheels import make_project
+from harness.bench import files, listing
+from harness.place import Place, Run
+from harness.watching import Watching, watching
+from harness.wheels import make_project
 
 pytestmark = pytest.mark.sampled(3)
 

@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from conftest import Place
 from envsync.model.interpreter import Interpreter
 from envsync.observe.facts import FactsCache
 from envsync.observe.interpreters import Interpreters
 from envsync.observe.links import walk
-from trees import compiled, forwarding
+from harness.place import Place
+from harness.trees import compiled, forwarding
 
 pytestmark = pytest.mark.sampled(2)
 
-pytest_plugins = ["relocatable"]
+pytest_plugins = ["harness.relocatable"]
 
 PythonOf = Callable[[str], str]
 

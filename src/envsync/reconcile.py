@@ -17,7 +17,7 @@ from envsync.model.packages import Declared
 from envsync.model.plan import Conflict, EnvironmentPlan, Install, Plan, Rebuild, Rollback, State
 from envsync.model.report import Report
 from envsync.model.settings import Progress, Settings
-from envsync.observe.directory import InterruptedStaging
+from envsync.observe.directory import StagingFinder
 from envsync.observe.facts import FactsCache
 from envsync.observe.interpreters import Interpreters
 from envsync.observe.links import MAX_HOPS, walk
@@ -162,7 +162,7 @@ class Reconciler:
         # and again under the lock where something is done with it.
         minded = {one.environment.name for one in plan.environments if one.interrupted or _minds_generations(one)}
         known = (one.world.directory for one in plan.environments if one.environment.name not in minded)
-        as_planned = InterruptedStaging(self._manifest.state_dir, known)
+        as_planned = StagingFinder(self._manifest.state_dir, known)
         rebuilt = {one.environment.name for one in plan.environments if _rebuilds(one)}
         asked = {one.environment.name: self._asked(one) for one in plan.environments}
 
@@ -196,12 +196,12 @@ class Reconciler:
         """Check whether an earlier plan was made for the interpreter that is found now."""
         return plan.world.interpreter == self._interpreters.find(plan.environment)
 
-    def _observer(self, interrupted_staging: InterruptedStaging | None = None) -> Observer:
+    def _observer(self, finder: StagingFinder | None = None) -> Observer:
         """Return an observer that has seen nothing yet, except what earlier passes left where that is given."""
         return Observer(
             self._manifest,
             self._interpreters,
-            interrupted_staging or InterruptedStaging(self._manifest.state_dir),
+            finder or StagingFinder(self._manifest.state_dir),
             self._verdicts,
         )
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import interpreters
 
 import envsync
-from wheels import make_wheel
+from harness.wheels import make_wheel
 
 _MODULES = 30
 """Of each wheel; with their size about that of a usual package."""

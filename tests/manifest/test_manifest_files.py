@@ -6,7 +6,6 @@ import subprocess
 import sys
 
 import pytest
-from manifest_box import Box
 from pydantic import BaseModel
 
 from envsync.manifest import load
@@ -14,6 +13,7 @@ from envsync.manifest.document import Positions
 from envsync.manifest.tables import DefaultsTable, EnvironmentTable, ManifestTable
 from envsync.manifest.toml import MAX_BYTES
 from envsync.model.problems import ManifestError, Problem
+from harness.manifest_box import Box
 
 EXAMPLE = os.path.join(os.path.dirname(__file__), "..", "..", "envs.toml.example")
 

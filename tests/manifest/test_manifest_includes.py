@@ -3,10 +3,10 @@
 import os
 
 import pytest
-from manifest_box import Box
 
 from envsync.manifest import load
 from envsync.model.desired import PythonPath, PythonVersion
+from harness.manifest_box import Box
 
 MAIN = 'version = 1\ninclude = ["{}"]\n'
 
@@ -168,19 +168,19 @@ def test_a_symlinked_manifest_is_not_resolved(box: Box) -> None:
 
 
 def test_a_pattern_that_leads_through_too_much_is_an_error_at_its_place(box: Box) -> None:
-    box.monkeypatch.setattr("envsync.manifest.paths._MOST_ENTRIES", 500)
+    box.monkeypatch.setattr("envsync.manifest.globs._MOST_ENTRIES", 500)
     problem = box.problem('version = 1\ninclude = ["envs.d/*.toml", "/**/nosuch-*.toml"]\n')
     assert (problem.code, problem.line, problem.key) == ("manifest-value", 2, "include")
     assert problem.message == '"/**/nosuch-*.toml" leads through more than 500 files'
 
 
 def test_a_pattern_that_takes_too_long_is_an_error_at_its_place(box: Box) -> None:
-    box.monkeypatch.setattr("envsync.manifest.paths._MOST_SECONDS", -1.0)
+    box.monkeypatch.setattr("envsync.manifest.globs._MOST_SECONDS", -1.0)
     assert "seconds" in box.problem(MAIN.format("*.toml")).message
 
 
 def test_links_in_circles_lead_through_each_directory_once(box: Box) -> None:
-    box.monkeypatch.setattr("envsync.manifest.paths._MOST_ENTRIES", 500)
+    box.monkeypatch.setattr("envsync.manifest.globs._MOST_ENTRIES", 500)
     for number in range(40):
         os.makedirs(f"{box.root}/deep/{number}")
         for turn in range(3):

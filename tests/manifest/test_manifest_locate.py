@@ -3,10 +3,10 @@
 import os
 
 import pytest
-from manifest_box import Box
 
 from envsync.manifest.find import find
 from envsync.model.problems import ManifestError
+from harness.manifest_box import Box
 
 
 @pytest.fixture

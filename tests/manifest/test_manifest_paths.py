@@ -6,11 +6,11 @@ import tempfile
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from manifest_box import Box
 
 from envsync.manifest.find import absolute
 from envsync.manifest.paths import Recorder, expand, full_path
 from envsync.manifest.wording import Unfit
+from harness.manifest_box import Box
 
 
 @pytest.fixture

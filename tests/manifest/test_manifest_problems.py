@@ -3,10 +3,10 @@
 import os
 
 import pytest
-from manifest_box import Box, one
 
 from envsync.manifest import load
 from envsync.model.problems import ManifestError
+from harness.manifest_box import Box, one
 
 
 @pytest.fixture

@@ -14,14 +14,14 @@ from typing import Any
 
 import pytest
 from jsonschema import Draft4Validator
-from manifest_box import Box, one
 from pydantic import BaseModel
 
-from conftest import Place
 from envsync.manifest import load
 from envsync.manifest.tables import DefaultsTable, EnvironmentTable, ManifestTable, manifest_schema
 from envsync.manifest.validate import known_keys
 from envsync.model.problems import ManifestError
+from harness.manifest_box import Box, one
+from harness.place import Place
 
 ROOT = Path(__file__).parent.parent.parent
 SCHEMA = manifest_schema()

@@ -1,9 +1,9 @@
 """What each key of a sound manifest comes to."""
 
 import pytest
-from manifest_box import Box
 
 from envsync.model.desired import DefaultPython, Exposed, Packages, PythonPath, PythonRequest, PythonVersion
+from harness.manifest_box import Box
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from envsync.model.desired import Environment, Manifest
 from envsync.model.links import EndKind
 from envsync.model.problems import EnvsyncError, ManifestError, Problem, UsageError
 from envsync.model.world import Directory
-from envsync.observe.directory import InterruptedStaging, read_directory
+from envsync.observe.directory import StagingFinder, read_directory
 from envsync.observe.discover import discover
 from envsync.observe.files import read_regular, read_text
 from envsync.observe.links import walk
@@ -67,8 +67,8 @@ def _import(options: Options) -> Result:
     ends = {os.path.realpath(one.target or one.path) for one in manifest.environments}
     ends |= {os.path.realpath(one.path) for one in manifest.environments}
     new = [one for one in found if one.end not in ends]
-    interrupted_staging = InterruptedStaging(manifest.state_dir)
-    unfit = {one.end: reason for one in new if (reason := _unfit(one, manifest, interrupted_staging))}
+    finder = StagingFinder(manifest.state_dir)
+    unfit = {one.end: reason for one in new if (reason := _unfit(one, manifest, finder))}
     skipped = [one for one in new if one.end in unfit]
     names = {*(one.name for one in manifest.environments), *manifest.elsewhere}
     fit = [one for one in new if one.end not in unfit]
@@ -207,14 +207,14 @@ def _value(key: str, value: Any) -> Any:
     return shortened(absolute(value, directory), _home())
 
 
-def _unfit(one: FoundEnvironment, manifest: Manifest, interrupted_staging: InterruptedStaging) -> str:
+def _unfit(one: FoundEnvironment, manifest: Manifest, finder: StagingFinder) -> str:
     """Say why an environment cannot be declared as it is, empty if it can."""
     if not _is_expressible(one, manifest.state_dir):
         return "no manifest can say what it is called or what it shows"
     owner = _tool_of(one.end)
     if owner:
         return owner
-    directory = read_directory(walk(one.end), one.paths[0], manifest.file, interrupted_staging)
+    directory = read_directory(walk(one.end), one.paths[0], manifest.file, finder)
     return directory.unsafe or _beside(directory)
 
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 
 from envsync.manifest.document import Document
 from envsync.manifest.find import absolute
-from envsync.manifest.paths import Recorder, TooManyError, expand, matches
+from envsync.manifest.globs import TooManyError, matches
+from envsync.manifest.paths import Recorder, expand
 from envsync.manifest.toml import parse, read
 from envsync.manifest.wording import Unfit, quoted
 from envsync.model.problems import ManifestError, Problem

@@ -72,7 +72,7 @@ def _meant(text: str, directory: str) -> list[str]:
     pattern = _expanded(text)
     if not any(sign in pattern for sign in "*?["):
         return [os.path.join(directory, pattern)]
-    from envsync.manifest.paths import matches  # noqa: PLC0415  # few manifests need it
+    from envsync.manifest.globs import matches  # noqa: PLC0415  # few manifests need it
 
     return matches(pattern, directory)[:_MOST_FILES]
 

@@ -5,7 +5,6 @@ import errno
 import os
 import re
 import stat
-import tomllib
 from dataclasses import dataclass
 from typing import Any
 
@@ -176,6 +175,8 @@ _PLAIN = {
 def parse(text: str, file: str) -> dict[str, Any]:
     """Return the TOML table in ``text``; raises ManifestError that points into ``file``."""
     _bound_keys(text, file)
+    import tomllib  # noqa: PLC0415  # a pass over a manifest that is known parses none
+
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

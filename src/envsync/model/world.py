@@ -48,7 +48,7 @@ class Directory:
     """The directory that is not writable."""
     unsafe: str = ""
     """Why nobody should keep an environment here, if so."""
-    staging_dirs: str = ""
+    staging_parent: str = ""
     """The directory that staging directories go into: beside the end, or in it where the end cannot be exchanged."""
     exchangeable: bool = True
     """Whether the end can be exchanged for another directory: it is no mount point, and its parent is writable."""

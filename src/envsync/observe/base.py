@@ -192,7 +192,9 @@ def _with_ends(directory: Directory, interpreter: Interpreter | InterpreterProbl
     found = directory.environment
     if found is None or isinstance(interpreter, InterpreterProblem):
         return directory
-    if all(one.link_text is None or one.link_text == interpreter.link or "/" not in one.link_text for one in found.pythons):
+    if all(
+        one.link_text is None or one.link_text == interpreter.link or "/" not in one.link_text for one in found.pythons
+    ):
         return directory
     bin_dir = f"{directory.chain.end}/bin"
     pythons = (

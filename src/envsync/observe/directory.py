@@ -47,7 +47,7 @@ _REPOSITORIES = (".git", ".hg", ".svn", ".jj")
 
 
 def read_directory(
-    chain: Chain, path: str, manifest: str, interrupted_staging: "InterruptedStaging", mounts: Mounts | None = None
+    chain: Chain, path: str, manifest: str, finder: "StagingFinder", mounts: Mounts | None = None
 ) -> Directory:
     """Observe the directory at the end of a chain, for an environment declared at ``path`` by the file ``manifest``.
 
@@ -57,7 +57,7 @@ def read_directory(
         return Directory(chain, None, None, is_empty=False, writable=True)
     mounts = mounts or Mounts()
     if chain.kind is not EndKind.DIRECTORY:
-        return _read_other(chain, interrupted_staging, mounts)
+        return _read_other(chain, finder, mounts)
     try:
         found = os.lstat(chain.end)
         environment = read_environment(chain.end, path)
@@ -66,8 +66,7 @@ def read_directory(
         foreign_staging = None if environment else _foreign_staging(chain.end, is_mount=is_mount)
         exchangeable = not is_mount and _can_be_exchanged(chain.end, found)
     except OSError as error:
-        unreadable = replace(chain, kind=EndKind.UNREADABLE, reason=f"{error.strerror}: {error.filename}")
-        return Directory(unreadable, None, None, is_empty=False, writable=True)
+        return _unreadable(chain, error)
     blocked = "" if os.access(chain.end, os.W_OK | os.X_OK) else chain.end
     return Directory(
         chain=chain,
@@ -77,16 +76,22 @@ def read_directory(
         writable=not blocked,
         blocked_by=blocked,
         unsafe=_unsafe(chain.end, manifest),
-        staging_dirs=parent_of(chain.end) if exchangeable else chain.end,
+        staging_parent=parent_of(chain.end) if exchangeable else chain.end,
         exchangeable=exchangeable,
         is_mount=is_mount,
         layered=mounts.in_lower_layer(chain.end),
         mounts=tuple(mount for mount in within if mount != chain.end),
-        interrupted_staging=interrupted_staging.of(chain.end),
-        generations=interrupted_staging.generations_of(chain.end),
-        moving_to=interrupted_staging.moving_to(chain.end),
+        interrupted_staging=finder.of(chain.end),
+        generations=finder.generations_of(chain.end),
+        moving_to=finder.moving_to(chain.end),
         foreign_staging=foreign_staging or (),
     )
+
+
+def _unreadable(chain: Chain, error: OSError) -> Directory:
+    reason = f"{error.strerror}: {error.filename}"
+    chain = replace(chain, kind=EndKind.UNREADABLE, reason=reason)
+    return Directory(chain, None, None, is_empty=False, writable=True)
 
 
 def _can_be_exchanged(end: str, found: os.stat_result) -> bool:
@@ -96,7 +101,7 @@ def _can_be_exchanged(end: str, found: os.stat_result) -> bool:
     return found.st_dev == os.stat(parent).st_dev and os.access(parent, os.W_OK | os.X_OK)
 
 
-def _read_other(chain: Chain, interrupted_staging: "InterruptedStaging", mounts: Mounts) -> Directory:
+def _read_other(chain: Chain, finder: "StagingFinder", mounts: Mounts) -> Directory:
     """Observe an end at which there is nothing, or something other than a directory."""
     blocked = _first_blocked(chain)
     return Directory(
@@ -106,15 +111,15 @@ def _read_other(chain: Chain, interrupted_staging: "InterruptedStaging", mounts:
         is_empty=False,
         writable=not blocked,
         blocked_by=blocked,
-        staging_dirs=parent_of(chain.end),
+        staging_parent=parent_of(chain.end),
         is_mount=chain.kind is not EndKind.MISSING and chain.end in mounts.within(chain.end),
-        interrupted_staging=interrupted_staging.of(chain.end),
-        generations=interrupted_staging.generations_of(chain.end),
+        interrupted_staging=finder.of(chain.end),
+        generations=finder.generations_of(chain.end),
         redirect=read_redirect(chain.end) if chain.kind is EndKind.FILE else None,
     )
 
 
-class InterruptedStaging:
+class StagingFinder:
     """Finds the staging directories that passes left beside environments, looking at each directory once."""
 
     def __init__(self, generations_dir: str, known: Iterable[Directory] = ()) -> None:

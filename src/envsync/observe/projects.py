@@ -13,7 +13,7 @@ from packaging.dependency_groups import DependencyGroupResolver
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from envsync.manifest.paths import TooManyError, matches
+from envsync.manifest.globs import TooManyError, matches
 from envsync.model.desired import Packages
 from envsync.model.interpreter import Facts
 from envsync.model.packages import Call, Project, Sync

@@ -21,7 +21,7 @@ from envsync.observe.dependencies import (
     metadata_files,
     uv_paths,
 )
-from envsync.observe.directory import InterruptedStaging, read_directory, read_redirect
+from envsync.observe.directory import StagingFinder, read_directory, read_redirect
 from envsync.observe.files import read_text
 from envsync.observe.installer import find_uv
 from envsync.observe.interpreters import Interpreters
@@ -40,13 +40,13 @@ class Observer:
         self,
         manifest: desired.Manifest,
         interpreters: Interpreters,
-        interrupted_staging: InterruptedStaging,
+        finder: StagingFinder,
         verdicts: Verdicts,
     ) -> None:
         """Take the manifest, and what several observers may share: finders of interpreters and leftovers, verdicts."""
         self._manifest = manifest
         self._interpreters = interpreters
-        self._interrupted_staging = interrupted_staging
+        self._staging = finder
         self._verdicts = verdicts
         self._directories: dict[str, str] = {}
         self._ends: dict[str, Chain] = {}
@@ -56,7 +56,7 @@ class Observer:
 
     def foreign_staging(self, ends: set[str]) -> tuple[tuple[str, str], ...]:
         """List staging directories that were met on the way, but belong to none of ``ends``; each with its own end."""
-        return self._interrupted_staging.foreign_staging(ends)
+        return self._staging.foreign_staging(ends)
 
     def end_of(self, environment: desired.Environment) -> Chain:
         """Walk to the directory in which the work on an environment is done."""
@@ -92,7 +92,7 @@ class Observer:
         del self._ends[environment.name]  # whoever looks again looks again
         path = end if end.start == environment.path else walk(environment.path)
         target = None if environment.target is None else walk(environment.target)
-        directory = read_directory(end, environment.path, self._manifest.file, self._interrupted_staging, self._mounts)
+        directory = read_directory(end, environment.path, self._manifest.file, self._staging, self._mounts)
         interpreter = _not_its_own(environment, directory, self._interpreters.find(environment))
         directory = with_ends(directory, interpreter)
         there = [path, directory.chain, *([target] if target else [])]

@@ -56,7 +56,7 @@ def blueprint_of(environment: desired.Environment, world: World, interpreter: In
         manifest=rules.manifest,
         end=world.directory.chain.end,
         identity=world.directory.identity,
-        staging_parent=world.directory.staging_dirs,
+        staging_parent=world.directory.staging_parent,
         exchangeable=world.directory.exchangeable,
         layered=world.directory.layered,
         builders=rules.builders,

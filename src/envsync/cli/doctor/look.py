@@ -74,7 +74,7 @@ def _exchange_checks(manifest: Manifest, plans: Iterable[EnvironmentPlan]) -> It
     if not os.path.isdir(manifest.state_dir):
         yield ExchangeCheck(manifest.state_dir, None, "it is not there yet")
     directories = [
-        one.world.directory.staging_dirs for one in plans if one.world.directory.exchangeable and not one.conflicts
+        one.world.directory.staging_parent for one in plans if one.world.directory.exchangeable and not one.conflicts
     ]
     for directory in one_of_each_device((manifest.state_dir, *directories)):
         try:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import termios
 
-from conftest import Place, Run
+from harness.place import Place, Run
 
 _UNPRIVILEGED = """
 import ctypes, os, sys

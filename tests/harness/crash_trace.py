@@ -20,8 +20,8 @@ from pathlib import Path
 import pytest
 from uv import find_uv_bin
 
-from crash_scenario import Scenario
-from crash_server import Done
+from harness.crash_scenario import Scenario
+from harness.crash_server import Done
 
 RENAMING = ("rename", "renameat", "renameat2")
 MAKING = ("mkdir", "mkdirat", "symlink", "symlinkat", "link", "linkat", "unlink", "unlinkat", "rmdir")

@@ -16,13 +16,13 @@ from typing import Any
 
 from uv import find_uv_bin
 
-from conftest import SOURCE
-from crash_parts import Tree, difference, make_wheel, tree
-from crash_server import Done, Server
-from links import Fingerprint, fingerprint
-from plugins_sampling import seed
-from pythons import PYTHONS
-from trusting import trust
+from harness.crash_parts import Tree, difference, make_wheel, tree
+from harness.crash_server import Done, Server
+from harness.links import Fingerprint, fingerprint
+from harness.place import SOURCE
+from harness.plugin_sampling import seed
+from harness.pythons import PYTHONS
+from harness.trusting import trust
 
 ALL = bool(os.environ.get("ENVSYNC_ALL_KILL_POINTS"))
 KINDS = ("rebuild", "create", "repair", "install", "upgrade", "rollback")

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from crash_trace import FLUSHING, MAKING, RENAMING, WRITING
+from harness.crash_trace import FLUSHING, MAKING, RENAMING, WRITING
 
 TRACED = (*RENAMING, *MAKING, *WRITING, *FLUSHING, "open", "openat", "creat", "ioctl")
 _CALL = re.compile(r"(\d+) +(\w+)\((.*)\) += (-?\d+)(?:<(.*?)>)?")

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from bench import files, listing
-from conftest import Place
 from envsync.cli.main import main
+from harness.bench import files, listing
+from harness.place import Place
 
 
 def refused(place: Place, capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pythons import PYTHONS
+from harness.pythons import PYTHONS
 
 _VERSION = "3.12"
 

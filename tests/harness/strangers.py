@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from bench import listing, run
-from conftest import Place
+from harness.bench import listing, run
+from harness.place import Place
 
 BASE = f"{sys.base_prefix}/bin/python3"
 Import = Callable[..., dict[str, Any]]

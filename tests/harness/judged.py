@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from packaging.utils import canonicalize_name
 
-from bench import changed, files, listing
-from depot import Depot
 from envsync.cli.main import main
+from harness.bench import changed, files, listing
+from harness.depot import Depot
 
 BOTH = ("uv", "pip")
 _STARTS = ("subprocess.Popen", "os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn", "os.system")

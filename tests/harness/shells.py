@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import Place
+from harness.place import Place
 
 __all__ = ["SHELLS", "offered", "type_into"]
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from pythons import PYTHONS
-from small_world import World
+from harness.pythons import PYTHONS
+from harness.small_world import World
 
 
 @pytest.fixture(scope="session")

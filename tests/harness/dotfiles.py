@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from conftest import Place
-from links import fingerprint
-from watching import Event, Watching, watching
-from wheels import make_wheel
+from harness.links import fingerprint
+from harness.place import Place
+from harness.watching import Event, Watching, watching
+from harness.wheels import make_wheel
 
 __all__ = ["Dotfiles", "named", "replace"]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pythons import PYTHONS
+from harness.pythons import PYTHONS
 
 __all__ = ["compiled", "forwarding", "make_tree", "minor_of"]
 

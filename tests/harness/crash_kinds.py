@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from crash_parts import Tree, difference, tree
-from crash_scenario import KINDS, Scenario
-from crash_server import Done
-from pythons import PYTHONS
-from trusting import trust
+from harness.crash_parts import Tree, difference, tree
+from harness.crash_scenario import KINDS, Scenario
+from harness.crash_server import Done
+from harness.pythons import PYTHONS
+from harness.trusting import trust
 
 __all__ = ["ALL_KINDS", "prepared"]
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from conftest import Place
+from harness.place import Place
 
 __all__ = ["Watching", "watching"]
 

@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 import pytest
 from uv import find_uv_bin
 
-from conftest import Place
 from envsync.cli.main import main
-from links import fingerprint
+from harness.links import fingerprint
+from harness.place import Place
 
 BUILDERS = ("envsync", "venv", "virtualenv", "uv")
 

@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from unittest import mock
 
-from conftest import SOURCE, Place, Run
 from envsync.__main__ import fast_answer
-from pythons import PYTHONS
-from wheels import make_project, make_wheel
+from harness.place import SOURCE, Place, Run
+from harness.pythons import PYTHONS
+from harness.wheels import make_project, make_wheel
 
 _MANIFEST = """version = 1
 state-dir = "state"

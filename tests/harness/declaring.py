@@ -20,7 +20,7 @@ from envsync.model.desired import Packages
 from envsync.model.interpreter import Facts
 from envsync.model.packages import Call, Declared, Sync
 from envsync.observe.declared import read_declared
-from wheels import make_wheel
+from harness.wheels import make_wheel
 
 FACTS = Facts(
     version="3.11.7",

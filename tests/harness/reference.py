@@ -1,4 +1,4 @@
-"""Writes docs/reference.md from the code: python tests/reference.py > docs/reference.md"""
+"""Write docs/reference.md from the code: ``python tests/harness/reference.py > docs/reference.md``."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -11,7 +11,7 @@ __all__ = ["reference"]
 _HEAD = """\
 # Reference
 
-Made from the code by `tests/reference.py`; a test holds that it is what the code says. Codes and exit statuses:
+Made from the code by `tests/harness/reference.py`; a test holds that it is what the code says. Codes and exit statuses:
 [codes.md](codes.md).
 
 ## The manifest

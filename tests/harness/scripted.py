@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from conftest import Place
 from envsync.manifest import load
 from envsync.model.desired import Manifest
 from envsync.model.problems import Problem
@@ -19,6 +18,7 @@ from envsync.watch.passes import Passes
 from envsync.watch.scope import Scope
 from envsync.watch.signals import Control
 from envsync.watch.source import Heard
+from harness.place import Place
 
 __all__ = ["Stage", "flip"]
 

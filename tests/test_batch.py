@@ -20,18 +20,18 @@ from unittest import mock
 import pytest
 
 import envsync
-from bench import run
-from conftest import Place, _server
-from crash_disk import TRACED, Disk, under
-from crash_scenario import chosen
-from crash_server import Done
-from crash_trace import RENAMING, strace
 from envsync.apply import batch, build, builders, verify
 from envsync.cache.store import state_directories
 from envsync.model.report import EnvironmentReport
 from envsync.write.flush import flush
 from envsync.write.locks import hold
-from processes import start, unprivileged
+from harness.bench import run
+from harness.crash_disk import TRACED, Disk, under
+from harness.crash_scenario import chosen
+from harness.crash_server import Done
+from harness.crash_trace import RENAMING, strace
+from harness.place import Place, server
+from harness.processes import start, unprivileged
 
 pytestmark = pytest.mark.sampled(4)
 
@@ -221,7 +221,7 @@ def killed(directory: Path, variables: dict[str, str], kill: int) -> tuple[Place
     place = Place(directory / "place", variables | {"HOME": str(directory)})
     place.root.mkdir(parents=True)
     declare(place)
-    return place, _server(place.variables).run(place.root, ("apply",), kill, place.variables)
+    return place, server(place.variables).run(place.root, ("apply",), kill, place.variables)
 
 
 @pytest.mark.parametrize("cache", ["with a template", "without"])
@@ -293,10 +293,10 @@ def test_progress_is_told_for_each_in_the_thread_that_asked(place: Place) -> Non
 
 _INTERRUPTED = """
 import os, signal, sys, time
-from envsync.apply import together
+from envsync.apply import batch
 from envsync.cli.main import main
 left = [signal.SIGINT]
-together.settle = lambda: left and (os.kill(os.getpid(), left.pop()), time.sleep(1))  # until it is minded
+batch.settle = lambda: left and (os.kill(os.getpid(), left.pop()), time.sleep(1))  # until it is minded
 sys.exit(main(sys.argv[1:]))
 """
 

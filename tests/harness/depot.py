@@ -16,9 +16,9 @@ import pytest
 from uv import find_uv_bin
 from virtualenv.seed.wheels.embed import get_embed_wheel
 
-from bench import run, settle
-from conftest import Place
-from wheels import make_wheel
+from harness.bench import run, settle
+from harness.place import Place
+from harness.wheels import make_wheel
 
 SEEDS = {"pip", "setuptools", "wheel"}
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from hypothesis import strategies as st
 
-from small_world import World, remove
+from harness.small_world import World, remove
 
 BLOG = "storage/state/blog"
 SITE = f"{BLOG}/lib/python3.11/site-packages"
@@ -233,7 +233,7 @@ CACHE_DAMAGES = (
     "noise",
     "truncate",
     "remove",
-    "folder",
+    "directory",
     "fifo",
     "mode",
     "touch",
@@ -250,7 +250,7 @@ def _at(kinds: tuple[str, ...], pairs: tuple[tuple[str, str], ...]) -> st.Search
     return st.builds(lambda kind, pair: Step(kind, *pair), st.sampled_from(kinds), st.sampled_from(pairs))
 
 
-_ANY = ("remove", "swing", "move", "touch", "folder", "fifo")
+_ANY = ("remove", "swing", "move", "touch", "directory", "fifo")
 DAMAGES = st.one_of(
     _of(("link",), *_LINKS, text=_TEXTS),
     _of(("link",), *_LINKS, *_HELD, *_INPUTS, *_INNER, *_DIRECTORIES, *_PROGRAMS, text=_TEXTS),
