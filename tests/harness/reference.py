@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from envsync.cli.arguments import COMMANDS, EVERYWHERE, Argument, Command
-from envsync.manifest.tables import manifest_schema
+from envsync.manifest import manifest_schema
+from envsync.manifest.wording import listing
 
 __all__ = ["reference"]
 
@@ -26,11 +27,10 @@ def reference() -> str:
     """Give the text of the page."""
     schema = manifest_schema()
     environment = schema["definitions"]["EnvironmentTable"]["properties"]
-    first = ("path", "target")
-    ordered = {key: environment[key] for key in (*first, *(key for key in environment if key not in first))}
+    own = [f"`{key}`" for key in environment if key not in schema["definitions"]["DefaultsTable"]["properties"]]
     top = {key: value for key, value in schema["properties"].items() if key not in {"envs", "defaults"}}
     parts = [_HEAD, *_table(top), "", "### `[envs.NAME]`", ""]
-    parts += ["`[defaults]` takes any of these but `path`, `target` and `aliases`.", "", *_table(ordered), ""]
+    parts += [f"`[defaults]` takes any of these except {listing(own, 'and')}.", "", *_table(environment), ""]
     parts += ["## Commands", "", "All commands take:", "", *_options(EVERYWHERE), ""]
     for command in COMMANDS:
         parts += [*_command(command), ""]

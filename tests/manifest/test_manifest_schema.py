@@ -1,6 +1,7 @@
 """The JSON Schema: what it lets through, what it catches, and whether Taplo can use it."""
 
 import ast
+import dataclasses
 import json
 import re
 import shutil
@@ -17,8 +18,9 @@ from jsonschema import Draft4Validator
 from pydantic import BaseModel
 
 from envsync.manifest import load
-from envsync.manifest.tables import DefaultsTable, EnvironmentTable, ManifestTable, manifest_schema
-from envsync.manifest.validate import known_keys
+from envsync.manifest.schema import keys_of, manifest_schema
+from envsync.manifest.tables import DefaultsTable, EnvironmentTable, ManifestTable
+from envsync.model import desired
 from envsync.model.problems import ManifestError
 from harness.manifest_box import Box, one
 from harness.place import Place
@@ -31,7 +33,7 @@ TABLES: dict[type[BaseModel], dict[str, Any]] = {
     DefaultsTable: SCHEMA["definitions"]["DefaultsTable"],
     EnvironmentTable: SCHEMA["definitions"]["EnvironmentTable"],
 }
-KEYS = [(model, key) for model in TABLES for key in known_keys(model)]
+KEYS = [(model, key) for model in TABLES for key in [key.name for key in keys_of(model)]]
 
 
 @pytest.fixture
@@ -262,3 +264,30 @@ def test_taplo_checks_manifests_by_the_schema(tmp_path: Path) -> None:
         for run in (taplo(bad, schema), taplo(bad)):
             assert run.returncode != 0
             assert mistake.split(" ")[0] in run.stderr
+
+
+WHERE_IT_APPLIES = {"hosts", "platforms"}
+
+
+def fields_of(kind: type[Any]) -> dict[str, dataclasses.Field[Any]]:
+    return {field.name: field for field in dataclasses.fields(kind)}
+
+
+@pytest.mark.parametrize("name", [*EnvironmentTable.model_fields])
+def test_a_key_goes_to_the_field_of_its_name_which_has_its_default(name: str) -> None:
+    field = {**fields_of(desired.Environment), **fields_of(desired.Packages)}.get(name)
+    assert (field is None) == (name in WHERE_IT_APPLIES)
+    default = SCHEMA["definitions"]["EnvironmentTable"]["properties"][name.replace("_", "-")].get("default")
+    assert field is None or default in (None, [], field.default)
+
+
+def test_no_module_spells_keys_that_it_can_follow_from_the_tables() -> None:
+    keys = {"requires-python", "system-site-packages", "on-missing", "constraints", "prompt"}
+    for place in ("manifest/validate.py", "manifest/loader.py", "cli/arguments.py", "cli/edit.py"):
+        tree = ast.parse((ROOT / "src/envsync" / place).read_text(encoding="utf-8"))
+        said = {
+            node.value.replace("_", "-")
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        }
+        assert not said & keys, place

@@ -40,7 +40,7 @@ def test_an_environment_with_nothing_but_a_path(box: Box) -> None:
     assert (env.name, env.path, env.target) == ("a", f"{box.root}/a/.venv", None)
     assert env.python == DefaultPython()
     assert env.packages == Packages()
-    assert (env.requires_python, env.prompt, env.wait_for, env.aliases, env.exposed) == (None, None, None, (), ())
+    assert (env.requires_python, env.prompt, env.wait_for, env.aliases, env.expose) == (None, None, None, (), ())
     assert env.system_site_packages is False
 
 
@@ -82,7 +82,7 @@ def test_every_key_of_an_environment_is_taken_over(box: Box) -> None:
     )
     assert env.system_site_packages is True
     assert env.aliases == (f"{box.root}/wt/.venv",)
-    assert env.exposed == (Exposed("ruff", "/b/ruff"), Exposed("flask", "/b/flask-app"))
+    assert env.expose == (Exposed("ruff", "/b/ruff"), Exposed("flask", "/b/flask-app"))
     assert env.wait_for == f"{box.home}/mnt"
 
 

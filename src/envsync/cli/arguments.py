@@ -1,7 +1,7 @@
 """The commands and what each may be given: data, from which the parser is made."""
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 
@@ -17,7 +17,14 @@ class Command(NamedTuple):
 
     name: str
     help: str
-    arguments: tuple[Argument, ...] = ()
+    own: tuple[Argument, ...] = ()
+    takes_keys: bool = False
+    """Whether every key of an environment is an option of it."""
+
+    @property
+    def arguments(self) -> tuple[Argument, ...]:
+        """All of its options and positions, besides those that all commands have."""
+        return (*self.own, *_key_options()) if self.takes_keys else self.own
 
 
 def _flag(*names: str, text: str) -> Argument:
@@ -26,12 +33,6 @@ def _flag(*names: str, text: str) -> Argument:
 
 def _option(*names: str, metavar: str, text: str, **settings: Any) -> Argument:
     return Argument(names, {"metavar": metavar, "help": text, **settings})
-
-
-def _key(name: str, text: str, *, metavar: str | None = "VALUE", **settings: Any) -> Argument:
-    """Give the option for a key of an environment."""
-    shown = {} if metavar is None else {"metavar": metavar}
-    return Argument((f"--{name}",), {"dest": f"key_{name}", "help": text, **shown, **settings})
 
 
 def _position(name: str, text: str, **settings: Any) -> Argument:
@@ -89,42 +90,27 @@ _JOBS = _option(
     "--jobs", metavar="N", type=_count, text="environments to work on side by side (default: 2 for each core)"
 )
 
-_TEXT_KEYS = (
-    ("path", "where people and tools find it"),
-    ("target", "the directory that a symlink at path leads to; relative: in state-dir"),
-    ("python", "a name from [pythons], a path, or a version request"),
-    ("requires-python", "versions of Python outside of which it is left as it is"),
-    ("project", "directory of a project to install"),
-    ("prompt", "what activation shows"),
-    ("wait-for", "until this directory is there, do nothing"),
-)
-_LIST_KEYS = (
-    ("requirements", "a requirements file to install"),
-    ("packages", "a package to install, as in PEP 508"),
-    ("constraints", "a constraints file for the installer"),
-    ("groups", "a dependency group of the project"),
-    ("extras", "an extra of the project"),
-    ("aliases", "a further symlink to it"),
-    ("expose", "a command to link into bin-dir, command or command:name"),
-    ("hosts", "a pattern of the hosts where it applies"),
-    ("platforms", "linux or darwin"),
-)
-_FLAG_KEYS = (
-    ("exact", "remove packages that nothing declares"),
-    ("system-site-packages", "let it see the packages of its base"),
-)
 
-PATH_KEYS = frozenset({"path", "project", "wait-for", "requirements", "constraints", "aliases"})
-"""Keys whose relative values mean the current directory on a command line, but the manifest's directory in a manifest.
-"""
+def _key_options() -> Iterator[Argument]:
+    """Make an option for each key of an environment, from what the manifest's tables say of it."""
+    from envsync.manifest import environment_keys  # noqa: PLC0415  # brings pydantic
 
+    for key in environment_keys():
+        name, more = key.name, ""
+        settings: dict[str, Any] = {"dest": f"key_{name}"}
+        if key.is_flag and key.default:
+            name, settings["action"] = f"no-{name}", "store_false"
+        elif key.is_flag:
+            settings["action"] = "store_true"
+        elif key.choices:
+            settings["choices"] = key.choices
+        else:
+            settings["metavar"] = "PATH" if key.is_relative("") else "VALUE"
+        if key.is_list:
+            settings["action"], more = "append", "; may be given several times"
+        text = f"do not {key.description}" if name != key.name else f"{key.description}{more}"
+        yield Argument((f"--{name}",), {"help": text, **settings})
 
-def _value(key: str) -> str:
-    return "PATH" if key in PATH_KEYS else "VALUE"
-
-
-KEYS = tuple(name for name, _ in (*_TEXT_KEYS, *_LIST_KEYS, *_FLAG_KEYS))
-"""The keys of an environment, in the order in which they are written."""
 
 COMMANDS = (
     Command(
@@ -211,17 +197,8 @@ COMMANDS = (
     Command(
         "add",
         "declare an environment",
-        (
-            _position("names", "its name", nargs=1, metavar="NEW_NAME"),
-            *(_key(name, text, metavar=_value(name)) for name, text in _TEXT_KEYS),
-            *(
-                _key(name, f"{text}; may be given several times", metavar=_value(name), action="append")
-                for name, text in _LIST_KEYS
-            ),
-            *(_key(name, text, metavar=None, action="store_true") for name, text in _FLAG_KEYS),
-            _key("no-editable", "install the project as it is", metavar=None, action="store_true"),
-            _key("on-missing", "a version that the new Python lacks", metavar=None, choices=("fail", "relax")),
-        ),
+        (_position("names", "its name", nargs=1, metavar="NEW_NAME"),),
+        takes_keys=True,
     ),
     Command(
         "remove",

@@ -5,16 +5,15 @@ import os
 import shlex
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from unicodedata import category
 
 from envsync.cache.store import config_directory
-from envsync.cli.arguments import KEYS, PATH_KEYS
 from envsync.cli.consent import opened, renew, trust_written
 from envsync.cli.options import Options
 from envsync.cli.session import Result, check_names
 from envsync.formats.shebang import launched
-from envsync.manifest import declared_in, load
+from envsync.manifest import declared_in, environment_keys, load
 from envsync.manifest.edit import Entry, with_entries, without_entry
 from envsync.manifest.find import absolute, current_directory, find
 from envsync.manifest.paths import is_literal
@@ -35,6 +34,9 @@ from envsync.plan.unowned import listed, unowned_at_top
 from envsync.report.json import Verdict
 from envsync.report.terminal import Paint, abbreviate_home, escape
 from envsync.write.user_files import new_manifest, replace_manifest
+
+if TYPE_CHECKING:
+    from envsync.manifest.schema import Key
 
 _LIMIT = 16 << 20
 
@@ -98,10 +100,8 @@ def _add(options: Options) -> Result:
     if "path" not in given:
         hint = f"envsync add {shlex.quote(name)} --path PATH"
         raise UsageError(Problem("usage", "--path says where people and tools find it", hint))
-    if given.pop("no-editable", False):
-        given["editable"] = False
-    ordered = sorted(given.items(), key=lambda item: KEYS.index(item[0]) if item[0] in KEYS else len(KEYS))
-    entry = Entry(name, tuple((key, _value(key, value)) for key, value in ordered))
+    values = ((key.name, _value(key, given[key.name])) for key in environment_keys() if key.name in given)
+    entry = Entry(name, tuple(values))
     _edit(manifest, file, lambda text: with_entries(text, [entry]), partial(_refuse_taken, name))
     more = {"declared": [{"name": name, **dict(entry.values)}]}
     return _result(file, [f"declared {name} in {file}", "make it: envsync apply"], changed=True, more=more)
@@ -193,17 +193,16 @@ def _home() -> str:
     return os.path.expanduser("~")
 
 
-def _value(key: str, value: Any) -> Any:
+def _value(key: "Key", value: Any) -> Any:
     """Give what stands in the manifest for a value on the command line."""
     if isinstance(value, list):
         return [_value(key, one) for one in value]
-    is_path = key in PATH_KEYS or (key == "python" and "/" in value)
-    if not is_path or not value or value.startswith(("~", "/", "$")):
+    if not isinstance(value, str) or not key.is_relative(value) or not value or value.startswith(("~", "/", "$")):
         return value
     directory = current_directory()
     if not is_literal(shortened(directory, _home())):
         message = f"the current directory cannot be written in a manifest: {directory}"
-        raise UsageError(Problem("usage", message, f"Give {key} as an absolute path, or work in another directory."))
+        raise UsageError(Problem("usage", message, f"Make {key.name} absolute, or work in another directory."))
     return shortened(absolute(value, directory), _home())
 
 
@@ -282,8 +281,8 @@ def _declared_lines(verb: str, entry: Entry, packages: Recorded) -> Iterator[str
 
 def _left(gone: Environment) -> list[str]:
     """Say what an environment that is declared no more leaves on the disk."""
-    links = [link for link in (gone.path, *gone.aliases, *(one.link for one in gone.exposed)) if os.path.islink(link)]
-    links += [one.link for one in gone.exposed if launched(read_text(one.link)) == f"{gone.path}/bin/{one.command}"]
+    links = [link for link in (gone.path, *gone.aliases, *(one.link for one in gone.expose)) if os.path.islink(link)]
+    links += [one.link for one in gone.expose if launched(read_text(one.link)) == f"{gone.path}/bin/{one.command}"]
     ends = dict.fromkeys(walk(place).end for place in (gone.path, gone.target) if place is not None)
     return [*links, *(end for end in ends if os.path.isfile(f"{end}/pyvenv.cfg"))]
 

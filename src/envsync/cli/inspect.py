@@ -18,7 +18,7 @@ from envsync.cli.output import layout
 from envsync.cli.session import DONE, TROUBLE, Result, Session, check_names, look, settings_of
 from envsync.cli.signals import deferred
 from envsync.formats import pyvenv_cfg
-from envsync.manifest.tables import manifest_schema
+from envsync.manifest import manifest_schema
 from envsync.model.desired import Environment, Manifest
 from envsync.model.plan import EnvironmentPlan, Plan
 from envsync.model.problems import CannotRunError, EnvsyncError, Problem, UsageError

@@ -8,7 +8,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import ModuleType
+    from typing import Any
 
+    from envsync.manifest.schema import Key
     from envsync.model.desired import Manifest
 
 
@@ -27,29 +29,41 @@ def load(
     ``texts`` holds what some of the files, by their paths as opened, are taken to say instead. Raises ``ManifestError``
     with every problem found in all of them.
     """
-    manifest: Manifest = _loader().load(file, hostname=hostname, platform=platform, texts=texts or {})
+    manifest: Manifest = _validating("loader").load(file, hostname=hostname, platform=platform, texts=texts or {})
     return manifest
 
 
 def declared_in(file: str, name: str) -> str | None:
     """Return which file, the manifest ``file`` or one that it includes, declares an environment; None if none does."""
-    found: str | None = _loader().declared_in(file, name)
+    found: str | None = _validating("loader").declared_in(file, name)
     return found
 
 
-def _loader() -> "ModuleType":
-    """Import what validates, without pydantic's plugins: those of other packages have no business in a manifest.
+def environment_keys() -> "tuple[Key, ...]":
+    """Return the keys of an environment, in the order in which they are written."""
+    keys: tuple[Key, ...] = _validating("schema").environment_keys()
+    return keys
+
+
+def manifest_schema() -> "dict[str, Any]":
+    """Return the JSON Schema (draft 4) of a manifest; whatever :func:`load` accepts is valid by it."""
+    schema: dict[str, Any] = _validating("schema").manifest_schema()
+    return schema
+
+
+def _validating(module: str) -> "ModuleType":
+    """Import a module that validates, without pydantic's plugins: those have no business in a manifest.
 
     To look for them takes a tenth of all the time that it takes to load.
     """
     import os  # noqa: PLC0415
+    from importlib import import_module  # noqa: PLC0415
 
     known = os.environ.get(_PLUGINS)
     os.environ[_PLUGINS] = "__all__"
     try:
-        from envsync.manifest import loader  # noqa: PLC0415 - brings pydantic and tomllib
+        return import_module(f"envsync.manifest.{module}")  # brings pydantic
     finally:
         os.environ.pop(_PLUGINS)
         if known is not None:
             os.environ[_PLUGINS] = known
-    return loader

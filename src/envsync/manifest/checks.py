@@ -72,14 +72,14 @@ def host_pattern(text: str) -> str:
     return text
 
 
-def exposing(text: str) -> str:
-    """``command``, or ``command:file`` to expose it under another name."""
+def exposing(text: str) -> tuple[str, str]:
+    """Return the command and the name of its link, of ``command`` or ``command:name``."""
     hint = 'write "command", or "command:name" to expose it under another name'
     command, colon, link = text.partition(":")
     for name in (command, link) if colon else (command,):
         if name in {"", ".", ".."} or "/" in name or ":" in name or not name.isprintable() or name.strip() != name:
             raise Unfit(f"{quoted(text)} names no command", hint)
-    return text
+    return command, link or command
 
 
 def package_name(text: str) -> str:
@@ -106,15 +106,15 @@ def package(text: str) -> str:
 
 
 @functools.lru_cache(_MOST_REQUIREMENTS)
-def specifier(text: str) -> str:
-    """Return a PEP 440 set of version specifiers."""
+def specifier(text: str) -> str | None:
+    """Return a PEP 440 set of version specifiers; None for the empty one, which allows every version."""
     from packaging.specifiers import InvalidSpecifier, SpecifierSet  # noqa: PLC0415 - not all manifests need it
 
     try:
         SpecifierSet(text)
     except InvalidSpecifier:
         raise Unfit(f"{quoted(text)} is no set of version specifiers", 'PEP 440, such as ">=3.12,<3.13"') from None
-    return text
+    return text or None
 
 
 def distinct(values: list[str]) -> list[str]:

@@ -39,7 +39,7 @@ def commands(environments: Sequence[Environment], documents: Sequence[Document])
     """Links that are exposed twice; ``documents`` are those of the ``environments``, one by one."""
     first: dict[str, str] = {}
     for one, document in zip(environments, documents, strict=True):
-        for exposed in one.exposed:
+        for exposed in one.expose:
             if exposed.link not in first:
                 first[exposed.link] = one.name
                 continue
@@ -164,7 +164,7 @@ def _validated(gathering: Gathering, state_dir: str, bin_dir: str, recorder: Rec
     defaults: dict[int, Values] = {}
     for document in gathering.documents:
         pythons = Pythons(document.directory, recorder, names, complete=gathering.complete)
-        scope = Scope(document.directory, state_dir, pythons, recorder)
+        scope = Scope(document.directory, state_dir, bin_dir, pythons, recorder)
         table = settings(document, scope, gathering.problems)
         if document.parent is None:
             found.top = table
@@ -174,7 +174,7 @@ def _validated(gathering: Gathering, state_dir: str, bin_dir: str, recorder: Rec
             values = {**common, **own}
             gathering.problems.extend(_without_project(document, name, own, values))
             if applies(values, machine.hostname, machine.platform):
-                found.here.append(environment(name, values, bin_dir))
+                found.here.append(environment(name, values))
                 found.documents.append(document)
             else:
                 found.elsewhere.append(name)

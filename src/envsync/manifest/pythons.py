@@ -105,10 +105,11 @@ def _is_specifier(text: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """One file's directory, the manifest's state-dir, and the interpreters that have names."""
+    """What the values of one file are read with: its directory, the manifest's, and the interpreters with names."""
 
     directory: str
     state_dir: str
+    bin_dir: str
     pythons: Pythons
     recorder: Recorder
 

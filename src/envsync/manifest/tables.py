@@ -1,23 +1,26 @@
-"""The manifest's tables, one class each: which keys there are and what each may hold; and their JSON Schema.
+"""The manifest's tables, one class each, in which every key is declared: once, and nowhere else.
+
+A key has its type, check, default, description and examples here. Validation, the JSON Schema, the hints about unknown
+keys, docs/reference.md and the options of ``envsync add`` follow from that. Its value goes to the field of the same
+name of :class:`envsync.model.desired.Environment` or :class:`envsync.model.desired.Packages`.
 
 Validators need a :class:`envsync.manifest.pythons.Scope` as context. A key that is not written stays out of
-``model_fields_set``; defaults here are for the schema's readers.
+``model_fields_set``; its default is that of the field that it goes to, and the one here is for the schema's readers.
 """
 
 import itertools
 from collections.abc import Iterable
+from enum import Enum
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, WithJsonSchema
-from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
-from pydantic_core.core_schema import WithDefaultSchema
 
 from envsync.manifest import checks
 from envsync.manifest.checks import BUILDERS
 from envsync.manifest.paths import expand
 from envsync.manifest.pythons import Scope
 from envsync.manifest.wording import Unfit
-from envsync.model.desired import DefaultPython, PythonRequest
+from envsync.model.desired import DefaultPython, Exposed, PythonRequest
 
 _CONTROL = r"\x00-\x1f\x7f-\x9f"
 
@@ -46,6 +49,14 @@ PACKAGE_NAME = _matching(r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$")
 SPECIFIER = _matching(r"^[\s,]*([~=!<>]|$)")
 INTERPRETER = _matching(r"^([~$<>=!]|.*/|((python|cpython|pypy|graalpy)[-@]?)?[0-9]{1,4}([.][0-9]{1,4}){0,2}t?$)")
 """A path or a version request."""
+
+
+class Mark(Enum):
+    """What is true of a key besides its type and check."""
+
+    RELATIVE = "a relative path, on a command line relative to the current directory"
+    RELATIVE_WITH_SLASH = "the same where there is a slash in it"
+    MAIN_ONLY = "an included file cannot have it"
 
 
 def _scope(info: ValidationInfo) -> Scope:
@@ -89,11 +100,17 @@ def _python(text: str, info: ValidationInfo) -> PythonRequest:
     return _scope(info).pythons.request(text) or DefaultPython(text)
 
 
-Path = Annotated[str, AfterValidator(_path), LINE]
+def _exposed(text: str, info: ValidationInfo) -> Exposed:
+    command, link = checks.exposing(text)
+    return Exposed(command, f"{_scope(info).bin_dir.rstrip('/')}/{link}")
+
+
+Path = Annotated[str, AfterValidator(_path), LINE, Mark.RELATIVE]
 Pattern = Annotated[str, AfterValidator(_pattern), LINE]
-Place = Annotated[str, AfterValidator(_place), LINE]
-# Text for the schema and the type check before it; a PythonRequest afterwards.
-Python = Annotated[str, AfterValidator(_python), VISIBLE]
+Place = Annotated[str, AfterValidator(_place), LINE, Mark.RELATIVE]
+# Text for the schema and the type check before it; a PythonRequest or an Exposed afterwards.
+Python = Annotated[str, AfterValidator(_python), VISIBLE, Mark.RELATIVE_WITH_SLASH]
+Command = Annotated[str, AfterValidator(_exposed), COMMAND]
 Interpreter = Annotated[str, AfterValidator(_interpreter), INTERPRETER]
 PackageName = Annotated[str, AfterValidator(checks.package_name), PACKAGE_NAME]
 
@@ -152,7 +169,7 @@ class _Settings(_Table):
     prompt: Annotated[str, AfterValidator(checks.prompt), LINE] = _optional(
         "what activation shows; default: the name of the environment, where envsync creates it", "blog"
     )
-    expose: list[Annotated[str, AfterValidator(checks.exposing), COMMAND]] = _list(
+    expose: list[Command] = _list(
         "its commands as symlinks in bin-dir, `command` or `command:name`; its Python as a script",
         "ruff",
         "flask:flask-app",
@@ -167,15 +184,13 @@ class _Settings(_Table):
 
 
 class DefaultsTable(_Settings):
-    """For every environment that says nothing else: any key but path, target, aliases."""
+    """Settings for every environment that does not have its own."""
 
     model_config = ConfigDict(title="[defaults]")
 
 
-class EnvironmentTable(_Settings):
-    """A virtual environment; what it leaves out is as ``[defaults]`` says."""
-
-    model_config = ConfigDict(title="[envs.NAME]")
+class _Own(_Table):
+    """What an environment has to say for itself: ``[defaults]`` cannot."""
 
     path: Place = Field(
         description="where people and tools find the environment: a directory, or with `target` a symlink",
@@ -190,6 +205,12 @@ class EnvironmentTable(_Settings):
     )
 
 
+class EnvironmentTable(_Settings, _Own):
+    """A virtual environment; what it leaves out is as ``[defaults]`` says."""
+
+    model_config = ConfigDict(title="[envs.NAME]")
+
+
 class ManifestTable(_Table):
     """The virtual environments of a machine; ``envsync apply`` makes them so."""
 
@@ -198,25 +219,27 @@ class ManifestTable(_Table):
     version: Annotated[Literal[1], BeforeValidator(checks.version), VERSION] = Field(
         description="the format of this file, always 1; an included file may leave it out"
     )
-    state_dir: Path = _optional(
+    state_dir: Annotated[Path, Mark.MAIN_ONLY] = _optional(
         "where relative targets lie; default: ~/.local/state/envsync/envs, on macOS in ~/Library/Application Support",
         "~/.local/state/envsync/envs",
     )
-    keep: Annotated[int, Field(ge=0)] = Field(
+    keep: Annotated[int, Field(ge=0), Mark.MAIN_ONLY] = Field(
         default=1, description="generations kept per environment for `rollback`, 0 for none"
     )
-    builder: Annotated[str, AfterValidator(checks.builder), BUILDER] = Field(
+    builder: Annotated[str, AfterValidator(checks.builder), BUILDER, Mark.MAIN_ONLY] = Field(
         default="virtualenv",
         description="what makes environments: virtualenv, uv or venv, or a preference list: the first that is there",
         examples=["uv|virtualenv"],
     )
-    installer: Literal["auto", "uv", "pip"] = Field(
+    installer: Annotated[Literal["auto", "uv", "pip"], Mark.MAIN_ONLY] = Field(
         default="auto", description="what installs packages: uv, pip, or auto: uv where found, else pip"
     )
     include: list[Pattern] = _list(
         "more manifests, globs allowed, relative to this file's directory as opened; no name twice", "envs.d/*.toml"
     )
-    bin_dir: Path = _optional("where exposed commands go; default: ~/.local/bin", "~/.local/bin")
+    bin_dir: Annotated[Path, Mark.MAIN_ONLY] = _optional(
+        "where exposed commands go; default: ~/.local/bin", "~/.local/bin"
+    )
     defaults: DefaultsTable = Field(default_factory=DefaultsTable)
     pythons: dict[Annotated[str, AfterValidator(checks.python_name), VISIBLE], Interpreter] = _named(
         "names for interpreter links, or for version requests", fast="pypy3.10"
@@ -224,25 +247,3 @@ class ManifestTable(_Table):
     envs: dict[Annotated[str, AfterValidator(checks.environment_name), ENVIRONMENT], EnvironmentTable] = _named(
         "the environments by name", blog={"path": "~/src/blog/.venv"}
     )
-
-
-_DRAFT = "http://json-schema.org/draft-04/schema#"
-
-
-class _Generator(GenerateJsonSchema):
-    """Gives no titles, which would repeat the keys, and no null, which TOML has not."""
-
-    def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002  # pydantic calls it
-        return False
-
-    def default_schema(self, schema: WithDefaultSchema) -> JsonSchemaValue:
-        if schema.get("default", ...) is None:
-            return self.generate_inner(schema["schema"])
-        return super().default_schema(schema)
-
-
-def manifest_schema() -> dict[str, Any]:
-    """Give the JSON Schema (draft 4) of a manifest; whatever ``load`` accepts is valid by it."""
-    schema = ManifestTable.model_json_schema(ref_template="#/definitions/{model}", schema_generator=_Generator)
-    definitions = schema.pop("$defs")
-    return {"$schema": _DRAFT, **schema, "definitions": definitions}

@@ -3,6 +3,7 @@
 import difflib
 import fnmatch
 from collections.abc import Iterator, Mapping
+from dataclasses import fields
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -11,9 +12,10 @@ from pydantic_core import ErrorDetails
 from envsync.manifest import checks
 from envsync.manifest.document import Document
 from envsync.manifest.pythons import Scope
-from envsync.manifest.tables import DefaultsTable, EnvironmentTable, ManifestTable
+from envsync.manifest.schema import keys_of
+from envsync.manifest.tables import DefaultsTable, EnvironmentTable, ManifestTable, Mark
 from envsync.manifest.wording import Unfit, listing, quoted, shown
-from envsync.model.desired import DefaultPython, Environment, Exposed, Packages
+from envsync.model.desired import Environment, Packages
 from envsync.model.problems import Problem
 
 _TYPES = {
@@ -37,11 +39,6 @@ def complaints(error: ValidationError, document: Document, prefix: Key = ()) -> 
     """Each thing that ``error`` tells of the table at ``prefix``."""
     for detail in error.errors(include_url=False)[: MOST_PROBLEMS + 1]:
         yield _problem(detail, document, prefix)
-
-
-def known_keys(model: type[BaseModel]) -> list[str]:
-    """Return the keys of a table, as the manifest spells them."""
-    return [field.alias or name for name, field in model.model_fields.items()]
 
 
 def _problem(detail: ErrorDetails, document: Document, prefix: Key) -> Problem:
@@ -97,16 +94,16 @@ def _hint_for_unknown(key: Key) -> str:
     """Return the nearest known key, or where the key belongs, or all there are."""
     *table, name = key
     model = _table(tuple(table))
-    known = known_keys(model)
+    known, own, top = ([key.name for key in keys_of(one)] for one in (model, EnvironmentTable, ManifestTable))
     meant = name[:_LONGEST_KEY].lower().replace("_", "-")
     near = difflib.get_close_matches(meant, known, 1, 0.7)
     if near:
         return f"did you mean `{near[0]}`?"
-    if model is DefaultsTable and meant in known_keys(EnvironmentTable):
+    if model is DefaultsTable and meant in own:
         return f"`{meant}` is each environment's own: write it in [envs.NAME]"
-    if model is ManifestTable and meant in known_keys(EnvironmentTable):
+    if model is ManifestTable and meant in own:
         return f"`{meant}` belongs in [envs.NAME]"
-    if meant in known_keys(ManifestTable):
+    if meant in top:
         return f"`{meant}` belongs at the top, before the first table"
     return f"known keys: {listing(known, 'and')}"
 
@@ -124,41 +121,19 @@ def _table(key: Key) -> type[BaseModel]:
 Values = Mapping[str, Any]
 """The keys that an environment or its defaults set, snake_case, with validated values."""
 
-_PACKAGE_KEYS = (
-    "requirements",
-    "packages",
-    "constraints",
-    "project",
-    "groups",
-    "extras",
-    "editable",
-    "exact",
-    "on_missing",
-)
+_PACKAGES = tuple(field.name for field in fields(Packages))
+_ENVIRONMENT = frozenset(field.name for field in fields(Environment)) - {"packages"}
 _NO_PACKAGES = Packages()
 
 
-def environment(name: str, values: Values, bin_dir: str) -> Environment:
-    """Return the environment that ``values``, with the defaults in them, describe."""
-    return Environment(
-        name=name,
-        path=values["path"],
-        target=values.get("target"),
-        python=values.get("python") or DefaultPython(),
-        requires_python=values.get("requires_python") or None,
-        system_site_packages=values.get("system_site_packages", False),
-        prompt=values.get("prompt"),
-        aliases=tuple(values.get("aliases", ())),
-        exposed=tuple(exposed(text, bin_dir) for text in values.get("expose", ())),
-        wait_for=values.get("wait_for", values.get("project")),
-        packages=_packages(values),
-    )
+def environment(name: str, values: Values) -> Environment:
+    """Return the environment that ``values``, with the defaults in them, describe: each key in the field of its name.
 
-
-def exposed(text: str, bin_dir: str) -> Exposed:
-    """Return what ``command`` or ``command:name`` asks for."""
-    command, _, link = text.partition(":")
-    return Exposed(command, f"{bin_dir.rstrip('/')}/{link or command}")
+    What is not declared keeps the default of its field.
+    """
+    own = {key: _frozen(value) for key, value in values.items() if key in _ENVIRONMENT}
+    own.setdefault("wait_for", values.get("project"))
+    return Environment(name=name, packages=_packages(values), **own)
 
 
 def applies(values: Values, hostname: str, platform: str) -> bool:
@@ -172,16 +147,12 @@ def applies(values: Values, hostname: str, platform: str) -> bool:
 
 
 def _packages(values: Values) -> Packages:
-    declared = tuple(key for key in _PACKAGE_KEYS if key in values)
-    if not declared:
-        return _NO_PACKAGES
-    fields: dict[str, Any] = {
-        key: tuple(values[key]) if isinstance(values[key], list) else values[key] for key in declared
-    }
-    return Packages(**fields, declared=tuple(key.replace("_", "-") for key in declared))
+    own = {key: _frozen(values[key]) for key in _PACKAGES if key in values}
+    return Packages(**own, declared=tuple(key.replace("_", "-") for key in own)) if own else _NO_PACKAGES
 
 
-_MAIN_ONLY = ("state-dir", "keep", "builder", "installer", "bin-dir")
+def _frozen(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
 
 
 def written(table: BaseModel) -> dict[str, Any]:
@@ -197,7 +168,7 @@ def settings(document: Document, scope: Scope, problems: list[Problem]) -> Manif
         del table["envs"]
     if document.parent is not None:
         table.setdefault("version", 1)
-        for key in _MAIN_ONLY:
+        for key in (key.name for key in keys_of(ManifestTable) if Mark.MAIN_ONLY in key.marks):
             if table.pop(key, None) is not None:
                 message = f"`{key}` belongs in the main manifest, not in an included one"
                 problems.append(document.problem("manifest-key", message, (key,), _main(document)))

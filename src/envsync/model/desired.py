@@ -68,7 +68,11 @@ class Exposed:
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """One ``[envs.NAME]`` table, with ``[defaults]`` applied."""
+    """One ``[envs.NAME]`` table, with ``[defaults]`` applied.
+
+    Its keys are in the fields of their names, those that say what to install in ``packages``; see
+    :mod:`envsync.manifest.tables`.
+    """
 
     name: str
     path: str
@@ -78,7 +82,7 @@ class Environment:
     system_site_packages: bool = False
     prompt: str | None = None
     aliases: tuple[str, ...] = ()
-    exposed: tuple[Exposed, ...] = ()
+    expose: tuple[Exposed, ...] = ()
     wait_for: str | None = None
     packages: Packages = field(default_factory=Packages)
 

@@ -69,7 +69,7 @@ class Observer:
 
     def places_of(self, environment: desired.Environment) -> Iterator[str]:
         """Give where an environment's own links really are: its path, its aliases, its exposed commands."""
-        for link in (environment.path, *environment.aliases, *(one.link for one in environment.exposed)):
+        for link in (environment.path, *environment.aliases, *(one.link for one in environment.expose)):
             directory, _, name = link.rpartition("/")
             yield f"{self._real(directory or '/').rstrip('/')}/{name}"
 
@@ -97,7 +97,7 @@ class Observer:
         directory = with_ends(directory, interpreter)
         there = [path, directory.chain, *([target] if target else [])]
         aliases = tuple(_alias(alias, environment.path, there) for alias in environment.aliases)
-        exposed = tuple(_exposed(one, environment.path, directory) for one in environment.exposed)
+        exposed = tuple(_exposed(one, environment.path, directory) for one in environment.expose)
         declared = self._declared(environment, interpreter)
         found = directory.environment if installed or deep or declared is not None else None
         libraries = None if found is None else seen_libraries(found, interpreter, every=installed)

@@ -39,7 +39,7 @@ def check_plan(plan: Plan, interpreters: Interpreters, today: date) -> Iterator[
     manifest, plans = plan.manifest, plan.environments
     yield checks.check_manifest(manifest, walk(manifest.file))
     yield from checks.judge_directories([check_directory("state-dir", manifest.state_dir)])
-    if any(one.environment.exposed for one in plans):
+    if any(one.environment.expose for one in plans):
         bin_dir = manifest.bin_dir
         yield from checks.check_bin_dir(check_directory("bin-dir", bin_dir), on_path=is_on_path(bin_dir))
     yield from checks.check_exchange(_exchange_checks(manifest, plans))
