@@ -26,7 +26,7 @@ def box(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> Box:
         ('python = ["3"]', "python", 'must be a string, not ["3"]', "only one"),
         ("hosts = []", "hosts", "is an empty list", "everywhere"),
         ('hosts = [""]', "hosts", "empty host pattern", "laptop*"),
-        ('prompt = ""', "prompt", "is an empty prompt", "leave the key out"),
+        ('prompt = ""', "prompt", "is empty", "leave the key out"),
         ('prompt = "a\\u001b[0m"', "prompt", 'control character in it: "a\\x1b[0m"', "plain text"),
         ('packages = ["ruff>>1"]', "packages", '"ruff>>1" is no requirement', "PEP 508"),
         ('packages = ["./x"]', "packages", '"./x" is no requirement', "`project`"),

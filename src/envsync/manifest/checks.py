@@ -56,12 +56,12 @@ def builder(text: str) -> str:
     return text
 
 
-def prompt(text: str) -> str:
-    """Text that activation scripts may show."""
+def line(text: str) -> str:
+    """Return one line of text that scripts and terminals may show."""
     if not text:
-        raise Unfit("is an empty prompt", "leave the key out; the prompt is then the environment's name")
+        raise Unfit("is empty", "leave the key out instead")
     if any(category(c) in {"Cc", "Zl", "Zp"} for c in text):  # control characters, and further ends of a line
-        raise Unfit(f"has a control character in it: {quoted(text)}", "a prompt is one line of plain text")
+        raise Unfit(f"has a control character in it: {quoted(text)}", "write one line of plain text")
     return text
 
 

@@ -108,6 +108,7 @@ def _exposed(text: str, info: ValidationInfo) -> Exposed:
 Path = Annotated[str, AfterValidator(_path), LINE, Mark.RELATIVE]
 Pattern = Annotated[str, AfterValidator(_pattern), LINE]
 Place = Annotated[str, AfterValidator(_place), LINE, Mark.RELATIVE]
+Line = Annotated[str, AfterValidator(checks.line), LINE]
 # Text for the schema and the type check before it; a PythonRequest or an Exposed afterwards.
 Python = Annotated[str, AfterValidator(_python), VISIBLE, Mark.RELATIVE_WITH_SLASH]
 Command = Annotated[str, AfterValidator(_exposed), COMMAND]
@@ -166,7 +167,7 @@ class _Settings(_Table):
         "environment, or relax to a newer release",
     )
     system_site_packages: bool = Field(default=False, description="let the environment see the packages of its base")
-    prompt: Annotated[str, AfterValidator(checks.prompt), LINE] = _optional(
+    prompt: Line = _optional(
         "what activation shows; default: the name of the environment, where envsync creates it", "blog"
     )
     expose: list[Command] = _list(
