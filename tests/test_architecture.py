@@ -147,3 +147,10 @@ def test_each_command_has_its_function_and_its_options() -> None:
         assert name in import_module(f"envsync.cli.{module}").COMMANDS
         with pytest.raises(SystemExit, match="0"):
             parse([name, "--help"])
+
+
+def test_a_format_is_read_in_one_place() -> None:
+    for name, path in _modules().items():
+        text = path.read_text()
+        assert "import csv" not in text or name == "formats.record", name
+        assert "urlsafe_b64encode" not in text or name == "formats.record", name

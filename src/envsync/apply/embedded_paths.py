@@ -1,15 +1,11 @@
 """Make every path that is embedded in an environment the declared one, activation scripts included."""
 
-import base64
-import csv
-import hashlib
-import io
 import os
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 
 from envsync.apply.build import EnvironmentBuilder
-from envsync.formats import activation, shebang
+from envsync.formats import activation, record, shebang
 from envsync.formats.shebang import is_activator
 from envsync.formats.staging_marker import BUILT
 from envsync.model.environment import Script
@@ -59,7 +55,7 @@ def declare_scripts(root: Root, scripts: Mapping[str, str], path: str, libraries
 
 def _carry_out(root: Root, libraries: tuple[str, ...], changes: dict[str, bytes]) -> None:
     """Write what has changed, ``RECORD`` before the rest: while a file is stale, the next pass sees that it is."""
-    _update_records(root, libraries, {relative: _entry(content) for relative, content in changes.items()})
+    _update_records(root, libraries, changes)
     for relative, content in changes.items():
         edit_inner_file(root, relative, _give(content))
 
@@ -91,36 +87,19 @@ def _read(file: str) -> bytes:
         return stream.read()
 
 
-def _entry(content: bytes) -> tuple[str, str]:
-    """Give a file's hash and size as ``RECORD`` has them (PEP 376, PEP 627)."""
-    digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
-    return f"sha256={digest}", str(len(content))
+def _update_records(root: Root, libraries: tuple[str, ...], contents: Mapping[str, bytes]) -> None:
+    for place in metadata_places(root.path, libraries) if contents else ():
+        file = f"{place}/RECORD"
+        links = os.path.islink(place) or os.path.islink(file)
+        if place.endswith(".dist-info") and os.path.isfile(file) and not links:
+            relative = place[len(root.path) + 1 :]
+            site = os.path.dirname(relative)
+            edit_inner_file(root, f"{relative}/RECORD", partial(_edit_record, site=site, contents=contents))
 
 
-def _update_records(root: Root, libraries: tuple[str, ...], entries: dict[str, tuple[str, str]]) -> None:
-    for place in metadata_places(root.path, libraries) if entries else ():
-        record = f"{place}/RECORD"
-        links = os.path.islink(place) or os.path.islink(record)
-        if place.endswith(".dist-info") and os.path.isfile(record) and not links:
-            site = os.path.dirname(place)[len(root.path) + 1 :]
-            edit_inner_file(
-                root, f"{place[len(root.path) + 1 :]}/RECORD", partial(_edit_record, site=site, changed=entries)
-            )
-
-
-def _edit_record(content: bytes, site: str, changed: dict[str, tuple[str, str]]) -> bytes:
-    rows = list(csv.reader(io.StringIO(content.decode("utf-8", "surrogateescape"))))
-    touched = False
-    for row in rows:
-        entry = changed.get(os.path.normpath(f"{site}/{row[0]}")) if len(row) == 3 else None  # noqa: PLR2004
-        if entry is not None:
-            row[1:] = entry
-            touched = True
-    if not touched:
-        return content
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    return text.getvalue().encode("utf-8", "surrogateescape")
+def _edit_record(content: bytes, site: str, contents: Mapping[str, bytes]) -> bytes:
+    text = content.decode("utf-8", "surrogateescape")
+    return record.update(text, site, contents).encode("utf-8", "surrogateescape")
 
 
 def rename_activators(root: Root, action: Repair) -> bool:

@@ -1,14 +1,13 @@
 """Tell what builders and installers make in an environment from what its user put there."""
 
-import base64
-import csv
 import os
 import re
 import stat
 from collections.abc import Iterable, Iterator, Mapping
 
+from envsync.formats import record
 from envsync.model.environment import is_stray
-from envsync.observe.files import hash_regular
+from envsync.observe.files import recorded_digest
 
 _KIN = re.compile(
     r"(?:python|pypy|graalpy)w?[\d.]*(?:t|d|td|m|dm|w|-c)?"  # python3.11d, pythonw, pypy3.10-c
@@ -89,8 +88,7 @@ def is_installers_link(place: str, digest: str) -> bool:
     algorithm, _, value = digest.partition("=")
     if algorithm != "sha256":
         return False
-    found = hash_regular(real, algorithm)
-    return found is not None and base64.urlsafe_b64encode(found).rstrip(b"=").decode() == value.rstrip("=")
+    return recorded_digest(real, algorithm) == value.rstrip("=")
 
 
 def _top_level(end: str, site: str, listing: str) -> Iterator[str]:
@@ -106,6 +104,6 @@ def _rows(listing: str) -> Iterator[tuple[str, str]]:
         return
     try:
         with open(listing, encoding="utf-8", errors="surrogateescape", newline="") as stream:
-            yield from ((row[0], row[1] if len(row) > 1 else "") for row in csv.reader(stream) if row and row[0])
-    except (OSError, csv.Error):
+            yield from record.names(stream.read())
+    except OSError:
         return

@@ -3,7 +3,6 @@
 import os
 import stat
 import time
-from base64 import urlsafe_b64encode
 
 
 def read_regular(file: str, limit: int) -> bytes | None:
@@ -71,7 +70,7 @@ class Digests:
             return True
         key = (found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size, algorithm)
         if key not in self._known:
-            self._known[key] = encoded(hash_regular(file, algorithm))
+            self._known[key] = recorded_digest(file, algorithm)
         return self._known[key] == value
 
 
@@ -84,6 +83,9 @@ class Sizes(Digests):
         return True
 
 
-def encoded(digest: bytes | None) -> str | None:
-    """Write a digest as ``RECORD`` does."""
-    return None if digest is None else urlsafe_b64encode(digest).rstrip(b"=").decode()
+def recorded_digest(file: str, algorithm: str) -> str | None:
+    """Return the digest of a file as ``RECORD`` writes it; None where :func:`hash_regular` has none."""
+    from envsync.formats.record import encoded  # noqa: PLC0415  # only where files are compared
+
+    digest = hash_regular(file, algorithm)
+    return None if digest is None else encoded(digest)

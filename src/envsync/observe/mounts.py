@@ -2,26 +2,15 @@
 
 import ctypes
 import os
-import re
 import sys
-from dataclasses import dataclass
 from functools import cached_property, lru_cache
+
+from envsync.formats import mountinfo
+from envsync.formats.mountinfo import Mount
 
 _TABLE = "/proc/self/mountinfo"
 _LAYERED = frozenset({"overlay", "fuse.fuse-overlayfs", "aufs"})
 """File systems of containers and live images, made of layers of which only the upper one is written to."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Mount:
-    point: str
-    device: str
-    root: str
-    """What of the file system is mounted: a path in it."""
-    kind: str
-    source: str
-    options: tuple[str, ...]
-    """Of the file system."""
 
 
 class Mounts:
@@ -31,7 +20,7 @@ class Mounts:
         """Read the list when it is asked for first (proc_pid_mountinfo(5))."""
 
     @cached_property
-    def _mounts(self) -> tuple[_Mount, ...]:
+    def _mounts(self) -> tuple[Mount, ...]:
         return _read()
 
     def within(self, directory: str) -> tuple[str, ...]:
@@ -72,7 +61,7 @@ class Mounts:
         mount = self._around(place)
         return mount.point if mount is not None else ""
 
-    def _around(self, place: str) -> _Mount | None:
+    def _around(self, place: str) -> Mount | None:
         found = None
         for one in self._mounts:  # of two at one point the later one hides the other
             if _holds(one.point, place) and (found is None or len(one.point) >= len(found.point)):
@@ -101,7 +90,10 @@ def name_of(place: str) -> str:
     return Mounts().name_of(place)
 
 
-def _read() -> tuple[_Mount, ...]:
+_parsed = lru_cache(maxsize=1)(mountinfo.parse)
+
+
+def _read() -> tuple[Mount, ...]:
     if sys.platform != "linux":
         return ()
     try:
@@ -111,25 +103,8 @@ def _read() -> tuple[_Mount, ...]:
         return ()
 
 
-@lru_cache(maxsize=1)
-def _parsed(table: bytes) -> tuple[_Mount, ...]:
-    return tuple(_mount(line.split(b" ")) for line in table.split(b"\n") if line)
-
-
-def _mount(fields: list[bytes]) -> _Mount:
-    _, _, device, root, point, *rest = (os.fsdecode(_unescape(field)) for field in fields)
-    kind, source, options = rest[rest.index("-") + 1 :][:3]
-    return _Mount(point, device, root, kind, source, tuple(options.split(",")))
-
-
 def _holds(directory: str, place: str) -> bool:
     return place == directory or place.startswith(f"{directory.rstrip('/')}/")
-
-
-def _unescape(text: bytes) -> bytes:
-    if b"\\" not in text:
-        return text
-    return re.sub(rb"\\([0-7]{3})", lambda match: bytes([int(match[1], 8)]), text)
 
 
 _AT_FDCWD = -100

@@ -1,8 +1,6 @@
 """Compare the files of installed distributions with what their ``RECORD`` says (PEP 376, PEP 627)."""
 
-import csv
 import hashlib
-import io
 import os
 import stat
 from collections.abc import Iterable, Iterator, Mapping
@@ -10,11 +8,12 @@ from dataclasses import dataclass, replace
 
 from packaging.utils import canonicalize_name
 
-from envsync.formats import shebang
+from envsync.formats import record, shebang
+from envsync.formats.record import Row
 from envsync.formats.shebang import is_activator, is_python_name
 from envsync.model.packages import Damage, Distribution
 from envsync.observe.builders import is_installers_link
-from envsync.observe.files import Digests, encoded, hash_regular, read_regular, read_text
+from envsync.observe.files import Digests, read_regular, read_text, recorded_digest
 from envsync.observe.libraries import is_lib64_alias
 from envsync.observe.packages import is_partial, read_all, read_origin, site_directories
 
@@ -26,24 +25,12 @@ _NEEDED = ("METADATA", "INSTALLER")
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
-    """One file of a distribution."""
-
-    name: str
-    """As ``RECORD`` has it."""
-    file: str
-    digest: str = ""
-    """``sha256=...``; nothing where only its presence is recorded."""
-    size: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class _Installed:
     """One distribution with wheel metadata, as it stands on the disk."""
 
     place: str
     package: Distribution
-    rows: tuple[_Row, ...]
+    rows: tuple[Row, ...]
     unchecked: str
     """Why the rows tell nothing, if so."""
 
@@ -110,7 +97,7 @@ def _named(place: str) -> Distribution:
     )
 
 
-def _read_rows(place: str) -> tuple[tuple[_Row, ...], str]:
+def _read_rows(place: str) -> tuple[tuple[Row, ...], str]:
     """Read a ``RECORD``; gives its rows, or why there are none."""
     try:
         content = read_regular(f"{place}/RECORD", _LARGEST)
@@ -120,31 +107,19 @@ def _read_rows(place: str) -> tuple[tuple[_Row, ...], str]:
         return (), "RECORD is gone"
     site = os.path.dirname(place)
     try:
-        text = io.StringIO(content.decode("utf-8", "surrogateescape"), newline="")
-        rows = tuple(_row(fields, site) for fields in csv.reader(text, strict=True) if fields)
-    except (csv.Error, ValueError):
+        rows = record.parse(content.decode("utf-8", "surrogateescape"), site)
+    except ValueError:
         return (), "RECORD is malformed"
     if not any(row.file == f"{place}/METADATA" for row in rows):  # uv takes an empty one, and adds what it writes
         return rows, "RECORD is malformed"
     return rows, "" if len(content) < _LARGEST else "RECORD is malformed"
 
 
-def _row(fields: list[str], site: str) -> _Row:
-    """Read one row. Raises ``ValueError`` for one that makes no sense."""
-    name, digest, size = fields
-    algorithm, equals, value = digest.partition("=")
-    if not name or "\0" in name or (digest and not (algorithm and equals and value)):
-        raise ValueError(name)
-    if size and not (size.isdecimal() and len(size) < 20):  # noqa: PLR2004  # more than any file system holds
-        raise ValueError(size)
-    return _Row(name, os.path.normpath(f"{site}/{name}" if name[0] != "/" else name), digest.rstrip("="), size)
-
-
-def _is_inside(row: _Row, end: str) -> bool:
+def _is_inside(row: Row, end: str) -> bool:
     return row.file.startswith(f"{end}/")
 
 
-def _is_byte_code(row: _Row) -> bool:
+def _is_byte_code(row: Row) -> bool:
     """Check whether Python writes a file by itself, whenever it wants."""
     return row.file.endswith(".pyc") or "__pycache__" in row.file.split("/")
 
@@ -155,7 +130,7 @@ class _Check:
     def __init__(self, end: str, installed: Iterable[_Installed], digests: Digests | None) -> None:
         self._end = end
         self._digests = digests
-        self._rows: dict[str, list[_Row]] = {}
+        self._rows: dict[str, list[Row]] = {}
         for one in installed:
             for row in () if is_partial(one.place) else one.rows:
                 self._rows.setdefault(row.file, []).append(row)
@@ -164,7 +139,7 @@ class _Check:
     def compare(self, one: _Installed) -> Damage:
         """Compare all files of a distribution."""
         info = os.path.basename(one.place)
-        needed = (_Row(f"{info}/{name}", f"{one.place}/{name}") for name in _NEEDED)
+        needed = (Row(f"{info}/{name}", f"{one.place}/{name}") for name in _NEEDED)
         rows = {row.file: row for row in (*needed, *one.rows) if not _is_byte_code(row)}
         found = [] if is_partial(one.place) else [(row.name, self._look(row)) for row in rows.values()]
         origin = f"{info}/direct_url.json"
@@ -180,13 +155,13 @@ class _Check:
             known=bool(one.package.name and one.package.version) and not lost,
         )
 
-    def _look(self, row: _Row) -> str:
+    def _look(self, row: Row) -> str:
         """Give ``missing``, ``changed``, or nothing for a file that is as it should be."""
         if row.file not in self._seen:
             self._seen[row.file] = self._state(row)
         return self._seen[row.file]
 
-    def _state(self, row: _Row) -> str:
+    def _state(self, row: Row) -> str:
         if not _is_inside(row, self._end):
             return "" if os.path.lexists(row.file) else "missing"
         try:
@@ -209,7 +184,7 @@ class _Check:
         return interpreter is not None and is_python_name(os.path.basename(interpreter))
 
 
-def _matches(row: _Row, found: os.stat_result, digests: Digests | None) -> bool:
+def _matches(row: Row, found: os.stat_result, digests: Digests | None) -> bool:
     if row.size and int(row.size) != found.st_size:
         return False
     algorithm, _, value = row.digest.partition("=")
@@ -217,7 +192,7 @@ def _matches(row: _Row, found: os.stat_result, digests: Digests | None) -> bool:
         return True  # of another age: its size has to do
     if digests is not None and row.size:
         return digests.match(row.file, found, algorithm, value)
-    return encoded(hash_regular(row.file, algorithm)) == value
+    return recorded_digest(row.file, algorithm) == value
 
 
 def _remnants(end: str, libraries: tuple[str, ...], installed: list[_Installed]) -> Iterator[tuple[str, str]]:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from hashlib import blake2b
 from typing import BinaryIO
 
+from envsync.formats import record
 from envsync.formats.shebang import launcher
 from envsync.formats.staging_marker import PREFIX
 from envsync.write.directories import (
@@ -141,10 +142,10 @@ def remove_recorded(root: Root, metadata: str, name: str) -> None:
     """Remove a file of a distribution's metadata in an environment that is being built, and its ``RECORD`` line."""
     with open_directory(root, metadata) as directory:
         os.unlink(name, dir_fd=directory)
-    line = f"{os.path.basename(metadata)}/{name},".encode()
 
     def edit(content: bytes) -> bytes:
-        return b"".join(one for one in content.splitlines(keepends=True) if not one.startswith(line))
+        text = content.decode("utf-8", "surrogateescape")
+        return record.without(text, f"{os.path.basename(metadata)}/{name}").encode("utf-8", "surrogateescape")
 
     edit_inner_file(root, f"{metadata}/RECORD", edit)
 

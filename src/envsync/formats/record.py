@@ -1,0 +1,93 @@
+"""Read and edit the text of ``RECORD``, which lists the files of an installed distribution (PEP 376, PEP 627).
+
+Pure: text in, text out. Texts are decoded with ``surrogateescape``: names of files may hold any bytes.
+"""
+
+import csv
+import hashlib
+import io
+from base64 import urlsafe_b64encode
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from os.path import normpath
+
+_MOST_DIGITS = 19
+"""Of a size: more than any file system holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One file of a distribution."""
+
+    name: str
+    """As ``RECORD`` has it."""
+    file: str
+    """The same, below the directory that the metadata directory is in, without ``..``."""
+    digest: str = ""
+    """``sha256=...``, without padding; empty where only the file's presence is recorded."""
+    size: str = ""
+    """In bytes, decimal; empty where none is recorded."""
+
+
+def parse(text: str, site: str) -> tuple[Row, ...]:
+    """Return the rows of a ``RECORD`` whose metadata directory is in the directory ``site``.
+
+    Raises ``ValueError`` for a text that is no ``RECORD``.
+    """
+    try:
+        return tuple(_row(fields, site) for fields in csv.reader(io.StringIO(text, newline=""), strict=True) if fields)
+    except (csv.Error, ValueError) as error:
+        raise ValueError(f"no RECORD: {error}") from error
+
+
+def names(text: str) -> Iterator[tuple[str, str]]:
+    """Yield each name with its digest, up to where the text makes no sense; other lists of installers' do as well."""
+    rows = csv.reader(io.StringIO(text, newline=""))
+    try:
+        yield from ((row[0], row[1] if len(row) > 1 else "") for row in rows if row and row[0])
+    except csv.Error:
+        return
+
+
+def update(text: str, site: str, contents: Mapping[str, bytes]) -> str:
+    """Return a ``RECORD`` with the digests and sizes of files that have new contents; the same text if it lists none.
+
+    What is no ``RECORD`` lists none.
+    ``contents`` are by path, relative to what ``site`` is relative to.
+    """
+    try:
+        rows = list(csv.reader(io.StringIO(text, newline="")))
+    except csv.Error:
+        return text
+    touched = False
+    for row in rows:
+        content = contents.get(normpath(f"{site}/{row[0]}")) if len(row) == 3 else None  # noqa: PLR2004
+        if content is not None:
+            row[1:] = (f"sha256={encoded(hashlib.sha256(content).digest())}", str(len(content)))
+            touched = True
+    if not touched:
+        return text
+    edited = io.StringIO()
+    csv.writer(edited, lineterminator="\n").writerows(rows)
+    return edited.getvalue()
+
+
+def without(text: str, name: str) -> str:
+    """Return a ``RECORD`` without the row of a file, whose name needs no quotes; every other byte stays."""
+    return "".join(line for line in io.StringIO(text, newline="") if not line.startswith(f"{name},"))
+
+
+def encoded(digest: bytes) -> str:
+    """Return a digest as ``RECORD`` has it: urlsafe base64 without padding."""
+    return urlsafe_b64encode(digest).rstrip(b"=").decode()
+
+
+def _row(fields: list[str], site: str) -> Row:
+    """Read one row. Raises ``ValueError`` for one that makes no sense."""
+    name, digest, size = fields
+    algorithm, equals, value = digest.partition("=")
+    if not name or "\0" in name or (digest and not (algorithm and equals and value)):
+        raise ValueError(name)
+    if size and not (size.isdecimal() and len(size) <= _MOST_DIGITS):
+        raise ValueError(size)
+    return Row(name, normpath(f"{site}/{name}" if name[0] != "/" else name), digest.rstrip("="), size)
