@@ -27,6 +27,17 @@ ANYWHERE = {"replace"}
 """Names that are harmless where they are not the ``os`` module's: ``str.replace``, ``dataclasses.replace``."""
 
 
+ASKING = {
+    **dict.fromkeys(("__main__", "cache.fingerprint", "cache.store", "manifest.find"), "the fast path loads no more"),
+    "cli.main": "asks before anything is loaded that Windows lacks",
+    "cli.startup": "asks before anything is loaded from where PYTHONPATH leads",
+    "manifest": "sets a variable while what validates is loaded",
+    "model.system": "the place for all others",
+    "observe.reaper": "is a program of its own, which imports nothing of envsync",
+}
+"""Who may ask for the environment's variables and the platform, and why."""
+
+
 @cache
 def _modules() -> dict[str, Path]:
     return {
@@ -88,7 +99,8 @@ def test_imports_have_no_cycle() -> None:
 
 def test_nothing_that_decides_can_write_or_look() -> None:
     for name, path in _modules().items():
-        if _room(name) in {"plan", "model"}:
+        if _room(name) in {"plan", "model"} and name != "model.system":
+            assert "model.system" not in _imports(path, lazy=True), name
             imported = {
                 alias.name.split(".")[0]
                 for node in ast.walk(ast.parse(path.read_text()))
@@ -154,3 +166,17 @@ def test_a_format_is_read_in_one_place() -> None:
         text = path.read_text()
         assert "import csv" not in text or name == "formats.record", name
         assert "urlsafe_b64encode" not in text or name == "formats.record", name
+
+
+def _asks(tree: ast.Module) -> bool:
+    """Check whether a module asks the system itself for the environment's variables or the platform."""
+    reads = {ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    names = {
+        (node.module, one.name) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for one in node.names
+    }
+    asked = {("os", "environ"), ("os", "getenv"), ("os", "environb"), ("sys", "platform")}
+    return bool(reads & {".".join(one) for one in asked} or names & asked)
+
+
+def test_the_variables_and_the_platform_are_asked_for_in_one_place() -> None:
+    assert {name for name, path in _modules().items() if _asks(ast.parse(path.read_text()))} == set(ASKING)

@@ -7,6 +7,7 @@ from subprocess import TimeoutExpired
 
 from envsync.model.plan import Blueprint
 from envsync.model.problems import EnvsyncError, Problem
+from envsync.model.system import variables_without
 from envsync.observe.activators import open_session
 from envsync.observe.installer import find_uv
 from envsync.observe.processes import run
@@ -76,7 +77,7 @@ def _with_uv(uv: str, blueprint: Blueprint, place: str) -> None:
 
 def _environment() -> dict[str, str]:
     """Return the variables for a builder: what the shell sets for Python is for other programs."""
-    return {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
+    return variables_without("PYTHON")
 
 
 def _run(builder: str, blueprint: Blueprint, arguments: list[str], environment: Mapping[str, str]) -> None:

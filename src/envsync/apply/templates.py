@@ -18,6 +18,7 @@ from envsync.formats.shebang import is_activator
 from envsync.formats.staging_marker import BUILT
 from envsync.model.plan import Blueprint
 from envsync.model.problems import EnvsyncError, Problem
+from envsync.model.system import VARIABLES
 from envsync.observe.activators import open_activators
 from envsync.observe.installer import find_uv
 from envsync.write.files import make_directories, write_cache
@@ -233,5 +234,5 @@ def _origin(
     spec = PathFinder.find_spec("virtualenv")
     origin = spec.origin if spec else None
     paths += [origin, f"{os.path.dirname(origin)}/version.py"] if origin else [""]
-    settings = sorted((key, value) for key, value in os.environ.items() if key.startswith("UV_"))
+    settings = sorted((key, value) for key, value in VARIABLES.items() if key.startswith("UV_"))
     return [*process_fingerprint(()), *((path, None) for path in paths)], settings, stamp(map(os.path.realpath, paths))

@@ -6,6 +6,7 @@ import stat
 
 from envsync.model.plan import Blueprint
 from envsync.model.problems import EnvsyncError, Problem
+from envsync.model.system import variables_without
 from envsync.observe.probe import ProbeError, listen
 
 _TIME_LIMIT = 30
@@ -96,7 +97,7 @@ def reason_not_to_run(place: str, blueprint: Blueprint) -> str:
 
 def _said(place: str) -> dict[str, object]:
     """Ask an environment's Python, as it starts for everybody. Raises ``ProbeError``."""
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
+    environment = variables_without("PYTHON")
     said = listen([f"{place}/bin/python", "-IB", "-c", _QUESTION], environment, limit=_TIME_LIMIT)
     if not said.keys() >= {"prefix", "version", "prefixes", "path"}:
         raise ProbeError("its answer makes no sense")

@@ -20,6 +20,7 @@ from envsync.manifest.paths import is_literal
 from envsync.model.desired import Environment, Manifest
 from envsync.model.links import EndKind
 from envsync.model.problems import EnvsyncError, ManifestError, Problem, UsageError
+from envsync.model.system import VARIABLES
 from envsync.model.world import Directory
 from envsync.observe.directory import StagingFinder, read_directory
 from envsync.observe.discover import discover
@@ -184,7 +185,7 @@ def _as_candidate(problem: Problem) -> Problem:
 
 def _own_file(options: Options) -> str:
     """Give where a new manifest belongs: where it is named, else in the user's configuration directory."""
-    if options.file is not None or os.environ.get("ENVSYNC_FILE"):
+    if options.file is not None or VARIABLES.get("ENVSYNC_FILE"):
         return find(options.file)[0]
     return f"{config_directory()}/envs.toml"
 

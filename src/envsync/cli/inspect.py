@@ -22,6 +22,7 @@ from envsync.manifest import manifest_schema
 from envsync.model.desired import Environment, Manifest
 from envsync.model.plan import EnvironmentPlan, Plan
 from envsync.model.problems import CannotRunError, EnvsyncError, Problem, UsageError
+from envsync.model.system import VARIABLES
 from envsync.observe.discover import version_manager_of, version_managers_here
 from envsync.observe.files import read_text
 from envsync.observe.generations import KeptGeneration, find_exposed, find_generations, find_orphans, read_generation
@@ -103,8 +104,8 @@ def _run(options: Options) -> int:
     if not os.access(f"{path}/bin/python", os.X_OK):
         message = f"there is no environment that works at {path}"
         raise EnvsyncError(Problem("no-environment", message, f"envsync apply {shlex.quote(options.names[0])}"))
-    variables = {key: value for key, value in os.environ.items() if key != "PYTHONHOME"}
-    variables |= {"VIRTUAL_ENV": path, "PATH": f"{path}/bin:{os.environ.get('PATH', os.defpath)}"}
+    variables = {key: value for key, value in VARIABLES.items() if key != "PYTHONHOME"}
+    variables |= {"VIRTUAL_ENV": path, "PATH": f"{path}/bin:{VARIABLES.get('PATH', os.defpath)}"}
     variables["VIRTUAL_ENV_PROMPT"] = _prompt(environment)
     try:
         os.execvpe(words[0], list(words), variables)  # noqa: S606  # the user's own command, as they wrote it

@@ -1,7 +1,6 @@
 """Print what a command came to, as lines or JSON; decide on colour and width."""
 
 import json
-import os
 import shutil
 import sys
 from collections.abc import Iterable, Iterator
@@ -13,6 +12,7 @@ from envsync.cli.session import TROUBLE, Result
 from envsync.cli.signals import WORDS
 from envsync.formats.redact import redacted, redacted_in
 from envsync.model.problems import EnvsyncError, ManifestError, Problem
+from envsync.model.system import VARIABLES
 from envsync.report.json import Verdict, document
 from envsync.report.terminal import Layout, Paint, wrapped
 from envsync.report.text import problem_lines
@@ -80,9 +80,9 @@ def paint(options: Options, terminal: bool) -> Paint:
             return Paint(colours=False)
         case _:
             pass
-    if os.environ.get("NO_COLOR"):
+    if VARIABLES.get("NO_COLOR"):
         return Paint(colours=False)
-    return Paint(colours=bool(os.environ.get("FORCE_COLOR")) or (terminal and os.environ.get("TERM") != "dumb"))
+    return Paint(colours=bool(VARIABLES.get("FORCE_COLOR")) or (terminal and VARIABLES.get("TERM") != "dumb"))
 
 
 def fitting(lines: Iterable[str]) -> Iterator[str]:

@@ -20,6 +20,7 @@ from envsync.cli.session import Result, check_names, settings_of
 from envsync.formats.redact import redacted, redacted_in
 from envsync.model.desired import Manifest, PythonPath
 from envsync.model.problems import EnvsyncError, Problem
+from envsync.model.system import VARIABLES
 from envsync.observe.files import read_text
 from envsync.report.json import Verdict
 from envsync.report.terminal import Paint, abbreviate_home, wrapped
@@ -58,7 +59,7 @@ def _watch(options: Options) -> int:
     )
     source = Listening(control.flag, options.settle, polling=options.poll)
     watch_options = WatchOptions(options.settle, options.interval, options.once)
-    watcher = Watcher(passes, source, control, watch_options, Listeners(teller.tell, ServiceManager(os.environ)))
+    watcher = Watcher(passes, source, control, watch_options, Listeners(teller.tell, ServiceManager(VARIABLES)))
     control.listen()
     with hold_watch(state_directories()[0], file):
         return watcher.run(polling=options.poll)
@@ -74,7 +75,7 @@ class _Teller:
     def __init__(self, options: Options) -> None:
         self._options = options
         # The journal has times of its own.
-        self._timed = "JOURNAL_STREAM" not in os.environ
+        self._timed = "JOURNAL_STREAM" not in VARIABLES
 
     def tell(self, event: Event) -> None:
         """Print one event, and flush it."""
@@ -193,7 +194,7 @@ def _refuse_foreign(boss: Supervisor) -> None:
 
 
 def _definition(manifest: Manifest, options: Options) -> Definition:
-    variables = [(name, os.environ[name]) for name in ("PATH", *variables_of(manifest)) if name in os.environ]
+    variables = [(name, VARIABLES[name]) for name in ("PATH", *variables_of(manifest)) if name in VARIABLES]
     directories = [
         *manifest.inputs.paths,
         manifest.state_dir,

@@ -2,7 +2,8 @@
 
 import re
 import shlex
-import sys
+
+from envsync.model.system import ON_MACOS
 
 
 def is_python_name(name: str) -> bool:
@@ -36,7 +37,7 @@ def launched(text: str) -> str | None:
 
 HEAD = 4096
 """How much of a file must be read to see its interpreter: the kernel's PATH_MAX, plus the trampoline's own text."""
-_LONGEST = 512 if sys.platform == "darwin" else 127
+_LONGEST = 512 if ON_MACOS else 127
 """The longest ``#!`` line that every kernel takes: BINPRM_BUF_SIZE before Linux 5.1, less the newline (execve(2))."""
 _TRAMPOLINE = re.compile(rb"#!/bin/sh\n'''exec' (?P<token>.+?) \"\$0\" \"\$@\"\n' '''\n")
 _LITERAL = re.compile(rb"""(?:'[^']*'|\\.|"(?:[^"\\$`]|\\.)*"|[^'"\\$`])+""")

@@ -12,6 +12,7 @@ from envsync.cache.fingerprint import process_fingerprint, proven, stamp_followe
 from envsync.cache.store import seal, unseal
 from envsync.model import desired
 from envsync.model.desired import Inputs, Manifest
+from envsync.model.system import VARIABLES
 
 _KINDS: dict[str, Callable[..., object]] = {
     one.__name__: one
@@ -59,7 +60,7 @@ def _held(inputs: Inputs) -> list[object]:
     """Give what the variables and the paths of a manifest's inputs hold now."""
     first: dict[tuple[int, int], str] = {}
     told = [_told(path, first, listed=path in inputs.listed) for path in inputs.paths]
-    return [*(os.environ.get(name) for name, _ in inputs.variables), *told]
+    return [*(VARIABLES.get(name) for name, _ in inputs.variables), *told]
 
 
 def _told(path: str, first: dict[tuple[int, int], str], *, listed: bool) -> tuple[object, ...]:

@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -18,6 +17,7 @@ from envsync.manifest.validate import MOST_PROBLEMS, Values, applies, environmen
 from envsync.manifest.wording import Unfit, escaped, quoted
 from envsync.model.desired import Environment, Manifest, PythonRequest, Source
 from envsync.model.problems import ManifestError, Problem
+from envsync.model.system import PLATFORM
 
 _NAMED = {"envs": "the environment", "pythons": "the interpreter"}
 
@@ -91,7 +91,7 @@ def load(
     problems.extend(names(documents))
     state_dir = _state_dir(documents[0], recorder)
     bin_dir = _bin_dir(documents[0], recorder, problems)
-    machine = _Machine(hostname or os.uname().nodename, platform or sys.platform)
+    machine = _Machine(hostname or os.uname().nodename, platform or PLATFORM)
     found = _validated(gathering, state_dir, bin_dir, recorder, machine)
     problems.extend(commands(found.here, found.documents))
     if problems or found.top is None:

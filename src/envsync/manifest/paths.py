@@ -8,6 +8,7 @@ from envsync.cache.fingerprint import stamp_followed
 from envsync.manifest.find import absolute
 from envsync.manifest.wording import Unfit, escaped, quoted
 from envsync.model.desired import Inputs
+from envsync.model.system import VARIABLES
 
 _ALWAYS = ("HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME", "ENVSYNC_FILE")
 
@@ -18,7 +19,7 @@ class Recorder:
     def __init__(self) -> None:
         self._paths: dict[str, list[int]] = {}
         self._listed: dict[str, None] = {}
-        self._variables = {name: os.environ.get(name) for name in _ALWAYS}
+        self._variables = {name: VARIABLES.get(name) for name in _ALWAYS}
         # Without HOME the password database says where home is.
         self._replayable = self._variables["HOME"] is not None
 
@@ -35,7 +36,7 @@ class Recorder:
     def variable(self, name: str) -> str | None:
         """Return an environment variable, noted; None where it is unset."""
         if name not in self._variables:
-            self._variables[name] = os.environ.get(name)
+            self._variables[name] = VARIABLES.get(name)
         return self._variables[name]
 
     def beyond_replay(self) -> None:

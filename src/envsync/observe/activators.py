@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from envsync.cache.store import cache_directory
+from envsync.model.system import variables_without
 
 _LOCK = threading.RLock()
 """virtualenv keeps state in module globals, and standard output is the whole process's."""
@@ -38,7 +39,7 @@ def open_session(executable: str, dest: str, app_data: str, *options: str) -> It
     arguments = ["--quiet", "--no-seed", "--symlinks", "--python", executable, "--app-data", app_data, *options]
     # The user's own settings for virtualenv are for virtualenv: they could clear, copy or download.
     # What is set for other Pythons is not for the interpreter that it asks.
-    environment = {key: value for key, value in os.environ.items() if not key.startswith(("VIRTUALENV_", "PYTHON"))}
+    environment = variables_without("VIRTUALENV_", "PYTHON")
     environment["VIRTUALENV_CONFIG_FILE"] = os.devnull
     silence = logging.NullHandler()
     with _LOCK, contextlib.redirect_stdout(io.StringIO()):

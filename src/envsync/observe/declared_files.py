@@ -12,6 +12,7 @@ from typing import Any
 from envsync.formats.redact import redacted
 from envsync.manifest.toml import parse
 from envsync.model.problems import ManifestError
+from envsync.model.system import VARIABLES
 from envsync.observe.files import hash_regular, read_regular
 
 _LIMIT = 32 << 20
@@ -180,8 +181,8 @@ def _nearest(directory: str, reading: Reading) -> Iterator[tuple[str, dict[str, 
 
 
 def _general(reading: Reading) -> Iterator[tuple[str, dict[str, Any]]]:
-    named = os.environ.get("UV_CONFIG_FILE")
-    config = os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")
+    named = VARIABLES.get("UV_CONFIG_FILE")
+    config = VARIABLES.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")
     for file in (named,) if named else (f"{config}/uv/uv.toml", "/etc/uv/uv.toml"):
         document = reading.toml(file, quietly=True) if os.path.isfile(file) else None
         if document is not None:

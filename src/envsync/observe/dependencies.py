@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from envsync.model.interpreter import Facts, Interpreter
 from envsync.model.links import Chain
 from envsync.model.packages import Declared
+from envsync.model.system import VARIABLES
 from envsync.observe.base import locations, names_in_home
 from envsync.observe.links import walk
 
@@ -77,7 +78,7 @@ def metadata_files(place: str) -> Iterator[str]:
 def uv_paths(found: str | None) -> Iterator[str]:
     """Give where uv was looked for, up to where it was found: the site directory of envsync's own, then PATH."""
     yield os.path.dirname(os.path.dirname(os.path.dirname(__file__)))
-    for directory in os.environ.get("PATH", "").split(":"):
+    for directory in VARIABLES.get("PATH", "").split(":"):
         if directory.startswith("/"):
             yield from followed(f"{directory}/uv")
         if found == f"{directory}/uv":

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
+from envsync.model.system import VARIABLES
 from envsync.observe.dependencies import along
 from envsync.observe.links import walk
 
@@ -100,7 +101,7 @@ class Found:
 def discover() -> Found:
     """Search the directories of pyenv, mise, asdf, uv and Homebrew, python.org's framework, and PATH."""
     trees = tuple(dict.fromkeys(root for _, root in managers()))
-    path = [directory for directory in os.environ.get("PATH", "").split(":") if directory.startswith("/")]
+    path = [directory for directory in VARIABLES.get("PATH", "").split(":") if directory.startswith("/")]
     bins = _by_one_name([*path, "/usr/local/bin", "/usr/bin"])
     candidates: list[Candidate] = []
     for root in trees:
@@ -172,7 +173,7 @@ def _is_fleeting(directory: str) -> bool:
     """Check whether what PATH gives here depends on the moment: shims, and environments that a shell has activated."""
     if os.path.basename(directory) == "shims" or os.path.lexists(f"{directory}/../pyvenv.cfg"):
         return True
-    activated = os.environ.get("CONDA_PREFIX", "")
+    activated = VARIABLES.get("CONDA_PREFIX", "")
     is_condas = os.path.lexists(f"{directory}/../conda-meta") or (
         activated != "" and os.path.realpath(directory) == os.path.realpath(f"{activated}/bin")
     )
@@ -203,7 +204,7 @@ def _links_to(tree: str, directories: Iterator[str]) -> Iterator[str]:
 def managers() -> tuple[tuple[str, str], ...]:
     """List the tools that keep install trees of interpreters, each with the directory in which they lie."""
     home = os.path.expanduser("~")
-    get = os.environ.get
+    get = VARIABLES.get
     data = get("XDG_DATA_HOME") or f"{home}/.local/share"
     brews = [get("HOMEBREW_PREFIX"), "/opt/homebrew", "/usr/local", "/home/linuxbrew/.linuxbrew"]
     roots = [

@@ -23,6 +23,7 @@ from envsync.model.packages import (
     Verdict,
     is_lock,
 )
+from envsync.model.system import VARIABLES
 from envsync.observe.packages import origin_of
 from envsync.observe.processes import Completed, run
 
@@ -35,7 +36,7 @@ def find_uv() -> str | None:
         return os.fsdecode(find_uv_bin())
     except (ImportError, FileNotFoundError):
         # A relative directory, such as the current one, may be a stranger's clone.
-        path = [directory for directory in os.environ.get("PATH", os.defpath).split(":") if directory.startswith("/")]
+        path = [directory for directory in VARIABLES.get("PATH", os.defpath).split(":") if directory.startswith("/")]
         return shutil.which("uv", path=":".join(path)) if path else None
 
 

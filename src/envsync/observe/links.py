@@ -5,9 +5,10 @@ import stat
 import sys
 
 from envsync.model.links import Chain, EndKind, Hop
+from envsync.model.system import ON_MACOS
 from envsync.observe.mounts import Mounts
 
-MAX_HOPS = 32 if sys.platform == "darwin" else 40
+MAX_HOPS = 32 if ON_MACOS else 40
 """How many symlinks the kernel follows in one look-up: MAXSYMLINKS, path_resolution(7)."""
 
 

@@ -2,11 +2,11 @@
 
 import ctypes
 import os
-import sys
 from functools import cached_property, lru_cache
 
 from envsync.formats import mountinfo
 from envsync.formats.mountinfo import Mount
+from envsync.model.system import ON_LINUX
 
 _TABLE = "/proc/self/mountinfo"
 _LAYERED = frozenset({"overlay", "fuse.fuse-overlayfs", "aufs"})
@@ -94,7 +94,7 @@ _parsed = lru_cache(maxsize=1)(mountinfo.parse)
 
 
 def _read() -> tuple[Mount, ...]:
-    if sys.platform != "linux":
+    if not ON_LINUX:
         return ()
     try:
         with open(_TABLE, "rb") as table:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from envsync.model.interpreter import Facts
+from envsync.model.system import variables_without
 from envsync.observe.processes import started
 
 TIME_LIMIT = 10.0
@@ -191,8 +192,7 @@ def image_of(executable: str) -> str:
 
 
 def _environment() -> dict[str, str]:
-    hidden = ("PYTHON", "_PYTHON", "__PYVENV")
-    return {key: value for key, value in os.environ.items() if not key.startswith(hidden)}
+    return variables_without("PYTHON", "_PYTHON", "__PYVENV")
 
 
 def _read(answer: dict[str, Any], executable: str) -> ProbeAnswer:

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 
+from envsync.model.system import VARIABLES
 from envsync.observe import reaper
 from envsync.observe.reaper import end_sessions
 
@@ -107,7 +108,7 @@ def _start_reaper(end: int) -> int:
         (os.POSIX_SPAWN_DUP2, 1, 2),
     ]
     command = [sys.executable, "-I", "-S", reaper.__file__]
-    return os.posix_spawn(sys.executable, command, os.environ, file_actions=actions)
+    return os.posix_spawn(sys.executable, command, VARIABLES, file_actions=actions)
 
 
 def _lives(child: int) -> bool:

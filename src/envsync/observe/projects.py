@@ -17,6 +17,7 @@ from envsync.manifest.globs import TooManyError, matches
 from envsync.model.desired import Packages
 from envsync.model.interpreter import Facts
 from envsync.model.packages import Call, Project, Sync
+from envsync.model.system import VARIABLES
 from envsync.observe.declared_files import Reading, real
 from envsync.observe.lock_files import Calls, check_names, chosen, marker_values, pylock_calls, uv_lock_of, uv_projects
 
@@ -192,7 +193,7 @@ def _cache_keys(directory: str, keys: object, reading: Reading) -> Iterator[str]
     for key in keys if isinstance(keys, list) else ():
         parts = key if isinstance(key, dict) else {"file": key}
         if isinstance(name := parts.get("env"), str):
-            reading.variables[name] = os.environ.get(name)
+            reading.variables[name] = VARIABLES.get(name)
         if isinstance(pattern := parts.get("file"), str) and "\0" not in pattern:
             try:
                 found = matches(pattern, directory, hidden=True)

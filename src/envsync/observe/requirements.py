@@ -9,6 +9,7 @@ from urllib.parse import unquote
 
 from packaging.requirements import InvalidRequirement, Requirement
 
+from envsync.model.system import VARIABLES
 from envsync.observe.declared_files import Reading, decoded, joined
 
 _DEEPEST = 100
@@ -155,7 +156,7 @@ class _Walk:
     def _expanded(self, place: str, text: str) -> str:
         expanded = text
         for name in dict.fromkeys(_VARIABLE.findall(text)):
-            value = self.reading.variables[name] = os.environ.get(name)
+            value = self.reading.variables[name] = VARIABLES.get(name)
             expanded = expanded.replace(f"${{{name}}}", value or "")
             if not value:
                 self.reading.refuse(place, f"${{{name}}} is not set; set it, or write its value")

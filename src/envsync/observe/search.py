@@ -1,7 +1,6 @@
 """Find virtual environments below some directories, whoever made them; tell those of other tools."""
 
 import os
-import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -9,6 +8,7 @@ from envsync.formats import pyvenv_cfg
 from envsync.formats.staging_marker import is_staging_dir_name
 from envsync.manifest.find import absolute
 from envsync.model.environment import Environment, library_name
+from envsync.model.system import ON_MACOS, VARIABLES
 from envsync.observe.base import base_of
 from envsync.observe.directory import read_redirect
 from envsync.observe.discover import stable_twin
@@ -51,9 +51,9 @@ def marked_by(end: str) -> str | None:
 
 def _stores() -> Iterator[tuple[str, str]]:
     """Give each tool's directories: where its own variables, else its documentation, have them."""
-    get, home = os.environ.get, os.path.expanduser("~")
+    get, home = VARIABLES.get, os.path.expanduser("~")
     data, cache = get("XDG_DATA_HOME") or f"{home}/.local/share", get("XDG_CACHE_HOME") or f"{home}/.cache"
-    if sys.platform == "darwin":
+    if ON_MACOS:
         data, cache = f"{home}/Library/Application Support", f"{home}/Library/Caches"
     stores = [
         ("poetry", get("POETRY_VIRTUALENVS_PATH") or f"{get('POETRY_CACHE_DIR') or f'{cache}/pypoetry'}/virtualenvs"),

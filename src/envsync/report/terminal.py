@@ -1,6 +1,5 @@
 """Make text fit for a terminal: escaped, shortened, coloured, wrapped, as trees, and with progress."""
 
-import os
 import re
 import shlex
 import sys
@@ -12,6 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from envsync.model.report import EnvironmentReport
+from envsync.model.system import VARIABLES
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -58,7 +58,7 @@ def escape(text: str) -> str:
 
 def abbreviate_home(text: str) -> str:
     """Shorten the home directory wherever a path in a sentence begins with it, and escape the rest."""
-    home = os.environ.get("HOME", "")
+    home = VARIABLES.get("HOME", "")
     if len(home) > 1:
         text = re.sub(rf"(?<![^\s('\"=]){re.escape(home)}(?=[/\s,:;)]|$)", "~", text)
     return escape(text)
@@ -66,7 +66,7 @@ def abbreviate_home(text: str) -> str:
 
 def tilde(path: str) -> str:
     """Shorten the home directory at the beginning of a path to ``~``, and escape the rest."""
-    home = os.environ.get("HOME", "")
+    home = VARIABLES.get("HOME", "")
     if len(home) > 1 and (path == home or path.startswith(f"{home}/")):
         path = f"~{path[len(home) :]}"
     return escape(path)

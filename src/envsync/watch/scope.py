@@ -1,7 +1,6 @@
 """What to watch: the parents of all that a verdict depends on, taken from what was observed."""
 
 import os
-import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from stat import S_ISDIR, S_ISVTX
@@ -11,11 +10,12 @@ from envsync.model.desired import Inputs
 from envsync.model.interpreter import Interpreter
 from envsync.model.links import Chain
 from envsync.model.plan import EnvironmentPlan
+from envsync.model.system import ON_MACOS
 from envsync.observe.links import walk
 
 _CHURN = frozenset({"__pycache__", ".DS_Store"})
 """What comes and goes without meaning anything."""
-_RECURSIVE = sys.platform == "darwin"
+_RECURSIVE = ON_MACOS
 """FSEvents tells of all that is below a directory, and of what becomes of the directories above it: there the way up
 would bring in everything that happens on the machine, and nothing new.
 """

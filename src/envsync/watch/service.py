@@ -4,12 +4,12 @@ import os
 import plistlib
 import re
 import shutil
-import sys
 from dataclasses import dataclass
 from subprocess import TimeoutExpired
 from typing import Protocol
 
 from envsync.model.problems import EnvsyncError, Problem
+from envsync.model.system import ON_MACOS, VARIABLES
 from envsync.observe.processes import run
 
 UNIT = "envsync.service"
@@ -151,7 +151,7 @@ class Supervisor(Protocol):
 
 def supervisor() -> Supervisor:
     """Give this system's supervisor. Raises ``EnvsyncError`` (``service-unsupported``)."""
-    if sys.platform == "darwin":
+    if ON_MACOS:
         return Launchd()
     if shutil.which("systemctl") is None:
         hint = "Start `envsync watch` from whatever starts your session, or `envsync watch --once` from cron."
@@ -165,7 +165,7 @@ class Systemd:
     name = "systemd"
 
     def __init__(self) -> None:
-        config = os.environ.get("XDG_CONFIG_HOME", "")
+        config = VARIABLES.get("XDG_CONFIG_HOME", "")
         directory = config if config.startswith("/") else os.path.expanduser("~/.config")
         self.file = f"{directory}/systemd/user/{UNIT}"
 
@@ -250,7 +250,7 @@ class Launchd:
 def _run(command: list[str], hint: str) -> str:
     shown = " ".join(command)
     try:
-        done = run(command, os.environ, limit=_TIME_LIMIT)
+        done = run(command, VARIABLES, limit=_TIME_LIMIT)
     except (OSError, TimeoutExpired) as error:
         raise EnvsyncError(Problem("service-failed", f"{shown}: {error}", hint)) from error
     if done.status != 0:

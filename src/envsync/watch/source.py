@@ -2,13 +2,13 @@
 
 import errno
 import os
-import sys
 import time
 from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
 from envsync.model.problems import Problem
+from envsync.model.system import ON_LINUX
 from envsync.observe.files import read_text
 from envsync.watch.scope import EventFilter, Scope
 from envsync.watch.signals import Flag
@@ -23,7 +23,7 @@ _POLL = 2.0
 """Seconds between two looks where it polls."""
 _SHARE = 50
 """Polling takes at most one part in so many of the time."""
-_ON_LINUX = sys.platform == "linux"
+_ON_LINUX = ON_LINUX
 _LIMITS = "/proc/sys/fs/inotify"
 
 

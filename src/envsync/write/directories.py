@@ -6,11 +6,11 @@ import errno
 import functools
 import os
 import stat
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from envsync.formats.staging_marker import PREFIX, is_staging_dir_name
+from envsync.model.system import ON_LINUX
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _SEARCHED = getattr(os, "O_PATH", 0) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -44,7 +44,7 @@ def _open(path: str, flags: int) -> int:
     try:
         if _NOFOLLOW_ANY:
             return os.open(path, flags & ~os.O_NOFOLLOW | _NOFOLLOW_ANY)
-        descriptor = _in_one_call(path, flags) if sys.platform == "linux" else None
+        descriptor = _in_one_call(path, flags) if ON_LINUX else None
         return _step_by_step(path, flags) if descriptor is None else descriptor
     except OSError as error:
         if error.errno == errno.ELOOP:

@@ -2,9 +2,9 @@
 
 import ctypes
 import os
-import sys
 from collections.abc import Iterable
 
+from envsync.model.system import ON_LINUX
 from envsync.write.directories import flush_directory, flush_file, open_directory
 
 _FEW = 2
@@ -49,7 +49,7 @@ def _flush_disk_of(directory: str) -> bool:
 
 
 def _flush_disk(descriptor: int) -> bool:
-    return sys.platform == "linux" and bool(ctypes.CDLL(None, use_errno=True).syncfs(descriptor) == 0)
+    return ON_LINUX and bool(ctypes.CDLL(None, use_errno=True).syncfs(descriptor) == 0)
 
 
 def _flush_tree(descriptor: int) -> None:

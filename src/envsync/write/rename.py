@@ -6,11 +6,11 @@ import errno
 import os
 import platform
 import stat
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from envsync.formats.staging_marker import PREFIX
+from envsync.model.system import ON_MACOS
 from envsync.write.directories import open_directory
 
 _NOREPLACE, _EXCHANGE = 1, 2  # renameat2(2)
@@ -92,7 +92,7 @@ def _rename(source: Place, target: Place, linux_flag: int, darwin_flag: int) -> 
     libc = ctypes.CDLL(None, use_errno=True)
     first = (ctypes.c_int(source.directory), os.fsencode(source.name))
     second = (ctypes.c_int(target.directory), os.fsencode(target.name))
-    if sys.platform == "darwin":
+    if ON_MACOS:
         result = libc.renameatx_np(*first, *second, ctypes.c_uint(darwin_flag))
     elif hasattr(libc, "renameat2"):
         result = libc.renameat2(*first, *second, ctypes.c_uint(linux_flag))

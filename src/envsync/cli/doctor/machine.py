@@ -3,13 +3,13 @@
 import contextlib
 import os
 import re
-import sys
 from collections.abc import Iterable, Iterator
 from subprocess import TimeoutExpired
 
 from envsync.cli.doctor.values import DirectoryCheck, Inotify, Installed, Tool
 from envsync.model.interpreter import InterpreterProblem
 from envsync.model.links import EndKind
+from envsync.model.system import ON_LINUX, VARIABLES
 from envsync.observe.discover import Candidate, discover, stable_twin, version_manager_of
 from envsync.observe.files import read_text
 from envsync.observe.installer import find_uv
@@ -36,7 +36,7 @@ def check_directory(role: str, path: str) -> DirectoryCheck:
 def is_on_path(directory: str) -> bool:
     """Check whether a directory is among those in which commands are looked for, by whatever name."""
     wanted = os.path.realpath(directory)
-    return any(os.path.realpath(one) == wanted for one in os.environ.get("PATH", "").split(":") if one.startswith("/"))
+    return any(os.path.realpath(one) == wanted for one in VARIABLES.get("PATH", "").split(":") if one.startswith("/"))
 
 
 def one_of_each_device(directories: Iterable[str]) -> tuple[str, ...]:
@@ -66,7 +66,7 @@ _LIMITS = "/proc/sys/fs/inotify"
 def read_inotify() -> Inotify | None:
     """Give the limits and what this user's processes take of them; ``None`` where the system has none to tell."""
     watches, instances = _number("max_user_watches"), _number("max_user_instances")
-    if sys.platform != "linux" or watches is None or instances is None:
+    if not ON_LINUX or watches is None or instances is None:
         return None
     found = list(_instances())
     return Inotify(watches, instances, sum(map(_watches, found)), len(found))
@@ -136,7 +136,7 @@ def _uv() -> Tool:
     if path is None:
         return Tool("uv", None)
     try:
-        done = run([path, "--version"], os.environ, limit=_TIME_LIMIT)
+        done = run([path, "--version"], VARIABLES, limit=_TIME_LIMIT)
     except (OSError, TimeoutExpired) as error:
         return Tool("uv", path, problem=str(error))
     words = done.output.split()
@@ -166,7 +166,7 @@ def read_installed(used: Iterable[str], interpreters: Interpreters) -> tuple[Ins
 
 def shims() -> tuple[str, ...]:
     """List the directories of shims on PATH: their commands depend on the current directory, as with pyenv and asdf."""
-    directories = os.environ.get("PATH", "").split(":")
+    directories = VARIABLES.get("PATH", "").split(":")
     return tuple(dict.fromkeys(one for one in directories if os.path.basename(one) == "shims" and os.path.isdir(one)))
 
 

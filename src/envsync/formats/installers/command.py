@@ -1,6 +1,5 @@
 """One call of an installer: its words, variables and inputs, and what of its output matters to people."""
 
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,6 +7,7 @@ from typing import Any, Protocol
 
 from envsync.formats.redact import redacted
 from envsync.model.packages import Call, Sync
+from envsync.model.system import VARIABLES
 
 STDIN = "/dev/stdin"
 """How both read lines that stand in no file."""
@@ -96,7 +96,7 @@ def inherited(names: tuple[str, ...], prefixes: tuple[str, ...] = ()) -> dict[st
     left_out = ("PYTHON", *prefixes)
     return {
         key: value
-        for key, value in os.environ.items()
+        for key, value in VARIABLES.items()
         if key != "VIRTUAL_ENV" and key not in names and not key.startswith(left_out)
     }
 
