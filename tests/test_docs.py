@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from envsync.cli.arguments import COMMANDS
-from harness.emitted import codes_in
+from harness.emitted import codes_in, documented
 from harness.reference import reference
 
 ROOT = Path(__file__).parent.parent
@@ -19,13 +19,6 @@ SECTIONS = {
 """The sections of docs/codes.md, and the classes that carry their codes."""
 PAGES = sorted({*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/**/*.md")})
 EMITTED = codes_in(ROOT / "src")
-
-
-def documented(section: str) -> set[str]:
-    page = (ROOT / "docs/codes.md").read_text()
-    (text,) = re.findall(rf"^## {section}\b.*?\n(.*?)(?=^## |\Z)", page, re.MULTILINE | re.DOTALL)
-    rows = [line for line in text.splitlines() if line.startswith("| `")]
-    return {code for row in rows for code in re.findall(r"`([a-z-]+)`", row.split("|")[1])}
 
 
 def test_the_reference_is_what_the_code_says() -> None:

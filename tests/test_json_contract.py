@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from envsync import __version__
+from harness.emitted import documented
 from harness.place import Place, Run
 
 pytestmark = pytest.mark.sampled(2)
@@ -21,11 +22,17 @@ STATUSES = {"in-sync", "drift", "conflict", "applied", "failed", "error"}
 STATES = {"in-sync", "missing", "drift", "conflict", "waiting"}
 KINDS = {"create", "repair", "rebuild", "install", "link"}
 OUTCOMES = {"unchanged", "created", "repaired", "installed", "rebuilt", "linked", "skipped", "conflict", "failed"}
-DRIFTS = {
+DRIFTS = documented("Drift")
+PROMISED = {
     *("missing", "link-missing", "alias-missing", "expose-missing", "python-link", "python-dangling", "python-home"),
     *("python-patch", "python-minor", "python-implementation", "layout", "scripts", "moved", "prompt"),
     *("system-site-packages", "packages"),
 }
+"""Codes that programs go by: further ones may come, these stay."""
+
+
+def test_promised_codes_stay() -> None:
+    assert PROMISED <= DRIFTS
 
 
 def assert_texts(value: dict[str, Any], keys: set[str]) -> None:

@@ -5,13 +5,14 @@ table, or be put together: all of these are followed. What cannot be followed is
 """
 
 import ast
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
-__all__ = ["Emitted", "codes_in"]
+__all__ = ["Emitted", "codes_in", "documented"]
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 _CARRIED = "code"
@@ -50,6 +51,14 @@ class _Blind(Exception):  # noqa: N818  # told with the place, not a failure of 
 def codes_in(sources: Path) -> Emitted:
     """Follow the codes in all modules below a directory."""
     return _Search({str(path): ast.parse(path.read_text()) for path in sorted(sources.rglob("*.py"))}).run()
+
+
+def documented(section: str) -> set[str]:
+    """Return the codes that a section of docs/codes.md lists."""
+    page = (Path(__file__).parent.parent.parent / "docs/codes.md").read_text(encoding="utf-8")
+    (text,) = re.findall(rf"^## {section}\b.*?\n(.*?)(?=^## |\Z)", page, re.MULTILINE | re.DOTALL)
+    rows = [line for line in text.splitlines() if line.startswith("| `")]
+    return {code for row in rows for code in re.findall(r"`([a-z-]+)`", row.split("|")[1])}
 
 
 class _Search:
