@@ -281,6 +281,11 @@ def test_a_key_goes_to_the_field_of_its_name_which_has_its_default(name: str) ->
     assert field is None or default in (None, [], field.default)
 
 
+@pytest.mark.parametrize("name", ["keep", "installer"])
+def test_a_key_of_the_manifest_has_the_default_of_its_field(name: str) -> None:
+    assert fields_of(desired.Manifest)[name].default == SCHEMA["properties"][name]["default"]
+
+
 def test_no_module_spells_keys_that_it_can_follow_from_the_tables() -> None:
     keys = {"requires-python", "system-site-packages", "on-missing", "constraints", "prompt"}
     for place in ("manifest/validate.py", "manifest/loader.py", "cli/arguments.py", "cli/edit.py"):

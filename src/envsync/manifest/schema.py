@@ -57,7 +57,7 @@ _DRAFT = "http://json-schema.org/draft-04/schema#"
 
 
 class _Generator(GenerateJsonSchema):
-    """Gives no titles, which would repeat the keys, and no null, which TOML has not."""
+    """Leaves out titles, which would repeat the keys, and null, which TOML does not have."""
 
     def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002  # pydantic calls it
         return False
@@ -69,7 +69,7 @@ class _Generator(GenerateJsonSchema):
 
 
 def manifest_schema() -> dict[str, Any]:
-    """Give the JSON Schema (draft 4) of a manifest; whatever ``load`` accepts is valid by it."""
+    """Return the JSON Schema (draft 4) of a manifest; whatever ``load`` accepts is valid by it."""
     schema = ManifestTable.model_json_schema(ref_template="#/definitions/{model}", schema_generator=_Generator)
     definitions = schema.pop("$defs")
     return {"$schema": _DRAFT, **schema, "definitions": definitions}
