@@ -40,7 +40,7 @@ def _position(name: str, text: str, **settings: Any) -> Argument:
 
 def _count(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 on")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 1 or more")
     return int(text)
 
 
@@ -72,6 +72,9 @@ EVERYWHERE = (
     _option("--lock-timeout", metavar="SECONDS", type=_seconds, text="how long to wait for another pass (default: 60)"),
 )
 """Options that all commands have."""
+
+SHELLS = ("bash", "zsh", "fish", "tcsh", "powershell")
+"""The shells that can complete envsync's command line."""
 
 _NAMES = _position("names", "environments; all where none is named", nargs="*", metavar="NAME")
 _FORCE = _option(
@@ -238,7 +241,7 @@ COMMANDS = (
     Command(
         "completion",
         "print a script with which a shell completes commands, options and names",
-        (_position("shell", "the shell that is to read it", choices=("bash", "zsh", "fish")),),
+        (_position("shell", "the shell that is to read it", choices=SHELLS),),
     ),
     Command(
         "graph",
