@@ -137,9 +137,10 @@ def test_a_name_that_the_line_has_by_a_path_is_completed_by_the_envsync_of_path(
 
 
 def test_a_name_that_would_begin_a_comment_or_be_a_home_arrives_as_it_is(place: Place, shell: str) -> None:
-    names = ["#h", "~root", ":b=c", "=d", "-e"]
+    names = ["#h", "=d", ":b=c"]
+    if shell != "tcsh":  # it knows of no quoted ~ when it completes
+        names.append("~root")
     declare(place, *names)
-    expected = [["apply", name] for name in names[:-1]]
-    assert (
-        type_into(place, shell, [f"envsync apply {name[0]}\t".replace(" #", " \\#") for name in names[:-1]]) == expected
-    )
+    assert type_into(place, shell, [f"envsync apply \\{name[0]}\t" for name in names]) == [
+        ["apply", name] for name in names
+    ]

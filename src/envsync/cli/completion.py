@@ -10,7 +10,7 @@ from envsync.cli.session import DONE, Result
 from envsync.report.json import Verdict
 
 _TCSH = (
-    "complete envsync 'c/--file=/f/' 'n/--file/f/' 'C/~*/f/' 'p@*@`env _ARGCOMPLETE=1 _ARGCOMPLETE_SHELL=tcsh "
+    "complete envsync 'c/--file=/f/' 'n/--file/f/' 'C@~/*@f@' 'p@*@`env _ARGCOMPLETE=1 _ARGCOMPLETE_SHELL=tcsh "
     '_ARGCOMPLETE_SUPPRESS_SPACE=1 _ARGCOMPLETE_STDOUT_FILENAME=/dev/stdout COMP_LINE="$COMMAND_LINE" envsync`@\'\n'
 )
 """argcomplete's own script calls a program that it no longer installs."""
