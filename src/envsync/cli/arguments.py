@@ -1,4 +1,4 @@
-"""The commands and what each may be given: data, from which the parser is made."""
+"""The commands and the arguments of each: data, from which the parser, its help and the completion are made."""
 
 import argparse
 from collections.abc import Mapping
@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 
 class Argument(NamedTuple):
-    """One option or position, with what argparse is told of it."""
+    """One option or position, with what :meth:`argparse.ArgumentParser.add_argument` is passed."""
 
     names: tuple[str, ...]
     settings: Mapping[str, Any]
@@ -29,7 +29,7 @@ def _option(*names: str, metavar: str, text: str, **settings: Any) -> Argument:
 
 
 def _key(name: str, text: str, *, metavar: str | None = "VALUE", **settings: Any) -> Argument:
-    """Give the option for a key of an environment."""
+    """Return the option for a key of an environment."""
     shown = {} if metavar is None else {"metavar": metavar}
     return Argument((f"--{name}",), {"dest": f"key_{name}", "help": text, **shown, **settings})
 
