@@ -29,6 +29,7 @@ ANYWHERE = {"replace"}
 
 ASKING = {
     **dict.fromkeys(("__main__", "cache.fingerprint", "cache.store", "manifest.find"), "the fast path loads no more"),
+    "cli.completer": "sets variables that argcomplete reads",
     "cli.main": "asks before anything is loaded that Windows lacks",
     "cli.startup": "asks before anything is loaded from where PYTHONPATH leads",
     "manifest": "sets a variable while what validates is loaded",

@@ -208,6 +208,25 @@ def test_wrong_usage_is_exit_status_2_with_a_message_on_stderr(place: Place, arg
     assert not (place.root / "alpha").exists()
 
 
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (("aply", "blog"), "Did you mean apply? See: envsync --help"),
+        (("--json", "aply"), "Did you mean apply? See: envsync --help"),
+        (("--file", "status", "stats"), "Did you mean status? See: envsync --help"),
+        (("xyzzy",), "See: envsync --help"),
+        (("--color", "red", "apply"), "See: envsync --help"),
+        (("apply", "--color", "red"), "See: envsync apply --help"),
+        (("apply", "blog", "--bogus"), "See: envsync apply --help"),
+        (("rollback", "a", "b"), "See: envsync rollback --help"),
+    ],
+)
+def test_wrong_usage_names_the_help_to_read_and_the_command_that_was_meant(
+    place: Place, arguments: tuple[str, ...], hint: str
+) -> None:
+    assert [error["hint"] for error in place.envsync(*arguments, "--json").document["errors"]] == [hint]
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_manifest_that_is_missing_is_exit_status_2(place: Place, command: str) -> None:
     run = place.envsync(*names_for(command))

@@ -1,44 +1,103 @@
-"""The command ``completion``, and the names that its scripts ask for."""
+"""The command ``completion``, and what is answered when its scripts ask."""
 
 import os
 import subprocess
 import sys
-from importlib import import_module
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from envsync.cli.arguments import COMMANDS, EVERYWHERE
-from envsync.cli.shells import bash
+from envsync.cli.arguments import COMMANDS, EVERYWHERE, SHELLS
+from envsync.cli.completion import script
 from envsync.manifest import load
 from envsync.manifest.names import names
 from harness.place import Place
 
-HEAVY = ("pydantic", "argparse", "dataclasses", "packaging", "virtualenv", "rich", "platformdirs")
+HEAVY = {"pydantic", "dataclasses", "packaging", "virtualenv", "rich", "platformdirs", "tomlkit", "json"}
+MAIN = "import sys; from envsync.__main__ import main; sys.exit(main())"
 
 
-def told(place: Place, *options: str) -> list[str]:
-    run = place.envsync("completion", "--names", *options)
-    assert (run.status, run.err) == (0, "")
-    return run.out.splitlines()
+def answer(place: Place, line: str, *options: str, point: int | None = None, **variables: Any) -> tuple[int, str, str]:
+    """Return the exit status, the output and the errors of envsync when a script asks what may stand behind a line."""
+    asked = {
+        "_ARGCOMPLETE": "1",
+        "_ARGCOMPLETE_SHELL": "fish",
+        "_ARGCOMPLETE_IFS": "\n",
+        "_ARGCOMPLETE_STDOUT_FILENAME": "/dev/stdout",
+        "_ARGCOMPLETE_SUPPRESS_SPACE": "1",
+        "COMP_LINE": line,
+        "COMP_POINT": str(len(line) if point is None else point),
+    }
+    done = subprocess.run(
+        [sys.executable, *options, "-c", MAIN],
+        check=False,
+        cwd=place.root,
+        env=place.variables | asked | variables,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+    )
+    return done.returncode, done.stdout, done.stderr
 
 
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def offered(place: Place, line: str, **variables: Any) -> list[str]:
+    status, output, errors = answer(place, line, **variables)
+    assert (status, errors) == (0, "")
+    return output.splitlines()
+
+
+def told(place: Place, file: str | None = None) -> list[str]:
+    """Return the names that are offered for environments."""
+    return offered(place, "envsync apply " if file is None else f"envsync --file '{file}' apply ")
+
+
+@pytest.mark.parametrize("shell", SHELLS)
 def test_a_script_is_printed_for_each_shell_without_a_manifest(place: Place, shell: str) -> None:
     run = place.envsync("completion", shell)
     assert (run.status, run.err) == (0, "")
-    assert run.out == import_module(f"envsync.cli.shells.{shell}").script()
+    assert run.out == script(shell)
+    assert "_ARGCOMPLETE" in run.out
 
 
 def test_a_script_stands_in_the_json_document(place: Place) -> None:
     document = place.envsync("completion", "bash", "--json").document
     assert (document["command"], document["manifest"], document["status"]) == ("completion", None, "in-sync")
-    assert document["completion"] == {"shell": "bash", "script": bash.script()}
+    assert document["completion"] == {"shell": "bash", "script": script("bash")}
 
 
 def test_another_shell_is_wrong_usage(place: Place) -> None:
-    run = place.envsync("completion", "tcsh")
+    run = place.envsync("completion", "ksh")
     assert (run.status, run.out) == (2, "")
     assert "bash" in run.err
+
+
+def test_powershell_asks_the_envsync_of_path_by_a_file_of_its_own() -> None:
+    text = script("powershell")
+    assert "Register-ArgumentCompleter -Native -CommandName envsync -ScriptBlock {" in text
+    assert "\n    envsync 2>&1 | Out-Null\n" in text
+    assert "_ARGCOMPLETE_STDOUT_FILENAME" in text
+    assert "Remove-Item" in text
+
+
+def test_what_powershell_asks_is_answered(place: Place) -> None:
+    place.write('[envs.blog]\npath = "a"\n[envs."a b"]\npath = "b"\n')
+    as_asked = {"_ARGCOMPLETE_SHELL": "powershell", "_ARGCOMPLETE_SUPPRESS_SPACE": "0"}
+    # The line that it passes ends with the last word; only the cursor's place shows the blank behind it.
+    assert answer(place, "envsync apply", point=14, **as_asked) == (0, "blog\na` b", "")
+    assert offered(place, "envsync apply bl", **as_asked) == ["blog "]
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_script_runs_no_envsync_but_that_of_path(shell: str) -> None:
+    asks = {
+        "bash": 'local script="envsync"',
+        "zsh": 'local script="envsync"',
+        "fish": "\n        envsync 8>&1",
+        "tcsh": '="$COMMAND_LINE" envsync`',
+        "powershell": "\n    envsync 2>&1",
+    }
+    assert asks[shell] in script(shell)
 
 
 def test_an_option_takes_a_value_in_all_commands_or_in_none() -> None:
@@ -70,18 +129,18 @@ def test_the_manifest_is_found_as_every_command_finds_it(place: Place) -> None:
     (home / "own.toml").write_text('[envs.own]\npath = "a"\n')
     place.variables["HOME"] = str(home)
     assert told(place) == ["here"]
-    assert told(place, "--file=o ther.toml") == ["other"]
-    assert told(place, "--file=~/own.toml") == ["own"]
-    assert told(place, "--file=$HOME/own.toml") == ["own"]
+    assert told(place, "o ther.toml") == ["other"]
+    assert told(place, "~/own.toml") == ["own"]
+    assert told(place, "$HOME/own.toml") == ["own"]
     place.variables["ENVSYNC_FILE"] = str(home / "own.toml")
     assert told(place) == ["own"]
 
 
 def test_what_is_wrong_is_left_out_and_nothing_is_said(place: Place) -> None:
     assert told(place) == []
-    assert told(place, "--file=gone.toml") == told(place, "--file=.") == told(place, "--file=") == []
+    assert told(place, "gone.toml") == told(place, ".") == told(place, "") == []
     os.mkfifo(place.root / "fifo")
-    assert told(place, "--file=fifo") == told(place, "--file=/dev/zero") == []
+    assert told(place, "fifo") == told(place, "/dev/zero") == []
     for text in (b"[envs.a\n", b"\xff", b"envs = 1\n", b"envs = [1]\n", b'envs = "\xc3\xa4"\n', b"a = " + b"[" * 9999):
         place.manifest.write_bytes(text)
         assert told(place) in ([], ["ä"])
@@ -109,19 +168,83 @@ def test_names_are_bounded_in_number_size_and_time(place: Place) -> None:
     assert 50 < len(told(place)) <= 100
 
 
-def test_names_are_told_without_what_the_other_commands_load(place: Place) -> None:
+@pytest.mark.parametrize(
+    "line", ["envsync ", "envsync apply ", "envsync apply --", "envsync --color=", "envsync run a -- "]
+)
+def test_an_answer_loads_nothing_that_only_commands_need(place: Place, line: str) -> None:
     place.write('include = ["*.d"]\n[envs.a]\npath = "a"\n')
-    code = f"""
-import sys
-sys.argv = ["envsync", "completion", "--names"]
-from envsync.__main__ import main
-assert main() == 0
-print([name for name in {HEAVY!r} if name in sys.modules])
-"""
-    done = subprocess.run(
-        [sys.executable, "-c", code], check=False, cwd=place.root, env=place.variables, capture_output=True, text=True
-    )
-    assert (done.returncode, done.stdout, done.stderr) == (0, "a\n[]\n", "")
+    status, output, errors = answer(place, line, "-X", "importtime")
+    loaded = {one.rpartition("|")[2].strip() for one in errors.splitlines() if one.startswith("import time:")}
+    assert (status, output != "", loaded & HEAVY) == (0, True, set())
+    ours = {name for name in loaded if name.startswith("envsync.cli.")}
+    assert ours - {"envsync.cli.startup"} == {"envsync.cli.completer", "envsync.cli.options", "envsync.cli.arguments"}
+
+
+def test_whatever_a_line_holds_nothing_is_reported(place: Place) -> None:
+    place.write('[envs.a]\npath = "a"\n')
+    for line in (
+        "",
+        "envsync",
+        "envsync apply 'a",
+        'envsync apply "',
+        "envsync apply \\",
+        "envsync nothing ",
+        "ls a",
+        "\t;",
+    ):
+        assert answer(place, line)[2] == ""
+    for name, value in (("COMP_POINT", "x"), ("_ARGCOMPLETE_IFS", "ab"), ("_ARGCOMPLETE_STDOUT_FILENAME", "/no/where")):
+        assert answer(place, "envsync apply ", **dict[str, Any]({name: value}))[2] == ""
+
+
+def test_a_variable_that_was_left_behind_keeps_no_command_from_running(place: Place) -> None:
+    place.write("")
+    assert place.envsync("status", _ARGCOMPLETE="1").out == place.envsync("status").out != ""
+
+
+def test_the_command_is_the_one_in_which_the_cursor_stands(place: Place) -> None:
+    place.write('[envs.blog]\npath = "a"\n')
+    lines = ("cd 'a;b' && envsync apply ", "X='1 2' envsync apply ", "sudo envsync apply ", "echo $(envsync apply ")
+    assert [offered(place, line) for line in (*lines, "/opt/envsync apply ", "ls | envsync apply b")] == [["blog"]] * 6
+    assert answer(place, "envsync apply  --json x", point=14)[1] == "blog"
+    place.manifest.rename(place.root / "büro.toml")
+    line = "envsync --file büro.toml apply "
+    assert answer(place, line, point=len(line.encode()))[1] == "blog"  # as bash 3.2 counts
+
+
+def test_nothing_behind_two_dashes_is_an_option(place: Place) -> None:
+    place.write('[envs.blog]\npath = "a"\n')
+    (place.root / "more").mkdir()
+    assert offered(place, "envsync apply --json -- ") == ["blog"]
+    assert offered(place, "envsync apply -- -") == offered(place, "envsync run blog -- ls --") == []
+    assert offered(place, "envsync run blog -- ls mo") == ["more/"]
+
+
+def test_an_option_may_be_given_again_and_names_too(place: Place) -> None:
+    place.write('[envs.blog]\npath = "a"\n[envs.api]\npath = "b"\n')
+    assert offered(place, "envsync apply --force-rebuild blog --force-rebuild ") == ["blog", "api"]
+    assert offered(place, "envsync apply blog --json --force-rebuild=a") == ["--force-rebuild=api"]
+    assert offered(place, "envsync apply --deep blog ") == ["blog", "api"]
+
+
+def test_files_that_no_shell_could_take_as_they_are_offered_are_left_out(place: Place) -> None:
+    for name in ("a\nb", "a\x1bc", ".hidden", "ab"):
+        (place.root / name).touch()
+    assert offered(place, "envsync --file a") == ["ab"]
+    assert offered(place, "envsync --file $PWD/a", PWD=str(place.root)) == [f"{place.root}/ab"]
+    (place.root / "abyss").symlink_to("abyss")
+    assert offered(place, "envsync --file aby") == ["abyss"]
+    assert offered(place, "envsync --file .h") == [".hidden"]
+    assert answer(place, "envsync --file /no/where/")[1:] == ("", "")
+    Path(os.fsdecode(os.fsencode(place.root) + b"/a\xff")).touch()
+    assert offered(place, "envsync --file=a") == ["--file=ab", "--file=abyss"]
+
+
+def test_completing_neither_asks_nor_writes_where_the_manifest_is_a_strangers(place: Place) -> None:
+    place.manifest.write_text('[envs."$(touch pwned)"]\npath = "a"\npython = "./pwn"\n')
+    before = sorted(Path(place.root.parent).rglob("*"))
+    assert told(place) == ["$(touch pwned)"]
+    assert sorted(Path(place.root.parent).rglob("*")) == before
 
 
 def test_names_agree_with_what_the_manifest_means(place: Place) -> None:

@@ -9,7 +9,7 @@ from harness.shells import SHELLS, offered
 ENVIRONMENTS = '[envs.blog]\npath = "blog"\n[envs.api]\npath = "api"\n'
 
 
-@pytest.fixture(params=SHELLS)
+@pytest.fixture(params=[shell for shell in SHELLS if shell != "tcsh"])
 def shell(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -47,7 +47,7 @@ def test_environments_choices_and_files_are_offered_where_they_belong(place: Pla
         "envsync apply --jobs ": set(),
         "envsync apply --color ": {"auto", "always", "never"},
         "envsync service ": {"install", "uninstall", "show", "status"},
-        "envsync completion ": {"bash", "zsh", "fish"},
+        "envsync completion ": {"bash", "zsh", "fish", "tcsh", "powershell"},
     }
     # Where nothing else fits, zsh offers options.
     found = [{word for word in words if word[0] != "-"} for words in offered(place, shell, expected)]

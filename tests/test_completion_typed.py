@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from envsync.cli.completion import script
 from harness.place import Place
 from harness.shells import SHELLS, type_into
 
@@ -12,6 +13,10 @@ NAMES = (
     *("0a b", "1it's", '2quo"te', "3$HOME", "4$(touch pwned)`touch pwned`", "5back\\slash", "6büro 名前", "7c:d=e@f"),
     *("8*?[x]{a,b}", "9;&|<>()#~", "aex!cl", "b'", 'c"', "d$", "e\\", "f`"),
 )
+
+
+SPLIT_BY_TCSH = frozenset(" {")
+"""tcsh takes what it is offered apart at blanks and braces, quoted or not."""
 
 
 @pytest.fixture(params=SHELLS)
@@ -48,6 +53,8 @@ def test_commands_options_and_choices_are_completed(place: Place, shell: str) ->
         "envsync watch --lock-timeout 3 --se\t4 bl\t": "watch --lock-timeout 3 --settle 4 blog",
         "envsync service un\t": "service uninstall",
         "envsync completion fi\t": "completion fish",
+        "true; envsync apply bl\t": "apply blog",
+        "true && envsync --file envs.toml apply ap\t": "--file envs.toml apply api",
     }
     assert_typed(place, shell, expected)
 
@@ -74,6 +81,7 @@ def test_files_are_completed_where_a_file_belongs(place: Place, shell: str) -> N
     declare(place, "other", file="more/my envs.toml")
     declare(place, "third", file="more/second.toml")
     (Path.home() / "down load").mkdir()
+    (Path.home() / "plain").mkdir()
     expected = {
         "envsync apply --file more/sec\tth\t": ["apply", "--file", "more/second.toml", "third"],
         "envsync apply --file=more/sec\tth\t": ["apply", "--file", "more/second.toml", "third"],
@@ -88,9 +96,13 @@ def test_files_are_completed_where_a_file_belongs(place: Place, shell: str) -> N
             "third",
         ],
         "envsync import ~/do\t": ["import", f"{place.variables['HOME']}/down load"],
+        "envsync import ~/pl\t": ["import", f"{place.variables['HOME']}/plain"],
         "envsync import mo\t": ["import", "more"],
         "envsync run blog -- cat more/sec\t": ["run", "blog", "--", "cat", "more/second.toml"],
     }
+    if shell == "tcsh":
+        expected = {line: called for line, called in expected.items() if not any(" " in word for word in called)}
+        expected["envsync --file more/my\t"] = ["--file", "more/my envs.toml"]
     typed = [[word.rstrip("/") for word in words(arguments)] for arguments in type_into(place, shell, expected)]
     assert typed == list(expected.values())
 
@@ -98,6 +110,37 @@ def test_files_are_completed_where_a_file_belongs(place: Place, shell: str) -> N
 def test_a_name_with_signs_that_the_shell_knows_arrives_as_it_is(place: Place, shell: str) -> None:
     # No shell can write an exclamation mark in double quotes.
     typed = [(quote, name) for quote in ("", '"', "'") for name in NAMES if quote != '"' or "!" not in name]
-    called = type_into(place, shell, [f"envsync apply {quote}{name[0]}\t" for quote, name in typed], NAMES)
+    if shell == "tcsh":
+        typed = [(quote, name) for quote, name in typed if not set(name) & SPLIT_BY_TCSH]
+    declare(place, *NAMES)
+    called = type_into(place, shell, [f"envsync apply {quote}{name[0]}\t" for quote, name in typed])
     assert called == [["apply", name] for _, name in typed]
     assert not (place.root / "pwned").exists()
+
+
+def test_the_script_works_as_a_file_that_zsh_loads_when_it_is_needed(place: Place) -> None:
+    declare(place, "blog", "api")
+    functions = place.root.parent / "functions"
+    functions.mkdir()
+    (functions / "_envsync").write_text(script("zsh"))
+    place.variables["FPATH_FIRST"] = str(functions)
+    typed = type_into(place, "zsh", ["envsync apply bl\tap\t", "envsync app\t"], by="fpath=($FPATH_FIRST $fpath)")
+    assert typed == [["apply", "blog", "api"], ["apply"]]
+
+
+def test_a_name_that_the_line_has_by_a_path_is_completed_by_the_envsync_of_path(place: Place) -> None:
+    declare(place, "blog")
+    (place.root / "envsync").write_text("#!/bin/sh\ntouch pwned\n")
+    (place.root / "envsync").chmod(0o755)
+    type_into(place, "bash", ["./envsync apply bl\t\x15"])
+    assert not (place.root / "pwned").exists()
+
+
+def test_a_name_that_would_begin_a_comment_or_be_a_home_arrives_as_it_is(place: Place, shell: str) -> None:
+    names = ["#h", "=d", ":b=c"]
+    if shell != "tcsh":  # it knows of no quoted ~ when it completes
+        names.append("~root")
+    declare(place, *names)
+    assert type_into(place, shell, [f"envsync apply \\{name[0]}\t" for name in names]) == [
+        ["apply", name] for name in names
+    ]

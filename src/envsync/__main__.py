@@ -11,8 +11,10 @@ from envsync.manifest.find import demanded, find
 
 def main() -> int:
     """Run the command line and return its exit status."""
+    if "_ARGCOMPLETE" in os.environ and "COMP_LINE" in os.environ:
+        return _complete()
     arguments = sys.argv[1:]
-    line = _at_once(arguments)
+    line = f"envsync {__version__}\n" if arguments == ["--version"] else fast_answer(arguments)
     if line is not None:
         try:
             os.write(1, line.encode())
@@ -41,13 +43,6 @@ def _run(arguments: list[str]) -> int:
     except KeyboardInterrupt:  # before the command could mind it
         os.write(2, b"envsync: interrupted\n")
         return 130
-
-
-def _at_once(arguments: list[str]) -> str | None:
-    """Give what to print for a command line that needs nothing but a look, ``None`` for every other."""
-    if arguments == ["--version"]:
-        return f"envsync {__version__}\n"
-    return _names(arguments[2:]) if arguments[:2] == ["completion", "--names"] else fast_answer(arguments)
 
 
 def fast_answer(arguments: list[str]) -> str | None:
@@ -95,13 +90,13 @@ def _own_imports_only() -> None:
         leave_out_pythonpath()
 
 
-def _names(options: list[str]) -> str:
-    """Give the environments' names, a line each, to a completion script: it names the manifest by ``--file=FILE``."""
+def _complete() -> int:
+    """Answer a shell's completion script, see :mod:`envsync.cli.completion`."""
+    gc.disable()
     _own_imports_only()
-    from envsync.manifest.names import names  # noqa: PLC0415  # only here
+    from envsync.cli.completer import complete  # noqa: PLC0415  # only here
 
-    file = next((option.removeprefix("--file=") for option in options), None)
-    return "".join(f"{name}\n" for name in names(file))
+    return complete()
 
 
 if __name__ == "__main__":

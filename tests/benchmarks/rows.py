@@ -1,6 +1,7 @@
 """The rows of the table: what is compared with what, and the goals."""
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 
 from calls import calls
@@ -60,11 +61,16 @@ def _create_many(bench: Bench) -> Iterator[Result]:
     yield bench.contest("create-many", f"create {count:,} environments, warm caches", contenders, bench.scale.slowest)
 
 
+_TAB = {"_ARGCOMPLETE": "1", "_ARGCOMPLETE_STDOUT_FILENAME": "/dev/stdout", "COMP_LINE": "envsync apply "}
+"""How a completion script asks for names."""
+
+
 def _start(bench: Bench) -> Iterator[Result]:
     directory = bench.standing(1).directory
-    for options in (("--version",), ("--help",), ("completion", "--names", f"--file={directory}/envs.toml")):
-        name = " ".join(("envsync", *options[:2]))
+    for options, variables in ((("--version",), {}), (("--help",), {}), ((), _TAB)):
+        name = f"envsync {' '.join(options) or 'at a Tab'}"
         job = bench.job(directory, *bench.tools.envsync, *options)
+        job = replace(job, variables={**job.variables, **variables})
         contenders = (Contender(name, partial(_again, job)), bench.bare())
         yield bench.contest("start", name, contenders, bench.scale.quick)
 

@@ -8,11 +8,11 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterable
-from importlib import import_module
 from pathlib import Path
 
 import pytest
 
+from envsync.cli.completion import script
 from harness.place import Place
 
 __all__ = ["SHELLS", "offered", "type_into"]
@@ -21,16 +21,17 @@ SHELLS = {
     "bash": (["bash", "--norc", "--noprofile"], ["HISTFILE="]),
     "zsh": (["zsh", "-f"], ["LISTMAX=999", "autoload -Uz compinit", "compinit -u -D"]),
     "fish": (["fish", "--no-config"], ["set -g fish_autosuggestion_enabled 0"]),
+    "tcsh": (["tcsh", "-f"], []),
 }
 """How each shell is started, without settings of the tester's, and what it is told first."""
 
 _ENVSYNC = """\
 #!/bin/sh
-[ "$2" != --names ] || {{ if [ -e {names} ]; then exec cat {names}; else exec {python} -m envsync "$@"; fi; }}
+[ ! "$_ARGCOMPLETE" ] || exec {python} -m envsync "$@"
 printf '%s\\037' "$@" >>{record}
 echo >>{record}
 """
-"""Records its arguments; gives the names of a file, where there is one, for speed."""
+"""Records its arguments, except where a completion script asks."""
 _CAPTURE = """\
 compadd() {{
     if [[ ${{@[1,(i)(-|--)]}} != *-[OAD]\\ * ]]; then
@@ -45,16 +46,15 @@ _ENDLESS = 60
 _END = "\x1e"
 
 
-def type_into(place: Place, shell: str, lines: Iterable[str], names: Iterable[str] = ()) -> list[list[str]]:
-    """Give the arguments with which envsync is called for each line that is typed; a tab completes.
+def type_into(place: Place, shell: str, lines: Iterable[str], by: str = "") -> list[list[str]]:
+    """Return the arguments with which envsync is called for each line that is typed; a tab completes.
 
-    Environments are those of the manifest, or ``names``.
+    The script is sourced, or found ``by`` a line that the shell is given before all others.
     """
     command, settings = _started(shell)
     bin_dir = _bin_dir(place, shell)
-    if names:
-        (bin_dir / "names").write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
-    _type(place, command, [*settings, f"source {shlex.quote(str(bin_dir / 'script'))}", *lines])
+    source = [] if by else [f"source {shlex.quote(str(bin_dir / 'script'))}"]
+    _type(place, command, [by, *settings, *source, *lines])
     return [line.split("\x1f")[:-1] for line in (bin_dir / "record").read_text(encoding="utf-8").splitlines()]
 
 
@@ -73,19 +73,23 @@ def offered(place: Place, shell: str, lines: Iterable[str]) -> list[set[str]]:
         asked = [f"{_question(shell, line)}; printf {_octal(_END)}" for line in lines]
         code = "\n".join([*settings, source, *asked])
         done = subprocess.run(
-            [*command, "-c", code], check=True, cwd=place.root, env=_variables(place), capture_output=True, timeout=60
+            [*command, "-c", code],
+            check=True,
+            cwd=place.root,
+            env=_variables(place, shell),
+            capture_output=True,
+            timeout=60,
         )
         assert done.stderr == b""
         text = done.stdout.decode()
-    return [{word.partition("\t")[0] for word in one.splitlines() if word} for one in text.split(_END)[:-1]]
+    return [{word.partition("\t")[0].rstrip(" ") for word in one.splitlines() if word} for one in text.split(_END)[:-1]]
 
 
 def _question(shell: str, line: str) -> str:
     if shell == "fish":
         return f"complete --do-complete {shlex.quote(line)}"
-    words = line.split(" ")
-    asked = f"COMP_LINE={shlex.quote(line)} COMP_WORDS=({shlex.join(words)}) COMP_CWORD={len(words) - 1}"
-    return f"{asked}; _envsync envsync {shlex.quote(words[-1])}; printf '%s\\n' \"${{COMPREPLY[@]}}\""
+    asked = f"COMP_LINE={shlex.quote(line)} COMP_POINT={len(line)}"
+    return f"{asked}; _python_argcomplete_envsync envsync; printf '%s\\n' \"${{COMPREPLY[@]}}\""
 
 
 def _octal(sign: str) -> str:
@@ -103,26 +107,29 @@ def _bin_dir(place: Place, shell: str) -> Path:
     """Give a directory with an envsync for PATH, the completion script, and a file for what happens."""
     bin_dir = place.root.parent / "bin"
     bin_dir.mkdir()
-    (bin_dir / "script").write_text(import_module(f"envsync.cli.shells.{shell}").script())
+    (bin_dir / "script").write_text(script(shell))
     (bin_dir / "record").touch()
-    paths = {"python": sys.executable, "names": f"{bin_dir}/names", "record": f"{bin_dir}/record"}
+    paths = {"python": sys.executable, "record": f"{bin_dir}/record"}
     envsync = bin_dir / "envsync"
     envsync.write_text(_ENVSYNC.format(**{key: shlex.quote(path) for key, path in paths.items()}))
     envsync.chmod(0o755)
     return bin_dir
 
 
-def _variables(place: Place) -> dict[str, str]:
+def _variables(place: Place, shell: str) -> dict[str, str]:
     locale = "en_US.UTF-8" if sys.platform == "darwin" else "C.UTF-8"
     path = f"{place.root.parent / 'bin'}:{place.variables['PATH']}"
-    return place.variables | {"TERM": "dumb", "LC_ALL": locale, "PATH": path}
+    return place.variables | {"TERM": "vt100" if shell == "tcsh" else "dumb", "LC_ALL": locale, "PATH": path}
 
 
 def _type(place: Place, command: list[str], lines: Iterable[str]) -> None:
     """Type lines into a shell at a terminal of its own."""
     main, terminal = pty.openpty()
     process = subprocess.Popen(
-        [sys.executable, "-c", _AT_TERMINAL, *command, "-i"], cwd=place.root, env=_variables(place), stdin=terminal
+        [sys.executable, "-c", _AT_TERMINAL, *command, "-i"],
+        cwd=place.root,
+        env=_variables(place, command[0]),
+        stdin=terminal,
     )
     with process:
         os.close(terminal)

@@ -1,4 +1,4 @@
-"""The commands and what each may be given: data, from which the parser is made."""
+"""The commands and the arguments of each: data, from which the parser, its help and the completion are made."""
 
 import argparse
 from collections.abc import Iterator, Mapping
@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 
 class Argument(NamedTuple):
-    """One option or position, with what argparse is told of it."""
+    """One option or position, with what :meth:`argparse.ArgumentParser.add_argument` is passed."""
 
     names: tuple[str, ...]
     settings: Mapping[str, Any]
@@ -41,7 +41,7 @@ def _position(name: str, text: str, **settings: Any) -> Argument:
 
 def _count(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 on")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 1 or more")
     return int(text)
 
 
@@ -73,6 +73,9 @@ EVERYWHERE = (
     _option("--lock-timeout", metavar="SECONDS", type=_seconds, text="how long to wait for another pass (default: 60)"),
 )
 """Options that all commands have."""
+
+SHELLS = ("bash", "zsh", "fish", "tcsh", "powershell")
+"""The shells that can complete envsync's command line."""
 
 _NAMES = _position("names", "environments; all where none is named", nargs="*", metavar="NAME")
 _FORCE = _option(
@@ -215,7 +218,7 @@ COMMANDS = (
     Command(
         "completion",
         "print a script with which a shell completes commands, options and names",
-        (_position("shell", "the shell that is to read it", choices=("bash", "zsh", "fish")),),
+        (_position("shell", "the shell that is to read it", choices=SHELLS),),
     ),
     Command(
         "graph",

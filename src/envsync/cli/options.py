@@ -68,11 +68,17 @@ manifest that cannot be read; 3 check found drift; 130 interrupted;
 """
 
 
+class _WrongUsage(Exception):  # noqa: N818  # inside this module alone
+    """What is wrong, and the command whose help says what is right."""
+
+    def __init__(self, message: str, command: str) -> None:
+        super().__init__(message)
+        self.message, self.command = message, command
+
+
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        from envsync.model.problems import Problem, UsageError  # noqa: PLC0415  # only where something is wrong
-
-        raise UsageError(Problem("usage", message, f"See: {self.prog} --help"))
+        raise _WrongUsage(message, self.prog)
 
 
 def parse(arguments: list[str]) -> Options:
@@ -81,7 +87,7 @@ def parse(arguments: list[str]) -> Options:
     if "run" in arguments and "--" in arguments:
         at = arguments.index("--")
         arguments, words = arguments[:at], arguments[at + 1 :]
-    given = vars(_parser(arguments).parse_args(arguments))
+    given = _given(arguments)
     given["words"] = [*(given.get("words") or ()), *words]
     for name in ("names", "force_rebuild", "paths", "words", "package"):
         given[name] = tuple(given.get(name) or ())
@@ -90,11 +96,52 @@ def parse(arguments: list[str]) -> Options:
     return Options(**given)
 
 
-def _parser(words: Container[str]) -> argparse.ArgumentParser:
-    """Make the parser; a command that is not among the words is only named."""
+def _given(arguments: list[str]) -> dict[str, Any]:
+    try:
+        return _parsed(arguments)
+    except _WrongUsage as wrong:
+        from envsync.model.problems import Problem, UsageError  # noqa: PLC0415  # only where something is wrong
+
+        message, hint = wrong.message, f"See: {wrong.command} --help"
+        if (word := _unknown_command(arguments)) is not None:
+            message, hint = f"{word!r} is not a command", f"{_similar(word)}{hint}"
+        raise UsageError(Problem("usage", message, hint)) from None
+
+
+def _parsed(arguments: list[str]) -> dict[str, Any]:
+    given, unknown = parser(arguments).parse_known_args(arguments)
+    if unknown:
+        raise _WrongUsage(f"unrecognized arguments: {' '.join(unknown)}", f"envsync {given.command}")
+    return vars(given)
+
+
+def _unknown_command(arguments: list[str]) -> str | None:
+    """Return the word that stands where a command belongs and is none."""
+    try:
+        words = _everywhere().parse_known_args(arguments)[1]
+    except _WrongUsage:
+        return None
+    word = next((word for word in words if not word.startswith("-")), None)
+    return word if word not in {command.name for command in COMMANDS} else None
+
+
+def _similar(word: str) -> str:
+    import difflib  # noqa: PLC0415  # only where something is wrong
+
+    similar = difflib.get_close_matches(word, [command.name for command in COMMANDS], n=1)
+    return f"Did you mean {similar[0]}? " if similar else ""
+
+
+def _everywhere() -> _Parser:
     everywhere = _Parser(add_help=False, argument_default=argparse.SUPPRESS)
     _add(everywhere.add_argument_group("options for all commands"), EVERYWHERE)
-    parser = _Parser(
+    return everywhere
+
+
+def parser(words: Container[str]) -> argparse.ArgumentParser:
+    """Return the parser of a command line; of a command that is not among its words, only the name and the help."""
+    everywhere = _everywhere()
+    root = _Parser(
         prog="envsync",
         description="Keep Python virtual environments as one file, envs.toml, says they should be.",
         parents=[everywhere],
@@ -102,8 +149,8 @@ def _parser(words: Container[str]) -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog=_EPILOG,
     )
-    parser.add_argument("--version", action="version", version=f"envsync {__version__}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    root.add_argument("--version", action="version", version=f"envsync {__version__}")
+    commands = root.add_subparsers(prog="envsync", dest="command", required=True, metavar="COMMAND")
     for command in COMMANDS:
         if command.name not in words:
             commands.add_parser(command.name, help=command.help, add_help=False)
@@ -117,7 +164,7 @@ def _parser(words: Container[str]) -> argparse.ArgumentParser:
             argument_default=argparse.SUPPRESS,
         )
         _add(inner, command.arguments)
-    return parser
+    return root
 
 
 def _add(target: argparse._ActionsContainer, arguments: Iterable[Argument]) -> None:

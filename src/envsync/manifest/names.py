@@ -1,7 +1,7 @@
 """The names of a manifest's environments, for a shell that waits for them after a Tab.
 
-They are read in a hurry: nothing is validated, what cannot be read is left out, and whatever
-takes more than a second is left at that. The validator and all that it needs are not loaded.
+They are read in a hurry, and the manifest may be anybody's: nothing is validated, what cannot be read is left out, and
+after a second the names found so far are returned. The validator and all that it needs are not loaded.
 """
 
 import os
@@ -16,12 +16,15 @@ _MOST_FILES = 100
 _MOST_NAMES = 1000
 
 
-class _Late(Exception):  # noqa: N818  # no error: what was found until then has to do
+class _Late(Exception):  # noqa: N818  # no error: what was found until then is returned
     pass
 
 
 def names(file: str | None) -> list[str]:
-    """Give the names that the manifest meant by ``--file FILE`` and its includes declare; never raises."""
+    """Return the names that the manifest meant by ``--file FILE`` and its includes declare, at most a thousand.
+
+    Never raises; takes over ``SIGALRM``.
+    """
     import signal  # noqa: PLC0415  # only here
 
     def give_up(*_: object) -> None:
@@ -42,7 +45,7 @@ def names(file: str | None) -> list[str]:
 
 
 def _tables(file: str) -> Iterator[dict[str, Any]]:
-    """Give the tables of a manifest and of what it includes, as far as they can be read."""
+    """Yield the tables of a manifest and of what it includes, as far as they can be read."""
     import tomllib  # noqa: PLC0415  # brings re: no other command on the fast path needs it
 
     files, room = [file], _MOST_BYTES

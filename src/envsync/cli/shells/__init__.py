@@ -1,1 +1,0 @@
-"""Completion scripts, one module for each shell: each makes its script of the table of commands."""
