@@ -94,7 +94,7 @@ def find(file: str | None = None) -> tuple[str, str]:
 
 
 def demanded(origin: str, *, as_trusted: bool) -> int:
-    """Return the trust that a manifest needs, as a :class:`envsync.observe.trust.Standing`.
+    """Return the trust that a manifest needs, as a :class:`envsync.observe.trust.TrustLevel`.
 
     With ``as_trusted`` one that was named needs it too; what the user's own settings name never does.
     """

@@ -104,7 +104,7 @@ def _is_specifier(text: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
+class PathContext:
     """One file's directory, the manifest's state-dir, and the interpreters that have names."""
 
     directory: str

@@ -1,6 +1,6 @@
 """The manifest's tables, one class each: which keys there are and what each may hold; and their JSON Schema.
 
-Validators need a :class:`envsync.manifest.pythons.Scope` as context. A key that is not written stays out of
+Validators need a :class:`envsync.manifest.pythons.PathContext` as context. A key that is not written stays out of
 ``model_fields_set``; defaults here are for the schema's readers.
 """
 
@@ -15,7 +15,7 @@ from pydantic_core.core_schema import WithDefaultSchema
 from envsync.manifest import checks
 from envsync.manifest.checks import BUILDERS
 from envsync.manifest.paths import expand
-from envsync.manifest.pythons import Scope
+from envsync.manifest.pythons import PathContext
 from envsync.manifest.wording import Unfit
 from envsync.model.desired import DefaultPython, PythonRequest
 
@@ -48,10 +48,10 @@ INTERPRETER = _matching(r"^([~$<>=!]|.*/|((python|cpython|pypy|graalpy)[-@]?)?[0
 """A path or a version request."""
 
 
-def _scope(info: ValidationInfo) -> Scope:
+def _scope(info: ValidationInfo) -> PathContext:
     scope = info.context
-    if not isinstance(scope, Scope):
-        raise TypeError("manifest tables are validated in a Scope")
+    if not isinstance(scope, PathContext):
+        raise TypeError("manifest tables are validated in a PathContext")
     return scope
 
 

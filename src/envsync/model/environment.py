@@ -118,7 +118,7 @@ class Environment:
 
 BUILT_TOP = frozenset({"bin", "include", "lib", "lib64", "share", "etc", "local", "pyvenv.cfg", "__pycache__"})
 """Entries at the top of an environment that builders and packages make; ``local`` is Debian's of old."""
-_FOREIGN_STAGING = frozenset(
+_STRAY_FILES = frozenset(
     {".DS_Store", ".localized", ".directory", "Thumbs.db", "desktop.ini", ".gitignore", ".hgignore", ".dockerignore"}
     | {"CACHEDIR.TAG", ".lock", ".nobackup", ".metadata_never_index", ".gitkeep", ".keep", "README", "README.txt"}
     | {".project"}  # virtualenvwrapper's and pipenv's: the project's directory
@@ -133,13 +133,13 @@ def is_removed(name: str) -> bool:
     return name.startswith(_OPEN_STILL)
 
 
-def is_stray(name: str) -> bool:
+def is_stray_file(name: str) -> bool:
     """Check whether an entry is called as the small files are that builders, file managers and backups leave."""
-    return name in _FOREIGN_STAGING or name.startswith(_STRAY_PREFIXES)
+    return name in _STRAY_FILES or name.startswith(_STRAY_PREFIXES)
 
 
 @dataclass(frozen=True, slots=True)
-class Former:
+class LatestGeneration:
     """The latest generation of an environment."""
 
     staging_dir: str
@@ -203,7 +203,7 @@ class Generation:
 
 
 @dataclass(frozen=True, slots=True)
-class Interrupted:
+class InterruptedStaging:
     """A staging directory that an interrupted pass has left."""
 
     name: str

@@ -116,7 +116,7 @@ class Create:
     to_make: tuple[str, ...]
     """Missing directories on the way, outermost first."""
     spec: InstallSpec | None = None
-    foreign_staging: tuple[str, ...] = ()
+    stray_files: tuple[str, ...] = ()
     """Files of other tools in the directory that is there: they stay."""
     kind: str = "create"
 

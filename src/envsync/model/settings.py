@@ -7,7 +7,7 @@ from envsync.model import desired
 from envsync.model.plan import EnvironmentPlan
 from envsync.model.report import EnvironmentReport
 
-Again = Callable[[desired.Environment], EnvironmentPlan]
+DecideAgain = Callable[[desired.Environment], EnvironmentPlan]
 """Observes and decides one environment again."""
 Progress = Callable[[EnvironmentReport], None]
 """Called in the caller's thread whenever an environment is done."""

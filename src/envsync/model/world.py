@@ -64,14 +64,14 @@ class Directory:
     """Staging directories that keep an earlier content of this end, the oldest first."""
     moving_to: str = ""
     """Where a pass was moving it that was interrupted."""
-    foreign_staging: tuple[str, ...] = ()
+    stray_files: tuple[str, ...] = ()
     """Small files of other tools in a directory that counts as empty nevertheless."""
     redirect: Redirect | None = None
     """Where a file leads that stands in place of the environment."""
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
+class SideLink:
     """One further symlink to an environment: an alias, or an exposed command."""
 
     link: str
@@ -98,8 +98,8 @@ class World:
     directory: Directory
     """Where the work is done: the end of ``path``, or of ``target`` where nothing is at ``path`` yet."""
     interpreter: Interpreter | InterpreterProblem
-    aliases: tuple[Side, ...] = ()
-    exposed: tuple[Side, ...] = ()
+    aliases: tuple[SideLink, ...] = ()
+    exposed: tuple[SideLink, ...] = ()
     installed: InstalledPackages | None = None
     """What is installed, where it was looked at."""
     declared: Declared | None = None
@@ -114,7 +114,7 @@ class World:
     """Where somebody else could change what would be made."""
     dependencies: Paths = field(default_factory=Paths)
     """Paths which, while their ``lstat`` stays the same, vouch for all of the above."""
-    further: Paths = field(default_factory=Paths)
+    unwatched: Paths = field(default_factory=Paths)
     """Paths that have to vouch as well, but in which a change is so rare that no watcher waits for it."""
     stamps: bytes = b""
     """The stamps of them all, taken at the end of the look; see :func:`envsync.model.evidence.packed`."""
@@ -125,7 +125,7 @@ class World:
 
     def evidence(self) -> Iterator[str]:
         """Give all paths that vouch."""
-        return chain(self.dependencies, self.further)
+        return chain(self.dependencies, self.unwatched)
 
     def outline(self) -> "World":
         """Give what is told of it once all is decided, with what vouches for it: a fraction of its size."""
@@ -141,6 +141,6 @@ class World:
             declared=self.declared,
             verdict=self.verdict,
             dependencies=self.dependencies,
-            further=self.further,
+            unwatched=self.unwatched,
             stamps=self.stamps,
         )

@@ -7,7 +7,7 @@ import re
 import stat
 from collections.abc import Iterable, Iterator, Mapping
 
-from envsync.model.environment import is_stray
+from envsync.model.environment import is_stray_file
 from envsync.observe.files import hash_regular
 
 _KIN = re.compile(
@@ -16,11 +16,11 @@ _KIN = re.compile(
 )
 
 
-def stray_files(directory: str, names: Iterable[str]) -> tuple[str, ...] | None:
+def only_stray_files(directory: str, names: Iterable[str]) -> tuple[str, ...] | None:
     """Return ``names`` if all of these entries of a directory are stray files, else ``None``. Raises ``OSError``."""
     listed = sorted(names)
-    foreign_staging = all(is_stray(name) and stat.S_ISREG(os.lstat(f"{directory}/{name}").st_mode) for name in listed)
-    return tuple(listed) if foreign_staging else None
+    stray = all(is_stray_file(name) and stat.S_ISREG(os.lstat(f"{directory}/{name}").st_mode) for name in listed)
+    return tuple(listed) if stray else None
 
 
 def base_directories(end: str, pythons: Iterable[str], settings: Mapping[str, str]) -> tuple[set[str], set[str]]:
@@ -38,7 +38,7 @@ def base_directories(end: str, pythons: Iterable[str], settings: Mapping[str, st
     return ends, beside - {f"{end}/bin"}
 
 
-def is_kin(name: str, place: str, beside: set[str]) -> bool:
+def is_interpreter_part(name: str, place: str, beside: set[str]) -> bool:
     """Check whether a symlink in ``bin`` leads to a part of the interpreter: named as one, and beside it.
 
     A dangling one with such a name counts: an upgrade has taken away what it led to.

@@ -8,7 +8,7 @@ from dataclasses import replace
 from envsync.model.desired import DefaultPython, PythonVersion
 from envsync.model.interpreter import Interpreter, InterpreterProblem
 from envsync.observe.base import is_script
-from envsync.observe.discover import Candidate, Found
+from envsync.observe.discover import Candidate, Discovery
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ _LATER = "999"
 
 
 def best(
-    request: PythonVersion | DefaultPython, found: Found, look: Callable[[str], Interpreter | InterpreterProblem]
+    request: PythonVersion | DefaultPython, found: Discovery, look: Callable[[str], Interpreter | InterpreterProblem]
 ) -> Interpreter | InterpreterProblem:
     """Return the best interpreter for a request, looking only at those whose names let them be it.
 
@@ -51,7 +51,7 @@ def best(
 
 
 def fitting(
-    request: PythonVersion, found: Found, look: Callable[[str], Interpreter | InterpreterProblem]
+    request: PythonVersion, found: Discovery, look: Callable[[str], Interpreter | InterpreterProblem]
 ) -> Iterator[Interpreter]:
     """Yield each interpreter that is what a request asks for, the best first; none by a link to whatever is newest."""
     for candidate in _ranked(request, found):
@@ -60,7 +60,7 @@ def fitting(
             yield result
 
 
-def _ranked(request: PythonVersion, found: Found) -> list[Candidate]:
+def _ranked(request: PythonVersion, found: Discovery) -> list[Candidate]:
     from packaging.specifiers import SpecifierSet  # noqa: PLC0415  # a path needs none of it
 
     specifier = SpecifierSet(request.specifier)
@@ -135,7 +135,7 @@ def _wanted(request: PythonVersion) -> str:
     return f"{implementation}{request.specifier}{' free-threaded' if request.free_threaded else ''}"
 
 
-def _listing(found: Found) -> str:
+def _listing(found: Discovery) -> str:
     seen = {_named(one) for one in found.candidates if not one.floating}
     return ", ".join(sorted(seen, key=lambda text: [int(part) for part in re.findall(r"\d+", text)])) or "none"
 

@@ -10,7 +10,7 @@ from envsync.formats.staging_marker import LOST_AND_FOUND, MARKER, Marker, is_st
 from envsync.manifest.find import absolute
 from envsync.model.links import Chain, EndKind
 from envsync.model.world import Directory, Redirect
-from envsync.observe.builders import stray_files
+from envsync.observe.builders import only_stray_files
 from envsync.observe.environment import read_environment
 from envsync.observe.files import read_regular, read_text
 from envsync.observe.mounts import Mounts
@@ -63,7 +63,7 @@ def read_directory(
         environment = read_environment(chain.end, path)
         within = mounts.within(chain.end)
         is_mount = chain.end in within
-        foreign_staging = None if environment else _foreign_staging(chain.end, is_mount=is_mount)
+        stray_files = None if environment else _stray_files(chain.end, is_mount=is_mount)
         exchangeable = not is_mount and _can_be_exchanged(chain.end, found)
     except OSError as error:
         return _unreadable(chain, error)
@@ -72,7 +72,7 @@ def read_directory(
         chain=chain,
         environment=environment,
         identity=(found.st_dev, found.st_ino),
-        is_empty=foreign_staging is not None,
+        is_empty=stray_files is not None,
         writable=not blocked,
         blocked_by=blocked,
         unsafe=_unsafe(chain.end, manifest),
@@ -84,7 +84,7 @@ def read_directory(
         interrupted_staging=finder.of(chain.end),
         generations=finder.generations_of(chain.end),
         moving_to=finder.moving_to(chain.end),
-        foreign_staging=foreign_staging or (),
+        stray_files=stray_files or (),
     )
 
 
@@ -202,13 +202,13 @@ def _is_interrupted(marker: Marker) -> bool:
     return marker.kind == "staging" or bool(marker.contents or marker.pin or marker.copied) or marker.built is not None
 
 
-def _foreign_staging(end: str, *, is_mount: bool) -> tuple[str, ...] | None:
+def _stray_files(end: str, *, is_mount: bool) -> tuple[str, ...] | None:
     """Return the stray files in a directory that is empty otherwise, ``None`` for one that is not. Raises ``OSError``.
 
     ``lost+found`` is that of a file system's top.
     """
     names = (name for name in os.listdir(end) if not (is_mount and name == LOST_AND_FOUND))
-    return stray_files(end, (name for name in names if not is_staging_dir_name(name)))
+    return only_stray_files(end, (name for name in names if not is_staging_dir_name(name)))
 
 
 def _staging_dirs_in(parent: str) -> Iterator[tuple[str, Marker | None]]:

@@ -87,7 +87,7 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Discovery:
     """The candidates, the most trusted source first, and the directories that were searched."""
 
     candidates: tuple[Candidate, ...]
@@ -97,7 +97,7 @@ class Found:
     """Paths whose stamps vouch for what was found, and for what may be run of it."""
 
 
-def discover() -> Found:
+def discover() -> Discovery:
     """Search the directories of pyenv, mise, asdf, uv and Homebrew, python.org's framework, and PATH."""
     trees = tuple(dict.fromkeys(root for _, root in managers()))
     path = [directory for directory in os.environ.get("PATH", "").split(":") if directory.startswith("/")]
@@ -109,7 +109,7 @@ def discover() -> Found:
         if not _is_fleeting(directory):
             candidates += _in_bin(directory)
     real = dict.fromkeys(os.path.realpath(directory) for directory in (*trees, *bins))
-    return Found(tuple(candidates), tuple(real), tuple(dict.fromkeys(_dependencies(trees, (*path, *bins)))))
+    return Discovery(tuple(candidates), tuple(real), tuple(dict.fromkeys(_dependencies(trees, (*path, *bins)))))
 
 
 def _by_one_name(directories: Iterable[str]) -> tuple[str, ...]:

@@ -9,10 +9,10 @@ from sys import intern
 from envsync.formats import pyvenv_cfg
 from envsync.formats.shebang import is_activator, is_python_name
 from envsync.formats.staging_marker import is_staging_dir_name
-from envsync.model.environment import BUILT_TOP, Contents, Environment, InnerLink, LostEditable, is_stray
+from envsync.model.environment import BUILT_TOP, Contents, Environment, InnerLink, LostEditable, is_stray_file
 from envsync.model.evidence import Paths
 from envsync.model.packages import SEEDS
-from envsync.observe.builders import base_directories, is_builders_lib, is_kin
+from envsync.observe.builders import base_directories, is_builders_lib, is_interpreter_part
 from envsync.observe.dependencies import followed
 from envsync.observe.files import read_regular, read_text
 from envsync.observe.libraries import is_builders_lib64, is_lib64_alias, read_libraries
@@ -188,7 +188,7 @@ def _contents(
     populated: list[str] = []
     top = [entry for entry in _scan(end) if not is_staging_dir_name(entry.name)]
     links = [entry.name for entry in top if entry.is_symlink() and not is_builders_lib64(entry.path)]
-    others = [entry.name for entry in top if entry.name not in BUILT_TOP and not is_stray(entry.name)]
+    others = [entry.name for entry in top if entry.name not in BUILT_TOP and not is_stray_file(entry.name)]
     odd, aliases = _odd_links(end, looked, bin_entries, cfg)
     links += odd
     for library in looked:
@@ -222,7 +222,7 @@ def _odd_links(
         return [], ()
     names = (entry.name for entry in bin_entries if is_python_name(entry.name))
     ends, beside = base_directories(end, names, cfg)
-    odd = [one for one in odd if not (is_staging_dir_name(one.name) or is_kin(one.name, one.path, beside))]
+    odd = [one for one in odd if not (is_staging_dir_name(one.name) or is_interpreter_part(one.name, one.path, beside))]
     aliases = tuple(one.name for one in odd if os.path.realpath(one.path) in ends)
     links = [f"bin/{entry.name}" for entry in odd if entry.name not in aliases]
     links += [f"{top}/{entry.name}" for top, entry in linked if not is_builders_lib(entry.path, looked, beside)]

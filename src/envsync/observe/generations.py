@@ -9,7 +9,7 @@ from envsync.formats import pyvenv_cfg
 from envsync.formats.shebang import launched
 from envsync.formats.staging_marker import BUILT, MARKER, Marker, is_staging_dir_name, read_marker
 from envsync.model.desired import Manifest
-from envsync.model.environment import ExposedOrphan, Former, Generation, Orphan
+from envsync.model.environment import ExposedOrphan, Generation, LatestGeneration, Orphan
 from envsync.model.interpreter import Interpreter, InterpreterProblem
 from envsync.model.world import Directory
 from envsync.observe.base import base_of, with_ends
@@ -26,7 +26,7 @@ from envsync.observe.unowned import find_unowned, left_behind, unowned_files
 
 
 @dataclass(frozen=True, slots=True)
-class KeptGeneration:
+class StoredGeneration:
     """One generation."""
 
     staging_dir: str
@@ -40,7 +40,7 @@ class KeptGeneration:
     """Whether it is an environment still."""
 
 
-def read_generation(staging_dir: str) -> KeptGeneration:
+def read_generation(staging_dir: str) -> StoredGeneration:
     """Look at a generation. What cannot be read counts as nothing."""
     marker = read_marker(read_text(f"{staging_dir}/{MARKER}"))
     place = f"{staging_dir}/{BUILT}"
@@ -50,7 +50,7 @@ def read_generation(staging_dir: str) -> KeptGeneration:
     except OSError:
         sound = False
     version = settings.get("version") or settings.get("version_info")
-    return KeptGeneration(staging_dir, marker.made if marker else "", version, size_of(staging_dir), sound)
+    return StoredGeneration(staging_dir, marker.made if marker else "", version, size_of(staging_dir), sound)
 
 
 def size_of(directory: str) -> int:
@@ -69,7 +69,9 @@ def size_of(directory: str) -> int:
     return total
 
 
-def read_former(directory: Directory, path: str, interpreter: Interpreter | InterpreterProblem) -> Former | None:
+def read_latest_generation(
+    directory: Directory, path: str, interpreter: Interpreter | InterpreterProblem
+) -> LatestGeneration | None:
     """Return the latest generation of the environment in ``directory``, whose scripts ought to name ``path``.
 
     ``None`` where none is kept. What cannot be read counts as no environment.
@@ -78,7 +80,7 @@ def read_former(directory: Directory, path: str, interpreter: Interpreter | Inte
         return None
     staging_dir = directory.generations[-1]
     marker = read_marker(read_text(f"{staging_dir}/{MARKER}"))
-    former = Former(staging_dir, f"{staging_dir}/{BUILT}", marker.made if marker is not None else "")
+    former = LatestGeneration(staging_dir, f"{staging_dir}/{BUILT}", marker.made if marker is not None else "")
     if os.path.islink(former.place):
         return former
     try:
@@ -93,14 +95,14 @@ def read_former(directory: Directory, path: str, interpreter: Interpreter | Inte
     return replace(former, environment=seen.environment, identity=(found.st_dev, found.st_ino), installed=installed)
 
 
-def own_interpreter(former: Former, interpreters: Interpreters) -> Interpreter | None:
+def own_interpreter(former: LatestGeneration, interpreters: Interpreters) -> Interpreter | None:
     """Return the interpreter that a generation itself leads to, if it works."""
     base = base_of(f"{former.place}/bin/python")
     found = interpreters.at(base.link) if base is not None else None
     return found if isinstance(found, Interpreter) else None
 
 
-def former_interpreters(former: Former, interpreters: Interpreters) -> Iterator[Interpreter]:
+def generation_interpreters(former: LatestGeneration, interpreters: Interpreters) -> Iterator[Interpreter]:
     """Yield interpreters of this machine that a generation may have been made with.
 
     Those of its very version come first; of these, links that survive a patch upgrade, the generation's own before

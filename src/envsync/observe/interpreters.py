@@ -10,7 +10,7 @@ from envsync.model.interpreter import Interpreter, InterpreterProblem
 from envsync.model.links import Chain, EndKind
 from envsync.observe.base import base_of, is_script, locations
 from envsync.observe.choose import best, fits, fitting, is_pinned, same_version
-from envsync.observe.discover import Found, discover, stable_twin
+from envsync.observe.discover import Discovery, discover, stable_twin
 from envsync.observe.facts import ASKED_AGAIN, Ask, Hedged, cycle, unusable
 from envsync.observe.links import walk
 from envsync.observe.probe import ProbeAnswer, ProbeError, is_same_file, remedy
@@ -34,7 +34,7 @@ class Interpreters:
         self._without = without
         self._found: dict[PythonRequest, _Result] = {}
         self._held: dict[str, _Result] = {}
-        self._installed: Found | None = None
+        self._installed: Discovery | None = None
 
     def find(self, environment: desired.Environment) -> _Result:
         """Return the interpreter link of an environment, or the reason why there is none that works.
@@ -136,7 +136,7 @@ class Interpreters:
             return _hinted(result) if isinstance(result, Interpreter) else result
         return best(request, self._all(), lambda link: self._by_path(request.declared, link, (), ()))
 
-    def _all(self) -> Found:
+    def _all(self) -> Discovery:
         if self._installed is None:
             self._installed = discover()
             if self._without is not None:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from envsync.observe import reaper
 from envsync.observe.reaper import end_sessions
 
-_PATIENCE = 1.0
+_TIMEOUT = 1.0
 """Seconds to wait for a program that is just being started."""
 _handed_down: ContextVar[tuple[int, ...]] = ContextVar("handed_down", default=())
 _temporary: ContextVar[str] = ContextVar("temporary", default="")
@@ -53,11 +53,11 @@ class _Programs:
 
     def add(self, session: int) -> None:
         self.running.add(session)
-        self._tell(f"+{session}\n")
+        self._notify(f"+{session}\n")
 
     def remove(self, session: int) -> None:
         self.running.discard(session)
-        self._tell(f"-{session}\n")
+        self._notify(f"-{session}\n")
 
     @contextlib.contextmanager
     def starting(self) -> Iterator[None]:
@@ -70,7 +70,7 @@ class _Programs:
 
     def interrupt(self) -> list[int]:
         """Let no further program be started, and return the sessions of those that run."""
-        is_alone = self._lock.acquire(timeout=_PATIENCE)
+        is_alone = self._lock.acquire(timeout=_TIMEOUT)
         self.interruptions += 1
         if is_alone:
             self._lock.release()
@@ -91,9 +91,9 @@ class _Programs:
         with other:
             self._reaper = _start_reaper(other.fileno())
         for session in list(self.running):
-            self._tell(f"+{session}\n")
+            self._notify(f"+{session}\n")
 
-    def _tell(self, line: str) -> None:
+    def _notify(self, line: str) -> None:
         if self._end is not None:
             with contextlib.suppress(OSError):  # it was killed: what runs now may outlive this process
                 self._end.send(line.encode())

@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator
 
-_PATIENCE = 5.0
+_TIMEOUT = 5.0
 """Seconds that the kernel gets to end what was killed: a process in the middle of I/O ends after that."""
 _PAUSE = 0.002
 
@@ -21,7 +21,7 @@ _PAUSE = 0.002
 def end_sessions(sessions: Iterable[int]) -> None:
     """Kill every process of some sessions, the leaders last: they hold the locks of what all of them write into."""
     leaders = {*sessions}
-    deadline = time.monotonic() + _PATIENCE
+    deadline = time.monotonic() + _TIMEOUT
     while leaders and time.monotonic() < deadline:
         living = {process for process, session in _processes() if session in leaders}
         if not living:

@@ -8,13 +8,13 @@ from collections.abc import Iterable, Iterator
 
 from envsync.model.links import Chain, EndKind
 from envsync.model.problems import EnvsyncError, Problem
-from envsync.model.world import Directory, Hazard, Side
+from envsync.model.world import Directory, Hazard, SideLink
 from envsync.observe.links import walk
 
 _ROOT = 0
 
 
-def find_hazard(directory: Directory, path: Chain, sides: Iterable[Side]) -> Hazard | None:
+def find_hazard(directory: Directory, path: Chain, sides: Iterable[SideLink]) -> Hazard | None:
     """Find who else could change what is made for an environment, where envsync would write for it.
 
     What is there already is its owner's, so only root has to mind whose it is: it would run that user's programs, and

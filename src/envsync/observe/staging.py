@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from envsync.cache.store import staging_directory
 from envsync.formats.staging_marker import MARKER, Marker, is_staging_dir_name, read_marker
 from envsync.model.desired import Manifest
-from envsync.model.environment import Interrupted
+from envsync.model.environment import InterruptedStaging
 from envsync.observe.files import read_text
 from envsync.observe.generations import size_of
 from envsync.observe.links import walk
@@ -17,7 +17,7 @@ _DEEPEST = 4
 """Levels of directories in the state directory in which targets are looked for."""
 
 
-def find_interrupted(manifest: Manifest, locks: str) -> tuple[Interrupted, ...]:
+def find_interrupted(manifest: Manifest, locks: str) -> tuple[InterruptedStaging, ...]:
     """List the staging directories that nobody works in any more, where this manifest's environments are built.
 
     ``locks`` is the directory of the lock files: whoever works in one holds the lock of its environment.
@@ -42,14 +42,14 @@ def _directories(top: str) -> Iterator[str]:
                     ahead.append((entry.path, depth + 1))
 
 
-def _interrupted(directory: str) -> Iterator[Interrupted]:
+def _interrupted(directory: str) -> Iterator[InterruptedStaging]:
     with contextlib.suppress(OSError), os.scandir(directory) as entries:
         for entry in entries:
             if is_staging_dir_name(entry.name) and entry.is_dir(follow_symlinks=False):
                 with contextlib.suppress(OSError):
                     marker = _marker_of(entry.path)
                     if marker is not None:
-                        yield Interrupted(marker.name, entry.path, marker.end, size_of(entry.path))
+                        yield InterruptedStaging(marker.name, entry.path, marker.end, size_of(entry.path))
 
 
 def _marker_of(staging_dir: str) -> Marker | None:

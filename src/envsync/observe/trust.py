@@ -24,7 +24,7 @@ _LARGEST = 1 << 20
 _ROOT = 0
 
 
-class Standing(IntEnum):
+class TrustLevel(IntEnum):
     """How far a manifest is trusted."""
 
     UNTRUSTED = 0
@@ -85,14 +85,14 @@ def records() -> tuple[Record, ...]:
     return tuple(sorted((one for one in found if one is not None), key=lambda one: one.manifest))
 
 
-def standing(file: str, sources: tuple[Source, ...] = ()) -> Standing:
+def trust_level(file: str, sources: tuple[Source, ...] = ()) -> TrustLevel:
     """Return how far a manifest is trusted; without ``sources``, what it says does not count."""
     record = record_of(place_of(file))
     if record is None or record.end != os.path.realpath(file):
-        return Standing.UNTRUSTED
+        return TrustLevel.UNTRUSTED
     if record.owner != (sources[0].owner if sources else _owner(record.end)):
-        return Standing.UNTRUSTED
-    return Standing.UNCHANGED if record.digests == _digests(sources) else Standing.TRUSTED
+        return TrustLevel.UNTRUSTED
+    return TrustLevel.UNCHANGED if record.digests == _digests(sources) else TrustLevel.TRUSTED
 
 
 def refuse_strangers(sources: Iterable[Source | str]) -> None:
@@ -120,9 +120,9 @@ def refuse_strangers(sources: Iterable[Source | str]) -> None:
             raise UntrustedError((Problem("untrusted", message, hint),))
 
 
-def distrust_of(known: Standing) -> str:
+def distrust_of(known: TrustLevel) -> str:
     """Say why a manifest may not be carried out, as a predicate."""
-    if known is Standing.UNTRUSTED:
+    if known is TrustLevel.UNTRUSTED:
         return "is not trusted: it may run programs and change files"
     return "has changed since it was trusted, or a file that it includes has"
 
@@ -145,8 +145,8 @@ def located(file: str | None = None) -> tuple[str, str]:
     path, origin = find(file)
     if origin in {FOUND, OWN}:
         refuse_strangers([path])
-    if origin == FOUND and standing(path) < Standing.TRUSTED:
-        raise refused(path, distrust_of(Standing.UNTRUSTED))
+    if origin == FOUND and trust_level(path) < TrustLevel.TRUSTED:
+        raise refused(path, distrust_of(TrustLevel.UNTRUSTED))
     return path, origin
 
 

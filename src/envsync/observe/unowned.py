@@ -8,7 +8,13 @@ from envsync.formats import pyvenv_cfg
 from envsync.formats.shebang import is_activator, is_python_name
 from envsync.formats.staging_marker import LOST_AND_FOUND, is_staging_dir_name
 from envsync.observe.base import is_script
-from envsync.observe.builders import base_directories, claims_in, is_builders_lib, is_installers_link, is_kin
+from envsync.observe.builders import (
+    base_directories,
+    claims_in,
+    is_builders_lib,
+    is_installers_link,
+    is_interpreter_part,
+)
 from envsync.observe.files import read_text
 from envsync.observe.libraries import is_builders_lib64, is_lib64_alias
 
@@ -110,7 +116,11 @@ class _Look:
         if relative in self._files:
             return is_installers_link(place, self._files[relative])
         if directory == "bin":
-            return is_python_name(name) or os.path.realpath(place) in self._ends or is_kin(name, place, self._beside)
+            return (
+                is_python_name(name)
+                or os.path.realpath(place) in self._ends
+                or is_interpreter_part(name, place, self._beside)
+            )
         if directory == "lib":
             return is_builders_lib(place, self._sites, self._beside)
         return False

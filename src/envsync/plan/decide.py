@@ -104,13 +104,13 @@ def _unreadable(world: World) -> tuple[Conflict, ...]:
 
 def _create(environment: desired.Environment, world: World, blueprint: Blueprint, rules: Rules) -> EnvironmentPlan:
     end = world.directory.chain.end
-    foreign_staging = world.directory.foreign_staging
-    empty = f"{end} holds nothing but {', '.join(foreign_staging)}" if foreign_staging else f"{end} is empty"
+    stray_files = world.directory.stray_files
+    empty = f"{end} holds nothing but {', '.join(stray_files)}" if stray_files else f"{end} is empty"
     reason = f"nothing is at {end}" if world.directory.chain.kind is EndKind.MISSING else empty
     spec = declared_spec(environment, world, rules.installer)
     installing = f" with {_listed(environment)}" if spec else ""
     message = f"create for Python {dict(blueprint.settings)['version']}{installing}"
-    action = Create(message, blueprint, world.directory.chain.to_make, spec, foreign_staging)
+    action = Create(message, blueprint, world.directory.chain.to_make, spec, stray_files)
     drift = (Drift("missing", reason),)
     return EnvironmentPlan(environment, world, State.MISSING, drift, (action,))
 
