@@ -115,6 +115,13 @@ def is_built_name(name: str) -> bool:
     return name == BUILT or (name.startswith(f"{BUILT}-") and name[len(BUILT) + 1 :].isdecimal())
 
 
+def lock_name(key: str) -> str:
+    """Return the name of the lock file for a key."""
+    import hashlib  # noqa: PLC0415  # it loads OpenSSL
+
+    return f"{hashlib.sha256(key.encode(errors='surrogateescape')).hexdigest()[:32]}.lock"
+
+
 def parent_of(end: str) -> str:
     """Name the directory beside ``end`` that holds its staging directories, where it can be exchanged."""
     return end.rpartition("/")[0] or "/"

@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 
 import platformdirs
 
-from envsync.manifest.document import Document
+from envsync.manifest.document import Document, Gathering
 from envsync.manifest.find import absolute, current_directory
-from envsync.manifest.includes import Gathering
 from envsync.manifest.paths import Recorder, full_path
 from envsync.manifest.pythons import PathContext, Pythons
 from envsync.manifest.tables import ManifestTable

@@ -10,10 +10,10 @@ from envsync.formats.staging_marker import LOST_AND_FOUND, MARKER, Marker, is_st
 from envsync.manifest.find import absolute
 from envsync.model.links import Chain, EndKind
 from envsync.model.world import Directory, Redirect
-from envsync.observe.builders import only_stray_files
 from envsync.observe.environment import read_environment
 from envsync.observe.files import read_regular, read_text
 from envsync.observe.mounts import Mounts
+from envsync.observe.unowned import only_stray_files
 
 _LIMIT = 4096 + 2
 """Bytes of a path (PATH_MAX) and the end of its line."""

@@ -12,12 +12,12 @@ from envsync.formats.staging_marker import is_staging_dir_name
 from envsync.model.environment import BUILT_TOP, Contents, Environment, InnerLink, LostEditable, is_stray_file
 from envsync.model.evidence import Paths
 from envsync.model.packages import SEEDS
-from envsync.observe.builders import base_directories, is_builders_lib, is_interpreter_part
 from envsync.observe.dependencies import followed
 from envsync.observe.files import read_regular, read_text
 from envsync.observe.libraries import is_builders_lib64, is_lib64_alias, read_libraries
 from envsync.observe.links import walk
 from envsync.observe.scripts import Scripts
+from envsync.observe.unowned import base_directories, is_builders_lib, is_interpreter_part
 
 _NOT_EDITABLE = frozenset({"_virtualenv.pth", "distutils-precedence.pth"})
 _PROJECT = ("pyproject.toml", "setup.py", "setup.cfg")

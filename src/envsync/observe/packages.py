@@ -14,6 +14,7 @@ from packaging.utils import canonicalize_name
 from envsync.model.packages import Distribution, InstalledPackages, Origin
 from envsync.observe.files import read_text
 from envsync.observe.libraries import is_lib64_alias
+from envsync.observe.unowned import find_unowned
 
 
 def read_distribution(place: str) -> Distribution | None:
@@ -115,8 +116,6 @@ def read_installed(
     is told, not raised. With ``unowned``, what no distribution claims is listed as well, which reads every ``RECORD``,
     those in the libraries ``others`` too.
     """
-    from envsync.observe.unowned import find_unowned  # noqa: PLC0415  # only where it is asked for
-
     found: dict[str, Distribution] = {}
     broken: list[str] = []
     for place, one in (read_all(end, libraries) if read is None else read).items():

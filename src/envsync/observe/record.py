@@ -13,10 +13,10 @@ from packaging.utils import canonicalize_name
 from envsync.formats import shebang
 from envsync.formats.shebang import is_activator, is_python_name
 from envsync.model.packages import Damage, Distribution
-from envsync.observe.builders import is_installers_link
 from envsync.observe.files import Digests, encoded, hash_regular, read_regular, read_text
 from envsync.observe.libraries import is_lib64_alias
 from envsync.observe.packages import is_partial, read_all, read_origin, site_directories
+from envsync.observe.unowned import is_installers_link
 
 _LARGEST = 64 << 20
 """Bytes of a ``RECORD``: no distribution has a million files."""

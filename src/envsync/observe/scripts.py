@@ -7,6 +7,7 @@ from envsync.formats import activation, pyvenv_cfg, shebang
 from envsync.formats.shebang import is_activator, is_python_name
 from envsync.model.environment import Script
 from envsync.observe.files import read_regular
+from envsync.observe.unowned import claims_in
 
 _LIMIT = 256 * 1024
 _COMPANION = "/deactivate.csh"
@@ -146,8 +147,6 @@ class Scripts:
         return name in self._claimed
 
     def _claims(self) -> Iterator[str]:
-        from envsync.observe.builders import claims_in  # noqa: PLC0415  # only where something looks odd
-
         for site in self._sites:
             self.evidence += (
                 f"{site}/{name}/RECORD" for name in sorted(os.listdir(site)) if name.endswith(".dist-info")

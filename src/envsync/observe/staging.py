@@ -1,17 +1,18 @@
-"""Find the staging directories that interrupted passes left, of any manifest."""
+"""Find the staging directories that interrupted passes left, of any manifest: those whose lock (flock(2)) is free."""
 
 import contextlib
+import fcntl
 import os
 from collections.abc import Iterator
 
 from envsync.cache.store import staging_directory
-from envsync.formats.staging_marker import MARKER, Marker, is_staging_dir_name, read_marker
+from envsync.formats.staging_marker import MARKER, Marker, is_staging_dir_name, lock_name, read_marker
 from envsync.model.desired import Manifest
 from envsync.model.environment import InterruptedStaging
 from envsync.observe.files import read_text
 from envsync.observe.generations import size_of
 from envsync.observe.links import walk
-from envsync.observe.locks import is_held, is_locked
+from envsync.observe.mounts import name_of
 
 _DEEPEST = 4
 """Levels of directories in the state directory in which targets are looked for."""
@@ -27,7 +28,7 @@ def find_interrupted(manifest: Manifest, locks: str) -> tuple[InterruptedStaging
     searched = {os.path.realpath(staging_directory()), *ends, *map(os.path.dirname, ends)}
     searched |= {*_directories(os.path.realpath(manifest.state_dir))}
     found = (one for directory in sorted(searched) for one in _interrupted(directory))
-    return tuple(one for one in found if not is_held(locks, one.end))
+    return tuple(one for one in found if not _is_locked(f"{locks}/{lock_name(name_of(one.end))}"))
 
 
 def _directories(top: str) -> Iterator[str]:
@@ -61,6 +62,21 @@ def _marker_of(staging_dir: str) -> Marker | None:
     if not text and all(map(is_staging_dir_name, os.listdir(staging_dir))):
         return Marker("", "", "")  # it was never marked
     marker = read_marker(text)
-    if marker is None or marker.kind == "generation" or (marker.kind == "temporary" and is_locked(staging_dir)):
+    if marker is None or marker.kind == "generation" or (marker.kind == "temporary" and _is_locked(staging_dir)):
         return None
     return marker
+
+
+def _is_locked(path: str) -> bool:
+    """Check whether a process holds the lock of a file or directory."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
