@@ -132,7 +132,7 @@ def _wherever(path: str) -> str:
 
 
 def _absolute_paths(text: str) -> list[str]:
-    """List the absolute paths in a text, and those above them that are in use as an environment's ``bin``."""
+    """Return the absolute paths in a text, and those above them that are in use as an environment's ``bin``."""
     found = dict.fromkeys(match[0] for match in _ABSOLUTE.finditer(text))
     return [one.removesuffix("/deactivate.csh").removesuffix("/bin") for one in found]
 

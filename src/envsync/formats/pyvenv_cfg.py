@@ -15,7 +15,7 @@ _REPR = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")
 
 
 def parse(text: str) -> tuple[tuple[str, str], ...]:
-    """List the settings in file order, keys in lower case, values stripped but otherwise as written."""
+    """Return the settings in file order, keys in lower case, values stripped but otherwise as written."""
     settings = []
     for line in _lines(text):
         key, equals, value = line.partition("=")

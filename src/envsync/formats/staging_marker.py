@@ -100,13 +100,13 @@ def read_marker(text: str) -> Marker | None:
 
 
 def write_marker(marker: Marker) -> str:
-    """Give a marker's text."""
+    """Return a marker's text."""
     fields = {_KEYS.get(name, name): value for name, value in asdict(marker).items()}
     return json.dumps(fields, indent=1) + "\n"
 
 
 def built_name(number: int) -> str:
-    """Name an environment in the staging directory of a group, counted from 0."""
+    """Return an environment in the staging directory of a group, counted from 0."""
     return f"{BUILT}-{number}" if number else BUILT
 
 
@@ -123,5 +123,5 @@ def lock_name(key: str) -> str:
 
 
 def parent_of(end: str) -> str:
-    """Name the directory beside ``end`` that holds its staging directories, where it can be exchanged."""
+    """Return the directory beside ``end`` that holds its staging directories, where it can be exchanged."""
     return end.rpartition("/")[0] or "/"

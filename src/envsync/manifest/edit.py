@@ -110,7 +110,7 @@ def _cut(lines: list[str], first: int, last: int) -> None:
 
 
 def _runs_of(runs: list[Run], name: str, lines: list[str]) -> list[Run]:
-    """Give the runs of lines that say something of an environment; comments between two lines of it belong to it."""
+    """Return the runs of lines that say something of an environment; comments between two lines of it belong to it."""
     found: list[Run] = []
     for run in runs:
         if run.key[:2] != (ENVS, name):
@@ -142,7 +142,7 @@ def _with_remarks_below(lines: list[str], last: int) -> int:
 
 
 def _behind_environments(lines: list[str], runs: list[Run]) -> int:
-    """Give the line behind the last table of an environment, or behind everything but blank lines at the end."""
+    """Return the line behind the last table of an environment, or behind everything but blank lines at the end."""
     last = None
     inside = False
     for run in runs:
@@ -182,7 +182,7 @@ _FIRST = ("path", "target")
 
 
 def with_value(text: str, name: str, key: str, value: str) -> str:
-    """Give a key of an environment's own table a value, in the place of the one that it has if it has one.
+    """Return a key of an environment's own table a value, in the place of the one that it has if it has one.
 
     Raises ``EnvsyncError`` (``edit-failed``) where that cannot be done without changing anything else.
     """

@@ -50,7 +50,7 @@ def parsed(text: str) -> dict[str, Any]:
 
 
 def checked(text: str, lines: list[str], wanted: Mapping[str, Any]) -> str:
-    """Give the new text, which begins and ends as the old one; it must say what it is to say, and nothing else."""
+    """Return the new text, which begins and ends as the old one; it must say what it is to say, and nothing else."""
     mark = _MARK if text.startswith(_MARK) else ""
     new = mark + "".join(lines)
     if not text.endswith("\n"):
@@ -67,7 +67,7 @@ def failed(reason: str) -> EnvsyncError:
 
 
 def runs_in(text: str) -> list[Run]:
-    """List the statements of a manifest's text with their lines."""
+    """Return the statements of a manifest's text with their lines."""
     plain = _plain(text)
     runs: list[Run] = []
     offset = line = floor = 0
@@ -82,7 +82,7 @@ def runs_in(text: str) -> list[Run]:
 
 
 def inline_table(runs: list[Run]) -> Run | None:
-    """Give the one inline table that all environments stand in, which nothing can be written under."""
+    """Return the one inline table that all environments stand in, which nothing can be written under."""
     return next((run for run in runs if run.key == (ENVS,) and not run.is_header), None)
 
 
@@ -173,7 +173,7 @@ def _parts(text: str) -> tuple[str, ...]:
 
 
 def _read(text: str) -> tuple[int, list[_Item]]:
-    """Give where the inline table begins, behind its bracket, and its items."""
+    """Return where the inline table begins, behind its bracket, and its items."""
     items: list[_Item] = []
     inside = depth = 0
     open_item: _Item | None = None

@@ -28,7 +28,7 @@ class Base:
 
 
 def locations(link: str) -> Iterator[str]:
-    """Give the places that a link's last component leads through, the link itself first, parents unresolved."""
+    """Yield the places that a link's last component leads through, the link itself first, parents unresolved."""
     place = link
     for _ in range(64):  # the caller has walked the chain: it ends well before
         yield place
@@ -43,7 +43,7 @@ def locations(link: str) -> Iterator[str]:
 
 
 def base_of(link: str) -> Base | None:
-    """Give the base of the last environment that ``link`` leads through, ``None`` if it leads through none.
+    """Return the base of the last environment that ``link`` leads through, ``None`` if it leads through none.
 
     An environment is told by ``pyvenv.cfg`` beside the interpreter or one directory above it (PEP 405).
     """
@@ -69,13 +69,13 @@ def _environment_of(place: str) -> str | None:
 
 
 def _copied_from(environment: str, copy: str) -> str:
-    """Name the interpreter that an environment's own copy was made from, by ``home``."""
+    """Return the interpreter that an environment's own copy was made from, by ``home``."""
     names = _names_in_home(environment, copy)
     return next(filter(os.path.exists, names), names[0] if names else copy)
 
 
 def names_in_home(link: str) -> list[str]:
-    """Give where the original is looked for of a copy that ``link`` leads to, in an environment."""
+    """Return where the original is looked for of a copy that ``link`` leads to, in an environment."""
     *_, last = locations(link)
     environment = _environment_of(last)
     return _names_in_home(environment, last) if environment is not None else []

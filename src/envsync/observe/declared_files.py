@@ -101,7 +101,7 @@ def _digest(*parts: object) -> str:
 
 
 def _content(file: str) -> tuple[bytes | None, str]:
-    """Give the content of a file, or the reason why there is none."""
+    """Return the content of a file, or the reason why there is none."""
     try:
         content = read_regular(os.path.realpath(file), _LIMIT + 1)
     except OSError as error:
@@ -131,7 +131,7 @@ def decoded(content: bytes) -> str:
 
 
 def joined(text: str) -> Iterator[tuple[int, str, bool]]:
-    """Give lines as pip has them: joined where they end in a backslash, then without comments; with their numbers.
+    """Yield lines as pip has them: joined where they end in a backslash, then without comments; with their numbers.
 
     Tells also where the comment of one line is continued: there uv begins a line.
     """
@@ -154,7 +154,7 @@ _MISLEADING = ("target", "prefix", "no-deps", "python-version", "python-platform
 
 
 def misleading_settings(directory: str, reading: Reading) -> Iterator[tuple[str, str]]:
-    """Return the file and the key of each setting that ``uv pip`` in a directory would follow.
+    """Yield the file and the key of each setting that ``uv pip`` in a directory would follow.
 
     uv reads the nearest ``uv.toml`` or ``[tool.uv]``, the user's and the system's.
     """

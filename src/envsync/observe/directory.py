@@ -133,7 +133,7 @@ class StagingFinder:
         self._identities: dict[str, tuple[int, int]] = {}
 
     def of(self, end: str) -> tuple[str, ...]:
-        """List the staging directories made for the environment at ``end``, and those never marked."""
+        """Return the staging directories made for the environment at ``end``, and those never marked."""
         if end in self._known:
             return self._known[end].interrupted_staging
         return tuple(
@@ -150,7 +150,7 @@ class StagingFinder:
         return next(filter(None, places), "")
 
     def generations_of(self, end: str) -> tuple[str, ...]:
-        """List the staging directories that keep an earlier content of the environment at ``end``, the oldest first."""
+        """Return the staging directories that keep an earlier content of the environment at ``end``, the oldest first."""
         if end in self._known:
             return self._known[end].generations
         kept = [
@@ -161,7 +161,7 @@ class StagingFinder:
         return tuple(staging_dir for _, staging_dir in sorted(kept))
 
     def foreign_staging(self, ends: set[str]) -> tuple[tuple[str, str], ...]:
-        """List the staging directories seen so far that were made for other ends than ``ends``, each with its own.
+        """Return the staging directories seen so far that were made for other ends than ``ends``, each with its own.
 
         Those that tell of a move come first: they say what becomes of others.
         """
@@ -176,7 +176,7 @@ class StagingFinder:
         )
 
     def _near(self, end: str) -> list[tuple[str, Marker | None]]:
-        """List the staging directories beside ``end``, in it, and where those of all environments may be."""
+        """Return the staging directories beside ``end``, in it, and where those of all environments may be."""
         # One that is two of them by two names is looked at by the first, by which what is in it can be exchanged.
         directories = {self._identity(directory): directory for directory in (*self._common, end, parent_of(end))}
         return [found for directory in reversed(directories.values()) for found in self._in(directory)]
@@ -232,7 +232,7 @@ def _staging_dirs_in(parent: str) -> Iterator[tuple[str, Marker | None]]:
 
 
 def _first_blocked(chain: Chain) -> str:
-    """Name the directory in which something would have to be made but cannot, empty if there is none."""
+    """Return the directory in which something would have to be made but cannot, empty if there is none."""
     outermost = chain.to_make[0] if chain.to_make else chain.end
     parent = os.path.dirname(outermost)
     return "" if os.access(parent, os.W_OK | os.X_OK) else parent

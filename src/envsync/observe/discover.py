@@ -25,7 +25,7 @@ class VersionManager:
 
 
 def version_manager_of(path: str) -> VersionManager | None:
-    """Give who keeps what is at ``path``, or on the way to it; ``None`` where the path does not tell."""
+    """Return who keeps what is at ``path``, or on the way to it; ``None`` where the path does not tell."""
     for tool, root in _roots():
         if path.startswith(f"{root}/"):
             inner = path.removeprefix(f"{root}/")
@@ -41,12 +41,12 @@ def version_manager_of(path: str) -> VersionManager | None:
 
 
 def version_managers_here() -> tuple[str, ...]:
-    """Name the tools that keep interpreters on this machine."""
+    """Return the tools that keep interpreters on this machine."""
     return tuple(dict.fromkeys(tool for tool, root in managers() if tool != "Homebrew" and os.path.isdir(root)))
 
 
 def _roots() -> Iterator[tuple[str, str]]:
-    """Give the directories of install trees, by their own paths and by those that they lead to."""
+    """Yield the directories of install trees, by their own paths and by those that they lead to."""
     for tool, root in managers():
         directories = (root, f"{os.path.dirname(root)}/Cellar") if tool == "Homebrew" else (root,)
         for directory in directories:
@@ -127,7 +127,7 @@ def _by_one_name(directories: Iterable[str]) -> tuple[str, ...]:
 
 
 def _dependencies(trees: Iterable[str], bins: Iterable[str]) -> Iterator[str]:
-    """Give what the search depended on: directories, and what each name of an interpreter leads to, if anywhere."""
+    """Yield what the search depended on: directories, and what each name of an interpreter leads to, if anywhere."""
     for directory in (*trees, *bins):
         yield from along(walk(directory))
     for directory in bins:
@@ -201,7 +201,7 @@ def _links_to(tree: str, directories: Iterator[str]) -> Iterator[str]:
 
 
 def managers() -> tuple[tuple[str, str], ...]:
-    """List the tools that keep install trees of interpreters, each with the directory in which they lie."""
+    """Return the tools that keep install trees of interpreters, each with the directory in which they lie."""
     home = os.path.expanduser("~")
     get = os.environ.get
     data = get("XDG_DATA_HOME") or f"{home}/.local/share"
@@ -218,7 +218,7 @@ def managers() -> tuple[tuple[str, str], ...]:
 
 
 def _in_trees(root: str) -> Iterator[Candidate]:
-    """Give the interpreters of a directory of install trees, each named after its version."""
+    """Yield the interpreters of a directory of install trees, each named after its version."""
     for entry in sorted(_entries(root), key=lambda entry: entry.name):
         candidate = tree_named(entry.name, f"{root}/{entry.name}")
         if candidate is None:
@@ -253,7 +253,7 @@ def tree_named(name: str, place: str) -> Candidate | None:
 
 
 def named(name: str, place: str) -> Candidate | None:
-    """Give what the name of a tree or of an executable tells of it; ``None`` where it names no interpreter."""
+    """Return what the name of a tree or of an executable tells of it; ``None`` where it names no interpreter."""
     match = _NAMED.fullmatch(name)
     if match is None:
         return None

@@ -35,9 +35,9 @@ class Editables:
     def lost(self, path: str) -> tuple[LostEditable, ...]:
         """Return those whose directory is missing, for an environment at ``path``."""
         project = os.path.dirname(path)
-        now = project if any(os.path.isfile(f"{project}/{name}") for name in _PROJECT) else None
+        current = project if any(os.path.isfile(f"{project}/{name}") for name in _PROJECT) else None
         return tuple(
-            LostEditable(name, directory, now)
+            LostEditable(name, directory, current)
             for name, (directory, _) in self._found.items()
             if not os.path.isdir(directory)
         )
@@ -135,7 +135,7 @@ def _commanded(cfg: tuple[tuple[str, str], ...]) -> Iterator[str]:
 def _dependencies(
     end: str, bin_entries: list["os.DirEntry[str]"], pythons: tuple[InnerLink, ...], looked: tuple[str, ...]
 ) -> Iterator[str]:
-    """Give what the reading of an environment depended on; for the links in a directory, the directory vouches."""
+    """Yield what the reading of an environment depended on; for the links in a directory, the directory vouches."""
     yield from (end, f"{end}/pyvenv.cfg", *followed(f"{end}/bin"), *followed(f"{end}/lib"), *followed(f"{end}/lib64"))
     yield from (entry.path for entry in bin_entries if entry.is_file(follow_symlinks=False))
     for python in pythons:

@@ -120,7 +120,7 @@ _DEEPEST = 4
 
 
 def find_orphans(manifest: Manifest) -> tuple[Orphan, ...]:
-    """List the environments in the state directory that this manifest made, by their own mark, and declares no more.
+    """Return the environments in the state directory that this manifest made, by their own mark, and declares no more.
 
     One that is declared for another host, or at the same path, is none; nor is one behind a symlink in that directory.
     """
@@ -139,7 +139,7 @@ def find_orphans(manifest: Manifest) -> tuple[Orphan, ...]:
 
 
 def find_generations(manifest: Manifest) -> tuple[Generation, ...]:
-    """List what is kept of earlier contents: of each declared environment, and of this manifest's former ones."""
+    """Return what is kept of earlier contents: of each declared environment, and of this manifest's former ones."""
     ends, places = _ends(manifest), Places(Mounts())
     names = {places.name_of(end) for end in ends}
     common = map(os.path.realpath, (manifest.state_dir, staging_directory()))
@@ -168,7 +168,7 @@ def find_generations(manifest: Manifest) -> tuple[Generation, ...]:
 
 
 def find_exposed(manifest: Manifest, orphans: Iterable[Orphan]) -> tuple[ExposedOrphan, ...]:
-    """List what leads to commands of orphans in ``bin-dir``: symlinks, and scripts that envsync has made."""
+    """Return what leads to commands of orphans in ``bin-dir``: symlinks, and scripts that envsync has made."""
     paths = {orphan.path for orphan in orphans} - {one.path for one in manifest.environments}
     found = []
     for name in _names(manifest.bin_dir):
@@ -185,7 +185,7 @@ def _meets(name: str, others: set[str]) -> bool:
 
 
 def _ends(manifest: Manifest) -> set[str]:
-    """Give every directory that a declared environment may have its content in."""
+    """Return every directory that a declared environment may have its content in."""
     places = [place for one in manifest.environments for place in (one.path, one.target, *one.aliases) if place]
     return {walk(place).end for place in places} | {os.path.realpath(place) for place in places}
 

@@ -45,7 +45,7 @@ class Interpreters:
         return self._of(environment, ())
 
     def at(self, link: str) -> _Result:
-        """Give the interpreter at a path, or the reason why it does not work."""
+        """Return the interpreter at a path, or the reason why it does not work."""
         return self._by_path(link, link, (), ())
 
     def expect(self, links: Iterable[str]) -> None:
@@ -57,11 +57,11 @@ class Interpreters:
         return fitting(request, self._all(), self.at)
 
     def searched(self) -> tuple[str, ...]:
-        """List the directories whose content decided which of the installed interpreters was chosen."""
+        """Return the directories whose content decided which of the installed interpreters was chosen."""
         return self._installed.searched if self._installed else ()
 
     def dependencies(self) -> tuple[str, ...]:
-        """List the paths whose stamps vouch for what was found there."""
+        """Return the paths whose stamps vouch for what was found there."""
         return self._installed.dependencies if self._installed else ()
 
     def _of(self, environment: desired.Environment, through: tuple[str, ...]) -> _Result:
@@ -95,7 +95,7 @@ class Interpreters:
             yield from (candidate.link for candidate in self._installed.candidates)
 
     def _owner(self, link: str) -> desired.Environment | None:
-        """Give the declared environment that a link lies in, whether or not it exists yet."""
+        """Return the declared environment that a link lies in, whether or not it exists yet."""
         directory = os.path.dirname(link)
         return self._environments.get(directory.removesuffix("/bin")) if directory.endswith("/bin") else None
 

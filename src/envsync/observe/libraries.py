@@ -9,7 +9,7 @@ from envsync.model.interpreter import Interpreter, InterpreterProblem
 
 
 def find_libraries(end: str) -> tuple[str, ...]:
-    """List the directories that hold ``site-packages``, relative to the environment, that of the newest Python first.
+    """Return the directories that hold ``site-packages``, relative to the environment, that of the newest Python first.
 
     Those that are called as Python calls them count; where there are none, all others do. One that is only another name
     of another, through symlinks, is left out. Raises ``OSError``.
@@ -32,7 +32,7 @@ def read_libraries(end: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
 def seen_libraries(
     found: Environment, interpreter: Interpreter | InterpreterProblem, *, every: bool = False
 ) -> tuple[str, ...]:
-    """Give those of an environment's libraries that its own Python sees, in the order in which it imports from them.
+    """Return those of an environment's libraries that its own Python sees, in the order in which it imports from them.
 
     With ``every`` the others follow that hold more than seeds. Where it sees none, or cannot be asked, what is on the
     disk has to do.
@@ -61,7 +61,7 @@ def is_lib64_alias(end: str) -> bool:
 
 
 def _names(directory: str) -> list[str]:
-    """List a directory by name; one that is not there, or a link that leads nowhere, holds nothing."""
+    """Return a directory by name; one that is not there, or a link that leads nowhere, holds nothing."""
     try:
         return sorted(os.listdir(directory))
     except (FileNotFoundError, NotADirectoryError):

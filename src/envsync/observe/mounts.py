@@ -35,7 +35,7 @@ class Mounts:
         return _read()
 
     def within(self, directory: str) -> tuple[str, ...]:
-        """List the mount points at and below a real directory; without a list only the directory itself can be told."""
+        """Return the mount points at and below a real directory; without a list only the directory itself can be told."""
         if not self._mounts:
             return (directory,) if os.path.ismount(directory) else ()
         return tuple(one.point for one in self._mounts if _holds(directory, one.point))
@@ -55,7 +55,7 @@ class Mounts:
         return not in_upper_layer(directory)
 
     def name_of(self, place: str) -> str:
-        """Name a real place by its file system and the path in it: the same through whatever mount it is reached."""
+        """Return a real place by its file system and the path in it: the same through whatever mount it is reached."""
         mount = self._around(place)
         if mount is None:
             return place
@@ -81,7 +81,7 @@ class Mounts:
 
 
 def mounts_in(directory: str) -> tuple[str, ...]:
-    """List the mount points at and below a real directory, as they are now."""
+    """Return the mount points at and below a real directory, as they are now."""
     return Mounts().within(directory)
 
 
@@ -97,7 +97,7 @@ def on_one_mount(one: str, other: str) -> bool:
 
 
 def name_of(place: str) -> str:
-    """Name a real place in its file system, as it is mounted now; see :meth:`Mounts.name_of`."""
+    """Return a real place in its file system, as it is mounted now; see :meth:`Mounts.name_of`."""
     return Mounts().name_of(place)
 
 

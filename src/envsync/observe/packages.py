@@ -130,7 +130,7 @@ def read_installed(
 
 
 def _checkouts(end: str, distributions: Iterable[Distribution]) -> Iterator[str]:
-    """Return what pip has cloned for editable installs: ``src/NAME`` in the environment itself."""
+    """Yield what pip has cloned for editable installs: ``src/NAME`` in the environment itself."""
     for one in distributions:
         place = one.origin.requirement if one.origin is not None and one.origin.editable else ""
         if place.startswith(f"{end}/src/"):
@@ -143,7 +143,7 @@ def is_partial(place: str) -> bool:
 
 
 def metadata_places(end: str, libraries: tuple[str, ...], *, partial: bool = False) -> Iterator[str]:
-    """Give where the metadata of each distribution is, each place once however many links lead to it.
+    """Yield where the metadata of each distribution is, each place once however many links lead to it.
 
     With ``partial`` also that of distributions that pip had put aside, which are not installed.
     """
@@ -160,7 +160,7 @@ def metadata_places(end: str, libraries: tuple[str, ...], *, partial: bool = Fal
 
 
 def site_directories(end: str, libraries: tuple[str, ...]) -> list[str]:
-    """Give the ``site-packages`` directories of an environment, without those that are others by another name."""
+    """Return the ``site-packages`` directories of an environment, without those that are others by another name."""
     names = [f"{library}/site-packages" for library in libraries]
     if names and is_lib64_alias(end):
         names = [f"lib/{name[6:]}" if name.startswith("lib64/") else name for name in names]

@@ -78,7 +78,7 @@ class Requirements:
     """What one installer cannot do: its name, the place, what stands there."""
 
     def index_lines(self, directory: str) -> Iterator[str]:
-        """Give the index options as lines that every installer reads, with paths from a directory."""
+        """Yield the index options as lines that every installer reads, with paths from a directory."""
         for name, value in self.index:
             if name == "--find-links" and not _SCHEME.match(value):
                 yield f"{name} {os.path.join(directory, value)}"
@@ -258,7 +258,7 @@ def local_of(text: str, place: str, *, editable: bool = False) -> list[Local]:
 
 
 def _file_path(url: str) -> str:
-    """Give the path of a ``file:`` URL, which may be relative: ``file:./x``."""
+    """Return the path of a ``file:`` URL, which may be relative: ``file:./x``."""
     return unquote(re.sub(r"^file:(?://[^/]*)?", "", url.partition("#")[0], flags=re.IGNORECASE))
 
 
@@ -268,7 +268,7 @@ def is_lock(file: str) -> bool:
 
 
 def _pinned(text: str) -> str:
-    """Give a requirement of one version as a constraint, which has no extras."""
+    """Return a requirement of one version as a constraint, which has no extras."""
     try:
         requirement = Requirement(text)
     except InvalidRequirement:

@@ -78,13 +78,13 @@ def refuse_as_root(place: str) -> None:
 
 
 def _above(chain: Chain) -> str:
-    """Name the directory that is there in which the end is, or the first directory before it would be made."""
+    """Return the directory that is there in which the end is, or the first directory before it would be made."""
     outermost = chain.to_make[0] if chain.to_make else chain.end
     return os.path.dirname(outermost)
 
 
 def shared_directories(paths: Iterable[str]) -> Iterator[str]:
-    """Give the directories on the way to paths, through every link, in which whoever likes can replace what is next."""
+    """Yield the directories on the way to paths, through every link, in which whoever likes can replace what is next."""
     for directory in dict.fromkeys(one for path in paths for one in _directories_above(path)):
         try:
             mode = os.lstat(directory).st_mode
@@ -95,7 +95,7 @@ def shared_directories(paths: Iterable[str]) -> Iterator[str]:
 
 
 def _directories_above(path: str) -> Iterator[str]:
-    """Give the real directories that lead to a path: those of each link on the way, and those of its end."""
+    """Yield the real directories that lead to a path: those of each link on the way, and those of its end."""
     chain = walk(path)
     for place in (*(hop.link for hop in chain.hops), chain.end):
         above = os.path.dirname(place)

@@ -25,7 +25,7 @@ def unexecutable(end: str, sites: Iterable[str]) -> Iterator[str]:
 
 
 def _shown(path: str, cfg: Mapping[str, str]) -> list[str]:
-    """List what builders may have written as the prompt: without one a directory's name, or that of the one above."""
+    """Return what builders may have written as the prompt: without one a directory's name, or that of the one above."""
     written = cfg.get("prompt")
     if written is None:
         return path.split("/")[-2:]

@@ -28,7 +28,7 @@ _FILES = {
 
 
 def store_of(end: str) -> tuple[str, str] | None:
-    """Give the tool that a real directory belongs to, and the directory of that tool's which it lies in."""
+    """Return the tool that a real directory belongs to, and the directory of that tool's which it lies in."""
     for tool, directory in _stores():
         for place in dict.fromkeys((directory, os.path.realpath(directory))):
             if end.startswith(f"{place.rstrip('/')}/"):
@@ -50,7 +50,7 @@ def marked_by(end: str) -> str | None:
 
 
 def _stores() -> Iterator[tuple[str, str]]:
-    """Give each tool's directories: where its own variables, else its documentation, have them."""
+    """Yield each tool's directories: where its own variables, else its documentation, have them."""
     get, home = os.environ.get, os.path.expanduser("~")
     data, cache = get("XDG_DATA_HOME") or f"{home}/.local/share", get("XDG_CACHE_HOME") or f"{home}/.cache"
     if sys.platform == "darwin":
@@ -142,7 +142,7 @@ def _below(top: str, *, cross: bool) -> Iterator[str]:
 
 
 def environment_behind(file: str) -> Iterator[str]:
-    """Return the environment's directory that a redirect file names (PEP 832), if there is one."""
+    """Yield the environment's directory that a redirect file names (PEP 832), if there is one."""
     redirect = read_redirect(os.path.realpath(file))
     if redirect is not None and _is_environment(redirect.target):
         yield redirect.target
@@ -191,7 +191,7 @@ def _is_kept(end: str) -> bool:
 
 
 def _absolute_text(link: str) -> str:
-    """Give where a symlink says that it leads, unresolved."""
+    """Return where a symlink says that it leads, unresolved."""
     return absolute(os.readlink(link), os.path.realpath(os.path.dirname(link)))
 
 

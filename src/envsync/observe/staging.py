@@ -19,7 +19,7 @@ _DEEPEST = 4
 
 
 def find_interrupted(manifest: Manifest, locks: str) -> tuple[InterruptedStaging, ...]:
-    """List the staging directories that nobody works in any more, where this manifest's environments are built.
+    """Return the staging directories that nobody works in any more, where this manifest's environments are built.
 
     ``locks`` is the directory of the lock files: whoever works in one holds the lock of its environment.
     """

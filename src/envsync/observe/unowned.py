@@ -34,7 +34,7 @@ def find_unowned(end: str, libraries: tuple[str, ...], checkouts: Iterable[str] 
 
 
 def unowned_files(end: str, unowned: Iterable[str]) -> Iterator[str]:
-    """Return every file and symlink that is, or lies in, one of the entries ``unowned``, relative to ``end``."""
+    """Yield every file and symlink that is, or lies in, one of the entries ``unowned``, relative to ``end``."""
     for one in unowned:
         place = f"{end}/{one}"
         if os.path.islink(place) or not os.path.isdir(place):
@@ -217,7 +217,7 @@ _CACHE_TAG = "CACHEDIR.TAG"
 
 
 def claims_in(end: str, site: str) -> Iterator[tuple[str, str]]:
-    """Return the files that the distributions in the directory ``site`` claim, relative to ``end``, with their digests.
+    """Yield the files that the distributions in the directory ``site`` claim, relative to ``end``, with their digests.
 
     A digest is empty where none is recorded. Raises ``OSError`` where the directory cannot be listed.
     """
@@ -251,7 +251,7 @@ def is_installers_link(place: str, digest: str) -> bool:
 
 
 def _top_level(end: str, site: str, listing: str) -> Iterator[str]:
-    """Return all files of the modules that old metadata only names."""
+    """Yield all files of the modules that old metadata only names."""
     for first, _ in _rows(f"{end}/{listing}"):
         yield f"{site}/{first}.py"
         for directory, _, names in os.walk(f"{end}/{site}/{first}"):

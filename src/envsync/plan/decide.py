@@ -271,7 +271,7 @@ def _notes(world: World) -> tuple[str, ...]:
 def _faults(found: Environment) -> Iterator[str]:
     """Report what nobody but a person can put right: where a project lies that was moved."""
     for one in found.lost_editables:
-        again = f"; if it is in {one.now} now, install it from there again" if one.now else ""
+        again = f"; if it is in {one.project} now, install it from there again" if one.project else ""
         yield f"{one.name} cannot be imported: it is installed from {one.directory}, which is missing{again}"
 
 
