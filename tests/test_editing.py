@@ -17,6 +17,10 @@ from harness.refusals import refused
 
 TWO = 'version = 1\nstate-dir = "state"\n# of a\n[envs.a]\npath = "a"\n\n[envs.b]\npath = "b"\n'
 Edit = Callable[..., dict[str, Any]]
+EXAMPLES: dict[str, list[Any]] = {
+    (field.alias or name): field.examples or [] for name, field in EnvironmentTable.model_fields.items()
+}
+"""What the tables give as examples of an environment's keys."""
 
 
 @pytest.fixture
@@ -72,8 +76,12 @@ def test_every_option_is_written_as_its_key_and_relative_paths_mean_the_current_
     given += " --requirements r.txt --requirements ~/r.txt --packages a>=1 --packages b --constraints c.txt"
     given += " --groups g --extras e --aliases al/.venv --expose x:y --hosts * --platforms linux --on-missing relax"
     given += " --exact --system-site-packages --no-editable"
-    assert {word for word in given.split() if word.startswith("--")} == option_names()
-    assert edit("add", "new", *given.split())["envs"]["new"] == {
+    words = given.split()
+    others = {name: EXAMPLES[name][0] for name in EXAMPLES if not {f"--{name}", f"--no-{name}"} & {*words}}
+    words += [word for name, value in others.items() for word in (f"--{name}", value)]
+    assert {word for word in words if word.startswith("--")} == option_names()
+    assert edit("add", "new", *words)["envs"]["new"] == {
+        **others,
         "path": f"{sub}/p/.venv",
         "target": "t",
         "python": f"{sub}/py",
@@ -122,27 +130,27 @@ def test_an_environment_may_have_any_name_that_a_manifest_allows(here: Place, ed
         ("new", "--path"),
         ("a --path x", "called a already"),
         (" --path x", "name is empty"),
-        ("a/b --path x", "no name for an environment"),
+        ("a/b --path x", "not a valid name for an environment"),
         (".a --path x", "begins with"),
         ("\udcff --path x", "UTF-8"),
-        ("a\nb --path x", "no name for an environment"),
+        ("a\nb --path x", "not a valid name for an environment"),
         ("new --path ", "empty path"),
         ("new --path x\ny", "control character"),
         ("new --path x\udcff", "UTF-8"),
         ("new --path /x\udcff", "UTF-8"),
-        ("new --path x:y", '":" in it'),
+        ("new --path x:y", 'contains ":"'),
         ("new --path ${NOPE}/x", "NOPE is not set"),
         ("new --path ~nobody-has-this-name/x", "unknown user"),
         ("new --path x --target .", "state-dir itself"),
         ("new --path x --target ", "empty path"),
         ("new --path x --prompt \x1b[0m", "control character"),
         ("new --path x --prompt ", "empty prompt"),
-        ("new --path x --python nope", "no name in [pythons]"),
-        ("new --path x --packages ./x", "no requirement"),
-        ("new --path x --packages a --packages a>>1", "no requirement"),
+        ("new --path x --python nope", "not a name in [pythons]"),
+        ("new --path x --packages ./x", "not a requirement"),
+        ("new --path x --packages a --packages a>>1", "not a requirement"),
         ("new --path x --aliases x", "environment's path"),
         ("new --path x --platforms win32", "linux"),
-        ("new --path x --expose a/b", "names no command"),
+        ("new --path x --expose a/b", "does not name a command"),
     ],
 )
 def test_what_would_be_no_good_manifest_is_refused_and_told(refuse: Edit, arguments: str, told: str) -> None:

@@ -26,20 +26,21 @@ Key = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """A table's header, or a key with its value, and where it stands in the text."""
+    """A table's header, or a key with its value, and its position in the text."""
 
     key: Key
-    """Of the table, or of the key with that of its table before it."""
+    """Of the table; or the full key, with that of its table."""
     parts: tuple[tuple[Key, int], ...]
-    """Each table that the key goes through, and the key itself, with where its name stands."""
+    """Each table on the way to the key, and the key itself, as pairs of key and offset of its name."""
     start: int
+    """Offset."""
     end: int
-    """Behind the end of its last line."""
+    """Offset after its last line."""
     is_header: bool
 
 
 def statements(text: str) -> Iterator[Statement]:
-    """Go through the statements of a manifest (lines end with LF); stops quietly at the first that is none."""
+    """Yield the statements of a text whose lines end with LF; stops silently at what is not a statement."""
     table: Key = ()
     at = _end(_BLANK, text, 0)
     while at < len(text):
@@ -55,7 +56,7 @@ def statements(text: str) -> Iterator[Statement]:
 
 
 class Positions:
-    """Line and column, from 1, of the keys in ``text`` (lines end with LF)."""
+    """The lines and columns, from 1, of the keys in a text whose lines end with LF."""
 
     def __init__(self, text: str) -> None:
         self._lines = [0, *(match.end() for match in re.finditer("\n", text))]
@@ -65,7 +66,7 @@ class Positions:
                 self._offsets.setdefault(key, offset)
 
     def find(self, key: Key) -> tuple[int, int] | None:
-        """Where ``key`` stands, or the nearest table or key that it would stand in."""
+        """Return line and column of ``key``, or of the nearest table that would hold it; ``None`` without one."""
         while key and key not in self._offsets:
             key = key[:-1]
         if not key:
@@ -83,7 +84,7 @@ def _parts(text: str, table: Key, match: re.Match[str]) -> Iterator[tuple[Key, i
 
 
 def _line_end(text: str, at: int) -> int:
-    """Return the end of the statement: the first line end outside strings and brackets."""
+    """Return the offset after a statement: of the first line end outside strings and brackets."""
     depth = 0
     for token in _TOKEN.finditer(text, at):
         if token[2]:
@@ -102,30 +103,30 @@ def _end(pattern: re.Pattern[str], text: str, at: int) -> int:
 
 @dataclass(slots=True)
 class Document:
-    """A file's table, with the document that included it."""
+    """A parsed file, with the document that includes it."""
 
     file: str
-    """Absolute, as opened."""
+    """Absolute path as opened."""
     text: str
     table: dict[str, Any]
     parent: "Document | None" = None
     owner: int = -1
-    """The number of the user to whom the file belongs."""
+    """The user ID of the file's owner."""
     _positions: Positions | None = field(default=None, repr=False)
 
     @property
     def directory(self) -> str:
-        """What relative paths in this file are relative to."""
+        """The directory that relative paths in this file start from."""
         return os.path.dirname(self.file)
 
     def find(self, key: tuple[str, ...]) -> tuple[int, int] | None:
-        """Line and column of ``key`` or of what it would stand in."""
+        """Return line and column of ``key``; see :meth:`Positions.find`."""
         if self._positions is None:
             self._positions = Positions(self.text)
         return self._positions.find(key)
 
     def problem(self, code: str, message: str, key: tuple[str, ...], hint: str = "") -> Problem:
-        """Return a problem with ``key`` in this file."""
+        """Return a problem at ``key`` in this file."""
         line, column = self.find(key) or (None, None)
         return Problem(code, message, hint, self.file, line, column, dotted(key) or None)
 
@@ -137,19 +138,19 @@ _NONE: Mapping[str, str] = {}
 
 
 class Gathering:
-    """Documents in the order in which they were met, and the problems on the way."""
+    """The documents of a manifest, in the order in which they are read, and the problems found."""
 
     def __init__(self, recorder: Recorder, texts: Mapping[str, str] = _NONE) -> None:
         self.documents: list[Document] = []
         self.problems: list[Problem] = []
         self.complete = True
-        """Whether every file could be parsed."""
+        """Whether every file was parsed."""
         self._recorder = recorder
         self._texts = texts
         self._read: set[tuple[int, int]] = set()
 
     def add(self, file: str, parent: Document | None = None, depth: int = 0) -> None:
-        """Read ``file`` and what it includes, unless it was read already."""
+        """Read ``file`` and what it includes, each file once."""
         self._recorder.saw(file)
         try:
             document = self._document(file, parent)
@@ -185,12 +186,12 @@ class Gathering:
 
     def _missing(self, document: Document, written: str) -> None:
         self.complete = False
-        message = f"{quoted(written)} is not there"
+        message = f"{quoted(written)} does not exist"
         hint = "a pattern, such as envs.d/*.toml, may match nothing"
         self.problems.append(document.problem("manifest-missing", message, ("include",), hint))
 
     def _included(self, document: Document) -> Iterator[tuple[str, str | None]]:
-        """Each include as written, with the file it leads to, or None where nothing is there."""
+        """Yield each include as written, with the file that it names; ``None`` where that is missing."""
         written = document.table.get("include")
         for text in written if isinstance(written, list) else ():
             try:
@@ -201,7 +202,7 @@ class Gathering:
                 message = f"{quoted(text)} {error}"
                 self.problems.append(document.problem("manifest-value", message, ("include",), hint))
             except (Unfit, TypeError, AttributeError):
-                # Validation tells what is wrong with it.
+                # Validation reports what is wrong with it.
                 self.complete = False
 
     def _matches(self, text: str, directory: str) -> Iterator[tuple[str, str | None]]:
@@ -217,7 +218,7 @@ class Gathering:
             listed = expand(parent, self._recorder) if parent else directory
             self._recorder.listed(absolute(listed, directory, self._recorder.saw))
         for path in matches(expand(text, self._recorder, glob.escape), directory)[:_MOST_MATCHES]:
-            self._recorder.saw(path)  # whether it is a file may change
-            # A pattern means files: directories and the like beside them are no mistake, a dangling link is.
+            self._recorder.saw(path)  # it may become a file, or stop being one
+            # A pattern means files: it may match directories too, but a dangling link is a mistake.
             if os.path.isfile(path) or not os.path.exists(path):
                 yield text, absolute(path, directory, self._recorder.saw)

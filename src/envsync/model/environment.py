@@ -83,7 +83,7 @@ class Environment:
     """``pyvenv.cfg``: keys in lower case, values as read, in file order."""
     pythons: tuple[InnerLink, ...]
     libraries: tuple[str, ...]
-    """Directories that hold ``site-packages``, relative: ``lib/python3.12``, also those that its Python does not use."""
+    """Directories that hold ``site-packages``, relative: ``lib/python3.12``; also those that its Python ignores."""
     lib64: InnerLink | None
     """The entry ``lib64``, which some Linux distributions have beside ``lib``."""
     scripts: tuple[Script, ...]

@@ -1,4 +1,4 @@
-"""Find generations, orphans and exposed commands that no manifest declares any more."""
+"""Find generations, and orphans and exposed commands that the manifest no longer declares."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -27,7 +27,7 @@ from envsync.observe.unowned import find_unowned, left_behind, unowned_files
 
 @dataclass(frozen=True, slots=True)
 class StoredGeneration:
-    """One generation."""
+    """A generation as stored."""
 
     staging_dir: str
     made: str
@@ -37,11 +37,11 @@ class StoredGeneration:
     size: int
     """Bytes on the disk."""
     sound: bool
-    """Whether it is an environment still."""
+    """Whether it is still an environment."""
 
 
 def read_generation(staging_dir: str) -> StoredGeneration:
-    """Look at a generation. What cannot be read counts as nothing."""
+    """Return what is stored in a staging directory; what cannot be read counts as missing."""
     marker = read_marker(read_text(f"{staging_dir}/{MARKER}"))
     place = f"{staging_dir}/{BUILT}"
     settings = dict(pyvenv_cfg.parse(read_text(f"{place}/pyvenv.cfg")))
@@ -54,7 +54,7 @@ def read_generation(staging_dir: str) -> StoredGeneration:
 
 
 def size_of(directory: str) -> int:
-    """Add up what the files take, a file with several links once."""
+    """Return the bytes that a directory takes on the disk, each file with several links once."""
     seen: set[tuple[int, int]] = set()
     total = 0
     for place, directories, files in os.walk(directory):
@@ -72,9 +72,9 @@ def size_of(directory: str) -> int:
 def read_latest_generation(
     directory: Directory, path: str, interpreter: Interpreter | InterpreterProblem
 ) -> LatestGeneration | None:
-    """Return the latest generation of the environment in ``directory``, whose scripts ought to name ``path``.
+    """Return the latest generation of the environment in ``directory``, whose scripts should name ``path``.
 
-    ``None`` where none is kept. What cannot be read counts as no environment.
+    ``None`` where there is none. What cannot be read counts as no environment.
     """
     if not directory.generations:
         return None
@@ -96,50 +96,51 @@ def read_latest_generation(
 
 
 def own_interpreter(former: LatestGeneration, interpreters: Interpreters) -> Interpreter | None:
-    """Return the interpreter that a generation itself leads to, if it works."""
+    """Return the interpreter that a generation links to, if it works."""
     base = base_of(f"{former.place}/bin/python")
     found = interpreters.at(base.link) if base is not None else None
     return found if isinstance(found, Interpreter) else None
 
 
 def generation_interpreters(former: LatestGeneration, interpreters: Interpreters) -> Iterator[Interpreter]:
-    """Yield interpreters of this machine that a generation may have been made with.
+    """Yield installed interpreters that a generation may have been made with.
 
-    Those of its very version come first; of these, links that survive a patch upgrade, the generation's own before
-    others.
+    Those of its exact version come first; of these, links that survive a patch upgrade; of these, its own.
     """
     request = same_version(former.place)
     own = own_interpreter(former, interpreters)
     installed = tuple(interpreters.installed(request)) if request is not None else ()
     found = ((own,) if own is not None else ()) + installed
-    yield from sorted(found, key=lambda one: (one.facts.release != former.version, stable_twin(one.link) is not None))
+    yield from sorted(
+        found, key=lambda python: (python.facts.release != former.version, stable_twin(python.link) is not None)
+    )
 
 
 _DEEPEST = 4
-"""Directories under the state directory in which targets are looked for."""
+"""Levels of directories in the state directory that are searched for environments."""
 
 
 def find_orphans(manifest: Manifest) -> tuple[Orphan, ...]:
-    """Return the environments in the state directory that this manifest made, by their own mark, and declares no more.
+    """Return the environments in the state directory that this manifest made, by their marks, and no longer declares.
 
-    One that is declared for another host, or at the same path, is none; nor is one behind a symlink in that directory.
+    One that is declared for another host, or at the same path, is not an orphan, nor is one behind a symlink there.
     """
     places = Places(Mounts())
     protected = {places.name_of(end) for end in _ends(manifest)}
-    declared = {(one.name, one.path) for one in manifest.environments}
+    declared = {(environment.name, environment.path) for environment in manifest.environments}
     orphans = (_orphan(end, manifest) for end in _environments(os.path.realpath(manifest.state_dir)))
     return tuple(
-        one
-        for one in orphans
-        if one is not None
-        and not _meets(places.name_of(one.end), protected)
-        and one.name not in manifest.elsewhere
-        and (one.name, one.path) not in declared
+        orphan
+        for orphan in orphans
+        if orphan is not None
+        and not _meets(places.name_of(orphan.end), protected)
+        and orphan.name not in manifest.elsewhere
+        and (orphan.name, orphan.path) not in declared
     )
 
 
 def find_generations(manifest: Manifest) -> tuple[Generation, ...]:
-    """Return what is kept of earlier contents: of each declared environment, and of this manifest's former ones."""
+    """Return the generations of the declared environments, and of those that this manifest declared earlier."""
     ends, places = _ends(manifest), Places(Mounts())
     names = {places.name_of(end) for end in ends}
     common = map(os.path.realpath, (manifest.state_dir, staging_directory()))
@@ -150,26 +151,26 @@ def find_generations(manifest: Manifest) -> tuple[Generation, ...]:
             end = places.name_of(marker.end)
             declared = end in names
             if declared or (_is_same(marker.manifest, manifest.file) and marker.name not in manifest.elsewhere):
-                kept, unowned = read_generation(staging_dir), _unowned(staging_dir, marker.end)
-                one = Generation(
+                stored, unowned = read_generation(staging_dir), _unowned(staging_dir, marker.end)
+                generation = Generation(
                     name=marker.name,
                     staging_dir=staging_dir,
                     end=marker.end,
-                    made=kept.made,
-                    version=kept.version,
-                    size=kept.size,
+                    made=stored.made,
+                    version=stored.version,
+                    size=stored.size,
                     declared=declared,
                     surplus=not declared,
                     irreplaceable=marker.irreplaceable or bool(unowned),
                     unowned=unowned,
                 )
-                found.setdefault(end, []).append(one)
-    return tuple(one for generations in found.values() for one in _ranked(generations, manifest.keep))
+                found.setdefault(end, []).append(generation)
+    return tuple(ranked for generations in found.values() for ranked in _ranked(generations, manifest.keep))
 
 
 def find_exposed(manifest: Manifest, orphans: Iterable[Orphan]) -> tuple[ExposedOrphan, ...]:
-    """Return what leads to commands of orphans in ``bin-dir``: symlinks, and scripts that envsync has made."""
-    paths = {orphan.path for orphan in orphans} - {one.path for one in manifest.environments}
+    """Return what leads to commands of orphans in ``bin-dir``: symlinks, and scripts that envsync made."""
+    paths = {orphan.path for orphan in orphans} - {environment.path for environment in manifest.environments}
     found = []
     for name in _names(manifest.bin_dir):
         link = f"{manifest.bin_dir}/{name}"
@@ -181,12 +182,13 @@ def find_exposed(manifest: Manifest, orphans: Iterable[Orphan]) -> tuple[Exposed
 
 def _meets(name: str, others: set[str]) -> bool:
     """Check whether a place is one of others, or holds one, or lies in one."""
-    return any(f"{name}/".startswith(f"{one}/") or f"{one}/".startswith(f"{name}/") for one in others)
+    return any(f"{name}/".startswith(f"{other}/") or f"{other}/".startswith(f"{name}/") for other in others)
 
 
 def _ends(manifest: Manifest) -> set[str]:
-    """Return every directory that a declared environment may have its content in."""
-    places = [place for one in manifest.environments for place in (one.path, one.target, *one.aliases) if place]
+    """Return every directory that may hold a declared environment."""
+    declared = ((environment.path, environment.target, *environment.aliases) for environment in manifest.environments)
+    places = [place for paths in declared for place in paths if place]
     return {walk(place).end for place in places} | {os.path.realpath(place) for place in places}
 
 
@@ -207,7 +209,7 @@ def _environments(top: str) -> Iterator[str]:
 def _orphan(end: str, manifest: Manifest) -> Orphan | None:
     settings = dict(pyvenv_cfg.parse(read_text(f"{end}/pyvenv.cfg")))
     found = os.lstat(end)
-    # A copy of an environment bears the marks of the first one; where that lies is one of them.
+    # A copy of an environment has the marks of the original, but not its location.
     if settings.get("envsync-end") != end or found.st_uid != os.geteuid():
         return None
     if not _is_same(settings.get("envsync-manifest", ""), manifest.file):
@@ -238,7 +240,7 @@ def _generations(directory: str) -> Iterator[tuple[str, Marker]]:
 
 
 def _unowned(staging_dir: str, end: str) -> tuple[str, ...]:
-    """Return the files of the user's in a generation that the environment does not hold just as they are."""
+    """Return the user's files in a generation that the environment lacks, or holds with other content."""
     former = f"{staging_dir}/{BUILT}"
     try:
         return left_behind(former, end, find_unowned(former, tuple(find_libraries(former))))
@@ -247,13 +249,13 @@ def _unowned(staging_dir: str, end: str) -> tuple[str, ...]:
 
 
 def _ranked(generations: list[Generation], keep: int) -> list[Generation]:
-    """Mark those beyond the newest that are kept."""
-    newest = sorted(generations, key=lambda one: one.made, reverse=True)
-    return [replace(one, surplus=one.surplus or rank >= keep) for rank, one in enumerate(newest)]
+    """Return generations, the newest first, with ``surplus`` set beyond the number to keep."""
+    newest = sorted(generations, key=lambda generation: generation.made, reverse=True)
+    return [replace(each, surplus=each.surplus or rank >= keep) for rank, each in enumerate(newest)]
 
 
 def _is_same(recorded: str, file: str) -> bool:
-    """Check whether a mark names this manifest, by its path as opened or by the file that it leads to."""
+    """Check whether a recorded path is this manifest's, as opened or resolved."""
     return bool(recorded) and (recorded == file or os.path.realpath(recorded) == os.path.realpath(file))
 
 

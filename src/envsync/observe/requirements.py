@@ -1,4 +1,4 @@
-"""Read requirements files with all that they include for what counts; what they ask for is left to the installer."""
+"""Read requirements files and what they include, as far as needed before an installer reads them."""
 
 import os
 import re
@@ -14,49 +14,54 @@ from envsync.observe.declared_files import Reading, decoded, joined
 _DEEPEST = 100
 _ARCHIVES = (".whl", ".zip", ".tar.gz", ".tgz", ".tar", ".tar.bz2", ".tbz", ".tar.xz", ".txz", ".tlz", ".tar.lzma")
 _VARIABLE = re.compile(r"\$\{([A-Z0-9_]+)\}")
+"""``${TOKEN}``."""
 
 _FULL = {
     "-r": "--requirement", "-c": "--constraint", "-e": "--editable", "-i": "--index-url", "-f": "--find-links",
     "-C": "--config-settings", "--config-setting": "--config-settings", "--pypi-url": "--index-url",
 }  # fmt: skip
 _ALONE = {"--requirement", "--constraint", "--editable"}
-"""pip drops what else is on their line."""
+"""Options for a line of their own: pip ignores what else is on it."""
 _BINARY = {"--no-binary", "--only-binary"}
 _INDEX = {*_BINARY, "--index-url", "--extra-index-url", "--find-links", "--no-index", "--pre", "--trusted-host"}
 _BEHIND = {"--hash", "--config-settings", "--global-option", "--install-option"}
-"""What stands behind a requirement: on a line of its own, pip drops it."""
+"""Options after a requirement: pip ignores them on a line of their own."""
 _FLAGS = {"--no-index", "--pre", "--require-hashes"}
 _KNOWN = _ALONE | _INDEX | _BEHIND | _FLAGS
 _START = re.compile(r"(?:^|(?<=\s))-")
+"""The beginning of options: the first ``-`` in ``flask==3.0 --hash=sha256:0``."""
 _WORD = re.compile(r"(--[^=]*|-.?)=?(.*)", re.DOTALL)
+"""``--hash=sha256:0``, ``-rdev.txt``."""
 
 _UV_LINE = re.compile(
     r"(?:-[rceif]|--(?:requirement|constraint|editable|index-url|extra-index-url|find-links|no-binary|only-binary"
     r"|trusted-host))(?:\s*=\s*|\s+)\S.*|--(?:no-index|require-hashes|pre)"
 )
-"""The option lines that uv reads; it refuses most others and skips some. ``--pre`` and hosts it gets by itself."""
+"""The option lines that uv reads; it rejects most others and ignores some."""
 _UV_LITERAL = re.compile(r"[^/@]*\$\{[A-Z0-9_]+\}[^/@]*|.*;.*\$\{[A-Z0-9_]+\}.*")
-"""A requirement in which uv replaces no variable: in a name, a version, a marker."""
+"""A requirement whose variables uv does not expand, in a name, version or marker: ``flask==${VERSION}``."""
 
 _NAMED = re.compile(r"[A-Za-z0-9][\w.-]*\s*(?:\[[^\]]*\])?\s*@\s*(?P<url>\S.*)")
+"""``flask @ https://host/flask.whl``."""
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:(?=//)|file:", re.IGNORECASE)
 _EXTRAS = re.compile(r"\s*\[[^\]]*\]$")
+"""``[dev]`` in ``./app[dev]``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Local:
-    """A path that a requirement names."""
+    """A local path in a requirement."""
 
     path: str
-    """As it stands there, without extras; relative to the directory that the installer is run in."""
+    """As written, without extras; relative to the directory in which the installer runs."""
     place: str
     """``FILE:LINE``."""
     editable: bool = False
     kind: str = "directory"
-    """``directory``, ``archive`` or ``links``: where to find more."""
+    """``directory``, ``archive`` or ``links`` (of ``--find-links``)."""
 
     def is_in(self, directory: str) -> bool:
-        """Check whether it is there."""
+        """Check whether it exists, relative to ``directory``, and is a project if it should be one."""
         path = os.path.join(directory, self.path)
         if self.kind != "directory":
             return os.path.exists(path)
@@ -65,30 +70,30 @@ class Local:
 
 @dataclass(slots=True)
 class Requirements:
-    """What one declared file says, with all that it includes."""
+    """The content of one declared file and of all that it includes."""
 
     file: str
     locals: list[Local] = field(default_factory=list)
     home: str = ""
-    """The directory that its relative paths are written for, where it has any."""
+    """The directory that its relative paths start from; empty if it has none."""
     index: list[tuple[str, str]] = field(default_factory=list)
-    """Options that say where packages come from, or which of them, with their values."""
+    """Options for indexes and the choice of files, as pairs of name and value."""
     hashes: list[str] = field(default_factory=list)
     cannot: list[tuple[str, str, str]] = field(default_factory=list)
-    """What one installer cannot do: its name, the place, what stands there."""
+    """What an installer does not support, as triples of its name, the place, and the text there."""
 
     def index_lines(self, directory: str) -> Iterator[str]:
-        """Yield the index options as lines that every installer reads, with paths from a directory."""
+        """Yield the index options as lines of a requirements file, with paths joined to ``directory``."""
         for name, value in self.index:
             if name == "--find-links" and not _SCHEME.match(value):
                 yield f"{name} {os.path.join(directory, value)}"
             else:
                 values = value.split(",") if name in _BINARY else [value]
-                yield from (f"{name} {one}".rstrip() for one in values)
+                yield from (f"{name} {item}".rstrip() for item in values)
 
 
 def read_requirements(file: str, reading: Reading, *, constraint: bool = False) -> Requirements:
-    """Read a requirements or constraints file, and what it includes; problems are noted in ``reading``."""
+    """Return the content of a requirements or constraints file; problems are recorded in ``reading``."""
     found = Requirements(file)
     _Walk(reading, found).visit(file, "", constraint=constraint, way=())
     return found
@@ -101,7 +106,7 @@ class _Walk:
     seen: set[tuple[str, bool]] = field(default_factory=set)
 
     def visit(self, file: str, place: str, *, constraint: bool, way: tuple[str, ...]) -> None:
-        """Read a file in one role, once."""
+        """Read a file once as requirements, once as constraints."""
         if (file, constraint) in self.seen:
             return
         self.seen.add((file, constraint))
@@ -119,22 +124,22 @@ class _Walk:
         if content.decode("utf-8-sig", "replace") != text and content.decode("utf-16", "replace") != text:
             self.found.cannot.append(("uv", file, "an encoding other than UTF-8 and UTF-16"))
         if "\0" in text:
-            self.reading.refuse(file, "it is no text, there is a NUL character in it; remove it")
+            self.reading.refuse(file, "it contains a NUL character, which no text file may; remove it")
             return
         for number, line, differs in joined(text):
             if differs:
-                self.found.cannot.append(("uv", f"{file}:{number}", "a comment that is continued in the next line"))
+                self.found.cannot.append(("uv", f"{file}:{number}", "a comment that continues in the next line"))
             if line:
                 self._line(f"{file}:{number}", line, (*way, file))
 
     def _line(self, place: str, line: str, way: tuple[str, ...]) -> None:
         start = _START.search(line)
         requirement, tail = (line[: start.start()].strip(), line[start.start() :]) if start else (line, "")
-        options, interrupted = _options(tail)
-        if interrupted and options[0][0] == "--editable":  # uv takes the whole line, a marker too
-            self.found.cannot.append(("pip", place, f"it does not read {' '.join(interrupted)!r} behind --editable"))
-            options[0], interrupted = ("--editable", " ".join((options[0][1], *interrupted))), []
-        if problem := _problem(requirement, options, interrupted):
+        options, extra = _options(tail)
+        if extra and options[0][0] == "--editable":  # uv reads the whole line, a marker too
+            self.found.cannot.append(("pip", place, f"it does not read {' '.join(extra)!r} behind --editable"))
+            options[0], extra = ("--editable", " ".join((options[0][1], *extra))), []
+        if problem := _problem(requirement, options, extra):
             self.reading.refuse(place, problem)
             return
         if what := _uv_cannot(requirement, tail, options):
@@ -165,7 +170,7 @@ class _Walk:
 
     def _include(self, place: str, value: str, *, constraint: bool, way: tuple[str, ...]) -> None:
         if re.match(r"(?:https?|ftp):", value, re.IGNORECASE):
-            return  # what is there the installer sees
+            return  # the installer reads that
         path = _file_path(value) if value.lower().startswith("file:") else value
         file = os.path.normpath(os.path.join(os.path.dirname(way[-1]), path))
         if is_lock(file):
@@ -189,13 +194,16 @@ class _Walk:
 
 
 def _options(tail: str) -> tuple[list[tuple[str, str]], list[str]]:
-    """Read options in pip's spellings, with what is left over; options that are not known swallow what follows."""
+    """Return the options in ``tail``, as pairs of full name and value, and words that belong to none.
+
+    Words after an unknown option belong to that.
+    """
     try:
         words = shlex.split(tail)
     except ValueError:
-        words = tail.split()  # pip says what is wrong with it; uv takes it as it is
+        words = tail.split()  # pip reports what is wrong with it; uv accepts it
     options: list[tuple[str, str]] = []
-    interrupted: list[str] = []
+    extra: list[str] = []
     for word in words:
         name, value = options[-1] if options else ("", "")
         if name in _KNOWN - _FLAGS and not value:
@@ -203,28 +211,28 @@ def _options(tail: str) -> tuple[list[tuple[str, str]], list[str]]:
         elif found := _WORD.fullmatch(word):
             options.append((_FULL.get(found[1], found[1]), found[2]))
         elif name in _KNOWN:
-            interrupted.append(word)
-    return options, interrupted
+            extra.append(word)
+    return options, extra
 
 
-def _problem(requirement: str, options: list[tuple[str, str]], interrupted: list[str]) -> str:
-    """Say what of a line pip would skip without a word."""
+def _problem(requirement: str, options: list[tuple[str, str]], extra: list[str]) -> str:
+    """Return what pip would silently ignore in a line, and the remedy; empty if nothing."""
     names = [name for name, _ in options]
     for short in (name for name in names if name not in _KNOWN):
         if any(name.startswith(short) for name in _KNOWN):
-            return f"{short!r} is no whole option; write it in full"
+            return f"{short!r} is an abbreviated option; write it in full"
     if not requirement and names and names[0] in _BEHIND:
         return f"{names[0]} belongs on the line of a requirement"
-    stray = [name for name in (names if requirement else names[1:]) if name not in _BEHIND]
-    stray = stray if requirement or _ALONE.intersection(names) else []
-    if stray or interrupted:
+    ignored = [name for name in (names if requirement else names[1:]) if name not in _BEHIND]
+    ignored = ignored if requirement or _ALONE.intersection(names) else []
+    if ignored or extra:
         behind = "a requirement" if requirement else "an option"
-        return f"{' '.join(stray or interrupted)!r} has no effect behind {behind}; give it a line of its own"
+        return f"{' '.join(ignored or extra)!r} has no effect behind {behind}; give it a line of its own"
     return ""
 
 
 def _uv_cannot(requirement: str, tail: str, options: list[tuple[str, str]]) -> str:
-    """Say what of a line uv does not read, or would read otherwise without a word."""
+    """Return what uv does not support in a line, or silently reads differently; empty if nothing."""
     names = [name for name, _ in options]
     if requirement:
         what = "a variable in a name, version or marker" if _UV_LITERAL.fullmatch(requirement) else ""
@@ -239,7 +247,7 @@ def _uv_cannot(requirement: str, tail: str, options: list[tuple[str, str]]) -> s
 
 
 def local_of(text: str, place: str, *, editable: bool = False) -> list[Local]:
-    """Find the path that a requirement names: ``./x[extra]``, ``name @ file:///x``, ``x/y.whl``; most name none."""
+    """Return the local path in a requirement, if any: of ``./x[extra]``, ``name @ file:///x``, ``x/y.whl``."""
     named = None if editable and text.startswith((".", "/")) else _NAMED.match(text)
     url = named["url"] if named else text
     url = re.split(r"\s;|;\s" if _SCHEME.match(url) else ";", url, maxsplit=1)[0]
@@ -258,21 +266,21 @@ def local_of(text: str, place: str, *, editable: bool = False) -> list[Local]:
 
 
 def _file_path(url: str) -> str:
-    """Return the path of a ``file:`` URL, which may be relative: ``file:./x``."""
+    """Return the path in a ``file:`` URL, which may be relative: ``file:./x``."""
     return unquote(re.sub(r"^file:(?://[^/]*)?", "", url.partition("#")[0], flags=re.IGNORECASE))
 
 
 def is_lock(file: str) -> bool:
-    """Tell a lock by its name: ``pylock.toml``, ``pylock.dev.toml``."""
+    """Check whether a file is named as a lock (PEP 751): ``pylock.toml``, ``pylock.dev.toml``."""
     return re.fullmatch(r"pylock(?:\.[^.]+)?\.toml", os.path.basename(file)) is not None
 
 
 def _pinned(text: str) -> str:
-    """Return a requirement of one version as a constraint, which has no extras."""
+    """Return a requirement of one exact version as a constraint, which has no extras; empty for any other."""
     try:
         requirement = Requirement(text)
     except InvalidRequirement:
         return ""
-    exact = any(one.operator in {"==", "==="} and "*" not in one.version for one in requirement.specifier)
+    exact = any(part.operator in {"==", "==="} and "*" not in part.version for part in requirement.specifier)
     requirement.extras = set()
     return str(requirement) if exact and requirement.url is None else ""

@@ -15,20 +15,20 @@ from envsync.observe.links import walk
 from envsync.observe.mounts import name_of
 
 _DEEPEST = 4
-"""Levels of directories in the state directory in which targets are looked for."""
+"""Levels of directories in the state directory that are searched."""
 
 
 def find_interrupted(manifest: Manifest, locks: str) -> tuple[InterruptedStaging, ...]:
-    """Return the staging directories that nobody works in any more, where this manifest's environments are built.
+    """Return the staging directories of interrupted passes, where this manifest's environments are built.
 
-    ``locks`` is the directory of the lock files: whoever works in one holds the lock of its environment.
+    ``locks`` is the directory of the lock files: a running pass holds the lock of the environment.
     """
-    places = (place for one in manifest.environments for place in (one.path, one.target) if place)
+    places = (place for declared in manifest.environments for place in (declared.path, declared.target) if place)
     ends = {walk(place).end for place in places}
     searched = {os.path.realpath(staging_directory()), *ends, *map(os.path.dirname, ends)}
     searched |= {*_directories(os.path.realpath(manifest.state_dir))}
-    found = (one for directory in sorted(searched) for one in _interrupted(directory))
-    return tuple(one for one in found if not _is_locked(f"{locks}/{lock_name(name_of(one.end))}"))
+    found = (staging for directory in sorted(searched) for staging in _interrupted(directory))
+    return tuple(staging for staging in found if not _is_locked(f"{locks}/{lock_name(name_of(staging.end))}"))
 
 
 def _directories(top: str) -> Iterator[str]:
@@ -54,13 +54,13 @@ def _interrupted(directory: str) -> Iterator[InterruptedStaging]:
 
 
 def _marker_of(staging_dir: str) -> Marker | None:
-    """Return what a staging directory of the user's own is for; nothing of another kind's. Raises ``OSError``."""
+    """Return the marker of an interrupted staging directory; ``None`` for any other. Raises ``OSError``."""
     status = os.lstat(staging_dir)
     if status.st_uid != os.geteuid() or status.st_mode & 0o022:
         return None
     text = read_text(f"{staging_dir}/{MARKER}")
     if not text and all(map(is_staging_dir_name, os.listdir(staging_dir))):
-        return Marker("", "", "")  # it was never marked
+        return Marker("", "", "")  # it was interrupted before it was marked
     marker = read_marker(text)
     if marker is None or marker.kind == "generation" or (marker.kind == "temporary" and _is_locked(staging_dir)):
         return None
