@@ -88,12 +88,14 @@ class InstalledPackages:
         """A digest of all names, versions and origins, 32 hexadecimal digits."""
         from hashlib import sha256  # noqa: PLC0415  # it loads OpenSSL
 
-        rows = sorted((one.name, one.version, *_origin_fields(one.origin)) for one in self.distributions)
+        rows = sorted(
+            (package.name, package.version, *_origin_fields(package.origin)) for package in self.distributions
+        )
         return sha256(ascii((rows, sorted(self.broken))).encode()).hexdigest()[:32]
 
     def versions(self) -> dict[str, str]:
         """Return versions by name."""
-        return {one.name: one.version for one in self.distributions}
+        return {package.name: package.version for package in self.distributions}
 
 
 def _origin_fields(origin: Origin | None) -> tuple[str, bool]:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import NamedTuple
 
 from envsync.model import desired
 from envsync.model.environment import Script
@@ -270,14 +271,21 @@ class EnvironmentPlan:
         return bool(self.actions) or (self.interrupted and not self.conflicts)
 
 
+class ForeignStaging(NamedTuple):
+    """A staging directory of an environment that this manifest does not declare."""
+
+    staging_dir: str
+    end: str
+    """Of the environment."""
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """All that a pass would do, complete before the first write."""
 
     manifest: desired.Manifest
     environments: tuple[EnvironmentPlan, ...]
-    foreign_staging: tuple[tuple[str, str], ...] = ()
-    """Staging directories of environments that this manifest does not declare, as pairs of directory and end."""
+    foreign_staging: tuple[ForeignStaging, ...] = ()
     between: Mapping[str, tuple[Conflict, ...]] = field(default_factory=dict)
     """Conflicts with other environments of the manifest, by name of the environment."""
 

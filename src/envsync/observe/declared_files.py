@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from envsync.formats.redact import redacted
 from envsync.manifest.toml import parse
@@ -131,11 +131,18 @@ def decoded(content: bytes) -> str:
         return content.decode(locale.getencoding())
 
 
-def joined(text: str) -> Iterator[tuple[int, str, bool]]:
-    """Yield lines as pip reads them, joined at backslashes and then without comments: number, text, difference.
+class Line(NamedTuple):
+    """A logical line of a requirements file."""
 
-    The difference is whether a comment is continued in the next line: there uv begins a new one.
-    """
+    number: int
+    """Of its first line, from 1."""
+    text: str
+    uv_differs: bool
+    """Whether a comment in it is continued in the next line: there uv begins a new one."""
+
+
+def joined(text: str) -> Iterator[Line]:
+    """Yield the logical lines as pip reads them: joined at backslashes, then without comments."""
     pieces: list[str] = []
     first = 0
     for number, line in enumerate([*text.splitlines(), ""], start=1):
@@ -146,7 +153,7 @@ def joined(text: str) -> Iterator[tuple[int, str, bool]]:
             continue
         differs = bool(line) and any(map(_COMMENT.search, pieces))
         pieces.append(f" {line}" if comment else line)
-        yield first, _COMMENT.sub("", "".join(pieces)).strip(), differs
+        yield Line(first, _COMMENT.sub("", "".join(pieces)).strip(), differs)
         pieces = []
 
 

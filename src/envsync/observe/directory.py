@@ -9,6 +9,7 @@ from envsync.cache.store import staging_directory
 from envsync.formats.staging_marker import LOST_AND_FOUND, MARKER, Marker, is_staging_dir_name, parent_of, read_marker
 from envsync.manifest.find import absolute
 from envsync.model.links import Chain, EndKind
+from envsync.model.plan import ForeignStaging
 from envsync.model.world import Directory, Redirect
 from envsync.observe.environment import read_environment
 from envsync.observe.files import read_regular, read_text
@@ -156,8 +157,8 @@ class StagingFinder:
         ]
         return tuple(staging_dir for _, staging_dir in sorted(generations))
 
-    def foreign_staging(self, ends: set[str]) -> tuple[tuple[str, str], ...]:
-        """Return the staging directories found so far for ends other than ``ends``, as pairs of directory and end.
+    def foreign_staging(self, ends: set[str]) -> tuple[ForeignStaging, ...]:
+        """Return the staging directories found so far for ends other than ``ends``.
 
         Those that mark a move come first: they decide about others.
         """
@@ -168,7 +169,7 @@ class StagingFinder:
             if marker is not None and marker.kind in {"staging", "temporary"} and marker.end not in ends
         ]
         found.sort(key=lambda pair: not pair[1].moves_to)
-        return tuple((staging_dir, marker.end) for staging_dir, marker in found)
+        return tuple(ForeignStaging(staging_dir, marker.end) for staging_dir, marker in found)
 
     def _near(self, end: str) -> list[tuple[str, Marker | None]]:
         """Return the staging directories beside ``end``, in it, and in the common directories, with their markers."""

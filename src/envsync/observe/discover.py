@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from envsync.observe.dependencies import along
 from envsync.observe.links import walk
@@ -11,6 +12,13 @@ from envsync.observe.links import walk
 _PATCH = re.compile(r"\d+\.\d+\.\d+")
 """``3.12.1`` in ``cpython-3.12.1-linux``."""
 _SYSTEM = ("/usr/bin/", "/bin/", "/usr/libexec/", "/usr/lib/")
+
+
+class InstallRoot(NamedTuple):
+    """A version manager and its directory of install trees."""
+
+    tool: str
+    directory: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +51,15 @@ def version_manager_of(path: str) -> VersionManager | None:
 
 def version_managers_here() -> tuple[str, ...]:
     """Return the names of the version managers on this machine."""
-    return tuple(dict.fromkeys(tool for tool, root in managers() if tool != "Homebrew" and os.path.isdir(root)))
+    return tuple(dict.fromkeys(tool for tool, root in install_roots() if tool != "Homebrew" and os.path.isdir(root)))
 
 
-def _roots() -> Iterator[tuple[str, str]]:
-    """Yield each version manager with its directories of install trees, as written and resolved."""
-    for tool, root in managers():
+def _roots() -> Iterator[InstallRoot]:
+    """Yield the directories of install trees, as written and resolved."""
+    for tool, root in install_roots():
         directories = (root, f"{os.path.dirname(root)}/Cellar") if tool == "Homebrew" else (root,)
         for directory in directories:
-            yield from ((tool, place) for place in dict.fromkeys((directory, os.path.realpath(directory))))
+            yield from (InstallRoot(tool, place) for place in dict.fromkeys((directory, os.path.realpath(directory))))
 
 
 _NAMED = re.compile(
@@ -100,7 +108,7 @@ class Discovery:
 
 def discover() -> Discovery:
     """Return the interpreters of pyenv, mise, asdf, uv, Homebrew, python.org's framework, and PATH."""
-    trees = tuple(dict.fromkeys(root for _, root in managers()))
+    trees = tuple(dict.fromkeys(root for _, root in install_roots()))
     path = [directory for directory in os.environ.get("PATH", "").split(":") if directory.startswith("/")]
     bins = _by_one_name([*path, "/usr/local/bin", "/usr/bin"])
     candidates: list[Candidate] = []
@@ -201,8 +209,8 @@ def _links_to(tree: str, directories: Iterator[str]) -> Iterator[str]:
                 yield place
 
 
-def managers() -> tuple[tuple[str, str], ...]:
-    """Return the version managers, as pairs of name and directory of install trees."""
+def install_roots() -> tuple[InstallRoot, ...]:
+    """Return where version managers install interpreters, whether or not they do on this machine."""
     home = os.path.expanduser("~")
     get = os.environ.get
     data = get("XDG_DATA_HOME") or f"{home}/.local/share"
@@ -215,7 +223,7 @@ def managers() -> tuple[tuple[str, str], ...]:
         *(("Homebrew", f"{brew}/opt") for brew in brews if brew),
         ("python.org", "/Library/Frameworks/Python.framework/Versions"),
     ]
-    return tuple(dict.fromkeys((tool, root) for tool, root in roots if root.startswith("/")))
+    return tuple(dict.fromkeys(InstallRoot(tool, root) for tool, root in roots if root.startswith("/")))
 
 
 def _in_trees(root: str) -> Iterator[Candidate]:

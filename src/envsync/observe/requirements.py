@@ -5,6 +5,7 @@ import re
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 from urllib.parse import unquote
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -68,6 +69,16 @@ class Local:
         return any(os.path.isfile(f"{path}/{name}") for name in ("pyproject.toml", "setup.py", "setup.cfg"))
 
 
+class Unsupported(NamedTuple):
+    """What an installer does not support."""
+
+    installer: str
+    place: str
+    """``FILE`` or ``FILE:LINE``."""
+    text: str
+    """What stands there."""
+
+
 @dataclass(slots=True)
 class Requirements:
     """The content of one declared file and of all that it includes."""
@@ -79,8 +90,7 @@ class Requirements:
     index: list[tuple[str, str]] = field(default_factory=list)
     """Options for indexes and the choice of files, as pairs of name and value."""
     hashes: list[str] = field(default_factory=list)
-    cannot: list[tuple[str, str, str]] = field(default_factory=list)
-    """What an installer does not support, as triples of its name, the place, and the text there."""
+    unsupported: list[Unsupported] = field(default_factory=list)
 
     def index_lines(self, directory: str) -> Iterator[str]:
         """Yield the index options as lines of a requirements file, with paths joined to ``directory``."""
@@ -122,13 +132,14 @@ class _Walk:
             self.reading.refuse(file, f"its encoding cannot be read ({error}); save it as UTF-8")
             return
         if content.decode("utf-8-sig", "replace") != text and content.decode("utf-16", "replace") != text:
-            self.found.cannot.append(("uv", file, "an encoding other than UTF-8 and UTF-16"))
+            self.found.unsupported.append(Unsupported("uv", file, "an encoding other than UTF-8 and UTF-16"))
         if "\0" in text:
             self.reading.refuse(file, "it contains a NUL character, which no text file may; remove it")
             return
         for number, line, differs in joined(text):
             if differs:
-                self.found.cannot.append(("uv", f"{file}:{number}", "a comment that continues in the next line"))
+                what = "a comment that continues in the next line"
+                self.found.unsupported.append(Unsupported("uv", f"{file}:{number}", what))
             if line:
                 self._line(f"{file}:{number}", line, (*way, file))
 
@@ -137,13 +148,14 @@ class _Walk:
         requirement, tail = (line[: start.start()].strip(), line[start.start() :]) if start else (line, "")
         options, extra = _options(tail)
         if extra and options[0][0] == "--editable":  # uv reads the whole line, a marker too
-            self.found.cannot.append(("pip", place, f"it does not read {' '.join(extra)!r} behind --editable"))
+            what = f"it does not read {' '.join(extra)!r} behind --editable"
+            self.found.unsupported.append(Unsupported("pip", place, what))
             options[0], extra = ("--editable", " ".join((options[0][1], *extra))), []
         if problem := _problem(requirement, options, extra):
             self.reading.refuse(place, problem)
             return
         if what := _uv_cannot(requirement, tail, options):
-            self.found.cannot.append(("uv", place, what))
+            self.found.unsupported.append(Unsupported("uv", place, what))
         options = [(name, self._expanded(place, value)) for name, value in options]
         if requirement:
             self._requirement(place, self._expanded(place, requirement), options)

@@ -11,6 +11,7 @@ from envsync.model.evidence import Paths, packed
 from envsync.model.interpreter import Interpreter, InterpreterProblem
 from envsync.model.links import Chain, EndKind
 from envsync.model.packages import Declared, InstalledPackages, Verdict
+from envsync.model.plan import ForeignStaging
 from envsync.model.world import Directory, SideLink, World
 from envsync.observe.base import locations, with_ends
 from envsync.observe.dependencies import (
@@ -54,7 +55,7 @@ class Observer:
         self._places = Places(self._mounts)
         self._home = along(walk(os.path.expanduser("~")))
 
-    def foreign_staging(self, ends: set[str]) -> tuple[tuple[str, str], ...]:
+    def foreign_staging(self, ends: set[str]) -> tuple[ForeignStaging, ...]:
         """List staging directories that were met on the way, but belong to none of ``ends``; each with its own end."""
         return self._staging.foreign_staging(ends)
 
