@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-READ = ("src", "tests", "docs", "examples", "README.md", "CONTRIBUTING.md", "SECURITY.md")
+READ = ("src", "tests", "docs", "examples", "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")
 SUFFIXES = {"", ".py", ".md", ".toml", ".sh", ".fish", ".yaml", ".yml", ".service", ".example"}
 
 NOT_YET = (

@@ -189,8 +189,8 @@ def _contents(
     top = [entry for entry in _scan(end) if not is_staging_dir_name(entry.name)]
     links = [entry.name for entry in top if entry.is_symlink() and not is_builders_lib64(entry.path)]
     others = [entry.name for entry in top if entry.name not in BUILT_TOP and not is_stray_file(entry.name)]
-    odd, aliases = _odd_links(end, looked, bin_entries, cfg)
-    links += odd
+    foreign, aliases = _foreign_links(end, looked, bin_entries, cfg)
+    links += foreign
     for library in looked:
         links += [f"{library}/{entry.name}" for entry in _scan(f"{end}/{library}") if entry.is_symlink()]
     for library in libraries:
@@ -211,24 +211,24 @@ def _contents(
     )
 
 
-def _odd_links(
+def _foreign_links(
     end: str, looked: tuple[str, ...], bin_entries: list["os.DirEntry[str]"], cfg: dict[str, str]
 ) -> tuple[list[str], tuple[str, ...]]:
     """Return the links in ``bin`` and ``lib`` that no builder makes, relative, and further names of the interpreter."""
-    odd = [entry for entry in bin_entries if entry.is_symlink() and not is_python_name(entry.name)]
+    foreign = [entry for entry in bin_entries if entry.is_symlink() and not is_python_name(entry.name)]
     tops = ("lib",) if is_lib64_alias(end) else ("lib", "lib64")
     linked = [(top, entry) for top in tops for entry in _scan(f"{end}/{top}") if entry.is_symlink()]
-    if not odd and not linked:
+    if not foreign and not linked:
         return [], ()
     names = (entry.name for entry in bin_entries if is_python_name(entry.name))
     ends, beside = base_directories(end, names, cfg)
-    odd = [
+    foreign = [
         entry
-        for entry in odd
+        for entry in foreign
         if not (is_staging_dir_name(entry.name) or is_interpreter_part(entry.name, entry.path, beside))
     ]
-    aliases = tuple(entry.name for entry in odd if os.path.realpath(entry.path) in ends)
-    links = [f"bin/{entry.name}" for entry in odd if entry.name not in aliases]
+    aliases = tuple(entry.name for entry in foreign if os.path.realpath(entry.path) in ends)
+    links = [f"bin/{entry.name}" for entry in foreign if entry.name not in aliases]
     links += [f"{top}/{entry.name}" for top, entry in linked if not is_builders_lib(entry.path, looked, beside)]
     return links, aliases
 

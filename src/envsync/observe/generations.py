@@ -193,9 +193,9 @@ def _ends(manifest: Manifest) -> set[str]:
 
 
 def _environments(top: str) -> Iterator[str]:
-    ahead = [(top, 0)]
-    while ahead:
-        directory, depth = ahead.pop()
+    pending = [(top, 0)]
+    while pending:
+        directory, depth = pending.pop()
         for name in _names(directory):
             place = f"{directory}/{name}"
             if is_staging_dir_name(name) or os.path.islink(place) or not os.path.isdir(place):
@@ -203,7 +203,7 @@ def _environments(top: str) -> Iterator[str]:
             if os.path.isfile(f"{place}/pyvenv.cfg"):
                 yield place
             elif depth < _DEEPEST:
-                ahead.append((place, depth + 1))
+                pending.append((place, depth + 1))
 
 
 def _orphan(end: str, manifest: Manifest) -> Orphan | None:

@@ -33,7 +33,7 @@ class Interpreters:
         self._expected: tuple[str, ...] = ()
         self._without = without
         self._found: dict[PythonRequest, _Result] = {}
-        self._held: dict[str, _Result] = {}
+        self._by_base: dict[str, _Result] = {}
         self._installed: Discovery | None = None
 
     def find(self, environment: desired.Environment) -> _Result:
@@ -85,11 +85,11 @@ class Interpreters:
         """Yield the links that this pass may have to ask."""
         yield from self._expected
         for environment in self._environments.values():
-            held = base_of(_python_of(environment))
+            base = base_of(_python_of(environment))
             if isinstance(environment.python, PythonPath):
                 yield environment.python.path
-            elif held is not None:
-                yield held.link
+            elif base is not None:
+                yield base.link
         if self._installed is not None:
             yield from (candidate.link for candidate in self._installed.candidates)
 
@@ -105,12 +105,12 @@ class Interpreters:
         """
         python = _python_of(environment)
         top = python.removesuffix("/bin/python")
-        held = base_of(python) if os.path.isfile(f"{top}/pyvenv.cfg") else None
-        if held is None:
+        base = base_of(python) if os.path.isfile(f"{top}/pyvenv.cfg") else None
+        if base is None:
             return None
-        if held.link not in self._held:
-            self._held[held.link] = self._by_path("", held.link, (), ())
-        result = self._held[held.link]
+        if base.link not in self._by_base:
+            self._by_base[base.link] = self._by_path("", base.link, (), ())
+        result = self._by_base[base.link]
         if isinstance(result, InterpreterProblem) and isinstance(request, DefaultPython):
             return self._replacement(top, result)
         if not isinstance(result, Interpreter) or not fits(result, request):
@@ -120,13 +120,13 @@ class Interpreters:
         current = replace(result, declared=request.declared, through=through)
         return current if is_pinned(request) else _hinted(current)
 
-    def _replacement(self, environment: str, gone: InterpreterProblem) -> _Result:
+    def _replacement(self, environment: str, broken: InterpreterProblem) -> _Result:
         same = same_version(environment)
-        found = best(same, self._all(), lambda link: self._by_path("", link, (), ())) if same else gone
+        found = best(same, self._all(), lambda link: self._by_path("", link, (), ())) if same else broken
         if isinstance(found, Interpreter):
             return replace(found, declared="")
-        hint = f"{gone.hint} To change to another version, declare it as `python`."
-        return replace(gone, hint=hint, searched=True)
+        hint = f"{broken.hint} To change to another version, declare it as `python`."
+        return replace(broken, hint=hint, searched=True)
 
     def _answer(self, request: PythonRequest) -> _Result:
         if isinstance(request, PythonPath):
@@ -148,8 +148,8 @@ class Interpreters:
     def _walk(self, link: str) -> Chain:
         chain = walk(link)
         places = (*(hop.link for hop in chain.hops), chain.end) if self._without is not None else ()
-        gone = any(f"{place}/".startswith(f"{self._without}/") for place in places)
-        return replace(chain, kind=EndKind.MISSING) if gone else chain
+        is_hidden = any(f"{place}/".startswith(f"{self._without}/") for place in places)
+        return replace(chain, kind=EndKind.MISSING) if is_hidden else chain
 
     def _by_path(self, declared: str, link: str, notes: tuple[str, ...], seen: tuple[str, ...]) -> _Result:
         if link in seen:

@@ -42,7 +42,7 @@ class _Walker:
 
     def __init__(self, path: str) -> None:
         self.here = ""  # the root; so joining is plain concatenation
-        self.ahead = _components(path)
+        self.pending = _components(path)
         self.hops: list[Hop] = []
         self.missing: list[str] = []
         self.kind = EndKind.DIRECTORY
@@ -51,8 +51,8 @@ class _Walker:
 
     def run(self) -> None:
         """Take every component in turn."""
-        while self.ahead:
-            part = self.ahead.pop()
+        while self.pending:
+            part = self.pending.pop()
             if self.kind is EndKind.FILE or self.kind is EndKind.SPECIAL:
                 raise _StoppedError(EndKind.UNREADABLE, f"{self.here} is not a directory")
             if part == "..":
@@ -91,7 +91,7 @@ class _Walker:
 
     def _follow(self, place: str, text: str) -> None:
         # Only the last component of the path as written, or of the links at it, has nothing ahead of it.
-        self.starts_with_link = self.starts_with_link or not self.ahead
+        self.starts_with_link = self.starts_with_link or not self.pending
         self.hops.append(Hop(place, text))
         if len(self.hops) > MAX_HOPS:
             self.here = place
@@ -103,7 +103,7 @@ class _Walker:
         if text.startswith("/"):
             self.here = ""
         self.kind, self.identity = EndKind.DIRECTORY, None
-        self.ahead.extend(_components(text))
+        self.pending.extend(_components(text))
 
 
 def _components(path: str) -> list[str]:

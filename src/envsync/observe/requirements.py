@@ -105,7 +105,7 @@ class Requirements:
 def read_requirements(file: str, reading: Reading, *, constraint: bool = False) -> Requirements:
     """Return the content of a requirements or constraints file; problems are recorded in ``reading``."""
     found = Requirements(file)
-    _Walk(reading, found).visit(file, "", constraint=constraint, way=())
+    _Walk(reading, found).visit(file, "", constraint=constraint, including=())
     return found
 
 
@@ -115,12 +115,12 @@ class _Walk:
     found: Requirements
     seen: set[tuple[str, bool]] = field(default_factory=set)
 
-    def visit(self, file: str, place: str, *, constraint: bool, way: tuple[str, ...]) -> None:
+    def visit(self, file: str, place: str, *, constraint: bool, including: tuple[str, ...]) -> None:
         """Read a file once as requirements, once as constraints."""
         if (file, constraint) in self.seen:
             return
         self.seen.add((file, constraint))
-        if len(way) > _DEEPEST:
+        if len(including) > _DEEPEST:
             self.reading.refuse(place, f"more than {_DEEPEST} files include each other; include fewer")
             return
         content = self.reading.read(file, place=place)
@@ -141,9 +141,9 @@ class _Walk:
                 what = "a comment that continues in the next line"
                 self.found.unsupported.append(Unsupported("uv", f"{file}:{number}", what))
             if line:
-                self._line(f"{file}:{number}", line, (*way, file))
+                self._line(f"{file}:{number}", line, (*including, file))
 
-    def _line(self, place: str, line: str, way: tuple[str, ...]) -> None:
+    def _line(self, place: str, line: str, including: tuple[str, ...]) -> None:
         start = _START.search(line)
         requirement, tail = (line[: start.start()].strip(), line[start.start() :]) if start else (line, "")
         options, extra = _options(tail)
@@ -161,11 +161,11 @@ class _Walk:
             self._requirement(place, self._expanded(place, requirement), options)
         for name, value in options:
             if name in {"--requirement", "--constraint"}:
-                self._include(place, value, constraint=name == "--constraint", way=way)
+                self._include(place, value, constraint=name == "--constraint", including=including)
             elif name == "--editable":
                 self.found.locals += local_of(value, place, editable=True)
             elif name == "--find-links":
-                self._find_links(place, value, os.path.dirname(way[-1]))
+                self._find_links(place, value, os.path.dirname(including[-1]))
             elif name in _INDEX:
                 self.found.index.append((name, value))
 
@@ -180,15 +180,15 @@ class _Walk:
             self.reading.refuse(place, "a variable holds an option; write the option itself")
         return expanded
 
-    def _include(self, place: str, value: str, *, constraint: bool, way: tuple[str, ...]) -> None:
+    def _include(self, place: str, value: str, *, constraint: bool, including: tuple[str, ...]) -> None:
         if re.match(r"(?:https?|ftp):", value, re.IGNORECASE):
             return  # the installer reads that
         path = _file_path(value) if value.lower().startswith("file:") else value
-        file = os.path.normpath(os.path.join(os.path.dirname(way[-1]), path))
+        file = os.path.normpath(os.path.join(os.path.dirname(including[-1]), path))
         if is_lock(file):
             self.reading.refuse(place, "a lock cannot be included; name it in `requirements` of the manifest")
         else:
-            self.visit(file, place, constraint=constraint, way=way)
+            self.visit(file, place, constraint=constraint, including=including)
 
     def _find_links(self, place: str, value: str, directory: str) -> None:
         beside = os.path.normpath(os.path.join(directory, value))

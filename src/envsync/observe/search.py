@@ -123,9 +123,9 @@ def _below(top: str, *, cross: bool) -> Iterator[str]:
         device = os.stat(top).st_dev
     except OSError:
         return
-    ahead = [top]
-    while ahead:
-        directory = ahead.pop()
+    pending = [top]
+    while pending:
+        directory = pending.pop()
         entries = _entries(directory)
         if directory != top and any(entry.name == _CACHE_TAG for entry in entries):
             continue
@@ -138,7 +138,7 @@ def _below(top: str, *, cross: bool) -> Iterator[str]:
             if _is_environment(place):
                 yield place
             elif place not in _UNREAL and _may_hold(entry) and (cross or _device(entry) == device):
-                ahead.append(place)
+                pending.append(place)
 
 
 def environment_behind(file: str) -> Iterator[str]:

@@ -32,15 +32,15 @@ def find_interrupted(manifest: Manifest, locks: str) -> tuple[InterruptedStaging
 
 
 def _directories(top: str) -> Iterator[str]:
-    ahead = [(top, 0)]
-    while ahead:
-        directory, depth = ahead.pop()
+    pending = [(top, 0)]
+    while pending:
+        directory, depth = pending.pop()
         yield directory
         with contextlib.suppress(OSError), os.scandir(directory) as entries:
             for entry in entries:
                 inner = entry.is_dir(follow_symlinks=False) and not is_staging_dir_name(entry.name)
                 if inner and depth < _DEEPEST and not os.path.lexists(f"{entry.path}/pyvenv.cfg"):
-                    ahead.append((entry.path, depth + 1))
+                    pending.append((entry.path, depth + 1))
 
 
 def _interrupted(directory: str) -> Iterator[InterruptedStaging]:
