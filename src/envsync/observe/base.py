@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from envsync.formats import pyvenv_cfg
 from envsync.formats.shebang import is_python_name
-from envsync.model.environment import Environment, InnerLink
+from envsync.model.environment import InnerLink
 from envsync.model.interpreter import Facts, Interpreter, InterpreterProblem
 from envsync.model.world import Directory
 from envsync.observe.files import read_regular
@@ -107,17 +107,11 @@ _MARKS = (b"Py_BytesMain", b"Py_Main", b"Py_RunMain", b"__PYVENV_LAUNCHER__", b"
 """Symbols of which every interpreter contains one, as its own or as one that it calls."""
 
 
-def with_owners(found: Environment, end: str, facts: Facts) -> Environment:
-    """Return the environment with ``own`` set for each ``bin/python*`` that is the user's own file.
+def _with_owner(python: InnerLink, end: str, facts: Facts) -> InnerLink:
+    """Return a ``bin/python*`` with ``own`` set if it is the user's own file.
 
     A copy of the interpreter is recognised by its content; any other program is run, bounded in time and output.
     """
-    if all(python.link_text is not None for python in found.pythons):
-        return found
-    return replace(found, pythons=tuple(_with_owner(python, end, facts) for python in found.pythons))
-
-
-def _with_owner(python: InnerLink, end: str, facts: Facts) -> InnerLink:
     if python.link_text is not None:
         return python
     return replace(python, own=not _is_copy(f"{end}/bin/{python.name}", facts))
@@ -183,28 +177,20 @@ def _has_marks(file: str) -> bool:
 
 
 def with_ends(directory: Directory, interpreter: Interpreter | InterpreterProblem) -> Directory:
-    """Return the directory with ``end`` and ``own`` of the interpreters in its ``bin``."""
-    return _with_owners(_with_ends(directory, interpreter), interpreter)
+    """Return the directory with ``end`` and ``own`` of the interpreters in its ``bin``.
 
-
-def _with_ends(directory: Directory, interpreter: Interpreter | InterpreterProblem) -> Directory:
-    """Follow the links in ``bin`` whose text is not the interpreter link: they may lead to it."""
+    Links are followed where one has another text than the interpreter link: it may lead to the same end.
+    """
     found = directory.environment
     if found is None or isinstance(interpreter, InterpreterProblem):
         return directory
-    texts = (python.link_text for python in found.pythons)
-    if all(text is None or text == interpreter.link or "/" not in text for text in texts):
-        return directory
-    bin_dir = f"{directory.chain.end}/bin"
-    pythons = (
-        replace(python, end=os.path.realpath(f"{bin_dir}/{python.name}")) if "/" in (python.link_text or "") else python
-        for python in found.pythons
-    )
-    return replace(directory, environment=replace(found, pythons=tuple(pythons)))
-
-
-def _with_owners(directory: Directory, interpreter: Interpreter | InterpreterProblem) -> Directory:
-    if directory.environment is None or isinstance(interpreter, InterpreterProblem):
-        return directory
-    found = with_owners(directory.environment, directory.chain.end, interpreter.facts)
-    return directory if found is directory.environment else replace(directory, environment=found)
+    end, texts = directory.chain.end, [python.link_text for python in found.pythons]
+    pythons = found.pythons
+    if any(text is not None and text != interpreter.link and "/" in text for text in texts):
+        pythons = tuple(
+            replace(python, end=os.path.realpath(f"{end}/bin/{python.name}")) if "/" in (text or "") else python
+            for python, text in zip(pythons, texts, strict=True)
+        )
+    if None in texts:
+        pythons = tuple(_with_owner(python, end, interpreter.facts) for python in pythons)
+    return directory if pythons is found.pythons else replace(directory, environment=replace(found, pythons=pythons))

@@ -124,6 +124,7 @@ def find_orphans(manifest: Manifest) -> tuple[Orphan, ...]:
     """Return the environments in the state directory that this manifest made, by their marks, and no longer declares.
 
     One that is declared for another host, or at the same path, is not an orphan, nor is one behind a symlink there.
+    Raises ``OSError``.
     """
     places = Places(Mounts())
     protected = {places.name_of(end) for end in _ends(manifest)}

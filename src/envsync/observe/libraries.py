@@ -44,7 +44,10 @@ def seen_libraries(
 
 
 def is_builders_lib64(place: str) -> bool:
-    """Check whether a symlink is the ``lib64`` that builders make beside ``lib``, even if it dangles after a move."""
+    """Check whether a symlink is the ``lib64`` that builders make beside ``lib``, even if it dangles after a move.
+
+    Raises ``OSError``.
+    """
     if os.path.basename(place) != "lib64":
         return False
     return not os.path.isdir(place) or os.path.basename(os.readlink(place)) == "lib"

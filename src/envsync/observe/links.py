@@ -107,7 +107,7 @@ class _Walker:
 
 
 def _components(path: str) -> list[str]:
-    """Split a path into its components, the first one last."""
+    """Return the components of a path in reverse order."""
     return [part for part in reversed(path.split("/")) if part not in {"", "."}]
 
 
