@@ -129,7 +129,8 @@ def _opened(file: str) -> str:
     try:
         return absolute(file, file if file.startswith("/") else current_directory())
     except OSError:
-        problem = Problem("manifest-missing", "is a relative path, and the current directory no longer exists", "", file)
+        message = "is a relative path, and the current directory no longer exists"
+        problem = Problem("manifest-missing", message, "", file)
         raise ManifestError((problem,)) from None
 
 
