@@ -139,7 +139,7 @@ def test_an_entry_goes_with_its_comments_and_nothing_else(marked: str, newline: 
 
 
 NAMES = st.sampled_from(["a", "b-1", "c c", "d.d", "é", '"', "[envs.a]", "#"])
-GAPS = st.lists(st.sampled_from(["", "", " ", "# x", "  # [envs.a]", "#", "# \u2028"]), max_size=3)
+BLANKS = st.lists(st.sampled_from(["", "", " ", "# x", "  # [envs.a]", "#", "# \u2028"]), max_size=3)
 PATHS = st.sampled_from(["'p'", '"#p"', '"""\\\n[envs.a]\n# x\n\n\\"""\\\n"""', "'''p\n'''", '"p"  # "'])
 
 
@@ -170,7 +170,9 @@ def pieces(draw: st.DrawFn) -> list[Piece]:
         return [(None, "version = 1"), (None, f"envs = {{{values}}}")]
     tables += [items] if len(items) > 1 else []
     ordered = [root, *draw(st.permutations(tables))]
-    return [piece for table in ordered for line in table for piece in (*((None, gap) for gap in draw(GAPS)), line)]
+    return [
+        piece for table in ordered for line in table for piece in (*((None, blank) for blank in draw(BLANKS)), line)
+    ]
 
 
 def written(found: list[Piece], newline: str, *, without: str | None = None) -> str:

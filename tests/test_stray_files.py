@@ -11,7 +11,7 @@ from harness.place import Place
 
 pytestmark = pytest.mark.sampled(2)
 
-STRAYS = [".DS_Store", ".gitignore", "CACHEDIR.TAG", ".lock"]
+STRAY_FILES = [".DS_Store", ".gitignore", "CACHEDIR.TAG", ".lock"]
 
 
 @pytest.fixture
@@ -26,20 +26,18 @@ def depot(
 
 
 @pytest.mark.parametrize("builder", ["venv", "virtualenv", "uv"])
-@pytest.mark.parametrize("foreign_staging", [STRAYS, [".gitignore"]])
-def test_an_environment_is_created_beside_them(depot: Depot, foreign_staging: list[str], builder: str) -> None:
+@pytest.mark.parametrize("names", [STRAY_FILES, [".gitignore"]])
+def test_an_environment_is_created_beside_them(depot: Depot, names: list[str], builder: str) -> None:
     end = depot.root / "ends/env"
     end.mkdir(mode=0o750)
-    for name in foreign_staging:
+    for name in names:
         (end / name).write_text(f"mine: {name}")
     depot.declare('packages = ["app"]', head=f'builder = "{builder}"')
     plan = depot.command("plan")
     assert (plan["state"], plan["actions"][0]["kind"]) == ("missing", "create")
     assert depot.apply()["outcome"] == "created"
     assert depot.apply()["outcome"] == "unchanged"
-    assert {name: (end / name).read_text() for name in foreign_staging} == {
-        name: f"mine: {name}" for name in foreign_staging
-    }
+    assert {name: (end / name).read_text() for name in names} == {name: f"mine: {name}" for name in names}
     assert end.stat().st_mode & 0o777 == 0o750
     assert depot.says("app").startswith("app 1.0")
     assert (depot.partial_files(), depot.generations()) == ([], [])

@@ -20,7 +20,7 @@ from envsync.manifest.find import FOUND, NAMED, OWN, SET, demanded
 from envsync.manifest.tables import ManifestTable
 from envsync.observe.discover import discover
 from envsync.observe.installer import find_uv
-from envsync.observe.trust import Standing, record_of, records, refuse_strangers
+from envsync.observe.trust import TrustLevel, record_of, records, refuse_strangers
 from harness.bench import listing
 from harness.place import Place, Run
 from harness.watching import watching
@@ -350,9 +350,9 @@ def test_neither_file_nor_link_may_be_another_users(plain: Place, which: str) ->
 def test_a_manifest_needs_as_much_trust_as_it_was_come_by() -> None:
     ways = (FOUND, NAMED, SET, OWN)
     needed = {way: [demanded(way, as_trusted=strict) for strict in (False, True)] for way in ways}
-    assert needed.pop(FOUND) == [Standing.TRUSTED, Standing.UNCHANGED]
-    assert needed.pop(NAMED) == [Standing.UNTRUSTED, Standing.UNCHANGED]
-    assert set(map(tuple, needed.values())) == {(Standing.UNTRUSTED, Standing.UNTRUSTED)}
+    assert needed.pop(FOUND) == [TrustLevel.TRUSTED, TrustLevel.UNCHANGED]
+    assert needed.pop(NAMED) == [TrustLevel.UNTRUSTED, TrustLevel.UNCHANGED]
+    assert set(map(tuple, needed.values())) == {(TrustLevel.UNTRUSTED, TrustLevel.UNTRUSTED)}
 
 
 def test_what_root_owns_is_not_another_users(plain: Place) -> None:

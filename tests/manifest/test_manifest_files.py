@@ -33,14 +33,14 @@ def problem_at(file: str) -> Problem:
 
 def test_a_missing_file(box: Box) -> None:
     problem = problem_at(box.file)
-    assert (problem.code, problem.message) == ("manifest-missing", "there is no such file")
+    assert (problem.code, problem.message) == ("manifest-missing", "does not exist")
     assert problem_at(f"{box.write('', 'x')}/envs.toml").code == "manifest-missing"
 
 
 def test_a_dangling_link_says_where_it_leads(box: Box) -> None:
     os.symlink("nowhere", box.file)
     problem = problem_at(box.file)
-    assert (problem.code, problem.message) == ("manifest-missing", "is a link to nowhere, which is not there")
+    assert (problem.code, problem.message) == ("manifest-missing", "is a link to nowhere, which does not exist")
 
 
 def test_a_link_loop(box: Box) -> None:
@@ -51,18 +51,18 @@ def test_a_link_loop(box: Box) -> None:
 
 
 def test_a_directory_a_fifo_a_socket_and_a_device(box: Box) -> None:
-    os.mkdir(f"{box.root}/folder")
+    os.mkdir(f"{box.root}/directory")
     os.mkfifo(f"{box.root}/fifo")
     listener = socket.socket(socket.AF_UNIX)
     # A socket's path is bounded to some hundred bytes: bind by a relative one.
     listener.bind("socket")
     listener.close()
-    found = {name: problem_at(f"{box.root}/{name}") for name in ("folder", "fifo", "socket")}
+    found = {name: problem_at(f"{box.root}/{name}") for name in ("directory", "fifo", "socket")}
     assert {problem.code for problem in found.values()} == {"manifest-unreadable"}
-    assert found["folder"].message == "is a directory; a manifest is a file"
-    assert found["fifo"].message == "is a FIFO; a manifest is a file"
+    assert found["directory"].message == "is a directory; a manifest is a regular file"
+    assert found["fifo"].message == "is a FIFO; a manifest is a regular file"
     assert "socket" in found["socket"].message
-    assert problem_at("/dev/null").message == "is a device; a manifest is a file"
+    assert problem_at("/dev/null").message == "is a device; a manifest is a regular file"
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
@@ -88,7 +88,7 @@ def test_a_file_that_is_too_large(box: Box) -> None:
     ("content", "line", "column"),
     [(b"a = '\xff'", 1, 6), (b"\xef\xbb\xbf# \xc3\xa4\n# \xc3\xa4\xc3", 2, 4), (b"\n\n\x80", 3, 1)],
 )
-def test_bytes_that_are_no_utf8_are_told_with_their_place(box: Box, content: bytes, line: int, column: int) -> None:
+def test_bytes_that_are_no_utf8_are_reported_with_their_place(box: Box, content: bytes, line: int, column: int) -> None:
     with open(box.file, "wb") as file:
         file.write(content)
     problem = problem_at(box.file)
@@ -104,14 +104,14 @@ def test_utf16_is_recognised(box: Box) -> None:
 @pytest.mark.parametrize(
     ("text", "code", "place", "message"),
     [
-        ("a = ", "manifest-syntax", (1, 5), "no value"),
-        ("version = 1\nkeep = maybe\n", "manifest-syntax", (2, 8), "no value"),
+        ("a = ", "manifest-syntax", (1, 5), "not a TOML value"),
+        ("version = 1\nkeep = maybe\n", "manifest-syntax", (2, 8), "not a TOML value"),
         ("version = 1\r\nkeep 1\r\n", "manifest-syntax", (2, 6), "without `=`"),
         ('a = "x', "manifest-syntax", (1, 7), "closing quote"),
         ("[a\n", "manifest-syntax", (1, 3), "table declaration"),
         ('a = "\\q"', "manifest-syntax", (1, 8), "backslash"),
         ('a = "\x01"', "manifest-syntax", (1, 6), "Illegal character '\\x01'"),
-        ("= 1", "manifest-syntax", (1, 1), "no key"),
+        ("= 1", "manifest-syntax", (1, 1), "neither a key"),
         ("version = 1\n  version = 1\n", "manifest-duplicate", (2, 3), "declared twice"),
         ('[envs."a b"]\n[envs."a b"]\n', "manifest-duplicate", (2, 1), '`envs."a b"` is declared twice'),
         ("a = {}\n[a.b]\n", "manifest-duplicate", (2, 1), "`a.b` is declared twice"),

@@ -72,7 +72,7 @@ def test_magic_characters_in_the_directory_and_in_variables_are_literal(box: Box
 def test_a_missing_include_is_an_error_at_its_place(box: Box) -> None:
     problem = box.problem(MAIN.format("work.toml"))
     assert (problem.code, problem.key, problem.line) == ("manifest-missing", "include", 2)
-    assert problem.message == '"work.toml" is not there'
+    assert problem.message == '"work.toml" does not exist'
 
 
 def test_a_dangling_include_names_the_link_and_who_includes_it(box: Box) -> None:
@@ -82,7 +82,7 @@ def test_a_dangling_include_names_the_link_and_who_includes_it(box: Box) -> None
     assert problem.hint == f"included by {box.file}"
 
 
-def test_problems_of_all_files_are_told_together(box: Box) -> None:
+def test_problems_of_all_files_are_reported_together(box: Box) -> None:
     box.write("[envs.b]\n", "b.toml")
     box.write("x = \n", "c.toml")
     text = 'version = 1\nkeep = -1\ninclude = ["b.toml", "c.toml"]\n[envs.a]\npath = "a"\npython = "from-c"\n'
@@ -138,7 +138,7 @@ def test_an_included_manifest_of_another_version_is_an_error(box: Box) -> None:
     assert box.problem(MAIN.format("b.toml")).key == "version"
 
 
-def test_includes_that_are_no_paths_are_told_by_validation(box: Box) -> None:
+def test_includes_that_are_no_paths_are_reported_by_validation(box: Box) -> None:
     assert box.problem("version = 1\ninclude = [1]\n").message == "must be a list of strings, not with 1 in it"
     assert "UNSET_HERE" in box.problem(MAIN.format("${UNSET_HERE}/x")).message
 

@@ -103,9 +103,9 @@ def test_in_a_directory_that_is_gone_only_absolute_names_and_the_own_manifest_ar
     enter(box, f"{box.root}/gone")
     os.rmdir(f"{box.root}/gone")
     assert locate("/x") == "/x"
-    with pytest.raises(ManifestError, match="current directory is gone"):
+    with pytest.raises(ManifestError, match="current directory no longer exists"):
         locate("x")
-    with pytest.raises(ManifestError, match="the current directory, which is gone"):
+    with pytest.raises(ManifestError, match="the current directory, which no longer exists"):
         locate(None)
     own = box.write("", "home/.config/envsync/envs.toml")
     assert locate(None) == own

@@ -154,10 +154,10 @@ def test_an_absolute_path_leads_where_the_kernel_reads_the_text_to(
 @given(text=st.text(st.sampled_from("~/.${}HOMEab\0\n\x7f"), max_size=20) | st.text(max_size=20))
 def test_any_text_is_a_tidy_path_or_unfit(text: str) -> None:
     try:
-        path, told = full_path(text, "/nowhere-such", Recorder()), ""
+        path, message = full_path(text, "/nowhere-such", Recorder()), ""
     except Unfit as unfit:
-        path, told = "/", unfit.message + unfit.hint
-    assert told.isprintable()
+        path, message = "/", unfit.message + unfit.hint
+    assert message.isprintable()
     assert path.startswith("/")
     assert "//" not in path
     assert not any(ord(c) < 0x20 or 0x7F <= ord(c) < 0xA0 for c in path)

@@ -1,4 +1,4 @@
-"""What is told of each fault: where, what was found, what is allowed, what to do."""
+"""What is reported for each mistake: where, what was found, what is allowed, what to do."""
 
 import os
 
@@ -27,19 +27,19 @@ def box(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> Box:
         ("hosts = []", "hosts", "is an empty list", "everywhere"),
         ('hosts = [""]', "hosts", "empty host pattern", "laptop*"),
         ('prompt = ""', "prompt", "is empty", "leave the key out"),
-        ('prompt = "a\\u001b[0m"', "prompt", 'control character in it: "a\\x1b[0m"', "plain text"),
-        ('packages = ["ruff>>1"]', "packages", '"ruff>>1" is no requirement', "PEP 508"),
-        ('packages = ["./x"]', "packages", '"./x" is no requirement', "`project`"),
-        ('requires-python = "three"', "requires-python", '"three" is no set of version specifiers', "PEP 440"),
-        ('groups = ["-x"]', "groups", '"-x" is no such name', "dev"),
-        ('extras = [""]', "extras", '"" is no such name', "dev"),
-        ('expose = ["a/b"]', "expose", '"a/b" names no command', "command:name"),
-        ('expose = ["a:"]', "expose", '"a:" names no command', "command:name"),
-        ('expose = ["a:.."]', "expose", '"a:.." names no command', "command:name"),
+        ('prompt = "a\\u001b[0m"', "prompt", 'control character: "a\\x1b[0m"', "plain text"),
+        ('packages = ["ruff>>1"]', "packages", '"ruff>>1" is not a requirement', "PEP 508"),
+        ('packages = ["./x"]', "packages", '"./x" is not a requirement', "`project`"),
+        ('requires-python = "three"', "requires-python", '"three" is not a set of version specifiers', "PEP 440"),
+        ('groups = ["-x"]', "groups", '"-x" is not a valid name', "dev"),
+        ('extras = [""]', "extras", '"" is not a valid name', "dev"),
+        ('expose = ["a/b"]', "expose", '"a/b" does not name a command', "command:name"),
+        ('expose = ["a:"]', "expose", '"a:" does not name a command', "command:name"),
+        ('expose = ["a:.."]', "expose", '"a:.." does not name a command', "command:name"),
         ('target = "."', "target", "is state-dir itself", "name a directory in it"),
         ('path = "/x/a"\ntarget = "/x//./a/"', "target", "is the environment's path itself", "leave target out"),
-        ('path = "x:y"', "path", '":" in it', "another directory"),
-        ('aliases = ["x:y"]', "aliases", '":" in it', "another directory"),
+        ('path = "x:y"', "path", 'contains ":"', "another directory"),
+        ('aliases = ["x:y"]', "aliases", 'contains ":"', "another directory"),
         ('aliases = ["x", "./x"]', "aliases", "twice", "keep one"),
         ('path = "p"\naliases = ["p"]', "aliases", "the environment's path", "further symlinks"),
         ('path = ""', "path", "is an empty path", "leave the key out"),
@@ -47,8 +47,8 @@ def box(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> Box:
         ('project = "a\\u0085b"', "project", 'control character "\\x85"', ""),
         ('project = "${UNSET_HERE}/x"', "project", "UNSET_HERE is not set", "set UNSET_HERE"),
         ('project = "$HOME/x"', "project", "$HOME is not expanded", "${HOME}"),
-        ('project = "${HOME"', "project", '"${HOME" is no variable', "${NAME}"),
-        ('project = "${HOME:-x}"', "project", "is no variable", "${NAME}"),
+        ('project = "${HOME"', "project", '"${HOME" is not a variable', "${NAME}"),
+        ('project = "${HOME:-x}"', "project", "is not a variable", "${NAME}"),
         ('project = "~nobody-has-this-name/x"', "project", "unknown user", "./~nobody"),
         ("pyhton = 1", "pyhton", 'unknown key "pyhton"', "did you mean `python`?"),
         ("wait_for = 1", "wait_for", 'unknown key "wait_for"', "did you mean `wait-for`?"),
@@ -56,7 +56,9 @@ def box(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> Box:
         ("keep = 1", "keep", 'unknown key "keep"', "belongs at the top"),
     ],
 )
-def test_a_faulty_value_is_told_with_its_key_and_place(box: Box, body: str, key: str, message: str, hint: str) -> None:
+def test_a_faulty_value_is_reported_with_its_key_and_place(
+    box: Box, body: str, key: str, message: str, hint: str
+) -> None:
     text = one(body)
     problem = box.problem(text)
     assert problem.key == f"envs.a.{key}"
@@ -74,9 +76,9 @@ def test_a_faulty_value_is_told_with_its_key_and_place(box: Box, body: str, key:
     [
         ("keep = -1", "keep", "must be a whole number, 0 or more, not -1", ""),
         ("keep = true", "keep", "must be a whole number, 0 or more, not true", ""),
-        ('builder = "conda"', "builder", '"conda" is no builder', '"virtualenv", "uv" or "venv"'),
+        ('builder = "conda"', "builder", '"conda" is not a builder', '"virtualenv", "uv" or "venv"'),
         ('builder = "uv|uv"', "builder", "names a builder twice", "preference list"),
-        ('builder = ""', "builder", '"" is no builder', ""),
+        ('builder = ""', "builder", '"" is not a builder', ""),
         ('installer = "conda"', "installer", 'must be one of "auto", "uv" or "pip", not "conda"', ""),
         ('state-dir = "${UNSET_HERE}"', "state-dir", "UNSET_HERE is not set", ""),
         ('bin-dir = "~nobody-has-this-name"', "bin-dir", "unknown user", ""),
@@ -85,11 +87,13 @@ def test_a_faulty_value_is_told_with_its_key_and_place(box: Box, body: str, key:
         ("pythons = []", "pythons", "must be a table, not []", ""),
         ("defaults.path = 'x'", "defaults.path", 'unknown key "path"', "each environment's own"),
         ("pythons.x = 'y'", "pythons.x", '"y" is neither a path nor a version request', "pypy3.10"),
-        ('pythons."" = "3"', 'pythons.""', "is no name for an interpreter", "printable"),
+        ('pythons."" = "3"', 'pythons.""', "is not a valid name for an interpreter", "printable"),
         ("include = 'x'", "include", "must be a list of strings", 'write include = ["x"]'),
     ],
 )
-def test_a_faulty_setting_is_told_with_its_key_and_place(box: Box, top: str, key: str, message: str, hint: str) -> None:
+def test_a_faulty_setting_is_reported_with_its_key_and_place(
+    box: Box, top: str, key: str, message: str, hint: str
+) -> None:
     problem = box.problem(f"version = 1\n{top}\n")
     assert (problem.key, problem.line) == (key, 2)
     assert message in problem.message
@@ -112,7 +116,7 @@ def test_the_version_must_be_there_and_be_one(box: Box, version: str, message: s
 
 
 @pytest.mark.parametrize("text", ["", "\n \t\r\n", "\ufeff"])
-def test_an_empty_manifest_is_told_how_to_begin(box: Box, text: str) -> None:
+def test_an_empty_manifest_is_reported_with_how_to_begin(box: Box, text: str) -> None:
     problem = box.problem(text)
     assert (problem.code, problem.message) == ("manifest-value", "is empty; a manifest begins with `version = 1`")
 
@@ -136,7 +140,7 @@ def test_a_missing_path_points_to_the_table(box: Box) -> None:
 def test_an_unknown_python_lists_the_names_nearest_first(box: Box) -> None:
     pythons = "".join(f'{name} = "3.12"\n' for name in ("other", "tool", "tools"))
     problem = box.env_problem('python = "tols"', pythons=pythons)
-    assert problem.message == '"tols" is no name in [pythons], no path and no version request'
+    assert problem.message == '"tols" is not a name in [pythons], a path or a version request'
     assert problem.hint.startswith('names in [pythons]: "tools", "tool", "other"; else a path')
 
 
@@ -145,12 +149,12 @@ def test_what_is_neither_name_nor_path_nor_version_is_no_python(box: Box, text: 
     assert box.env_problem(f'python = "{text}"').key == "envs.a.python"
 
 
-def test_a_fault_in_pythons_is_told_once_however_often_it_is_used(box: Box) -> None:
+def test_a_fault_in_pythons_is_reported_once_however_often_it_is_used(box: Box) -> None:
     text = 'version = 1\n[pythons]\nx = "y"\n' + "".join(f'[envs.e{i}]\npath = "{i}"\npython = "x"\n' for i in range(3))
     assert box.problem(text).key == "pythons.x"
 
 
-def test_all_problems_are_told_at_once_in_the_order_of_the_file(box: Box) -> None:
+def test_all_problems_are_reported_at_once_in_the_order_of_the_file(box: Box) -> None:
     problems = box.problems(
         """
         version = 2
@@ -216,5 +220,5 @@ def test_a_relative_manifest_in_a_directory_that_is_gone_is_an_error(box: Box) -
     os.mkdir("gone")
     box.monkeypatch.chdir("gone")
     os.rmdir(f"{box.root}/gone")
-    with pytest.raises(ManifestError, match="current directory is gone"):
+    with pytest.raises(ManifestError, match="current directory no longer exists"):
         load("envs.toml")

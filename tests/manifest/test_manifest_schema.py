@@ -42,7 +42,7 @@ def box(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> Box:
 
 
 def errors(text: str) -> list[str]:
-    """Say what the schema has against a manifest, with the key."""
+    """Return what the schema rejects in a manifest, with the key."""
     found = VALIDATOR.iter_errors(tomllib.loads(textwrap.dedent(text)))
     return [f"{'.'.join(map(str, error.absolute_path))}: {error.message}" for error in found]
 
@@ -106,7 +106,7 @@ def test_the_example_is_valid() -> None:
 
 
 def written_in_tests() -> Iterator[str]:
-    """Give every text in the tests that could be a manifest, or a part of one."""
+    """Yield every text in the tests that could be a manifest, or a part of one."""
     for file in (ROOT / "tests").rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Constant) and isinstance(node.value, str) and 5 < len(node.value) < 2000:

@@ -13,7 +13,7 @@ from envsync.formats.staging_marker import built_name
 from envsync.model.plan import Blueprint, Create, EnvironmentPlan, Link
 from envsync.model.problems import EnvsyncError
 from envsync.model.report import EnvironmentReport, report_of
-from envsync.model.settings import Again, Settings
+from envsync.model.settings import DecideAgain, Settings
 from envsync.observe.rights import inherited_attributes
 from envsync.write.exchange import NOT_RENAMED
 from envsync.write.files import make_directories, make_directory, make_launcher, make_link
@@ -35,7 +35,7 @@ def is_plain(plan: EnvironmentPlan) -> bool:
 
 
 def _is_simple(create: Create) -> bool:
-    return create.spec is None and create.blueprint.exchangeable and not create.foreign_staging
+    return create.spec is None and create.blueprint.exchangeable and not create.stray_files
 
 
 class _Work:
@@ -56,7 +56,7 @@ class _Work:
 
 
 def create_batch(
-    plans: list[EnvironmentPlan], again: Again, settings: Settings, env_builder: EnvironmentBuilder
+    plans: list[EnvironmentPlan], again: DecideAgain, settings: Settings, env_builder: EnvironmentBuilder
 ) -> list[EnvironmentReport | None]:
     """Carry out plain plans; gives the report of each, or None where it has to be done by itself.
 
@@ -104,7 +104,7 @@ def _all(works: list[_Work], step: Callable[[], None]) -> None:
             work.report = failure(work.plan, error)
 
 
-def _begin(work: _Work, locks: contextlib.ExitStack, again: Again, settings: Settings) -> None:
+def _begin(work: _Work, locks: contextlib.ExitStack, again: DecideAgain, settings: Settings) -> None:
     """Lock an environment, and look again."""
     end = work.plan.world.directory.chain.end
     lock = hold(settings.locks, end, 0)  # to wait while one holds others could be to wait for ever
@@ -203,7 +203,7 @@ def _changed(work: _Work) -> Iterator[str]:
             yield os.path.dirname(action.place)
 
 
-def _confirm(work: _Work, again: Again) -> None:
+def _confirm(work: _Work, again: DecideAgain) -> None:
     # Of thousands of plans, each need not be held twice: that of before tells what was done, too, if it was the same.
     plan = work.planned if _told(work.planned) == _told(work.plan) else work.plan
     after = again(plan.environment)

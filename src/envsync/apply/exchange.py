@@ -113,11 +113,11 @@ def take_place(staging_dir: str, action: Create) -> str:
     Returns the staging directory that is left. Raises as :func:`exchange` does.
     """
     blueprint = action.blueprint
-    bring_along(root_of(blueprint), Root(f"{staging_dir}/{BUILT}"), action.foreign_staging, over=True)
+    bring_along(root_of(blueprint), Root(f"{staging_dir}/{BUILT}"), action.stray_files, over=True)
     flush([staging_dir])
     staging_dir = exchange(staging_dir, blueprint)
     if not {*os.listdir(f"{staging_dir}/{BUILT}")} <= {
-        *action.foreign_staging
+        *action.stray_files
     }:  # something came into it up to the last instant
         if blueprint.exchangeable:
             swap(staging_dir, Root(blueprint.end))

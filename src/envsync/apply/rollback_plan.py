@@ -5,12 +5,12 @@ from dataclasses import replace
 
 from envsync.manifest.paths import is_literal
 from envsync.model import desired
-from envsync.model.environment import Former
+from envsync.model.environment import LatestGeneration
 from envsync.model.interpreter import Interpreter
 from envsync.model.plan import EnvironmentPlan, Pin, Rollback
 from envsync.model.world import World
 from envsync.observe.choose import fits as is_asked_for
-from envsync.observe.generations import former_interpreters, own_interpreter, read_former
+from envsync.observe.generations import generation_interpreters, own_interpreter, read_latest_generation
 from envsync.observe.interpreters import Interpreters
 from envsync.observe.links import walk
 from envsync.observe.packages import read_installed
@@ -30,7 +30,7 @@ class Rollbacks:
     def plan(self, plan: EnvironmentPlan, pin: Pin | None = None) -> EnvironmentPlan:
         """Turn an environment's plan into one that goes back to its latest generation."""
         world = plan.world
-        former = read_former(world.directory, plan.environment.path, world.interpreter)
+        former = read_latest_generation(world.directory, plan.environment.path, world.interpreter)
         if former is not None and not isinstance(plan.environment.python, desired.PythonPath):
             own = own_interpreter(former, self._interpreters)  # where no path is declared, an environment keeps its own
             if own is not None and is_asked_for(own, plan.environment.python):
@@ -53,7 +53,7 @@ class Rollbacks:
         """
         from envsync.apply.pin import pinned  # noqa: PLC0415  # it brings pydantic
 
-        former = read_former(plan.world.directory, plan.environment.path, plan.world.interpreter)
+        former = read_latest_generation(plan.world.directory, plan.environment.path, plan.world.interpreter)
         back = self.plan(plan)
         if former is None or former.environment is None:
             return back
@@ -61,7 +61,7 @@ class Rollbacks:
         if isinstance(plan.world.interpreter, Interpreter) and not moved_on:
             note = "nothing had to be pinned: the interpreter link fits the generation"
             return back if back.conflicts else replace(back, notes=(*back.notes, note))
-        for interpreter in former_interpreters(former, self._interpreters):
+        for interpreter in generation_interpreters(former, self._interpreters):
             if fits(former.environment, interpreter) and is_literal(interpreter.link):
                 pin, environment = pinned(manifest, plan.environment.name, interpreter.link)
                 return self.plan(plan_for(environment), pin)
@@ -73,7 +73,7 @@ class Rollbacks:
         back = self.plan(fresh, pin)
         return replace(back, notes=tuple(dict.fromkeys((*planned.notes, *back.notes))))
 
-    def _judged(self, former: Former, world: World, environment: desired.Environment) -> Former:
+    def _judged(self, former: LatestGeneration, world: World, environment: desired.Environment) -> LatestGeneration:
         if world.declared is None or former.environment is None or not isinstance(world.interpreter, Interpreter):
             return former
         directory = replace(world.directory, chain=walk(former.place), environment=former.environment)

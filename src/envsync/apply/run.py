@@ -16,7 +16,7 @@ from envsync.apply.steps import carry_out, clear_away
 from envsync.model.plan import Action, EnvironmentPlan, Install, Link, Plan, State
 from envsync.model.problems import EnvsyncError
 from envsync.model.report import EnvironmentReport, Outcome, Report, outcome_of, report_of
-from envsync.model.settings import Again, Progress, Settings
+from envsync.model.settings import DecideAgain, Progress, Settings
 from envsync.observe.processes import Interrupted
 from envsync.write.locks import hold, not_for_all
 
@@ -27,7 +27,7 @@ _DESCRIPTORS = 4
 
 
 @not_for_all()
-def apply_plans(plan: Plan, again: Again, settings: Settings, progress: Progress) -> Report:
+def apply_plans(plan: Plan, again: DecideAgain, settings: Settings, progress: Progress) -> Report:
     """Carry out a plan; ``again`` observes and decides one environment again.
 
     Meanwhile nothing is made that anybody may write to, whatever the process's umask. An interruption begins no other
@@ -91,7 +91,7 @@ def _groups(plan: Plan) -> Iterator[list[EnvironmentPlan]]:
 
 
 def _apply_group(
-    group: list[EnvironmentPlan], again: Again, settings: Settings, env_builder: EnvironmentBuilder
+    group: list[EnvironmentPlan], again: DecideAgain, settings: Settings, env_builder: EnvironmentBuilder
 ) -> list[EnvironmentReport]:
     if not is_plain(group[0]):
         return [_apply_one(group[0], again, settings, env_builder)]
@@ -103,7 +103,7 @@ def _apply_group(
 
 
 def _apply_one(
-    plan: EnvironmentPlan, again: Again, settings: Settings, env_builder: EnvironmentBuilder
+    plan: EnvironmentPlan, again: DecideAgain, settings: Settings, env_builder: EnvironmentBuilder
 ) -> EnvironmentReport:
     try:
         if plan.world.directory.moving_to and plan.state is not State.CONFLICT:

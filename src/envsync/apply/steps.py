@@ -164,7 +164,7 @@ def _create(action: Create, env_builder: EnvironmentBuilder) -> None:
         make_directory(directory)
     staging_dir = build_aside(blueprint, action.spec, env_builder)
     try:
-        staging_dir = take_place(staging_dir, action) if action.foreign_staging else bring_in(staging_dir, blueprint)
+        staging_dir = take_place(staging_dir, action) if action.stray_files else bring_in(staging_dir, blueprint)
     finally:
         with contextlib.suppress(OSError):  # what is left is cleared away by the next pass
             remove_staging_dir(staging_dir, blueprint.end)

@@ -13,7 +13,15 @@ from envsync.manifest import load
 from envsync.manifest.cached import recall
 from envsync.manifest.find import NAMED, OWN, SET, demanded, find
 from envsync.model.desired import Manifest
-from envsync.observe.trust import Standing, advice_for, distrust_of, record_for, refuse_strangers, refused, standing
+from envsync.observe.trust import (
+    TrustLevel,
+    advice_for,
+    distrust_of,
+    record_for,
+    refuse_strangers,
+    refused,
+    trust_level,
+)
 from envsync.report.terminal import abbreviate_home, escape
 from envsync.write.user_files import note_trust
 
@@ -94,13 +102,13 @@ def _judged(manifest: Manifest, needed: int) -> Manifest:
     if not needed:
         return manifest
     refuse_strangers(manifest.sources)
-    known = standing_of(manifest)
+    known = trust_level_of(manifest)
     return manifest if known >= needed else replace(manifest, distrust=distrust_of(known))
 
 
-def standing_of(manifest: Manifest) -> Standing:
+def trust_level_of(manifest: Manifest) -> TrustLevel:
     """Return how far a manifest is trusted, as it was read."""
-    return standing(manifest.file, manifest.sources)
+    return trust_level(manifest.file, manifest.sources)
 
 
 def warn(options: Options, manifest: Manifest) -> None:
@@ -119,7 +127,7 @@ def trust_written(options: Options, manifest: Manifest) -> None:
 
 def renew(before: Manifest, now: Manifest) -> None:
     """Note what a manifest says after a change by envsync itself, where it was trusted as it was before."""
-    if now.sources != before.sources and standing_of(before) is Standing.UNCHANGED:
+    if now.sources != before.sources and trust_level_of(before) is TrustLevel.UNCHANGED:
         with contextlib.suppress(OSError):  # then hooks ask again
             note_trust(record_for(now))
 
@@ -136,7 +144,7 @@ def _agreed(manifest: Manifest) -> bool:
     what = f"{escape(name)} of {abbreviate_home(directory)}" + (
         f" and the files that it includes ({more})" if more else ""
     )
-    how = "is new here" if standing_of(manifest) is Standing.UNTRUSTED else "has changed since it was trusted"
+    how = "is new here" if trust_level_of(manifest) is TrustLevel.UNTRUSTED else "has changed since it was trusted"
     sys.stderr.write(f"{what} {how}; it may run programs. Trust it? [y/N] ")
     sys.stderr.flush()
     return sys.stdin.readline().strip().lower() in {"y", "yes"}

@@ -25,7 +25,7 @@ from envsync.model.problems import CannotRunError, EnvsyncError, Problem, UsageE
 from envsync.model.system import VARIABLES
 from envsync.observe.discover import version_manager_of, version_managers_here
 from envsync.observe.files import read_text
-from envsync.observe.generations import KeptGeneration, find_exposed, find_generations, find_orphans, read_generation
+from envsync.observe.generations import StoredGeneration, find_exposed, find_generations, find_orphans, read_generation
 from envsync.observe.staging import find_interrupted
 from envsync.plan.prune import Removal, plan_prune
 from envsync.report import explain, table
@@ -62,7 +62,7 @@ def _orphans(manifest: Manifest) -> tuple[Removal, ...]:
     return plan_prune(find_orphans(manifest), (), (), (), everything=False)
 
 
-def _kept(plans: Iterable[EnvironmentPlan]) -> dict[str, tuple[KeptGeneration, ...]]:
+def _kept(plans: Iterable[EnvironmentPlan]) -> dict[str, tuple[StoredGeneration, ...]]:
     return {one.environment.name: tuple(map(read_generation, one.world.directory.generations)) for one in plans}
 
 

@@ -13,7 +13,7 @@ from envsync.cache.fast_path import cache_file
 from envsync.cache.fingerprint import settle
 from envsync.cache.in_sync import KnownInSync
 from envsync.cache.store import cache_directory, staging_directory, state_directories
-from envsync.cli.consent import Untrusted, opened, standing_of
+from envsync.cli.consent import Untrusted, opened, trust_level_of
 from envsync.cli.options import Options
 from envsync.manifest.cached import remembered
 from envsync.model import desired
@@ -22,7 +22,7 @@ from envsync.model.problems import Problem, UsageError
 from envsync.model.report import EnvironmentReport, Report
 from envsync.model.settings import Progress, Settings
 from envsync.observe.facts import FactsCache
-from envsync.observe.generations import KeptGeneration
+from envsync.observe.generations import StoredGeneration
 from envsync.observe.verdicts import Verdicts
 from envsync.reconcile import Reconciler
 from envsync.report import text
@@ -45,7 +45,7 @@ class Result:
     verdict: Verdict
     environments: tuple[EnvironmentPlan, ...] | tuple[EnvironmentReport, ...]
     lines: Callable[[Paint], Iterable[str]]
-    kept: Mapping[str, tuple[KeptGeneration, ...]] = field(default_factory=dict)
+    kept: Mapping[str, tuple[StoredGeneration, ...]] = field(default_factory=dict)
     """The generations of each environment, where the command looked at them."""
     more: dict[str, Any] = field(default_factory=dict)
     """What else stands in the JSON document."""
@@ -116,7 +116,7 @@ class Session:
             done = text.unchanged_line(plan)
             snapshot.take(
                 plan,
-                standing_of(self.manifest),
+                trust_level_of(self.manifest),
                 self._read_at,
                 self._began,
                 {"apply": f"{done}\n", "check": f"{text.check_line(plan)}\n"},

@@ -1,9 +1,7 @@
-"""Read the activation scripts of an environment: which directory they name, and name another where that is exact.
+"""Read which directory an activation script names, and replace it where that is exact.
 
-Pure: text in, text out. Builders write each script for its own shell, in quotes that
-change with their releases. So nothing is quoted here: a directory whose name needs no
-quotes stands verbatim in every script, and what cannot be read is rendered again by
-:mod:`envsync.observe.activators`.
+Builders quote it for each shell, in ways that change with their releases. So nothing is quoted here: a name that needs
+no quotes stands verbatim in every script, and what cannot be read is rendered by :mod:`envsync.observe.activators`.
 """
 
 import ast
@@ -15,25 +13,25 @@ from dataclasses import dataclass
 from envsync.formats.staging_marker import PREFIX, is_staging_dir_name
 
 _PLAIN = re.compile(r"[\w./-]+", re.ASCII)
-"""What no shell of any activation script has to quote: ``/home/a/src/blog/.venv``."""
+"""Text that no shell has to quote: ``/home/a/src/blog/.venv``."""
 _HARMFUL = re.compile("[$`\"\\\\\u201c-\u201f]|['\u2018-\u201b].*[;|&<>()]")
-"""What begins a command in some shell, or ends quotes and goes on; curly ones are quotes in PowerShell."""
+"""What starts a command in some shell, or ends quotes first: ``$(id)``, ``it's;id``. PowerShell takes curly quotes."""
 _ABSOLUTE = re.compile(r"(?<![\w.$}{@%+~-])(?:/[\w.+@%~-]+)+")
-"""An absolute path in a text: ``/home/a/.venv`` in ``setenv VIRTUAL_ENV '/home/a/.venv'``."""
+"""An absolute path: ``/home/a/.venv`` in ``setenv VIRTUAL_ENV '/home/a/.venv'``."""
 _OWN = re.compile(r"\$\{?_?virtual_?env", re.IGNORECASE)
-"""A variable of the script's own: ``$(cygpath "$VIRTUAL_ENV")``."""
+"""A variable of the script itself: ``$(cygpath "$VIRTUAL_ENV")``."""
 _LITERAL = re.compile(r"""["']*/""")
-"""How a value begins that names a directory, however the rest is quoted: ``"/home/a"``."""
+"""The beginning of a value that is a directory, in any quotes: ``"/home/a"``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What an activation script was found to name."""
+    """The directory in an activation script."""
 
     right: bool
-    """Whether it names the directory that it should, or finds it by its own place."""
+    """Whether the script names the directory that it should, or computes it from its own location."""
     named: str = ""
-    """The other directory that it names; empty where that cannot be read."""
+    """The wrong directory; empty where it cannot be read."""
 
 
 RIGHT = Reading(right=True)
@@ -41,29 +39,30 @@ UNREADABLE = Reading(right=False)
 
 
 def is_plain(text: str) -> bool:
-    """Check whether a text stands verbatim in the scripts of every shell, whatever quotes are around it."""
+    """Check whether a text stands verbatim in the scripts of every shell, quoted or not."""
     return _PLAIN.fullmatch(text) is not None
 
 
 def is_harmful(text: str) -> bool:
-    """Check whether some shell may take parts of a text for commands where a builder does not quote it for that shell.
+    """Check whether some shell may run parts of a text as commands, where a builder does not quote it for that shell.
 
-    bash expands what it shows each time, whatever quotes are around it in the script.
+    Quotes do not help in a prompt: bash expands it each time that it is shown.
     """
     return _HARMFUL.search(text) is not None
 
 
 def read(script: str, text: str, path: str, former: Collection[str] = ()) -> Reading:
-    """Read whether an activation script names the directory ``path``.
+    """Return whether an activation script names the directory ``path``.
 
     ``former`` are directories where the environment is known to have been.
     """
     values = [value for _, value in _values(script, text)]
     named = [value for value in values if isinstance(value, str)]
     others = [name for name in named if name != path]
-    if PREFIX in text or any(one in text for one in former):
-        stale = [one for one in _absolute_paths(text) if one in former or any(map(is_staging_dir_name, one.split("/")))]
-        others += [one for one in stale if one not in {path, *others} and one not in path]
+    if PREFIX in text or any(place in text for place in former):
+        found = _absolute_paths(text)
+        stale = [place for place in found if place in former or any(map(is_staging_dir_name, place.split("/")))]
+        others += [place for place in stale if place not in {path, *others} and place not in path]
     if others:
         return Reading(right=False, named=others[0])
     if named or (is_plain(path) and names_verbatim(text, path)):
@@ -74,15 +73,15 @@ def read(script: str, text: str, path: str, former: Collection[str] = ()) -> Rea
 
 
 def names_verbatim(text: str, path: str) -> bool:
-    """Check whether a text names a directory as it is, and not as part of a longer name."""
+    """Check whether a text holds a directory's name verbatim, and not as part of a longer one."""
     return path in text and re.search(_wherever(path), text) is not None
 
 
 def renamed(text: str, old: str, new: str, *, has_prompt: bool) -> str | None:
-    """Return an activation script with another directory in it, or ``None`` where that is no matter of names alone.
+    """Return an activation script with ``old`` replaced by ``new``, or ``None`` where that is not enough.
 
-    Both names have to stand verbatim in the script; and without a prompt of the environment's own, what shells show
-    must not have been written down from the old name.
+    Both names have to need no quotes. Without a prompt of the environment's own, the script must not hold one that a
+    builder derived from the old name.
     """
     if not (is_plain(old) and is_plain(new)) or (not has_prompt and _shows_name(text, old, old, new)):
         return None
@@ -91,9 +90,9 @@ def renamed(text: str, old: str, new: str, *, has_prompt: bool) -> str | None:
 
 
 def transplanted(script: str, text: str, fresh: str, path: str, *, has_prompt: bool) -> str | None:
-    """Return an activation script that names ``path`` in the quotes in which a fresh one does, with all else in it.
+    """Return an activation script that names ``path``, quoted as in ``fresh``, and is otherwise unchanged.
 
-    ``None`` where the quotes of either cannot be read, or where more than the directory has to change.
+    ``None`` where the quotes of either cannot be read, or more than the directory has to change.
     """
     quoted = next((token for token, value in _values(script, fresh) if value == path), None)
     former = {token: value for token, value in _values(script, text) if isinstance(value, str) and value != path}
@@ -108,20 +107,17 @@ def transplanted(script: str, text: str, fresh: str, path: str, *, has_prompt: b
 
 
 def _shows_name(text: str, token: str, old: str, new: str) -> bool:
-    """Check whether a script holds the name of the old directory as a value, and not as part of its path.
-
-    As in ``(old) `` or ``VIRTUAL_ENV_PROMPT='old'``.
-    """
+    """Check whether a script shows the old directory's name: ``(old) ``, ``VIRTUAL_ENV_PROMPT='old'``."""
     before, after = old.rpartition("/")[2], new.rpartition("/")[2]
     rest = text.replace(token, "")
     return before != after and re.search(rf"(?<=[('\"=]){re.escape(before)}(?=[)'\"\s])", rest) is not None
 
 
 def _read_unknown(script: str, text: str, path: str) -> Reading:
-    """Read a script that sets the directory in a way that is not known."""
+    """Read a script that sets the directory in an unknown way."""
     last = f"/{path.rpartition('/')[2]}"
     found = _absolute_paths(text) if last in text else ()
-    others = [one for one in found if one.endswith(last) and not path.startswith(one)]
+    others = [place for place in found if place.endswith(last) and not path.startswith(place)]
     if others:
         return Reading(right=False, named=others[0])
     return UNREADABLE if script in _ASSIGNMENTS and not script.endswith(".bat") else RIGHT
@@ -132,9 +128,9 @@ def _wherever(path: str) -> str:
 
 
 def _absolute_paths(text: str) -> list[str]:
-    """List the absolute paths in a text, and those above them that are in use as an environment's ``bin``."""
+    """Return the absolute paths in a text; of ``DIR/bin`` and the script in it, ``DIR``."""
     found = dict.fromkeys(match[0] for match in _ABSOLUTE.finditer(text))
-    return [one.removesuffix("/deactivate.csh").removesuffix("/bin") for one in found]
+    return [place.removesuffix("/deactivate.csh").removesuffix("/bin") for place in found]
 
 
 class _Computed:
@@ -143,11 +139,11 @@ class _Computed:
 
 _COMPUTED = _Computed()
 _Value = str | _Computed | None
-"""What is assigned: a directory; one that the shell computes; ``None`` for a directory in quotes not understood."""
+"""An assigned value: a directory, one that the shell computes, or ``None`` where the quotes cannot be read."""
 
 
 def _values(script: str, text: str) -> Iterator[tuple[str, _Value]]:
-    """Yield what an activation script assigns to the variable that names its environment: as written, and the value."""
+    """Yield each assignment of the directory in an activation script: the value as written, and unquoted."""
     known = _ASSIGNMENTS.get(script)
     if known is None:
         return
@@ -155,21 +151,21 @@ def _values(script: str, text: str) -> Iterator[tuple[str, _Value]]:
     for line in _lines_with(text, anchors):
         match = pattern.match(line)
         if match is None or _OWN.search(match["token"]):
-            continue  # one that is computed from what was set before, as for Cygwin, says nothing of its own
+            continue  # computed from an earlier assignment, as for Cygwin
         token = match["token"]
         value = take(token)
         if value:
-            if not value.isascii():  # a sign may stand there byte by byte
+            if not value.isascii():  # a character may stand there byte by byte
                 value = value.encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")
             yield token, value
         else:
-            # Python's literals can be calls as well; a script that looks for itself is none.
+            # In xonsh a literal may be a call too; only one that looks for the script itself computes.
             computes = "__file__" in token if script == "activate.xsh" else re.search(r"[$`(]", token)
             yield token, _COMPUTED if computes and not _LITERAL.match(token) else None
 
 
 def _lines_with(text: str, anchors: tuple[str, ...]) -> Iterator[str]:
-    """Yield the lines that hold one of some words: looking at each line with a pattern takes ten times as long."""
+    """Yield the lines that hold one of some words: ten times as fast as a pattern on each line."""
     for anchor in anchors:
         at = text.find(anchor)
         while at >= 0:
@@ -181,7 +177,7 @@ def _lines_with(text: str, anchors: tuple[str, ...]) -> Iterator[str]:
 
 def _shell_value(token: str) -> str | None:
     inner = token[1:-1] if token[0] == token[-1] == "'" else token
-    if is_plain(inner):  # what nearly every one is: reading it as a shell would takes ten times as long
+    if is_plain(inner):  # nearly every one, and ten times as fast as shlex
         return inner
     if re.search(r"[$`(]", re.sub(r"'[^']*'|\"[^\"$`]*\"|\\.", "", token)):
         return None
@@ -193,7 +189,7 @@ def _shell_value(token: str) -> str | None:
 
 
 def _csh_value(token: str) -> str | None:
-    return _shell_value(token.replace("\\!", "!"))  # which keeps csh from its history, in quotes of any kind
+    return _shell_value(token.replace("\\!", "!"))  # csh expands `!` in any quotes
 
 
 def _nu_value(token: str) -> str | None:
@@ -254,4 +250,4 @@ _ASSIGNMENTS: dict[str, tuple[tuple[str, ...], re.Pattern[str], Callable[[str], 
         _python_value,
     ),
 }
-"""How builders assign it: words to find the lines by, the pattern with the value, what takes its quotes off."""
+"""By script: words to find the lines of assignments by, the pattern of one, and the function that unquotes it."""

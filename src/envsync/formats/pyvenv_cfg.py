@@ -1,7 +1,6 @@
 """Read and edit the text of ``pyvenv.cfg`` (PEP 405; PEP 838 for ``python-version``).
 
-Pure: text in, text out. CPython reads the file line by line, splits at the first
-``=``, folds the key's case and strips both sides; so does this.
+As CPython does: line by line, split at the first ``=``, keys in lower case, both sides stripped.
 """
 
 import ast
@@ -11,35 +10,37 @@ from collections.abc import Mapping
 from sys import intern
 
 _REPR = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")
-"""A text as ``repr`` writes it: ``'it\\'s "so"'``."""
+"""A string literal as ``repr`` writes it: ``'it\\'s "so"'``."""
 
 
 def parse(text: str) -> tuple[tuple[str, str], ...]:
-    """List the settings in file order, keys in lower case, values stripped but otherwise as written."""
+    """Return the settings in file order, keys in lower case, values stripped but otherwise as written."""
     settings = []
     for line in _lines(text):
         key, equals, value = line.partition("=")
         if equals and not key.lstrip().startswith("#"):
-            settings.append((intern(key.strip().lower()), intern(value.strip())))  # alike in all of one interpreter
+            settings.append(
+                (intern(key.strip().lower()), intern(value.strip()))
+            )  # the same in all environments of an interpreter
     return tuple(settings)
 
 
 def quote(text: str) -> str:
-    """Return a prompt as it is written: as it is where it reads back so, else as venv does, by ``repr``."""
+    """Return a prompt as the value of a setting: verbatim where that reads back, otherwise its ``repr``, as venv."""
     if parse(f"prompt = {text}") == (("prompt", text),) and unquote(text) == text:
         return text
     return repr(text)
 
 
 def unquote(value: str) -> str:
-    """Return the prompt that a setting means: venv writes its ``repr``, others write it as it is."""
+    """Return the prompt in the value of a setting: venv writes its ``repr``, others write it verbatim."""
     if len(value) < 2 or value[0] != value[-1] or value[0] not in "'\"":  # noqa: PLR2004  # a pair of quotes
         return value
     plain = value[1:-1]
     if "\\" not in plain or not _REPR.fullmatch(value):
         return plain
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of escapes that Python does not know
+        warnings.simplefilter("ignore")  # about unknown escapes
         try:
             return str(ast.literal_eval(value))
         except (ValueError, SyntaxError):
@@ -47,10 +48,10 @@ def unquote(value: str) -> str:
 
 
 def update(text: str, wanted: Mapping[str, str], *, drop: frozenset[str] = frozenset()) -> str:
-    """Set the ``wanted`` settings in place, append those that are not there, and keep every other line.
+    """Return the text with the ``wanted`` settings in place, missing ones appended, and every other line unchanged.
 
-    ``drop`` names settings to remove. A setting that is repeated keeps its last place, the one that counts. Raises
-    ``ValueError`` for a value of more than one line: the rest of it would be settings.
+    ``drop`` names settings to remove. A repeated setting keeps its last place, the one that counts. Raises
+    ``ValueError`` for a value of more than one line: the rest of it would be read as settings.
     """
     if any(len(_lines(value)) > 1 for value in wanted.values()):
         raise ValueError("a setting of pyvenv.cfg is one line")
@@ -74,5 +75,5 @@ def update(text: str, wanted: Mapping[str, str], *, drop: frozenset[str] = froze
 
 
 def _lines(text: str) -> list[str]:
-    """Split at newlines only, as a text file is read; ``splitlines`` knows a dozen more ends of a line."""
+    """Return the lines of a text file: unlike ``splitlines``, only newlines end one."""
     return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")

@@ -1,4 +1,4 @@
-"""Scripts in ``bin``: names of interpreters, first lines that name one, and the launcher of an exposed Python."""
+"""Scripts in ``bin``: names of interpreters, ``#!`` lines, and the launcher of an exposed Python."""
 
 import re
 import shlex
@@ -7,13 +7,13 @@ from envsync.model.system import ON_MACOS
 
 
 def is_python_name(name: str) -> bool:
-    """Check whether an entry of ``bin`` is a name of the interpreter, not of a script such as ``python-config``."""
+    """Check whether an entry of ``bin`` is named as an interpreter: ``python3.13t``, not ``python-config``."""
     rest = name.removeprefix("pypy").removeprefix("graalpy").removeprefix("python")
     return rest == "" or (rest != name and rest.removesuffix("t").replace(".", "").isdigit())
 
 
 def is_activator(name: str) -> bool:
-    """Check whether an entry of ``bin`` is an activation script or the counterpart of one."""
+    """Check whether an entry of ``bin`` is named as an activation or deactivation script."""
     return name.lower().partition(".")[0] in {"activate", "deactivate", "activate_this"}
 
 
@@ -26,7 +26,7 @@ def launcher(command: str) -> str:
 
 
 def launched(text: str) -> str | None:
-    """Return what a script runs that :func:`launcher` has made; ``None`` for any other text."""
+    """Return the command of a script made by :func:`launcher`; ``None`` for any other text."""
     try:
         words = shlex.split(text.removeprefix(_HEAD))
     except ValueError:
@@ -36,17 +36,19 @@ def launched(text: str) -> str | None:
 
 
 HEAD = 4096
-"""How much of a file must be read to see its interpreter: the kernel's PATH_MAX, plus the trampoline's own text."""
+"""Bytes to read of a script to see its interpreter: PATH_MAX, and room for the trampoline."""
 _LONGEST = 512 if ON_MACOS else 127
-"""The longest ``#!`` line that every kernel takes: BINPRM_BUF_SIZE before Linux 5.1, less the newline (execve(2))."""
+"""Bytes of the longest ``#!`` line that every kernel reads: BINPRM_BUF_SIZE before Linux 5.1 (execve(2))."""
 _TRAMPOLINE = re.compile(rb"#!/bin/sh\n'''exec' (?P<token>.+?) \"\$0\" \"\$@\"\n' '''\n")
+"""pip's and distlib's ``#!/bin/sh``, then ``'''exec' '/a b/bin/python' "$0" "$@"``."""
 _LITERAL = re.compile(rb"""(?:'[^']*'|\\.|"(?:[^"\\$`]|\\.)*"|[^'"\\$`])+""")
-"""A word that a shell leaves as it is: ``'/a $x'``, ``"/a b"``."""
+"""A word in which a shell expands nothing: ``'/a $x'``, ``"/a b"``."""
 _DIRECT = re.compile(rb"#!(?P<token>/[^\s\x00]*)(?P<rest>[^\n]*)\n")
+"""``#!/a/bin/python -E``."""
 
 
 def named_interpreter(head: bytes) -> str | None:
-    """Tell the absolute path that a script's first lines run it with, ``None`` where there is none."""
+    """Return the absolute path of the interpreter in a script's first lines, ``None`` where there is none."""
     if not head.startswith(b"#!"):
         return None
     trampoline = _TRAMPOLINE.match(head)
@@ -61,13 +63,13 @@ def named_interpreter(head: bytes) -> str | None:
 
 
 def is_expanded(head: bytes) -> bool:
-    """Check whether a shell would expand the path in a script's first lines: pip puts it in double quotes."""
+    """Check whether a shell would expand the interpreter's path: pip puts it in double quotes."""
     trampoline = _TRAMPOLINE.match(head)
     return trampoline is not None and _LITERAL.fullmatch(trampoline["token"]) is None
 
 
 def retarget(content: bytes, interpreter: str) -> bytes:
-    """Make a script run with ``interpreter``, through ``/bin/sh`` where the path cannot stand in a ``#!`` line."""
+    """Return a script that runs with ``interpreter``, through ``/bin/sh`` where a ``#!`` line cannot hold the path."""
     match = _TRAMPOLINE.match(content)
     if match is not None:
         arguments = "".join(f" {word}" for word in shlex.split(_text(match["token"]))[1:])
@@ -79,7 +81,7 @@ def retarget(content: bytes, interpreter: str) -> bytes:
     line = _bytes(f"#!{interpreter}{arguments}")
     if len(line) <= _LONGEST and not re.search(r"\s", interpreter):
         return line + b"\n" + content[match.end() :]
-    # The line that /bin/sh runs stands in a string for Python, which must not find an escape sequence in it.
+    # Python reads the line for /bin/sh as a string: it must hold no escape sequence.
     token = shlex.quote(interpreter).replace("\\", "'\"\\\\\"'")
     return _bytes(f"#!/bin/sh\n'''exec' {token}{arguments} \"$0\" \"$@\"\n' '''\n") + content[match.end() :]
 

@@ -1,7 +1,6 @@
 """Staging directories: hidden directories beside an environment that envsync builds in, and their markers.
 
-A staging directory is marked before anything else is in it, so that what a killed pass leaves
-can be recognised by the next one. Pure: names and texts only.
+A staging directory is marked before anything else is in it: so the next pass recognises what a killed one leaves.
 """
 
 import json
@@ -9,20 +8,19 @@ from dataclasses import asdict, dataclass
 
 PREFIX = ".envsync-"
 MARKER = "envsync.json"
-"""In a staging directory: the file that says what it is for."""
+"""In a staging directory: the file that identifies it."""
 BUILT = "env"
-"""In a staging directory: the environment that is built, or after the exchange the one that it replaced.
+"""In a staging directory: the environment that is built, or after the swap the one that it replaced.
 
-Where several are created as a group, the others beside it have a number behind the name.
+The others of a batch have a number behind the name.
 """
 SCRATCH = "scratch"
-"""In a staging directory: throw-away work."""
+"""In a staging directory: temporary work."""
 FORMER = "former"
-"""In a staging directory: the former environment, while it is moved away where the two cannot be exchanged in one step.
-"""
+"""In a staging directory: the former environment, where it cannot be swapped in one step but is moved away first."""
 
 LOST_AND_FOUND = "lost+found"
-"""What is at the top of a file system of its own: it belongs to that, and stays there."""
+"""At the top of a file system: it belongs to that, and stays."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,27 +31,25 @@ class Marker:
     path: str
     end: str
     kind: str = "staging"
-    """``staging``, ``generation`` for a former content that is kept, or ``temporary`` for temporary files."""
+    """``staging``, ``generation``, or ``temporary`` for temporary files."""
     made: str = ""
     """When it became a generation, ISO 8601."""
     irreplaceable: bool = False
-    """Whether a generation holds what no installer brings back: then no later rebuild removes it."""
+    """Whether a generation holds what no installer restores: then no rebuild removes it."""
     discard: bool = False
-    """Whether what is exchanged for what was built may be thrown away: all that is in it has been taken over."""
+    """Whether the replaced environment may be removed, as everything in it has been taken over."""
     built: int | None = None
-    """The inode of the environment that was built, written down before it is exchanged for the former one, or moved."""
+    """The inode of the built environment, recorded before it is swapped or moved."""
     manifest: str = ""
     """The file of the manifest for which it was made."""
     pin: str = ""
-    """The interpreter link that the manifest is being given while a rollback to a generation is under way."""
+    """During a rollback to a generation: the interpreter link that is being written into the manifest."""
     moves_to: str = ""
-    """Where the environment at ``end`` is being moved; the staging directory then holds nothing, and is there for as
-    long.
-    """
+    """Where the environment at ``end`` is being moved; the staging directory is then empty, and only marks that."""
     contents: dict[str, int] | None = None
-    """Where contents are exchanged one by one: the inodes of the new entries by name."""
+    """Where entries are swapped one by one: the inodes of the new ones by name."""
     copied: str = ""
-    """The directory of which the staging directory holds a copy that is taking its place: it could not be renamed."""
+    """The directory that a copy in the staging directory is replacing, as it cannot be renamed."""
     envsync: int = 1
 
 
@@ -75,18 +71,18 @@ _KINDS: dict[str, tuple[type, ...]] = {
 
 
 _KEYS = {"irreplaceable": "loose"}
-"""Keys in the file that are not named as the field is: generations of earlier releases have them."""
+"""Keys in the file that differ from the field, as generations of earlier releases have them."""
 _FIELDS = {key: name for name, key in _KEYS.items()}
 
 
 def is_staging_dir_name(name: str) -> bool:
-    """Check whether a directory may be a staging directory by its name."""
+    """Check whether a name is that of a staging directory: ``.envsync-0123456789abcdef``."""
     token = name.removeprefix(PREFIX)
     return token != name and len(token) == 16 and all(digit in "0123456789abcdef" for digit in token)  # noqa: PLR2004
 
 
 def read_marker(text: str) -> Marker | None:
-    """Read a marker; ``None`` where it is none of envsync's, or was cut short."""
+    """Return the marker in a text; ``None`` where it is none, or was cut short."""
     try:
         fields = {_FIELDS.get(key, key): value for key, value in json.loads(text).items()}
         marker = Marker(**fields)
@@ -94,27 +90,34 @@ def read_marker(text: str) -> Marker | None:
         return None
     if not all(isinstance(getattr(marker, key), kinds) for key, kinds in _KINDS.items()):
         return None
-    names = marker.contents or {}
-    plain = all(name not in {"", ".", ".."} and "/" not in name and "\0" not in name for name in names)
-    return marker if plain and all(isinstance(inode, int) for inode in names.values()) else None
+    entries = marker.contents or {}
+    plain = all(name not in {"", ".", ".."} and "/" not in name and "\0" not in name for name in entries)
+    return marker if plain and all(isinstance(inode, int) for inode in entries.values()) else None
 
 
 def write_marker(marker: Marker) -> str:
-    """Give a marker's text."""
+    """Return a marker's text."""
     fields = {_KEYS.get(name, name): value for name, value in asdict(marker).items()}
     return json.dumps(fields, indent=1) + "\n"
 
 
 def built_name(number: int) -> str:
-    """Name an environment in the staging directory of a group, counted from 0."""
+    """Return the name of an environment in the staging directory of a batch, counted from 0."""
     return f"{BUILT}-{number}" if number else BUILT
 
 
 def is_built_name(name: str) -> bool:
-    """Check whether an entry of a staging directory is an environment that is built."""
+    """Check whether an entry of a staging directory is an environment."""
     return name == BUILT or (name.startswith(f"{BUILT}-") and name[len(BUILT) + 1 :].isdecimal())
 
 
+def lock_name(key: str) -> str:
+    """Return the name of the lock file for a key."""
+    import hashlib  # noqa: PLC0415  # it loads OpenSSL
+
+    return f"{hashlib.sha256(key.encode(errors='surrogateescape')).hexdigest()[:32]}.lock"
+
+
 def parent_of(end: str) -> str:
-    """Name the directory beside ``end`` that holds its staging directories, where it can be exchanged."""
+    """Return the parent of ``end``, which holds its staging directories where it can be swapped as a whole."""
     return end.rpartition("/")[0] or "/"

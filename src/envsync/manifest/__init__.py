@@ -1,7 +1,6 @@
 """Manifest text in, :class:`envsync.model.desired.Manifest` out.
 
-Finding the manifest is all that a pass over an unchanged one needs, so it is cheap
-to import; the parser and the validator load with the first use of :func:`load`.
+A pass over an unchanged manifest only has to find it: the parser and the validator load with :func:`load`.
 """
 
 TYPE_CHECKING = False
@@ -24,17 +23,17 @@ def load(
     platform: str | None = None,
     texts: "Mapping[str, str] | None" = None,
 ) -> "Manifest":
-    """Return what a manifest and its includes say for this host.
+    """Return the manifest in a file and its includes, for this host.
 
-    ``texts`` holds what some of the files, by their paths as opened, are taken to say instead. Raises ``ManifestError``
-    with every problem found in all of them.
+    ``texts`` replaces the content of some of the files, by their paths as opened. Raises ``ManifestError`` with every
+    problem found in all of them.
     """
     manifest: Manifest = _validating("loader").load(file, hostname=hostname, platform=platform, texts=texts or {})
     return manifest
 
 
 def declared_in(file: str, name: str) -> str | None:
-    """Return which file, the manifest ``file`` or one that it includes, declares an environment; None if none does."""
+    """Return the file, ``file`` or one that it includes, that declares an environment; ``None`` if none does."""
     found: str | None = _validating("loader").declared_in(file, name)
     return found
 
@@ -52,10 +51,7 @@ def manifest_schema() -> "dict[str, Any]":
 
 
 def _validating(module: str) -> "ModuleType":
-    """Import a module that validates, without pydantic's plugins: those have no business in a manifest.
-
-    To look for them takes a tenth of all the time that it takes to load.
-    """
+    """Return a module that validates, imported without pydantic's plugins: their search takes a tenth of the time."""
     import os  # noqa: PLC0415
     from importlib import import_module  # noqa: PLC0415
 

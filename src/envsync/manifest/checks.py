@@ -1,4 +1,4 @@
-"""Values that are more than their TOML type: each check returns the value, or raises Unfit."""
+"""Checks of values beyond their TOML type: each returns the value, or raises ``Unfit``."""
 
 import functools
 import re
@@ -11,46 +11,47 @@ BUILDERS = ("virtualenv", "uv", "venv")
 _VERSION = 1
 _LONGEST_NAME = 100
 _PACKAGE_NAME = re.compile(r"[A-Z0-9](?:[A-Z0-9._-]*[A-Z0-9])?", re.IGNORECASE | re.ASCII)
+"""``dev``, ``lint-3.12`` (PEP 508)."""
 _MOST_REQUIREMENTS = 4096
 
 
 def version(value: object) -> object:
-    """Return the number of the manifest's format; 1.0 and true are not it."""
+    """Check the version of the manifest's format; 1.0 and true are none."""
     if type(value) is int and value == _VERSION:
         return value
     newer = type(value) is int and value > _VERSION
-    hint = "this envsync reads version 1; a newer one may read this file" if newer else "write version = 1"
+    hint = "this envsync reads version 1; a newer release may read this file" if newer else "write version = 1"
     raise Unfit(f"must be 1, not {shown(value)}", hint)
 
 
 def environment_name(name: str) -> str:
-    """Return a name fit for a file name, a prompt and a command line."""
+    """Check a name that becomes a file name, a prompt and an argument."""
     hint = f"a name is printable, without spaces and slashes, and at most {_LONGEST_NAME} characters long"
     if not name:
         raise Unfit("an environment's name is empty", hint)
     if name.startswith(("-", ".")):
         raise Unfit(f"an environment's name begins with {quoted(name[0])}", "begin it with a letter or a digit")
     if "/" in name or not name.isprintable() or any(c.isspace() for c in name):
-        raise Unfit(f"{quoted(name)} is no name for an environment", hint)
+        raise Unfit(f"{quoted(name)} is not a valid name for an environment", hint)
     if len(name) > _LONGEST_NAME:
         raise Unfit(f"an environment's name has {len(name)} characters", hint)
     return name
 
 
 def python_name(name: str) -> str:
-    """Return a name for an interpreter link."""
+    """Check a name for an interpreter link."""
     if not name.strip() or not name.isprintable():
-        raise Unfit(f"{quoted(name)} is no name for an interpreter", "a name is printable and not blank")
+        raise Unfit(f"{quoted(name)} is not a valid name for an interpreter", "a name is printable and not blank")
     return name
 
 
 def builder(text: str) -> str:
-    """Return a builder, or several in order of preference with ``|`` between them."""
+    """Check a builder, or several in order of preference: ``uv|virtualenv``."""
     names = text.split("|")
     allowed = f'write {listing([quoted(name) for name in BUILDERS])}, or a preference list such as "uv|virtualenv"'
     for name in names:
         if name not in BUILDERS:
-            raise Unfit(f"{quoted(name)} is no builder", allowed)
+            raise Unfit(f"{quoted(name)} is not a builder", allowed)
     if len(set(names)) < len(names):
         raise Unfit(f"{quoted(text)} names a builder twice", allowed)
     return text
@@ -61,12 +62,12 @@ def line(text: str) -> str:
     if not text:
         raise Unfit("is empty", "leave the key out instead")
     if any(category(c) in {"Cc", "Zl", "Zp"} for c in text):  # control characters, and further ends of a line
-        raise Unfit(f"has a control character in it: {quoted(text)}", "write one line of plain text")
+        raise Unfit(f"contains a control character: {quoted(text)}", "write one line of plain text")
     return text
 
 
 def host_pattern(text: str) -> str:
-    """Return a pattern for host names."""
+    """Check a pattern for host names."""
     if not text.strip():
         raise Unfit("is an empty host pattern", 'write a host name or a pattern such as "laptop*"')
     return text
@@ -78,20 +79,20 @@ def exposing(text: str) -> tuple[str, str]:
     command, colon, link = text.partition(":")
     for name in (command, link) if colon else (command,):
         if name in {"", ".", ".."} or "/" in name or ":" in name or not name.isprintable() or name.strip() != name:
-            raise Unfit(f"{quoted(text)} names no command", hint)
+            raise Unfit(f"{quoted(text)} does not name a command", hint)
     return command, link or command
 
 
 def package_name(text: str) -> str:
-    """Return the name of an extra (PEP 685) or of a dependency group (PEP 735)."""
+    """Check the name of an extra (PEP 685) or of a dependency group (PEP 735)."""
     if not _PACKAGE_NAME.fullmatch(text):
-        raise Unfit(f"{quoted(text)} is no such name", 'letters, digits, "-", "_" and ".", such as "dev"')
+        raise Unfit(f"{quoted(text)} is not a valid name", 'letters, digits, "-", "_" and ".", such as "dev"')
     return text
 
 
 @functools.lru_cache(_MOST_REQUIREMENTS)
 def package(text: str) -> str:
-    """Return a PEP 508 requirement."""
+    """Check a requirement (PEP 508)."""
     from packaging.requirements import InvalidRequirement, Requirement  # noqa: PLC0415 - not all manifests need it
 
     try:
@@ -101,7 +102,7 @@ def package(text: str) -> str:
         hint = f'PEP 508, such as "ruff>=0.5": {reason[:200]}'
         if text.startswith((".", "/", "~", "-")):
             hint = "a directory goes into `project`, a file into `requirements`; options are keys of their own"
-        raise Unfit(f"{quoted(text)} is no requirement", hint) from None
+        raise Unfit(f"{quoted(text)} is not a requirement", hint) from None
     return text
 
 
@@ -113,12 +114,12 @@ def specifier(text: str) -> str | None:
     try:
         SpecifierSet(text)
     except InvalidSpecifier:
-        raise Unfit(f"{quoted(text)} is no set of version specifiers", 'PEP 440, such as ">=3.12,<3.13"') from None
+        raise Unfit(f"{quoted(text)} is not a set of version specifiers", 'PEP 440, such as ">=3.12,<3.13"') from None
     return text or None
 
 
 def distinct(values: list[str]) -> list[str]:
-    """Return a list in which nothing stands twice."""
+    """Check that a list has no duplicates."""
     if len(set(values)) < len(values):
         twice = next(value for at, value in enumerate(values) if value in values[:at])
         raise Unfit(f"has {quoted(twice)} twice", "keep one of them")

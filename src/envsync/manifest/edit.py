@@ -34,13 +34,13 @@ class Entry:
 
     name: str
     values: tuple[tuple[str, Any], ...]
-    """Keys as the manifest has them, with their values."""
+    """Pairs of key, as in the manifest, and value."""
     remarks: tuple[str, ...] = ()
-    """Lines to write as comments under it."""
+    """Lines to write as comments below it."""
 
 
 def with_entries(text: str, entries: Iterable[Entry]) -> str:
-    """Declare further environments, behind those that are declared already.
+    """Return the text with further environments, after those that it declares.
 
     Raises ``EnvsyncError`` (``edit-failed``) where that cannot be done without changing anything else.
     """
@@ -61,13 +61,13 @@ def with_entries(text: str, entries: Iterable[Entry]) -> str:
 
 
 def without_entry(text: str, name: str) -> str:
-    """Take an environment out, with the comments that belong to it.
+    """Return the text without an environment and the comments that belong to it.
 
     Raises ``EnvsyncError`` (``edit-failed``) where that cannot be done without changing anything else.
     """
     wanted = parsed(text)
     if wanted.get(ENVS, {}).pop(name, None) is None:
-        raise failed(f"it declares no {name} any more")
+        raise failed(f"it no longer declares {name}")
     lines = lines_of(text)
     runs = runs_in(text)
     inline = inline_table(runs)
@@ -80,7 +80,7 @@ def without_entry(text: str, name: str) -> str:
 
 
 def _insert(lines: list[str], at: int, entries: tuple[Entry, ...]) -> None:
-    """Write entries before a line, with blank lines around them unless there are none around the others."""
+    """Insert entries before a line, with blank lines around them unless the others have none."""
     newline = newline_of(lines)
     if at and not lines[at - 1].endswith("\n"):
         lines[at - 1] += newline
@@ -95,7 +95,7 @@ def _insert(lines: list[str], at: int, entries: tuple[Entry, ...]) -> None:
 
 
 def _cut(lines: list[str], first: int, last: int) -> None:
-    """Take out some lines, and of the blank lines around them as many as what is left has no need of."""
+    """Remove some lines, and the blank lines around them that are no longer needed."""
     above, below = first, last
     while above and not lines[above - 1].strip():
         above -= 1
@@ -110,7 +110,7 @@ def _cut(lines: list[str], first: int, last: int) -> None:
 
 
 def _runs_of(runs: list[Run], name: str, lines: list[str]) -> list[Run]:
-    """Give the runs of lines that say something of an environment; comments between two lines of it belong to it."""
+    """Return the statements about an environment; comments between two of them belong to it."""
     found: list[Run] = []
     for run in runs:
         if run.key[:2] != (ENVS, name):
@@ -134,7 +134,7 @@ def _with_remarks_above(lines: list[str], run: Run) -> int:
 
 
 def _with_remarks_below(lines: list[str], last: int) -> int:
-    """Take along comments right under the entry, unless they stand right above the next."""
+    """Return the line after the comments right below an entry, unless they are right above the next."""
     end = last
     while end < len(lines) and lines[end].lstrip().startswith("#"):
         end += 1
@@ -142,7 +142,7 @@ def _with_remarks_below(lines: list[str], last: int) -> int:
 
 
 def _behind_environments(lines: list[str], runs: list[Run]) -> int:
-    """Give the line behind the last table of an environment, or behind everything but blank lines at the end."""
+    """Return the line after the last table of an environment, or after everything except final blank lines."""
     last = None
     inside = False
     for run in runs:
@@ -178,18 +178,18 @@ def _table(entry: Entry) -> str:
 
 
 _FIRST = ("path", "target")
-"""Keys that a new one is written behind, as people write them in this order."""
+"""Keys that a new one is written after, as is customary."""
 
 
 def with_value(text: str, name: str, key: str, value: str) -> str:
-    """Give a key of an environment's own table a value, in the place of the one that it has if it has one.
+    """Return the text with a key of an environment set to a value, which replaces an existing one.
 
     Raises ``EnvsyncError`` (``edit-failed``) where that cannot be done without changing anything else.
     """
     wanted = parsed(text)
     table = wanted.get(ENVS, {}).get(name)
     if not isinstance(table, dict):
-        raise failed(f"it declares no {name} any more")
+        raise failed(f"it no longer declares {name}")
     table[key] = value
     lines = lines_of(text)
     runs = runs_in(text)
@@ -207,12 +207,12 @@ def with_value(text: str, name: str, key: str, value: str) -> str:
 
 
 def _inline(runs: list[Run], name: str) -> Run | None:
-    """Return the inline table that an environment stands in by itself."""
+    """Return the statement ``envs.NAME = {...}`` of an environment, ``None`` if there is none."""
     return next((run for run in runs if run.key == (ENVS, name) and not run.is_header), None)
 
 
 def _add(lines: list[str], runs: list[Run], path: tuple[str, str], value: str) -> None:
-    """Write a line into an environment's table: behind its path or target, else behind what says most of it."""
+    """Add a line to an environment's table: after its path or target, otherwise after its last key or its header."""
     name, key = path
     newline = newline_of(lines)
     own = [run for run in runs if len(run.key) == 3 and run.key[:2] == (ENVS, name) and not run.is_header]  # noqa: PLR2004

@@ -1,4 +1,4 @@
-"""A manifest's text as lines and inline tables: the parts that an edit is made of. Pure."""
+"""A manifest's text as lines and inline tables: the steps of an edit."""
 
 import re
 import tomllib
@@ -14,35 +14,35 @@ from envsync.model.problems import EnvsyncError, Problem
 
 ENVS = "envs"
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
-"""What ``splitlines`` would also end a line at, such as U+2028, is text like any other."""
-_MARK = "\ufeff"
+"""A line with its end. Unlike for ``splitlines``, U+2028 ends none."""
+_BOM = "\ufeff"
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Lines of a manifest that say one thing."""
+    """The lines of one statement."""
 
     key: tuple[str, ...]
     is_header: bool
     first: int
     last: int
-    """Behind the last."""
+    """The number after that of the last line."""
     floor: int
-    """Behind the last line of what is said before it: above that, what looks like a comment may be none."""
+    """The ``last`` of the statement before: above that, what looks like a comment may be part of a string."""
 
 
 def lines_of(text: str) -> list[str]:
     """Return the lines with their ends, without a byte order mark."""
-    return _LINE.findall(text.removeprefix(_MARK))
+    return _LINE.findall(text.removeprefix(_BOM))
 
 
 def newline_of(lines: list[str]) -> str:
-    """Return what ends the lines."""
+    """Return the line ending."""
     return "\r\n" if any(line.endswith("\r\n") for line in lines) else "\n"
 
 
 def parsed(text: str) -> dict[str, Any]:
-    """Return what a manifest's text says. Raises ``EnvsyncError`` (``edit-failed``)."""
+    """Return the table in a manifest's text. Raises ``EnvsyncError`` (``edit-failed``)."""
     try:
         return tomllib.loads(_plain(text))
     except tomllib.TOMLDecodeError as error:
@@ -50,9 +50,12 @@ def parsed(text: str) -> dict[str, Any]:
 
 
 def checked(text: str, lines: list[str], wanted: Mapping[str, Any]) -> str:
-    """Give the new text, which begins and ends as the old one; it must say what it is to say, and nothing else."""
-    mark = _MARK if text.startswith(_MARK) else ""
-    new = mark + "".join(lines)
+    """Return the edited text, with the byte order mark and the end of the former.
+
+    Raises ``EnvsyncError`` (``edit-failed``) unless it parses to ``wanted``.
+    """
+    bom = _BOM if text.startswith(_BOM) else ""
+    new = bom + "".join(lines)
     if not text.endswith("\n"):
         new = new.removesuffix("\n").removesuffix("\r")
     found = parsed(new)
@@ -67,7 +70,7 @@ def failed(reason: str) -> EnvsyncError:
 
 
 def runs_in(text: str) -> list[Run]:
-    """List the statements of a manifest's text with their lines."""
+    """Return the statements of a manifest's text with their lines."""
     plain = _plain(text)
     runs: list[Run] = []
     offset = line = floor = 0
@@ -82,12 +85,12 @@ def runs_in(text: str) -> list[Run]:
 
 
 def inline_table(runs: list[Run]) -> Run | None:
-    """Give the one inline table that all environments stand in, which nothing can be written under."""
+    """Return the statement ``envs = {...}``, below which no table can be added; ``None`` if there is none."""
     return next((run for run in runs if run.key == (ENVS,) and not run.is_header), None)
 
 
 def _plain(text: str) -> str:
-    return text.removeprefix(_MARK).replace("\r\n", "\n")
+    return text.removeprefix(_BOM).replace("\r\n", "\n")
 
 
 _TOKEN = re.compile(rf"(?P<comment>{COMMENT})|{MULTILINE}|{PART}|(?P<open>[\[{{])|(?P<close>[\]}}])|(?P<comma>,)")
@@ -98,23 +101,24 @@ _PART = re.compile(PART)
 
 @dataclass(frozen=True, slots=True)
 class _Item:
-    """A key with its value, and where they stand, without the space around them."""
+    """An item of an inline table, without the space around it."""
 
     name: str
     """The first part of the key."""
     start: int
     end: int
+    """Offsets."""
 
 
 def with_items(text: str, new: Iterable[str]) -> str:
-    """Add items to the inline table in ``text``, a statement such as ``key = { ... }``, behind those that are there."""
+    """Return ``text``, a statement such as ``key = { ... }``, with further items at the end of its inline table."""
     inside, items = _read(text)
     at = items[-1].end if items else inside
     return text[:at] + ", ".join(["", *new] if items else new) + text[at:]
 
 
 def without_item(text: str, name: str) -> str:
-    """Take out all items whose key begins with a name, and a comma with each."""
+    """Return ``text`` without the items whose key begins with a name, and a comma with each."""
     _, items = _read(text)
     for number, item in enumerate(items):
         if item.name == name:
@@ -125,7 +129,7 @@ def without_item(text: str, name: str) -> str:
 
 
 def with_new_value(text: str, value: str) -> str:
-    """Replace the value in ``text``, a statement such as ``key = 1  # why``; what stands behind it stays."""
+    """Return ``text``, a statement such as ``key = 1  # why``, with another value and the same comment."""
     match = _KEY.match(text)
     if match is None:
         return text
@@ -134,9 +138,9 @@ def with_new_value(text: str, value: str) -> str:
 
 
 def with_set_item(text: str, path: tuple[str, ...], value: str) -> str:
-    """Set the item with the key ``path`` in the inline table in ``text``, or in a table in it; add a missing one.
+    """Return ``text`` with the key ``path`` set in its inline table, or in one nested in that.
 
-    Where part of the path is written as a table, the rest of it is set in that table.
+    A missing item is added.
     """
     _, items = _read(text)
     beginning = None
@@ -156,14 +160,14 @@ def with_set_item(text: str, path: tuple[str, ...], value: str) -> str:
 
 
 def dotted_sibling(text: str, name: str) -> str:
-    """Return the key of the statement in ``text`` with another last part: it lies in the same table."""
+    """Return the key of the statement in ``text`` with another last part: a key of the same table."""
     match = _KEY.match(text)
     parts = list(_PART.finditer(match["key"])) if match else []
     return (match["key"][: parts[-1].start()] if match else "") + key_text(name)
 
 
 def key_text(name: str) -> str:
-    """Write one part of a key, in quotes where it needs them."""
+    """Return one part of a key, in quotes where it needs them."""
     return tomlkit.key(name).as_string()
 
 
@@ -173,7 +177,7 @@ def _parts(text: str) -> tuple[str, ...]:
 
 
 def _read(text: str) -> tuple[int, list[_Item]]:
-    """Give where the inline table begins, behind its bracket, and its items."""
+    """Return the offset after the bracket of the inline table, and its items."""
     items: list[_Item] = []
     inside = depth = 0
     open_item: _Item | None = None

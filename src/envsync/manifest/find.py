@@ -1,6 +1,6 @@
-"""Locate the manifest by name, without opening it; make paths absolute as text.
+"""Locate the manifest by name, without opening it; make paths absolute without resolving links.
 
-No link is resolved, none is stepped over. This module is on the fast path.
+This module is on the fast path.
 """
 
 import os
@@ -15,32 +15,32 @@ if TYPE_CHECKING:
     from envsync.model.problems import ManifestError
 
 
-def absolute(text: str, directory: str, saw: "Callable[[str], None] | None" = None) -> str:
-    """``text``, relative to the absolute ``directory``, without ``//``, ``/./`` and needless ``..``.
+def absolute(text: str, directory: str, on_lookup: "Callable[[str], None] | None" = None) -> str:
+    """Return ``text``, relative to the absolute ``directory``, without ``//``, ``/./`` and needless ``..``.
 
-    A ``..`` stays where the component before it is a symlink: the kernel goes to the
-    parent of what the link leads to. ``saw`` is told each path that was asked.
+    A ``..`` behind a symlink stays: the kernel goes to the parent of the link's end. ``on_lookup`` is called with each
+    path before it is looked up.
     """
     parts: list[str] = []
     for part in (text if text.startswith("/") else f"{directory}/{text}").split("/"):
         if part in {"", "."}:
             continue
-        if part != ".." or not _removable(parts, saw):
+        if part != ".." or not _removable(parts, on_lookup):
             parts.append(part)
         elif parts:
             parts.pop()
     return "/" + "/".join(parts)
 
 
-def _removable(parts: list[str], saw: "Callable[[str], None] | None") -> bool:
-    """Whether a ``..`` after ``parts`` only undoes the last of them (or is at the root)."""
+def _removable(parts: list[str], on_lookup: "Callable[[str], None] | None") -> bool:
+    """Check whether a ``..`` after ``parts`` only undoes the last of them, or is at the root."""
     if not parts:
         return True
     if parts[-1] == "..":
         return False
     path = "/" + "/".join(parts)
-    if saw is not None:
-        saw(path)
+    if on_lookup is not None:
+        on_lookup(path)
     try:
         return not stat.S_ISLNK(os.lstat(path).st_mode)
     except (OSError, ValueError):
@@ -48,9 +48,9 @@ def _removable(parts: list[str], saw: "Callable[[str], None] | None") -> bool:
 
 
 def current_directory() -> str:
-    """Return the current directory as the user sees it: ``$PWD`` where that is true, else as the kernel has it.
+    """Return the current directory as the user sees it: ``$PWD`` if that is true, otherwise the real path.
 
-    Raises OSError when the current directory is gone.
+    Raises ``OSError`` where the current directory has been removed.
     """
     seen = os.environ.get("PWD", "")
     if seen.startswith("/") and not {".", ".."} & set(seen.split("/")):
@@ -65,16 +65,16 @@ def current_directory() -> str:
 NAME = "envs.toml"
 VARIABLE = "ENVSYNC_FILE"
 NAMED, SET, FOUND, OWN = "named", "set", "found", "own"
-"""How a manifest is come by: ``--file``, ``$ENVSYNC_FILE``, from the current directory upwards, the user's own."""
+"""How a manifest is found: ``--file``, ``$ENVSYNC_FILE``, from the current directory upwards, the user's own."""
 _UNTRUSTED, _TRUSTED, _UNCHANGED = range(3)
 
 
 def find(file: str | None = None) -> tuple[str, str]:
-    """Return the manifest's absolute path, and how it was come by.
+    """Return the manifest's absolute path, and how it was found.
 
-    It is ``file``, ``$ENVSYNC_FILE``, the nearest ``envs.toml``, or the user's own. A file that was named is returned
-    whether or not it is there; reading it says what is wrong. One that was ``FOUND`` may be a stranger's: see
-    :mod:`envsync.observe.trust`. Raises ManifestError when none was named and none is found.
+    It is ``file``, ``$ENVSYNC_FILE``, the nearest ``envs.toml``, or the user's own. A file that was named need not
+    exist. One that was ``FOUND`` may be a stranger's: see :mod:`envsync.observe.trust`. Raises ``ManifestError`` where
+    none was named and none is found.
     """
     if file is not None:
         return _named(file, "--file"), NAMED
@@ -83,36 +83,40 @@ def find(file: str | None = None) -> tuple[str, str]:
     here, own = _here(), _of_user()
     if here is not None and (found := upwards(here)) is not None:
         return found, OWN if found == own else FOUND
-    # A dangling link counts: what is wrong with it is told when it is opened.
+    # A dangling link counts: opening it reports what is wrong.
     if os.path.lexists(own):
         return own, OWN
-    around = f"{here} and the directories above it" if here is not None else "the current directory, which is gone"
+    around = (
+        f"{here} and the directories above it" if here is not None else "the current directory, which no longer exists"
+    )
     raise _missing(
-        f"no manifest: looked for {NAME} in {around}, and for {own}",
+        f"no manifest found: neither {NAME} in {around}, nor {own}",
         "Write one: envsync init; or name another with --file or $ENVSYNC_FILE",
     )
 
 
 def demanded(origin: str, *, as_trusted: bool) -> int:
-    """Return the trust that a manifest needs, as a :class:`envsync.observe.trust.Standing`.
+    """Return the trust that a manifest needs, as a :class:`envsync.observe.trust.TrustLevel`.
 
-    With ``as_trusted`` one that was named needs it too; what the user's own settings name never does.
+    With ``as_trusted`` one that was named with ``--file`` needs it too; the user's own and ``$ENVSYNC_FILE`` never do.
     """
     if origin == FOUND or (origin == NAMED and as_trusted):
         return _UNCHANGED if as_trusted else _TRUSTED
     return _UNTRUSTED
 
 
-def _named(text: str, by: str) -> str:
+def _named(text: str, source: str) -> str:
     if not text:
-        raise _missing(f"{by} is empty; it names the manifest", "")
+        raise _missing(f"{source} is empty; it names the manifest", "")
     if "\0" in text:
-        raise _missing(f"{by} has a NUL character in it; no file can have that name", "")
+        raise _missing(f"{source} contains a NUL character, which no file name may", "")
     if text.startswith("/"):
         return absolute(text, "/")
     here = _here()
     if here is None:
-        raise _missing(f"{by} is a relative path, and the current directory is gone", "name the manifest absolutely")
+        raise _missing(
+            f"{source} is a relative path, and the current directory no longer exists", "write an absolute path"
+        )
     return absolute(text, here)
 
 
@@ -124,7 +128,7 @@ def _here() -> str | None:
 
 
 def upwards(directory: str) -> str | None:
-    """Return the nearest manifest in ``directory`` or, as text, one of its parents."""
+    """Return the nearest manifest in ``directory`` or one of its parents as written; ``None`` if there is none."""
     while True:
         path = f"{directory.rstrip('/')}/{NAME}"
         if os.path.lexists(path):

@@ -1,6 +1,6 @@
-"""Paths that match a pattern, within bounds: no text in a file makes a pass walk a whole file system.
+"""Paths that match a pattern, within bounds: no pattern in a file makes a pass walk a whole file system.
 
-The standard library's ``glob`` has no bounds, and follows symlinks in circles through every way there is.
+The standard library's ``glob`` has no bounds, and follows circles of symlinks.
 """
 
 import fnmatch
@@ -14,14 +14,14 @@ _MOST_SECONDS = 5.0
 
 
 class TooManyError(Exception):
-    """A pattern leads through too much; the message is a clause that says through what."""
+    """A pattern leads through too many files, or takes too long; the message is a predicate."""
 
 
 def matches(pattern: str, directory: str, *, hidden: bool = False) -> list[str]:
-    """Return the paths that match a pattern, which may be relative to a directory, sorted; they may be of any kind.
+    """Return the paths of any kind that match a pattern, which may be relative to ``directory``, sorted.
 
-    ``**`` stands for directories of any depth, each of them once, also those behind symlinks. Names that begin with a
-    dot match only where the pattern says so, or with ``hidden``. Raises ``TooManyError``.
+    ``**`` stands for directories of any depth, each of them once, also behind symlinks. Names with a leading dot match
+    only a pattern with one, or with ``hidden``. Raises ``TooManyError``.
     """
     parts = [part for part in pattern.split("/") if part]
     start = "/" if pattern.startswith("/") else directory
@@ -71,7 +71,7 @@ class _Search:
         return (entry.path for entry in self._entries(directory))
 
     def _entries(self, directory: str, pattern: str = "*") -> Iterator["os.DirEntry[str]"]:
-        """Yield the entries of a directory that match; none of what is no directory, or cannot be read."""
+        """Yield the entries of a directory that match; none where it cannot be read."""
         try:
             with os.scandir(directory) as entries:
                 for entry in entries:
@@ -87,4 +87,4 @@ class _Search:
         if self._left < 0:
             raise TooManyError(f"leads through more than {_MOST_ENTRIES:,} files")
         if time.monotonic() > self._end:
-            raise TooManyError(f"leads through more than can be looked at in {_MOST_SECONDS:.0f} seconds")
+            raise TooManyError(f"takes more than {_MOST_SECONDS:.0f} seconds to match")

@@ -7,11 +7,10 @@ from dataclasses import dataclass, field
 
 import platformdirs
 
-from envsync.manifest.document import Document
+from envsync.manifest.document import Document, Gathering
 from envsync.manifest.find import absolute, current_directory
-from envsync.manifest.includes import Gathering
 from envsync.manifest.paths import Recorder, full_path
-from envsync.manifest.pythons import Pythons, Scope
+from envsync.manifest.pythons import PathContext, Pythons
 from envsync.manifest.tables import ManifestTable
 from envsync.manifest.validate import MOST_PROBLEMS, Values, applies, environment, environment_values, settings, written
 from envsync.manifest.wording import Unfit, escaped, quoted
@@ -130,7 +129,8 @@ def _opened(file: str) -> str:
     try:
         return absolute(file, file if file.startswith("/") else current_directory())
     except OSError:
-        problem = Problem("manifest-missing", "is a relative path, and the current directory is gone", "", file)
+        message = "is a relative path, and the current directory no longer exists"
+        problem = Problem("manifest-missing", message, "", file)
         raise ManifestError((problem,)) from None
 
 
@@ -164,7 +164,7 @@ def _validated(gathering: Gathering, state_dir: str, bin_dir: str, recorder: Rec
     defaults: dict[int, Values] = {}
     for document in gathering.documents:
         pythons = Pythons(document.directory, recorder, names, complete=gathering.complete)
-        scope = Scope(document.directory, state_dir, bin_dir, pythons, recorder)
+        scope = PathContext(document.directory, state_dir, bin_dir, pythons, recorder)
         table = settings(document, scope, gathering.problems)
         if document.parent is None:
             found.top = table

@@ -1,4 +1,4 @@
-"""Paths as users write them: ``~`` and ``${VAR}`` expanded, made absolute, and recorded."""
+"""Expand paths as users write them, ``~`` and ``${VAR}``, make them absolute, and record what that depended on."""
 
 import os
 import re
@@ -14,37 +14,37 @@ _ALWAYS = ("HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME", "ENVSYNC_FILE")
 
 
 class Recorder:
-    """Collects paths and variables, and gives them as :class:`envsync.model.desired.Inputs`."""
+    """Records paths and variables for :class:`envsync.model.desired.Inputs`."""
 
     def __init__(self) -> None:
         self._paths: dict[str, list[int]] = {}
         self._listed: dict[str, None] = {}
         self._variables = {name: VARIABLES.get(name) for name in _ALWAYS}
-        # Without HOME the password database says where home is.
+        # Without HOME the password database decides.
         self._replayable = self._variables["HOME"] is not None
 
     def saw(self, path: str) -> None:
-        """Note a path whose state matters, before it is looked at."""
+        """Record a path whose state matters; to call before it is looked at."""
         if path not in self._paths:
             self._paths[path] = stamp_followed([path])
 
     def listed(self, directory: str) -> None:
-        """Note a directory whose entries mattered."""
+        """Record a directory whose entries matter."""
         self.saw(directory)
         self._listed[directory] = None
 
     def variable(self, name: str) -> str | None:
-        """Return an environment variable, noted; None where it is unset."""
+        """Return an environment variable, and record it; ``None`` where it is unset."""
         if name not in self._variables:
             self._variables[name] = VARIABLES.get(name)
         return self._variables[name]
 
     def beyond_replay(self) -> None:
-        """Note that something mattered that neither paths nor variables tell."""
+        """Record that the result depends on more than paths and variables."""
         self._replayable = False
 
     def inputs(self) -> Inputs:
-        """All that was noted."""
+        """Return what was recorded."""
         return Inputs(
             tuple(self._paths),
             tuple(self._listed),
@@ -55,28 +55,30 @@ class Recorder:
 
 
 _DOLLAR = re.compile(r"\$\{([^}/]*)(\}?)")
+"""``${HOME}``, or an unclosed ``${HOME``."""
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _BARE_VARIABLE = re.compile(r"(?:^|/)\$([A-Za-z_][A-Za-z0-9_]*)")
+"""``$HOME``, which is not expanded."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 def full_path(text: str, directory: str, recorder: Recorder) -> str:
-    """``text`` expanded and absolute, relative to ``directory``; raises Unfit."""
+    """Return ``text`` expanded and absolute, relative to ``directory``. Raises ``Unfit``."""
     path = absolute(expand(text, recorder), directory, recorder.saw)
     _refuse_control(path)  # the directory of the manifest may have any name
     return path
 
 
 def is_literal(path: str) -> bool:
-    """Whether an absolute path, written as it is into a manifest, means itself: there are no escapes for ``$``."""
+    """Check whether an absolute path may be written into a manifest as it is: there are no escapes for ``$``."""
     return path.isprintable() and not (_DOLLAR.search(path) or _BARE_VARIABLE.search(path))
 
 
 def expand(text: str, recorder: Recorder, quote: Callable[[str], str] = str) -> str:
-    """``text`` with ``~`` and ``${VAR}`` replaced by what they stand for, each passed through ``quote``.
+    """Return ``text`` with ``~`` and ``${VAR}`` replaced by their values, each passed through ``quote``.
 
-    What was put in is not expanded again. Raises Unfit for an unset variable, an
-    unknown user, control characters, and where nothing is left.
+    Values are not expanded again. Raises ``Unfit`` for an unset variable, an unknown user, control characters, and an
+    empty result.
     """
     _refuse_control(text)
     head, rest = "", text
@@ -93,14 +95,14 @@ def expand(text: str, recorder: Recorder, quote: Callable[[str], str] = str) -> 
 
 
 def _refuse_control(text: str) -> None:
-    """Raise Unfit for what no line of a file or a script can hold."""
+    """Raise ``Unfit`` for what no line of a file or a script can hold."""
     if found := _CONTROL.search(text):
-        raise Unfit(f"has the control character {quoted(found[0])} in it: {quoted(text)}")
+        raise Unfit(f"contains the control character {quoted(found[0])}: {quoted(text)}")
 
 
 def _home(user: str, recorder: Recorder) -> str:
     if user != "~":
-        # The password database is no file that could be looked at again.
+        # The password database is no file that could be stamped.
         recorder.beyond_replay()
     home = os.path.expanduser(user)
     if home == user:
@@ -120,7 +122,7 @@ def _with_variables(text: str, recorder: Recorder, quote: Callable[[str], str]) 
     def value(match: re.Match[str]) -> str:
         name = match[1]
         if not match[2] or not _NAME.fullmatch(name):
-            raise Unfit(f"{quoted(match[0])} is no variable", "write ${NAME}; there are no other forms")
+            raise Unfit(f"{quoted(match[0])} is not a variable", "write ${NAME}; no other forms are supported")
         found = recorder.variable(name)
         if found is None:
             raise Unfit(f"the environment variable {name} is not set", f"set {name}, or write the path out")

@@ -1,4 +1,4 @@
-"""What ``python`` asks for: a name from ``[pythons]``, a path, or a version request."""
+"""Read the values of ``python``: names from ``[pythons]``, paths, and version requests."""
 
 import difflib
 import re
@@ -13,6 +13,7 @@ _VERSION = re.compile(
     r"(?:(?P<implementation>python|cpython|pypy|graalpy)[-@]?)?"
     r"(?P<release>[0-9]{1,4}(?:\.[0-9]{1,4}){0,2})(?P<free>t?)"
 )
+"""``3.12``, ``3.12.6``, ``3.13t``, ``pypy3.10``, ``cpython@3.12``."""
 _FULL_RELEASE = 2
 _MOST_NAMES = 8
 
@@ -22,10 +23,10 @@ ALLOWED = (
 
 
 class Pythons:
-    """Reads ``python`` values in one file's directory, with the names that all files together declare.
+    """Reads the ``python`` values of one file, with the names that all files declare.
 
-    ``names`` maps each name to its value, or to None where that value is at fault
-    itself; ``complete`` is false when a file that could hold more names was unreadable.
+    ``names`` maps each name to its value, or to ``None`` where that is invalid itself; ``complete`` is false where a
+    file that may hold more names is unreadable.
     """
 
     def __init__(
@@ -38,13 +39,13 @@ class Pythons:
         self._known: dict[str, PythonRequest | None] = {}
 
     def request(self, text: str) -> PythonRequest | None:
-        """Return what ``text`` asks for; None where only a fault told of elsewhere hides it. Raises Unfit."""
+        """Return the request in ``text``; ``None`` where a problem reported elsewhere hides it. Raises ``Unfit``."""
         if text not in self._known:
             self._known[text] = self._read(text)
         return self._known[text]
 
     def value(self, text: str) -> PythonRequest:
-        """Return a value of ``[pythons]``: a path or a version request, no further name. Raises Unfit."""
+        """Return the request in a value of ``[pythons]``, which may not be a name again. Raises ``Unfit``."""
         found = self._path(text) or _version(text)
         if found is None:
             raise Unfit(f"{quoted(text)} is neither a path nor a version request", f"write {ALLOWED}")
@@ -57,7 +58,7 @@ class Pythons:
         found = self._path(text) or _version(text)
         if found is None and self._complete:
             raise Unfit(
-                f"{quoted(text)} is no name in [pythons], no path and no version request", self._names_for(text)
+                f"{quoted(text)} is not a name in [pythons], a path or a version request", self._names_for(text)
             )
         return found
 
@@ -67,14 +68,14 @@ class Pythons:
         return PythonPath(text, full_path(text, self._directory, self._recorder))
 
     def _names_for(self, text: str) -> str:
-        """Return the hint: the names there are, nearest first, and what else is allowed."""
+        """Return the hint: the declared names, the nearest first, and what else is allowed."""
         if not self._names:
             return f"write {ALLOWED}; there are no names in [pythons]"
         near = difflib.get_close_matches(text[:100], self._names, _MOST_NAMES, 0.5)
         names = [*near, *(name for name in self._names if name not in near)]
-        told = ", ".join(quoted(name) for name in names[:_MOST_NAMES])
+        listed = ", ".join(quoted(name) for name in names[:_MOST_NAMES])
         more = ", …" if len(names) > _MOST_NAMES else ""
-        return f"names in [pythons]: {told}{more}; else {ALLOWED}"
+        return f"names in [pythons]: {listed}{more}; else {ALLOWED}"
 
 
 def _version(text: str) -> PythonVersion | None:
@@ -104,8 +105,8 @@ def _is_specifier(text: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
-    """What the values of one file are read with: its directory, the manifest's, and the interpreters with names."""
+class PathContext:
+    """What the paths and ``python`` values of one file depend on, and the interpreters with names."""
 
     directory: str
     state_dir: str
@@ -114,20 +115,20 @@ class Scope:
     recorder: Recorder
 
     def path(self, text: str) -> str:
-        """Return a path relative to the file's directory; raises Unfit."""
+        """Return ``text`` as a path relative to the file's directory. Raises ``Unfit``."""
         return full_path(text, self.directory, self.recorder)
 
     def place(self, text: str) -> str:
-        """Return the path of an environment, fit to stand in PATH; raises Unfit."""
+        """Return ``text`` as the path of an environment, which has to fit into PATH. Raises ``Unfit``."""
         path = self.path(text)
         if ":" in path:
             raise Unfit(
-                f'has a ":" in it, which separates the directories in PATH: {quoted(path)}', "use another directory"
+                f'contains ":", which separates the directories in PATH: {quoted(path)}', "use another directory"
             )
         return path
 
     def target(self, text: str) -> str:
-        """Return a path relative to state-dir, and not that directory itself; raises Unfit."""
+        """Return ``text`` as a path relative to state-dir, but not that directory itself. Raises ``Unfit``."""
         path = full_path(text, self.state_dir, self.recorder)
         if path == self.state_dir:
             raise Unfit("is state-dir itself", "name a directory in it, such as the environment's name")

@@ -4,7 +4,7 @@ A key has its type, check, default, description and examples here. Validation, t
 keys, docs/reference.md and the options of ``envsync add`` follow from that. Its value goes to the field of the same
 name of :class:`envsync.model.desired.Environment` or :class:`envsync.model.desired.Packages`.
 
-Validators need a :class:`envsync.manifest.pythons.Scope` as context. A key that is not written stays out of
+Validators need a :class:`envsync.manifest.pythons.PathContext` as context. A key that is not written stays out of
 ``model_fields_set``; its default is that of the field that it goes to, and the one here is for the schema's readers.
 """
 
@@ -18,7 +18,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from envsync.manifest import checks
 from envsync.manifest.checks import BUILDERS
 from envsync.manifest.paths import expand
-from envsync.manifest.pythons import Scope
+from envsync.manifest.pythons import PathContext
 from envsync.manifest.wording import Unfit
 from envsync.model.desired import DefaultPython, Exposed, PythonRequest
 
@@ -59,10 +59,10 @@ class Mark(Enum):
     MAIN_ONLY = "an included file cannot have it"
 
 
-def _scope(info: ValidationInfo) -> Scope:
+def _scope(info: ValidationInfo) -> PathContext:
     scope = info.context
-    if not isinstance(scope, Scope):
-        raise TypeError("manifest tables are validated in a Scope")
+    if not isinstance(scope, PathContext):
+        raise TypeError("manifest tables are validated in a PathContext")
     return scope
 
 

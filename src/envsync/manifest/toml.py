@@ -1,4 +1,4 @@
-"""Read one manifest file within bounds and parse it as TOML: each error with its place, in plain words."""
+"""Read one manifest file within bounds, and parse it as TOML: each error with its position, in plain words."""
 
 import ast
 import errno
@@ -11,15 +11,17 @@ from typing import Any
 from envsync.manifest.wording import dotted, escaped
 from envsync.model.problems import ManifestError, Problem
 
+# "a \"b\"", then 'a'
 _BASIC = r'"(?:[^"\\\n]++|\\.)*+"'
 _LITERAL = r"'[^'\n]*+'"
 
 PART = rf"(?:[A-Za-z0-9_-]++|{_BASIC}|{_LITERAL})"
-"""One part of a key; also a string on one line, and the words of other values."""
+"""One part of a key, ``a``, ``"b c"``; also a string on one line, and the words of other values."""
 
 DOTTED = rf"{PART}(?:[ \t]*+\.[ \t]*+{PART})*+"
+"""``envs."my blog".path``."""
 
-# Atomic groups, not nested possessive ones: Python 3.11 before 3.11.4 gets those wrong.
+# Atomic groups, as Python before 3.11.4 gets nested possessive ones wrong.
 MULTILINE = r'(?:"""(?>(?:[^"\\]|\\[\s\S]|"(?!""))*)"{3,5}' + r"|'''(?>(?:[^']|'(?!''))*)'{3,5})"
 
 COMMENT = r"#[^\n]*+"
@@ -29,7 +31,7 @@ _ESCAPES = {"b": "\b", "t": "\t", "n": "\n", "f": "\f", "r": "\r", "e": "\x1b", 
 
 
 def unquoted(part: str) -> str:
-    """Return the text that one part of a key stands for."""
+    """Return one part of a key without quotes and escapes."""
     if part.startswith("'"):
         return part[1:-1]
     if part.startswith('"'):
@@ -58,16 +60,20 @@ _KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """What a file held, with LF line ends, and which file it was."""
+    """The text of a file, with LF line ends, and the file's identity."""
 
     text: str
     identity: tuple[int, int]
+    """Device and inode."""
     owner: int
-    """The user's number."""
+    """The user ID of its owner."""
 
 
 def read(file: str, *, missing_hint: str = "") -> Text:
-    """Text of ``file``; raises ManifestError with codes manifest-missing, -unreadable, -too-large, -encoding."""
+    """Return the text of a file.
+
+    Raises ``ManifestError``: ``manifest-missing``, ``-unreadable``, ``-too-large`` or ``-encoding``.
+    """
     try:
         # Without O_NONBLOCK a FIFO would wait for a writer.
         descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
@@ -92,7 +98,7 @@ def _bounded(descriptor: int, file: str) -> bytes:
         chunks.append(chunk)
         size += len(chunk)
     if size > MAX_BYTES:
-        message = f"larger than {MAX_BYTES // 1024 // 1024} MiB, which no manifest is"
+        message = f"is larger than {MAX_BYTES // 1024 // 1024} MiB, the limit for a manifest"
         raise ManifestError((Problem("manifest-too-large", message, "", file),))
     return b"".join(chunks)
 
@@ -112,8 +118,8 @@ def _missing(file: str, hint: str) -> Problem:
     try:
         leads_to = os.readlink(file)
     except (OSError, ValueError):
-        return Problem("manifest-missing", "there is no such file", hint, file)
-    return Problem("manifest-missing", f"is a link to {escaped(leads_to)}, which is not there", hint, file)
+        return Problem("manifest-missing", "does not exist", hint, file)
+    return Problem("manifest-missing", f"is a link to {escaped(leads_to)}, which does not exist", hint, file)
 
 
 def _mode(file: str) -> int | None:
@@ -124,8 +130,8 @@ def _mode(file: str) -> int | None:
 
 
 def _not_a_file(file: str, mode: int) -> Problem:
-    kind = _KINDS.get(stat.S_IFMT(mode), "no ordinary file")
-    return Problem("manifest-unreadable", f"is {kind}; a manifest is a file", "", file)
+    kind = _KINDS.get(stat.S_IFMT(mode), "not a regular file")
+    return Problem("manifest-unreadable", f"is {kind}; a manifest is a regular file", "", file)
 
 
 def _decoded(content: bytes, file: str) -> str:
@@ -144,7 +150,7 @@ def _decoded(content: bytes, file: str) -> str:
 
 _MAX_PARTS = 200
 _LONG = 16
-# tomllib's time grows with the square of a key's parts: together they may cost about a second.
+# tomllib takes time by the square of a key's parts: this bounds it to about a second.
 _BUDGET = 4_000_000
 
 _MAX_DIGITS = 4300
@@ -158,24 +164,27 @@ _PLACE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)\Z")
 _NAMESPACE = re.compile(r"\(.*\)", re.DOTALL)
 
 _PLAIN = {
-    "Invalid statement": ("no key, no table and no comment", "a line is `key = value`, `[table]` or `# comment`"),
-    "Invalid value": ("no value that TOML knows", 'text stands in quotes: key = "value"'),
+    "Invalid statement": ("neither a key, a table nor a comment", "a line is `key = value`, `[table]` or `# comment`"),
+    "Invalid value": ("not a TOML value", 'put text in quotes: key = "value"'),
     "Unterminated string": ("a string without its closing quote", ""),
     "Expected '=' after a key in a key/value pair": ("a key without `=` after it", "key = value"),
     "Unclosed array": ("a list without its closing `]`", ""),
     "Unclosed inline table": ("an inline table without its closing `}`", ""),
-    "Expected newline or end of document after a statement": ("more text after the end of a value", "one key a line"),
+    "Expected newline or end of document after a statement": (
+        "more text after the end of a value",
+        "write one key per line",
+    ),
     "Unescaped '\\' in a string": (
-        "a backslash that begins no escape",
+        "a backslash that starts no escape sequence",
         "write \\\\, or put the text in 'single quotes'",
     ),
 }
 
 
 def parse(text: str, file: str) -> dict[str, Any]:
-    """Return the TOML table in ``text``; raises ManifestError that points into ``file``."""
+    """Return the TOML table in ``text``. Raises ``ManifestError`` with positions in ``file``."""
     _bound_keys(text, file)
-    import tomllib  # noqa: PLC0415  # a pass over a manifest that is known parses none
+    import tomllib  # noqa: PLC0415  # slow, and a cached manifest needs no parsing
 
     try:
         return tomllib.loads(text)
@@ -185,19 +194,19 @@ def parse(text: str, file: str) -> dict[str, Any]:
         message = "lists or tables are nested too deeply"
         raise _error("manifest-too-deep", message, text, _deepest(text), file) from None
     except ValueError:
-        # Python reads no number of so many digits.
+        # Python refuses to read numbers of so many digits.
         message = f"a number with more than {_MAX_DIGITS} digits"
         raise _error("manifest-value", message, text, _longest(text), file) from None
 
 
 def _bound_keys(text: str, file: str) -> None:
-    """Refuse keys that tomllib would need seconds for."""
+    """Raise ``ManifestError`` for keys that tomllib would need seconds for."""
     if not _DOTTY_LINE.search(text):
         return
     cost = 0
     for run in _RUN.finditer(text):
         if run["open"]:
-            # An unclosed string: tomllib gets no further than here either.
+            # An unclosed string: tomllib stops here too.
             return
         if run[1] and run[1].count(".") >= _LONG:
             parts = len(_PART.findall(run[1]))
@@ -213,7 +222,7 @@ def _error(code: str, message: str, text: str, offset: int, file: str) -> Manife
 
 
 def _deepest(text: str) -> int:
-    """Where brackets are too deep, roughly: those in strings are counted too."""
+    """Return the offset where brackets are too deep, roughly: those in strings count too."""
     depth = 0
     for bracket in _BRACKET.finditer(text):
         depth += 1 if bracket[0] in "[{" else -1
@@ -236,18 +245,18 @@ def _problem(message: str, text: str, file: str) -> Problem:
         line, column = int(place[1]), int(place[2])
     else:
         line, column = _place(text, len(text.rstrip("\n")))
-    said = message[: place.start()] if place else message
-    if said == "Cannot overwrite a value" or said.endswith(" twice") or said.startswith("Duplicate"):
-        # tomllib notices behind the value: the beginning of the line is nearer to the key.
+    reason = message[: place.start()] if place else message
+    if reason == "Cannot overwrite a value" or reason.endswith(" twice") or reason.startswith("Duplicate"):
+        # tomllib reports it after the value: the beginning of the line is nearer to the key.
         column = _indent(text, line) + 1
         return Problem(
-            "manifest-duplicate", f"{_named(said)} is declared twice", "keep one of them", file, line, column
+            "manifest-duplicate", f"{_named(reason)} is declared twice", "keep one of them", file, line, column
         )
-    if said.startswith(("Cannot mutate", "Cannot redefine")):
-        said = f"{_named(said)} is complete already; nothing can be added to it here"
-    if said == r"Illegal character '\n'":
-        said = "a string is not closed before the line ends"
-    plain, hint = _PLAIN.get(said, (said, ""))
+    if reason.startswith(("Cannot mutate", "Cannot redefine")):
+        reason = f"{_named(reason)} is already complete; nothing can be added to it here"
+    if reason == r"Illegal character '\n'":
+        reason = "a string is not closed on its line"
+    plain, hint = _PLAIN.get(reason, (reason, ""))
     return Problem("manifest-syntax", escaped(plain), hint, file, line, column)
 
 
@@ -256,9 +265,9 @@ def _indent(text: str, line: int) -> int:
     return len(row) - len(row.lstrip(" \t"))
 
 
-def _named(said: str) -> str:
-    """Return the key that tomllib names by the ``repr`` of a tuple, as one would write it."""
-    found = _NAMESPACE.search(said)
+def _named(reason: str) -> str:
+    """Return the key in a message of tomllib's, as it would be written: ``envs.blog`` of ``('envs', 'blog')``."""
+    found = _NAMESPACE.search(reason)
     try:
         parts = ast.literal_eval(found[0]) if found else ()
     except (ValueError, SyntaxError):

@@ -11,7 +11,7 @@ from pydantic_core import ErrorDetails
 
 from envsync.manifest import checks
 from envsync.manifest.document import Document
-from envsync.manifest.pythons import Scope
+from envsync.manifest.pythons import PathContext
 from envsync.manifest.schema import keys_of
 from envsync.manifest.tables import DefaultsTable, EnvironmentTable, ManifestTable, Mark
 from envsync.manifest.wording import Unfit, listing, quoted, shown
@@ -161,7 +161,7 @@ def written(table: BaseModel) -> dict[str, Any]:
     return {name: values[name] for name in table.model_fields_set}
 
 
-def settings(document: Document, scope: Scope, problems: list[Problem]) -> ManifestTable | None:
+def settings(document: Document, scope: PathContext, problems: list[Problem]) -> ManifestTable | None:
     """Everything in ``document`` but its environments; None where any of that is at fault."""
     table = dict(document.table)
     if isinstance(table.get("envs"), dict):
@@ -179,7 +179,7 @@ def settings(document: Document, scope: Scope, problems: list[Problem]) -> Manif
         return None
 
 
-def environment_values(document: Document, scope: Scope, problems: list[Problem]) -> Iterator[tuple[str, Values]]:
+def environment_values(document: Document, scope: PathContext, problems: list[Problem]) -> Iterator[tuple[str, Values]]:
     """Name and values of each sound environment in ``document``, without defaults; takes them out of its table."""
     tables = document.table.pop("envs", None)
     for name in list(tables) if isinstance(tables, dict) else ():

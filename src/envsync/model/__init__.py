@@ -1,5 +1,4 @@
-"""Values that pass between the rooms: what is desired, what was observed, what is planned, what was done.
+"""Values that pass between the rooms: what is desired, observed, planned and done.
 
-These values are complete: whoever has them decides without looking at the disk again. Nothing
-here imports another room.
+They are complete: to decide by them takes no further look at the disk. Nothing here imports another room.
 """

@@ -1,7 +1,6 @@
 """What the manifest says: the desired side of a reconcile.
 
-Everything here is a frozen value with its paths already absolute, expanded and
-unresolved. Its twin is :mod:`envsync.model`, what the file system holds.
+Paths are absolute, expanded and unresolved. What the file system holds is :mod:`envsync.model.world`.
 """
 
 from dataclasses import dataclass, field
@@ -31,7 +30,7 @@ class PythonVersion:
 
 @dataclass(frozen=True, slots=True)
 class DefaultPython:
-    """No ``python`` declared: what an environment has, and for a new one the best that is installed."""
+    """No ``python`` declared: an environment keeps the one that it has; a new one gets the best that is installed."""
 
     declared: str = ""
 
@@ -53,12 +52,12 @@ class Packages:
     exact: bool = False
     on_missing: str = "fail"
     declared: tuple[str, ...] = ()
-    """The manifest keys, kebab-case, that this environment or its defaults really set."""
+    """The manifest keys, kebab-case, that this environment or ``[defaults]`` sets."""
 
 
 @dataclass(frozen=True, slots=True)
 class Exposed:
-    """A command of an environment that is to be a symlink in ``bin-dir``; its Python, a script that runs it."""
+    """A command of an environment to expose in ``bin-dir``: by a symlink, its Python by a script that runs it."""
 
     command: str
     """Its file name in the environment's ``bin``."""
@@ -89,18 +88,18 @@ class Environment:
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """Everything that shaped a manifest's meaning, so that a cache can Check whether it still holds."""
+    """Everything that shaped a manifest's meaning, so that a cache can check whether it still holds."""
 
     paths: tuple[str, ...] = ()
-    """Files that were read, directories that were globbed, links that a ``..`` was checked against."""
+    """Files that were read, directories that were listed for a pattern, links that a ``..`` was checked against."""
     listed: tuple[str, ...] = ()
-    """Those of them of which every entry matters: directories that were globbed."""
+    """Those of them whose every entry matters: directories that were listed for a pattern."""
     variables: tuple[tuple[str, str | None], ...] = ()
-    """Environment variables that were consulted, with what they held (``None``: unset)."""
+    """Environment variables that were consulted, as pairs of name and value (``None``: unset)."""
     replayable: bool = True
-    """Whether ``paths`` and ``variables`` tell all (a glob through several directories does not)."""
+    """Whether ``paths`` and ``variables`` are all that counts (not for a pattern through several directories)."""
     stamps: tuple[int, ...] = ()
-    """What :func:`envsync.cache.fingerprint.stamp_followed` gave for each of ``paths``, just before it was read."""
+    """What :func:`envsync.cache.fingerprint.stamp_followed` returned for each of ``paths`` before it was read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +109,9 @@ class Source:
     file: str
     """Absolute path as opened."""
     owner: int
-    """The number of the user to whom it belongs, through all links."""
+    """The user ID of its owner, all links followed."""
     digest: str
-    """Of its text."""
+    """Of its text: SHA-256."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,9 +128,9 @@ class Manifest:
     """In order of preference: ``virtualenv``, ``uv``, ``venv``."""
     installer: str = "auto"
     elsewhere: tuple[str, ...] = ()
-    """Names of environments whose ``hosts`` or ``platforms`` leave this machine out."""
+    """Names of environments whose ``hosts`` or ``platforms`` exclude this machine."""
     inputs: Inputs = field(default_factory=Inputs)
     sources: tuple[Source, ...] = ()
     """The manifest itself, and what it includes, in the order in which they were read."""
     distrust: str = ""
-    """Why nothing that it names may be run, asked or changed; empty where it may be carried out."""
+    """Why nothing that it names may be run or changed; empty where it may be applied."""

@@ -1,4 +1,4 @@
-"""A virtual environment as observed, the unowned names in it, and what envsync keeps of former ones."""
+"""Virtual environments as observed, their generations, and what no manifest declares any more."""
 
 import re
 from dataclasses import dataclass, field
@@ -11,40 +11,40 @@ _LIBRARY = re.compile(r"(?:python|pypy|graalpy)(\d+\.\d+[td]*)")  # python3.12, 
 
 
 def library_name(library: str) -> str:
-    """Return which Python a library is called after (``3.12``, ``3.13t``), empty where its name does not tell."""
+    """Return the Python version in the name of a library directory (``3.12``, ``3.13t``), empty if it has none."""
     match = _LIBRARY.fullmatch(library.rpartition("/")[2])
     return match[1] if match else ""
 
 
 @dataclass(frozen=True, slots=True)
 class InnerLink:
-    """An entry of an environment that ought to be a symlink: ``bin/python*``, ``lib64``."""
+    """An entry of an environment that should be a symlink: ``bin/python*``, ``lib64``."""
 
     name: str
     link_text: str | None
-    """What the symlink holds; ``None`` where it is no symlink, but a copy."""
+    """What the symlink holds; ``None`` where it is a copy."""
     works: bool
-    """Whether it leads to something."""
+    """Whether it leads to anything that exists."""
     end: str = ""
-    """What it leads to in the end, where it is a symlink that leads out of its directory."""
+    """The real path that it leads to, for a symlink out of its directory."""
     own: bool = False
-    """Whether it is a script or program of the user's, neither a symlink nor a copy of an interpreter."""
+    """Whether it is the user's own script or program, neither a symlink nor a copy of an interpreter."""
 
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """A file in ``bin`` that is not as this environment needs it."""
+    """A file in ``bin`` that needs to be repaired."""
 
     name: str
     kind: Literal["activate", "shebang", "mode"]
-    """An activation script that names another directory; a script that runs with another Python; one without
-    permission to be executed."""
+    """An activation script that names another directory, a script that runs with another Python, or one without
+    execute permission."""
     named: str
-    """The directory, or the interpreter, that it names; empty where that cannot be read."""
+    """The directory or interpreter that it names; empty where that cannot be read."""
     rendered: bool = False
-    """Whether an activation script has to be rendered again, since another name in it would not do."""
+    """Whether an activation script has to be rendered again, as replacing the directory in it is not enough."""
     harmful: bool = False
-    """Whether shells may take parts of a name in it for commands: then nothing of it is kept in use."""
+    """Whether shells may run parts of a name in it as commands: then none of its text is reused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,26 +53,26 @@ class LostEditable:
 
     name: str
     directory: str
-    now: str | None
-    """The project that the environment lies in, where it may be now."""
+    project: str | None
+    """The project that the environment lies in, where the package may be now."""
 
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What an environment holds beyond what its builder wrote."""
+    """What an environment holds besides what its builder wrote."""
 
     packages: tuple[str, ...] = ()
-    """Names in ``site-packages`` that no builder puts there."""
+    """Entries of ``site-packages`` that no builder puts there."""
     links: tuple[str, ...] = ()
     """A user's own symlinks, relative to the environment."""
     aliases: tuple[str, ...] = ()
     """Further names of the interpreter in ``bin``: symlinks that end at it."""
     alias_links: tuple[InnerLink, ...] = ()
-    """Those symlinks."""
+    """The symlinks of ``aliases``."""
     others: tuple[str, ...] = ()
     """Entries at the top that no builder makes: a package's, or the user's."""
     populated: tuple[str, ...] = ()
-    """The libraries with distributions in them, other than those that builders seed."""
+    """The library directories that hold distributions other than seeds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,28 +83,27 @@ class Environment:
     """``pyvenv.cfg``: keys in lower case, values as read, in file order."""
     pythons: tuple[InnerLink, ...]
     libraries: tuple[str, ...]
-    """Directories that hold ``site-packages``, relative: ``lib/python3.12``; whether its own Python sees them or not.
-    """
+    """Directories that hold ``site-packages``, relative: ``lib/python3.12``; also those that its Python ignores."""
     lib64: InnerLink | None
-    """The entry ``lib64``, which some distributions have beside ``lib``."""
+    """The entry ``lib64``, which some Linux distributions have beside ``lib``."""
     scripts: tuple[Script, ...]
-    """Scripts that name a directory which is not the declared path."""
+    """Scripts that need to be repaired."""
     has_bin: bool
-    """Whether there is a directory ``bin`` with anything in it."""
+    """Whether ``bin`` is a directory that is not empty."""
     activators: tuple[str, ...]
-    """The activation scripts that are there."""
+    """The names of its activation scripts."""
     contents: Contents
     activate_is: str = ""
-    """What ``bin/activate`` is, where it is not a file and does not lead to one."""
+    """What ``bin/activate`` is, if neither a file nor a link to one: ``a symlink that leads to no file``."""
     lost_editables: tuple[LostEditable, ...] = ()
     partial_files: tuple[str, ...] = ()
-    """Half-written files of an interrupted pass, relative."""
+    """Partial files of an interrupted pass, relative."""
     dependencies: Paths = field(default_factory=Paths)
-    """Paths whose stamps vouch for all of this."""
+    """Paths that all of this depends on."""
 
     @property
     def built_for(self) -> str | None:
-        """The minor version that ``pyvenv.cfg`` names (``3.12``); ``None`` where it names none."""
+        """The minor version in ``pyvenv.cfg`` (``3.12``); ``None`` where it has none."""
         for key in ("python-version", "version_info", "version"):
             parts = (self.setting(key) or "").split(".")
             if len(parts) > 1 and parts[0].isdigit() and parts[1].isdigit():
@@ -112,53 +111,53 @@ class Environment:
         return None
 
     def setting(self, key: str) -> str | None:
-        """Give the value of a ``pyvenv.cfg`` key, the last one where it is repeated, as Python reads it."""
+        """Return the value of a ``pyvenv.cfg`` key; of a repeated key the last one counts, as for Python."""
         return dict(self.cfg).get(key)
 
 
 BUILT_TOP = frozenset({"bin", "include", "lib", "lib64", "share", "etc", "local", "pyvenv.cfg", "__pycache__"})
 """Entries at the top of an environment that builders and packages make; ``local`` is Debian's of old."""
-_FOREIGN_STAGING = frozenset(
+_STRAY_FILES = frozenset(
     {".DS_Store", ".localized", ".directory", "Thumbs.db", "desktop.ini", ".gitignore", ".hgignore", ".dockerignore"}
     | {"CACHEDIR.TAG", ".lock", ".nobackup", ".metadata_never_index", ".gitkeep", ".keep", "README", "README.txt"}
     | {".project"}  # virtualenvwrapper's and pipenv's: the project's directory
 )
-_OPEN_STILL = (".nfs", ".fuse_hidden")
-"""What NFS and FUSE make of a file that is removed while somebody has it open."""
-_STRAY_PREFIXES = ("._", *_OPEN_STILL)
+_REMOVED = (".nfs", ".fuse_hidden")
+"""Prefixes that NFS and FUSE give to a file that is removed while it is open."""
+_STRAY_PREFIXES = ("._", *_REMOVED)  # ``._x``: macOS, on foreign file systems
 
 
 def is_removed(name: str) -> bool:
-    """Check whether a file is called as one is that was removed already."""
-    return name.startswith(_OPEN_STILL)
+    """Check whether a name is that of a removed file that is still open somewhere."""
+    return name.startswith(_REMOVED)
 
 
-def is_stray(name: str) -> bool:
-    """Check whether an entry is called as the small files are that builders, file managers and backups leave."""
-    return name in _FOREIGN_STAGING or name.startswith(_STRAY_PREFIXES)
+def is_stray_file(name: str) -> bool:
+    """Check whether a name is that of a small file that builders, file managers and backups leave behind."""
+    return name in _STRAY_FILES or name.startswith(_STRAY_PREFIXES)
 
 
 @dataclass(frozen=True, slots=True)
-class Former:
+class LatestGeneration:
     """The latest generation of an environment."""
 
     staging_dir: str
     place: str
-    """The directory in the staging directory that was the environment."""
+    """The directory in it that was the environment."""
     made: str
-    """When it was replaced, ISO 8601; empty where that is not known."""
+    """When it was replaced, ISO 8601; empty if unknown."""
     environment: Environment | None = None
-    """``None`` where it is no whole environment any more."""
+    """``None`` where it is no longer a complete environment."""
     identity: tuple[int, int] | None = None
     """Device and inode of ``place``."""
     installed: InstalledPackages = field(default_factory=InstalledPackages)
-    """What is installed in it."""
+    """The packages installed in it."""
     verdict: Verdict | None = None
-    """Whether that is as declared now; ``None`` where it cannot be told, or nothing is declared."""
+    """Whether they meet the present declarations; ``None`` where that is unknown, or nothing is declared."""
 
     @property
     def version(self) -> str:
-        """The version of its Python (``3.12.1``), empty where ``pyvenv.cfg`` does not tell."""
+        """The version of its Python (``3.12.1``), empty where ``pyvenv.cfg`` has none."""
         found = self.environment
         full = "" if found is None else found.setting("version") or found.setting("version_info") or ""
         return ".".join(full.split(".")[:3])
@@ -166,23 +165,24 @@ class Former:
 
 @dataclass(frozen=True, slots=True)
 class Orphan:
-    """An environment in the state directory that the manifest made and declares no more."""
+    """An environment in the state directory that the manifest made and no longer declares."""
 
     name: str
     path: str
-    """Where it was found once: the declared path."""
+    """The path at which it was declared."""
     end: str
     identity: tuple[int, int]
     size: int
+    """Bytes on the disk."""
     linked: bool
-    """Whether there is a symlink at ``path`` that leads to it still."""
+    """Whether a symlink at ``path`` still leads to it."""
     unowned: tuple[str, ...]
-    """What is in it that no builder and no package owns: files of the user's."""
+    """The user's files in it, which no builder and no package owns."""
 
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """An earlier content that is kept of an environment."""
+    """An earlier content of an environment, kept for a rollback."""
 
     name: str
     staging_dir: str
@@ -191,23 +191,25 @@ class Generation:
     made: str
     """When it was replaced, ISO 8601."""
     version: str | None
+    """Of its Python."""
     size: int
+    """Bytes on the disk."""
     declared: bool
-    """Whether the environment is declared still."""
+    """Whether the environment is still declared."""
     irreplaceable: bool
-    """Whether it holds what no installer brings back: files of the user's."""
+    """Whether it holds files of the user's, which no installer restores."""
     surplus: bool
-    """Whether there are as many newer ones as the manifest says are kept."""
+    """Whether it exceeds the number of generations that the manifest keeps."""
     unowned: tuple[str, ...] = ()
-    """Files of the user's in it that the environment does not hold as well, relative."""
+    """Files of the user's in it that the environment lacks, relative."""
 
 
 @dataclass(frozen=True, slots=True)
-class Interrupted:
-    """A staging directory that an interrupted pass has left."""
+class InterruptedStaging:
+    """A staging directory that an interrupted pass left."""
 
     name: str
-    """Of the environment; empty where the pass did not come to say so."""
+    """Of the environment; empty where the pass was interrupted before it wrote the marker."""
     staging_dir: str
     end: str
     """Of the environment."""
@@ -217,7 +219,7 @@ class Interrupted:
 
 @dataclass(frozen=True, slots=True)
 class ExposedOrphan:
-    """A symlink to an orphan's command, or a script that runs it, which will lead nowhere without it."""
+    """A symlink to an orphan's command, or a script that runs it: it dangles once the orphan is removed."""
 
     link: str
     link_text: str

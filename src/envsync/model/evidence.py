@@ -1,4 +1,4 @@
-"""Many paths in little room: a pass over thousands of environments holds dozens for each."""
+"""Paths and stamps, packed: a pass over thousands of environments holds dozens for each."""
 
 from array import array
 from collections.abc import Iterable, Iterator
@@ -10,7 +10,7 @@ class Paths:
     """Absolute paths, in their order."""
 
     text: str = ""
-    """All of them, NUL between."""
+    """All of them, separated by NUL."""
 
     @classmethod
     def of(cls, paths: Iterable[str]) -> "Paths":
@@ -18,15 +18,15 @@ class Paths:
         return cls("\0".join(dict.fromkeys(paths)))
 
     def __iter__(self) -> Iterator[str]:
-        """Give each path."""
+        """Return an iterator over the paths."""
         return iter(self.text.split("\0") if self.text else ())
 
 
 def packed(numbers: Iterable[int]) -> bytes:
-    """Pack stamps, which are numbers from 0 on."""
+    """Return stamps, unsigned 64-bit numbers, as bytes."""
     return array("Q", numbers).tobytes()
 
 
 def unpacked(stamps: bytes) -> "array[int]":
-    """Give packed stamps again."""
+    """Return the stamps in packed ones."""
     return array("Q", stamps)

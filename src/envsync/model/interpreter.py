@@ -7,14 +7,14 @@ from envsync.model.links import Chain
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What an interpreter says of itself; see :mod:`envsync.observe.probe`."""
+    """What an interpreter reports about itself; see :mod:`envsync.observe.probe`."""
 
     version: str
     """``3.12.1``, ``3.14.0rc2``."""
     implementation: str
     """``cpython``, ``pypy``, ``graalpy``."""
     abi: str
-    """Implementation, version, ABI flags and platform, but no patch release: ``cpython-312-x86_64-linux-gnu``."""
+    """Implementation, minor version, ABI flags and platform: ``cpython-312-x86_64-linux-gnu``."""
     base_prefix: str
     base_exec_prefix: str
     executable: str
@@ -22,15 +22,15 @@ class Facts:
     stdlib: str
     """The directory of ``os.py``."""
     purelib: str
-    """Where an environment of it holds pure packages, relative: ``lib/python3.12/site-packages``."""
+    """Where its environments hold pure packages, relative: ``lib/python3.12/site-packages``."""
     platlib: str
-    """Where it holds packages with compiled parts: the same, or ``lib64/python3.12/site-packages``."""
+    """Where they hold packages with compiled parts: the same, or ``lib64/python3.12/site-packages``."""
     platlibdir: str
-    """``lib``, or ``lib64`` where the distribution has two."""
+    """``lib``, or ``lib64`` where the Linux distribution has both."""
     version_info: str
     """``3.12.1.final.0``."""
     platform: str = ""
-    """Operating system and architecture: ``linux-x86_64``, ``macosx-arm64``; empty where it is not known."""
+    """Operating system and architecture: ``linux-x86_64``, ``macosx-arm64``; empty if unknown."""
 
     @property
     def minor(self) -> str:
@@ -49,7 +49,7 @@ class Facts:
 
     @property
     def label(self) -> str:
-        """What tells it from others of one machine, patch releases aside: ``3.12``, ``3.13t``, ``pypy3.10``."""
+        """Its short name, without the patch release: ``3.12``, ``3.13t``, ``pypy3.10``."""
         implementation = "" if self.implementation == "cpython" else self.implementation
         return f"{implementation}{self.minor}{'t' if self.free_threaded else ''}"
 
@@ -60,12 +60,12 @@ class Facts:
 
     @property
     def libraries(self) -> tuple[str, ...]:
-        """All such directories, in the order in which Python imports from them (``lib64`` before ``lib``: site.py)."""
+        """All such directories in import order (``lib64`` before ``lib``: site.py)."""
         return tuple(dict.fromkeys((self.platlib.rpartition("/")[0], self.library)))
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names in an environment's ``bin`` beside ``python``, which they point to."""
+        """The names in an environment's ``bin`` besides ``python``, to which they link."""
         threaded = (f"python{self.minor}t",) if self.free_threaded else ()
         return ("python3", f"python{self.minor}", *threaded)
 
@@ -82,14 +82,14 @@ class Interpreter:
     chain: Chain
     facts: Facts
     notes: tuple[str, ...] = ()
-    """What a person should know of how the link was found."""
+    """What to tell the user about how the link was found."""
     through: tuple[str, ...] = ()
     """The links that led on to this one: into environments, to scripts and other programs that run it."""
     asked: bool = False
-    """Whether a program that runs another one had to be run to know: what it runs may depend on anything, and holds
-    for one pass."""
+    """Whether a program that runs another one was run to find it: its answer may depend on anything, and is valid for
+    one pass."""
     searched: bool = False
-    """Whether it was chosen from those that are installed: what is installed later may be chosen instead."""
+    """Whether it was chosen from the installed ones: one installed later may be chosen instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,4 +103,4 @@ class InterpreterProblem:
     hint: str
     chain: Chain | None = None
     searched: bool = False
-    """Whether the installed ones were searched: what is installed later may fit."""
+    """Whether the installed ones were searched: one installed later may fit."""

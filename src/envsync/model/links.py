@@ -22,24 +22,24 @@ class Hop:
     link: str
     """Absolute path of the symlink itself, the links before it resolved."""
     link_text: str
-    """What it holds, as written."""
+    """What it holds, as written (symlink(7))."""
 
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """The way from a path to the real thing, hop by hop."""
+    """The way from a path to its end, hop by hop."""
 
     start: str
     hops: tuple[Hop, ...]
     end: str
-    """Absolute path without any symlink, whether or not anything is there."""
+    """Absolute real path, whether or not it exists."""
     kind: EndKind
     to_make: tuple[str, ...] = ()
     """Where the end is missing: the directories to make before it, outermost first."""
     is_link: bool = False
     """Whether there is a symlink at ``start`` itself, not only on the way to it."""
     reason: str = ""
-    """For ``LOOP`` and ``UNREADABLE``: what the system said, and where."""
+    """For ``LOOP`` and ``UNREADABLE``: the system's error, and where it occurred."""
     identity: tuple[int, int] | None = None
     """Device and inode of a directory at the end."""
 

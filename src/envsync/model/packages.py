@@ -1,24 +1,24 @@
-"""Installed packages, what an installer says of them, and the installer calls that declared packages come to."""
+"""Installed packages, what an installer reports about them, and the installer calls that install declared ones."""
 
 from dataclasses import dataclass
 
 SEEDS = frozenset({"pip", "setuptools", "wheel"})
-"""What builders seed environments with: nobody has to declare it."""
+"""What builders seed environments with: it need not be declared."""
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a distribution was installed from, if not from an index (PEP 610)."""
+    """Where a distribution was installed from, except from an index (PEP 610)."""
 
     requirement: str
-    """What an installer needs to install it again: a URL without credentials, or the path of an editable project."""
+    """What installs it again: a URL without credentials, or the path of an editable project."""
     editable: bool = False
     revision: str | None = None
-    """The branch, tag or commit that was asked for, where the requirement names the commit that it was."""
+    """The requested branch, tag or commit, where the requirement names the resolved commit."""
 
     @property
     def directory(self) -> str:
-        """The directory of sources, or the file, on this machine; empty for what came from elsewhere."""
+        """The local directory of sources, or the local file; empty for anything else."""
         if self.editable:
             return self.requirement
         from urllib.parse import unquote  # noqa: PLC0415  # most come from an index
@@ -38,11 +38,11 @@ class Distribution:
     """``Requires-Dist``, as written (PEP 508)."""
     origin: Origin | None = None
     requested: bool = False
-    """Whether it is marked as asked for by name (``REQUESTED``, PEP 376)."""
+    """Whether it is marked as requested by name (``REQUESTED``, PEP 376)."""
     legacy: bool = False
     """Whether it was installed without wheel metadata (``.egg-info``, ``.egg-link``)."""
     installer: str = ""
-    """Who marked it as asked for (``INSTALLER``, PEP 376): uv marks everything."""
+    """The tool that marked it as requested (``INSTALLER``, PEP 376): uv marks everything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,47 +53,49 @@ class Damage:
     metadata: str
     """Its metadata directory, relative to the environment."""
     missing: tuple[str, ...] = ()
-    """Files that are gone, as ``RECORD`` names them."""
+    """Missing files, as ``RECORD`` names them."""
     changed: tuple[str, ...] = ()
-    """Files that are others than those that were installed."""
+    """Files whose content differs from what was installed."""
     unchecked: str = ""
-    """Why its files could not be compared."""
+    """Why its files could not be checked; empty if they were."""
     partial: tuple[str, ...] = ()
-    """What an interrupted installation of it left, relative to the environment."""
+    """Partial files of an interrupted installation of it, relative to the environment."""
     links: tuple[str, ...] = ()
     """Symlinks of the user's among its files or on the way to them, relative to the environment."""
     known: bool = True
-    """Whether it can be told which version it was, and where it came from."""
+    """Whether its version and origin are known."""
 
     @property
     def damaged(self) -> bool:
-        """Whether it has to be installed again; of one without wheel metadata nobody can tell."""
+        """Whether it has to be installed again; without wheel metadata that is unknown."""
         return not self.package.legacy and bool(self.missing or self.changed or self.unchecked)
 
 
 @dataclass(frozen=True, slots=True)
 class InstalledPackages:
-    """What is installed in an environment, from its metadata alone: no interpreter is needed."""
+    """What is installed in an environment, read from metadata without running its interpreter."""
 
     distributions: tuple[Distribution, ...] = ()
     broken: tuple[str, ...] = ()
-    """Metadata directories that do not tell what they are of."""
+    """Metadata directories without a readable name and version."""
     unowned: tuple[str, ...] | None = None
-    """What no distribution claims, relative to the environment; ``None`` where it was not looked for."""
+    """Files that no distribution claims, relative to the environment; ``None`` if not looked for."""
     damage: tuple[Damage, ...] | None = None
-    """What is wrong with their files, or cannot be told; ``None`` where it was not looked for."""
+    """What is wrong with their files, or unknown; ``None`` if not looked for."""
 
     @property
     def digest(self) -> str:
-        """What is installed, in short: another one where a name, a version or an origin differs."""
+        """A digest of all names, versions and origins, 32 hexadecimal digits."""
         from hashlib import sha256  # noqa: PLC0415  # it loads OpenSSL
 
-        rows = sorted((one.name, one.version, *_origin_fields(one.origin)) for one in self.distributions)
+        rows = sorted(
+            (package.name, package.version, *_origin_fields(package.origin)) for package in self.distributions
+        )
         return sha256(ascii((rows, sorted(self.broken))).encode()).hexdigest()[:32]
 
     def versions(self) -> dict[str, str]:
-        """Give versions by name."""
-        return {one.name: one.version for one in self.distributions}
+        """Return versions by name."""
+        return {package.name: package.version for package in self.distributions}
 
 
 def _origin_fields(origin: Origin | None) -> tuple[str, bool]:
@@ -109,11 +111,11 @@ class Change:
     before: str | None
     """``None`` where it is not installed."""
     after: str | None
-    """``None`` where it goes; empty where the installer has to build it to know."""
+    """``None`` where it is removed; empty where the version is only known once it is built."""
 
 
 def changes_between(before: InstalledPackages, after: InstalledPackages) -> tuple[Change, ...]:
-    """List each distribution whose version is another."""
+    """Return the distributions whose versions differ, by name."""
     had, has = before.versions(), after.versions()
     names = sorted(name for name in {*had, *has} if had.get(name) != has.get(name))
     return tuple(Change(name, had.get(name), has.get(name)) for name in names)
@@ -125,44 +127,44 @@ class Verdict:
 
     met: bool
     changes: tuple[Change, ...] = ()
-    """What an installation would change, where the installer could say."""
+    """What an installation would change, where the installer reports it."""
     extraneous: tuple[str, ...] = ()
-    """Names that no declaration brings, where only the declared is wanted."""
+    """Names that no declaration requires, with ``exact``."""
     reason: str = ""
-    """Why it is not met, where that is not known from the changes."""
+    """Why it is not met, unless the changes show it."""
 
 
 INPUTS = "envsync-inputs"
-"""The ``pyvenv.cfg`` key that holds the digests of what was declared when packages were installed last."""
+"""The ``pyvenv.cfg`` key with the digests of the declarations at the last installation."""
 INSTALLED = "envsync-installed"
-"""The key that holds the digest of what was installed then."""
+"""The ``pyvenv.cfg`` key with the digest of what was installed then."""
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One ``install`` of pip or uv, with what is declared handed over as it stands."""
+    """One ``install`` of pip or uv, with the declarations passed as they are."""
 
     arguments: tuple[str, ...]
     """As both take them: ``-r FILE``, ``-c FILE``, ``-e DIRECTORY[extras]``, ``--group FILE:NAME``, PEP 508."""
     directory: str
-    """The directory that relative paths in them are written for, in which the installer is run."""
+    """The directory that the installer runs in: relative paths in the arguments start there."""
     lines: tuple[str, ...] = ()
     """Further lines in the format of a requirements file."""
     dependencies: bool = True
-    """Whether what they depend on is installed as well; what a lock names is complete."""
+    """Whether to install dependencies too; a lock names all of them."""
     alone: bool = False
-    """Whether no other requirements or constraints may stand in the same call: uv reads a ``pylock.toml`` so."""
+    """Whether the call may hold no other requirements or constraints, as for a ``pylock.toml`` in uv."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sync:
-    """One ``uv sync``: a project as its ``uv.lock`` says."""
+    """One ``uv sync``, of a project with a ``uv.lock``."""
 
     project: str
     lock: str
-    """The file: of the project, or of the workspace that it is a member of."""
+    """The lock file, of the project or of its workspace."""
     options: tuple[str, ...]
-    """Its groups and extras, and whether it is installed as editable."""
+    """Options for its groups and extras, and for an editable installation."""
 
 
 def is_lock(call: Call | Sync) -> bool:
@@ -181,30 +183,30 @@ class Project:
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """What the manifest's package keys come to, with every file read that counts."""
+    """The installer calls for an environment's package keys, with every file that they depend on."""
 
     installer: str = "uv"
-    """``uv`` or ``pip``: the one that carries it out."""
+    """``uv`` or ``pip``."""
     calls: tuple[Call | Sync, ...] = ()
     index: tuple[str, ...] = ()
-    """The index options of the declarations, as lines of a requirements file: they hold for whatever is installed."""
+    """The index options of the declarations, as lines of a requirements file: they apply to all that is installed."""
     hashes: tuple[str, ...] = ()
     """The declared lines that have hashes, as constraints: ``name==1.0 --hash=sha256:…``."""
     directory: str = "/"
-    """Where an installer is run for everything else, to find the project's own settings."""
+    """The directory in which an installer runs otherwise, so that it finds the project's own settings."""
     projects: tuple[Project, ...] = ()
     digest: str = ""
-    """Of the declarations, and of every file that counts; 32 hexadecimal digits."""
+    """Of the declarations and every file that they depend on, 32 hexadecimal digits."""
     metadata: str = ""
     """The digest of the projects' own metadata alone, 16 hexadecimal digits; empty without projects."""
     files: tuple[str, ...] = ()
-    """Every file that was read, or is not there to be read."""
+    """Every file that was read or is missing."""
     variables: tuple[str, ...] = ()
-    """The environment variables that the files name."""
+    """The names of environment variables in the files."""
     problems: tuple[str, ...] = ()
-    """What cannot be carried out: the place, the reason."""
+    """What cannot be installed, as text: place and reason."""
 
     @property
     def inputs(self) -> str:
-        """What an environment's own ``pyvenv.cfg`` holds of it."""
+        """The value of :data:`INPUTS` in ``pyvenv.cfg``."""
         return f"{self.digest}-{self.metadata}" if self.metadata else self.digest

@@ -1,8 +1,9 @@
-"""What a plan consists of: states, drift, actions, conflicts. Complete values, so that applying decides nothing."""
+"""A plan: states, drift, actions, conflicts. Complete values, so that applying decides nothing."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import NamedTuple
 
 from envsync.model import desired
 from envsync.model.environment import Script
@@ -12,7 +13,7 @@ from envsync.model.world import World
 
 
 class State(Enum):
-    """How an environment stands to what the manifest says."""
+    """How an environment compares to the manifest."""
 
     IN_SYNC = "in-sync"
     MISSING = "missing"
@@ -31,34 +32,34 @@ class Drift:
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """What envsync refuses to touch, and how a person can resolve it."""
+    """What envsync refuses to touch, and how the user can resolve it."""
 
     code: str
     message: str
     hint: str
     remedy: tuple[tuple[str, ...], ...] = ()
-    """Commands that resolve it, one after the other, as lists of words; empty where that takes a decision."""
+    """Commands that resolve it, in order, each as its words; empty where the user has to decide."""
 
 
 @dataclass(frozen=True, slots=True)
 class Blueprint:
-    """All that is needed to build an environment."""
+    """Everything needed to build an environment."""
 
     name: str
     path: str
-    """The declared path, which everything embedded names."""
+    """The declared path, which scripts and settings name."""
     manifest: str
     """The file that declares it."""
     end: str
-    """Where it goes."""
+    """The real path that it is built for."""
     identity: tuple[int, int] | None
-    """Device and inode of what is there."""
+    """Device and inode of the directory there, if any."""
     staging_parent: str
-    """Where its staging directory goes."""
+    """The directory for its staging directory."""
     exchangeable: bool
-    """Whether the end can be exchanged for another directory; else its contents are, one by one."""
+    """Whether the end can be swapped as a whole; otherwise its entries are swapped one by one, not atomically."""
     layered: bool
-    """Whether it is in a lower layer of an overlay: what is there is copied up before it is exchanged."""
+    """Whether it is in a lower layer of an overlay: it is copied up before the swap."""
     builders: tuple[str, ...]
     executable: str
     """The real interpreter, for the builder."""
@@ -66,13 +67,13 @@ class Blueprint:
     """``3.12``."""
     stdlib: str
     libraries: tuple[str, ...]
-    """The directories that hold ``site-packages``, relative, in the order in which Python imports from them."""
+    """The directories that hold ``site-packages``, relative, in import order."""
     links: tuple[tuple[str, str], ...]
-    """The ``python*`` entries of ``bin``, with their texts."""
+    """The ``python*`` symlinks of ``bin``, as pairs of name and link text."""
     settings: tuple[tuple[str, str], ...]
-    """What ``pyvenv.cfg`` must say."""
+    """The settings that ``pyvenv.cfg`` must have, as pairs of key and value."""
     optional: tuple[tuple[str, str], ...]
-    """What it must say where the builder writes the key at all."""
+    """Settings that it must have where the builder writes the key."""
     prompt: str | None
     system_site_packages: bool
 
@@ -82,29 +83,29 @@ class InstallSpec:
     """What is to be installed in an environment."""
 
     installer: str
-    """``uv`` or ``pip``; ``auto`` where nothing is declared that takes one or the other."""
+    """``uv`` or ``pip``; ``auto`` where nothing declared requires either."""
     may_choose: bool = False
-    """Whether the manifest leaves the choice of the installer."""
+    """Whether the manifest leaves the installer open."""
     packages: desired.Packages = field(default_factory=desired.Packages)
     facts: Facts | None = None
-    """Of the environment's Python, where that is known."""
+    """Of the environment's Python, if known."""
     declared: Declared | None = None
     former: tuple[Distribution, ...] = ()
-    """What was installed before a rebuild: what comes back has these versions."""
+    """What was installed before a rebuild: it is installed again in these versions."""
     former_python: str = ""
-    """The version of the Python that it was installed for."""
+    """The version of the Python that ``former`` was installed for."""
     damaged: tuple[Damage, ...] = ()
-    """What is installed and has to be put right."""
+    """Installed packages to repair."""
     only_damaged: bool = False
-    """Whether nothing else is to be done; the declarations then tell indexes and hashes alone."""
+    """Whether only ``damaged`` is installed; the declarations then supply only indexes and hashes."""
     reinstall: tuple[str, ...] = ()
-    """Names of projects to build again, whose metadata has changed since they were installed."""
+    """Names of projects to build again, as their metadata has changed since they were installed."""
     upgrade: bool = False
-    """Whether to take the newest releases that the declarations allow."""
+    """Whether to install the newest releases that the declarations allow."""
     only: tuple[str, ...] = ()
     """Names of the packages to upgrade; empty for all."""
     cached: bool = True
-    """Whether the installer may use its cache, whose files environments may share."""
+    """Whether the installer may use its cache, whose files environments may share by hard links."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,89 +115,89 @@ class Create:
     message: str
     blueprint: Blueprint
     to_make: tuple[str, ...]
-    """Missing directories on the way, outermost first."""
+    """Missing parent directories, outermost first."""
     spec: InstallSpec | None = None
-    foreign_staging: tuple[str, ...] = ()
-    """Files of other tools in the directory that is there: they stay."""
+    stray_files: tuple[str, ...] = ()
+    """Stray files in the directory that is there: they stay."""
     kind: str = "create"
 
 
 @dataclass(frozen=True, slots=True)
 class Repair:
-    """Put single files of an environment right."""
+    """Repair single files of an environment."""
 
     message: str
     blueprint: Blueprint
     links: tuple[tuple[str, str], ...] = ()
-    """Symlinks inside of the environment to set, by relative path."""
+    """Symlinks inside the environment to set, as pairs of relative path and link text."""
     settings: tuple[tuple[str, str], ...] = ()
-    """``pyvenv.cfg`` keys to set."""
+    """``pyvenv.cfg`` settings to write, as pairs of key and value."""
     scripts: tuple[Script, ...] = ()
-    """Scripts to make name the declared path."""
+    """Scripts in which to write the declared path."""
     regenerate: tuple[str, ...] = ()
     """Activation scripts to render again."""
     prompt_before: str | None = None
-    """What ``pyvenv.cfg`` says is shown."""
+    """The prompt in ``pyvenv.cfg`` now."""
     kind: str = "repair"
 
 
 @dataclass(frozen=True, slots=True)
 class Rebuild:
-    """Build an environment aside, and exchange it for the one that is there."""
+    """Build an environment in a staging directory, and swap it with the one that is there."""
 
     message: str
     blueprint: Blueprint
     keep: int
-    """How many former contents to keep."""
+    """The number of generations to keep."""
     generations_dir: str = ""
-    """The directory that generations are moved to where it is on the same file system."""
+    """The directory that generations are moved to, if on the same file system."""
     generations: tuple[str, ...] = ()
-    """Staging directories of the contents that are kept already, the oldest first."""
+    """Staging directories of the existing generations, the oldest first."""
     spec: InstallSpec | None = None
     known: tuple[str, ...] = ()
-    """The distributions that were there when this was planned."""
+    """The distributions that were installed when this was planned."""
     aliases: tuple[str, ...] = ()
-    """Further names of the interpreter in ``bin``, to be made again."""
+    """Further names of the interpreter in ``bin``, to link again."""
     bring: tuple[str, ...] = ()
-    """Files and directories that are copied into the new environment, relative."""
+    """Files and directories to copy into the new environment, relative."""
     kind: str = "rebuild"
 
 
 @dataclass(frozen=True, slots=True)
 class Install:
-    """Install what is declared into an environment that is there."""
+    """Install what is declared into an existing environment."""
 
     message: str
     blueprint: Blueprint
     spec: InstallSpec
     keep: int = 0
-    """How many former contents to keep."""
+    """The number of generations to keep."""
     generations_dir: str = ""
-    """The directory that generations are moved to where it is on the same file system."""
+    """The directory that generations are moved to, if on the same file system."""
     generations: tuple[str, ...] = ()
-    """Staging directories of the contents that are kept already, the oldest first."""
+    """Staging directories of the existing generations, the oldest first."""
     kind: str = "install"
 
 
 @dataclass(frozen=True, slots=True)
 class Pin:
-    """A change of the manifest, so that one environment names its interpreter by its path."""
+    """A change of the manifest: one environment's ``python`` becomes a path."""
 
     file: str
-    """The manifest, or the one of its includes that declares the environment."""
+    """The manifest, or the include that declares the environment."""
     former: bytes
-    """What it holds now."""
+    """Its content now."""
     content: bytes
-    """What it is to hold."""
+    """Its new content."""
     python: str
-    """What ``python`` is to say there."""
+    """The new value of ``python``."""
     link: str
-    """The interpreter link that this means."""
+    """The interpreter link that the value means."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rollback:
-    """Exchange an environment for the generation that is kept of it."""
+    """Swap an environment with its latest generation."""
 
     message: str
     name: str
@@ -206,7 +207,7 @@ class Rollback:
     """Of the generation."""
     exchangeable: bool
     repair: Repair | None = None
-    """What has to be put right in the generation, where it lies, to fit the interpreter link."""
+    """The repair that fits the generation, where it lies, to the interpreter link."""
     pin: Pin | None = None
     changes: tuple[Change, ...] = ()
     """The packages whose versions differ."""
@@ -215,17 +216,17 @@ class Rollback:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """Make a symlink, or a script that runs a command, where nothing is."""
+    """Make a symlink, or a script that runs a command, where nothing exists."""
 
     message: str
     link: str
     place: str
-    """Where that really is: the same path with no symlink on the way."""
+    """The real path of ``link``: its parent resolved."""
     link_text: str
     to_make: tuple[str, ...] = ()
-    """Missing directories on the way, outermost first."""
+    """Missing parent directories, outermost first."""
     is_launcher: bool = False
-    """Whether it is to be a script that runs ``text``."""
+    """Whether to make a script that runs ``link_text``."""
     kind: str = "link"
 
 
@@ -243,17 +244,17 @@ class EnvironmentPlan:
     actions: tuple[Action, ...] = ()
     conflicts: tuple[Conflict, ...] = ()
     notes: tuple[str, ...] = ()
-    """What a person should know, though nothing is wrong."""
+    """What the user should know, though nothing is wrong."""
     faults: tuple[str, ...] = ()
-    """What does not work in it and envsync cannot put right; each is among the notes as well."""
+    """What does not work in it and envsync cannot repair; each is also among the notes."""
     needs_installed: bool = False
-    """Whether this is no plan yet, because it depends on what is installed, and that was not looked at."""
+    """Whether the plan is incomplete, as it depends on installed packages that were not read."""
     interrupted: bool = False
-    """Whether an earlier pass left something to clear away."""
+    """Whether an interrupted pass left something to remove."""
 
     @property
     def packages(self) -> tuple[Change, ...]:
-        """Which versions would change: as far as an installer could say, or by the two contents of a rollback."""
+        """The versions that would change, as far as an installer reports them, or by the two contents of a rollback."""
         rollbacks = [action for action in self.actions if isinstance(action, Rollback)]
         if rollbacks:
             return rollbacks[0].changes
@@ -261,13 +262,21 @@ class EnvironmentPlan:
         if verdict is None or not any(isinstance(action, Install) for action in self.actions):
             return ()
         versions = self.world.installed.versions() if self.world.installed is not None else {}
-        gone = (Change(name, versions.get(name), None) for name in verdict.extraneous)
-        return (*verdict.changes, *gone)
+        removed = (Change(name, versions.get(name), None) for name in verdict.extraneous)
+        return (*verdict.changes, *removed)
 
     @property
     def has_work(self) -> bool:
         """Whether applying it would change anything."""
         return bool(self.actions) or (self.interrupted and not self.conflicts)
+
+
+class ForeignStaging(NamedTuple):
+    """A staging directory of an environment that this manifest does not declare."""
+
+    staging_dir: str
+    end: str
+    """Of the environment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,12 +285,11 @@ class Plan:
 
     manifest: desired.Manifest
     environments: tuple[EnvironmentPlan, ...]
-    foreign_staging: tuple[tuple[str, str], ...] = ()
-    """Staging directories, each with its end, of environments that this manifest does not declare."""
+    foreign_staging: tuple[ForeignStaging, ...] = ()
     between: Mapping[str, tuple[Conflict, ...]] = field(default_factory=dict)
-    """Conflicts with other environments of the manifest, by name, where there are any."""
+    """Conflicts with other environments of the manifest, by name of the environment."""
 
     @property
     def has_work(self) -> bool:
         """Whether applying it would change anything."""
-        return bool(self.foreign_staging) or any(one.has_work for one in self.environments)
+        return bool(self.foreign_staging) or any(plan.has_work for plan in self.environments)

@@ -1,4 +1,4 @@
-"""The few ways in which envsync fails, each with what happened, where, and what to do."""
+"""The ways in which envsync fails, each with what happened, where, and what to do."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ class Problem:
     code: str
     """Stable, kebab-case."""
     message: str
-    """What was found, and where it is not a file's matter, what is allowed."""
+    """What was found; where the remedy is not in ``hint``, also what is allowed."""
     hint: str = ""
     """What to do about it; may be empty."""
     file: str | None = None
@@ -41,7 +41,7 @@ class UsageError(EnvsyncError):
 
 
 class CannotRunError(EnvsyncError):
-    """A command of the user's that cannot be run: exit statuses as shells have them."""
+    """A command of the user's that cannot be run; the exit status is the shells': 126 or 127."""
 
     def __init__(self, problem: Problem, exit_code: int) -> None:
         super().__init__(problem)
@@ -54,15 +54,15 @@ class ManifestError(Exception):
     exit_code = 2
 
     def __init__(self, problems: tuple[Problem, ...], inputs: "Inputs | None" = None) -> None:
-        from envsync.model.desired import Inputs  # noqa: PLC0415  # wrong usage has none of it
+        from envsync.model.desired import Inputs  # noqa: PLC0415  # not needed for wrong usage
 
         super().__init__("; ".join(problem.message for problem in problems))
         self.problems = problems
         self.inputs = inputs or Inputs()
-        """What was read or looked for: whoever mends it changes some of it."""
+        """What was read or looked for: fixing the manifest changes some of it."""
 
 
 class UntrustedError(ManifestError):
-    """A manifest that was found, not named, and may not be carried out."""
+    """A manifest that was found, not named, and may not be applied."""
 
     exit_code = 1

@@ -11,7 +11,7 @@ from envsync.model.problems import Problem
 
 
 class Outcome(Enum):
-    """What became of one environment."""
+    """What happened to one environment."""
 
     UNCHANGED = "unchanged"
     LINKED = "linked"
@@ -23,7 +23,7 @@ class Outcome(Enum):
     ROLLED_BACK = "rolled-back"
     SKIPPED = "skipped"
     INTERRUPTED = "interrupted"
-    """It was ended before it was complete, and undone."""
+    """It was stopped before it was complete, and undone."""
     CONFLICT = "conflict"
     FAILED = "failed"
 
@@ -44,11 +44,11 @@ class EnvironmentReport:
     """One environment after a pass."""
 
     plan: EnvironmentPlan
-    """What was done, or was to be done."""
+    """What was done, or should have been."""
     outcome: Outcome
     error: Problem | None = None
     packages: tuple[Change, ...] = ()
-    """Which versions have changed."""
+    """The versions that changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class Report:
 
 
 def outcome_of(state: State, actions: tuple[Action, ...]) -> Outcome:
-    """Name what a plan that was carried out did; of several actions, the heaviest."""
+    """Return the outcome of a plan that was applied; of several actions, the last in the order of ``Outcome``."""
     if state is State.CONFLICT:
         return Outcome.CONFLICT
     if state is State.WAITING:
@@ -75,15 +75,15 @@ def _outcome(action: Action) -> Outcome:
 
 
 def report_of(plan: EnvironmentPlan, after: EnvironmentPlan) -> EnvironmentReport:
-    """Tell what was done, and do not call it done if there is drift still."""
-    back = any(isinstance(action, Rollback) for action in plan.actions)  # what is wrong with the earlier one is known
-    if plan.actions and not back and (after.drift or after.conflicts):
-        left = "; ".join([drift.message for drift in after.drift] + [one.message for one in after.conflicts])
+    """Return what was done: a failure, ``not-converged``, if there is still drift or a conflict after a plan."""
+    is_rollback = any(isinstance(action, Rollback) for action in plan.actions)  # its own drift is known
+    if plan.actions and not is_rollback and (after.drift or after.conflicts):
+        left = "; ".join([drift.message for drift in after.drift] + [conflict.message for conflict in after.conflicts])
         problem = Problem(
             "not-converged",
             f"it was applied, and yet: {left}",
             f"See: envsync explain {shlex.quote(plan.environment.name)}",
         )
         return EnvironmentReport(plan, Outcome.FAILED, problem)
-    notes = plan.notes if back else tuple(dict.fromkeys((*plan.notes, *after.notes)))
+    notes = plan.notes if is_rollback else tuple(dict.fromkeys((*plan.notes, *after.notes)))
     return EnvironmentReport(replace(plan, notes=notes), outcome_of(plan.state, plan.actions))

@@ -7,10 +7,10 @@ from envsync.model import desired
 from envsync.model.plan import EnvironmentPlan
 from envsync.model.report import EnvironmentReport
 
-Again = Callable[[desired.Environment], EnvironmentPlan]
-"""Observes and decides one environment again."""
+DecideAgain = Callable[[desired.Environment], EnvironmentPlan]
+"""Observes one environment and plans it again."""
 Progress = Callable[[EnvironmentReport], None]
-"""Called in the caller's thread whenever an environment is done."""
+"""Called in the caller's thread each time an environment is done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +24,13 @@ class Settings:
     logs: str
     """The directory of the installers' logs."""
     jobs: int
+    """The number of environments to apply at the same time."""
     lock_timeout: float
+    """Seconds to wait for a lock that another process holds."""
     generations_dir: str
     """The directory of generations: the manifest's ``state-dir``."""
     remembers: bool = True
-    """Whether to use what earlier passes built, and to keep what this one builds for later ones."""
+    """Whether to use templates of earlier passes, and to keep those of this one."""
     staging: str = ""
     """A directory of the user's own, to build in where others may write beside an environment and to
-    ``generations_dir``.
-    """
+    ``generations_dir``."""

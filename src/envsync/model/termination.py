@@ -1,5 +1,5 @@
-"""How code learns that this process is to end; loaded with the command line, so it loads nothing."""
+"""How code learns that this process should end. Loaded before everything else, so it imports nothing."""
 
 
 class Terminated(KeyboardInterrupt):
-    """Something else than the person at the terminal asks this process to end: a supervisor, a shutdown, a hang-up."""
+    """A signal other than Ctrl-C asks this process to end: from a supervisor, a shutdown, a hang-up."""

@@ -1,4 +1,4 @@
-"""All that bears on one environment."""
+"""What was observed for one environment."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -13,122 +13,123 @@ from envsync.model.packages import Declared, InstalledPackages, Verdict
 
 @dataclass(frozen=True, slots=True)
 class Redirect:
-    """A file that names an environment elsewhere, as other tools write it (PEP 832)."""
+    """A file that names an environment elsewhere (PEP 832)."""
 
     file: str
     target: str
-    """The directory that it names, absolute."""
+    """The absolute path in it."""
     is_environment: bool
-    """Whether a virtual environment is there."""
+    """Whether a virtual environment is at ``target``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hazard:
-    """A directory in which somebody else could change what envsync makes."""
+    """A directory in which another user could change what envsync makes."""
 
     place: str
     owner: str = ""
-    """The user that it belongs to; empty where it is that anybody may write in it."""
+    """Its owner; empty where the hazard is that anybody may write in it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Directory:
-    """What stands at the end of an environment's chain."""
+    """What is at the end of an environment's chain."""
 
     chain: Chain
     environment: Environment | None
-    """``None`` where what is there is no virtual environment, or nothing is there."""
+    """``None`` where there is nothing, or no virtual environment."""
     identity: tuple[int, int] | None
-    """Device and inode of the end, where it is a directory."""
+    """Device and inode of the end, if it is a directory."""
     is_empty: bool
-    """An existing directory with nothing in it but strays."""
+    """Whether it is a directory that holds nothing but stray files."""
     writable: bool
-    """Whether envsync may write where it would have to."""
+    """Whether envsync may write where the environment would be made or changed."""
     blocked_by: str = ""
     """The directory that is not writable."""
     unsafe: str = ""
-    """Why nobody should keep an environment here, if so."""
+    """Why no environment should be kept here: ``it is the root of the file system``; empty if it may."""
     staging_parent: str = ""
-    """The directory that staging directories go into: beside the end, or in it where the end cannot be exchanged."""
+    """The parent of staging directories: that of the end, or the end itself if it cannot be swapped as a whole."""
     exchangeable: bool = True
-    """Whether the end can be exchanged for another directory: it is no mount point, and its parent is writable."""
+    """Whether the end can be swapped as a whole: it is no mount point, and its parent is writable."""
     is_mount: bool = False
     """Whether the end itself is a mount point."""
     layered: bool = False
-    """Whether the end comes with a lower layer of an overlay, as far as can be told: it is exchanged once copied up."""
+    """Whether the end may be in a lower layer of an overlay: it is copied up before the swap."""
     mounts: tuple[str, ...] = ()
-    """Where something else is mounted inside."""
+    """The mount points inside."""
     interrupted_staging: tuple[str, ...] = ()
-    """Staging directories that an interrupted pass left for this end."""
+    """Staging directories of interrupted passes for this end."""
     generations: tuple[str, ...] = ()
-    """Staging directories that keep an earlier content of this end, the oldest first."""
+    """Staging directories with the generations of this end, the oldest first."""
     moving_to: str = ""
-    """Where a pass was moving it that was interrupted."""
-    foreign_staging: tuple[str, ...] = ()
-    """Small files of other tools in a directory that counts as empty nevertheless."""
+    """Where an interrupted pass was moving it; empty if none was."""
+    stray_files: tuple[str, ...] = ()
+    """Small files of builders and file managers in a directory that still counts as empty."""
     redirect: Redirect | None = None
-    """Where a file leads that stands in place of the environment."""
+    """The redirect file in place of the environment, if there is one."""
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
+class SideLink:
     """One further symlink to an environment: an alias, or an exposed command."""
 
     link: str
     link_text: str
-    """What it has to hold when envsync makes it, or the command that it has to run."""
+    """What it should hold, or the command that it should run."""
     chain: Chain
     leads_there: bool
+    """Whether it leads to the environment."""
     available: bool = True
-    """Whether it can be made: the environment has the command, the alias's directory is there."""
+    """Whether it can be made: the environment has the command, or the alias's directory exists."""
     redirect: Redirect | None = None
-    """Where it leads if it is a redirect file instead of a symlink."""
+    """The redirect file in its place, if there is one."""
     is_launcher: bool = False
-    """Whether it has to be a script, since Python is not this environment's through a symlink."""
+    """Whether it has to be a script: through a symlink, Python would not find this environment."""
 
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """All that bears on one environment."""
+    """What was observed for one environment."""
 
     path: Chain
     """The chain from the declared path."""
     target: Chain | None
-    """The chain from the declared target."""
+    """The chain from the declared target, if any."""
     directory: Directory
-    """Where the work is done: the end of ``path``, or of ``target`` where nothing is at ``path`` yet."""
+    """The end of ``path``, or of ``target`` where nothing is at ``path`` yet."""
     interpreter: Interpreter | InterpreterProblem
-    aliases: tuple[Side, ...] = ()
-    exposed: tuple[Side, ...] = ()
+    aliases: tuple[SideLink, ...] = ()
+    exposed: tuple[SideLink, ...] = ()
     installed: InstalledPackages | None = None
-    """What is installed, where it was looked at."""
+    """What is installed, if it was read."""
     declared: Declared | None = None
-    """What is to be installed, where something is declared."""
+    """What should be installed, if anything is declared."""
     verdict: Verdict | None = None
-    """Whether that is installed; ``None`` where nobody could be asked, or there is nothing to ask about."""
+    """Whether ``declared`` is installed; ``None`` where that is unknown, or nothing is declared."""
     waiting_for: str | None = None
-    """The directory to wait for, where it is not there."""
+    """The directory to wait for, if missing."""
     claimed: tuple[str, str] | None = None
-    """The manifest that the environment was made for, and the path for which it was: of another one, still in use."""
+    """The other manifest that made the environment and still uses it, and the path that it declares for it."""
     hazard: Hazard | None = None
-    """Where somebody else could change what would be made."""
+    """Where another user could change what would be made, if anywhere."""
     dependencies: Paths = field(default_factory=Paths)
-    """Paths which, while their ``lstat`` stays the same, vouch for all of the above."""
-    further: Paths = field(default_factory=Paths)
-    """Paths that have to vouch as well, but in which a change is so rare that no watcher waits for it."""
+    """Paths on which all of the above depends: it holds while their ``lstat`` stays the same."""
+    unwatched: Paths = field(default_factory=Paths)
+    """Further dependencies that change so rarely that they are not watched."""
     stamps: bytes = b""
-    """The stamps of them all, taken at the end of the look; see :func:`envsync.model.evidence.packed`."""
+    """The stamps of both, taken after observing; see :func:`envsync.model.evidence.packed`."""
     listed: Paths = field(default_factory=Paths)
-    """Directories of which each entry bears on it: what comes or goes there may change the verdict."""
+    """Directories whose every entry counts: one that is added or removed may change the plan."""
     places: tuple[str, ...] = ()
-    """Where the environment's own links really are: its path, its aliases, its exposed commands."""
+    """The real paths of the environment's own links: its path, its aliases, its exposed commands."""
 
     def evidence(self) -> Iterator[str]:
-        """Give all paths that vouch."""
-        return chain(self.dependencies, self.further)
+        """Return an iterator over all dependencies, watched or not."""
+        return chain(self.dependencies, self.unwatched)
 
     def outline(self) -> "World":
-        """Give what is told of it once all is decided, with what vouches for it: a fraction of its size."""
+        """Return only what is reported once the plan is made, and its evidence: a fraction of the size."""
         directory = Directory(
             self.directory.chain, None, None, is_empty=False, writable=True, generations=self.directory.generations
         )
@@ -141,6 +142,6 @@ class World:
             declared=self.declared,
             verdict=self.verdict,
             dependencies=self.dependencies,
-            further=self.further,
+            unwatched=self.unwatched,
             stamps=self.stamps,
         )

@@ -1,7 +1,6 @@
 """Render the activation scripts of an environment with virtualenv's own activators.
 
-Their templates and quotes change with virtualenv's releases; here they are asked for what
-they write for a directory, which need not be there. virtualenv documents the interface:
+Their templates and quotes change with virtualenv's releases. The interface is documented:
 https://virtualenv.pypa.io/en/latest/extend.html#activation-scripts
 """
 
@@ -24,21 +23,19 @@ from envsync.model.system import variables_without
 _LOCK = threading.RLock()
 """virtualenv keeps state in module globals, and standard output is the whole process's."""
 _SOMEWHERE = "/envsync5f0c1d"
-"""A directory that no environment is in."""
+"""A directory without environments."""
 _LIBRARIES = ("/envsync-1", "/envsync-2")
-"""What stands for Tcl's and Tk's."""
+"""Placeholders for the libraries of Tcl and Tk."""
 
 
 @contextlib.contextmanager
 def open_session(executable: str, dest: str, app_data: str, *options: str) -> Iterator[Any]:
     """Yield a session of virtualenv's that would build an environment at ``dest`` with an interpreter.
 
-    ``app_data`` is where virtualenv keeps what it knows of interpreters. Nothing that virtualenv prints, or an
-    interpreter that it runs, reaches standard output. Raises whatever virtualenv raises, ``SystemExit`` included.
+    ``app_data`` is virtualenv's cache. Nothing is printed. Raises whatever virtualenv raises, ``SystemExit`` included.
     """
     arguments = ["--quiet", "--no-seed", "--symlinks", "--python", executable, "--app-data", app_data, *options]
-    # The user's own settings for virtualenv are for virtualenv: they could clear, copy or download.
-    # What is set for other Pythons is not for the interpreter that it asks.
+    # The user's settings for virtualenv could make it clear, copy or download; those for Python change what it asks.
     environment = variables_without("VIRTUALENV_", "PYTHON")
     environment["VIRTUALENV_CONFIG_FILE"] = os.devnull
     silence = logging.NullHandler()
@@ -65,21 +62,21 @@ class Activators:
                 activator.quote = partial(_quoted, activator.quote)
 
     def generate(self, dest: str) -> None:
-        """Have the scripts written into the ``bin`` of the directory ``dest``, except those that it cannot have."""
+        """Write the scripts into the ``bin`` of the directory ``dest``, except those that its name rules out."""
         self._creator.dest = Path(dest)
         for activator in self._activators:
             activator.generate(self._creator)
 
     def render(self, dest: str, library: str | None = None) -> Iterator[tuple[str, str]]:
-        """Yield each script's name and text, as it is to be in the directory ``dest``, which need not be there.
+        """Yield name and text of each script of an environment in the directory ``dest``, which need not exist.
 
-        ``library`` is to stand for those of Tcl and Tk that the interpreter has.
+        ``library`` replaces the interpreter's libraries of Tcl and Tk.
         """
         self._creator.dest = Path(dest)
         if library is not None:
             self._creator.interpreter = _with_library(self._creator.interpreter, library)
         for activator in self._activators:
-            # What is no template, of a plugin's activator perhaps, is left to `generate`.
+            # A plugin's activator may have none; `generate` covers it.
             for template in getattr(activator, "templates", tuple)():
                 values = activator.replacements(self._creator, self._creator.bin_dir)
                 text = activator.instantiate_template(values, template, self._creator)
@@ -87,20 +84,20 @@ class Activators:
 
 
 def _with_library(interpreter: Any, library: str | None) -> Any:
-    interpreter = copy.copy(interpreter)  # virtualenv keeps the one that it found
+    interpreter = copy.copy(interpreter)  # virtualenv reuses its own
     interpreter.tcl_lib = interpreter.tk_lib = library
     return interpreter
 
 
 def _quoted(quote: Callable[[str], str], text: str) -> str:
-    """Quote a text as an activator does, and also what it leaves bare though zsh reads it: ``=ls`` is a path there."""
+    """Return a text as an activator quotes it, and also quoted where zsh would expand it: ``=ls`` is a path there."""
     quoted = quote(text)
     return f"'{text}'" if quoted == text and (text.startswith("=") or ":=" in text) else quoted
 
 
 @contextlib.contextmanager
 def open_activators(executable: str, prompt: str | None, dest: str, app_data: str) -> Iterator[Activators]:
-    """Yield the activators for an interpreter, also for one that this virtualenv no longer builds for.
+    """Yield the activators for an interpreter, also for one that this virtualenv no longer supports.
 
     ``dest`` is a directory that could be made; ``app_data`` as for :func:`open_session`.
     """
@@ -108,23 +105,23 @@ def open_activators(executable: str, prompt: str | None, dest: str, app_data: st
     with contextlib.ExitStack() as stack:
         try:
             session = stack.enter_context(open_session(executable, dest, app_data, *options))
-        except (Exception, SystemExit):  # noqa: BLE001  # for whatever reason; if it is a good one, the next call fails
+        except (Exception, SystemExit):  # noqa: BLE001  # a lasting reason makes the next call fail
             session = stack.enter_context(open_session(sys.executable, dest, app_data, *options))
-            # Tcl and Tk are those of another Python.
+            # Its Tcl and Tk are those of another Python.
             session.creator.interpreter = _with_library(session.creator.interpreter, None)
         yield Activators(session)
 
 
 @lru_cache(maxsize=64)
 def written_lines(path: str, prompt: str | None) -> Mapping[str, tuple[str | None, ...]]:
-    """Return each activation script of an environment at ``path`` as virtualenv writes it now, line by line, by name.
+    """Return the lines of each activation script as virtualenv writes it for an environment at ``path``, by name.
 
     ``None`` stands for a line that depends on the environment's Python.
     """
     place = f"{tempfile.gettempdir()}/envsync"
     with open_activators(sys.executable, prompt, place, f"{cache_directory()}/virtualenv") as activators:
-        one, other = (dict(activators.render(path, library)) for library in _LIBRARIES)
-    return {script: tuple(map(_common, text.split("\n"), other[script].split("\n"))) for script, text in one.items()}
+        first, second = (dict(activators.render(path, library)) for library in _LIBRARIES)
+    return {script: tuple(map(_common, text.split("\n"), second[script].split("\n"))) for script, text in first.items()}
 
 
 def _common(line: str, other: str) -> str | None:
@@ -133,9 +130,9 @@ def _common(line: str, other: str) -> str | None:
 
 @lru_cache(maxsize=64)
 def naming_lines(path: str) -> Mapping[str, frozenset[str]]:
-    """Return the lines of each activation script that name the directory ``path``, by the name of the script.
+    """Return the lines that name the directory ``path`` in each activation script, by name.
 
-    Whatever a shell's quotes do to the path, a script with these lines names it.
+    A script with these lines names it, however its shell quotes the path.
     """
     place = f"{tempfile.gettempdir()}/envsync"
     with open_activators(sys.executable, None, place, f"{cache_directory()}/virtualenv") as activators:

@@ -1,4 +1,4 @@
-"""Find which interpreter link an environment was made with, also where its ``bin/python`` is a copy."""
+"""Find the interpreter link that an environment was made with, also where its ``bin/python`` is a copy."""
 
 import filecmp
 import mmap
@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from envsync.formats import pyvenv_cfg
 from envsync.formats.shebang import is_python_name
-from envsync.model.environment import Environment, InnerLink
+from envsync.model.environment import InnerLink
 from envsync.model.interpreter import Facts, Interpreter, InterpreterProblem
 from envsync.model.world import Directory
 from envsync.observe.files import read_regular
@@ -20,7 +20,7 @@ _CFG_LIMIT = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """Where an environment's interpreter comes from."""
+    """An environment and the interpreter link that it was made with."""
 
     environment: str
     link: str
@@ -28,9 +28,9 @@ class Base:
 
 
 def locations(link: str) -> Iterator[str]:
-    """Give the places that a link's last component leads through, the link itself first, parents unresolved."""
+    """Yield a link and the paths that its last component leads through, parents unresolved."""
     place = link
-    for _ in range(64):  # the caller has walked the chain: it ends well before
+    for _ in range(64):  # the caller has walked the chain, which is shorter
         yield place
         try:
             text = os.readlink(place)
@@ -43,9 +43,9 @@ def locations(link: str) -> Iterator[str]:
 
 
 def base_of(link: str) -> Base | None:
-    """Give the base of the last environment that ``link`` leads through, ``None`` if it leads through none.
+    """Return the base of the last environment that ``link`` leads through, ``None`` if there is none.
 
-    An environment is told by ``pyvenv.cfg`` beside the interpreter or one directory above it (PEP 405).
+    An environment has a ``pyvenv.cfg`` beside the interpreter or one directory above it (PEP 405).
     """
     inside: Base | None = None
     environment: str | None = None
@@ -69,13 +69,13 @@ def _environment_of(place: str) -> str | None:
 
 
 def _copied_from(environment: str, copy: str) -> str:
-    """Name the interpreter that an environment's own copy was made from, by ``home``."""
+    """Return the interpreter that an environment's copy was made from, by ``home``."""
     names = _names_in_home(environment, copy)
     return next(filter(os.path.exists, names), names[0] if names else copy)
 
 
 def names_in_home(link: str) -> list[str]:
-    """Give where the original is looked for of a copy that ``link`` leads to, in an environment."""
+    """Return where the original may be of a copy in an environment, to which ``link`` leads."""
     *_, last = locations(link)
     environment = _environment_of(last)
     return _names_in_home(environment, last) if environment is not None else []
@@ -94,37 +94,31 @@ def _names_in_home(environment: str, copy: str) -> list[str]:
 
 
 def is_script(path: str) -> bool:
-    """Check whether a file is run by another program; one that cannot be read is not taken for one."""
+    """Check whether a file begins with ``#!``; not if it cannot be read."""
     try:
         with open(path, "rb") as file:
             return file.read(2) == b"#!"
     except OSError:
-        return False  # it may be run all the same; that will tell
+        return False
 
 
 _LINK_LIMIT = 4096
 _MARKS = (b"Py_BytesMain", b"Py_Main", b"Py_RunMain", b"__PYVENV_LAUNCHER__", b"pypy_main_startup", b"graalpy")
-"""One of these is in every program that is an interpreter, by its own code or by the name of what it calls."""
+"""Symbols of which every interpreter contains one, as its own or as one that it calls."""
 
 
-def with_owners(found: Environment, end: str, facts: Facts) -> Environment:
-    """Return the environment with each file among its ``bin/python*`` marked that is the user's own.
+def _with_owner(python: InnerLink, end: str, facts: Facts) -> InnerLink:
+    """Return a ``bin/python*`` with ``own`` set if it is the user's own file.
 
-    A copy that equals the interpreter is told by its content; another is run, bounded in time and output.
+    A copy of the interpreter is recognised by its content; any other program is run, bounded in time and output.
     """
-    if all(one.link_text is not None for one in found.pythons):
-        return found
-    return replace(found, pythons=tuple(_judged(one, end, facts) for one in found.pythons))
-
-
-def _judged(python: InnerLink, end: str, facts: Facts) -> InnerLink:
     if python.link_text is not None:
         return python
     return replace(python, own=not _is_copy(f"{end}/bin/{python.name}", facts))
 
 
 def _is_copy(file: str, facts: Facts) -> bool:
-    """Check whether a file is an interpreter's copy, or holds nothing that could be lost."""
+    """Check whether a file is a copy of an interpreter, or holds nothing that could be lost."""
     try:
         found = os.lstat(file)
         if not stat.S_ISREG(found.st_mode) or found.st_mode & (stat.S_ISUID | stat.S_ISGID) or _has_capabilities(file):
@@ -133,19 +127,19 @@ def _is_copy(file: str, facts: Facts) -> bool:
         known = known or any(_equals(file, original) for original in _originals(file, facts))
         return known or (not is_script(file) and _is_interpreter(file))
     except OSError:
-        return False  # what cannot be looked at is not known to be a copy
+        return False
 
 
 def _is_interpreter(file: str) -> bool:
-    """Check whether a program is an interpreter itself, such as a copy of an earlier release, not a wrapper of one."""
+    """Check whether a program is an interpreter, such as a copy of an earlier release, not a wrapper of one."""
     try:
         return image_of(file) == os.path.realpath(file)
     except ProbeError:
-        return _has_marks(file)  # the library that a copy belongs to may be gone
+        return _has_marks(file)  # the library that it needs may be missing
 
 
 def _has_capabilities(file: str) -> bool:
-    """Check whether a file may do what others may not (capabilities(7)): nobody gives a mere copy that."""
+    """Check whether a file has capabilities (capabilities(7)), which its user must have set."""
     if not hasattr(os, "getxattr"):
         return False
     try:
@@ -155,7 +149,7 @@ def _has_capabilities(file: str) -> bool:
 
 
 def _is_flattened_link(file: str, found: os.stat_result) -> bool:
-    """Check whether a file holds what a symlink would: git writes it so where it may not make symlinks."""
+    """Check whether a file holds a link text, as git writes it with ``core.symlinks=false``."""
     if found.st_size > _LINK_LIMIT or found.st_mode & 0o111:
         return False
     text = os.fsdecode(read_regular(file, _LINK_LIMIT) or b"").removesuffix("\n")
@@ -183,32 +177,20 @@ def _has_marks(file: str) -> bool:
 
 
 def with_ends(directory: Directory, interpreter: Interpreter | InterpreterProblem) -> Directory:
-    """Say where the links in ``bin`` arrive, and whether what is no link there is a copy or the user's own."""
-    return _with_owners(_with_ends(directory, interpreter), interpreter)
+    """Return the directory with ``end`` and ``own`` of the interpreters in its ``bin``.
 
-
-def _with_ends(directory: Directory, interpreter: Interpreter | InterpreterProblem) -> Directory:
-    """Follow the links in ``bin`` that hold another text than the interpreter link: they may arrive at it."""
+    Links are followed where one has another text than the interpreter link: it may lead to the same end.
+    """
     found = directory.environment
     if found is None or isinstance(interpreter, InterpreterProblem):
         return directory
-    if all(
-        one.link_text is None or one.link_text == interpreter.link or "/" not in one.link_text for one in found.pythons
-    ):
-        return directory
-    bin_dir = f"{directory.chain.end}/bin"
-    pythons = (
-        replace(one, end=os.path.realpath(f"{bin_dir}/{one.name}")) if "/" in (one.link_text or "") else one
-        for one in found.pythons
-    )
-    return replace(directory, environment=replace(found, pythons=tuple(pythons)))
-
-
-def _with_owners(directory: Directory, interpreter: Interpreter | InterpreterProblem) -> Directory:
-    if directory.environment is None or isinstance(interpreter, InterpreterProblem):
-        return directory
-    found = directory.environment
-    if all(one.link_text is not None for one in found.pythons):
-        return directory
-
-    return replace(directory, environment=with_owners(found, directory.chain.end, interpreter.facts))
+    end, texts = directory.chain.end, [python.link_text for python in found.pythons]
+    pythons = found.pythons
+    if any(text is not None and text != interpreter.link and "/" in text for text in texts):
+        pythons = tuple(
+            replace(python, end=os.path.realpath(f"{end}/bin/{python.name}")) if "/" in (text or "") else python
+            for python, text in zip(pythons, texts, strict=True)
+        )
+    if None in texts:
+        pythons = tuple(_with_owner(python, end, interpreter.facts) for python in pythons)
+    return directory if pythons is found.pythons else replace(directory, environment=replace(found, pythons=pythons))

@@ -1,4 +1,4 @@
-"""Pick among the installed interpreters the one that a version request means."""
+"""Choose the installed interpreter for a version request."""
 
 import os
 import re
@@ -8,7 +8,7 @@ from dataclasses import replace
 from envsync.model.desired import DefaultPython, PythonVersion
 from envsync.model.interpreter import Interpreter, InterpreterProblem
 from envsync.observe.base import is_script
-from envsync.observe.discover import Candidate, Found
+from envsync.observe.discover import Candidate, Discovery
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,20 +16,21 @@ if TYPE_CHECKING:
 
 
 _PINNED = re.compile(r"==\d+\.\d+\.\d+")
+"""``==3.12.6``."""
 _LIBRARY = re.compile(r"(python|pypy|graalpy)(\d+\.\d+)(t?)")
 """``python3.12``, ``python3.13t``, ``pypy3.10``."""
 _ANY = PythonVersion("any version", "cpython", ">=3.7")
-"""What no `python` at all asks for: environments need no older ones."""
+"""The request of a manifest without ``python``: envsync supports no older version."""
 _LATER = "999"
-"""A minor version that is yet to come."""
+"""A minor version of the future."""
 
 
 def best(
-    request: PythonVersion | DefaultPython, found: Found, look: Callable[[str], Interpreter | InterpreterProblem]
+    request: PythonVersion | DefaultPython, found: Discovery, look: Callable[[str], Interpreter | InterpreterProblem]
 ) -> Interpreter | InterpreterProblem:
-    """Return the best interpreter for a request, looking only at those whose names let them be it.
+    """Return the best interpreter for a request; only those are examined whose names do not rule them out.
 
-    Released ones come before others, newer minor versions before older, stable links before patch paths; conda's own
+    Final releases come before others, newer minor versions before older, stable links before patch paths; conda's own
     comes last. A request for one patch release prefers the path that names it, since a stable link will move on.
     """
     wanted = request if isinstance(request, PythonVersion) else _ANY
@@ -38,8 +39,8 @@ def best(
         result = look(candidate.link)
         if isinstance(result, Interpreter) and fits(result, wanted):
             return replace(result, asked=asked or result.asked, searched=True)
-        # A script that fails now may run something that works in the next pass.
-        asked = asked or _is_running_another(result)
+        # A script that fails now may run another program, one that works, in the next pass.
+        asked = asked or _leads_to_script(result)
     return InterpreterProblem(
         declared=request.declared,
         link=None,
@@ -51,16 +52,16 @@ def best(
 
 
 def fitting(
-    request: PythonVersion, found: Found, look: Callable[[str], Interpreter | InterpreterProblem]
+    request: PythonVersion, found: Discovery, look: Callable[[str], Interpreter | InterpreterProblem]
 ) -> Iterator[Interpreter]:
-    """Yield each interpreter that is what a request asks for, the best first; none by a link to whatever is newest."""
+    """Yield the interpreters that fit a request, the best first; none by a link to the newest of all."""
     for candidate in _ranked(request, found):
         result = None if candidate.floating else look(candidate.link)
         if isinstance(result, Interpreter) and fits(result, request):
             yield result
 
 
-def _ranked(request: PythonVersion, found: Found) -> list[Candidate]:
+def _ranked(request: PythonVersion, found: Discovery) -> list[Candidate]:
     from packaging.specifiers import SpecifierSet  # noqa: PLC0415  # a path needs none of it
 
     specifier = SpecifierSet(request.specifier)
@@ -69,7 +70,7 @@ def _ranked(request: PythonVersion, found: Found) -> list[Candidate]:
 
 
 def fits(found: Interpreter, request: PythonVersion | DefaultPython) -> bool:
-    """Check whether an interpreter is what a request asks for; one that asks for nothing is content with any."""
+    """Check whether an interpreter fits a request; any does without one."""
     if isinstance(request, DefaultPython):
         return True
     from packaging.specifiers import SpecifierSet  # noqa: PLC0415  # a path needs none of it
@@ -87,7 +88,7 @@ def is_pinned(request: PythonVersion | DefaultPython) -> bool:
 
 
 def same_version(environment: str) -> PythonVersion | None:
-    """Return a request for what the environment in a directory was built for, as far as its library tells."""
+    """Return a request for the version that an environment was built for, by its library; ``None`` if unknown."""
     try:
         names = os.listdir(f"{environment}/lib")
     except OSError:
@@ -100,20 +101,20 @@ def same_version(environment: str) -> PythonVersion | None:
     return PythonVersion(f"{minor}{threads}", named, f"=={minor}.*", free_threaded=bool(threads))
 
 
-def _is_running_another(result: Interpreter | InterpreterProblem) -> bool:
+def _leads_to_script(result: Interpreter | InterpreterProblem) -> bool:
     end = result.chain.end if result.chain is not None else ""
     return is_script(end) and os.access(end, os.X_OK)
 
 
 def _rank(candidate: Candidate, request: PythonVersion, specifier: "SpecifierSet") -> tuple[object, ...]:
-    # sorted() is stable, but reverse keeps equal ones in order too: earlier sources stay first.
+    # sorted() keeps the order of equal ones, also with reverse: earlier sources stay first.
     minor = candidate.version[:2]
     if is_pinned(request):
         lasting = int(not candidate.stable)
     elif not candidate.floating:
         lasting = 2 * candidate.stable
     else:
-        # `3` and `latest` go on to the next minor version: better than a patch path only where that is asked for too.
+        # `3` and `latest` move on to the next minor version: better than a patch path only if the request allows it.
         lasting = 1 if specifier.contains(f"3.{_LATER}", prereleases=True) else -1
     return (not candidate.last_resort, candidate.final, minor, lasting, candidate.version, candidate.build)
 
@@ -124,9 +125,9 @@ def _plausible(candidate: Candidate, request: PythonVersion, specifier: "Specifi
     if len(candidate.version) > 2:  # noqa: PLR2004  # major, minor, patch
         return specifier.contains(".".join(map(str, candidate.version)), prereleases=True)
     if not candidate.version:
-        return True  # it has to be asked
+        return True  # only running it tells
     minor = ".".join(map(str, candidate.version))
-    # The name does not tell the patch release. Any could be, unless none of that minor version fits.
+    # The name has no patch release: it may fit if any of that minor version does.
     return any(specifier.contains(f"{minor}.{patch}", prereleases=True) for patch in range(100))
 
 
@@ -135,8 +136,8 @@ def _wanted(request: PythonVersion) -> str:
     return f"{implementation}{request.specifier}{' free-threaded' if request.free_threaded else ''}"
 
 
-def _listing(found: Found) -> str:
-    seen = {_named(one) for one in found.candidates if not one.floating}
+def _listing(found: Discovery) -> str:
+    seen = {_named(candidate) for candidate in found.candidates if not candidate.floating}
     return ", ".join(sorted(seen, key=lambda text: [int(part) for part in re.findall(r"\d+", text)])) or "none"
 
 

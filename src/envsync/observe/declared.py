@@ -90,7 +90,7 @@ def _home(one: Requirements, project: str | None, reading: Reading) -> str:
 
 def _installer(wanted: str, uv: str | None, facts: Facts, read: list[Requirements], reading: Reading) -> str:
     """Choose the installer, and note what the chosen one cannot do."""
-    cannot = [one for file in read for one in file.cannot]
+    cannot = [one for file in read for one in file.unsupported]
     installer = wanted
     if wanted == "auto":
         version = tuple(int(part) for part in facts.version_info.split(".")[:2])

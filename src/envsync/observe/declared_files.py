@@ -1,4 +1,4 @@
-"""Read the files that declarations consist of, each once with its digest; find misleading uv settings."""
+"""Read the files of package declarations, each once, with their digests; find misleading uv settings."""
 
 import codecs
 import hashlib
@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from envsync.formats.redact import redacted
 from envsync.manifest.toml import parse
@@ -27,10 +27,11 @@ _BOMS = (
 _CODING = re.compile(rb"#.*?coding[:=]\s*([-\w.]+)")
 """``# -*- coding: latin-1 -*-`` (PEP 263)."""
 _COMMENT = re.compile(r"(?:^|\s+)#.*$")
+"""``  # why``; not the fragment of a URL."""
 
 
 def real(path: str) -> str:
-    """Resolve a path as far as that is possible."""
+    """Return the real path of ``path``, or ``path`` itself where it cannot be resolved."""
     try:
         return os.path.realpath(path)
     except (OSError, ValueError):
@@ -39,23 +40,23 @@ def real(path: str) -> str:
 
 @dataclass(slots=True)
 class Reading:
-    """The files read so far, the variables that they name, and what is wrong with them."""
+    """Files read so far, the variables in them, and problems found."""
 
     digests: dict[str, str] = field(default_factory=dict)
-    """Of each file that counts, by its path."""
+    """By path: a SHA-256 in hexadecimal digits, or ``absent``."""
     variables: dict[str, str | None] = field(default_factory=dict)
     problems: dict[str, None] = field(default_factory=dict)
     _contents: dict[str, tuple[bytes | None, str]] = field(default_factory=dict)
 
     def refuse(self, place: str, reason: str, error: BaseException | None = None) -> None:
-        """Note what cannot be carried out; packaging raises errors with a message for people, some in groups."""
+        """Record a problem; errors of packaging have readable messages, some in groups."""
         errors = error.exceptions if isinstance(error, ExceptionGroup) else [error] if error else []
         whole = "; ".join(map(str, errors)).replace("\n", " ")
         text = redacted(": ".join(part for part in (place, reason, whole) if part))
-        self.problems["".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)] = None
+        self.problems["".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)] = None
 
     def read(self, file: str, *, place: str = "", optional: bool = False) -> bytes | None:
-        """Read a file. Where it is missing and not ``optional``, that is a problem of ``place``, which names it."""
+        """Return a file's content; ``None`` if unreadable, which is a problem at ``place`` unless ``optional``."""
         if file not in self._contents:
             self._contents[file] = _content(file)
             content = self._contents[file][0]
@@ -66,7 +67,7 @@ class Reading:
         return content
 
     def count(self, file: str) -> None:
-        """Let a file count whatever is in it, of any size."""
+        """Include a file in the digest, of any size and content."""
         if file not in self.digests:
             try:
                 digest = hash_regular(file, "sha256")
@@ -75,24 +76,24 @@ class Reading:
             self.digests[file] = _ABSENT if digest is None else digest.hex()
 
     def toml(self, file: str, *, quietly: bool = False) -> dict[str, Any] | None:
-        """Read a TOML file; what is wrong with it is a problem, or with ``quietly`` somebody else's."""
+        """Return the table in a TOML file; ``None`` if invalid, which is a problem unless ``quietly``."""
         content = self.read(file, optional=quietly)
         refuse = Reading().refuse if quietly else self.refuse
         try:
             return None if content is None else parse(content.decode(), file)
         except UnicodeDecodeError:
-            refuse(file, "it is not UTF-8, as TOML has to be")
+            refuse(file, "it is not UTF-8, which TOML requires")
         except ManifestError as error:
-            for one in error.problems:
-                refuse(f"{file}:{one.line}" if one.line else file, one.message)
+            for problem in error.problems:
+                refuse(f"{file}:{problem.line}" if problem.line else file, problem.message)
         return None
 
     def digest(self, *declared: object) -> str:
-        """Return the digest of declarations with all that was read, 32 hexadecimal digits."""
+        """Return the digest of declarations and of all that was read, 32 hexadecimal digits."""
         return _digest(declared, sorted(self.digests.items()), sorted(self.variables.items()))[:32]
 
     def digest_of(self, files: Iterable[str]) -> str:
-        """Return the digest of some of the files, 16 hexadecimal digits; nothing for none."""
+        """Return the digest of some of the files, 16 hexadecimal digits; empty without files."""
         chosen = sorted({file: self.digests.get(file) for file in files}.items())
         return _digest(chosen)[:16] if chosen else ""
 
@@ -102,20 +103,20 @@ def _digest(*parts: object) -> str:
 
 
 def _content(file: str) -> tuple[bytes | None, str]:
-    """Give the content of a file, or the reason why there is none."""
+    """Return the content of a file, ``None`` if unreadable, and the reason for that."""
     try:
         content = read_regular(os.path.realpath(file), _LIMIT + 1)
     except OSError as error:
         return None, f"it cannot be read: {error.strerror}"
     except ValueError:
-        return None, "no file can have that name"
+        return None, "no file can have this name"
     if content is None:
-        return None, "it is not a regular file" if os.path.exists(file) else "it is not there"
+        return None, "it is not a regular file" if os.path.exists(file) else "it does not exist"
     return (None, f"it is larger than {_LIMIT >> 20} MiB") if len(content) > _LIMIT else (content, "")
 
 
 def decoded(content: bytes) -> str:
-    """Decode a requirements file as pip does. Raises ``ValueError``."""
+    """Return the text of a requirements file, decoded as pip does. Raises ``ValueError``."""
     for mark, encoding in _BOMS:
         if content.startswith(mark):
             return content[len(mark) :].decode(encoding)
@@ -131,11 +132,18 @@ def decoded(content: bytes) -> str:
         return content.decode(locale.getencoding())
 
 
-def joined(text: str) -> Iterator[tuple[int, str, bool]]:
-    """Give lines as pip has them: joined where they end in a backslash, then without comments; with their numbers.
+class Line(NamedTuple):
+    """A logical line of a requirements file."""
 
-    Tells also where the comment of one line is continued: there uv begins a line.
-    """
+    number: int
+    """Of its first line, from 1."""
+    text: str
+    uv_differs: bool
+    """Whether a comment in it is continued in the next line: there uv begins a new one."""
+
+
+def joined(text: str) -> Iterator[Line]:
+    """Yield the logical lines as pip reads them: joined at backslashes, then without comments."""
     pieces: list[str] = []
     first = 0
     for number, line in enumerate([*text.splitlines(), ""], start=1):
@@ -146,16 +154,16 @@ def joined(text: str) -> Iterator[tuple[int, str, bool]]:
             continue
         differs = bool(line) and any(map(_COMMENT.search, pieces))
         pieces.append(f" {line}" if comment else line)
-        yield first, _COMMENT.sub("", "".join(pieces)).strip(), differs
+        yield Line(first, _COMMENT.sub("", "".join(pieces)).strip(), differs)
         pieces = []
 
 
 _MISLEADING = ("target", "prefix", "no-deps", "python-version", "python-platform")
-"""Keys of ``[pip]`` in ``uv.toml``, ``[tool.uv.pip]`` in ``pyproject.toml``; no option of ``uv pip`` overrules them."""
+"""Keys of ``[pip]`` in ``uv.toml``, ``[tool.uv.pip]`` in ``pyproject.toml``, that no option of ``uv pip`` overrides."""
 
 
 def misleading_settings(directory: str, reading: Reading) -> Iterator[tuple[str, str]]:
-    """Return the file and the key of each setting that ``uv pip`` in a directory would follow.
+    """Yield each setting that would mislead ``uv pip`` in a directory, as file and key.
 
     uv reads the nearest ``uv.toml`` or ``[tool.uv]``, the user's and the system's.
     """

@@ -1,4 +1,4 @@
-"""Observe the place where an environment belongs: its chain, what stands at the end, and whether it may be there."""
+"""Observe the directory of an environment: its chain, what is at the end, and whether an environment may be there."""
 
 import contextlib
 import os
@@ -9,23 +9,23 @@ from envsync.cache.store import staging_directory
 from envsync.formats.staging_marker import LOST_AND_FOUND, MARKER, Marker, is_staging_dir_name, parent_of, read_marker
 from envsync.manifest.find import absolute
 from envsync.model.links import Chain, EndKind
+from envsync.model.plan import ForeignStaging
 from envsync.model.world import Directory, Redirect
-from envsync.observe.builders import stray_files
 from envsync.observe.environment import read_environment
 from envsync.observe.files import read_regular, read_text
 from envsync.observe.mounts import Mounts
+from envsync.observe.unowned import only_stray_files
 
 _LIMIT = 4096 + 2
-"""Bytes of a path (PATH_MAX) and the end of its line."""
+"""Bytes of a path (PATH_MAX) and of the end of its line."""
 _NAME = ".venv"
-"""What redirect files are called; one with another name counts where it leads to an environment."""
+"""The name of redirect files; one with another name counts where it leads to an environment."""
 
 
 def read_redirect(file: str) -> Redirect | None:
-    """Return where the regular file ``file`` leads; ``None`` where it is no redirect, or cannot be read.
+    """Return the redirect (PEP 832) in a regular file; ``None`` where it is none, or cannot be read.
 
-    Its one line is a path in UTF-8, relative to its own directory unless absolute. It is followed once: another
-    redirect at that place is not, nor is anything run or written for it.
+    Its one line is a path in UTF-8, relative to its own directory. A redirect at that path is not followed.
     """
     try:
         content = read_regular(file, _LIMIT)
@@ -49,9 +49,9 @@ _REPOSITORIES = (".git", ".hg", ".svn", ".jj")
 def read_directory(
     chain: Chain, path: str, manifest: str, finder: "StagingFinder", mounts: Mounts | None = None
 ) -> Directory:
-    """Observe the directory at the end of a chain, for an environment declared at ``path`` by the file ``manifest``.
+    """Return what is at the end of a chain, for an environment declared at ``path`` by the file ``manifest``.
 
-    Never raises for what the system refuses: that is part of what is observed.
+    Errors of the system are part of the result, not raised.
     """
     if chain.kind in {EndKind.LOOP, EndKind.UNREADABLE}:
         return Directory(chain, None, None, is_empty=False, writable=True)
@@ -63,7 +63,7 @@ def read_directory(
         environment = read_environment(chain.end, path)
         within = mounts.within(chain.end)
         is_mount = chain.end in within
-        foreign_staging = None if environment else _foreign_staging(chain.end, is_mount=is_mount)
+        stray_files = None if environment else _stray_files(chain.end, is_mount=is_mount)
         exchangeable = not is_mount and _can_be_exchanged(chain.end, found)
     except OSError as error:
         return _unreadable(chain, error)
@@ -72,7 +72,7 @@ def read_directory(
         chain=chain,
         environment=environment,
         identity=(found.st_dev, found.st_ino),
-        is_empty=foreign_staging is not None,
+        is_empty=stray_files is not None,
         writable=not blocked,
         blocked_by=blocked,
         unsafe=_unsafe(chain.end, manifest),
@@ -84,7 +84,7 @@ def read_directory(
         interrupted_staging=finder.of(chain.end),
         generations=finder.generations_of(chain.end),
         moving_to=finder.moving_to(chain.end),
-        foreign_staging=foreign_staging or (),
+        stray_files=stray_files or (),
     )
 
 
@@ -95,14 +95,14 @@ def _unreadable(chain: Chain, error: OSError) -> Directory:
 
 
 def _can_be_exchanged(end: str, found: os.stat_result) -> bool:
-    """Check whether another directory can take the place of one that is no mount point. Raises ``OSError``."""
+    """Check whether a directory, no mount point, can be swapped as a whole. Raises ``OSError``."""
     parent = parent_of(end)
-    # A subvolume of btrfs is a device of its own, and no directory takes its place.
+    # A subvolume of btrfs is a device of its own, and cannot be swapped.
     return found.st_dev == os.stat(parent).st_dev and os.access(parent, os.W_OK | os.X_OK)
 
 
 def _read_other(chain: Chain, finder: "StagingFinder", mounts: Mounts) -> Directory:
-    """Observe an end at which there is nothing, or something other than a directory."""
+    """Return what is at an end that is not a directory."""
     blocked = _first_blocked(chain)
     return Directory(
         chain=chain,
@@ -120,20 +120,17 @@ def _read_other(chain: Chain, finder: "StagingFinder", mounts: Mounts) -> Direct
 
 
 class StagingFinder:
-    """Finds the staging directories that passes left beside environments, looking at each directory once."""
+    """Finds staging directories and generations beside environments, reading each directory once."""
 
     def __init__(self, generations_dir: str, known: Iterable[Directory] = ()) -> None:
-        """Begin with no directory looked at; ``generations_dir`` is the directory of generations.
-
-        What was found for ``known`` stands: for those environments nothing is looked at again.
-        """
+        """Take the generations directory, and the results for ``known`` environments, which are not read again."""
         self._common = (os.path.realpath(generations_dir), os.path.realpath(staging_directory()))
         self._known = {directory.chain.end: directory for directory in known}
         self._seen: dict[str, list[tuple[str, Marker | None]]] = {}
         self._identities: dict[str, tuple[int, int]] = {}
 
     def of(self, end: str) -> tuple[str, ...]:
-        """List the staging directories made for the environment at ``end``, and those never marked."""
+        """Return the interrupted staging directories for the environment at ``end``, and those without a marker."""
         if end in self._known:
             return self._known[end].interrupted_staging
         return tuple(
@@ -143,27 +140,27 @@ class StagingFinder:
         )
 
     def moving_to(self, end: str) -> str:
-        """Return where the environment at ``end`` was being moved by a pass that was interrupted; empty if none was."""
+        """Return where an interrupted pass was moving the environment at ``end``; empty if none was."""
         if end in self._known:
             return self._known[end].moving_to
         places = (marker.moves_to for _, marker in self._near(end) if marker is not None and marker.end == end)
         return next(filter(None, places), "")
 
     def generations_of(self, end: str) -> tuple[str, ...]:
-        """List the staging directories that keep an earlier content of the environment at ``end``, the oldest first."""
+        """Return the staging directories with generations of the environment at ``end``, the oldest first."""
         if end in self._known:
             return self._known[end].generations
-        kept = [
+        generations = [
             (marker.made, staging_dir)
             for staging_dir, marker in self._near(end)
             if marker is not None and marker.end == end and marker.kind == "generation"
         ]
-        return tuple(staging_dir for _, staging_dir in sorted(kept))
+        return tuple(staging_dir for _, staging_dir in sorted(generations))
 
-    def foreign_staging(self, ends: set[str]) -> tuple[tuple[str, str], ...]:
-        """List the staging directories seen so far that were made for other ends than ``ends``, each with its own.
+    def foreign_staging(self, ends: set[str]) -> tuple[ForeignStaging, ...]:
+        """Return the staging directories found so far for ends other than ``ends``.
 
-        Those that tell of a move come first: they say what becomes of others.
+        Those that mark a move come first: they decide about others.
         """
         found = [
             (staging_dir, marker)
@@ -171,18 +168,17 @@ class StagingFinder:
             for staging_dir, marker in staging_dirs
             if marker is not None and marker.kind in {"staging", "temporary"} and marker.end not in ends
         ]
-        return tuple(
-            (staging_dir, marker.end) for staging_dir, marker in sorted(found, key=lambda one: not one[1].moves_to)
-        )
+        found.sort(key=lambda pair: not pair[1].moves_to)
+        return tuple(ForeignStaging(staging_dir, marker.end) for staging_dir, marker in found)
 
     def _near(self, end: str) -> list[tuple[str, Marker | None]]:
-        """List the staging directories beside ``end``, in it, and where those of all environments may be."""
-        # One that is two of them by two names is looked at by the first, by which what is in it can be exchanged.
+        """Return the staging directories beside ``end``, in it, and in the common directories, with their markers."""
+        # Of two names for one directory the first counts: by that, what is in it can be swapped.
         directories = {self._identity(directory): directory for directory in (*self._common, end, parent_of(end))}
         return [found for directory in reversed(directories.values()) for found in self._in(directory)]
 
     def _identity(self, directory: str) -> tuple[int, int] | None:
-        """Return device and inode of a directory; ``None`` where there is none."""
+        """Return device and inode of a directory; ``None`` where it does not exist."""
         if directory not in self._identities:
             try:
                 found = os.stat(directory)
@@ -198,17 +194,14 @@ class StagingFinder:
 
 
 def _is_interrupted(marker: Marker) -> bool:
-    """Check whether a pass was interrupted in a staging directory, or while it went back to a generation."""
+    """Check whether a pass was interrupted in a staging directory, or during a rollback to a generation."""
     return marker.kind == "staging" or bool(marker.contents or marker.pin or marker.copied) or marker.built is not None
 
 
-def _foreign_staging(end: str, *, is_mount: bool) -> tuple[str, ...] | None:
-    """Return the stray files in a directory that is empty otherwise, ``None`` for one that is not. Raises ``OSError``.
-
-    ``lost+found`` is that of a file system's top.
-    """
+def _stray_files(end: str, *, is_mount: bool) -> tuple[str, ...] | None:
+    """Return the stray files in an otherwise empty directory, ``None`` for any other. Raises ``OSError``."""
     names = (name for name in os.listdir(end) if not (is_mount and name == LOST_AND_FOUND))
-    return stray_files(end, (name for name in names if not is_staging_dir_name(name)))
+    return only_stray_files(end, (name for name in names if not is_staging_dir_name(name)))
 
 
 def _staging_dirs_in(parent: str) -> Iterator[tuple[str, Marker | None]]:
@@ -225,21 +218,21 @@ def _staging_dirs_in(parent: str) -> Iterator[tuple[str, Marker | None]]:
         with contextlib.suppress(OSError):
             status = os.lstat(staging_dir)
             if status.st_uid != os.geteuid() or status.st_mode & 0o022:
-                continue  # another's, or one that others could have written in: its marker proves nothing
+                continue  # others could have written the marker
             marker = read_marker(read_text(f"{staging_dir}/{MARKER}"))
             if marker is not None or all(map(is_staging_dir_name, os.listdir(staging_dir))):
                 yield staging_dir, marker
 
 
 def _first_blocked(chain: Chain) -> str:
-    """Name the directory in which something would have to be made but cannot, empty if there is none."""
+    """Return the directory that has to be written to but is not writable, empty if there is none."""
     outermost = chain.to_make[0] if chain.to_make else chain.end
     parent = os.path.dirname(outermost)
     return "" if os.access(parent, os.W_OK | os.X_OK) else parent
 
 
 def _unsafe(end: str, manifest: str) -> str:
-    """Say why no environment should be kept in this directory, empty if it is safe."""
+    """Return why no environment should be kept in this directory, empty if it may."""
     if end == "/":
         return "it is the root of the file system"
     home = os.path.realpath(os.path.expanduser("~"))

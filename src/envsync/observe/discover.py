@@ -1,32 +1,41 @@
-"""Find installed interpreters by their links, without running any, and the version manager that keeps each."""
+"""Find installed interpreters by their links, without running any, and the version manager of each."""
 
 import os
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from envsync.model.system import VARIABLES
 from envsync.observe.dependencies import along
 from envsync.observe.links import walk
 
 _PATCH = re.compile(r"\d+\.\d+\.\d+")
+"""``3.12.1`` in ``cpython-3.12.1-linux``."""
 _SYSTEM = ("/usr/bin/", "/bin/", "/usr/libexec/", "/usr/lib/")
+
+
+class InstallRoot(NamedTuple):
+    """A version manager and its directory of install trees."""
+
+    tool: str
+    directory: str
 
 
 @dataclass(frozen=True, slots=True)
 class VersionManager:
-    """Who keeps an interpreter, as far as a path tells."""
+    """The tool that installed an interpreter, by its path."""
 
     tool: str
     """``pyenv``, ``mise``, ``asdf``, ``uv``, ``Homebrew``, ``python.org``, or ``the system``."""
     stable: bool
-    """Whether the path names no patch release, and so survives an upgrade to the next one."""
+    """Whether the path names no patch release, so that it survives an upgrade."""
     version: str = ""
-    """Of the install tree, where it is one of CPython's: ``3.12.1``, ``3.12``."""
+    """Of the install tree, if one of CPython's: ``3.12.1``, ``3.12``."""
 
 
 def version_manager_of(path: str) -> VersionManager | None:
-    """Give who keeps what is at ``path``, or on the way to it; ``None`` where the path does not tell."""
+    """Return the version manager that ``path`` lies in; ``None`` if unknown."""
     for tool, root in _roots():
         if path.startswith(f"{root}/"):
             inner = path.removeprefix(f"{root}/")
@@ -42,16 +51,16 @@ def version_manager_of(path: str) -> VersionManager | None:
 
 
 def version_managers_here() -> tuple[str, ...]:
-    """Name the tools that keep interpreters on this machine."""
-    return tuple(dict.fromkeys(tool for tool, root in managers() if tool != "Homebrew" and os.path.isdir(root)))
+    """Return the names of the version managers on this machine."""
+    return tuple(dict.fromkeys(tool for tool, root in install_roots() if tool != "Homebrew" and os.path.isdir(root)))
 
 
-def _roots() -> Iterator[tuple[str, str]]:
-    """Give the directories of install trees, by their own paths and by those that they lead to."""
-    for tool, root in managers():
+def _roots() -> Iterator[InstallRoot]:
+    """Yield the directories of install trees, as written and resolved."""
+    for tool, root in install_roots():
         directories = (root, f"{os.path.dirname(root)}/Cellar") if tool == "Homebrew" else (root,)
         for directory in directories:
-            yield from ((tool, place) for place in dict.fromkeys((directory, os.path.realpath(directory))))
+            yield from (InstallRoot(tool, place) for place in dict.fromkeys((directory, os.path.realpath(directory))))
 
 
 _NAMED = re.compile(
@@ -62,59 +71,59 @@ _NAMED = re.compile(
     r"(?:-(?:linux|macos|darwin|x86_64|aarch64|amd64|arm64|src).*)?"
 )
 _FLOATING = re.compile(r"\d+|latest")
-"""What mise calls links that go on to the next minor version as well."""
-_PATCH = re.compile(r"\d+\.\d+\.\d+")
+"""``3``, ``latest``: mise's links that move on to the next minor version."""
 _MINOR = re.compile(r"\d+\.\d+")
+"""``3.12``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """An interpreter link whose name tells roughly what it is."""
+    """An interpreter link, and what its name implies."""
 
     link: str
     implementation: str
     version: tuple[int, ...]
-    """``(3, 12)`` or ``(3, 12, 1)``, as far as the name tells; empty where it tells nothing."""
+    """``(3, 12)`` or ``(3, 12, 1)``, as in the name; empty where it has none."""
     stable: bool
-    """Whether it survives a patch upgrade."""
+    """Whether the link survives a patch upgrade."""
     final: bool = True
     free_threaded: bool = False
     build: tuple[int, ...] = ()
-    """The release of an implementation that has version numbers of its own."""
+    """The release of an implementation with version numbers of its own: ``(7, 3, 17)`` of PyPy."""
     floating: bool = False
-    """Whether its name tells no minor version: it goes on to the next one."""
+    """Whether its name has no minor version: it moves on to the next one."""
     last_resort: bool = False
-    """Whether it is meant for something else: the installation of conda itself."""
+    """Whether it serves another purpose: the installation of conda itself."""
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """The candidates, the most trusted source first, and the directories that were searched."""
+class Discovery:
+    """The candidates, those of version managers first, and the directories that were searched."""
 
     candidates: tuple[Candidate, ...]
     searched: tuple[str, ...]
     """Real directories."""
     dependencies: tuple[str, ...] = ()
-    """Paths whose stamps vouch for what was found, and for what may be run of it."""
+    """Paths that the candidates depend on, and what they run."""
 
 
-def discover() -> Found:
-    """Search the directories of pyenv, mise, asdf, uv and Homebrew, python.org's framework, and PATH."""
-    trees = tuple(dict.fromkeys(root for _, root in managers()))
+def discover() -> Discovery:
+    """Return the interpreters of pyenv, mise, asdf, uv, Homebrew, python.org's framework, and PATH."""
+    trees = tuple(dict.fromkeys(root for _, root in install_roots()))
     path = [directory for directory in VARIABLES.get("PATH", "").split(":") if directory.startswith("/")]
     bins = _by_one_name([*path, "/usr/local/bin", "/usr/bin"])
     candidates: list[Candidate] = []
     for root in trees:
         candidates += _in_trees(root)
     for directory in bins:
-        if not _is_fleeting(directory):
+        if not _is_temporary(directory):
             candidates += _in_bin(directory)
     real = dict.fromkeys(os.path.realpath(directory) for directory in (*trees, *bins))
-    return Found(tuple(candidates), tuple(real), tuple(dict.fromkeys(_dependencies(trees, (*path, *bins)))))
+    return Discovery(tuple(candidates), tuple(real), tuple(dict.fromkeys(_dependencies(trees, (*path, *bins)))))
 
 
 def _by_one_name(directories: Iterable[str]) -> tuple[str, ...]:
-    """Return each directory once, in their order: by its own name if that is among them, else by the first.
+    """Return each directory once, in order: by its real path if that is among them, otherwise by the first.
 
     ``/bin`` and ``/usr/sbin`` lead to ``/usr/bin`` on many systems, and shells differ in which they search first.
     """
@@ -128,7 +137,7 @@ def _by_one_name(directories: Iterable[str]) -> tuple[str, ...]:
 
 
 def _dependencies(trees: Iterable[str], bins: Iterable[str]) -> Iterator[str]:
-    """Give what the search depended on: directories, and what each name of an interpreter leads to, if anywhere."""
+    """Yield what the search depends on: directories, and what each name of an interpreter leads to."""
     for directory in (*trees, *bins):
         yield from along(walk(directory))
     for directory in bins:
@@ -151,14 +160,14 @@ def _names_of(candidate: Candidate) -> tuple[str, ...]:
 
 
 def stable_twin(path: str) -> str | None:
-    """Find a link that leads to the same tree as ``path``, which names one patch release, and would follow upgrades."""
+    """Return a link to the same tree as ``path``, a patch release, that follows upgrades; ``None`` without one."""
     parts = path.split("/")
     for index, part in enumerate(parts):
         if not _PATCH.search(part):
             continue
         directory, tree = "/".join(parts[:index]), "/".join(parts[: index + 1])
         twins = ("/".join([twin, *parts[index + 1 :]]) for twin in _links_to(tree, _twin_directories(directory)))
-        # mise keeps `3` and `latest` beside `3.12`: those would follow to another minor version as well.
+        # mise has `3` and `latest` beside `3.12`: those also follow to the next minor version.
         usable = sorted(filter(os.path.exists, twins), key=lambda twin: _MINOR.search(twin) is None)
         if usable:
             return usable[0]
@@ -169,8 +178,8 @@ _MARKS = ("pyvenv.cfg", "conda-meta", "condabin")
 """What is beside ``bin`` in a virtual environment, in one of conda's, and in conda's own installation."""
 
 
-def _is_fleeting(directory: str) -> bool:
-    """Check whether what PATH gives here depends on the moment: shims, and environments that a shell has activated."""
+def _is_temporary(directory: str) -> bool:
+    """Check whether a directory is in PATH only for now: shims, and activated environments."""
     if os.path.basename(directory) == "shims" or os.path.lexists(f"{directory}/../pyvenv.cfg"):
         return True
     activated = VARIABLES.get("CONDA_PREFIX", "")
@@ -181,7 +190,7 @@ def _is_fleeting(directory: str) -> bool:
 
 
 def _is_condas_own(directory: str) -> bool:
-    """Check whether a directory is that of conda itself, which the environments that it makes are not."""
+    """Check whether a directory belongs to conda itself, not to one of its environments."""
     return os.path.isdir(f"{directory}/../condabin")
 
 
@@ -201,8 +210,8 @@ def _links_to(tree: str, directories: Iterator[str]) -> Iterator[str]:
                 yield place
 
 
-def managers() -> tuple[tuple[str, str], ...]:
-    """List the tools that keep install trees of interpreters, each with the directory in which they lie."""
+def install_roots() -> tuple[InstallRoot, ...]:
+    """Return where version managers install interpreters, whether or not they do on this machine."""
     home = os.path.expanduser("~")
     get = VARIABLES.get
     data = get("XDG_DATA_HOME") or f"{home}/.local/share"
@@ -215,11 +224,11 @@ def managers() -> tuple[tuple[str, str], ...]:
         *(("Homebrew", f"{brew}/opt") for brew in brews if brew),
         ("python.org", "/Library/Frameworks/Python.framework/Versions"),
     ]
-    return tuple(dict.fromkeys((tool, root) for tool, root in roots if root.startswith("/")))
+    return tuple(dict.fromkeys(InstallRoot(tool, root) for tool, root in roots if root.startswith("/")))
 
 
 def _in_trees(root: str) -> Iterator[Candidate]:
-    """Give the interpreters of a directory of install trees, each named after its version."""
+    """Yield the interpreters in a directory of install trees, which are named after their versions."""
     for entry in sorted(_entries(root), key=lambda entry: entry.name):
         candidate = tree_named(entry.name, f"{root}/{entry.name}")
         if candidate is None:
@@ -241,9 +250,9 @@ def _in_bin(directory: str) -> Iterator[Candidate]:
 
 
 def tree_named(name: str, place: str) -> Candidate | None:
-    """Return what the name of an install tree tells of it; ``None`` where it names no interpreter.
+    """Return what the name of an install tree implies; ``None`` where it is not an interpreter's.
 
-    Of a link without a minor version, that of the tree that it leads to tells.
+    For a link without a minor version, the name of the tree that it leads to counts.
     """
     if _FLOATING.fullmatch(name) is None:
         return named(name, place)
@@ -254,19 +263,19 @@ def tree_named(name: str, place: str) -> Candidate | None:
 
 
 def named(name: str, place: str) -> Candidate | None:
-    """Give what the name of a tree or of an executable tells of it; ``None`` where it names no interpreter."""
+    """Return what the name of a tree or of an executable implies; ``None`` where it is not an interpreter's."""
     match = _NAMED.fullmatch(name)
     if match is None:
         return None
     implementation = (match["implementation"] or "cpython").removesuffix("-community")
     version, build = _numbers(match["version"]), _numbers(match["build"] or "")
-    if implementation in {"pypy", "graalpy"} and version[0] > 3:  # noqa: PLR2004  # no Python, but a release of its own
+    if implementation in {"pypy", "graalpy"} and version[0] > 3:  # noqa: PLR2004  # the implementation's own release
         version, build = (), version
     return Candidate(
         link=place,
         implementation="cpython" if implementation == "python" else implementation,
         version=version,
-        # A symlink is what a tool keeps stable; so is a name without a patch release, as Debian's and Homebrew's.
+        # A name without a patch release is stable, as Debian's and Homebrew's.
         stable=len(version) < 3 and not build,  # noqa: PLR2004  # major, minor, patch
         final=match["pre"] is None and match["dev"] is None,
         free_threaded=match["threads"] is not None,

@@ -1,4 +1,4 @@
-"""Read the virtual environment at the end of a chain, and its editable installs whose directory is gone."""
+"""Read the virtual environment at the end of a chain, and its editable installs whose directory is missing."""
 
 import errno
 import os
@@ -9,15 +9,15 @@ from sys import intern
 from envsync.formats import pyvenv_cfg
 from envsync.formats.shebang import is_activator, is_python_name
 from envsync.formats.staging_marker import is_staging_dir_name
-from envsync.model.environment import BUILT_TOP, Contents, Environment, InnerLink, LostEditable, is_stray
+from envsync.model.environment import BUILT_TOP, Contents, Environment, InnerLink, LostEditable, is_stray_file
 from envsync.model.evidence import Paths
 from envsync.model.packages import SEEDS
-from envsync.observe.builders import base_directories, is_builders_lib, is_kin
 from envsync.observe.dependencies import followed
 from envsync.observe.files import read_regular, read_text
 from envsync.observe.libraries import is_builders_lib64, is_lib64_alias, read_libraries
 from envsync.observe.links import walk
 from envsync.observe.scripts import Scripts
+from envsync.observe.unowned import base_directories, is_builders_lib, is_interpreter_part
 
 _NOT_EDITABLE = frozenset({"_virtualenv.pth", "distutils-precedence.pth"})
 _PROJECT = ("pyproject.toml", "setup.py", "setup.cfg")
@@ -30,35 +30,35 @@ class Editables:
         """Take the ``site-packages`` directories, absolute. Raises ``OSError``."""
         self._found = dict(found for site in sites for found in _editables(site))
         self.evidence = tuple(place for found in self._found.values() for place in _evidence(*found))
-        """Paths on which the verdict rests."""
+        """Paths that the result depends on."""
 
     def lost(self, path: str) -> tuple[LostEditable, ...]:
         """Return those whose directory is missing, for an environment at ``path``."""
         project = os.path.dirname(path)
-        now = project if any(os.path.isfile(f"{project}/{name}") for name in _PROJECT) else None
+        current = project if any(os.path.isfile(f"{project}/{name}") for name in _PROJECT) else None
         return tuple(
-            LostEditable(name, directory, now)
+            LostEditable(name, directory, current)
             for name, (directory, _) in self._found.items()
             if not os.path.isdir(directory)
         )
 
 
 def _evidence(directory: str, file: str) -> Iterator[str]:
-    """Yield what shows that a directory is still there: not itself, which changes with every file of the project."""
+    """Yield what the existence of a directory depends on: not itself, which changes with every file of the project."""
     chain = walk(directory)
     yield from (file, *(hop.link for hop in chain.hops), os.path.dirname(chain.end))
 
 
 def _editables(site: str) -> Iterator[tuple[str, tuple[str, str]]]:
-    """Yield each distribution's name, with its directory and the file that tells it."""
+    """Yield each editable distribution: its name, and the pair of its directory and the file that names that."""
     names = sorted(os.listdir(site))
     for name in names:
         if name.endswith(".egg-link"):
             yield name.removesuffix(".egg-link"), (read_text(f"{site}/{name}").partition("\n")[0], f"{site}/{name}")
-    # Such an install has a file that extends the path, or finds modules; without one, nothing need be opened.
+    # An editable install has a .pth file; without one, nothing has to be opened.
     if all(name in _NOT_EDITABLE or not name.endswith(".pth") for name in names):
         return
-    from envsync.observe.packages import read_origin  # noqa: PLC0415  # it costs as much as the rest of a pass
+    from envsync.observe.packages import read_origin  # noqa: PLC0415  # as slow as the rest of a pass
 
     for name in names:
         file = f"{site}/{name}/direct_url.json"
@@ -71,20 +71,20 @@ def _editables(site: str) -> Iterator[tuple[str, tuple[str, str]]]:
                 yield name.partition("-")[0].replace("_", "-").lower(), (origin.requirement, file)
 
 
-_COMMAND = re.compile(r".+ -m venv (?:--\S+ )*(?P<place>/.+)")  # /usr/bin/python3 -m venv --without-pip /home/a/.venv
+_COMMAND = re.compile(r".+ -m venv (?:--\S+ )*(?P<place>/.+)")
+"""``/usr/bin/python3 -m venv --without-pip /home/a/.venv``."""
 _CFG_LIMIT = 1 << 20
 _BUILDER_FILES = frozenset(
     {"__pycache__", "_virtualenv.py", "_virtualenv.pth", "_virtualenv.pyc", "README.txt", ".DS_Store"}
 )
-"""What builders themselves leave in ``site-packages``."""
+"""What builders put into ``site-packages``."""
 
 
 def read_environment(end: str, path: str) -> Environment | None:
-    """Read the environment in the directory ``end``, whose scripts ought to name ``path``.
+    """Return the environment in the directory ``end``, whose scripts should name ``path``.
 
-    ``None`` where the directory is not recognisably a virtual environment: that takes a regular file ``pyvenv.cfg``
-    with a ``home`` (PEP 405), or one beside ``bin/python`` and a ``lib/python*/site-packages``.
-    Raises ``OSError`` where something in it cannot be read.
+    ``None`` where it is no virtual environment: that has a regular file ``pyvenv.cfg`` with a ``home`` (PEP 405), or
+    one beside ``bin/python`` and a ``lib/python*/site-packages``. Raises ``OSError`` where something cannot be read.
     """
     cfg = _read_cfg(f"{end}/pyvenv.cfg")
     if cfg is None:
@@ -118,7 +118,7 @@ def read_environment(end: str, path: str) -> Environment | None:
 
 
 def _no_script(bin_entries: list["os.DirEntry[str]"]) -> str:
-    """Say what ``activate`` is, where it is not a file and does not lead to one."""
+    """Return what ``activate`` is, where it is not a file and does not lead to one."""
     entry = next((entry for entry in bin_entries if entry.name == "activate"), None)
     if entry is None or entry.is_file():
         return ""
@@ -126,7 +126,7 @@ def _no_script(bin_entries: list["os.DirEntry[str]"]) -> str:
 
 
 def _commanded(cfg: tuple[tuple[str, str], ...]) -> Iterator[str]:
-    """Yield the directory for which an environment was made, where its builder wrote its command down."""
+    """Yield the directory that an environment was made for, if its builder recorded the command (venv does)."""
     match = _COMMAND.fullmatch(dict(cfg).get("command", ""))
     if match is not None:
         yield match["place"]
@@ -135,7 +135,7 @@ def _commanded(cfg: tuple[tuple[str, str], ...]) -> Iterator[str]:
 def _dependencies(
     end: str, bin_entries: list["os.DirEntry[str]"], pythons: tuple[InnerLink, ...], looked: tuple[str, ...]
 ) -> Iterator[str]:
-    """Give what the reading of an environment depended on; for the links in a directory, the directory vouches."""
+    """Yield the paths that the result depends on; links are covered by their directory."""
     yield from (end, f"{end}/pyvenv.cfg", *followed(f"{end}/bin"), *followed(f"{end}/lib"), *followed(f"{end}/lib64"))
     yield from (entry.path for entry in bin_entries if entry.is_file(follow_symlinks=False))
     for python in pythons:
@@ -156,7 +156,7 @@ def _scan(directory: str) -> list["os.DirEntry[str]"]:
     except OSError as error:
         if error.errno not in {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}:
             raise
-        return []  # a link in a circle is seen among the links
+        return []
 
 
 def _pythons(entries: list["os.DirEntry[str]"]) -> Iterator[InnerLink]:
@@ -188,9 +188,9 @@ def _contents(
     populated: list[str] = []
     top = [entry for entry in _scan(end) if not is_staging_dir_name(entry.name)]
     links = [entry.name for entry in top if entry.is_symlink() and not is_builders_lib64(entry.path)]
-    others = [entry.name for entry in top if entry.name not in BUILT_TOP and not is_stray(entry.name)]
-    odd, aliases = _odd_links(end, looked, bin_entries, cfg)
-    links += odd
+    others = [entry.name for entry in top if entry.name not in BUILT_TOP and not is_stray_file(entry.name)]
+    foreign, aliases = _foreign_links(end, looked, bin_entries, cfg)
+    links += foreign
     for library in looked:
         links += [f"{library}/{entry.name}" for entry in _scan(f"{end}/{library}") if entry.is_symlink()]
     for library in libraries:
@@ -211,20 +211,24 @@ def _contents(
     )
 
 
-def _odd_links(
+def _foreign_links(
     end: str, looked: tuple[str, ...], bin_entries: list["os.DirEntry[str]"], cfg: dict[str, str]
 ) -> tuple[list[str], tuple[str, ...]]:
-    """Return the links in ``bin`` and ``lib`` that no builder makes, relative; and other names of the interpreter."""
-    odd = [entry for entry in bin_entries if entry.is_symlink() and not is_python_name(entry.name)]
+    """Return the links in ``bin`` and ``lib`` that no builder makes, relative, and further names of the interpreter."""
+    foreign = [entry for entry in bin_entries if entry.is_symlink() and not is_python_name(entry.name)]
     tops = ("lib",) if is_lib64_alias(end) else ("lib", "lib64")
     linked = [(top, entry) for top in tops for entry in _scan(f"{end}/{top}") if entry.is_symlink()]
-    if not odd and not linked:
+    if not foreign and not linked:
         return [], ()
     names = (entry.name for entry in bin_entries if is_python_name(entry.name))
     ends, beside = base_directories(end, names, cfg)
-    odd = [one for one in odd if not (is_staging_dir_name(one.name) or is_kin(one.name, one.path, beside))]
-    aliases = tuple(one.name for one in odd if os.path.realpath(one.path) in ends)
-    links = [f"bin/{entry.name}" for entry in odd if entry.name not in aliases]
+    foreign = [
+        entry
+        for entry in foreign
+        if not (is_staging_dir_name(entry.name) or is_interpreter_part(entry.name, entry.path, beside))
+    ]
+    aliases = tuple(entry.name for entry in foreign if os.path.realpath(entry.path) in ends)
+    links = [f"bin/{entry.name}" for entry in foreign if entry.name not in aliases]
     links += [f"{top}/{entry.name}" for top, entry in linked if not is_builders_lib(entry.path, looked, beside)]
     return links, aliases
 

@@ -1,4 +1,4 @@
-"""Read files whose kind is not known, and compare installed files with their digests."""
+"""Read files of unknown kinds safely, and compare installed files with their digests."""
 
 import os
 import stat
@@ -6,14 +6,17 @@ import time
 
 
 def read_regular(file: str, limit: int) -> bytes | None:
-    """Read the beginning of a regular file; ``None`` for anything else, a symlink too, without waiting at a FIFO."""
+    """Return up to ``limit`` bytes of a regular file; ``None`` for anything else, such as a symlink or a FIFO.
+
+    Raises ``OSError`` where a regular file cannot be read.
+    """
     try:
         descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError:
         if not stat.S_ISREG(os.lstat(file).st_mode):
-            return None  # neither a socket nor, with O_NOFOLLOW, a symlink can be opened
+            return None  # a socket, or with O_NOFOLLOW a symlink, cannot be opened
         raise
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
@@ -24,7 +27,7 @@ def read_regular(file: str, limit: int) -> bytes | None:
 
 
 def read_text(file: str, limit: int = 65536) -> str:
-    """Read the beginning of a regular file as text; nothing where it cannot be read."""
+    """Return up to ``limit`` bytes of a regular file as text; empty where it cannot be read."""
     try:
         return (read_regular(file, limit) or b"").decode("utf-8", "surrogateescape")
     except OSError:
@@ -32,7 +35,7 @@ def read_text(file: str, limit: int = 65536) -> str:
 
 
 def hash_regular(file: str, algorithm: str) -> bytes | None:
-    """Hash a regular file, piece by piece; ``None`` for anything else, which is not opened. Links are followed."""
+    """Return the digest of a regular file, links followed; ``None`` for anything else, or if it cannot be read."""
     import hashlib  # noqa: PLC0415  # it loads OpenSSL
 
     try:
@@ -48,23 +51,23 @@ def hash_regular(file: str, algorithm: str) -> bytes | None:
 
 
 _LARGE = 8 << 20
-"""Bytes from which on reading a file can cost more than to install it as a hard link."""
+"""Bytes: reading a larger file can take longer than installing it as a hard link."""
 
 
 class Digests:
-    """Knows the digests of the files that it has read, by what changes with every write to them."""
+    """Compares files with recorded digests, and remembers those of files that have not changed since."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[int, int, int, int, str], str | None] = {}
         self._booted = time.time() - time.clock_gettime(
-            getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC_RAW)  # macOS: it counts the time asleep as well
+            getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC_RAW)  # macOS; it includes time asleep
         )
 
     def match(self, file: str, found: os.stat_result, algorithm: str, value: str) -> bool:
-        """Check whether a file of the recorded size has a digest, as ``RECORD`` writes it; ``found`` is its status.
+        """Check whether a file of the recorded size has a digest, as in ``RECORD``; ``found`` is its status.
 
-        A large file that an installer's cache shares is believed if it was written since the machine started: what
-        changes a content and leaves its size is the loss of power.
+        A large hard link into an installer's cache is trusted if it was written since the machine started: only a loss
+        of power changes its content but not its size.
         """
         if found.st_size > _LARGE and found.st_nlink > 1 and found.st_mtime > self._booted:
             return True
@@ -75,10 +78,10 @@ class Digests:
 
 
 class Sizes(Digests):
-    """Believes every file of the recorded size: what damages a file nearly always leaves another one."""
+    """Trusts every file of the recorded size: damage nearly always changes that."""
 
     def match(self, file: str, found: os.stat_result, algorithm: str, value: str) -> bool:
-        """Believe it."""
+        """Return ``True``."""
         del file, found, algorithm, value
         return True
 

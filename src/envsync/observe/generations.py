@@ -1,4 +1,4 @@
-"""Find generations, orphans and exposed commands that no manifest declares any more."""
+"""Find generations, and orphans and exposed commands that the manifest no longer declares."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -9,7 +9,7 @@ from envsync.formats import pyvenv_cfg
 from envsync.formats.shebang import launched
 from envsync.formats.staging_marker import BUILT, MARKER, Marker, is_staging_dir_name, read_marker
 from envsync.model.desired import Manifest
-from envsync.model.environment import ExposedOrphan, Former, Generation, Orphan
+from envsync.model.environment import ExposedOrphan, Generation, LatestGeneration, Orphan
 from envsync.model.interpreter import Interpreter, InterpreterProblem
 from envsync.model.world import Directory
 from envsync.observe.base import base_of, with_ends
@@ -26,8 +26,8 @@ from envsync.observe.unowned import find_unowned, left_behind, unowned_files
 
 
 @dataclass(frozen=True, slots=True)
-class KeptGeneration:
-    """One generation."""
+class StoredGeneration:
+    """A generation as stored."""
 
     staging_dir: str
     made: str
@@ -37,11 +37,11 @@ class KeptGeneration:
     size: int
     """Bytes on the disk."""
     sound: bool
-    """Whether it is an environment still."""
+    """Whether it is still an environment."""
 
 
-def read_generation(staging_dir: str) -> KeptGeneration:
-    """Look at a generation. What cannot be read counts as nothing."""
+def read_generation(staging_dir: str) -> StoredGeneration:
+    """Return what is stored in a staging directory; what cannot be read counts as missing."""
     marker = read_marker(read_text(f"{staging_dir}/{MARKER}"))
     place = f"{staging_dir}/{BUILT}"
     settings = dict(pyvenv_cfg.parse(read_text(f"{place}/pyvenv.cfg")))
@@ -50,11 +50,11 @@ def read_generation(staging_dir: str) -> KeptGeneration:
     except OSError:
         sound = False
     version = settings.get("version") or settings.get("version_info")
-    return KeptGeneration(staging_dir, marker.made if marker else "", version, size_of(staging_dir), sound)
+    return StoredGeneration(staging_dir, marker.made if marker else "", version, size_of(staging_dir), sound)
 
 
 def size_of(directory: str) -> int:
-    """Add up what the files take, a file with several links once."""
+    """Return the bytes that a directory takes on the disk, each file with several links once."""
     seen: set[tuple[int, int]] = set()
     total = 0
     for place, directories, files in os.walk(directory):
@@ -69,16 +69,18 @@ def size_of(directory: str) -> int:
     return total
 
 
-def read_former(directory: Directory, path: str, interpreter: Interpreter | InterpreterProblem) -> Former | None:
-    """Return the latest generation of the environment in ``directory``, whose scripts ought to name ``path``.
+def read_latest_generation(
+    directory: Directory, path: str, interpreter: Interpreter | InterpreterProblem
+) -> LatestGeneration | None:
+    """Return the latest generation of the environment in ``directory``, whose scripts should name ``path``.
 
-    ``None`` where none is kept. What cannot be read counts as no environment.
+    ``None`` where there is none. What cannot be read counts as no environment.
     """
     if not directory.generations:
         return None
     staging_dir = directory.generations[-1]
     marker = read_marker(read_text(f"{staging_dir}/{MARKER}"))
-    former = Former(staging_dir, f"{staging_dir}/{BUILT}", marker.made if marker is not None else "")
+    former = LatestGeneration(staging_dir, f"{staging_dir}/{BUILT}", marker.made if marker is not None else "")
     if os.path.islink(former.place):
         return former
     try:
@@ -93,51 +95,53 @@ def read_former(directory: Directory, path: str, interpreter: Interpreter | Inte
     return replace(former, environment=seen.environment, identity=(found.st_dev, found.st_ino), installed=installed)
 
 
-def own_interpreter(former: Former, interpreters: Interpreters) -> Interpreter | None:
-    """Return the interpreter that a generation itself leads to, if it works."""
+def own_interpreter(former: LatestGeneration, interpreters: Interpreters) -> Interpreter | None:
+    """Return the interpreter that a generation links to, if it works."""
     base = base_of(f"{former.place}/bin/python")
     found = interpreters.at(base.link) if base is not None else None
     return found if isinstance(found, Interpreter) else None
 
 
-def former_interpreters(former: Former, interpreters: Interpreters) -> Iterator[Interpreter]:
-    """Yield interpreters of this machine that a generation may have been made with.
+def generation_interpreters(former: LatestGeneration, interpreters: Interpreters) -> Iterator[Interpreter]:
+    """Yield installed interpreters that a generation may have been made with.
 
-    Those of its very version come first; of these, links that survive a patch upgrade, the generation's own before
-    others.
+    Those of its exact version come first; of these, links that survive a patch upgrade; of these, its own.
     """
     request = same_version(former.place)
     own = own_interpreter(former, interpreters)
     installed = tuple(interpreters.installed(request)) if request is not None else ()
     found = ((own,) if own is not None else ()) + installed
-    yield from sorted(found, key=lambda one: (one.facts.release != former.version, stable_twin(one.link) is not None))
+    yield from sorted(
+        found, key=lambda python: (python.facts.release != former.version, stable_twin(python.link) is not None)
+    )
 
 
 _DEEPEST = 4
-"""Directories under the state directory in which targets are looked for."""
+"""Levels of directories in the state directory that are searched for environments."""
 
 
 def find_orphans(manifest: Manifest) -> tuple[Orphan, ...]:
-    """List the environments in the state directory that this manifest made, by their own mark, and declares no more.
+    """Return the environments in the state directory that this manifest made, by their marks, and no longer declares.
 
-    One that is declared for another host, or at the same path, is none; nor is one behind a symlink in that directory.
+    One that is declared for another host, or at the same path, is not an orphan, nor is one behind a symlink there.
+    Raises ``OSError``.
     """
     places = Places(Mounts())
     protected = {places.name_of(end) for end in _ends(manifest)}
-    declared = {(one.name, one.path) for one in manifest.environments}
+    declared = {(environment.name, environment.path) for environment in manifest.environments}
     orphans = (_orphan(end, manifest) for end in _environments(os.path.realpath(manifest.state_dir)))
     return tuple(
-        one
-        for one in orphans
-        if one is not None
-        and not _meets(places.name_of(one.end), protected)
-        and one.name not in manifest.elsewhere
-        and (one.name, one.path) not in declared
+        orphan
+        for orphan in orphans
+        if orphan is not None
+        and not _meets(places.name_of(orphan.end), protected)
+        and orphan.name not in manifest.elsewhere
+        and (orphan.name, orphan.path) not in declared
     )
 
 
 def find_generations(manifest: Manifest) -> tuple[Generation, ...]:
-    """List what is kept of earlier contents: of each declared environment, and of this manifest's former ones."""
+    """Return the generations of the declared environments, and of those that this manifest declared earlier."""
     ends, places = _ends(manifest), Places(Mounts())
     names = {places.name_of(end) for end in ends}
     common = map(os.path.realpath, (manifest.state_dir, staging_directory()))
@@ -148,26 +152,26 @@ def find_generations(manifest: Manifest) -> tuple[Generation, ...]:
             end = places.name_of(marker.end)
             declared = end in names
             if declared or (_is_same(marker.manifest, manifest.file) and marker.name not in manifest.elsewhere):
-                kept, unowned = read_generation(staging_dir), _unowned(staging_dir, marker.end)
-                one = Generation(
+                stored, unowned = read_generation(staging_dir), _unowned(staging_dir, marker.end)
+                generation = Generation(
                     name=marker.name,
                     staging_dir=staging_dir,
                     end=marker.end,
-                    made=kept.made,
-                    version=kept.version,
-                    size=kept.size,
+                    made=stored.made,
+                    version=stored.version,
+                    size=stored.size,
                     declared=declared,
                     surplus=not declared,
                     irreplaceable=marker.irreplaceable or bool(unowned),
                     unowned=unowned,
                 )
-                found.setdefault(end, []).append(one)
-    return tuple(one for generations in found.values() for one in _ranked(generations, manifest.keep))
+                found.setdefault(end, []).append(generation)
+    return tuple(ranked for generations in found.values() for ranked in _ranked(generations, manifest.keep))
 
 
 def find_exposed(manifest: Manifest, orphans: Iterable[Orphan]) -> tuple[ExposedOrphan, ...]:
-    """List what leads to commands of orphans in ``bin-dir``: symlinks, and scripts that envsync has made."""
-    paths = {orphan.path for orphan in orphans} - {one.path for one in manifest.environments}
+    """Return what leads to commands of orphans in ``bin-dir``: symlinks, and scripts that envsync made."""
+    paths = {orphan.path for orphan in orphans} - {environment.path for environment in manifest.environments}
     found = []
     for name in _names(manifest.bin_dir):
         link = f"{manifest.bin_dir}/{name}"
@@ -179,19 +183,20 @@ def find_exposed(manifest: Manifest, orphans: Iterable[Orphan]) -> tuple[Exposed
 
 def _meets(name: str, others: set[str]) -> bool:
     """Check whether a place is one of others, or holds one, or lies in one."""
-    return any(f"{name}/".startswith(f"{one}/") or f"{one}/".startswith(f"{name}/") for one in others)
+    return any(f"{name}/".startswith(f"{other}/") or f"{other}/".startswith(f"{name}/") for other in others)
 
 
 def _ends(manifest: Manifest) -> set[str]:
-    """Give every directory that a declared environment may have its content in."""
-    places = [place for one in manifest.environments for place in (one.path, one.target, *one.aliases) if place]
+    """Return every directory that may hold a declared environment."""
+    declared = ((environment.path, environment.target, *environment.aliases) for environment in manifest.environments)
+    places = [place for paths in declared for place in paths if place]
     return {walk(place).end for place in places} | {os.path.realpath(place) for place in places}
 
 
 def _environments(top: str) -> Iterator[str]:
-    ahead = [(top, 0)]
-    while ahead:
-        directory, depth = ahead.pop()
+    pending = [(top, 0)]
+    while pending:
+        directory, depth = pending.pop()
         for name in _names(directory):
             place = f"{directory}/{name}"
             if is_staging_dir_name(name) or os.path.islink(place) or not os.path.isdir(place):
@@ -199,13 +204,13 @@ def _environments(top: str) -> Iterator[str]:
             if os.path.isfile(f"{place}/pyvenv.cfg"):
                 yield place
             elif depth < _DEEPEST:
-                ahead.append((place, depth + 1))
+                pending.append((place, depth + 1))
 
 
 def _orphan(end: str, manifest: Manifest) -> Orphan | None:
     settings = dict(pyvenv_cfg.parse(read_text(f"{end}/pyvenv.cfg")))
     found = os.lstat(end)
-    # A copy of an environment bears the marks of the first one; where that lies is one of them.
+    # A copy of an environment has the marks of the original, but not its location.
     if settings.get("envsync-end") != end or found.st_uid != os.geteuid():
         return None
     if not _is_same(settings.get("envsync-manifest", ""), manifest.file):
@@ -236,7 +241,7 @@ def _generations(directory: str) -> Iterator[tuple[str, Marker]]:
 
 
 def _unowned(staging_dir: str, end: str) -> tuple[str, ...]:
-    """Return the files of the user's in a generation that the environment does not hold just as they are."""
+    """Return the user's files in a generation that the environment lacks, or holds with other content."""
     former = f"{staging_dir}/{BUILT}"
     try:
         return left_behind(former, end, find_unowned(former, tuple(find_libraries(former))))
@@ -245,13 +250,13 @@ def _unowned(staging_dir: str, end: str) -> tuple[str, ...]:
 
 
 def _ranked(generations: list[Generation], keep: int) -> list[Generation]:
-    """Mark those beyond the newest that are kept."""
-    newest = sorted(generations, key=lambda one: one.made, reverse=True)
-    return [replace(one, surplus=one.surplus or rank >= keep) for rank, one in enumerate(newest)]
+    """Return generations, the newest first, with ``surplus`` set beyond the number to keep."""
+    newest = sorted(generations, key=lambda generation: generation.made, reverse=True)
+    return [replace(each, surplus=each.surplus or rank >= keep) for rank, each in enumerate(newest)]
 
 
 def _is_same(recorded: str, file: str) -> bool:
-    """Check whether a mark names this manifest, by its path as opened or by the file that it leads to."""
+    """Check whether a recorded path is this manifest's, as opened or resolved."""
     return bool(recorded) and (recorded == file or os.path.realpath(recorded) == os.path.realpath(file))
 
 

@@ -1,4 +1,4 @@
-"""From what a manifest asks for to an interpreter link that works, with its facts."""
+"""Find a working interpreter link for what a manifest requests, with its facts."""
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
@@ -10,7 +10,7 @@ from envsync.model.interpreter import Interpreter, InterpreterProblem
 from envsync.model.links import Chain, EndKind
 from envsync.observe.base import base_of, is_script, locations
 from envsync.observe.choose import best, fits, fitting, is_pinned, same_version
-from envsync.observe.discover import Found, discover, stable_twin
+from envsync.observe.discover import Discovery, discover, stable_twin
 from envsync.observe.facts import ASKED_AGAIN, Ask, Hedged, cycle, unusable
 from envsync.observe.links import walk
 from envsync.observe.probe import ProbeAnswer, ProbeError, is_same_file, remedy
@@ -19,49 +19,48 @@ _Result = Interpreter | InterpreterProblem
 
 
 class Interpreters:
-    """Finds the interpreter of each environment of one pass; every link is looked at once."""
+    """Finds the interpreter of each environment of one pass; every link is examined once."""
 
     def __init__(
         self, environments: Mapping[str, desired.Environment], ask: Ask, *, without: str | None = None
     ) -> None:
-        """Take the environments by their declared ``path``, and the way to ask an interpreter.
+        """Take the environments by their declared ``path``, and the function that asks an interpreter.
 
-        With ``without``, a real path, all is as if nothing were there, nor below it.
+        The real path ``without``, and all below it, is treated as missing.
         """
         self._environments = environments
         self._ask = Hedged(ask, self._likely, self.at)
         self._expected: tuple[str, ...] = ()
         self._without = without
         self._found: dict[PythonRequest, _Result] = {}
-        self._held: dict[str, _Result] = {}
-        self._installed: Found | None = None
+        self._by_base: dict[str, _Result] = {}
+        self._installed: Discovery | None = None
 
     def find(self, environment: desired.Environment) -> _Result:
-        """Return the interpreter link of an environment, or the reason why there is none that works.
+        """Return the interpreter of an environment, or the reason why none works.
 
-        Where the manifest names no link, an environment that is there keeps the one that it has, while that works and
-        is what is asked for.
+        Where the manifest names no link, an existing environment keeps its own while that works and fits the request.
         """
         return self._of(environment, ())
 
     def at(self, link: str) -> _Result:
-        """Give the interpreter at a path, or the reason why it does not work."""
+        """Return the interpreter at a path, or the reason why it does not work."""
         return self._by_path(link, link, (), ())
 
     def expect(self, links: Iterable[str]) -> None:
-        """Take links that will be asked for."""
+        """Take links that will be needed, to ask them early."""
         self._expected = tuple(links)
 
     def installed(self, request: PythonVersion) -> Iterator[Interpreter]:
-        """Yield the installed interpreters that are what a request asks for, the best first."""
+        """Yield the installed interpreters that fit a request, the best first."""
         return fitting(request, self._all(), self.at)
 
     def searched(self) -> tuple[str, ...]:
-        """List the directories whose content decided which of the installed interpreters was chosen."""
+        """Return the directories that were searched for installed interpreters."""
         return self._installed.searched if self._installed else ()
 
     def dependencies(self) -> tuple[str, ...]:
-        """List the paths whose stamps vouch for what was found there."""
+        """Return the paths that the result of that search depends on."""
         return self._installed.dependencies if self._installed else ()
 
     def _of(self, environment: desired.Environment, through: tuple[str, ...]) -> _Result:
@@ -75,60 +74,59 @@ class Interpreters:
             if owner is not None:
                 return _declared_as(self._of(owner, through), request, owner)
         else:
-            kept = self._kept(environment, request)
-            if kept is not None:
-                return kept
+            current = self._current(environment, request)
+            if current is not None:
+                return current
         if request not in self._found:
             self._found[request] = self._answer(request)
         return self._found[request]
 
     def _likely(self) -> Iterator[str]:
-        """Yield the links that this pass may have to ask, whatever is known of them already."""
+        """Yield the links that this pass may have to ask."""
         yield from self._expected
         for environment in self._environments.values():
-            held = base_of(_python_of(environment))
+            base = base_of(_python_of(environment))
             if isinstance(environment.python, PythonPath):
                 yield environment.python.path
-            elif held is not None:
-                yield held.link
+            elif base is not None:
+                yield base.link
         if self._installed is not None:
             yield from (candidate.link for candidate in self._installed.candidates)
 
     def _owner(self, link: str) -> desired.Environment | None:
-        """Give the declared environment that a link lies in, whether or not it exists yet."""
+        """Return the declared environment that a link lies in, even if it does not exist yet; ``None`` if in none."""
         directory = os.path.dirname(link)
         return self._environments.get(directory.removesuffix("/bin")) if directory.endswith("/bin") else None
 
-    def _kept(self, environment: desired.Environment, request: PythonVersion | DefaultPython) -> _Result | None:
-        """Return the interpreter that an environment has, if it works and is what is asked for.
+    def _current(self, environment: desired.Environment, request: PythonVersion | DefaultPython) -> _Result | None:
+        """Return the interpreter that an environment has, if it works and fits the request; otherwise ``None``.
 
-        Where nothing is asked for, and it does not work, another of the same version takes its place: to rebuild the
-        environment for another version, somebody has to ask for that.
+        Without a request, only one of the same version replaces one that does not work.
         """
         python = _python_of(environment)
         top = python.removesuffix("/bin/python")
-        held = base_of(python) if os.path.isfile(f"{top}/pyvenv.cfg") else None
-        if held is None:
+        base = base_of(python) if os.path.isfile(f"{top}/pyvenv.cfg") else None
+        if base is None:
             return None
-        if held.link not in self._held:
-            self._held[held.link] = self._by_path("", held.link, (), ())
-        result = self._held[held.link]
+        if base.link not in self._by_base:
+            self._by_base[base.link] = self._by_path("", base.link, (), ())
+        result = self._by_base[base.link]
         if isinstance(result, InterpreterProblem) and isinstance(request, DefaultPython):
-            return self._in_its_place(top, result)
+            return self._replacement(top, result)
         if not isinstance(result, Interpreter) or not fits(result, request):
             return None
-        # A copy does not tell what it was made from: `home` does, and which names are there.
+        # What a copy was made from depends on `home`, and on the names there.
         through = result.through if os.path.islink(python) else (python, *result.through)
-        kept = replace(result, declared=request.declared, through=through)
-        return kept if is_pinned(request) else _hinted(kept)
+        current = replace(result, declared=request.declared, through=through)
+        return current if is_pinned(request) else _hinted(current)
 
-    def _in_its_place(self, environment: str, gone: InterpreterProblem) -> _Result:
+    def _replacement(self, environment: str, broken: InterpreterProblem) -> _Result:
         same = same_version(environment)
-        found = best(same, self._all(), lambda link: self._by_path("", link, (), ())) if same else gone
+        found = best(same, self._all(), lambda link: self._by_path("", link, (), ())) if same else broken
         if isinstance(found, Interpreter):
             return replace(found, declared="")
-        hint = f"{gone.hint} To move it on to another version, say which: `python` is not declared."
-        return replace(gone, hint=hint, searched=True)
+        hint = f"{broken.hint} To change to another version, declare it as `python`."
+        return replace(broken, hint=hint, searched=True)
 
     def _answer(self, request: PythonRequest) -> _Result:
         if isinstance(request, PythonPath):
@@ -136,20 +134,22 @@ class Interpreters:
             return _hinted(result) if isinstance(result, Interpreter) else result
         return best(request, self._all(), lambda link: self._by_path(request.declared, link, (), ()))
 
-    def _all(self) -> Found:
+    def _all(self) -> Discovery:
         if self._installed is None:
             self._installed = discover()
             if self._without is not None:
                 candidates = self._installed.candidates
-                still = tuple(one for one in candidates if self._walk(one.link).kind is not EndKind.MISSING)
-                self._installed = replace(self._installed, candidates=still)
+                remaining = tuple(
+                    python for python in candidates if self._walk(python.link).kind is not EndKind.MISSING
+                )
+                self._installed = replace(self._installed, candidates=remaining)
         return self._installed
 
     def _walk(self, link: str) -> Chain:
         chain = walk(link)
         places = (*(hop.link for hop in chain.hops), chain.end) if self._without is not None else ()
-        gone = any(f"{place}/".startswith(f"{self._without}/") for place in places)
-        return replace(chain, kind=EndKind.MISSING) if gone else chain
+        is_hidden = any(f"{place}/".startswith(f"{self._without}/") for place in places)
+        return replace(chain, kind=EndKind.MISSING) if is_hidden else chain
 
     def _by_path(self, declared: str, link: str, notes: tuple[str, ...], seen: tuple[str, ...]) -> _Result:
         if link in seen:
@@ -171,7 +171,7 @@ class Interpreters:
         return _having_asked(result, link, found) if found.asked else result
 
     def _look(self, declared: str, link: str, chain: Chain, notes: tuple[str, ...]) -> "Interpreter | _Onward":
-        """Find what stands at a link: an interpreter, or something that leads on to one."""
+        """Return the interpreter at a link, or what leads on to one. Raises ``ProbeError``."""
         into = base_of(link)
         if into is not None:
             note = f"{link} belongs to the environment {into.environment}; its own base {into.link} is used"
@@ -179,37 +179,36 @@ class Interpreters:
         if is_script(chain.end):
             onward = _onward(link, chain, self._ask(link, None, chain), "is a script")
             if onward is None:
-                raise ProbeError("it is a script that does not tell its interpreter")
+                raise ProbeError("it is a script that does not report its interpreter")
             return onward
         return self._settle(declared, link, chain, notes)
 
     def _settle(self, declared: str, link: str, chain: Chain, notes: tuple[str, ...]) -> "Interpreter | _Onward":
-        """Find the directory from which Python finds its standard library, beginning with the link's own.
+        """Return the interpreter with the ``home`` from which it finds its standard library.
 
-        That is how it will look for it from ``home``: for a bare link to a relocatable build, ``home`` has to name the
-        tree that it leads to. A program that runs another one, compiled though it be, is found out on the way: what
-        answers does not go by the name that it was told.
+        The link's own directory is tried first; a link to a relocatable build needs its tree. A program
+        that runs another one is recognised on the way: what answers lacks the given name.
         """
         failure: ProbeError | None = None
         for home in _homes(link):
-            told = f"{home}/.envsync-probe"
+            given = f"{home}/.envsync-probe"
             try:
-                said = self._ask(link, told, chain)
+                answer = self._ask(link, given, chain)
             except ProbeError as error:
                 failure = failure or error
                 if not error.may_be_misplaced:
                     break
             else:
-                if not said.goes_by(told, chain.end):
-                    return self._beyond(link, chain, said)
-                asked = not said.is_from(told, chain.end)
-                return Interpreter(declared, link, home, chain, said.facts, notes, asked=asked)
+                if not answer.is_named(given, chain.end):
+                    return self._beyond(link, chain, answer)
+                asked = not answer.is_from(given, chain.end)
+                return Interpreter(declared, link, home, chain, answer.facts, notes, asked=asked)
         if failure is None or not failure.may_be_misnamed:
             raise failure or ProbeError("it leads nowhere")
-        return self._by_its_name(link, chain, failure)
+        return self._by_own_name(link, chain, failure)
 
-    def _by_its_name(self, link: str, chain: Chain, failure: ProbeError) -> "_Onward":
-        """Run what works only by its own name: mise's and snap's links all lead to one program, which goes by it."""
+    def _by_own_name(self, link: str, chain: Chain, failure: ProbeError) -> "_Onward":
+        """Run what depends on its name: mise's and snap's links all lead to one program."""
         try:
             onward = _onward(link, chain, self._ask(link, None, chain), _RUNS)
         except ProbeError:
@@ -218,10 +217,10 @@ class Interpreters:
             raise failure
         return onward
 
-    def _beyond(self, link: str, chain: Chain, said: ProbeAnswer) -> "_Onward":
-        onward = _onward(link, chain, said, _RUNS)
+    def _beyond(self, link: str, chain: Chain, answer: ProbeAnswer) -> "_Onward":
+        onward = _onward(link, chain, answer, _RUNS)
         if onward is None:
-            raise ProbeError("it is a program that runs another one, and does not tell which")
+            raise ProbeError("it runs another program, and does not report which")
         return onward
 
 
@@ -230,25 +229,25 @@ _RUNS = "runs another program"
 
 @dataclass(frozen=True, slots=True)
 class _Onward:
-    """Where something that is no interpreter of its own leads on to."""
+    """The interpreter that something else leads on to."""
 
     link: str
     note: str
     asked: bool
-    """Whether it had to be run to know."""
+    """Whether it was run to find out."""
 
 
-def _onward(link: str, chain: Chain, said: ProbeAnswer, trait: str) -> _Onward | None:
-    """Return the interpreter that a program runs; ``None`` where it tells none but itself."""
-    names = (said.base_executable, said.executable, said.process)
-    base = next((one for one in names if one and not is_same_file(one, chain.end)), "")
+def _onward(link: str, chain: Chain, answer: ProbeAnswer, trait: str) -> _Onward | None:
+    """Return the interpreter that a program runs; ``None`` where it reports only itself."""
+    names = (answer.base_executable, answer.executable, answer.process)
+    base = next((name for name in names if name and not is_same_file(name, chain.end)), "")
     if not base.startswith("/"):
         return None
     return _Onward(base, f"{link} {trait}; the interpreter that it runs, {base}, is used", asked=True)
 
 
 def _hinted(result: Interpreter) -> Interpreter:
-    """Add a note to an interpreter that is pinned by its path alone."""
+    """Return an interpreter, with a note if its path names a patch release and a stable link exists."""
     twin = stable_twin(result.link)
     if twin is None:
         return result
@@ -263,7 +262,7 @@ def _having_asked(result: _Result, link: str, onward: _Onward) -> _Result:
 
 
 def _python_of(environment: desired.Environment) -> str:
-    """Return where the ``bin/python`` of an environment is, or will be."""
+    """Return the path of an environment's ``bin/python``, which need not exist yet."""
     chain = walk(environment.path)
     if environment.target is not None and chain.kind is EndKind.MISSING and not chain.is_link:
         chain = walk(environment.target)
@@ -280,5 +279,5 @@ def _declared_as(result: _Result, request: PythonPath, owner: desired.Environmen
     note = f"it is the environment {owner.name}; its own base {result.link} is used"
     if isinstance(owner.python, PythonPath):
         return replace(result, declared=request.declared, notes=(*result.notes, note))
-    through = (_python_of(owner), *result.through)  # what it has decides
+    through = (_python_of(owner), *result.through)  # the present one decides
     return replace(result, declared=request.declared, notes=(*result.notes, note), through=through)

@@ -1,4 +1,4 @@
-"""Find the directories of an environment that hold ``site-packages``: on the disk, and those that its Python sees."""
+"""Find the directories of an environment that hold ``site-packages``: all of them, and those that its Python uses."""
 
 import errno
 import os
@@ -9,33 +9,32 @@ from envsync.model.interpreter import Interpreter, InterpreterProblem
 
 
 def find_libraries(end: str) -> tuple[str, ...]:
-    """List the directories that hold ``site-packages``, relative to the environment, that of the newest Python first.
+    """Return the directories that hold ``site-packages``, relative to the environment, the newest Python's first.
 
-    Those that are called as Python calls them count; where there are none, all others do. One that is only another name
-    of another, through symlinks, is left out. Raises ``OSError``.
+    Only those with a name as ``python3.12`` count, unless there are none; those that symlinks give several names count
+    once. Raises ``OSError``.
     """
     return read_libraries(end)[0]
 
 
 def read_libraries(end: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return what :func:`find_libraries` does, and all that had to be looked at for it."""
+    """Return what :func:`find_libraries` does, and all directories that it depends on. Raises ``OSError``."""
     tops = ("lib",) if is_lib64_alias(end) else ("lib", "lib64")
     entries = [f"{top}/{name}" for top in tops for name in _names(f"{end}/{top}")]
-    looked = [one for one in entries if library_name(one)]
-    found = [one for one in looked if _holds_packages(end, one)]
+    looked = [entry for entry in entries if library_name(entry)]
+    found = [library for library in looked if _holds_packages(end, library)]
     if not found:
-        looked += [one for one in entries if one not in looked]
-        found = [one for one in looked if _holds_packages(end, one)]
+        looked += [entry for entry in entries if entry not in looked]
+        found = [library for library in looked if _holds_packages(end, library)]
     return tuple(sorted(_distinct(end, found), key=_newest_first)), tuple(looked)
 
 
 def seen_libraries(
     found: Environment, interpreter: Interpreter | InterpreterProblem, *, every: bool = False
 ) -> tuple[str, ...]:
-    """Give those of an environment's libraries that its own Python sees, in the order in which it imports from them.
+    """Return those of an environment's libraries that its own Python uses, in import order.
 
-    With ``every`` the others follow that hold more than seeds. Where it sees none, or cannot be asked, what is on the
-    disk has to do.
+    With ``every``, the others that hold more than seeds follow. All are returned where it uses none or cannot be asked.
     """
     own = interpreter.facts.libraries if isinstance(interpreter, Interpreter) else ()
     seen = tuple(library for library in own if library in found.libraries)
@@ -45,14 +44,17 @@ def seen_libraries(
 
 
 def is_builders_lib64(place: str) -> bool:
-    """Check whether a symlink is the one that builders make beside ``lib``, wherever it leads after a move."""
+    """Check whether a symlink is the ``lib64`` that builders make beside ``lib``, even if it dangles after a move.
+
+    Raises ``OSError``.
+    """
     if os.path.basename(place) != "lib64":
         return False
     return not os.path.isdir(place) or os.path.basename(os.readlink(place)) == "lib"
 
 
 def is_lib64_alias(end: str) -> bool:
-    """Check whether ``lib64`` is only another name of ``lib``, as venv and uv make it."""
+    """Check whether ``lib64`` is a symlink to ``lib``, as venv and uv make it, or the reverse."""
     try:
         text = os.readlink(f"{end}/lib64")
     except OSError:  # there is none, or it is a directory
@@ -61,7 +63,7 @@ def is_lib64_alias(end: str) -> bool:
 
 
 def _names(directory: str) -> list[str]:
-    """List a directory by name; one that is not there, or a link that leads nowhere, holds nothing."""
+    """Return the names in a directory, sorted; none if it is missing or a broken link. Raises ``OSError``."""
     try:
         return sorted(os.listdir(directory))
     except (FileNotFoundError, NotADirectoryError):
@@ -73,11 +75,9 @@ def _names(directory: str) -> list[str]:
 
 
 def _holds_packages(end: str, library: str) -> bool:
-    """Check whether there is a ``site-packages``; unlike ``isdir``, what cannot be looked at is an error, not a no.
-
-    With ``/.`` at its end the directory itself has to be searchable as well: else its packages would seem to be gone.
-    """
+    """Check whether there is a ``site-packages``. Raises ``OSError`` where it, or its content, cannot be looked at."""
     try:
+        # With `/.` it has to be searchable: otherwise its packages would seem to be missing.
         return stat.S_ISDIR(os.stat(f"{end}/{library}/site-packages/.").st_mode)
     except (FileNotFoundError, NotADirectoryError):
         return False
@@ -90,10 +90,10 @@ def _holds_packages(end: str, library: str) -> bool:
 def _distinct(end: str, found: list[str]) -> list[str]:
     if len(found) < 2:  # noqa: PLR2004  # nearly always, and it saves system calls
         return found
-    real = {one: os.path.realpath(f"{end}/{one}/site-packages") for one in found}
+    real = {library: os.path.realpath(f"{end}/{library}/site-packages") for library in found}
     tops = {top: os.path.realpath(f"{end}/{top}") for top in ("lib", "lib64")}
-    straight = {place for one, place in real.items() if place == _straight(one, tops)}
-    return [one for one in found if real[one] not in straight or real[one] == _straight(one, tops)]
+    straight = {place for library, place in real.items() if place == _straight(library, tops)}
+    return [library for library in found if real[library] not in straight or real[library] == _straight(library, tops)]
 
 
 def _straight(library: str, tops: dict[str, str]) -> str:

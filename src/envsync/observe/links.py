@@ -1,4 +1,4 @@
-"""Walk a path hop by hop, as the kernel would, and know places that have several names."""
+"""Follow a path hop by hop, as the kernel does, and recognise directories that have several names."""
 
 import os
 import stat
@@ -13,11 +13,10 @@ MAX_HOPS = 32 if ON_MACOS else 40
 
 
 def walk(path: str) -> Chain:
-    """Follow ``path`` to its end without writing anything.
+    """Return the chain of an absolute path (path_resolution(7)).
 
-    ``path`` is absolute. Symlinked parents count as hops too, since the kernel counts them.
-    A missing component does not stop the walk: the rest of the way is what would have to be made.
-    Errors of the system are told in the chain, not raised (path_resolution(7)).
+    Symlinked parents are hops too, as the kernel counts them. What follows a missing component would have to be made.
+    Errors of the system are part of the chain, not raised.
     """
     walker = _Walker(path)
     reason = ""
@@ -40,11 +39,11 @@ class _StoppedError(Exception):
 
 
 class _Walker:
-    """The state of one walk: where it is, and the components that lie ahead."""
+    """The state of one walk: the path so far, and the components that follow."""
 
     def __init__(self, path: str) -> None:
         self.here = ""  # the root; so joining is plain concatenation
-        self.ahead = _components(path)
+        self.pending = _components(path)
         self.hops: list[Hop] = []
         self.missing: list[str] = []
         self.kind = EndKind.DIRECTORY
@@ -53,14 +52,14 @@ class _Walker:
 
     def run(self) -> None:
         """Take every component in turn."""
-        while self.ahead:
-            part = self.ahead.pop()
+        while self.pending:
+            part = self.pending.pop()
             if self.kind is EndKind.FILE or self.kind is EndKind.SPECIAL:
                 raise _StoppedError(EndKind.UNREADABLE, f"{self.here} is not a directory")
             if part == "..":
                 if self.missing:
                     raise _StoppedError(
-                        EndKind.UNREADABLE, f"{self.missing[0]} is not there, and `..` behind it leads nowhere"
+                        EndKind.UNREADABLE, f"{self.missing[0]} does not exist, and `..` behind it leads nowhere"
                     )
                 self.here = self.here.rpartition("/")[0]
                 self.kind, self.identity = EndKind.DIRECTORY, None
@@ -93,21 +92,23 @@ class _Walker:
 
     def _follow(self, place: str, text: str) -> None:
         # Only the last component of the path as written, or of the links at it, has nothing ahead of it.
-        self.starts_with_link = self.starts_with_link or not self.ahead
+        self.starts_with_link = self.starts_with_link or not self.pending
         self.hops.append(Hop(place, text))
         if len(self.hops) > MAX_HOPS:
             self.here = place
-            again = any(hop.link == place for hop in self.hops[:-1])
-            reason = f"{place} leads back to itself" if again else f"more than {MAX_HOPS} symlinks, the kernel's limit"
+            is_circle = any(hop.link == place for hop in self.hops[:-1])
+            reason = (
+                f"{place} leads back to itself" if is_circle else f"more than {MAX_HOPS} symlinks, the kernel's limit"
+            )
             raise _StoppedError(EndKind.LOOP, reason)
         if text.startswith("/"):
             self.here = ""
         self.kind, self.identity = EndKind.DIRECTORY, None
-        self.ahead.extend(_components(text))
+        self.pending.extend(_components(text))
 
 
 def _components(path: str) -> list[str]:
-    """Split a path into its components, the first one last."""
+    """Return the components of a path in reverse order."""
     return [part for part in reversed(path.split("/")) if part not in {"", "."}]
 
 
@@ -118,26 +119,23 @@ def _kind_of(mode: int) -> EndKind:
 
 
 class Places:
-    """Names real places so that two are equal exactly if they are one; in one pass."""
+    """Names real paths so that two names are equal exactly if the places are one."""
 
     def __init__(self, mounts: Mounts) -> None:
-        """Take the mounts of the time."""
+        """Take the current mounts."""
         self._mounts = mounts
         self._known: dict[str, str] = {}
         self._first: dict[tuple[int, int], str] = {}
 
     def name_of(self, place: str) -> str:
-        """Return the name of an absolute path in which no directory is a symlink, whether or not anything is there.
-
-        It is a path, in the sense that what lies in another place has that one's name before its own.
-        """
+        """Return the name of a real path, which need not exist; the name of what lies in it begins with it."""
         if place not in self._known:
             self._known[place] = self._name(place)
         return self._known[place]
 
-    def is_one(self, one: str, other: str) -> bool:
+    def is_one(self, first: str, second: str) -> bool:
         """Check whether two real paths are one place."""
-        return one == other or self.name_of(one) == self.name_of(other)
+        return first == second or self.name_of(first) == self.name_of(second)
 
     def _name(self, place: str) -> str:
         above, _, own = place.rstrip("/").rpartition("/")

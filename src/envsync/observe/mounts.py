@@ -1,4 +1,4 @@
-"""Find mount points and the layers of overlays: what cannot be renamed, and which places are the same."""
+"""Find mount points and overlay layers: what cannot be renamed, and which paths are the same place."""
 
 import ctypes
 import os
@@ -10,30 +10,29 @@ from envsync.model.system import ON_LINUX
 
 _TABLE = "/proc/self/mountinfo"
 _LAYERED = frozenset({"overlay", "fuse.fuse-overlayfs", "aufs"})
-"""File systems of containers and live images, made of layers of which only the upper one is written to."""
+"""File systems with layers, as of containers, of which only the upper one is written to."""
 
 
 class Mounts:
-    """What is mounted at one time, as the kernel lists it; nothing is known where it does not (macOS, no ``/proc``)."""
+    """The mounts at one time, as listed by the kernel; empty where it lists none (macOS, no ``/proc``)."""
 
     def __init__(self) -> None:
-        """Read the list when it is asked for first (proc_pid_mountinfo(5))."""
+        """Read the list on first use (proc_pid_mountinfo(5))."""
 
     @cached_property
     def _mounts(self) -> tuple[Mount, ...]:
         return _read()
 
     def within(self, directory: str) -> tuple[str, ...]:
-        """List the mount points at and below a real directory; without a list only the directory itself can be told."""
+        """Return the mount points at and below a real directory; without a list, only those at it."""
         if not self._mounts:
             return (directory,) if os.path.ismount(directory) else ()
-        return tuple(one.point for one in self._mounts if _holds(directory, one.point))
+        return tuple(mount.point for mount in self._mounts if _holds(directory, mount.point))
 
     def in_lower_layer(self, directory: str) -> bool:
-        """Check whether a real directory may be one that an overlay cannot rename: it came with a lower layer (EXDEV).
+        """Check whether a real directory may be in a lower layer of an overlay, which cannot rename it (EXDEV).
 
-        The kernel says of its own overlays in which layer a directory is (Linux 6.7); before, and of other file systems
-        of this kind, it is only known once it was tried.
+        Linux reports the layer of its own overlays from 6.7 on; otherwise only trying shows it.
         """
         mount = self._around(directory)
         if mount is None or mount.kind not in _LAYERED or "redirect_dir=on" in mount.options:
@@ -44,33 +43,33 @@ class Mounts:
         return not in_upper_layer(directory)
 
     def name_of(self, place: str) -> str:
-        """Name a real place by its file system and the path in it: the same through whatever mount it is reached."""
+        """Return the name of a real path: file system and path in it, the same through every mount."""
         mount = self._around(place)
         if mount is None:
             return place
         inside = f"{mount.root.rstrip('/')}/{place[len(mount.point) :].lstrip('/')}".rstrip("/")
-        # Mounts of a network file system may share a device, whatever they are of.
+        # Mounts of different network file systems may share a device.
         return f"{mount.device} {mount.source}:{inside}"
 
     def is_point(self, place: str) -> bool:
-        """Check whether something is mounted at a place."""
-        return any(one.point == place for one in self._mounts)
+        """Check whether a path is a mount point."""
+        return any(mount.point == place for mount in self._mounts)
 
     def mount_of(self, place: str) -> str:
-        """Return the mount point that a real place is reached by, empty where that is not known."""
+        """Return the mount point that a real path lies in, empty if unknown."""
         mount = self._around(place)
         return mount.point if mount is not None else ""
 
     def _around(self, place: str) -> Mount | None:
         found = None
-        for one in self._mounts:  # of two at one point the later one hides the other
-            if _holds(one.point, place) and (found is None or len(one.point) >= len(found.point)):
-                found = one
+        for mount in self._mounts:  # of two at one point the later one hides the other
+            if _holds(mount.point, place) and (found is None or len(mount.point) >= len(found.point)):
+                found = mount
         return found
 
 
 def mounts_in(directory: str) -> tuple[str, ...]:
-    """List the mount points at and below a real directory, as they are now."""
+    """Return the current mount points at and below a real directory."""
     return Mounts().within(directory)
 
 
@@ -79,14 +78,17 @@ def in_lower_layer(directory: str) -> bool:
     return Mounts().in_lower_layer(directory)
 
 
-def on_one_mount(one: str, other: str) -> bool:
-    """Check whether entries of two real directories can be exchanged: two mounts of one file system do not do."""
+def on_one_mount(first: str, second: str) -> bool:
+    """Check whether entries of two real directories can be swapped: not between mounts of one file system.
+
+    Raises ``OSError``.
+    """
     mounts = Mounts()
-    return os.stat(one).st_dev == os.stat(other).st_dev and mounts.mount_of(one) == mounts.mount_of(other)
+    return os.stat(first).st_dev == os.stat(second).st_dev and mounts.mount_of(first) == mounts.mount_of(second)
 
 
 def name_of(place: str) -> str:
-    """Name a real place in its file system, as it is mounted now; see :meth:`Mounts.name_of`."""
+    """Return the name of a real path by the current mounts; see :meth:`Mounts.name_of`."""
     return Mounts().name_of(place)
 
 
@@ -108,10 +110,10 @@ def _holds(directory: str, place: str) -> bool:
 
 
 _AT_FDCWD = -100
-_AT_HANDLE_FID = 0x200  # name_to_handle_at(2): to tell files apart, which every file system can
+_AT_HANDLE_FID = 0x200  # name_to_handle_at(2): any file system supports it
 _OVL_FILEID_V1 = 0xF8
 _FLAGS = 6
-"""Where the flags are, behind padding, version, magic and length: ``struct ovl_fb``, fs/overlayfs/overlayfs.h."""
+"""Offset of the flags in ``struct ovl_fb``, with its padding: fs/overlayfs/overlayfs.h."""
 _MAGIC_AT, _MAGIC = 4, 0xFB
 _PATH_UPPER = 1 << 2
 
@@ -121,7 +123,7 @@ class _Handle(ctypes.Structure):
 
 
 def in_upper_layer(directory: str) -> bool:
-    """Check whether a directory is in the upper layer alone; ``False`` where the kernel does not say."""
+    """Check whether a directory is only in the upper layer; ``False`` where the kernel does not report it."""
     ask = getattr(ctypes.CDLL(None, use_errno=True), "name_to_handle_at", None)
     handle, mount = _Handle(size=128), ctypes.c_int()
     if ask is None or ask(_AT_FDCWD, os.fsencode(directory), ctypes.byref(handle), ctypes.byref(mount), _AT_HANDLE_FID):

@@ -1,4 +1,4 @@
-"""Read what is installed in an environment, from its metadata on disk alone."""
+"""Read what is installed in an environment, from its metadata on disk."""
 
 import json
 import os
@@ -14,10 +14,11 @@ from packaging.utils import canonicalize_name
 from envsync.model.packages import Distribution, InstalledPackages, Origin
 from envsync.observe.files import read_text
 from envsync.observe.libraries import is_lib64_alias
+from envsync.observe.unowned import find_unowned
 
 
 def read_distribution(place: str) -> Distribution | None:
-    """Read one distribution from the place of its metadata; ``None`` where that does not tell what it is of."""
+    """Return the distribution with metadata at a path; ``None`` without a readable name and version."""
     return _read_link(place) if place.endswith(".egg-link") else _read(place)
 
 
@@ -26,13 +27,13 @@ def _read(place: str) -> Distribution | None:
     if os.path.isdir(place):
         files = [name for name in ("METADATA", "PKG-INFO", "direct_url.json") if os.path.lexists(f"{place}/{name}")]
         if not {"METADATA", "PKG-INFO"} & {*files} or not all(os.path.isfile(f"{place}/{name}") for name in files):
-            return None  # nothing, or something that must not be opened: a FIFO waits for ever
+            return None  # missing, or not to be opened: a FIFO would block
     elif not os.path.isfile(place):
         return None
     try:
         metadata = Metadata.at(place)
         text = metadata.read_text("METADATA") or metadata.read_text("PKG-INFO") or metadata.read_text("") or ""
-        fields = message_from_string(text.partition("\n\n")[0])  # without the description, which is most of it
+        fields = message_from_string(text.partition("\n\n")[0])  # without the long description
         name, version = fields.get("Name", "").strip(), fields.get("Version", "").strip()
         if not name or not version:
             return None
@@ -46,17 +47,17 @@ def _read(place: str) -> Distribution | None:
             legacy=legacy,
             installer=read_text(f"{place}/INSTALLER").strip() if requested else "",
         )
-    except Exception:  # noqa: BLE001  # whatever is wrong with it, it does not tell what it is of
+    except Exception:  # noqa: BLE001  # whatever is wrong with it, it is unreadable
         return None
 
 
 def _read_link(place: str) -> Distribution | None:
-    """Read an ``.egg-link`` (before PEP 660): the directory of an ``.egg-info``, and the way from there to the project.
+    """Return the distribution of an ``.egg-link`` (before PEP 660).
 
-    Example: ``/src/blog/src``, then ``..``.
+    It holds the directory of an ``.egg-info`` and the relative path of the project: ``/src/blog/src``, then ``..``.
     """
     try:
-        source, _, way = read_text(place).partition("\n")
+        source, _, relative = read_text(place).partition("\n")
         infos = [name for name in os.listdir(source.strip()) if name.endswith(".egg-info")]
     except (OSError, ValueError):
         return None
@@ -64,18 +65,18 @@ def _read_link(place: str) -> Distribution | None:
     name = os.path.basename(place).removesuffix(".egg-link")
     version = read.version if read else "0"
     requires = read.requires if read else ()
-    root = os.path.realpath(os.path.join(source.strip(), way.strip()))
+    root = os.path.realpath(os.path.join(source.strip(), relative.strip()))
     origin = Origin(root, editable=True)
     return Distribution(canonicalize_name(name), version, requires, origin, requested=True, legacy=True)
 
 
 def read_origin(text: str | None) -> Origin | None:
-    """Read ``direct_url.json`` (PEP 610) without credentials. Raises ``ValueError`` for one that makes no sense."""
+    """Return the origin in a ``direct_url.json`` (PEP 610), without credentials. Raises ``ValueError``."""
     return origin_of(json.loads(text)) if text else None
 
 
 def origin_of(document: Mapping[str, Any]) -> Origin:
-    """Read a direct URL (PEP 610) without credentials. Raises ``ValueError`` for one that makes no sense."""
+    """Return the origin in a direct URL (PEP 610), without credentials. Raises ``ValueError``."""
     try:
         found = DirectUrl.from_dict(document)
     except (DirectUrlValidationError, AttributeError, RecursionError) as error:
@@ -94,9 +95,9 @@ def origin_of(document: Mapping[str, Any]) -> Origin:
 
 
 def read_all(end: str, libraries: tuple[str, ...]) -> dict[str, Distribution | None]:
-    """Read each distribution in an environment by the place of its metadata, and also what pip has left over.
+    """Return the distributions of an environment by the path of their metadata, with those that pip put aside.
 
-    ``None`` where the metadata does not tell what it is of.
+    ``None`` where the metadata has no readable name and version. Raises ``OSError``.
     """
     return {place: read_distribution(place) for place in metadata_places(end, libraries, partial=True)}
 
@@ -109,44 +110,42 @@ def read_installed(
     others: tuple[str, ...] = (),
     read: Mapping[str, Distribution | None] | None = None,
 ) -> InstalledPackages:
-    """Read the distributions in the ``site-packages`` directories of an environment, unless they were ``read`` before.
+    """Return what is installed in an environment; ``read`` is the result of :func:`read_all`, if known.
 
-    One that is seen twice, through a linked directory or a linked ``dist-info``, counts once. Metadata that is broken
-    is told, not raised. With ``unowned``, what no distribution claims is listed as well, which reads every ``RECORD``,
-    those in the libraries ``others`` too.
+    A distribution with several links to its metadata counts once. With ``unowned``, what no distribution claims is
+    included: that reads every ``RECORD``, also in the libraries ``others``. Raises ``OSError``.
     """
-    from envsync.observe.unowned import find_unowned  # noqa: PLC0415  # only where it is asked for
-
     found: dict[str, Distribution] = {}
     broken: list[str] = []
-    for place, one in (read_all(end, libraries) if read is None else read).items():
+    for place, distribution in (read_all(end, libraries) if read is None else read).items():
         if is_partial(place):
             continue
-        if one is None:
+        if distribution is None:
             broken.append(os.path.basename(place))
         else:
-            found.setdefault(one.name, one)
+            found.setdefault(distribution.name, distribution)
     unclaimed = tuple(find_unowned(end, (*libraries, *others), _checkouts(end, found.values()))) if unowned else None
     return InstalledPackages(tuple(found.values()), tuple(broken), unclaimed)
 
 
 def _checkouts(end: str, distributions: Iterable[Distribution]) -> Iterator[str]:
-    """Return what pip has cloned for editable installs: ``src/NAME`` in the environment itself."""
-    for one in distributions:
-        place = one.origin.requirement if one.origin is not None and one.origin.editable else ""
+    """Yield the clones of pip's editable installs, relative to the environment: ``src/NAME``."""
+    for distribution in distributions:
+        origin = distribution.origin
+        place = origin.requirement if origin is not None and origin.editable else ""
         if place.startswith(f"{end}/src/"):
             yield place[len(end) + 1 :]
 
 
 def is_partial(place: str) -> bool:
-    """Check whether pip had put something aside, to remove it once its successor is installed: ``~lask`` of flask."""
+    """Check whether pip put metadata aside, to remove it once the new version is installed: ``~lask`` of flask."""
     return os.path.basename(place).startswith("~")
 
 
 def metadata_places(end: str, libraries: tuple[str, ...], *, partial: bool = False) -> Iterator[str]:
-    """Give where the metadata of each distribution is, each place once however many links lead to it.
+    """Yield the path of each distribution's metadata, each real path once. Raises ``OSError``.
 
-    With ``partial`` also that of distributions that pip had put aside, which are not installed.
+    With ``partial``, those are included that pip put aside.
     """
     seen: set[str] = set()
     for site in site_directories(end, libraries):
@@ -161,7 +160,7 @@ def metadata_places(end: str, libraries: tuple[str, ...], *, partial: bool = Fal
 
 
 def site_directories(end: str, libraries: tuple[str, ...]) -> list[str]:
-    """Give the ``site-packages`` directories of an environment, without those that are others by another name."""
+    """Return the ``site-packages`` directories of an environment, each real path once."""
     names = [f"{library}/site-packages" for library in libraries]
     if names and is_lib64_alias(end):
         names = [f"lib/{name[6:]}" if name.startswith("lib64/") else name for name in names]

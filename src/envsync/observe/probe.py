@@ -1,4 +1,4 @@
-"""Run an interpreter once, bounded in time and output, and take down what it says of itself."""
+"""Run an interpreter once, bounded in time and output, and read what it reports about itself."""
 
 import json
 import os
@@ -16,13 +16,13 @@ from envsync.model.system import variables_without
 from envsync.observe.processes import started
 
 TIME_LIMIT = 10.0
-"""Seconds that an interpreter gets."""
+"""Seconds that an interpreter may run."""
 OUTPUT_LIMIT = 64 * 1024
 """Bytes that an interpreter may print."""
 _MARK = b"envsync:"
-"""What an answer begins with: a base may print lines of its own at its start and its end."""
+"""The beginning of the answer's line: an interpreter may print other lines at its start and its end."""
 
-# Python 2 must be able to run this, so that it can be told apart from garbage.
+# Python 2 must be able to run this, so that it is reported as such.
 _QUESTION = """
 import sys
 sys.path[:] = [entry for entry in sys.path if entry]
@@ -77,34 +77,33 @@ sys.stdout.write("\\nenvsync:" + json.dumps({"image": image}) + "\\n")
 
 @dataclass(frozen=True, slots=True)
 class ProbeAnswer:
-    """An interpreter's answer."""
+    """What an interpreter reports."""
 
     facts: Facts
     prefix: str
-    """Differs from ``facts.base_prefix`` in a virtual environment."""
+    """``sys.prefix``: in a virtual environment another than ``facts.base_prefix``."""
     executable: str
-    """Its own name for itself."""
+    """``sys.executable``."""
     base_executable: str
-    """The executable of the base interpreter, as it sees it; may be empty."""
+    """``sys._base_executable``; may be empty."""
     process: str
-    """The program that really answered, as the kernel names it; empty where it does not."""
+    """The program that answered, as reported by the kernel; empty if unknown."""
 
-    def goes_by(self, told: str, end: str) -> bool:
-        """Check whether it takes the name ``told`` for its own, or calls itself by that of the file ``end``.
+    def is_named(self, given: str, end: str) -> bool:
+        """Check whether it has the name that it was ``given``, or that of the file ``end``.
 
-        What a program that runs another one was told does not reach that other one. PyPy has no name where it was told
-        one at which nothing is.
+        A program that runs another one does not pass its given name on. PyPy has none if the given one does not exist.
         """
         name = os.path.basename(self.executable)
-        return name in {"", os.path.basename(told)} or is_same_file(self.executable, end)
+        return name in {"", os.path.basename(given)} or is_same_file(self.executable, end)
 
-    def is_from(self, told: str, end: str) -> bool:
-        """Check whether the file ``end`` itself answered, as far as can be known, and no other that it runs."""
-        return self.goes_by(told, end) and (not self.process or is_same_file(self.process, end))
+    def is_from(self, given: str, end: str) -> bool:
+        """Check whether the file ``end`` itself answered, as far as known, and no other program that it runs."""
+        return self.is_named(given, end) and (not self.process or is_same_file(self.process, end))
 
 
 class ProbeError(Exception):
-    """The interpreter gave no usable answer; the message is a clause that says what it did instead."""
+    """An interpreter gave no usable answer; the message is a clause: ``it did not answer within 10 seconds``."""
 
     def __init__(
         self,
@@ -118,19 +117,18 @@ class ProbeError(Exception):
         super().__init__(message)
         self.hint = hint
         self.timed_out = timed_out
-        """Whether it had to be ended."""
+        """Whether it was killed at the time limit."""
         self.may_be_misplaced = may_be_misplaced
-        """Whether it started but failed at once, as Python does where it does not find its standard library."""
+        """Whether it failed at once, as Python does without its standard library."""
         self.may_be_misnamed = may_be_misplaced or may_be_misnamed
-        """Whether it ended by itself, as a program does that goes by its name and was started by another one."""
+        """Whether it ended by itself, as a program may that depends on its name and was given another."""
 
 
 def probe(executable: str, *, as_if: str | None = None) -> ProbeAnswer:
-    """Run ``executable`` isolated, without site, and return its answer.
+    """Return what ``executable`` reports, run isolated and without site. Raises ``ProbeError``.
 
-    ``as_if`` is the path that it is told it was started by: Python looks for its standard
-    library from there, just as it does from ``home`` in a virtual environment (PEP 405).
-    Raises ``ProbeError``.
+    ``as_if`` is passed as its name (``argv[0]``): Python searches for its standard library from there, as from ``home``
+    in a virtual environment (PEP 405).
     """
     # Not -I, which Python 2 does not know.
     arguments = [as_if or executable, "-E", "-s", "-S", "-c", _QUESTION]
@@ -144,10 +142,9 @@ def probe(executable: str, *, as_if: str | None = None) -> ProbeAnswer:
 def listen(
     arguments: list[str], environment: Mapping[str, str], *, executable: str | None = None, limit: float | None = None
 ) -> dict[str, Any]:
-    """Run an interpreter with a question, and return what it writes on a line of its own that begins with a mark.
+    """Return the JSON object that an interpreter prints after ``envsync:`` on its last line with that beginning.
 
-    The mark is ``envsync:``, a JSON object follows. ``limit`` is in seconds, by default ``TIME_LIMIT``.
-    Raises ``ProbeError``.
+    ``limit`` is in seconds, by default ``TIME_LIMIT``. Raises ``ProbeError``.
     """
     status, output, errors = _run(arguments, environment, executable or arguments[0], limit or TIME_LIMIT)
     lines = [line for line in output.splitlines() if line.startswith(_MARK)]
@@ -164,10 +161,10 @@ def listen(
     return answer
 
 
-def is_same_file(one: str, other: str) -> bool:
-    """Check whether two paths lead to one file; what cannot be looked at does not."""
+def is_same_file(first: str, second: str) -> bool:
+    """Check whether two paths lead to one file; not if either cannot be looked at."""
     try:
-        return os.path.samefile(one, other)
+        return os.path.samefile(first, second)
     except (OSError, ValueError):
         return False
 
@@ -177,15 +174,14 @@ def _senseless(output: bytes) -> ProbeError:
 
 
 def remedy(link: str) -> str:
-    """Say what to do about a link that does not work, where nothing better is known."""
+    """Return the hint for a link that does not work for an unknown reason."""
     return f"Try it: {shlex.quote(link)} -c 'print(1)'. The environment is left as it is until the link works."
 
 
 def image_of(executable: str) -> str:
-    """Return the real path of the program that runs as Python when ``executable`` is started.
+    """Return the real path of the program that runs when ``executable`` is started: of a wrapper, what it starts.
 
-    A wrapper that starts another program gives that one's. Where the system does not tell (macOS), it is what Python
-    takes for its executable. Raises ``ProbeError``.
+    Without ``/proc`` (macOS) it is ``sys.executable``. Raises ``ProbeError``.
     """
     answer = listen([executable, "-E", "-s", "-S", "-c", _WHICH_IMAGE], _environment())
     return os.path.realpath(str(answer.get("image")))
@@ -204,7 +200,7 @@ def _read(answer: dict[str, Any], executable: str) -> ProbeAnswer:
         raise ProbeError(f"it is Python {version}; environments need 3.7 or later", hint=hint)
     text = {key: str(value) for key, value in answer.items()}
     if any("\n" in path or "\r" in path for path in (executable, os.path.realpath(executable), *text.values())):
-        raise ProbeError("its path has a line break in it, which pyvenv.cfg cannot hold")
+        raise ProbeError("its path contains a line break, which pyvenv.cfg cannot hold")
     facts = Facts(
         version=text["version"],
         implementation=text["implementation"],
@@ -269,6 +265,6 @@ def _death(status: int) -> str:
 
 
 def _tail(output: bytes) -> str:
-    """Quote the last line of what was printed, if anything was."""
+    """Return the last printed line, quoted, after a colon; empty if nothing was printed."""
     lines = [line.strip() for line in output.decode(errors="replace").splitlines() if line.strip()]
     return f": {lines[-1][:200]!r}" if lines else ""

@@ -1,6 +1,6 @@
-"""Run other programs: each in a session of its own, which ends with it, with envsync, and when it takes too long.
+"""Run other programs, each in a session of its own, which ends with it, with envsync, or at its time limit.
 
-In a session of its own a program gets no Ctrl-C of the terminal's and cannot ask there: envsync decides when it ends.
+In its own session a program gets no Ctrl-C from the terminal and cannot prompt there: envsync decides when it ends.
 """
 
 import atexit
@@ -19,28 +19,28 @@ from envsync.model.system import VARIABLES
 from envsync.observe import reaper
 from envsync.observe.reaper import end_sessions
 
-_PATIENCE = 1.0
-"""Seconds to wait for a program that is just being started."""
+_TIMEOUT = 1.0
+"""Seconds to wait for a program that is being started."""
 _handed_down: ContextVar[tuple[int, ...]] = ContextVar("handed_down", default=())
 _temporary: ContextVar[str] = ContextVar("temporary", default="")
 
 
 class Interrupted(KeyboardInterrupt):
-    """A program was ended, or not begun, since what it was for is being interrupted."""
+    """A program was killed or not started, as the pass is being interrupted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Completed:
-    """What a program came to."""
+    """The result of a program."""
 
     status: int
-    """Its exit status, or the negative number of the signal that it died of."""
+    """Its exit status, or the negative number of the signal that killed it."""
     output: str
     errors: str
 
 
 class _Programs:
-    """The programs that run now, and the process that ends them when this one has ended."""
+    """The running programs, and the reaper that kills them once this process has ended."""
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
@@ -48,43 +48,43 @@ class _Programs:
         self._end: socket.socket | None = None
         self._reaper = 0
         self.running: set[int] = set()
-        """Their sessions."""
+        """Session IDs."""
         self.interruptions = 0
-        """How many are under way."""
+        """The number of interruptions in progress."""
 
     def add(self, session: int) -> None:
         self.running.add(session)
-        self._tell(f"+{session}\n")
+        self._notify(f"+{session}\n")
 
     def remove(self, session: int) -> None:
         self.running.discard(session)
-        self._tell(f"-{session}\n")
+        self._notify(f"-{session}\n")
 
     @contextlib.contextmanager
     def starting(self) -> Iterator[None]:
-        """Hold off whoever wants to end all programs, while one is started that has to be known to be ended."""
+        """Delay an interruption while a program is started, so that it is known and can be killed."""
         with self._lock:
-            with contextlib.suppress(OSError):  # without it, all is as well as long as this process lives
+            with contextlib.suppress(OSError):  # not needed as long as this process lives
                 self._guard()
             refuse_when_interrupted()
             yield
 
     def interrupt(self) -> list[int]:
-        """Let no further program be started, and return the sessions of those that run."""
-        is_alone = self._lock.acquire(timeout=_PATIENCE)
+        """Prevent further starts, and return the sessions of the running programs."""
+        is_alone = self._lock.acquire(timeout=_TIMEOUT)
         self.interruptions += 1
         if is_alone:
             self._lock.release()
         return list(self.running)
 
     def _guard(self) -> None:
-        """Make sure that there is a reaper, of this process's own. Raises ``OSError``."""
+        """Start a reaper for this process, unless it has one. Raises ``OSError``."""
         is_own = self._owner == os.getpid()
         if is_own and _lives(self._reaper):
             return
         if self._end is not None:
             self._end.close()
-        if not is_own:  # this process is a fork of one that runs them
+        if not is_own:  # a fork of the process that runs them
             self.running.clear()
         self._end, other = socket.socketpair()
         self._end.setblocking(False)
@@ -92,16 +92,16 @@ class _Programs:
         with other:
             self._reaper = _start_reaper(other.fileno())
         for session in list(self.running):
-            self._tell(f"+{session}\n")
+            self._notify(f"+{session}\n")
 
-    def _tell(self, line: str) -> None:
+    def _notify(self, line: str) -> None:
         if self._end is not None:
-            with contextlib.suppress(OSError):  # it was killed: what runs now may outlive this process
+            with contextlib.suppress(OSError):  # the reaper was killed: programs may outlive this process
                 self._end.send(line.encode())
 
 
 def _start_reaper(end: int) -> int:
-    """Start the reaper, and return its process; nobody waits for it, and it outlasts this process by a moment."""
+    """Start the reaper, which outlives this process by a moment, and return its process ID."""
     actions = [
         (os.POSIX_SPAWN_DUP2, end, 0),
         (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
@@ -125,7 +125,7 @@ def refuse_when_interrupted() -> None:
 
 
 _programs = _Programs()
-atexit.register(_programs.interrupt)  # threads that nobody waits for go on for a moment, and must start nothing more
+atexit.register(_programs.interrupt)  # daemon threads still run for a moment
 
 
 @contextlib.contextmanager
@@ -138,10 +138,10 @@ def started(  # noqa: PLR0913  # two, and options
     stdin: int = subprocess.DEVNULL,
     merged: bool = False,
 ) -> Iterator["subprocess.Popen[bytes]"]:
-    """Run a program while a block lasts; at its end every process of the program's session has ended.
+    """Run a program during a block; after it, no process of the program's session is left.
 
-    Its output and errors are pipes, or one pipe where they are ``merged``. Locks that are handed down are held as long
-    as it lives. Raises ``OSError`` where it cannot be run, and ``Interrupted``.
+    Its output and errors are pipes, or one pipe if ``merged``. It holds the locks that are handed down as long as it
+    runs. Raises ``OSError`` where it cannot be run, and ``Interrupted``.
     """
     with _programs.starting():
         process = subprocess.Popen(
@@ -162,7 +162,7 @@ def started(  # noqa: PLR0913  # two, and options
 
 @contextlib.contextmanager
 def _closing(process: "subprocess.Popen[bytes]") -> Iterator[None]:
-    """See to it that nothing of a program is left at the end of a block."""
+    """Kill what is left of a program at the end of a block."""
     try:
         yield
         process.wait()
@@ -171,7 +171,7 @@ def _closing(process: "subprocess.Popen[bytes]") -> Iterator[None]:
         refuse_when_interrupted()
         raise
     else:
-        with contextlib.suppress(OSError):  # what it has left behind
+        with contextlib.suppress(OSError):  # background processes
             os.killpg(process.pid, signal.SIGKILL)
         if process.returncode:
             refuse_when_interrupted()
@@ -191,7 +191,7 @@ def run(
     lines: Iterable[str] = (),
     limit: float,
 ) -> Completed:
-    """Run a program to its end, within ``limit`` seconds, with lines for it to read.
+    """Return the result of a program that ends within ``limit`` seconds, with ``lines`` as its input.
 
     Raises ``OSError`` or ``ValueError`` where it cannot be run, ``subprocess.TimeoutExpired``, and ``Interrupted``.
     """
@@ -203,7 +203,7 @@ def run(
 
 @contextlib.contextmanager
 def ending() -> Iterator[None]:
-    """End all programs that run; while a block lasts, whoever runs one gets ``Interrupted``."""
+    """Kill all running programs; during a block, running one raises ``Interrupted``."""
     running = _programs.interrupt()
     try:
         end_sessions(running)
@@ -214,31 +214,26 @@ def ending() -> Iterator[None]:
 
 @contextlib.contextmanager
 def handing_down(descriptor: int) -> Iterator[None]:
-    """Let the programs that this thread runs while a block lasts have a lock as well.
+    """Let the programs that this thread runs during a block hold a lock too.
 
-    What outlives this process all the same keeps that lock, and the next pass knows that somebody still writes.
+    One that outlives this process keeps the lock, so that the next pass knows that it still writes.
     """
     token = _handed_down.set((*_handed_down.get(), descriptor))
     try:
         yield
     finally:
-        with contextlib.suppress(ValueError):  # another thread gives the lock back
+        with contextlib.suppress(ValueError):  # another thread releases the lock
             _handed_down.reset(token)
 
 
 @contextlib.contextmanager
 def temporary_files_in(directory: str) -> Iterator[None]:
-    """Let the programs that this thread runs while a block lasts have their temporary files in a directory.
+    """Let the programs that this thread runs during a block put temporary files into a directory.
 
-    One that is killed leaves them; whoever clears the directory away clears them away.
+    A killed one leaves them there, to be removed with the directory.
     """
     token = _temporary.set(directory)
     try:
         yield
     finally:
         _temporary.reset(token)
-
-
-def _refuse_when_interrupted() -> None:
-    if _programs.interruptions:
-        raise Interrupted

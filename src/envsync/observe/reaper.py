@@ -1,9 +1,8 @@
-"""End what envsync has started as soon as envsync itself has ended, ``kill -9`` included; run as a program of its own.
+"""Kill what envsync started once envsync itself has ended, even by ``kill -9``; run as a program of its own.
 
-A parent-death signal (prctl(2)) would not do: it reaches neither the grandchildren, such as build backends, nor what is
-started by a thread that ends, and only Linux has it. Instead, each program leads a session of its own, and this one
-reads from a socket of which envsync alone has the other end: ``+ID`` when a session begins, ``-ID`` when it has ended.
-When that is closed it ends those that are left.
+A parent-death signal (prctl(2)) does not reach grandchildren such as build backends, depends on the starting thread,
+and only Linux has it. Instead, each program leads a session, and this one reads from a socket whose other end only
+envsync has: ``+ID`` when a session begins, ``-ID`` when it has ended. When that closes, it kills those that are left.
 """
 
 import contextlib
@@ -13,21 +12,22 @@ import sys
 import time
 from collections.abc import Iterable, Iterator
 
-_PATIENCE = 5.0
-"""Seconds that the kernel gets to end what was killed: a process in the middle of I/O ends after that."""
+_TIMEOUT = 5.0
+"""Seconds to wait for killed processes to end: one in the middle of I/O takes time."""
 _PAUSE = 0.002
+"""Seconds between two rounds."""
 
 
 def end_sessions(sessions: Iterable[int]) -> None:
-    """Kill every process of some sessions, the leaders last: they hold the locks of what all of them write into."""
+    """Kill every process of some sessions, the leaders last: they hold the locks of what all of them write to."""
     leaders = {*sessions}
-    deadline = time.monotonic() + _PATIENCE
+    deadline = time.monotonic() + _TIMEOUT
     while leaders and time.monotonic() < deadline:
         living = {process for process, session in _processes() if session in leaders}
         if not living:
             return
         for process in living:
-            _send(process, signal.SIGSTOP)  # so that none starts another meanwhile
+            _send(process, signal.SIGSTOP)  # so that none starts another
         for process in living - leaders or living:
             _send(process, signal.SIGKILL)
         time.sleep(_PAUSE)
@@ -61,7 +61,7 @@ def _main() -> None:
     os.setsid()
     os.chdir("/")
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)  # envsync decides when it ends; this outlasts it by a moment
+        signal.signal(number, signal.SIG_IGN)  # envsync decides when it ends
     running: set[int] = set()
     for line in sys.stdin.buffer:
         (running.add if line.startswith(b"+") else running.discard)(int(line[1:]))

@@ -12,10 +12,10 @@ from envsync.formats import record, shebang
 from envsync.formats.record import Row
 from envsync.formats.shebang import is_activator, is_python_name
 from envsync.model.packages import Damage, Distribution
-from envsync.observe.builders import is_installers_link
 from envsync.observe.files import Digests, read_regular, read_text, recorded_digest
 from envsync.observe.libraries import is_lib64_alias
 from envsync.observe.packages import is_partial, read_all, read_origin, site_directories
+from envsync.observe.unowned import is_installers_link
 
 _LARGEST = 64 << 20
 """Bytes of a ``RECORD``: no distribution has a million files."""

@@ -1,10 +1,11 @@
-"""Read requirements files with all that they include for what counts; what they ask for is left to the installer."""
+"""Read requirements files and what they include, as far as needed before an installer reads them."""
 
 import os
 import re
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 from urllib.parse import unquote
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -15,83 +16,97 @@ from envsync.observe.declared_files import Reading, decoded, joined
 _DEEPEST = 100
 _ARCHIVES = (".whl", ".zip", ".tar.gz", ".tgz", ".tar", ".tar.bz2", ".tbz", ".tar.xz", ".txz", ".tlz", ".tar.lzma")
 _VARIABLE = re.compile(r"\$\{([A-Z0-9_]+)\}")
+"""``${TOKEN}``."""
 
 _FULL = {
     "-r": "--requirement", "-c": "--constraint", "-e": "--editable", "-i": "--index-url", "-f": "--find-links",
     "-C": "--config-settings", "--config-setting": "--config-settings", "--pypi-url": "--index-url",
 }  # fmt: skip
 _ALONE = {"--requirement", "--constraint", "--editable"}
-"""pip drops what else is on their line."""
+"""Options for a line of their own: pip ignores what else is on it."""
 _BINARY = {"--no-binary", "--only-binary"}
 _INDEX = {*_BINARY, "--index-url", "--extra-index-url", "--find-links", "--no-index", "--pre", "--trusted-host"}
 _BEHIND = {"--hash", "--config-settings", "--global-option", "--install-option"}
-"""What stands behind a requirement: on a line of its own, pip drops it."""
+"""Options after a requirement: pip ignores them on a line of their own."""
 _FLAGS = {"--no-index", "--pre", "--require-hashes"}
 _KNOWN = _ALONE | _INDEX | _BEHIND | _FLAGS
 _START = re.compile(r"(?:^|(?<=\s))-")
+"""The beginning of options: the first ``-`` in ``flask==3.0 --hash=sha256:0``."""
 _WORD = re.compile(r"(--[^=]*|-.?)=?(.*)", re.DOTALL)
+"""``--hash=sha256:0``, ``-rdev.txt``."""
 
 _UV_LINE = re.compile(
     r"(?:-[rceif]|--(?:requirement|constraint|editable|index-url|extra-index-url|find-links|no-binary|only-binary"
     r"|trusted-host))(?:\s*=\s*|\s+)\S.*|--(?:no-index|require-hashes|pre)"
 )
-"""The option lines that uv reads; it refuses most others and skips some. ``--pre`` and hosts it gets by itself."""
+"""The option lines that uv reads; it rejects most others and ignores some."""
 _UV_LITERAL = re.compile(r"[^/@]*\$\{[A-Z0-9_]+\}[^/@]*|.*;.*\$\{[A-Z0-9_]+\}.*")
-"""A requirement in which uv replaces no variable: in a name, a version, a marker."""
+"""A requirement whose variables uv does not expand, in a name, version or marker: ``flask==${VERSION}``."""
 
 _NAMED = re.compile(r"[A-Za-z0-9][\w.-]*\s*(?:\[[^\]]*\])?\s*@\s*(?P<url>\S.*)")
+"""``flask @ https://host/flask.whl``."""
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:(?=//)|file:", re.IGNORECASE)
 _EXTRAS = re.compile(r"\s*\[[^\]]*\]$")
+"""``[dev]`` in ``./app[dev]``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Local:
-    """A path that a requirement names."""
+    """A local path in a requirement."""
 
     path: str
-    """As it stands there, without extras; relative to the directory that the installer is run in."""
+    """As written, without extras; relative to the directory in which the installer runs."""
     place: str
     """``FILE:LINE``."""
     editable: bool = False
     kind: str = "directory"
-    """``directory``, ``archive`` or ``links``: where to find more."""
+    """``directory``, ``archive`` or ``links`` (of ``--find-links``)."""
 
     def is_in(self, directory: str) -> bool:
-        """Check whether it is there."""
+        """Check whether it exists, relative to ``directory``, and is a project if it should be one."""
         path = os.path.join(directory, self.path)
         if self.kind != "directory":
             return os.path.exists(path)
         return any(os.path.isfile(f"{path}/{name}") for name in ("pyproject.toml", "setup.py", "setup.cfg"))
 
 
+class Unsupported(NamedTuple):
+    """What an installer does not support."""
+
+    installer: str
+    place: str
+    """``FILE`` or ``FILE:LINE``."""
+    text: str
+    """What stands there."""
+
+
 @dataclass(slots=True)
 class Requirements:
-    """What one declared file says, with all that it includes."""
+    """The content of one declared file and of all that it includes."""
 
     file: str
     locals: list[Local] = field(default_factory=list)
     home: str = ""
-    """The directory that its relative paths are written for, where it has any."""
+    """The directory that its relative paths start from; empty if it has none."""
     index: list[tuple[str, str]] = field(default_factory=list)
-    """Options that say where packages come from, or which of them, with their values."""
+    """Options for indexes and the choice of files, as pairs of name and value."""
     hashes: list[str] = field(default_factory=list)
-    cannot: list[tuple[str, str, str]] = field(default_factory=list)
-    """What one installer cannot do: its name, the place, what stands there."""
+    unsupported: list[Unsupported] = field(default_factory=list)
 
     def index_lines(self, directory: str) -> Iterator[str]:
-        """Give the index options as lines that every installer reads, with paths from a directory."""
+        """Yield the index options as lines of a requirements file, with paths joined to ``directory``."""
         for name, value in self.index:
             if name == "--find-links" and not _SCHEME.match(value):
                 yield f"{name} {os.path.join(directory, value)}"
             else:
                 values = value.split(",") if name in _BINARY else [value]
-                yield from (f"{name} {one}".rstrip() for one in values)
+                yield from (f"{name} {item}".rstrip() for item in values)
 
 
 def read_requirements(file: str, reading: Reading, *, constraint: bool = False) -> Requirements:
-    """Read a requirements or constraints file, and what it includes; problems are noted in ``reading``."""
+    """Return the content of a requirements or constraints file; problems are recorded in ``reading``."""
     found = Requirements(file)
-    _Walk(reading, found).visit(file, "", constraint=constraint, way=())
+    _Walk(reading, found).visit(file, "", constraint=constraint, including=())
     return found
 
 
@@ -101,12 +116,12 @@ class _Walk:
     found: Requirements
     seen: set[tuple[str, bool]] = field(default_factory=set)
 
-    def visit(self, file: str, place: str, *, constraint: bool, way: tuple[str, ...]) -> None:
-        """Read a file in one role, once."""
+    def visit(self, file: str, place: str, *, constraint: bool, including: tuple[str, ...]) -> None:
+        """Read a file once as requirements, once as constraints."""
         if (file, constraint) in self.seen:
             return
         self.seen.add((file, constraint))
-        if len(way) > _DEEPEST:
+        if len(including) > _DEEPEST:
             self.reading.refuse(place, f"more than {_DEEPEST} files include each other; include fewer")
             return
         content = self.reading.read(file, place=place)
@@ -118,38 +133,40 @@ class _Walk:
             self.reading.refuse(file, f"its encoding cannot be read ({error}); save it as UTF-8")
             return
         if content.decode("utf-8-sig", "replace") != text and content.decode("utf-16", "replace") != text:
-            self.found.cannot.append(("uv", file, "an encoding other than UTF-8 and UTF-16"))
+            self.found.unsupported.append(Unsupported("uv", file, "an encoding other than UTF-8 and UTF-16"))
         if "\0" in text:
-            self.reading.refuse(file, "it is no text, there is a NUL character in it; remove it")
+            self.reading.refuse(file, "it contains a NUL character, which no text file may; remove it")
             return
         for number, line, differs in joined(text):
             if differs:
-                self.found.cannot.append(("uv", f"{file}:{number}", "a comment that is continued in the next line"))
+                what = "a comment that continues in the next line"
+                self.found.unsupported.append(Unsupported("uv", f"{file}:{number}", what))
             if line:
-                self._line(f"{file}:{number}", line, (*way, file))
+                self._line(f"{file}:{number}", line, (*including, file))
 
-    def _line(self, place: str, line: str, way: tuple[str, ...]) -> None:
+    def _line(self, place: str, line: str, including: tuple[str, ...]) -> None:
         start = _START.search(line)
         requirement, tail = (line[: start.start()].strip(), line[start.start() :]) if start else (line, "")
-        options, interrupted = _options(tail)
-        if interrupted and options[0][0] == "--editable":  # uv takes the whole line, a marker too
-            self.found.cannot.append(("pip", place, f"it does not read {' '.join(interrupted)!r} behind --editable"))
-            options[0], interrupted = ("--editable", " ".join((options[0][1], *interrupted))), []
-        if problem := _problem(requirement, options, interrupted):
+        options, extra = _options(tail)
+        if extra and options[0][0] == "--editable":  # uv reads the whole line, a marker too
+            what = f"it does not read {' '.join(extra)!r} behind --editable"
+            self.found.unsupported.append(Unsupported("pip", place, what))
+            options[0], extra = ("--editable", " ".join((options[0][1], *extra))), []
+        if problem := _problem(requirement, options, extra):
             self.reading.refuse(place, problem)
             return
         if what := _uv_cannot(requirement, tail, options):
-            self.found.cannot.append(("uv", place, what))
+            self.found.unsupported.append(Unsupported("uv", place, what))
         options = [(name, self._expanded(place, value)) for name, value in options]
         if requirement:
             self._requirement(place, self._expanded(place, requirement), options)
         for name, value in options:
             if name in {"--requirement", "--constraint"}:
-                self._include(place, value, constraint=name == "--constraint", way=way)
+                self._include(place, value, constraint=name == "--constraint", including=including)
             elif name == "--editable":
                 self.found.locals += local_of(value, place, editable=True)
             elif name == "--find-links":
-                self._find_links(place, value, os.path.dirname(way[-1]))
+                self._find_links(place, value, os.path.dirname(including[-1]))
             elif name in _INDEX:
                 self.found.index.append((name, value))
 
@@ -164,15 +181,15 @@ class _Walk:
             self.reading.refuse(place, "a variable holds an option; write the option itself")
         return expanded
 
-    def _include(self, place: str, value: str, *, constraint: bool, way: tuple[str, ...]) -> None:
+    def _include(self, place: str, value: str, *, constraint: bool, including: tuple[str, ...]) -> None:
         if re.match(r"(?:https?|ftp):", value, re.IGNORECASE):
-            return  # what is there the installer sees
+            return  # the installer reads that
         path = _file_path(value) if value.lower().startswith("file:") else value
-        file = os.path.normpath(os.path.join(os.path.dirname(way[-1]), path))
+        file = os.path.normpath(os.path.join(os.path.dirname(including[-1]), path))
         if is_lock(file):
             self.reading.refuse(place, "a lock cannot be included; name it in `requirements` of the manifest")
         else:
-            self.visit(file, place, constraint=constraint, way=way)
+            self.visit(file, place, constraint=constraint, including=including)
 
     def _find_links(self, place: str, value: str, directory: str) -> None:
         beside = os.path.normpath(os.path.join(directory, value))
@@ -190,13 +207,16 @@ class _Walk:
 
 
 def _options(tail: str) -> tuple[list[tuple[str, str]], list[str]]:
-    """Read options in pip's spellings, with what is left over; options that are not known swallow what follows."""
+    """Return the options in ``tail``, as pairs of full name and value, and words that belong to none.
+
+    Words after an unknown option belong to that.
+    """
     try:
         words = shlex.split(tail)
     except ValueError:
-        words = tail.split()  # pip says what is wrong with it; uv takes it as it is
+        words = tail.split()  # pip reports what is wrong with it; uv accepts it
     options: list[tuple[str, str]] = []
-    interrupted: list[str] = []
+    extra: list[str] = []
     for word in words:
         name, value = options[-1] if options else ("", "")
         if name in _KNOWN - _FLAGS and not value:
@@ -204,28 +224,28 @@ def _options(tail: str) -> tuple[list[tuple[str, str]], list[str]]:
         elif found := _WORD.fullmatch(word):
             options.append((_FULL.get(found[1], found[1]), found[2]))
         elif name in _KNOWN:
-            interrupted.append(word)
-    return options, interrupted
+            extra.append(word)
+    return options, extra
 
 
-def _problem(requirement: str, options: list[tuple[str, str]], interrupted: list[str]) -> str:
-    """Say what of a line pip would skip without a word."""
+def _problem(requirement: str, options: list[tuple[str, str]], extra: list[str]) -> str:
+    """Return what pip would silently ignore in a line, and the remedy; empty if nothing."""
     names = [name for name, _ in options]
     for short in (name for name in names if name not in _KNOWN):
         if any(name.startswith(short) for name in _KNOWN):
-            return f"{short!r} is no whole option; write it in full"
+            return f"{short!r} is an abbreviated option; write it in full"
     if not requirement and names and names[0] in _BEHIND:
         return f"{names[0]} belongs on the line of a requirement"
-    stray = [name for name in (names if requirement else names[1:]) if name not in _BEHIND]
-    stray = stray if requirement or _ALONE.intersection(names) else []
-    if stray or interrupted:
+    ignored = [name for name in (names if requirement else names[1:]) if name not in _BEHIND]
+    ignored = ignored if requirement or _ALONE.intersection(names) else []
+    if ignored or extra:
         behind = "a requirement" if requirement else "an option"
-        return f"{' '.join(stray or interrupted)!r} has no effect behind {behind}; give it a line of its own"
+        return f"{' '.join(ignored or extra)!r} has no effect behind {behind}; give it a line of its own"
     return ""
 
 
 def _uv_cannot(requirement: str, tail: str, options: list[tuple[str, str]]) -> str:
-    """Say what of a line uv does not read, or would read otherwise without a word."""
+    """Return what uv does not support in a line, or silently reads differently; empty if nothing."""
     names = [name for name, _ in options]
     if requirement:
         what = "a variable in a name, version or marker" if _UV_LITERAL.fullmatch(requirement) else ""
@@ -240,7 +260,7 @@ def _uv_cannot(requirement: str, tail: str, options: list[tuple[str, str]]) -> s
 
 
 def local_of(text: str, place: str, *, editable: bool = False) -> list[Local]:
-    """Find the path that a requirement names: ``./x[extra]``, ``name @ file:///x``, ``x/y.whl``; most name none."""
+    """Return the local path in a requirement, if any: of ``./x[extra]``, ``name @ file:///x``, ``x/y.whl``."""
     named = None if editable and text.startswith((".", "/")) else _NAMED.match(text)
     url = named["url"] if named else text
     url = re.split(r"\s;|;\s" if _SCHEME.match(url) else ";", url, maxsplit=1)[0]
@@ -259,21 +279,21 @@ def local_of(text: str, place: str, *, editable: bool = False) -> list[Local]:
 
 
 def _file_path(url: str) -> str:
-    """Give the path of a ``file:`` URL, which may be relative: ``file:./x``."""
+    """Return the path in a ``file:`` URL, which may be relative: ``file:./x``."""
     return unquote(re.sub(r"^file:(?://[^/]*)?", "", url.partition("#")[0], flags=re.IGNORECASE))
 
 
 def is_lock(file: str) -> bool:
-    """Tell a lock by its name: ``pylock.toml``, ``pylock.dev.toml``."""
+    """Check whether a file is named as a lock (PEP 751): ``pylock.toml``, ``pylock.dev.toml``."""
     return re.fullmatch(r"pylock(?:\.[^.]+)?\.toml", os.path.basename(file)) is not None
 
 
 def _pinned(text: str) -> str:
-    """Give a requirement of one version as a constraint, which has no extras."""
+    """Return a requirement of one exact version as a constraint, which has no extras; empty for any other."""
     try:
         requirement = Requirement(text)
     except InvalidRequirement:
         return ""
-    exact = any(one.operator in {"==", "==="} and "*" not in one.version for one in requirement.specifier)
+    exact = any(part.operator in {"==", "==="} and "*" not in part.version for part in requirement.specifier)
     requirement.extras = set()
     return str(requirement) if exact and requirement.url is None else ""

@@ -1,4 +1,4 @@
-"""Observe owners and permissions: who else could change what is in a directory, and what new entries inherit."""
+"""Observe owners and permissions: who else can change what is in a directory, and what new entries inherit."""
 
 import os
 import pwd
@@ -8,17 +8,17 @@ from collections.abc import Iterable, Iterator
 
 from envsync.model.links import Chain, EndKind
 from envsync.model.problems import EnvsyncError, Problem
-from envsync.model.world import Directory, Hazard, Side
+from envsync.model.world import Directory, Hazard, SideLink
 from envsync.observe.links import walk
 
 _ROOT = 0
 
 
-def find_hazard(directory: Directory, path: Chain, sides: Iterable[Side]) -> Hazard | None:
-    """Find who else could change what is made for an environment, where envsync would write for it.
+def find_hazard(directory: Directory, path: Chain, sides: Iterable[SideLink]) -> Hazard | None:
+    """Return where another user could change what envsync makes for an environment; ``None`` if nowhere.
 
-    What is there already is its owner's, so only root has to mind whose it is: it would run that user's programs, and
-    leave files that the user cannot change.
+    An existing environment belongs to its owner: only root is warned, as it would run that user's programs, and leave
+    files that the user cannot change.
     """
     is_new = directory.environment is None
     if not is_new and os.geteuid() != _ROOT:
@@ -33,10 +33,10 @@ def find_hazard(directory: Directory, path: Chain, sides: Iterable[Side]) -> Haz
 
 
 def hazard_in(directory: str, *, holds: bool = True, is_new: bool = True) -> Hazard | None:
-    """Tell who else could change what is in a real directory; ``None`` if nobody can.
+    """Return who else could change what is in a real directory; ``None`` if nobody can.
 
-    With ``holds`` it is enough that what is in it stays: that nobody else may rename or delete it, as in ``/tmp``.
-    The members of its group can be trusted: who lets a group write in it has said so.
+    With ``holds`` it is enough that nobody else may rename or delete its entries, as in ``/tmp``. Members of its group
+    are trusted: its owner lets them write.
     """
     try:
         found = os.lstat(directory)
@@ -44,12 +44,12 @@ def hazard_in(directory: str, *, holds: bool = True, is_new: bool = True) -> Haz
         return None
     if found.st_uid not in {_ROOT, os.geteuid()}:
         return Hazard(directory, _owner_name(found.st_uid))
-    kept = holds and found.st_mode & stat.S_ISVTX
-    return Hazard(directory) if is_new and found.st_mode & stat.S_IWOTH and not kept else None
+    protected = holds and found.st_mode & stat.S_ISVTX
+    return Hazard(directory) if is_new and found.st_mode & stat.S_IWOTH and not protected else None
 
 
 def _owner_name(number: int) -> str:
-    """Return a user's name, or the number of one that this machine does not know."""
+    """Return a user's name, or ``#1234`` for an unknown one."""
     try:
         return pwd.getpwuid(number).pw_name
     except KeyError:
@@ -57,7 +57,7 @@ def _owner_name(number: int) -> str:
 
 
 def foreign_owner(path: str) -> str:
-    """Return the user whose a file is that a path leads to, if it is neither root's nor one's own."""
+    """Return the owner of the file that a path leads to; empty for root, the current user, or a missing file."""
     try:
         number = os.stat(path).st_uid
     except OSError:
@@ -66,10 +66,7 @@ def foreign_owner(path: str) -> str:
 
 
 def refuse_as_root(place: str) -> None:
-    """Refuse to make something as root in another user's directory: that user could not write to it.
-
-    Raises ``EnvsyncError``.
-    """
+    """Raise ``EnvsyncError`` where root would make something in another user's directory, who could not write to it."""
     directory = os.path.dirname(place)
     owner = foreign_owner(directory) if os.geteuid() == 0 else ""
     if owner:
@@ -78,14 +75,14 @@ def refuse_as_root(place: str) -> None:
 
 
 def _above(chain: Chain) -> str:
-    """Name the directory that is there in which the end is, or the first directory before it would be made."""
+    """Return the existing directory in which the end is, or in which its first missing parent would be made."""
     outermost = chain.to_make[0] if chain.to_make else chain.end
     return os.path.dirname(outermost)
 
 
 def shared_directories(paths: Iterable[str]) -> Iterator[str]:
-    """Give the directories on the way to paths, through every link, in which whoever likes can replace what is next."""
-    for directory in dict.fromkeys(one for path in paths for one in _directories_above(path)):
+    """Yield the directories on the way to paths, through every link, in which anybody can replace entries."""
+    for directory in dict.fromkeys(above for path in paths for above in _directories_above(path)):
         try:
             mode = os.lstat(directory).st_mode
         except OSError:
@@ -95,7 +92,7 @@ def shared_directories(paths: Iterable[str]) -> Iterator[str]:
 
 
 def _directories_above(path: str) -> Iterator[str]:
-    """Give the real directories that lead to a path: those of each link on the way, and those of its end."""
+    """Yield the real directories above a path's end and above each link on the way."""
     chain = walk(path)
     for place in (*(hop.link for hop in chain.hops), chain.end):
         above = os.path.dirname(place)
@@ -105,10 +102,10 @@ def _directories_above(path: str) -> Iterator[str]:
 
 
 def is_private(directory: str) -> bool:
-    """Check whether only the user and root can replace a directory, given by its real path, or what they make in it.
+    """Check whether only the user and root can replace a real directory, or what they make in it.
 
-    It and those above it have to be theirs, and others must not be allowed to write to them; in one with the sticky
-    bit, such as ``/tmp``, they can replace nothing (inode(7)). A directory that cannot be looked at is not private.
+    Both have to own it and those above it, and others may not write to them, except with the sticky bit, as in ``/tmp``
+    (inode(7)). A directory that cannot be looked at is not private.
     """
     path = directory
     while True:
@@ -129,10 +126,9 @@ _ATTRIBUTES = ("system.posix_acl_default", "security.selinux")
 
 
 def inherited_attributes(directory: str) -> InheritedAttributes | None:
-    """Return what entries of a directory inherit: those of two that give the same are made alike in either.
+    """Return what entries of a directory inherit: two directories with equal values make equal entries.
 
-    ``None`` where others could meddle with what is made in it (it is another user's, or others may write in it), or
-    where it cannot be told.
+    ``None`` where it belongs to another user, others may write in it, or it cannot be looked at.
     """
     try:
         found = os.lstat(directory)
@@ -143,7 +139,7 @@ def inherited_attributes(directory: str) -> InheritedAttributes | None:
 
 
 def inherited(directory: str) -> InheritedAttributes | None:
-    """Return what entries of a directory inherit, whoever may write to it; ``None`` where it cannot be told.
+    """Return what entries of a directory inherit, whoever may write to it; ``None`` where it cannot be looked at.
 
     See inode(7) on set-group-ID, acl(5) on default entries.
     """
@@ -156,7 +152,7 @@ def inherited(directory: str) -> InheritedAttributes | None:
 
 
 def _attribute(directory: str, name: str) -> bytes | None:
-    if not hasattr(os, "getxattr"):  # macOS: groups come from the directory there, and access lists are not read
+    if not hasattr(os, "getxattr"):  # macOS: entries inherit the group, and access lists are not read
         return None
     try:
         return os.getxattr(directory, name)

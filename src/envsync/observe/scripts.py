@@ -1,4 +1,4 @@
-"""Find the scripts of an environment that do not name it, or do not run with its Python."""
+"""Find the scripts of an environment that name another one, or do not run with its Python."""
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
@@ -7,16 +7,20 @@ from envsync.formats import activation, pyvenv_cfg, shebang
 from envsync.formats.shebang import is_activator, is_python_name
 from envsync.model.environment import Script
 from envsync.observe.files import read_regular
+from envsync.observe.unowned import claims_in
 
 _LIMIT = 256 * 1024
 _COMPANION = "/deactivate.csh"
-"""What virtualenv's ``activate.csh`` runs by its path."""
+"""What virtualenv's ``activate.csh`` runs by its absolute path."""
 _PROGRAMS = (b"#!", b"\x7fELF", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe")
-"""How programs begin: scripts, ELF, Mach-O of one architecture, of several."""
+"""How programs begin: scripts, ELF, Mach-O, Mach-O for several architectures."""
 
 
 def unexecutable(end: str, sites: Iterable[str]) -> Iterator[str]:
-    """Yield the names in ``bin`` of what packages claim and nobody may execute: some wheels bring them so."""
+    """Yield the names in ``bin`` of packages' programs without execute permission, as in some wheels.
+
+    Raises ``OSError``.
+    """
     scripts = Scripts(end, end, (), sites, {})
     with os.scandir(f"{end}/bin") as entries:
         listed = [entry for entry in entries if entry.is_file(follow_symlinks=False)]
@@ -24,22 +28,22 @@ def unexecutable(end: str, sites: Iterable[str]) -> Iterator[str]:
 
 
 def _shown(path: str, cfg: Mapping[str, str]) -> list[str]:
-    """List what builders may have written as the prompt: without one a directory's name, or that of the one above."""
+    """Return what a script may show as the prompt; without one, the names of the environment and its parent."""
     written = cfg.get("prompt")
     if written is None:
         return path.split("/")[-2:]
-    return [pyvenv_cfg.unquote(written), *([written] if "uv" in cfg else [])]  # uv takes quotes for a part of it
+    return [pyvenv_cfg.unquote(written), *([written] if "uv" in cfg else [])]  # uv shows quotes
 
 
 class Scripts:
-    """Looks at the scripts in the ``bin`` of an environment."""
+    """Examines the scripts in the ``bin`` of an environment."""
 
     def __init__(
         self, end: str, path: str, former: Iterable[str], sites: Iterable[str], cfg: Mapping[str, str]
     ) -> None:
-        """Take where the environment is, its declared path, where it is known to have been, and its ``site-packages``.
+        """Take the environment's real path, its declared path, its known former paths, and its ``site-packages``.
 
-        ``sites`` are absolute; ``cfg`` is what ``pyvenv.cfg`` says.
+        ``sites`` are absolute; ``cfg`` is the content of ``pyvenv.cfg``.
         """
         written = cfg.get("prompt")
         self._prompt = None if written is None else pyvenv_cfg.unquote(written)
@@ -50,14 +54,14 @@ class Scripts:
         self._sites = tuple(sites)
         self._claimed: set[str] | None = None
         self.evidence: list[str] = []
-        """Paths outside of ``bin`` on which the verdict rests."""
+        """Paths outside of ``bin`` that the result depends on."""
 
     def stale(self, entries: list["os.DirEntry[str]"]) -> Iterator[Script]:
-        """Yield each script that is stale, activation scripts first. Raises ``OSError``."""
+        """Yield each script that needs to be repaired, activation scripts first. Raises ``OSError``."""
         files = [entry for entry in entries if entry.is_file(follow_symlinks=False)]
         names = {entry.name for entry in entries}
         for entry in files:
-            if is_activator(entry.name) and ".orig" not in entry.name:  # one that was kept
+            if is_activator(entry.name) and ".orig" not in entry.name:  # a backup
                 script = self._activator(entry.name, names)
                 if script is not None:
                     if script.named:
@@ -80,23 +84,23 @@ class Scripts:
         renamed = activation.renamed(text, reading.named, self._path, has_prompt=has_prompt) if reading.named else None
         exact = renamed is not None and activation.read(name, renamed, self._path, self._former).right
         if name.endswith(".bat") and not exact:
-            return None  # of Windows; virtualenv writes none here, and nobody can run it
+            return None  # only Windows runs it
         return Script(name, "activate", reading.named, rendered=not exact)
 
     def _is_as_written(self, name: str, text: str) -> bool:
-        """Check whether a script begins as virtualenv writes it; of one that it does not write nothing is said."""
-        from envsync.observe.activators import written_lines  # noqa: PLC0415  # hardly ever, and slow
+        """Check whether a script begins as virtualenv writes it; not if virtualenv has no such script."""
+        from envsync.observe.activators import written_lines  # noqa: PLC0415  # rarely needed, and slow
 
         lines = written_lines(self._path, self._prompt).get(name, ())
         held = text.removeprefix("\ufeff").split("\n")
-        end = len(lines) - 1  # behind the last newline a user's own lines may follow
-        return len(held) > end and all(line in {None, one} for line, one in zip(lines[:end], held, strict=False))
+        end = len(lines) - 1  # the user's own lines may follow
+        return len(held) > end and all(line in {None, own} for line, own in zip(lines[:end], held, strict=False))
 
     def _is_rendered(self, name: str, text: str) -> bool:
-        """Check whether virtualenv would write the path as it stands here: of its quotes it is the judge."""
+        """Check whether the script quotes the path as virtualenv does."""
         if activation.is_plain(self._path):
             return False
-        from envsync.observe.activators import naming_lines  # noqa: PLC0415  # hardly ever, and slow
+        from envsync.observe.activators import naming_lines  # noqa: PLC0415  # rarely needed, and slow
 
         lines = naming_lines(self._path).get(name, frozenset())
         return bool(lines) and lines <= {*text.splitlines()}
@@ -113,27 +117,27 @@ class Scripts:
             if shebang.is_expanded(head):
                 yield Script(entry.name, "shebang", interpreter, harmful=True)
             return
-        if (in_bin and self._was_here(directory)) or self._runs_nowhere(interpreter, entry.name):
+        if (in_bin and self._was_here(directory)) or self._has_wrong_interpreter(interpreter, entry.name):
             yield Script(entry.name, "shebang", interpreter)
 
     def _was_here(self, directory: str) -> bool:
-        """Check whether a script names a directory where the environment was, or is by another name.
+        """Check whether a directory is a former path of the environment, or another name of it.
 
-        A user's own script that runs with another Python is left alone, whether or not that one is there at the moment.
+        A user's own script for another Python stays as it is, even if that is missing at the moment.
         """
         if directory not in self._former:
             return False
-        # A directory that is there, and no environment, was never this one, whatever pyvenv.cfg says.
+        # A directory that exists and is no environment was never this one, whatever pyvenv.cfg says.
         return not os.path.exists(directory) or os.path.isfile(f"{directory}/pyvenv.cfg")
 
-    def _runs_nowhere(self, interpreter: str, name: str) -> bool:
-        """Check whether a package's script runs with an interpreter that is gone, or another environment's."""
+    def _has_wrong_interpreter(self, interpreter: str, name: str) -> bool:
+        """Check whether a package's script runs with a missing interpreter, or another environment's."""
         other = f"{os.path.dirname(os.path.dirname(interpreter))}/pyvenv.cfg"
         self.evidence += (interpreter, other)
         return (not os.path.exists(interpreter) or os.path.isfile(other)) and self._is_claimed(name)
 
     def lost_mode(self, entry: "os.DirEntry[str]", head: bytes | None = None) -> bool:
-        """Check whether nobody may execute a package's program; ``head`` is how the file begins, if known."""
+        """Check whether a package's program has no execute permission; ``head`` is the file's beginning, if read."""
         if entry.stat(follow_symlinks=False).st_mode & 0o111:
             return False
         head = read_regular(entry.path, shebang.HEAD) if head is None else head
@@ -146,8 +150,6 @@ class Scripts:
         return name in self._claimed
 
     def _claims(self) -> Iterator[str]:
-        from envsync.observe.builders import claims_in  # noqa: PLC0415  # only where something looks odd
-
         for site in self._sites:
             self.evidence += (
                 f"{site}/{name}/RECORD" for name in sorted(os.listdir(site)) if name.endswith(".dist-info")

@@ -1,4 +1,4 @@
-"""Find virtual environments below some directories, whoever made them; tell those of other tools."""
+"""Find virtual environments below some directories, whoever made them, and recognise those of other tools."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -16,7 +16,7 @@ from envsync.observe.environment import read_environment
 from envsync.observe.links import walk
 
 _MARKS = {".tox": "tox", ".nox": "nox"}
-"""Names of directories that one tool alone uses."""
+"""Directory names that only one tool uses."""
 _FILES = {
     "pipx_metadata.json": "pipx",
     "uv-receipt.toml": "uv (a tool of `uv tool`)",
@@ -24,11 +24,11 @@ _FILES = {
     ".install_state_v1": "pre-commit",
     ".install_state_v2": "pre-commit",
 }
-"""What tools leave at the top of environments that are theirs."""
+"""Files at the top of environments that identify their tool."""
 
 
 def store_of(end: str) -> tuple[str, str] | None:
-    """Give the tool that a real directory belongs to, and the directory of that tool's which it lies in."""
+    """Return the tool that a real directory belongs to, and the tool's directory above it; ``None`` if to none."""
     for tool, directory in _stores():
         for place in dict.fromkeys((directory, os.path.realpath(directory))):
             if end.startswith(f"{place.rstrip('/')}/"):
@@ -45,12 +45,12 @@ def store_of(end: str) -> tuple[str, str] | None:
 
 
 def marked_by(end: str) -> str | None:
-    """Return the tool whose own file lies in an environment, wherever that is; ``None`` if there is none."""
+    """Return the tool whose file is at the top of an environment; ``None`` if there is none."""
     return next((tool for name, tool in _FILES.items() if os.path.lexists(f"{end}/{name}")), None)
 
 
 def _stores() -> Iterator[tuple[str, str]]:
-    """Give each tool's directories: where its own variables, else its documentation, have them."""
+    """Yield pairs of tool and directory, by the tool's environment variables or its documentation."""
     get, home = VARIABLES.get, os.path.expanduser("~")
     data, cache = get("XDG_DATA_HOME") or f"{home}/.local/share", get("XDG_CACHE_HOME") or f"{home}/.cache"
     if ON_MACOS:
@@ -73,7 +73,7 @@ _SKIPPED = frozenset(
     {"node_modules", "site-packages", "dist-packages", "__pycache__", ".git", ".hg", ".svn", ".jj", ".cache", "Caches"}
     | {".tox", ".nox", ".Trash", "lost+found"}
 )
-"""Directories that are not looked into: caches, packages, and environments that are another tool's to keep."""
+"""Directories that are not searched: caches, packages, and environments that another tool manages."""
 _UNREAL = frozenset({"/proc", "/sys", "/dev"})
 _CACHE_TAG = "CACHEDIR.TAG"
 _REDIRECT = ".venv"
@@ -82,37 +82,37 @@ _INPUTS = ("requirements.txt", "requirements.in", "pyproject.toml", "uv.lock", "
 
 @dataclass(frozen=True, slots=True)
 class FoundEnvironment:
-    """A virtual environment that is there."""
+    """A virtual environment that was found."""
 
     paths: tuple[str, ...]
-    """The symlinks that lead to it, or its own place where none does."""
+    """The symlinks that lead to it, or its real path where none does."""
     end: str
     text: str | None
-    """What the first symlink holds, absolute; ``None`` where it is no symlink."""
+    """The link text of the first path, made absolute; ``None`` where that is no symlink."""
     python: str | None
-    """The interpreter link that it uses; a stable link to the same tree is preferred."""
+    """The interpreter link that it uses, or a stable link to the same tree; ``None`` if unknown."""
     works: bool
-    """Whether that link leads to something."""
+    """Whether that link leads to anything."""
     prompt: str | None
     system_site_packages: bool
     libraries: tuple[str, ...]
-    """Where its Python's packages are, as ``pyvenv.cfg`` names that Python; else all that is there."""
+    """The directories that hold ``site-packages`` for the version in ``pyvenv.cfg``, otherwise all of them."""
     inputs: tuple[str, ...]
-    """Files beside its first path that may say what belongs in it, absolute."""
+    """Absolute paths of files beside its first path that may declare its packages."""
 
 
 def search(tops: Iterable[str], *, cross: bool) -> list[FoundEnvironment]:
-    """Find environments below ``tops``, absolute directories, sorted by their first path.
+    """Return the environments below ``tops``, absolute directories, sorted by their first path.
 
-    Only with ``cross`` are other file systems entered. What cannot be read is passed over.
+    Other file systems are entered only with ``cross``. What cannot be read is skipped.
     """
     places: dict[str, dict[str, str]] = {}
     for top in tops:
         for place in _below(top, cross=cross):
             real = f"{os.path.realpath(os.path.dirname(place))}/{os.path.basename(place)}"
             places.setdefault(os.path.realpath(place), {}).setdefault(real, place)
-    found = (_look(end, sorted(here.values())) for end, here in places.items() if not _is_kept(end))
-    return sorted(filter(None, found), key=lambda one: one.paths)
+    found = (_look(end, sorted(here.values())) for end, here in places.items() if not _is_own(end))
+    return sorted(filter(None, found), key=lambda environment: environment.paths)
 
 
 def _below(top: str, *, cross: bool) -> Iterator[str]:
@@ -123,9 +123,9 @@ def _below(top: str, *, cross: bool) -> Iterator[str]:
         device = os.stat(top).st_dev
     except OSError:
         return
-    ahead = [top]
-    while ahead:
-        directory = ahead.pop()
+    pending = [top]
+    while pending:
+        directory = pending.pop()
         entries = _entries(directory)
         if directory != top and any(entry.name == _CACHE_TAG for entry in entries):
             continue
@@ -138,23 +138,23 @@ def _below(top: str, *, cross: bool) -> Iterator[str]:
             if _is_environment(place):
                 yield place
             elif place not in _UNREAL and _may_hold(entry) and (cross or _device(entry) == device):
-                ahead.append(place)
+                pending.append(place)
 
 
 def environment_behind(file: str) -> Iterator[str]:
-    """Return the environment's directory that a redirect file names (PEP 832), if there is one."""
+    """Yield the environment's directory that a redirect file names (PEP 832), if it is one."""
     redirect = read_redirect(os.path.realpath(file))
     if redirect is not None and _is_environment(redirect.target):
         yield redirect.target
 
 
 def _look(end: str, places: list[str]) -> FoundEnvironment | None:
-    held = _read(end, places[0])
-    if held is None:
+    environment = _read(end, places[0])
+    if environment is None:
         return None
     links = [place for place in places if walk(place).is_link]
     paths = links or [end if end in places else places[0]]
-    settings = dict(held.cfg)
+    settings = dict(environment.cfg)
     base = base_of(f"{end}/bin/python")
     python = None if base is None else (stable_twin(base.link) or base.link)
     beside = os.path.dirname(paths[0])
@@ -167,36 +167,36 @@ def _look(end: str, places: list[str]) -> FoundEnvironment | None:
         works=python is not None and os.path.exists(python),
         prompt=pyvenv_cfg.unquote(prompt) if prompt is not None else None,
         system_site_packages=settings.get("include-system-site-packages", "").lower() == "true",
-        libraries=_libraries(held),
+        libraries=_libraries(environment),
         inputs=tuple(f"{beside}/{name}" for name in _INPUTS if os.path.isfile(f"{beside}/{name}")),
     )
 
 
-def _libraries(held: Environment) -> tuple[str, ...]:
-    own = tuple(one for one in held.libraries if library_name(one).rstrip("td") == held.built_for)
-    return own or held.libraries
+def _libraries(found: Environment) -> tuple[str, ...]:
+    own = tuple(library for library in found.libraries if library_name(library).rstrip("td") == found.built_for)
+    return own or found.libraries
 
 
 def _read(end: str, place: str) -> Environment | None:
-    """Read an environment as a pass would; ``None`` for what that would not recognise or cannot read."""
+    """Return an environment; ``None`` for what is none, or cannot be read."""
     try:
         return read_environment(end, place)
     except OSError:
         return None
 
 
-def _is_kept(end: str) -> bool:
-    """Check whether a directory is envsync's own: a generation, or in a staging directory."""
+def _is_own(end: str) -> bool:
+    """Check whether a directory is envsync's: in a staging directory, which a generation is too."""
     return any(map(is_staging_dir_name, end.split("/")))
 
 
 def _absolute_text(link: str) -> str:
-    """Give where a symlink says that it leads, unresolved."""
+    """Return a symlink's text as an absolute path, unresolved."""
     return absolute(os.readlink(link), os.path.realpath(os.path.dirname(link)))
 
 
 def _is_environment(place: str) -> bool:
-    """Check whether a directory may be an environment (PEP 405), if only a broken one, as an upgrade leaves them."""
+    """Check whether a directory may be an environment (PEP 405), even a broken one."""
     return os.path.isfile(f"{place}/pyvenv.cfg") and os.path.isdir(f"{place}/bin")
 
 
@@ -209,7 +209,7 @@ def _entries(directory: str) -> list["os.DirEntry[str]"]:
 
 
 def _is_directory(entry: "os.DirEntry[str]") -> bool:
-    """Check whether something is a directory, or leads to one."""
+    """Check whether an entry is a directory, or leads to one."""
     try:
         return entry.is_dir()
     except OSError:
@@ -224,7 +224,7 @@ def _is_file(entry: "os.DirEntry[str]") -> bool:
 
 
 def _may_hold(entry: "os.DirEntry[str]") -> bool:
-    """Check whether to look into a directory for environments: if it is nobody's store, and no symlink."""
+    """Check whether to search a directory for environments: it is no symlink, and not skipped."""
     return entry.name not in _SKIPPED and not entry.is_symlink()
 
 

@@ -1,7 +1,7 @@
-"""Whether a manifest may be carried out: one that was found, not named, may be a stranger's.
+"""Whether a manifest may be applied: one that was found, not named, may be a stranger's.
 
-It is trusted once, by its place and its owner, and what it said then is noted, for hooks that carry it out unasked.
-Reads only: :mod:`envsync.write.user_files` takes note.
+It is trusted once, by path and owner; its content then is recorded, for hooks that apply it unasked. Reads only:
+:mod:`envsync.write.user_files` records.
 """
 
 import hashlib
@@ -24,143 +24,144 @@ _LARGEST = 1 << 20
 _ROOT = 0
 
 
-class Standing(IntEnum):
+class TrustLevel(IntEnum):
     """How far a manifest is trusted."""
 
     UNTRUSTED = 0
     TRUSTED = 1
-    """It is the one that was trusted, by its place and owner."""
+    """Its path and owner are those that were trusted."""
     UNCHANGED = 2
-    """It, and all that it includes, says what it said then, too."""
+    """Its content, and that of its includes, is also unchanged since."""
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """That a manifest is trusted."""
+    """The record that a manifest is trusted."""
 
     manifest: str
-    """Its real directory, with its name in it: what relative paths mean depends on that."""
+    """Its name in its real directory, which its relative paths depend on."""
     end: str
-    """The file that it leads to."""
+    """Its real path."""
     owner: int
+    """The user ID of its owner."""
     digests: tuple[str, ...]
-    """Of what it and its includes said, in the order in which they were read."""
+    """Of it and its includes, in the order in which they are read."""
 
     @property
     def file(self) -> str:
-        """Where this is noted."""
+        """The file for this record."""
         return _file_of(self.manifest)
 
     def text(self) -> str:
-        """Return what is noted."""
+        """Return the content of that file."""
         return json.dumps(asdict(self), indent=1) + "\n"
 
 
 def place_of(file: str) -> str:
-    """Return a manifest's real directory, with its name in it."""
+    """Return a manifest's path with its directory resolved."""
     directory, name = os.path.split(file)
     return f"{os.path.realpath(directory).rstrip('/')}/{name}"
 
 
 def record_for(manifest: Manifest) -> Record:
-    """Return what to note of a manifest that is to be trusted as it was read."""
+    """Return the record to write for a manifest that is trusted as it was read."""
     file = manifest.file
     return Record(place_of(file), os.path.realpath(file), manifest.sources[0].owner, _digests(manifest.sources))
 
 
 def record_of(place: str) -> Record | None:
-    """Return what is noted of the manifest at a place; only what this user alone could write is believed."""
+    """Return the record of the manifest at a place; ``None`` without one that only this user could write."""
     found = _read(_file_of(place))
     return found if found is not None and found.manifest == place else None
 
 
 def records() -> tuple[Record, ...]:
-    """Return what is noted of all manifests, by place."""
+    """Return all records, sorted by manifest."""
     directory = trust_directory()
     try:
         names = os.listdir(directory)
     except OSError:
         return ()
     found = (_read(f"{directory}/{name}") for name in names if name.endswith(".json"))
-    return tuple(sorted((one for one in found if one is not None), key=lambda one: one.manifest))
+    return tuple(sorted(filter(None, found), key=lambda record: record.manifest))
 
 
-def standing(file: str, sources: tuple[Source, ...] = ()) -> Standing:
-    """Return how far a manifest is trusted; without ``sources``, what it says does not count."""
+def trust_level(file: str, sources: tuple[Source, ...] = ()) -> TrustLevel:
+    """Return how far a manifest is trusted; without ``sources``, its content does not count."""
     record = record_of(place_of(file))
     if record is None or record.end != os.path.realpath(file):
-        return Standing.UNTRUSTED
+        return TrustLevel.UNTRUSTED
     if record.owner != (sources[0].owner if sources else _owner(record.end)):
-        return Standing.UNTRUSTED
-    return Standing.UNCHANGED if record.digests == _digests(sources) else Standing.TRUSTED
+        return TrustLevel.UNTRUSTED
+    return TrustLevel.UNCHANGED if record.digests == _digests(sources) else TrustLevel.TRUSTED
 
 
 def refuse_strangers(sources: Iterable[Source | str]) -> None:
     """Raise ``UntrustedError`` where a file, or a link on the way to it, is another user's, or others may write to it.
 
-    Root may do anything to this user anyway. This user's link to a stranger's file says what the stranger says; a
-    stranger's link to this user's file puts it where its relative paths mean something else.
+    Root is trusted. A link counts too: a stranger's link to this user's file puts it where its relative paths mean
+    something else.
     """
     for source in sources:
         file = source if isinstance(source, str) else source.file
         chain = walk(file)
         owners = [(place, _owner(place)) for place in (*(hop.link for hop in chain.hops), chain.end)]
         if isinstance(source, Source):
-            owners.append((file, source.owner))  # whose the file was that was read
+            owners.append((file, source.owner))  # of the file that was read
         for place, owner in owners:
             if owner not in {None, os.geteuid(), _ROOT}:
                 through = "" if place == file else f", through {place},"
                 whose = f"belongs{through} to another user, {_name_of(owner)}"
                 message = f"{file} {whose}: nothing that it names is run or changed"
-                hint = "If you mean it all the same, name the manifest: --file FILE."
+                hint = "To use it anyway, name the manifest: --file FILE."
                 raise UntrustedError((Problem("untrusted", message, hint),))
         if _others_may_write(chain.end):
-            message = f"others may write to {file}, and so say what envsync runs"
-            hint = f"Take that right away: chmod go-w {shlex.quote(chain.end)}; then look at what it says."
+            message = f"others may write to {file}, and so decide what envsync runs"
+            hint = f"Remove that permission: chmod go-w {shlex.quote(chain.end)}; then check the content."
             raise UntrustedError((Problem("untrusted", message, hint),))
 
 
-def distrust_of(known: Standing) -> str:
-    """Say why a manifest may not be carried out, as a predicate."""
-    if known is Standing.UNTRUSTED:
+def distrust_of(known: TrustLevel) -> str:
+    """Return why a manifest may not be applied, as a predicate: ``is not trusted: …``."""
+    if known is TrustLevel.UNTRUSTED:
         return "is not trusted: it may run programs and change files"
     return "has changed since it was trusted, or a file that it includes has"
 
 
 def advice_for(file: str) -> str:
-    """Say what to do about a manifest that may not be carried out."""
+    """Return the hint for a manifest that may not be applied."""
     return f"Read it, then: envsync trust {shlex.quote(file)}"
 
 
 def refused(file: str, distrust: str) -> UntrustedError:
-    """Return the error for a manifest that may not be carried out."""
+    """Return the error for a manifest that may not be applied."""
     return UntrustedError((Problem("untrusted", f"{file} {distrust}", advice_for(file)),))
 
 
 def located(file: str | None = None) -> tuple[str, str]:
-    """Return the absolute path of ``file``, or of the manifest that the command would find, and how it was come by.
+    """Return the absolute path of ``file``, or of the manifest that the command would find, and how it was found.
 
     Raises ``ManifestError`` where there is none, ``UntrustedError`` where it was found and is not trusted.
     """
     path, origin = find(file)
     if origin in {FOUND, OWN}:
         refuse_strangers([path])
-    if origin == FOUND and standing(path) < Standing.TRUSTED:
-        raise refused(path, distrust_of(Standing.UNTRUSTED))
+    if origin == FOUND and trust_level(path) < TrustLevel.TRUSTED:
+        raise refused(path, distrust_of(TrustLevel.UNTRUSTED))
     return path, origin
 
 
 def locate(file: str | None = None) -> str:
     """Return the absolute path of ``file``, or of the manifest that the command would find.
 
-    One that is found, by walking up from the current directory, may be a stranger's: it has to be trusted, once, by
-    ``envsync trust``. Raises ``ManifestError`` where there is none, ``UntrustedError`` where it is not trusted.
+    One that is found upwards from the current directory has to be trusted, once, by ``envsync trust``. Raises
+    ``ManifestError`` where there is none, ``UntrustedError`` where it is not trusted.
     """
     return located(file)[0]
 
 
 def load(file: str | None = None, *, hostname: str | None = None, platform: str | None = None) -> Manifest:
-    """Return what a manifest and its includes say for this host; without ``file``, the one that the command would find.
+    """Return a manifest with its includes, for this host; without ``file``, the one that the command would find.
 
     Raises ``ManifestError`` with every problem found in all of them, and what :func:`locate` raises.
     """

@@ -1,15 +1,17 @@
-"""Find what in an environment belongs neither to its builder nor to any distribution: the user's unowned files."""
+"""Find what in an environment belongs to its builder, to a distribution, or to neither: the unowned files."""
 
 import filecmp
 import os
-from collections.abc import Iterable, Iterator
+import re
+import stat
+from collections.abc import Iterable, Iterator, Mapping
 
-from envsync.formats import pyvenv_cfg
+from envsync.formats import pyvenv_cfg, record
 from envsync.formats.shebang import is_activator, is_python_name
 from envsync.formats.staging_marker import LOST_AND_FOUND, is_staging_dir_name
+from envsync.model.environment import is_stray_file
 from envsync.observe.base import is_script
-from envsync.observe.builders import base_directories, claims_in, is_builders_lib, is_installers_link, is_kin
-from envsync.observe.files import read_text
+from envsync.observe.files import read_text, recorded_digest
 from envsync.observe.libraries import is_builders_lib64, is_lib64_alias
 
 _BUILDERS = frozenset({"pyvenv.cfg", ".gitignore", "CACHEDIR.TAG", ".lock", "lib64", ".DS_Store", "bin/pydoc.bat"})
@@ -20,21 +22,20 @@ _SHARED = frozenset({"bin", "include", "lib", "share", "etc"})
 
 
 def find_unowned(end: str, libraries: tuple[str, ...], checkouts: Iterable[str] = ()) -> Iterator[str]:
-    """List, relative to the environment, what a rebuild would not bring back.
+    """Yield what a rebuild would not restore, relative to the environment. Raises ``OSError``.
 
-    Directories are listed as a whole where nothing claims anything in them, and not at all where no file is in them.
-    Byte code is nobody's. ``checkouts`` are directories that an installer fetched, relative: each is listed as a whole.
-    Raises ``OSError``.
+    A directory in which nothing is claimed is listed as a whole, one without files not at all. Byte code never counts.
+    ``checkouts`` are directories that an installer fetched, relative: each is listed as a whole.
     """
-    yield from _Look(end, libraries, tuple(checkouts)).inside("")
+    yield from _Search(end, libraries, tuple(checkouts)).inside("")
 
 
 def unowned_files(end: str, unowned: Iterable[str]) -> Iterator[str]:
-    """Return every file and symlink that is, or lies in, one of the entries ``unowned``, relative to ``end``."""
-    for one in unowned:
-        place = f"{end}/{one}"
+    """Yield every file and symlink that is, or lies in, one of the entries ``unowned``, relative to ``end``."""
+    for entry in unowned:
+        place = f"{end}/{entry}"
         if os.path.islink(place) or not os.path.isdir(place):
-            yield one
+            yield entry
             continue
         for directory, directories, names in os.walk(place):
             links = [name for name in directories if os.path.islink(f"{directory}/{name}")]
@@ -44,12 +45,13 @@ def unowned_files(end: str, unowned: Iterable[str]) -> Iterator[str]:
 
 
 def left_behind(former: str, now: str, unowned: Iterable[str]) -> tuple[str, ...]:
-    """Return the unowned files of a former environment that the present one does not hold just as they are."""
-    return tuple(one for one in unowned_files(former, unowned) if not _is_same(f"{former}/{one}", f"{now}/{one}"))
+    """Return the unowned files of a former environment that the present one lacks, or holds with other content."""
+    files = unowned_files(former, unowned)
+    return tuple(file for file in files if not _is_same(f"{former}/{file}", f"{now}/{file}"))
 
 
-class _Look:
-    """One look through an environment."""
+class _Search:
+    """The search of one environment."""
 
     def __init__(self, end: str, libraries: tuple[str, ...], checkouts: tuple[str, ...]) -> None:
         self._end = end
@@ -110,7 +112,11 @@ class _Look:
         if relative in self._files:
             return is_installers_link(place, self._files[relative])
         if directory == "bin":
-            return is_python_name(name) or os.path.realpath(place) in self._ends or is_kin(name, place, self._beside)
+            return (
+                is_python_name(name)
+                or os.path.realpath(place) in self._ends
+                or is_interpreter_part(name, place, self._beside)
+            )
         if directory == "lib":
             return is_builders_lib(place, self._sites, self._beside)
         return False
@@ -132,28 +138,127 @@ def _is_byte_code(name: str) -> bool:
 
 
 def _holds_files(place: str) -> bool:
-    """Check whether there is anything in a directory but directories and byte code."""
+    """Check whether a directory holds anything except directories and byte code."""
     for directory, directories, names in os.walk(place):
         directories[:] = [name for name in directories if name != "__pycache__"]
         if any(not _is_byte_code(name) for name in names) or any(
-            os.path.islink(f"{directory}/{one}") for one in directories
+            os.path.islink(f"{directory}/{name}") for name in directories
         ):
             return True
     return False
 
 
 def _is_passage(place: str) -> bool:
-    """Check whether all that is in a directory is one further directory."""
+    """Check whether a directory holds exactly one entry, a directory."""
     names = os.listdir(place)
     return len(names) == 1 and os.path.isdir(f"{place}/{names[0]}") and not os.path.islink(f"{place}/{names[0]}")
 
 
-def _is_same(one: str, other: str) -> bool:
+def _is_same(first: str, second: str) -> bool:
     try:
-        if os.path.islink(one) or os.path.islink(other):
-            return os.path.islink(one) and os.path.islink(other) and os.readlink(one) == os.readlink(other)
-        if not (os.path.isfile(one) and os.path.isfile(other)):
+        if os.path.islink(first) or os.path.islink(second):
+            return os.path.islink(first) and os.path.islink(second) and os.readlink(first) == os.readlink(second)
+        if not (os.path.isfile(first) and os.path.isfile(second)):
             return False
-        return os.path.samefile(one, other) or filecmp.cmp(one, other, shallow=False)
+        return os.path.samefile(first, second) or filecmp.cmp(first, second, shallow=False)
     except OSError:
         return False
+
+
+_INTERPRETER_PART = re.compile(
+    r"(?:python|pypy|graalpy)w?[\d.]*(?:t|d|td|m|dm|w|-c)?"  # python3.11d, pythonw, pypy3.10-c
+    r"|lib(?:python|pypy|graalpy|pythonvm)[\w.-]*\.(?:so|dylib)[\w.]*"  # libpypy3.10-c.so
+)
+
+
+def only_stray_files(directory: str, names: Iterable[str]) -> tuple[str, ...] | None:
+    """Return ``names``, sorted, if all of these entries are stray files, otherwise ``None``. Raises ``OSError``."""
+    listed = sorted(names)
+    stray = all(is_stray_file(name) and stat.S_ISREG(os.lstat(f"{directory}/{name}").st_mode) for name in listed)
+    return tuple(listed) if stray else None
+
+
+def base_directories(end: str, pythons: Iterable[str], settings: Mapping[str, str]) -> tuple[set[str], set[str]]:
+    """Return the real paths of an environment's interpreters, and the real directories of its base's.
+
+    ``pythons`` are the names of interpreters in its ``bin``, ``settings`` its ``pyvenv.cfg``. The paths need not exist.
+    """
+    ends = {os.path.realpath(f"{end}/bin/{name}") for name in pythons}
+    known = {settings[key] for key in ("executable", "base-executable") if settings.get(key, "").startswith("/")}
+    ends |= {os.path.realpath(place) for place in known}
+    beside = {os.path.dirname(place) for place in ends}
+    if settings.get("home", "").startswith("/"):
+        beside.add(os.path.realpath(settings["home"]))
+    return ends, beside - {f"{end}/bin"}
+
+
+def is_interpreter_part(name: str, place: str, beside: set[str]) -> bool:
+    """Check whether a symlink in ``bin`` is named as a part of the interpreter, and leads to one beside it.
+
+    A dangling one with such a name counts: an upgrade has removed its end.
+    """
+    if _INTERPRETER_PART.fullmatch(name) is None:
+        return False
+    return os.path.dirname(os.path.realpath(place)) in beside or not os.path.exists(place)
+
+
+def is_builders_lib(place: str, libraries: Iterable[str], beside: set[str]) -> bool:
+    """Check whether a symlink in ``lib`` leads to the file of that name in the base's ``lib``, as PyPy's do."""
+    if not any(library.startswith(("lib/pypy", "lib/graalpy")) for library in libraries):
+        return False
+    name, real = os.path.basename(place), os.path.realpath(place)
+    return any(real == os.path.realpath(f"{os.path.dirname(directory)}/lib/{name}") for directory in beside)
+
+
+_CACHE_TAG = "CACHEDIR.TAG"
+
+
+def claims_in(end: str, site: str) -> Iterator[tuple[str, str]]:
+    """Yield the files that the distributions in the directory ``site`` claim, relative to ``end``, with their digests.
+
+    A digest is empty if not recorded. Raises ``OSError`` where the directory cannot be listed.
+    """
+    for name in os.listdir(f"{end}/{site}"):
+        for listing in ("RECORD", "installed-files.txt"):
+            base = site if listing == "RECORD" else f"{site}/{name}"
+            for first, digest in _rows(f"{end}/{site}/{name}/{listing}"):
+                yield os.path.normpath(f"{base}/{first}"), digest
+        if name.endswith(".egg-info") and not os.path.exists(f"{end}/{site}/{name}/installed-files.txt"):
+            yield from ((claim, "") for claim in _top_level(end, site, f"{site}/{name}/top_level.txt"))
+
+
+def is_installers_link(place: str, digest: str) -> bool:
+    """Check whether a symlink that a distribution claims is its installer's, as uv can link files from its cache.
+
+    It is if it leads into a cache (CACHEDIR.TAG), or to what was installed, or dangles.
+    """
+    if not os.path.exists(place):
+        return True
+    real = os.path.realpath(place)
+    directory = os.path.dirname(real)
+    while len(directory) > 1:
+        if os.path.isfile(f"{directory}/{_CACHE_TAG}") and not os.path.isfile(f"{directory}/pyvenv.cfg"):
+            return True
+        directory = os.path.dirname(directory)
+    algorithm, _, value = digest.partition("=")
+    if algorithm != "sha256":
+        return False
+    return recorded_digest(real, algorithm) == value.rstrip("=")
+
+
+def _top_level(end: str, site: str, listing: str) -> Iterator[str]:
+    """Yield all files of the modules that ``top_level.txt`` names."""
+    for first, _ in _rows(f"{end}/{listing}"):
+        yield f"{site}/{first}.py"
+        for directory, _, names in os.walk(f"{end}/{site}/{first}"):
+            yield from (os.path.relpath(f"{directory}/{name}", end) for name in names)
+
+
+def _rows(listing: str) -> Iterator[tuple[str, str]]:
+    if not os.path.isfile(listing):
+        return
+    try:
+        with open(listing, encoding="utf-8", errors="surrogateescape", newline="") as stream:
+            yield from record.names(stream.read())
+    except OSError:
+        return

@@ -11,7 +11,8 @@ from envsync.model.evidence import Paths, packed
 from envsync.model.interpreter import Interpreter, InterpreterProblem
 from envsync.model.links import Chain, EndKind
 from envsync.model.packages import Declared, InstalledPackages, Verdict
-from envsync.model.world import Directory, Side, World
+from envsync.model.plan import ForeignStaging
+from envsync.model.world import Directory, SideLink, World
 from envsync.observe.base import locations, with_ends
 from envsync.observe.dependencies import (
     along,
@@ -54,7 +55,7 @@ class Observer:
         self._places = Places(self._mounts)
         self._home = along(walk(os.path.expanduser("~")))
 
-    def foreign_staging(self, ends: set[str]) -> tuple[tuple[str, str], ...]:
+    def foreign_staging(self, ends: set[str]) -> tuple[ForeignStaging, ...]:
         """List staging directories that were met on the way, but belong to none of ``ends``; each with its own end."""
         return self._staging.foreign_staging(ends)
 
@@ -117,7 +118,7 @@ class Observer:
             waiting_for=_missing(environment.wait_for),
             hazard=find_hazard(directory, path, (*aliases, *exposed)),
             dependencies=Paths.of(self._dependencies(environment, directory, interpreter, chains, declared)),
-            further=Paths.of(self._further(directory, interpreter, declared, libraries or ())),
+            unwatched=Paths.of(self._unwatched(directory, interpreter, declared, libraries or ())),
             places=tuple(self.places_of(environment)),
             listed=Paths.of((*_listed(directory, packages=declared is not None), *self._searched(interpreter))),
         )
@@ -172,7 +173,7 @@ class Observer:
         if declared is not None:
             yield from declared_files(declared)
 
-    def _further(
+    def _unwatched(
         self,
         directory: Directory,
         interpreter: Interpreter | InterpreterProblem,
@@ -194,7 +195,7 @@ def _missing(directory: str | None) -> str | None:
     return directory if directory and not os.path.isdir(directory) else None
 
 
-def _redirected(directory: Directory, aliases: tuple[Side, ...]) -> list[Chain]:
+def _redirected(directory: Directory, aliases: tuple[SideLink, ...]) -> list[Chain]:
     redirects = (directory.redirect, *(side.redirect for side in aliases))
     return [walk(f"{one.target}/pyvenv.cfg") for one in redirects if one is not None]
 
@@ -256,7 +257,7 @@ def _not_its_own(
     )
 
 
-def _alias(alias: str, path: str, there: list[Chain]) -> Side:
+def _alias(alias: str, path: str, there: list[Chain]) -> SideLink:
     chain = walk(alias)
     leads_there = chain.is_link and any(map(chain.meets, there)) and chain.kind in {EndKind.DIRECTORY, EndKind.MISSING}
     redirect = read_redirect(chain.end) if chain.kind is EndKind.FILE else None
@@ -264,10 +265,10 @@ def _alias(alias: str, path: str, there: list[Chain]) -> Side:
         leads_there = any(map(walk(redirect.target).meets, there))
     # A directory made for the link would stand in the way of the worktree that is to come there.
     available = os.path.isdir(os.path.dirname(alias))
-    return Side(alias, path, chain, leads_there, available=available, redirect=redirect)
+    return SideLink(alias, path, chain, leads_there, available=available, redirect=redirect)
 
 
-def _exposed(one: desired.Exposed, path: str, directory: Directory) -> Side:
+def _exposed(one: desired.Exposed, path: str, directory: Directory) -> SideLink:
     chain = walk(one.link)
     text = f"{path}/bin/{one.command}"
     leads_there = chain.is_link and any(hop.link_text == text for hop in chain.hops)
@@ -275,7 +276,7 @@ def _exposed(one: desired.Exposed, path: str, directory: Directory) -> Side:
     is_launcher = is_python_name(one.command) or is_python_name(os.path.basename(_link_text(command)))
     if is_launcher and chain.kind is EndKind.FILE and not chain.is_link:
         leads_there = launched(read_text(one.link)) == text
-    return Side(one.link, text, chain, leads_there, os.path.lexists(command), is_launcher=is_launcher)
+    return SideLink(one.link, text, chain, leads_there, os.path.lexists(command), is_launcher=is_launcher)
 
 
 def _link_text(place: str) -> str:

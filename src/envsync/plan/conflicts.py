@@ -7,7 +7,7 @@ from envsync.model import desired
 from envsync.model.interpreter import Interpreter, InterpreterProblem
 from envsync.model.links import Chain, EndKind
 from envsync.model.plan import Conflict
-from envsync.model.world import Directory, Hazard, Redirect, Side, World
+from envsync.model.world import Directory, Hazard, Redirect, SideLink, World
 
 _MOUNTED = "It is a mount point, and cannot be moved: unmount it,"
 
@@ -250,7 +250,7 @@ def _too_many_hops(world: World, interpreter: Interpreter, max_hops: int) -> Ite
         yield Conflict("link-loop", message, "Shorten the chain of links to the environment or to the interpreter.")
 
 
-def _side(side: Side, not_a_link: str, elsewhere: str) -> Iterator[Conflict]:
+def _side(side: SideLink, not_a_link: str, elsewhere: str) -> Iterator[Conflict]:
     chain = side.chain
     if side.leads_there or (chain.kind is EndKind.MISSING and not chain.is_link):
         return

@@ -104,13 +104,13 @@ def _unreadable(world: World) -> tuple[Conflict, ...]:
 
 def _create(environment: desired.Environment, world: World, blueprint: Blueprint, rules: Rules) -> EnvironmentPlan:
     end = world.directory.chain.end
-    foreign_staging = world.directory.foreign_staging
-    empty = f"{end} holds nothing but {', '.join(foreign_staging)}" if foreign_staging else f"{end} is empty"
+    stray_files = world.directory.stray_files
+    empty = f"{end} holds nothing but {', '.join(stray_files)}" if stray_files else f"{end} is empty"
     reason = f"nothing is at {end}" if world.directory.chain.kind is EndKind.MISSING else empty
     spec = declared_spec(environment, world, rules.installer)
     installing = f" with {_listed(environment)}" if spec else ""
     message = f"create for Python {dict(blueprint.settings)['version']}{installing}"
-    action = Create(message, blueprint, world.directory.chain.to_make, spec, foreign_staging)
+    action = Create(message, blueprint, world.directory.chain.to_make, spec, stray_files)
     drift = (Drift("missing", reason),)
     return EnvironmentPlan(environment, world, State.MISSING, drift, (action,))
 
@@ -271,7 +271,7 @@ def _notes(world: World) -> tuple[str, ...]:
 def _faults(found: Environment) -> Iterator[str]:
     """Report what nobody but a person can put right: where a project lies that was moved."""
     for one in found.lost_editables:
-        again = f"; if it is in {one.now} now, install it from there again" if one.now else ""
+        again = f"; if it is in {one.project} now, install it from there again" if one.project else ""
         yield f"{one.name} cannot be imported: it is installed from {one.directory}, which is missing{again}"
 
 

@@ -11,7 +11,7 @@ from packaging.utils import canonicalize_name
 from envsync.model.interpreter import Interpreter, InterpreterProblem
 from envsync.model.packages import SEEDS, Distribution
 from envsync.model.plan import Action, Drift, EnvironmentPlan, Install, Link, Rebuild, State
-from envsync.model.world import Side
+from envsync.model.world import SideLink
 
 _EXTRA = re.compile(r"""\bextra *== *["']([^"']+)["']""")
 """Such as ``extra == "test"`` in a marker."""
@@ -196,7 +196,7 @@ def _commands(plan: EnvironmentPlan) -> str:
     return _sides(plan.world.exposed)
 
 
-def _sides(sides: tuple[Side, ...]) -> str:
+def _sides(sides: tuple[SideLink, ...]) -> str:
     return f"{sum(side.leads_there for side in sides)} of {len(sides)} lead there" if sides else ""
 
 

@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from envsync.model.environment import ExposedOrphan, Generation, Interrupted, Orphan
+from envsync.model.environment import ExposedOrphan, Generation, InterruptedStaging, Orphan
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Removal:
 def plan_prune(
     orphans: Iterable[Orphan],
     generations: Iterable[Generation],
-    interrupted: Iterable[Interrupted],
+    interrupted: Iterable[InterruptedStaging],
     exposed: Iterable[ExposedOrphan],
     *,
     everything: bool,
@@ -77,7 +77,7 @@ def _exposed(exposed: Iterable[ExposedOrphan]) -> Iterator[Removal]:
         yield Removal("command", name, one.link, f"leads to {one.link_text}", 0, link_text=one.link_text)
 
 
-def _staging(one: Interrupted) -> Removal:
+def _staging(one: InterruptedStaging) -> Removal:
     return Removal("staging", one.name, one.staging_dir, "left by an interrupted pass", one.size, end=one.end)
 
 

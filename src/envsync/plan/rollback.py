@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 
-from envsync.model.environment import Environment, Former
+from envsync.model.environment import Environment, LatestGeneration
 from envsync.model.interpreter import Interpreter
 from envsync.model.packages import Change, InstalledPackages, changes_between
 from envsync.model.plan import Conflict, EnvironmentPlan, Pin, Repair, Rollback, State
@@ -24,7 +24,7 @@ _IN_THE_WAY_OF_A_PIN = frozenset({"interpreter-held", "interpreter-missing", "in
 
 
 def decide_rollback(
-    plan: EnvironmentPlan, former: Former | None, rules: Rules, pin: Pin | None = None
+    plan: EnvironmentPlan, former: LatestGeneration | None, rules: Rules, pin: Pin | None = None
 ) -> EnvironmentPlan:
     """Turn an environment's plan into one that goes back to its latest generation.
 
@@ -65,7 +65,7 @@ def fits(found: Environment, interpreter: Interpreter) -> bool:
     return not any(drift.code.startswith("python-") for drift in reasons_to_rebuild(found, interpreter.facts))
 
 
-def without_interpreter(plan: EnvironmentPlan, former: Former) -> EnvironmentPlan:
+def without_interpreter(plan: EnvironmentPlan, former: LatestGeneration) -> EnvironmentPlan:
     """Refuse to pin an interpreter that is not there."""
     found = former.environment
     version = former.version or (found.built_for if found is not None else "") or "3"
@@ -87,7 +87,7 @@ def _losses(world: World) -> tuple[Conflict, ...]:
     return conflicts_at_top(world.directory.chain.end, world.installed)
 
 
-def _nothing(plan: EnvironmentPlan, former: Former | None) -> Iterator[Conflict]:
+def _nothing(plan: EnvironmentPlan, former: LatestGeneration | None) -> Iterator[Conflict]:
     directory = plan.world.directory
     if former is None:
         hint = "Installs, upgrades and rebuilds keep generations, as many as `keep` says."
@@ -116,7 +116,9 @@ def _misfit(plan: EnvironmentPlan, found: Environment) -> Iterator[Conflict]:
     yield Conflict("python-minor", message, hint)
 
 
-def _repair(plan: EnvironmentPlan, former: Former, rules: Rules) -> tuple[Repair | None, tuple[Conflict, ...]]:
+def _repair(
+    plan: EnvironmentPlan, former: LatestGeneration, rules: Rules
+) -> tuple[Repair | None, tuple[Conflict, ...]]:
     """Return what fits the generation to the interpreter link where it lies, and what stands in the way of that."""
     world, found = plan.world, former.environment
     if found is None or not isinstance(world.interpreter, Interpreter):
@@ -134,11 +136,11 @@ def _repair(plan: EnvironmentPlan, former: Former, rules: Rules) -> tuple[Repair
     return repair, obstacles
 
 
-def _message(world: World, former: Former, pin: Pin | None) -> str:
+def _message(world: World, former: LatestGeneration, pin: Pin | None) -> str:
     message = "go back to the kept generation"
     if former.made:
         message = f"go back to what was replaced on {_moment(former.made)}"
-    held = Former("", "", "", world.directory.environment).version
+    held = LatestGeneration("", "", "", world.directory.environment).version
     if former.version and former.version != held:
         message += f", Python {former.version}" + (f" instead of {held}" if held else "")
     if pin is not None:
@@ -153,7 +155,7 @@ def _moment(made: str) -> str:
         return made
 
 
-def _notes(world: World, former: Former, found: Environment) -> Iterator[str]:
+def _notes(world: World, former: LatestGeneration, found: Environment) -> Iterator[str]:
     """Say what the next pass would do again, and how to keep it from that."""
     if isinstance(world.interpreter, Interpreter):
         for drift in reasons_to_rebuild(found, world.interpreter.facts):

@@ -3,7 +3,7 @@
 import shlex
 from collections.abc import Iterable, Iterator
 
-from envsync.model.environment import Environment, is_removed, is_stray, library_name
+from envsync.model.environment import Environment, is_removed, is_stray_file, library_name
 from envsync.model.packages import InstalledPackages
 from envsync.model.plan import Action, Conflict, Install, Repair
 from envsync.model.world import Directory, World
@@ -78,7 +78,7 @@ def unowned_at_top(end: str, installed: InstalledPackages | None) -> tuple[str, 
     return tuple(
         one
         for one in _unowned(installed)
-        if one.partition("/")[0] not in _INSIDE and not is_stray(one) and one not in _checkouts(end, installed)
+        if one.partition("/")[0] not in _INSIDE and not is_stray_file(one) and one not in _checkouts(end, installed)
     )
 
 
@@ -168,7 +168,7 @@ def _is_copied(relative: str) -> bool:
     top, _, rest = relative.partition("/")
     if top == "lib":  # beside the libraries, which are of one Python
         return bool(rest) and not rest.startswith(_LIBRARIES)
-    return top in _COPIED or is_stray(relative)
+    return top in _COPIED or is_stray_file(relative)
 
 
 def _checkouts(end: str, installed: InstalledPackages | None) -> set[str]:

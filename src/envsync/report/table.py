@@ -7,11 +7,11 @@ from typing import Any
 from envsync.model.interpreter import Interpreter
 from envsync.model.plan import EnvironmentPlan, Plan, State
 from envsync.model.problems import Problem
-from envsync.observe.generations import KeptGeneration
+from envsync.observe.generations import StoredGeneration
 from envsync.plan.prune import Removal
 from envsync.report.terminal import Paint, abbreviate_home, escape, tilde
 
-Generations = Mapping[str, tuple[KeptGeneration, ...]]
+Generations = Mapping[str, tuple[StoredGeneration, ...]]
 """The generations of each environment, by its name."""
 _HEAD = ("NAME", "STATE", "PYTHON", "PATH", "END", "KEPT")
 _STYLES = {
@@ -90,7 +90,7 @@ def _row(one: EnvironmentPlan, kept: Generations) -> tuple[str, ...]:
     )
 
 
-def _kept(generations: tuple[KeptGeneration, ...]) -> str:
+def _kept(generations: tuple[StoredGeneration, ...]) -> str:
     if not generations:
         return ""
     versions = ", ".join(dict.fromkeys(escape(one.version or "?") for one in generations))

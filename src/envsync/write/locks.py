@@ -7,8 +7,8 @@ import stat
 import time
 from collections.abc import Iterable, Iterator
 
+from envsync.formats.staging_marker import lock_name
 from envsync.model.problems import EnvsyncError, Problem
-from envsync.observe.locks import lock_name
 from envsync.observe.mounts import name_of
 from envsync.observe.processes import handing_down
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from envsync.formats import staging_marker
 from envsync.formats.staging_marker import BUILT, FORMER, MARKER, SCRATCH, Marker
-from envsync.model.environment import is_stray
+from envsync.model.environment import is_stray_file
 from envsync.observe.mounts import mounts_in
 from envsync.write.directories import Root, kind_of, make_way, open_directory, open_in, open_parent, put_in, replace_in
 from envsync.write.rename import Place, move
@@ -106,7 +106,7 @@ def _holds_something(former: str) -> bool:
     if _inode(f"{former}/pyvenv.cfg") is not None:
         return True
     try:
-        return not os.path.islink(former) and not all(map(is_stray, os.listdir(former)))
+        return not os.path.islink(former) and not all(map(is_stray_file, os.listdir(former)))
     except (FileNotFoundError, NotADirectoryError):
         return False
 

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from envsync.cache.store import cache_directory
-from envsync.cli.consent import Untrusted, minding_trust, standing_of
+from envsync.cli.consent import Untrusted, minding_trust, trust_level_of
 from envsync.cli.doctor.checks import Check, Health, check_manifest, check_trust, check_unreadable
 from envsync.cli.doctor.interpreters import Dependent, Effect, Usage, dependents
 from envsync.cli.doctor.look import check_machine, check_plan
@@ -26,7 +26,7 @@ from envsync.model.problems import ManifestError, Problem, UsageError
 from envsync.observe.facts import FactsCache
 from envsync.observe.interpreters import Interpreters
 from envsync.observe.links import walk
-from envsync.observe.trust import Standing
+from envsync.observe.trust import TrustLevel
 from envsync.reconcile import Reconciler
 from envsync.report.json import Verdict
 from envsync.report.terminal import Layout, Paint, abbreviate_home, escape, hanging, tilde
@@ -98,7 +98,7 @@ def _examine(options: Options) -> Result:
     except ManifestError as error:
         return _checked(None, [*check_unreadable(error.problems), *_machine(options, today)])
     manifest = session.manifest
-    trust = check_trust(manifest, session.origin, changed=standing_of(manifest) is Standing.TRUSTED)
+    trust = check_trust(manifest, session.origin, changed=trust_level_of(manifest) is TrustLevel.TRUSTED)
     if manifest.distrust:
         known = check_manifest(manifest, walk(manifest.file))
         return _checked(manifest.file, [known, trust, *_machine(options, today)])
