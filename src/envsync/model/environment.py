@@ -100,7 +100,7 @@ class Environment:
     partial_files: tuple[str, ...] = ()
     """Half-written files of an interrupted pass, relative."""
     dependencies: Paths = field(default_factory=Paths)
-    """Paths whose stamps vouch for all of this."""
+    """Paths that all of this rests on."""
 
     @property
     def built_for(self) -> str | None:

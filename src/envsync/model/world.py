@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import islice
 
 from envsync.model.environment import Environment
-from envsync.model.evidence import Paths
+from envsync.model.evidence import Evidence, Paths
 from envsync.model.interpreter import Interpreter, InterpreterProblem
 from envsync.model.links import Chain
 from envsync.model.packages import Declared, InstalledPackages, Verdict
@@ -112,23 +112,22 @@ class World:
     """The manifest that the environment was made for, and the path for which it was: of another one, still in use."""
     hazard: Hazard | None = None
     """Where somebody else could change what would be made."""
-    dependencies: Paths = field(default_factory=Paths)
-    """Paths which, while their ``lstat`` stays the same, vouch for all of the above."""
-    further: Paths = field(default_factory=Paths)
-    """Paths that have to vouch as well, but in which a change is so rare that no watcher waits for it."""
-    stamps: bytes = b""
-    """The stamps of them all, taken at the end of the look; see :func:`envsync.model.evidence.packed`."""
+    evidence: Evidence = field(default_factory=Evidence)
+    """What all of the above rests on, stamped at the end of the look."""
+    watched: int = 0
+    """How many of its paths, from the first on, a watcher waits for: a change of the others is too rare."""
     listed: Paths = field(default_factory=Paths)
     """Directories of which each entry bears on it: what comes or goes there may change the verdict."""
     places: tuple[str, ...] = ()
     """Where the environment's own links really are: its path, its aliases, its exposed commands."""
 
-    def evidence(self) -> Iterator[str]:
-        """Give all paths that vouch."""
-        return chain(self.dependencies, self.further)
+    @property
+    def dependencies(self) -> Iterator[str]:
+        """Yield the paths to watch: when one changes, the environment has to be looked at again."""
+        return islice(self.evidence.paths, self.watched)
 
     def outline(self) -> "World":
-        """Give what is told of it once all is decided, with what vouches for it: a fraction of its size."""
+        """Return what is reported of it once all is decided, with its evidence: a fraction of its size."""
         directory = Directory(
             self.directory.chain, None, None, is_empty=False, writable=True, generations=self.directory.generations
         )
@@ -140,7 +139,6 @@ class World:
             installed=self.installed,
             declared=self.declared,
             verdict=self.verdict,
-            dependencies=self.dependencies,
-            further=self.further,
-            stamps=self.stamps,
+            evidence=self.evidence,
+            watched=self.watched,
         )

@@ -94,7 +94,7 @@ class Found:
     searched: tuple[str, ...]
     """Real directories."""
     dependencies: tuple[str, ...] = ()
-    """Paths whose stamps vouch for what was found, and for what may be run of it."""
+    """Paths that it rests on what was found, and what may be run of it."""
 
 
 def discover() -> Found:

@@ -135,7 +135,7 @@ def _commanded(cfg: tuple[tuple[str, str], ...]) -> Iterator[str]:
 def _dependencies(
     end: str, bin_entries: list["os.DirEntry[str]"], pythons: tuple[InnerLink, ...], looked: tuple[str, ...]
 ) -> Iterator[str]:
-    """Give what the reading of an environment depended on; for the links in a directory, the directory vouches."""
+    """Yield what the reading of an environment depended on; a change of a link shows in the stamp of its directory."""
     yield from (end, f"{end}/pyvenv.cfg", *followed(f"{end}/bin"), *followed(f"{end}/lib"), *followed(f"{end}/lib64"))
     yield from (entry.path for entry in bin_entries if entry.is_file(follow_symlinks=False))
     for python in pythons:

@@ -61,7 +61,7 @@ class Interpreters:
         return self._installed.searched if self._installed else ()
 
     def dependencies(self) -> tuple[str, ...]:
-        """List the paths whose stamps vouch for what was found there."""
+        """Return the paths that what was found there rests on."""
         return self._installed.dependencies if self._installed else ()
 
     def _of(self, environment: desired.Environment, through: tuple[str, ...]) -> _Result:

@@ -4,10 +4,10 @@ import os
 from collections.abc import Iterator
 from dataclasses import replace
 
-from envsync.cache.fingerprint import stamp
+from envsync.cache.fingerprint import see
 from envsync.formats.shebang import is_python_name, launched
 from envsync.model import desired
-from envsync.model.evidence import Paths, packed
+from envsync.model.evidence import Paths
 from envsync.model.interpreter import Interpreter, InterpreterProblem
 from envsync.model.links import Chain, EndKind
 from envsync.model.packages import Declared, InstalledPackages, Verdict
@@ -116,12 +116,17 @@ class Observer:
             claimed=_claimed(directory, environment.path, self._manifest.file),
             waiting_for=_missing(environment.wait_for),
             hazard=find_hazard(directory, path, (*aliases, *exposed)),
-            dependencies=Paths.of(self._dependencies(environment, directory, interpreter, chains, declared)),
-            further=Paths.of(self._further(directory, interpreter, declared, libraries or ())),
             places=tuple(self.places_of(environment)),
             listed=Paths.of((*_listed(directory, packages=declared is not None), *self._searched(interpreter))),
         )
-        return replace(world, stamps=packed(stamp(world.evidence())))
+        return self._with_evidence(world, environment, chains, libraries or ())
+
+    def _with_evidence(
+        self, world: World, environment: desired.Environment, chains: list[Chain], libraries: tuple[str, ...]
+    ) -> World:
+        dependencies = Paths.of(self._dependencies(world, environment, chains))
+        evidence = see((*dependencies, *self._background(world, libraries)))
+        return replace(world, evidence=evidence, watched=len(dependencies))
 
     def _declared(
         self, environment: desired.Environment, interpreter: Interpreter | InterpreterProblem
@@ -148,45 +153,34 @@ class Observer:
         """Return the directories whose entries decided which interpreter it is, where it was looked for at all."""
         return self._interpreters.searched() if interpreter.searched else ()
 
-    def _dependencies(
-        self,
-        environment: desired.Environment,
-        directory: Directory,
-        interpreter: Interpreter | InterpreterProblem,
-        chains: list[Chain],
-        declared: Declared | None,
-    ) -> Iterator[str]:
+    def _dependencies(self, world: World, environment: desired.Environment, chains: list[Chain]) -> Iterator[str]:
+        """Yield what a watcher waits for: a change there may change the verdict."""
         for chain in chains:
             yield from along(chain)
-        if directory.environment is not None:
-            yield from directory.environment.dependencies
-        if interpreter.chain is not None:
-            yield from along(interpreter.chain)
-        if isinstance(interpreter, Interpreter):
-            yield from interpreter_paths(interpreter)
-        yield from self._searched(interpreter)
+        if world.directory.environment is not None:
+            yield from world.directory.environment.dependencies
+        if world.interpreter.chain is not None:
+            yield from along(world.interpreter.chain)
+        if isinstance(world.interpreter, Interpreter):
+            yield from interpreter_paths(world.interpreter)
+        yield from self._searched(world.interpreter)
         if environment.wait_for:
             yield from along(walk(environment.wait_for))
         for alias in environment.aliases:
             yield from along(walk(os.path.dirname(alias)))
-        if declared is not None:
-            yield from declared_files(declared)
+        if world.declared is not None:
+            yield from declared_files(world.declared)
 
-    def _further(
-        self,
-        directory: Directory,
-        interpreter: Interpreter | InterpreterProblem,
-        declared: Declared | None,
-        libraries: tuple[str, ...],
-    ) -> Iterator[str]:
+    def _background(self, world: World, libraries: tuple[str, ...]) -> Iterator[str]:
+        """Yield what a verdict rests on besides, but where a change is so rare that no watcher waits for it."""
         yield from self._home  # no environment may be there
-        if isinstance(interpreter, Interpreter):
-            yield from beside_interpreter(interpreter)
-        if interpreter.searched:
+        if isinstance(world.interpreter, Interpreter):
+            yield from beside_interpreter(world.interpreter)
+        if world.interpreter.searched:
             yield from self._interpreters.dependencies()
-        if declared is not None:
+        if world.declared is not None:
             yield from uv_paths(find_uv())
-        for place in metadata_places(directory.chain.end, libraries):
+        for place in metadata_places(world.directory.chain.end, libraries):
             yield from metadata_files(place)
 
 
