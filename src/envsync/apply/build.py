@@ -89,9 +89,7 @@ class EnvironmentBuilder:
         self._generations_dir = settings.generations_dir
         self._locks = settings.locks
         self.staging = staging_of(settings)
-        self.shared = settings.cache if settings.remembers else None
-        """The directory for what later passes can use as well."""
-        self.cache = Cache(self.shared)
+        self.cache = Cache(settings.cache if settings.remembers else None)
         """What earlier passes found, and this one adds; to be saved at its end."""
         self.digests = Digests()
         """Of files that were installed and found sound."""

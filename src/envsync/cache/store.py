@@ -31,17 +31,17 @@ def cache_directory() -> str:
 
 
 def usual_cache_directory() -> str:
-    """Give the same, whether or not it can be used."""
+    """Return the same, whether or not it can be used."""
     return _directory("XDG_CACHE_HOME", ".cache", "Library/Caches")
 
 
 def use_cache_directory(directory: str) -> None:
-    """Let another directory be that of the caches, for this process."""
+    """Use another directory for the caches, in this process."""
     _CHOSEN["cache"] = directory
 
 
 def cache_problem() -> str:
-    """Say why the directory of the caches must not be used, empty if it may: what is in it is believed, or even run."""
+    """Return why the directory of the caches must not be used, empty if it may: what is in it is believed, or run."""
     directory = usual_cache_directory()
     found, there = _nearest(directory)
     if found.st_uid not in {0, os.geteuid()} or (there and found.st_uid != os.geteuid()):
@@ -52,7 +52,7 @@ def cache_problem() -> str:
 
 
 def config_directory() -> str:
-    """Give the directory of a user's own manifest, where platformdirs has it."""
+    """Return the directory of a user's own manifest, where platformdirs has it."""
     return _directory("XDG_CONFIG_HOME", ".config", "Library/Application Support")
 
 
@@ -74,7 +74,7 @@ def _directory(variable: str, default: str, default_of_macos: str) -> str:
 
 
 def state_directories() -> tuple[str, str]:
-    """Give the directories of the lock files and of the logs: one of each for a user, whatever the manifest."""
+    """Return the directories of the lock files and of the logs: one of each for a user, whatever the manifest."""
     return f"{_state()}/locks", f"{_state()}/logs"
 
 
@@ -100,7 +100,7 @@ def _unless_kept(state: str) -> str:
 
 
 def _nearest(directory: str) -> tuple[os.stat_result, bool]:
-    """Look at a directory, or at the one above it that is there; tells which."""
+    """Return the status of a directory, or of the nearest one above it, and whether it is its own."""
     here = directory
     while True:
         try:
@@ -115,14 +115,14 @@ _SIZE = 4
 
 
 def seal(values: "Iterable[Any]") -> bytes:
-    """Give the bytes of values: of tuples, lists, texts, numbers, bytes and None."""
+    """Return the bytes of values: of tuples, lists, texts, numbers, bytes and None."""
     pieces = [marshal.dumps(value) for value in values]
     content = b"".join(part for piece in pieces for part in (len(piece).to_bytes(_SIZE, "big"), piece))
     return crc32(content).to_bytes(_SIZE, "big") + content
 
 
 def unseal(content: bytes) -> "Iterator[Any]":
-    """Give the values again, each when it is wanted. Raises anything for what is not whole."""
+    """Yield the values again, each when it is wanted. Raises anything for what is not whole."""
     view = memoryview(content)
     if crc32(view[_SIZE:]).to_bytes(_SIZE, "big") != content[:_SIZE]:
         raise ValueError("damaged")
@@ -134,7 +134,7 @@ def unseal(content: bytes) -> "Iterator[Any]":
 
 
 def read_cache_file(file: str) -> bytes:
-    """Read a cache; nothing where it is not the user's alone, or beyond all reason. Raises ``OSError``."""
+    """Return the bytes of a cache; none where it is not the user's alone, or beyond all reason. Raises ``OSError``."""
     descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a FIFO must not hold up a shell
     try:
         found = os.fstat(descriptor)

@@ -1,4 +1,4 @@
-"""Say whether packages are as declared: by what an installation recorded, else by asking the installer; remembered."""
+"""Check whether packages are as declared: by what an installation recorded, else by asking the installer, once."""
 
 import os
 from collections.abc import Callable, Iterable

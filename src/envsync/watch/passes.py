@@ -36,7 +36,7 @@ class Look:
 
 
 class Passes:
-    """Looks and applies for one manifest file; what is unchanged is not read again."""
+    """Looks and applies for one manifest file; what has not changed is not read again."""
 
     def __init__(
         self,

@@ -58,7 +58,7 @@ def take(plan: Plan, trust: int, read_at: int, began: int, lines: dict[str, str]
         searched = any(one.world.interpreter.searched for one in plan.environments)
         names = variables_of(plan.manifest, searched=searched)
         names += [name for one in plan.environments if one.world.declared for name in one.world.declared.variables]
-        names += ["PATH"] if any(map(_minds_uv, plan.environments)) else []
+        names += ["PATH"] if any(map(_depends_on_uv, plan.environments)) else []
         content = fast_path.encode(lines, plan.manifest.file, trust, names, _stamps(plan, read_at, began))
         if _written(file) != content:
             write_cache(file, content)
@@ -71,7 +71,7 @@ def _written(file: str) -> bytes | None:
         return None
 
 
-def _minds_uv(plan: EnvironmentPlan) -> bool:
+def _depends_on_uv(plan: EnvironmentPlan) -> bool:
     """Check whether it matters if there is uv, which may be found on PATH, in an environment that is activated, too."""
     declared = plan.world.declared
     return declared is not None and any(isinstance(call, Sync) for call in declared.calls)
