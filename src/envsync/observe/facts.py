@@ -29,7 +29,7 @@ def cycle(declared: str, through: tuple[str, ...]) -> InterpreterProblem:
 
 
 def unusable(declared: str, link: str, chain: Chain) -> InterpreterProblem | None:
-    """Say why a link cannot be run at all, going by what stands at its end."""
+    """Return why a link cannot be run at all, by what is at its end; ``None`` where it may be."""
     hint = "Install that Python, or name another link. The environment is left as it is."
     match chain.kind:
         case EndKind.MISSING if chain.hops:
@@ -50,7 +50,7 @@ def unusable(declared: str, link: str, chain: Chain) -> InterpreterProblem | Non
 
 
 Ask = Callable[[str, str | None, Chain], ProbeAnswer]
-"""Run an interpreter, or remember what it said: its link, the path it is told it was started by, its chain."""
+"""Returns an interpreter's answer, of now or remembered, by its link, the path to take for its own, and its chain."""
 
 _LONG = 1.0
 """Seconds in which every interpreter that works has answered, almost."""
@@ -87,7 +87,7 @@ class Hedged:
             threading.Thread(target=self._look_at, args=(link,), daemon=True).start()
 
     def _look_at(self, link: str) -> None:
-        with contextlib.suppress(Exception, KeyboardInterrupt):  # whoever needs the answer gets to know
+        with contextlib.suppress(Exception, KeyboardInterrupt):  # whoever needs the answer meets the error
             self._look(link)
 
 
@@ -96,7 +96,7 @@ _ANSWER, _HANG = "interpreters", "hanging"
 _HANGING = 600.0
 """Seconds for which it is believed that an interpreter hangs."""
 ASKED_AGAIN = " It is asked again when it changes, after ten minutes, by `apply`, and with --no-cache."
-"""What to say where one hangs."""
+"""The hint where one hangs."""
 
 
 class FactsCache:

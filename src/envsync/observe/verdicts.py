@@ -6,12 +6,14 @@ from contextlib import AbstractContextManager
 from dataclasses import astuple
 from typing import TYPE_CHECKING, Any
 
+from envsync.cache.fingerprint import take
 from envsync.cache.store import Cache
 from envsync.model.evidence import Evidence
 from envsync.model.interpreter import Facts, Interpreter
 from envsync.model.packages import INPUTS, INSTALLED, SEEDS, Change, Declared, InstalledPackages, Verdict
 from envsync.model.problems import EnvsyncError
 from envsync.model.world import Directory
+from envsync.observe.dependencies import declared_files
 
 if TYPE_CHECKING:
     from envsync.formats.installers.command import Installer
@@ -33,17 +35,29 @@ class Verdicts:
         self._find = find
         self._building = building
 
-    def of(self, place: str, declared: Declared, installed: InstalledPackages, facts: Facts, *, exact: bool) -> Verdict:
+    def of(  # noqa: PLR0913  # what is asked about, and since when
+        self,
+        place: str,
+        declared: Declared,
+        installed: InstalledPackages,
+        facts: Facts,
+        *,
+        exact: bool,
+        began: int,
+    ) -> Verdict:
         """Return the verdict on the packages of the environment at ``place``.
 
-        What the installer could not say counts as not met, with the reason, and is asked again the next time.
+        ``began`` is when reading what is declared and installed began, in nanoseconds since the epoch. What the
+        installer could not say counts as not met, with the reason, and is asked again the next time.
         """
         key = f"{declared.inputs} {installed.digest} {facts.abi}"
         known = self._cache.get(_KIND, key, _verdict)
         if known is not None:
             return known
         verdict = self._ask(place, declared, installed, facts, exact=exact)
-        if not verdict.reason:
+        # The installer reads the files itself: what has changed since they were read here is not what it judged.
+        sites = (f"{place}/{facts.purelib}", f"{place}/{facts.platlib}")
+        if not verdict.reason and take((*declared_files(declared), *sites), began) is not None:
             self._cache.put(_KIND, key, astuple(verdict), Evidence())
         return verdict
 
@@ -99,8 +113,12 @@ def judge(  # noqa: PLR0913  # what is there, what is wanted, and who knows
     verdicts: Verdicts,
     *,
     exact: bool,
+    began: int = 0,
 ) -> Verdict | None:
-    """Return the verdict on an environment's packages; ``None`` where there is nothing to ask about, or to ask with."""
+    """Return the verdict on an environment's packages; ``None`` where there is nothing to ask about, or to ask with.
+
+    An answer is remembered where nothing has changed since ``began``: see :meth:`Verdicts.of`.
+    """
     found = directory.environment
     if found is None or declared.problems or not (declared.calls or exact):
         return None
@@ -114,7 +132,7 @@ def judge(  # noqa: PLR0913  # what is there, what is wanted, and who knows
             return Verdict(met=False, reason=f"the metadata of {paths} has changed since it was installed")
     if not _can_be_asked(directory, interpreter):
         return None
-    return verdicts.of(directory.chain.end, declared, installed, interpreter.facts, exact=exact)
+    return verdicts.of(directory.chain.end, declared, installed, interpreter.facts, exact=exact, began=began)
 
 
 def _can_be_asked(directory: Directory, interpreter: Interpreter) -> bool:

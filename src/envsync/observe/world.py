@@ -1,6 +1,7 @@
 """Put together all that bears on one environment: its directory, its target, its interpreter, its further links."""
 
 import os
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -88,6 +89,7 @@ class Observer:
         With ``deep``, every file of what is installed is looked at as well. What the system refuses is part of the
         answer, never raised.
         """
+        began = time.time_ns()
         end = self.end_of(environment)
         del self._ends[environment.name]  # whoever looks again looks again
         path = end if end.start == environment.path else walk(environment.path)
@@ -112,13 +114,13 @@ class Observer:
             exposed=exposed,
             installed=seen,
             declared=declared,
-            verdict=self._judged(environment, directory, interpreter, declared, seen),
             claimed=_claimed(directory, environment.path, self._manifest.file),
             waiting_for=_missing(environment.wait_for),
             hazard=find_hazard(directory, path, (*aliases, *exposed)),
             places=tuple(self.places_of(environment)),
             listed=Paths.of((*_listed(directory, packages=declared is not None), *self._searched(interpreter))),
         )
+        world = replace(world, verdict=self._judged(world, began, exact=environment.packages.exact))
         return self._with_evidence(world, environment, chains, libraries or ())
 
     def _with_evidence(
@@ -137,17 +139,11 @@ class Observer:
 
         return read_declared(environment.packages, interpreter.facts, wanted=self._manifest.installer, uv=find_uv())
 
-    def _judged(
-        self,
-        environment: desired.Environment,
-        directory: Directory,
-        interpreter: Interpreter | InterpreterProblem,
-        declared: Declared | None,
-        installed: InstalledPackages | None,
-    ) -> Verdict | None:
+    def _judged(self, world: World, began: int, *, exact: bool) -> Verdict | None:
+        declared, installed, interpreter = world.declared, world.installed, world.interpreter
         if declared is None or installed is None or isinstance(interpreter, InterpreterProblem):
             return None
-        return judge(directory, interpreter, declared, installed, self._verdicts, exact=environment.packages.exact)
+        return judge(world.directory, interpreter, declared, installed, self._verdicts, exact=exact, began=began)
 
     def _searched(self, interpreter: Interpreter | InterpreterProblem) -> tuple[str, ...]:
         """Return the directories whose entries decided which interpreter it is, where it was looked for at all."""
