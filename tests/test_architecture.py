@@ -111,6 +111,20 @@ def test_nothing_that_decides_can_write_or_look() -> None:
             assert not imported & {"os", "subprocess", "time", "shutil", "pathlib", "io"}, name
 
 
+TAKING = {"seal", "unseal", "read_cache_file", "stamp", "predate", "process_fingerprint", "is_current"}
+"""What the cache room is made of; whoever else wants to know whether what was known is still true takes evidence."""
+FORMATS_OF_THEIR_OWN = {"write.snapshot", "write.unpack"}
+"""The fast path's, and the seal of what was unpacked."""
+
+
+def test_whether_what_was_known_is_still_true_is_asked_in_one_way() -> None:
+    for name, path in _modules().items():
+        if _room(name) != "cache" and name not in FORMATS_OF_THEIR_OWN:
+            nodes = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ImportFrom)]
+            cached = (node for node in nodes if f"{node.module}.".startswith("envsync.cache."))
+            assert not {alias.name for node in cached for alias in node.names} & TAKING, name
+
+
 def test_only_the_writers_write() -> None:
     for path in SOURCE.rglob("*.py"):
         if path.parent.name == "write":

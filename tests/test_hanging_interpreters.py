@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from envsync.cache.fingerprint import settle
+from envsync.cache.fingerprint import outwait_slack
+from envsync.cache.store import Cache
 from envsync.cli.options import Options
 from envsync.cli.session import Session
 from envsync.manifest import load
@@ -52,7 +53,7 @@ def hanging(place: Place) -> list[Path]:
     """Give interpreters that hang, each of which notes that it was run."""
     links = list(shims(place, f'echo "$0" >> "{place.root}/runs"\nexec sleep 600'))
     declare(place, links)
-    settle()  # what has changed just before is not remembered
+    outwait_slack()  # what has changed just before is not remembered
     return links
 
 
@@ -73,17 +74,16 @@ def test_they_are_asked_side_by_side(place: Place, monkeypatch: pytest.MonkeyPat
 
 
 def test_each_is_run_once_in_a_pass_and_not_again_in_the_next(place: Place, hanging: list[Path]) -> None:
-    file = place.root.parent / "facts"
-    facts = FactsCache(str(file))
-    told = problems(plan(place, facts))
+    directory = str(place.root.parent / "cache")
+    cache = Cache(directory)
+    told = problems(plan(place, FactsCache(cache)))
     assert (len(told), runs(place)) == (COUNT, COUNT)
     assert all("did not answer within 1 seconds" in one for one in told)
-    assert facts.changed
-    write_cache(str(file), facts.content())
-    assert (problems(plan(place, FactsCache(str(file)))), runs(place)) == (told, 0)
+    cache.save(write_cache)
+    assert (problems(plan(place, FactsCache(Cache(directory)))), runs(place)) == (told, 0)
     assert (problems(plan(place, FactsCache(None))), runs(place)) == (told, COUNT)
     hanging[3].chmod(0o700)
-    assert (problems(plan(place, FactsCache(str(file)))), runs(place)) == (told, 1)
+    assert (problems(plan(place, FactsCache(Cache(directory)))), runs(place)) == (told, 1)
 
 
 def test_they_are_asked_again_after_a_while_or_when_somebody_wants_work_done(

@@ -4,10 +4,13 @@ import hashlib
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from envsync.cli.main import main
+from envsync.model.packages import Verdict
+from envsync.observe import installer
 from harness.depot import Depot, open_depot
 from harness.judged import (
     BOTH,
@@ -45,6 +48,27 @@ def write(depot: Depot, name: str, text: str, encoding: str = "utf-8") -> Path:
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(text.encode(encoding))
     return file
+
+
+def test_what_a_file_says_while_it_is_asked_about_is_not_remembered_for_what_it_said_before(
+    depot: Depot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = write(depot, "all.txt", "lib<2\n")
+    make(depot, 'requirements = ["all.txt"]')
+    ask = installer.ask
+
+    def meanwhile(*arguments: Any) -> Verdict:
+        file.write_text("lib<2\n")
+        return ask(*arguments)
+
+    file.write_text("lib>=7\n")
+    with monkeypatch.context() as patch:
+        patch.setattr(installer, "ask", meanwhile)
+        main(["check"])
+    assert file.read_text() == "lib<2\n"
+    assert main(["check"]) == 0
+    file.write_text("lib>=7\n")
+    assert main(["check"]) != 0
 
 
 def test_packages_and_all_that_they_need_are_missed(depot: Depot) -> None:

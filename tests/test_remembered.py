@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 from unittest import mock
 
 import pytest
@@ -17,11 +18,13 @@ import tomlkit
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from envsync.cache.store import seal, unseal
+from envsync.cache.store import Cache
 from envsync.manifest import load
-from envsync.manifest.cached import recall, remembered
+from envsync.manifest.cached import recall, remember
 from envsync.model.desired import Manifest
+from envsync.model.evidence import Evidence
 from envsync.model.problems import ManifestError
+from envsync.write.files import write_cache
 from harness.place import Place
 
 pytestmark = pytest.mark.sampled(3)
@@ -52,7 +55,6 @@ class Memory:
 
     root: Path
     file: str = ""
-    content: bytes | None = None
     manifest: Manifest = field(default_factory=lambda: Manifest("", "", "", ()))
 
     def lay_out(self) -> None:
@@ -68,11 +70,23 @@ class Memory:
         time.sleep(0.04)  # what was changed just now proves nothing
         self.file, began = f"{self.root}/{file}", time.time_ns()
         self.manifest = read(self.file)
-        self.content = remembered(self.manifest, began)
+        for earlier in self.cache.iterdir() if self.cache.exists() else ():
+            earlier.unlink()
+        cache = Cache(str(self.cache))
+        remember(self.manifest, cache, began)
+        cache.save(write_cache)
+
+    @property
+    def cache(self) -> Path:
+        return self.root / "cache"
+
+    @property
+    def is_kept(self) -> bool:
+        return self.cache.exists() and list(self.cache.iterdir()) != []
 
     def recall(self) -> Manifest | None:
-        assert self.content is not None
-        return recall(self.file, self.content)
+        assert self.is_kept
+        return recall(self.file, Cache(str(self.cache)))
 
 
 @pytest.fixture
@@ -128,9 +142,9 @@ def test_whatever_is_declared_is_recalled_as_it_was_loaded(
         manifest = load(str(file))
     except ManifestError:
         return
-    content = remembered(manifest, time.time_ns() + 10**9)
-    assert content is not None
-    assert recall(str(file), content) == manifest
+    cache = Cache(None)
+    remember(manifest, cache, time.time_ns() + 10**9)
+    assert recall(str(file), cache) == manifest
 
 
 def remove(path: Path) -> None:
@@ -186,7 +200,7 @@ def test_what_changes_while_it_is_read_is_not_remembered(memory: Memory, change:
     except ManifestError:
         return
     harmless = "missing" in change or "directory of the manifest" in change
-    assert memory.content is None or (harmless and memory.recall() == load(memory.file))
+    assert not memory.is_kept or (harmless and memory.recall() == load(memory.file))
 
 
 VARIABLES = ("LEAD", "HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME", "ENVSYNC_FILE")
@@ -221,8 +235,7 @@ def test_surroundings_that_change_are_seen(memory: Memory, where: str, what: obj
 
 
 def test_the_directory_through_which_it_was_opened_counts(memory: Memory) -> None:
-    assert memory.content is not None
-    assert recall(f"{memory.root}/real/envs.toml", memory.content) is None
+    assert recall(f"{memory.root}/real/envs.toml", Cache(str(memory.cache))) is None
 
 
 def check_out(root: Path) -> None:
@@ -252,28 +265,28 @@ def test_what_cannot_be_replayed_is_not_remembered(tmp_path: Path, line: str) ->
     (tmp_path / "envs.toml").write_text(f"version = 1\n{line}\n".replace("**", "e/**/x.toml"))
     memory = Memory(tmp_path)
     memory.remember(file="envs.toml")
-    assert memory.content is None
+    assert not memory.is_kept
 
 
 def test_without_a_home_nothing_is_remembered(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("HOME")
     memory.remember()
-    assert memory.content is None
+    assert not memory.is_kept
 
 
 def test_what_is_whole_but_no_manifest_is_not_believed(memory: Memory) -> None:
-    assert memory.content is not None
-    head, inputs, manifest = unseal(memory.content)
-    wrong = [
-        [head],
-        [head, inputs],
-        [head, inputs, inputs],
-        [head, manifest, manifest],
-        [head, inputs, ["os.system", "x"]],
-        [],
+    (file,) = memory.cache.iterdir()
+    kept: list[Any] = []
+    Cache(str(memory.cache)).get(file.name, memory.file, kept.append)
+    contents, inputs, manifest = kept[0]
+    wrong: list[Any] = [
+        *((contents,), (contents, inputs), (contents, inputs, inputs), (contents, manifest, manifest)),
+        *((contents, inputs, ["os.system", "x"]), (), None, {}),
     ]
-    assert [recall(memory.file, seal(values)) for values in wrong] == [None] * len(wrong)
-    assert recall(memory.file, seal([head, inputs, manifest])) == memory.manifest
+    for value in (*wrong, kept[0]):
+        cache = Cache(None)
+        cache.put(file.name, memory.file, value, Evidence())
+        assert recall(memory.file, cache) == (memory.manifest if value is kept[0] else None)
 
 
 @pytest.mark.parametrize("command", ["apply", "plan"])

@@ -189,10 +189,10 @@ def test_a_later_pass_finds_the_template_and_loads_no_builder(foundry: Foundry) 
     foundry.assert_as_from_virtualenv("late/.venv", "--prompt", "late")
 
 
-def resealed(content: bytes, which: int) -> bytes:
-    values = list(unseal(content))
-    values[which] = (*values[which], "another")
-    return seal(values)
+def renamed(content: bytes, *, kind: str = "", key: str = "") -> bytes:
+    """Return a cache file of another kind, or with what it holds by another key."""
+    (its_kind, fingerprint), entries = unseal(content)
+    return seal([(its_kind + kind, fingerprint), {its_key + key: entry for its_key, entry in entries.items()}])
 
 
 def give_away(file: Path, content: bytes) -> None:
@@ -208,8 +208,8 @@ DAMAGES: dict[str, Callable[[Path, bytes], object]] = {
     "is cut short": lambda file, content: file.write_bytes(content[:-1]),
     "has another bit": lambda file, old: file.write_bytes(old[:999] + bytes([old[999] ^ 1]) + old[1000:]),
     "is noise": lambda file, content: file.write_bytes(os.urandom(len(content))),
-    "is of another kind": lambda file, content: file.write_bytes(resealed(content, 0)),
-    "was made from something else": lambda file, content: file.write_bytes(resealed(content, 1)),
+    "is of another kind": lambda file, content: file.write_bytes(renamed(content, kind="another")),
+    "was made from something else": lambda file, content: file.write_bytes(renamed(content, key="another")),
     "is another user's": give_away,
     "is a FIFO": lambda file, _: os.mkfifo(file),
     "is a directory": lambda file, _: file.mkdir(),

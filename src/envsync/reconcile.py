@@ -11,6 +11,7 @@ from envsync.apply.rollback_plan import Rollbacks, rolls_back
 from envsync.apply.run import apply_plans
 from envsync.apply.verdicts import remembered_verdicts
 from envsync.cache.in_sync import KnownInSync
+from envsync.cache.store import Cache
 from envsync.model import desired
 from envsync.model.interpreter import Interpreter
 from envsync.model.packages import Declared
@@ -56,7 +57,7 @@ class Reconciler:
         self._deep = deep
         self._manifest = manifest
         self._facts = facts
-        self._verdicts = verdicts or remembered_verdicts(None, None)
+        self._verdicts = verdicts or remembered_verdicts(Cache(None))
         self._without = without
         self._interpreters = self._finder()
         self._rules = Rules(

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from envsync.apply.build import EnvironmentBuilder
 from envsync.apply.failure import check_end, failure
 from envsync.apply.staging import Staging, marker_of
-from envsync.cache.fingerprint import settle
+from envsync.cache.fingerprint import outwait_slack
 from envsync.formats.staging_marker import built_name
 from envsync.model.plan import Blueprint, Create, EnvironmentPlan, Link
 from envsync.model.problems import EnvsyncError
@@ -77,7 +77,7 @@ def create_batch(
             for staging_dir, end in staging_dirs.items():
                 with contextlib.suppress(OSError):  # what is left is cleared away by the next pass
                     remove_staging_dir(staging_dir, end)
-        settle()  # so that the look proves what it finds, and need not be repeated
+        outwait_slack()  # so that the look is conclusive, and need not be repeated
         _each(works, lambda work: _confirm(work, again))
     return [work.report for work in works]
 

@@ -15,24 +15,26 @@ from envsync.apply.templates import (
     Kind,
     PathLeftError,
     Template,
-    TemplateCache,
     activation_scripts,
     kind_of,
     make_template,
     plain_scripts,
+    recall_template,
+    remember_template,
     render,
 )
-from envsync.cache.store import read_cache_file, seal, unseal
+from envsync.cache.store import Cache
 from envsync.formats import pyvenv_cfg
 from envsync.formats.activation import is_plain
 from envsync.formats.staging_marker import BUILT
+from envsync.model.evidence import Evidence
 from envsync.model.plan import Blueprint, EnvironmentPlan, InstallSpec
 from envsync.model.problems import EnvsyncError, Problem
 from envsync.model.settings import Settings
 from envsync.observe.files import Digests
 from envsync.observe.processes import temporary_files_in
 from envsync.write.directories import Root
-from envsync.write.files import edit_inner_file, make_directories, write_cache
+from envsync.write.files import edit_inner_file, make_directories
 from envsync.write.locks import hold_all
 from envsync.write.rename import has_symlinks
 from envsync.write.staging import make_staging_dir, remove_scratch, remove_staging_dir
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
 
 _PAUSE = 3600.0
 """Seconds until a further attempt for the same environment."""
+_IN_VAIN = "retries"
 _CODES = frozenset({"install-failed", "package-missing", "not-converged"})
 """Failures that a damaged cache can lead to."""
 
@@ -51,34 +54,23 @@ _CODES = frozenset({"install-failed", "package-missing", "not-converged"})
 class Retries:
     """Knows which attempts without a cache were in vain: in this pass, and of late."""
 
-    def __init__(self, cache: str | None) -> None:
-        """Take the directory of caches, ``None`` to remember nothing of earlier passes."""
-        self._file = f"{cache}/retries" if cache else None
+    def __init__(self, cache: Cache) -> None:
+        """Take what earlier passes found."""
+        self._cache = cache
         self._in_vain = False
-        self._lock = threading.Lock()
 
     def is_worthwhile(self, end: str, code: str) -> bool:
         """Check whether to try again for the environment at ``end``, which has failed with a code."""
-        return code in _CODES and not self._in_vain and time.time() - self._read().get(end, 0.0) > _PAUSE
+        return code in _CODES and not self._in_vain and self._cache.get(_IN_VAIN, end, _recent) is None
 
     def note_failure(self, end: str) -> None:
         """Remember that an attempt without a cache has failed as well."""
-        with self._lock:
-            self._in_vain = True
-            if self._file is not None:
-                now = time.time()
-                times = {one: at for one, at in self._read().items() if now - at < _PAUSE}
-                with contextlib.suppress(OSError):
-                    write_cache(self._file, seal([{**times, end: now}]))
+        self._in_vain = True
+        self._cache.put(_IN_VAIN, end, time.time(), Evidence())
 
-    def _read(self) -> dict[str, float]:
-        if self._file is None:
-            return {}
-        try:
-            (times,) = unseal(read_cache_file(self._file))
-            return {str(end): min(float(at), time.time()) for end, at in times.items()}
-        except Exception:  # noqa: BLE001  # whatever is wrong with it, an attempt costs only time
-            return {}
+
+def _recent(when: float) -> float | None:
+    return when if 0 <= time.time() - when < _PAUSE else None
 
 
 _TEMPORARY = threading.RLock()
@@ -97,12 +89,11 @@ class EnvironmentBuilder:
         self._generations_dir = settings.generations_dir
         self._locks = settings.locks
         self.staging = staging_of(settings)
-        self.shared = settings.cache if settings.remembers else None
-        """The directory for what later passes can use as well."""
-        self._cache = TemplateCache(self.shared)
+        self.cache = Cache(settings.cache if settings.remembers else None)
+        """What earlier passes found, and this one adds; to be saved at its end."""
         self.digests = Digests()
         """Of files that were installed and found sound."""
-        self.retries = Retries(self.shared)
+        self.retries = Retries(self.cache)
         self._builders: dict[tuple[str, ...], str] = {}
         self._templates: dict[Kind, Template] = {}
         self._scripts: tuple[object, Mapping[str, bytes]] = (None, {})
@@ -137,7 +128,7 @@ class EnvironmentBuilder:
             self._render(template, blueprint, staging_dir, name)
             return
         with self._making:
-            template = self._templates.get(kind) or self._cache.find(kind, blueprint)
+            template = self._templates.get(kind) or recall_template(self.cache, kind, blueprint)
             began = time.time_ns()
             made = template or self._make(blueprint, staging_dir)
             self._render(made, blueprint, staging_dir, name)
@@ -145,7 +136,7 @@ class EnvironmentBuilder:
                 verify.runs_as(f"{staging_dir}/{name}", blueprint)
                 self._templates[kind] = made
             if template is None:
-                self._cache.keep(kind, blueprint, made, began)
+                remember_template(self.cache, kind, blueprint, made, began)
 
     def activation_scripts(
         self, blueprint: Blueprint, path: str, prompt: str | None, staging_dir: str

@@ -18,6 +18,7 @@ from envsync.model.problems import EnvsyncError
 from envsync.model.report import EnvironmentReport, Outcome, Report, outcome_of, report_of
 from envsync.model.settings import DecideAgain, Progress, Settings
 from envsync.observe.processes import Interrupted
+from envsync.write.files import write_cache
 from envsync.write.locks import hold, not_for_all
 
 _GROUP = 64
@@ -33,9 +34,8 @@ def apply_plans(plan: Plan, again: DecideAgain, settings: Settings, progress: Pr
     Meanwhile nothing is made that anybody may write to, whatever the process's umask. An interruption begins no other
     environment, lets those under way be completed or undoes them, and is told in the report.
     """
-    settings = replace(
-        settings, generations_dir=os.path.realpath(settings.generations_dir)
-    )  # once: it may lead elsewhere later
+    generations_dir = os.path.realpath(settings.generations_dir)  # once: it may lead elsewhere later
+    settings = replace(settings, generations_dir=generations_dir)
     for staging_dir, end in plan.foreign_staging:
         with contextlib.suppress(EnvsyncError, OSError):  # its own pass is at work, or it cannot be
             clear_interrupted(staging_dir, end, settings)
@@ -64,6 +64,7 @@ def apply_plans(plan: Plan, again: DecideAgain, settings: Settings, progress: Pr
         wind_up(executor, futures, interruption)
     finally:
         executor.shutdown(wait=True, cancel_futures=True)
+        env_builder.cache.save(write_cache)
     skipped = (EnvironmentReport(one, Outcome.SKIPPED) for one in plan.environments)
     ordered = tuple(reports.get(one.plan.environment.name, one) for one in skipped)
     return Report(plan.manifest, ordered, interrupted)

@@ -110,7 +110,7 @@ def _install_into(staging_dir: str, blueprint: Blueprint, spec: InstallSpec, env
                 place,
                 blueprint,
                 spec,
-                Space(env_builder.log_of(blueprint), env_builder.shared, scratch),
+                Space(env_builder.log_of(blueprint), env_builder.cache.directory, scratch),
             )
     finally:
         remove_scratch(staging_dir)

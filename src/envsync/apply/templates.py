@@ -1,7 +1,6 @@
 """Templates: what a builder wrote for one environment, rendered for others of its kind; kept between passes."""
 
 import codecs
-import contextlib
 import os
 import re
 import stat
@@ -10,8 +9,8 @@ from dataclasses import dataclass
 from hashlib import sha256
 from importlib.machinery import PathFinder
 
-from envsync.cache.fingerprint import is_settled, process_fingerprint, stamp
-from envsync.cache.store import read_cache_file, seal, unseal
+from envsync.cache.fingerprint import take
+from envsync.cache.store import Cache
 from envsync.formats import pyvenv_cfg
 from envsync.formats.activation import is_plain
 from envsync.formats.shebang import is_activator
@@ -20,8 +19,10 @@ from envsync.model.plan import Blueprint
 from envsync.model.problems import EnvsyncError, Problem
 from envsync.model.system import VARIABLES
 from envsync.observe.activators import open_activators
+from envsync.observe.dependencies import along
 from envsync.observe.installer import find_uv
-from envsync.write.files import make_directories, write_cache
+from envsync.observe.links import walk
+from envsync.write.files import make_directories
 from envsync.write.trees import Entry, write_tree
 
 Kind = tuple[object, ...]
@@ -71,8 +72,8 @@ def make_template(place: str, blueprint: Blueprint, scratch: str, app_data: str)
     scripts = activation_scripts(blueprint.executable, path, prompt, scratch, app_data)
     parts = tuple((name, tuple(_parts(content))) for name, content in scripts.items())
     written = activation_scripts(blueprint.executable, another, its_prompt, scratch, app_data)
-    proven = {name: _filled(text, another, its_prompt) for name, text in parts} == written
-    return Template(entries, parts if proven else None)
+    is_mere_text = {name: _filled(text, another, its_prompt) for name, text in parts} == written
+    return Template(entries, parts if is_mere_text else None)
 
 
 def _entries(place: str) -> Iterator[tuple[str, str | None, int, bytes | None]]:
@@ -194,39 +195,25 @@ def _encoded(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
 
 
-class TemplateCache:
-    """Finds the templates of earlier passes; the files may be deleted at any time."""
-
-    def __init__(self, directory: str | None) -> None:
-        """Take the directory to keep them in; ``None`` to keep and find none."""
-        self._directory = directory
-
-    def find(self, kind: Kind, blueprint: Blueprint) -> Template | None:
-        """Return the template of a kind, if what it was made from is what it was."""
-        if self._directory is None:
-            return None
-        try:
-            its_kind, its_origin, fields = unseal(read_cache_file(self._file(kind)))
-            return Template(*fields) if (its_kind, its_origin) == (kind, _origin(kind, blueprint)) else None
-        except Exception:  # noqa: BLE001  # whatever is wrong with it, a builder makes another
-            return None
-
-    def keep(self, kind: Kind, blueprint: Blueprint, template: Template, began: int) -> None:
-        """Keep a template that was begun at ``began`` (nanoseconds), unless what it was made from changed just then."""
-        origin = _origin(kind, blueprint)
-        if self._directory is not None and is_settled(origin[-1], began):
-            fields = (template.entries, template.scripts, template.remark)
-            with contextlib.suppress(OSError):
-                write_cache(self._file(kind), seal([kind, origin, fields]))
-
-    def _file(self, kind: Kind) -> str:
-        return f"{self._directory}/template-{sha256(repr(kind).encode('utf-8', 'surrogateescape')).hexdigest()[:16]}"
+def recall_template(cache: Cache, kind: Kind, blueprint: Blueprint) -> Template | None:
+    """Return the template of a kind that an earlier pass made, if what builds is what it was."""
+    return cache.get(_name_of(kind), _origin(kind, blueprint)[0], lambda fields: Template(*fields))
 
 
-def _origin(
-    kind: Kind, blueprint: Blueprint
-) -> tuple[list[tuple[str, str | int | None]], list[tuple[str, str]], list[int]]:
-    """Return what builds: the interpreter, the builder, virtualenv's activators, settings; with their stamps."""
+def remember_template(cache: Cache, kind: Kind, blueprint: Blueprint, template: Template, began: int) -> None:
+    """Keep a template that was begun at ``began`` (nanoseconds since the epoch)."""
+    key, paths = _origin(kind, blueprint)
+    fields = (template.entries, template.scripts, template.remark)
+    evidence = take((place for path in paths for place in along(walk(path))), began)
+    cache.put(_name_of(kind), key, fields, evidence)
+
+
+def _name_of(kind: Kind) -> str:
+    return f"template-{sha256(repr(kind).encode('utf-8', 'surrogateescape')).hexdigest()[:16]}"
+
+
+def _origin(kind: Kind, blueprint: Blueprint) -> tuple[str, list[str]]:
+    """Return what tells apart all that builds, and its files: the interpreter, the builder, virtualenv's activators."""
     library = f"{blueprint.stdlib}/venv"
     paths = [blueprint.executable, f"{blueprint.stdlib}/os.py", f"{library}/__init__.py", f"{library}/scripts/common"]
     if kind[0] == "uv":
@@ -235,4 +222,4 @@ def _origin(
     origin = spec.origin if spec else None
     paths += [origin, f"{os.path.dirname(origin)}/version.py"] if origin else [""]
     settings = sorted((key, value) for key, value in VARIABLES.items() if key.startswith("UV_"))
-    return [*process_fingerprint(()), *((path, None) for path in paths)], settings, stamp(map(os.path.realpath, paths))
+    return repr((kind, paths, settings)), [path for path in paths if path]

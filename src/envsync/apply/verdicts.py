@@ -1,11 +1,11 @@
-"""Give what is known of installed packages, and ask installers for what is not, with what asking takes."""
+"""Return what is known of installed packages, and ask installers for what is not, with what asking takes."""
 
 import contextlib
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from envsync.apply.build import BUILD_LIMIT
-from envsync.cache.store import state_directories
+from envsync.cache.store import Cache, state_directories
 from envsync.model.interpreter import Facts
 from envsync.observe.processes import temporary_files_in
 from envsync.observe.verdicts import Verdicts
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from envsync.formats.installers.command import Installer
 
 
-def remembered_verdicts(file: str | None, cache: str | None) -> Verdicts:
-    """Return what is known of installed packages: by the cache ``file``, and by asking installers.
+def remembered_verdicts(cache: Cache) -> Verdicts:
+    """Return what is known of installed packages: by what earlier passes found, and by asking installers.
 
-    pip is unpacked into the directory ``cache``, or where that cannot be into a temporary directory.
+    pip is unpacked into the cache's directory, or where that cannot be into a temporary directory.
     """
     used: list[Installer] = []
     places: list[str] = []
@@ -25,7 +25,7 @@ def remembered_verdicts(file: str | None, cache: str | None) -> Verdicts:
     def find(name: str, facts: Facts) -> "Installer":
         from envsync.apply.installers import find_installer  # noqa: PLC0415  # only where one has to be asked
 
-        used.append(find_installer(name, facts.minor, facts.stdlib, cache, lambda: places[-1]))
+        used.append(find_installer(name, facts.minor, facts.stdlib, cache.directory, lambda: places[-1]))
         return used[-1]
 
     @contextlib.contextmanager
@@ -42,7 +42,7 @@ def remembered_verdicts(file: str | None, cache: str | None) -> Verdicts:
         while used:
             keep_byte_code_of(used.pop())
 
-    return Verdicts(file, find, building)
+    return Verdicts(cache, find, building)
 
 
 @contextlib.contextmanager

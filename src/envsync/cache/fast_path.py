@@ -1,4 +1,4 @@
-"""The fast path: tell that nothing has changed since a pass that found everything in sync.
+"""The fast path: report that nothing has changed since a pass that found everything in sync.
 
 That pass left a snapshot: every path that its verdict depended on, with its stamp, and
 whatever else shaped it. While all of it is as it was, so is the verdict, and neither
@@ -11,7 +11,7 @@ it runs in shell hooks.
 import itertools
 import os
 
-from envsync.cache.fingerprint import process_fingerprint, stamp, still
+from envsync.cache.fingerprint import is_current, process_fingerprint, stamp
 from envsync.cache.store import cache_directory, read_cache_file, seal, unseal
 
 TYPE_CHECKING = False
@@ -29,12 +29,12 @@ def line_of(manifest: str, command: str, trust: int) -> str | None:
     ``trust`` is how far the manifest has to have been trusted when the snapshot was taken. Raises whatever a damaged
     snapshot makes of itself.
     """
-    values = unseal(read_cache_file(cache_file("unchanged", manifest)))
+    values = unseal(read_cache_file(snapshot_file(manifest)))
     lines, its_manifest, trusted, known = next(values)
     if (
         its_manifest == manifest
         and trusted >= trust
-        and still(known)
+        and is_current(known)
         and all(stamp(_paths(piece)) == numbers for piece, numbers in values)
     ):
         return str(lines[command])
@@ -48,10 +48,10 @@ def encode(
     variables: "Iterable[str]",
     stamps: "Iterable[tuple[str, list[int]]]",
 ) -> bytes:
-    """Give a snapshot's bytes: what to print for each command, and what has to stay as it is.
+    """Return a snapshot's bytes: what to print for each command, and what has to stay as it is.
 
     ``trust`` is how far the manifest is trusted: of one that is not, nothing is said where it was found, not named.
-    ``stamps`` are paths with what :func:`envsync.cache.fingerprint.stamp` gives for each.
+    ``stamps`` are paths with what :func:`envsync.cache.fingerprint.stamp` returns for each.
     """
     return seal(itertools.chain([(lines, manifest, int(trust), process_fingerprint(variables))], _pieces(stamps)))
 
@@ -74,10 +74,15 @@ def _piece(directories: dict[str, tuple[list[str], list[int]]]) -> tuple[list[tu
     return names, [number for _, numbers in directories.values() for number in numbers]
 
 
-def cache_file(kind: str, manifest: str) -> str:
-    """Name a cache of a manifest's; two manifests that share a name only cost each other time."""
+def snapshot_file(manifest: str) -> str:
+    """Return the path of a manifest's snapshot."""
+    return f"{cache_directory()}/{name_for('unchanged', manifest)}"
+
+
+def name_for(kind: str, manifest: str) -> str:
+    """Return the name of a manifest's own cache file; two manifests that share one only cost each other time."""
     number = int.from_bytes(os.fsencode(manifest), "big") % (2**61 - 1)
-    return f"{cache_directory()}/{kind}-{number:x}"
+    return f"{kind}-{number:x}"
 
 
 def _paths(piece: list[tuple[str, list[str]]]) -> "Iterator[str]":

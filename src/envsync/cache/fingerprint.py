@@ -1,4 +1,4 @@
-"""Stamps of paths and the fingerprint of the process: the cheapest proof that what was seen is still so.
+"""Whether what was known is still true: stamps of paths, the evidence that they make, the fingerprint of the process.
 
 This module is on the fast path.
 """
@@ -14,6 +14,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from envsync.model.evidence import Evidence
+
 
 _SLACK = 20_000_000
 """Nanoseconds by which a change time can lag: file systems take it from the kernel's tick, at most 10 ms long."""
@@ -22,7 +24,7 @@ _COARSE = 2_000_000_000
 
 
 def stamp(paths: "Iterable[str]") -> list[int]:
-    """List inode, change time in nanoseconds and size of each path, not following it; zeros where nothing is."""
+    """Return inode, change time in nanoseconds and size of each path, not following it; zeros where nothing is."""
     numbers: list[int] = []
     lstat = os.lstat
     for path in paths:
@@ -36,7 +38,7 @@ def stamp(paths: "Iterable[str]") -> list[int]:
 
 
 def stamp_followed(paths: "Iterable[str]") -> list[int]:
-    """List the stamps of each path, and of what it leads to."""
+    """Return the stamps of each path, and of what it leads to: six numbers for each."""
     return stamp(place for path in paths for place in (path, _led_to(path)))
 
 
@@ -47,19 +49,19 @@ def _led_to(path: str) -> str:
         return path
 
 
-def is_settled(numbers: "Sequence[int]", now: int) -> bool:
-    """Check whether stamps that were taken at ``now`` (nanoseconds) prove anything.
+def predate(numbers: "Sequence[int]", began: int) -> bool:
+    """Check whether stamps show no change since ``began`` (nanoseconds since the epoch), or just before.
 
-    A file that is changed twice within one tick of the clock keeps its change time: what was changed just now might
-    be changed again unseen.
+    A file that is changed twice within one tick of the clock keeps its change time: what was changed just before might
+    be changed again unseen. Where nothing is, there is nothing that shows.
     """
     return all(
-        changed < now - (_COARSE if changed % 1_000_000_000 == 0 and changed else _SLACK) for changed in numbers[1::3]
+        changed < began - (_COARSE if changed % 1_000_000_000 == 0 and changed else _SLACK) for changed in numbers[1::3]
     )
 
 
-def is_absence_settled(path: str, now: int) -> bool:
-    """Tell the same of a path where nothing is: the nearest directory above it tells when something last went."""
+def _absence_predates(path: str, began: int) -> bool:
+    """Check the same for a path where nothing is: the nearest directory above shows when an entry last went."""
     directory = path
     while len(directory) > 1:
         directory = os.path.dirname(directory)
@@ -67,22 +69,44 @@ def is_absence_settled(path: str, now: int) -> bool:
             found = os.stat(directory)
         except (OSError, ValueError):
             continue
-        return is_settled((found.st_ino, found.st_ctime_ns, 0), now)
+        return predate((found.st_ino, found.st_ctime_ns, 0), began)
     return True
 
 
-def proven(paths: "Iterable[str]", now: int) -> list[int] | None:
-    """Stamp paths; ``None`` where something may have changed since ``now`` (nanoseconds), or just before."""
-    numbers: list[int] = []
-    for path in paths:
-        one = stamp([path])
-        if not is_settled(one, now) or (not one[0] and not is_absence_settled(path, now)):
-            return None
-        numbers += one
-    return numbers
+def see(paths: "Iterable[str]") -> "Evidence":
+    """Return how paths are now, each once, whether or not that can be told from what comes next."""
+    from envsync.model.evidence import Evidence, Paths  # noqa: PLC0415  # the fast path does without
+
+    packed = Paths.of(paths)
+    return Evidence.of(packed, stamp(packed))
 
 
-def settle() -> None:
+def is_conclusive(evidence: "Evidence", began: int) -> bool:
+    """Check whether evidence shows no change since ``began`` (nanoseconds since the epoch), or just before.
+
+    Only then does it show every later one.
+    """
+    numbers = evidence.numbers()
+    return predate(numbers, began) and all(
+        inode or _absence_predates(path, began) for path, inode in zip(evidence.paths, numbers[::3], strict=True)
+    )
+
+
+def take(paths: "Iterable[str]", began: int) -> "Evidence | None":
+    """Return the evidence for a verdict on which work began at ``began`` (nanoseconds since the epoch).
+
+    ``None`` where a path has changed meanwhile, or within the clock's slack before: the verdict may be old already.
+    """
+    evidence = see(paths)
+    return evidence if is_conclusive(evidence, began) else None
+
+
+def holds(evidence: "Evidence") -> bool:
+    """Check whether every path still has its stamp."""
+    return stamp(evidence.paths) == evidence.numbers().tolist()
+
+
+def outwait_slack() -> None:
     """Wait until what was just written can be told from what is written next."""
     time.sleep(1.1 * _SLACK / 1e9)
 
@@ -95,9 +119,9 @@ _FIXED = 4
 
 
 def process_fingerprint(variables: "Iterable[str]") -> ProcessFingerprint:
-    """Give what is so now: some fixed facts, then each of the environment variables with a checksum of its value.
+    """Return what this process is: some fixed facts, then each of the environment variables.
 
-    A value may be a secret.
+    With each goes a checksum of its value, which may be a secret; ``None`` where it is unset.
 
     ``SEARCH_PATH`` stands for PATH without the environments that are activated.
     """
@@ -117,12 +141,12 @@ def _checksum(value: str | None) -> int | None:
     return None if value is None else crc32(os.fsencode(value))
 
 
-def still(known: ProcessFingerprint) -> bool:
-    """Check whether what was so is so still."""
+def is_current(known: ProcessFingerprint) -> bool:
+    """Check whether this process has a fingerprint that an earlier one had."""
     return process_fingerprint([name for name, _ in known[_FIXED:]]) == known
 
 
 def _search_path() -> str:
-    """No interpreter is looked for in environments that are activated."""
+    """Return PATH without the environments that are activated: no interpreter is looked for there."""
     directories = os.environ.get("PATH", "").split(":")
     return ":".join(directory for directory in directories if not os.path.lexists(f"{directory}/../pyvenv.cfg"))

@@ -1,4 +1,4 @@
-"""Where envsync keeps its own files, and the sealed bytes of its caches.
+"""Where envsync keeps its own files, the sealed bytes of its caches, and the store of what earlier passes found.
 
 marshal loads faster than anything else at hand, and only ever makes values: nothing that it reads is run. A cache is
 believed only where the file is the user's own, and nobody else can read it. This module is on the fast path.
@@ -9,10 +9,16 @@ import os
 import sys
 from binascii import crc32
 
+from envsync.cache.fingerprint import holds, process_fingerprint
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from typing import Any
+    from collections.abc import Callable, Iterable, Iterator
+    from typing import Any, TypeVar
+
+    from envsync.model.evidence import Evidence
+
+    T = TypeVar("T")
 
 
 _CHOSEN: dict[str, str] = {}
@@ -25,17 +31,17 @@ def cache_directory() -> str:
 
 
 def usual_cache_directory() -> str:
-    """Give the same, whether or not it can be used."""
+    """Return the same, whether or not it can be used."""
     return _directory("XDG_CACHE_HOME", ".cache", "Library/Caches")
 
 
 def use_cache_directory(directory: str) -> None:
-    """Let another directory be that of the caches, for this process."""
+    """Use another directory for the caches, in this process."""
     _CHOSEN["cache"] = directory
 
 
 def cache_problem() -> str:
-    """Say why the directory of the caches must not be used, empty if it may: what is in it is believed, or even run."""
+    """Return why the directory of the caches must not be used, empty if it may: what is in it is believed, or run."""
     directory = usual_cache_directory()
     found, there = _nearest(directory)
     if found.st_uid not in {0, os.geteuid()} or (there and found.st_uid != os.geteuid()):
@@ -46,7 +52,7 @@ def cache_problem() -> str:
 
 
 def config_directory() -> str:
-    """Give the directory of a user's own manifest, where platformdirs has it."""
+    """Return the directory of a user's own manifest, where platformdirs has it."""
     return _directory("XDG_CONFIG_HOME", ".config", "Library/Application Support")
 
 
@@ -68,7 +74,7 @@ def _directory(variable: str, default: str, default_of_macos: str) -> str:
 
 
 def state_directories() -> tuple[str, str]:
-    """Give the directories of the lock files and of the logs: one of each for a user, whatever the manifest."""
+    """Return the directories of the lock files and of the logs: one of each for a user, whatever the manifest."""
     return f"{_state()}/locks", f"{_state()}/logs"
 
 
@@ -94,7 +100,7 @@ def _unless_kept(state: str) -> str:
 
 
 def _nearest(directory: str) -> tuple[os.stat_result, bool]:
-    """Look at a directory, or at the one above it that is there; tells which."""
+    """Return the status of a directory, or of the nearest one above it, and whether it is its own."""
     here = directory
     while True:
         try:
@@ -109,14 +115,14 @@ _SIZE = 4
 
 
 def seal(values: "Iterable[Any]") -> bytes:
-    """Give the bytes of values: of tuples, lists, texts, numbers, bytes and None."""
+    """Return the bytes of values: of tuples, lists, texts, numbers, bytes and None."""
     pieces = [marshal.dumps(value) for value in values]
     content = b"".join(part for piece in pieces for part in (len(piece).to_bytes(_SIZE, "big"), piece))
     return crc32(content).to_bytes(_SIZE, "big") + content
 
 
 def unseal(content: bytes) -> "Iterator[Any]":
-    """Give the values again, each when it is wanted. Raises anything for what is not whole."""
+    """Yield the values again, each when it is wanted. Raises anything for what is not whole."""
     view = memoryview(content)
     if crc32(view[_SIZE:]).to_bytes(_SIZE, "big") != content[:_SIZE]:
         raise ValueError("damaged")
@@ -128,7 +134,7 @@ def unseal(content: bytes) -> "Iterator[Any]":
 
 
 def read_cache_file(file: str) -> bytes:
-    """Read a cache; nothing where it is not the user's alone, or beyond all reason. Raises ``OSError``."""
+    """Return the bytes of a cache; none where it is not the user's alone, or beyond all reason. Raises ``OSError``."""
     descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a FIFO must not hold up a shell
     try:
         found = os.fstat(descriptor)
@@ -136,3 +142,86 @@ def read_cache_file(file: str) -> bytes:
         return os.read(descriptor, found.st_size) if ours else b""
     finally:
         os.close(descriptor)
+
+
+_ROOM = 1 << 22
+"""Bytes of the newest entries that a file keeps: several verdicts for each of thousands of environments."""
+
+
+class Cache:
+    """What earlier passes found: values by kind and key, each with the evidence that it rests on.
+
+    A kind is a file in the cache's directory, read when it is first asked for. A file that is damaged, of another kind,
+    another release or another machine counts as none. Several threads may use one cache.
+    """
+
+    def __init__(self, directory: str | None) -> None:
+        """Take the directory of the files; ``None`` to read and write none, and remember only within this process."""
+        self.directory = directory
+        self._kinds: dict[str, dict[str, bytes]] = {}
+        self._changed: set[str] = set()
+
+    def get(self, kind: str, key: str, decode: "Callable[[Any], T | None]") -> "T | None":
+        """Return what ``decode`` makes of a value whose evidence holds, ``None`` where there is none.
+
+        ``decode`` may refuse a value: it returns ``None``, or raises whatever it does on one that makes no sense.
+        """
+        from envsync.model.evidence import Evidence, Paths  # noqa: PLC0415  # the fast path does without
+
+        entry = self._entries(kind).get(key)
+        if entry is None:
+            return None
+        try:
+            value, paths, stamps = marshal.loads(entry)  # noqa: S302  # as in unseal
+            return decode(value) if holds(Evidence(Paths(paths), stamps)) else None
+        except Exception:  # noqa: BLE001  # whatever is wrong with it, it is found out again
+            return None
+
+    def put(self, kind: str, key: str, value: "Any", evidence: "Evidence | None") -> None:
+        """Keep a value of Python's own types for as long as its evidence holds; without evidence, do nothing."""
+        if evidence is None:
+            return
+        entry = marshal.dumps((value, evidence.paths.text, evidence.stamps))
+        entries = self._entries(kind)
+        if entries.pop(key, None) != entry:
+            self._changed.add(kind)
+        entries[key] = entry  # at the end: it is the newest
+
+    def forget(self, kind: str) -> None:
+        """Forget all values of a kind."""
+        if self._entries(kind):
+            self._kinds[kind] = {}
+            self._changed.add(kind)
+
+    def save(self, write: "Callable[[str, bytes], None]") -> None:
+        """Have ``write`` write each file whose values have changed; a failure to do so is none: it only costs time."""
+        changed, self._changed = self._changed, set()
+        for kind in sorted(changed) if self.directory else ():
+            try:
+                write(f"{self.directory}/{kind}", seal([(kind, process_fingerprint(())), _newest(self._kinds[kind])]))
+            except OSError:
+                continue
+
+    def _entries(self, kind: str) -> dict[str, bytes]:
+        if kind not in self._kinds:
+            self._kinds.setdefault(kind, self._read(kind))
+        return self._kinds[kind]
+
+    def _read(self, kind: str) -> dict[str, bytes]:
+        try:
+            head, entries = unseal(read_cache_file(f"{self.directory}/{kind}")) if self.directory else (None, {})
+            return dict(entries) if head == (kind, process_fingerprint(())) else {}
+        except Exception:  # noqa: BLE001  # whatever is wrong with it, it counts as none
+            return {}
+
+
+def _newest(entries: dict[str, bytes]) -> dict[str, bytes]:
+    """Return the newest entries that there is room for, the last one in any case; oldest first."""
+    kept: dict[str, bytes] = {}
+    room = _ROOM
+    for key, entry in reversed(list(entries.items())):
+        room -= len(key) + len(entry)
+        if room < 0 and kept:
+            break
+        kept[key] = entry
+    return dict(reversed(kept.items()))

@@ -6,8 +6,7 @@ import sys
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from envsync.cache.fast_path import cache_file
-from envsync.cache.store import read_cache_file
+from envsync.cache.store import Cache, cache_directory
 from envsync.cli.options import Options
 from envsync.manifest import load
 from envsync.manifest.cached import recall
@@ -47,6 +46,11 @@ class Opened:
     """Whether it is known from an earlier pass."""
 
 
+def cache_for(options: Options) -> Cache:
+    """Return what earlier passes found; nothing with ``--no-cache``."""
+    return Cache(None if options.no_cache else cache_directory())
+
+
 def opened(options: Options, untrusted: Untrusted = Untrusted.REFUSE) -> Opened:
     """Return the manifest that a command is about. Raises ``ManifestError``, or ``UntrustedError`` where it is refused.
 
@@ -56,7 +60,7 @@ def opened(options: Options, untrusted: Untrusted = Untrusted.REFUSE) -> Opened:
     needed = demanded(origin, as_trusted=options.as_trusted)
     if needed or origin == OWN:
         refuse_strangers([file])
-    known = None if options.no_cache else _recalled(file)
+    known = recall(file, cache_for(options))
     manifest = known or load(file)
     if origin == OWN:
         refuse_strangers(manifest.sources)
@@ -89,12 +93,6 @@ def minding_trust(manifest: Manifest, origin: str, *, as_trusted: bool = False) 
         return manifest
     inputs = replace(manifest.inputs, paths=(*manifest.inputs.paths, record_for(manifest).file))
     return replace(manifest, inputs=inputs)
-
-
-def _recalled(file: str) -> Manifest | None:
-    with contextlib.suppress(OSError):
-        return recall(file, read_cache_file(cache_file("manifest", file)))
-    return None
 
 
 def _judged(manifest: Manifest, needed: int) -> Manifest:

@@ -1,6 +1,5 @@
 """One command's way from options to a plan, and what commands give back."""
 
-import contextlib
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -9,13 +8,12 @@ from functools import partial
 from typing import Any
 
 from envsync.apply.verdicts import remembered_verdicts
-from envsync.cache.fast_path import cache_file
-from envsync.cache.fingerprint import settle
+from envsync.cache.fingerprint import outwait_slack
 from envsync.cache.in_sync import KnownInSync
 from envsync.cache.store import cache_directory, staging_directory, state_directories
-from envsync.cli.consent import Untrusted, opened, trust_level_of
+from envsync.cli.consent import Untrusted, cache_for, opened, trust_level_of
 from envsync.cli.options import Options
-from envsync.manifest.cached import remembered
+from envsync.manifest.cached import remember
 from envsync.model import desired
 from envsync.model.plan import EnvironmentPlan, Plan, State
 from envsync.model.problems import Problem, UsageError
@@ -23,7 +21,6 @@ from envsync.model.report import EnvironmentReport, Report
 from envsync.model.settings import Progress, Settings
 from envsync.observe.facts import FactsCache
 from envsync.observe.generations import StoredGeneration
-from envsync.observe.verdicts import Verdicts
 from envsync.reconcile import Reconciler
 from envsync.report import text
 from envsync.report.json import Verdict, environment_entry, report_entry
@@ -69,10 +66,11 @@ class Session:
         self.manifest, self.origin, self._known = found.manifest, found.origin, found.known
         self.settings = settings_of(self.manifest, options)
         check_names(self.manifest, (*options.names, *options.force_rebuild))
-        self.facts = FactsCache(None if options.no_cache else f"{cache_directory()}/interpreters")
+        self._cache = cache_for(options)
+        self.facts = FactsCache(self._cache)
         if options.command in _WORKING:
             self.facts.forget_hanging()
-        self.verdicts = verdicts_of(options)
+        self.verdicts = remembered_verdicts(self._cache)
         self.reconciler = Reconciler(
             self.manifest, self.facts, force_rebuild=options.force_rebuild, deep=options.deep, verdicts=self.verdicts
         )
@@ -90,7 +88,7 @@ class Session:
             in_sync.note(one, self._began)
         report = self.reconciler.apply(plan, self.settings, progress, in_sync=in_sync)
         if not all(one.environment.name in in_sync for one in plan.environments):
-            settle()
+            outwait_slack()
         self._began = time.time_ns()
         left = tuple(
             one for one in plan.foreign_staging if os.path.lexists(one[0])
@@ -105,13 +103,8 @@ class Session:
         if self.options.no_cache or self.manifest.distrust:
             return
         if not self._known:
-            self._remember_manifest()
-        if self.facts.changed:
-            with contextlib.suppress(OSError):
-                write_cache(f"{cache_directory()}/interpreters", self.facts.content())
-        if self.verdicts.changed:
-            with contextlib.suppress(OSError):
-                write_cache(f"{cache_directory()}/verdicts", self.verdicts.content())
+            remember(self.manifest, self._cache, self._read_at)
+        self._cache.save(write_cache)
         if not self.options.names:
             done = text.unchanged_line(plan)
             snapshot.take(
@@ -121,19 +114,6 @@ class Session:
                 self._began,
                 {"apply": f"{done}\n", "check": f"{text.check_line(plan)}\n"},
             )
-
-    def _remember_manifest(self) -> None:
-        content = remembered(self.manifest, self._read_at)
-        if content is not None:
-            with contextlib.suppress(OSError):
-                write_cache(cache_file("manifest", self.manifest.file), content)
-
-
-def verdicts_of(options: Options) -> Verdicts:
-    """Give what is known of installed packages from earlier passes."""
-    if options.no_cache:
-        return remembered_verdicts(None, None)
-    return remembered_verdicts(f"{cache_directory()}/verdicts", cache_directory())
 
 
 def settings_of(manifest: desired.Manifest, options: Options, *, lock_timeout: float = 60.0) -> Settings:

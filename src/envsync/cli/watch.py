@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 from envsync.cache.store import cache_directory, state_directories
-from envsync.cli.consent import Untrusted, opened, reopened
+from envsync.cli.consent import Untrusted, cache_for, opened, reopened
 from envsync.cli.options import Options
 from envsync.cli.output import paint
 from envsync.cli.session import Result, check_names, settings_of
@@ -54,8 +54,7 @@ def _watch(options: Options) -> int:
         partial(reopened, origin=found.origin, as_trusted=options.as_trusted),
         lambda manifest: settings_of(manifest, options, lock_timeout=_LOCK_TIMEOUT),
         names=options.names,
-        facts=None if options.no_cache else f"{cache_directory()}/interpreters",
-        verdicts=None if options.no_cache else f"{cache_directory()}/verdicts",
+        cache=cache_for(options),
     )
     source = Listening(control.flag, options.settle, polling=options.poll)
     watch_options = WatchOptions(options.settle, options.interval, options.once)

@@ -1,20 +1,24 @@
 """A manifest as it was once validated, for as long as nothing has changed that shaped it.
 
-What is remembered holds the content of every file that was read, not its stamp: a checkout may write the same again.
+It rests on the content of every file that was read, not on stamps: a checkout may write the same again.
 """
 
 import os
 import stat
 from collections.abc import Callable, Iterator
 from dataclasses import fields, is_dataclass, replace
+from typing import Any
 
-from envsync.cache.fingerprint import process_fingerprint, proven, stamp_followed, still
-from envsync.cache.store import seal, unseal
+from envsync.cache.fast_path import name_for
+from envsync.cache.fingerprint import stamp_followed, take
+from envsync.cache.store import Cache
 from envsync.model import desired
 from envsync.model.desired import Inputs, Manifest
+from envsync.model.evidence import Evidence
 from envsync.model.system import VARIABLES
 
-_KINDS: dict[str, Callable[..., object]] = {
+_KIND = "manifest"
+_CLASSES: dict[str, Callable[..., object]] = {
     one.__name__: one
     for one in (
         *(desired.Manifest, desired.Inputs, desired.Environment, desired.Packages, desired.Exposed, desired.Source),
@@ -24,47 +28,43 @@ _KINDS: dict[str, Callable[..., object]] = {
 _LARGEST = 1 << 24
 
 
-def recall(file: str, content: bytes) -> Manifest | None:
-    """Give the manifest at ``file`` again from what is remembered of it; ``None`` where that does not hold."""
-    try:
-        values = unseal(content)
-        its_file, known, held = next(values)
-        if its_file != file or not still(known):
-            return None
-        inputs = _unpacked(next(values))
-        if not isinstance(inputs, Inputs):
-            return None
-        stamps = tuple(stamp_followed(inputs.paths))
-        if _held(inputs) != held:
-            return None
-        manifest = _unpacked(next(values))
-        return replace(manifest, inputs=replace(inputs, stamps=stamps)) if isinstance(manifest, Manifest) else None
-    except Exception:  # noqa: BLE001  # whatever is wrong with it, the manifest itself tells it properly
-        return None
+def recall(file: str, cache: Cache) -> Manifest | None:
+    """Return the manifest at ``file`` as an earlier pass read it; ``None`` where what shaped it has changed."""
+    return cache.get(name_for(_KIND, file), file, _as_now)
 
 
-def remembered(manifest: Manifest, began: int) -> bytes | None:
-    """Give what to remember of a manifest; ``began`` is when reading it began, in nanoseconds.
+def remember(manifest: Manifest, cache: Cache, began: int) -> None:
+    """Keep a manifest; ``began`` is when reading it began, in nanoseconds since the epoch.
 
-    ``None`` where that is not all that shaped it, or something was changed while it was read.
+    It is not kept where its inputs are not all that shaped it, or one was changed while it was read.
     """
     inputs = manifest.inputs
-    held = _held(inputs)
-    paths = (place for path in inputs.paths for place in (path, os.path.realpath(path)))
-    if not inputs.replayable or proven(paths, began) != list(inputs.stamps):
+    contents = _contents(inputs)
+    both = (place for path in inputs.paths for place in (path, os.path.realpath(path)))
+    if inputs.replayable and take(both, began) and tuple(stamp_followed(inputs.paths)) == inputs.stamps:
+        value = (contents, _packed(inputs), _packed(manifest))
+        cache.put(name_for(_KIND, manifest.file), manifest.file, value, Evidence())
+
+
+def _as_now(value: tuple[list[object], object, object]) -> Manifest | None:
+    """Return a manifest that was kept, with its inputs' stamps of now, where their contents are what they were."""
+    contents, inputs, manifest = value[0], _unpacked(value[1]), value[2]
+    stamps = tuple(stamp_followed(inputs.paths))
+    if _contents(inputs) != contents:
         return None
-    return seal([(manifest.file, process_fingerprint(()), held), _packed(inputs), _packed(manifest)])
+    again: Manifest = _unpacked(manifest)
+    return replace(again, inputs=replace(inputs, stamps=stamps))
 
 
-def _held(inputs: Inputs) -> list[object]:
-    """Give what the variables and the paths of a manifest's inputs hold now."""
+def _contents(inputs: Inputs) -> list[object]:
+    """Return what the variables and the paths of a manifest's inputs hold now."""
     first: dict[tuple[int, int], str] = {}
-    told = [_told(path, first, listed=path in inputs.listed) for path in inputs.paths]
-    return [*(VARIABLES.get(name) for name, _ in inputs.variables), *told]
+    held = [_content(path, first, listed=path in inputs.listed) for path in inputs.paths]
+    return [*(VARIABLES.get(name) for name, _ in inputs.variables), *held]
 
 
-def _told(path: str, first: dict[tuple[int, int], str], *, listed: bool) -> tuple[object, ...]:
-    """Tell of one path whether it is a link, what it holds, and under which name that was met before."""
+def _content(path: str, first: dict[tuple[int, int], str], *, listed: bool) -> tuple[object, ...]:
+    """Return of one path whether it is a link, what it holds, and under which name that was met before."""
     try:
         is_link = stat.S_ISLNK(os.lstat(path).st_mode)
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
@@ -81,14 +81,14 @@ def _told(path: str, first: dict[tuple[int, int], str], *, listed: bool) -> tupl
 
 
 def _entries(directory: str) -> Iterator[tuple[str, bool]]:
-    """Give the entries of a directory, each with whether it is a file, or a link that leads nowhere."""
+    """Yield the entries of a directory, each with whether it is a file, or a link that leads nowhere."""
     for name in sorted(os.listdir(directory)):
         entry = f"{directory}/{name}"
         yield name, os.path.isfile(entry) or not os.path.exists(entry)
 
 
 def _packed(value: object) -> object:
-    """Give a value in Python's own types: a list for an instance, of its class and its fields."""
+    """Return a value in Python's own types: a list for an instance, of its class and its fields."""
     if isinstance(value, tuple):
         return tuple(map(_packed, value))
     if not is_dataclass(value) or isinstance(value, type):
@@ -96,7 +96,7 @@ def _packed(value: object) -> object:
     return [type(value).__name__, *(_packed(getattr(value, field.name)) for field in fields(value))]
 
 
-def _unpacked(value: object) -> object:
+def _unpacked(value: Any) -> Any:
     if isinstance(value, tuple):
         return tuple(map(_unpacked, value))
-    return _KINDS[value[0]](*map(_unpacked, value[1:])) if isinstance(value, list) else value
+    return _CLASSES[value[0]](*map(_unpacked, value[1:])) if isinstance(value, list) else value

@@ -1,4 +1,4 @@
-"""Paths and stamps, packed: a pass over thousands of environments holds dozens for each."""
+"""What a verdict rests on, in little room: a pass over thousands of environments holds dozens of paths for each."""
 
 from array import array
 from collections.abc import Iterable, Iterator
@@ -17,16 +17,31 @@ class Paths:
         """Pack paths, each once."""
         return cls("\0".join(dict.fromkeys(paths)))
 
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return self.text.count("\0") + 1 if self.text else 0
+
     def __iter__(self) -> Iterator[str]:
-        """Return an iterator over the paths."""
+        """Yield each path."""
         return iter(self.text.split("\0") if self.text else ())
 
 
-def packed(numbers: Iterable[int]) -> bytes:
-    """Return stamps, unsigned 64-bit numbers, as bytes."""
-    return array("Q", numbers).tobytes()
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Paths, and how each was when a verdict was reached: while all are as they were, so is the verdict.
 
+    A verdict that rests on no path always holds.
+    """
 
-def unpacked(stamps: bytes) -> "array[int]":
-    """Return the stamps in packed ones."""
-    return array("Q", stamps)
+    paths: Paths = Paths()
+    stamps: bytes = b""
+    """For each path inode, change time in nanoseconds and size, as 64-bit numbers; zeros where nothing was."""
+
+    @classmethod
+    def of(cls, paths: Paths, numbers: Iterable[int]) -> "Evidence":
+        """Pack paths with what :func:`envsync.cache.fingerprint.stamp` returns for them."""
+        return cls(paths, array("Q", numbers).tobytes())
+
+    def numbers(self) -> "array[int]":
+        """Return the stamps, three numbers for each path. Raises ``ValueError`` where they are cut short."""
+        return array("Q", self.stamps)

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import islice
 
 from envsync.model.environment import Environment
-from envsync.model.evidence import Paths
+from envsync.model.evidence import Evidence, Paths
 from envsync.model.interpreter import Interpreter, InterpreterProblem
 from envsync.model.links import Chain
 from envsync.model.packages import Declared, InstalledPackages, Verdict
@@ -112,24 +112,23 @@ class World:
     claimed: tuple[str, str] | None = None
     """The other manifest that made the environment and still uses it, and the path that it declares for it."""
     hazard: Hazard | None = None
-    """Where another user could change what would be made, if anywhere."""
-    dependencies: Paths = field(default_factory=Paths)
-    """Paths on which all of the above depends: it holds while their ``lstat`` stays the same."""
-    unwatched: Paths = field(default_factory=Paths)
-    """Further dependencies that change so rarely that they are not watched."""
-    stamps: bytes = b""
-    """The stamps of both, taken after observing; see :func:`envsync.model.evidence.packed`."""
+    """Where somebody else could change what would be made."""
+    evidence: Evidence = field(default_factory=Evidence)
+    """What all of the above rests on, stamped at the end of the look."""
+    watched: int = 0
+    """How many of its paths, from the first on, a watcher waits for: a change of the others is too rare."""
     listed: Paths = field(default_factory=Paths)
     """Directories whose every entry counts: one that is added or removed may change the plan."""
     places: tuple[str, ...] = ()
     """The real paths of the environment's own links: its path, its aliases, its exposed commands."""
 
-    def evidence(self) -> Iterator[str]:
-        """Return an iterator over all dependencies, watched or not."""
-        return chain(self.dependencies, self.unwatched)
+    @property
+    def dependencies(self) -> Iterator[str]:
+        """Yield the paths to watch: when one changes, the environment has to be looked at again."""
+        return islice(self.evidence.paths, self.watched)
 
     def outline(self) -> "World":
-        """Return only what is reported once the plan is made, and its evidence: a fraction of the size."""
+        """Return what is reported of it once all is decided, with its evidence: a fraction of its size."""
         directory = Directory(
             self.directory.chain, None, None, is_empty=False, writable=True, generations=self.directory.generations
         )
@@ -141,7 +140,6 @@ class World:
             installed=self.installed,
             declared=self.declared,
             verdict=self.verdict,
-            dependencies=self.dependencies,
-            unwatched=self.unwatched,
-            stamps=self.stamps,
+            evidence=self.evidence,
+            watched=self.watched,
         )

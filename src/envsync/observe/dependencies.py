@@ -1,4 +1,4 @@
-"""Paths that an answer depends on: while their stamps are what they were, a look would find the same again."""
+"""The paths that an answer depends on: while their stamps stay, another look would find the same."""
 
 import os
 from collections.abc import Iterator
@@ -12,17 +12,17 @@ from envsync.observe.links import walk
 
 
 def along(chain: Chain) -> tuple[str, ...]:
-    """Give the paths along a chain."""
+    """Return the paths along a chain."""
     return (chain.start, *(hop.link for hop in chain.hops), chain.end)
 
 
 def followed(path: str) -> tuple[str, ...]:
-    """Give a path, and if it is a symlink all that it leads through; its parents are not asked."""
+    """Return a path, and if it is a symlink all that it leads through; its parents are not looked at."""
     return along(walk(path)) if os.path.islink(path) else (path,)
 
 
 def interpreter_paths(interpreter: Interpreter) -> Iterator[str]:
-    """Give what an interpreter link and its facts depend on."""
+    """Yield what an interpreter link and its facts depend on."""
     yield f"{interpreter.facts.stdlib}/os.py"
     for link in interpreter.through:
         yield from along(walk(link))
@@ -30,7 +30,7 @@ def interpreter_paths(interpreter: Interpreter) -> Iterator[str]:
 
 
 def beside_interpreter(interpreter: Interpreter) -> Iterator[str]:
-    """Give where something could come that would make another interpreter of a link."""
+    """Yield where something could come that would make another interpreter of a link."""
     yield from landmarks(interpreter.home, interpreter.facts)
     for link in (*interpreter.through, interpreter.link):
         for place in locations(link):
@@ -42,7 +42,7 @@ def beside_interpreter(interpreter: Interpreter) -> Iterator[str]:
 
 
 def landmarks(home: str, facts: Facts) -> Iterator[str]:
-    """Give where Python, started in the directory ``home``, looks for its library before it finds it."""
+    """Yield where Python, started in the directory ``home``, looks for its library before it finds it."""
     name = os.path.basename(facts.stdlib)
     directories = dict.fromkeys(("lib", facts.platlibdir))
     while len(home) > 1:
@@ -55,13 +55,13 @@ def landmarks(home: str, facts: Facts) -> Iterator[str]:
 
 
 def declared_files(declared: Declared) -> Iterator[str]:
-    """Give the files that say what is to be installed."""
+    """Yield the files that declare what is to be installed."""
     for file in declared.files:
         yield from along(walk(file))
 
 
 def metadata_files(place: str) -> Iterator[str]:
-    """Give what tells of one installed distribution, by the place of its metadata."""
+    """Yield what describes one installed distribution, by the place of its metadata."""
     yield from followed(place)
     for name in ("METADATA", "PKG-INFO", "direct_url.json"):
         yield from followed(f"{place}/{name}")
@@ -76,7 +76,7 @@ def metadata_files(place: str) -> Iterator[str]:
 
 
 def uv_paths(found: str | None) -> Iterator[str]:
-    """Give where uv was looked for, up to where it was found: the site directory of envsync's own, then PATH."""
+    """Yield where uv was looked for, up to where it was found: the site directory of envsync's own, then PATH."""
     yield os.path.dirname(os.path.dirname(os.path.dirname(__file__)))
     for directory in VARIABLES.get("PATH", "").split(":"):
         if directory.startswith("/"):

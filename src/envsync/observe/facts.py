@@ -4,13 +4,13 @@ import contextlib
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from itertools import islice
 from typing import Any
 
-from envsync.cache.fingerprint import process_fingerprint, proven, stamp, still
-from envsync.cache.store import read_cache_file, seal, unseal
+from envsync.cache.fingerprint import take
+from envsync.cache.store import Cache
 from envsync.model.interpreter import Facts, InterpreterProblem
 from envsync.model.links import Chain, EndKind
 from envsync.observe.dependencies import along, landmarks
@@ -29,7 +29,7 @@ def cycle(declared: str, through: tuple[str, ...]) -> InterpreterProblem:
 
 
 def unusable(declared: str, link: str, chain: Chain) -> InterpreterProblem | None:
-    """Say why a link cannot be run at all, going by what stands at its end."""
+    """Return why a link cannot be run at all, by what is at its end; ``None`` where it may be."""
     hint = "Install that Python, or name another link. The environment is left as it is."
     match chain.kind:
         case EndKind.MISSING if chain.hops:
@@ -50,7 +50,7 @@ def unusable(declared: str, link: str, chain: Chain) -> InterpreterProblem | Non
 
 
 Ask = Callable[[str, str | None, Chain], ProbeAnswer]
-"""Run an interpreter, or remember what it said: its link, the path it is told it was started by, its chain."""
+"""Returns an interpreter's answer, of now or remembered, by its link, the path to take for its own, and its chain."""
 
 _LONG = 1.0
 """Seconds in which every interpreter that works has answered, almost."""
@@ -87,30 +87,31 @@ class Hedged:
             threading.Thread(target=self._look_at, args=(link,), daemon=True).start()
 
     def _look_at(self, link: str) -> None:
-        with contextlib.suppress(Exception, KeyboardInterrupt):  # whoever needs the answer gets to know
+        with contextlib.suppress(Exception, KeyboardInterrupt):  # whoever needs the answer meets the error
             self._look(link)
 
 
+_ANSWER, _HANG = "interpreters", "hanging"
+"""Kinds of what is remembered."""
 _HANGING = 600.0
 """Seconds for which it is believed that an interpreter hangs."""
 ASKED_AGAIN = " It is asked again when it changes, after ten minutes, by `apply`, and with --no-cache."
-"""What to say where one hangs."""
+"""The hint where one hangs."""
 
 
 class FactsCache:
     """Asks each interpreter once; the answer holds while the stamps of its chain and standard library do.
 
-    The file may be deleted at any time, and one that makes no sense counts as none. Failures are remembered for one
-    pass: an interpreter that is being upgraded fails for a moment only. That it did not answer in time is remembered
-    for longer, since it takes long to find out. Several threads may ask; for one answer all of them wait.
+    Failures are remembered for one pass: an interpreter that is being upgraded fails for a moment only. That it did not
+    answer in time is remembered for longer, since it takes long to find out. Several threads may ask; for one answer
+    all of them wait.
     """
 
-    def __init__(self, file: str | None) -> None:
-        """Take the file to read; ``None`` to begin with nothing, and remember nothing beyond this pass."""
-        self._entries: dict[str, dict[str, Any]] = _read(file) if file else {}
+    def __init__(self, cache: Cache | None) -> None:
+        """Take what earlier passes found; ``None`` to begin with nothing, and remember nothing beyond this object."""
+        self._cache = cache or Cache(None)
         self._fresh: dict[str, ProbeAnswer | ProbeError] = {}
         self._asking: dict[str, threading.Lock] = {}
-        self.changed = False
 
     def begin_pass(self) -> None:
         """Look at the stamps of each interpreter again, where the same object serves several passes."""
@@ -118,16 +119,16 @@ class FactsCache:
 
     def forget_hanging(self) -> None:
         """Ask those again that did not answer in time."""
-        self._entries = {key: entry for key, entry in self._entries.items() if "hung" not in entry}
+        self._cache.forget(_HANG)
 
     def ask(self, link: str, as_if: str | None, chain: Chain) -> ProbeAnswer:
-        """Give what the interpreter at ``link`` says, as :func:`envsync.observe.probe.probe` does."""
-        key = f"{link}\0{as_if or ''}"
+        """Return what the interpreter at ``link`` says. Raises as :func:`envsync.observe.probe.probe` does."""
+        key = "\0".join((link, as_if or "", *along(chain)))
         fresh = self._fresh  # of this pass, though the answer may come when another has begun
         with self._asking.setdefault(key, threading.Lock()):
             if key not in fresh:
                 try:
-                    fresh[key] = self._remembered(key, as_if, chain) or self._probe(key, link, as_if, chain)
+                    fresh[key] = self._cache.get(_ANSWER, key, _answer) or self._probe(key, link, as_if, chain)
                 except ProbeError as error:
                     fresh[key] = error
             found = fresh[key]
@@ -136,60 +137,36 @@ class FactsCache:
         return found
 
     def _probe(self, key: str, link: str, as_if: str | None, chain: Chain) -> ProbeAnswer:
-        self._refuse_hanging(key, chain)
+        message = self._cache.get(_HANG, key, _recent)
+        if message is not None:
+            raise ProbeError(message, timed_out=True)
         began = time.time_ns()
         try:
-            said = probe(link, as_if=as_if)
+            answer = probe(link, as_if=as_if)
         except ProbeError as error:
-            numbers = proven(along(chain), began) if error.timed_out else None
-            if numbers is not None:
-                self._entries[key] = {"stamp": numbers, "hung": time.time(), "message": str(error)}
-                self.changed = True
+            if error.timed_out:
+                self._cache.put(_HANG, key, (time.time(), str(error)), take(along(chain), began))
             raise
-        numbers = proven(_paths(chain, said, as_if), began)
         # What a script or another program that runs one answers may depend on anything.
-        if numbers is not None and as_if is not None and said.is_from(as_if, chain.end):
-            self._entries[key] = {"stamp": numbers, "said": asdict(said)}
-            self.changed = True
-        return said
-
-    def _refuse_hanging(self, key: str, chain: Chain) -> None:
-        """Raise ``ProbeError`` where an interpreter did not answer in time a while ago, and is what it was then."""
-        try:
-            entry = self._entries[key]
-            is_recent = 0 <= time.time() - entry["hung"] < _HANGING
-            message, same = str(entry["message"]), entry["stamp"] == stamp(along(chain))
-        except (KeyError, TypeError):
-            return
-        if is_recent and same:
-            raise ProbeError(message, timed_out=True)
-
-    def content(self) -> bytes:
-        """Give what to write to the file."""
-        return seal([process_fingerprint(()), self._entries])
-
-    def _remembered(self, key: str, as_if: str | None, chain: Chain) -> ProbeAnswer | None:
-        try:
-            entry = self._entries[key]
-            fields = dict(entry["said"])
-            said = ProbeAnswer(Facts(**fields.pop("facts")), **fields)
-            texts = [*asdict(said.facts).values(), said.prefix, said.executable, said.base_executable]
-            if not all(isinstance(text, str) and "\0" not in text for text in texts):
-                return None
-            return said if entry["stamp"] == stamp(_paths(chain, said, as_if)) else None
-        except (KeyError, TypeError, AttributeError, ValueError):
-            return None
+        if as_if is not None and answer.is_from(as_if, chain.end):
+            self._cache.put(_ANSWER, key, asdict(answer), take(_evidence(chain, answer, as_if), began))
+        return answer
 
 
-def _paths(chain: Chain, said: ProbeAnswer, as_if: str | None) -> list[str]:
-    base = walk(said.base_executable).end if said.base_executable.startswith("/") else ""
-    before = landmarks(os.path.dirname(as_if), said.facts) if as_if else ()
-    return [*along(chain), f"{said.facts.stdlib}/os.py", base, *before]
+def _answer(value: dict[str, Any]) -> ProbeAnswer:
+    facts, *rest = value.values()
+    return ProbeAnswer(Facts(**facts), *rest)
 
 
-def _read(file: str) -> dict[str, dict[str, Any]]:
-    try:
-        known, entries = unseal(read_cache_file(file))
-        return entries if still(known) and isinstance(entries, dict) else {}
-    except Exception:  # noqa: BLE001  # whatever is wrong with it, the interpreters tell it again
-        return {}
+def _recent(value: tuple[float, str]) -> str | None:
+    """Return why an interpreter did not answer in time, where that is not long ago."""
+    when, message = value
+    return message if 0 <= time.time() - when < _HANGING else None
+
+
+def _evidence(chain: Chain, answer: ProbeAnswer, as_if: str) -> Iterator[str]:
+    yield from along(chain)
+    yield f"{answer.facts.stdlib}/os.py"
+    if answer.base_executable.startswith("/"):
+        yield from along(walk(answer.base_executable))
+    yield from landmarks(os.path.dirname(as_if), answer.facts)

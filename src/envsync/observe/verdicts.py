@@ -1,4 +1,4 @@
-"""Say whether packages are as declared: by what an installation recorded, else by asking the installer; remembered."""
+"""Check whether packages are as declared: by what an installation recorded, else by asking the installer, once."""
 
 import os
 from collections.abc import Callable, Iterable
@@ -6,20 +6,20 @@ from contextlib import AbstractContextManager
 from dataclasses import astuple
 from typing import TYPE_CHECKING, Any
 
-from envsync.cache.fingerprint import process_fingerprint, still
-from envsync.cache.store import read_cache_file, seal, unseal
+from envsync.cache.fingerprint import take
+from envsync.cache.store import Cache
+from envsync.model.evidence import Evidence
 from envsync.model.interpreter import Facts, Interpreter
 from envsync.model.packages import INPUTS, INSTALLED, SEEDS, Change, Declared, InstalledPackages, Verdict
 from envsync.model.problems import EnvsyncError
 from envsync.model.world import Directory
+from envsync.observe.dependencies import declared_files
 
 if TYPE_CHECKING:
     from envsync.formats.installers.command import Installer
 
 
-_MOST = 4000
-"""Answers that are remembered: several for each of a thousand environments."""
-
+_KIND = "verdicts"
 Find = Callable[[str, Facts], "Installer"]
 """Finds an installer by its name, for a Python. Raises ``EnvsyncError``."""
 Building = Callable[[Iterable[str]], AbstractContextManager[object]]
@@ -27,29 +27,38 @@ Building = Callable[[Iterable[str]], AbstractContextManager[object]]
 
 
 class Verdicts:
-    """Asks each question once. The file may be deleted at any time; one that makes no sense counts as none."""
+    """Asks each question once: the answer depends on nothing but what the question names, by its digests."""
 
-    def __init__(self, file: str | None, find: Find, building: Building) -> None:
-        """Take the file to read, ``None`` to begin with nothing, what finds installers, and what to hold meanwhile."""
-        self._entries: dict[str, tuple[Any, ...]] = _read(file) if file else {}
+    def __init__(self, cache: Cache, find: Find, building: Building) -> None:
+        """Take what earlier passes found, what finds installers, and what to hold while one works."""
+        self._cache = cache
         self._find = find
         self._building = building
-        self.changed = False
 
-    def of(self, place: str, declared: Declared, installed: InstalledPackages, facts: Facts, *, exact: bool) -> Verdict:
+    def of(  # noqa: PLR0913  # what is asked about, and since when
+        self,
+        place: str,
+        declared: Declared,
+        installed: InstalledPackages,
+        facts: Facts,
+        *,
+        exact: bool,
+        began: int,
+    ) -> Verdict:
         """Return the verdict on the packages of the environment at ``place``.
 
-        What the installer could not say counts as not met, with the reason, and is asked again the next time.
+        ``began`` is when reading what is declared and installed began, in nanoseconds since the epoch. What the
+        installer could not say counts as not met, with the reason, and is asked again the next time.
         """
         key = f"{declared.inputs} {installed.digest} {facts.abi}"
-        known = self._entries.get(key)
+        known = self._cache.get(_KIND, key, _verdict)
         if known is not None:
-            met, changes, extraneous, reason = known
-            return Verdict(met, tuple(Change(*change) for change in changes), tuple(extraneous), reason)
+            return known
         verdict = self._ask(place, declared, installed, facts, exact=exact)
-        if not verdict.reason:
-            self._entries[key] = astuple(verdict)
-            self.changed = True
+        # The installer reads the files itself: what has changed since they were read here is not what it judged.
+        sites = (f"{place}/{facts.purelib}", f"{place}/{facts.platlib}")
+        if not verdict.reason and take((*declared_files(declared), *sites), began) is not None:
+            self._cache.put(_KIND, key, astuple(verdict), Evidence())
         return verdict
 
     def upgrade(
@@ -90,18 +99,10 @@ class Verdicts:
         except OSError as error:
             return Verdict(met=False, reason=f"{declared.installer} could not be asked: {error}")
 
-    def content(self) -> bytes:
-        """Return what to write to the file."""
-        newest = dict(list(self._entries.items())[-_MOST:])
-        return seal([process_fingerprint(()), newest])
 
-
-def _read(file: str) -> dict[str, tuple[Any, ...]]:
-    try:
-        known, entries = unseal(read_cache_file(file))
-        return entries if still(known) and isinstance(entries, dict) else {}
-    except Exception:  # noqa: BLE001  # whatever is wrong with it, the installers are asked again
-        return {}
+def _verdict(value: tuple[Any, ...]) -> Verdict:
+    met, changes, extraneous, reason = value
+    return Verdict(met, tuple(Change(*change) for change in changes), extraneous, reason)
 
 
 def judge(  # noqa: PLR0913  # what is there, what is wanted, and who knows
@@ -112,8 +113,12 @@ def judge(  # noqa: PLR0913  # what is there, what is wanted, and who knows
     verdicts: Verdicts,
     *,
     exact: bool,
+    began: int = 0,
 ) -> Verdict | None:
-    """Return the verdict on an environment's packages; ``None`` where there is nothing to ask about, or to ask with."""
+    """Return the verdict on an environment's packages; ``None`` where there is nothing to ask about, or to ask with.
+
+    An answer is remembered where nothing has changed since ``began``: see :meth:`Verdicts.of`.
+    """
     found = directory.environment
     if found is None or declared.problems or not (declared.calls or exact):
         return None
@@ -127,7 +132,7 @@ def judge(  # noqa: PLR0913  # what is there, what is wanted, and who knows
             return Verdict(met=False, reason=f"the metadata of {paths} has changed since it was installed")
     if not _can_be_asked(directory, interpreter):
         return None
-    return verdicts.of(directory.chain.end, declared, installed, interpreter.facts, exact=exact)
+    return verdicts.of(directory.chain.end, declared, installed, interpreter.facts, exact=exact, began=began)
 
 
 def _can_be_asked(directory: Directory, interpreter: Interpreter) -> bool:

@@ -1,13 +1,14 @@
 """Put together all that bears on one environment: its directory, its target, its interpreter, its further links."""
 
 import os
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 
-from envsync.cache.fingerprint import stamp
+from envsync.cache.fingerprint import see
 from envsync.formats.shebang import is_python_name, launched
 from envsync.model import desired
-from envsync.model.evidence import Paths, packed
+from envsync.model.evidence import Paths
 from envsync.model.interpreter import Interpreter, InterpreterProblem
 from envsync.model.links import Chain, EndKind
 from envsync.model.packages import Declared, InstalledPackages, Verdict
@@ -89,6 +90,7 @@ class Observer:
         With ``deep``, every file of what is installed is looked at as well. What the system refuses is part of the
         answer, never raised.
         """
+        began = time.time_ns()
         end = self.end_of(environment)
         del self._ends[environment.name]  # whoever looks again looks again
         path = end if end.start == environment.path else walk(environment.path)
@@ -113,16 +115,21 @@ class Observer:
             exposed=exposed,
             installed=seen,
             declared=declared,
-            verdict=self._judged(environment, directory, interpreter, declared, seen),
             claimed=_claimed(directory, environment.path, self._manifest.file),
             waiting_for=_missing(environment.wait_for),
             hazard=find_hazard(directory, path, (*aliases, *exposed)),
-            dependencies=Paths.of(self._dependencies(environment, directory, interpreter, chains, declared)),
-            unwatched=Paths.of(self._unwatched(directory, interpreter, declared, libraries or ())),
             places=tuple(self.places_of(environment)),
             listed=Paths.of((*_listed(directory, packages=declared is not None), *self._searched(interpreter))),
         )
-        return replace(world, stamps=packed(stamp(world.evidence())))
+        world = replace(world, verdict=self._judged(world, began, exact=environment.packages.exact))
+        return self._with_evidence(world, environment, chains, libraries or ())
+
+    def _with_evidence(
+        self, world: World, environment: desired.Environment, chains: list[Chain], libraries: tuple[str, ...]
+    ) -> World:
+        dependencies = Paths.of(self._dependencies(world, environment, chains))
+        evidence = see((*dependencies, *self._background(world, libraries)))
+        return replace(world, evidence=evidence, watched=len(dependencies))
 
     def _declared(
         self, environment: desired.Environment, interpreter: Interpreter | InterpreterProblem
@@ -133,61 +140,44 @@ class Observer:
 
         return read_declared(environment.packages, interpreter.facts, wanted=self._manifest.installer, uv=find_uv())
 
-    def _judged(
-        self,
-        environment: desired.Environment,
-        directory: Directory,
-        interpreter: Interpreter | InterpreterProblem,
-        declared: Declared | None,
-        installed: InstalledPackages | None,
-    ) -> Verdict | None:
+    def _judged(self, world: World, began: int, *, exact: bool) -> Verdict | None:
+        declared, installed, interpreter = world.declared, world.installed, world.interpreter
         if declared is None or installed is None or isinstance(interpreter, InterpreterProblem):
             return None
-        return judge(directory, interpreter, declared, installed, self._verdicts, exact=environment.packages.exact)
+        return judge(world.directory, interpreter, declared, installed, self._verdicts, exact=exact, began=began)
 
     def _searched(self, interpreter: Interpreter | InterpreterProblem) -> tuple[str, ...]:
         """Return the directories whose entries decided which interpreter it is, where it was looked for at all."""
         return self._interpreters.searched() if interpreter.searched else ()
 
-    def _dependencies(
-        self,
-        environment: desired.Environment,
-        directory: Directory,
-        interpreter: Interpreter | InterpreterProblem,
-        chains: list[Chain],
-        declared: Declared | None,
-    ) -> Iterator[str]:
+    def _dependencies(self, world: World, environment: desired.Environment, chains: list[Chain]) -> Iterator[str]:
+        """Yield what a watcher waits for: a change there may change the verdict."""
         for chain in chains:
             yield from along(chain)
-        if directory.environment is not None:
-            yield from directory.environment.dependencies
-        if interpreter.chain is not None:
-            yield from along(interpreter.chain)
-        if isinstance(interpreter, Interpreter):
-            yield from interpreter_paths(interpreter)
-        yield from self._searched(interpreter)
+        if world.directory.environment is not None:
+            yield from world.directory.environment.dependencies
+        if world.interpreter.chain is not None:
+            yield from along(world.interpreter.chain)
+        if isinstance(world.interpreter, Interpreter):
+            yield from interpreter_paths(world.interpreter)
+        yield from self._searched(world.interpreter)
         if environment.wait_for:
             yield from along(walk(environment.wait_for))
         for alias in environment.aliases:
             yield from along(walk(os.path.dirname(alias)))
-        if declared is not None:
-            yield from declared_files(declared)
+        if world.declared is not None:
+            yield from declared_files(world.declared)
 
-    def _unwatched(
-        self,
-        directory: Directory,
-        interpreter: Interpreter | InterpreterProblem,
-        declared: Declared | None,
-        libraries: tuple[str, ...],
-    ) -> Iterator[str]:
+    def _background(self, world: World, libraries: tuple[str, ...]) -> Iterator[str]:
+        """Yield what a verdict rests on besides, but where a change is so rare that no watcher waits for it."""
         yield from self._home  # no environment may be there
-        if isinstance(interpreter, Interpreter):
-            yield from beside_interpreter(interpreter)
-        if interpreter.searched:
+        if isinstance(world.interpreter, Interpreter):
+            yield from beside_interpreter(world.interpreter)
+        if world.interpreter.searched:
             yield from self._interpreters.dependencies()
-        if declared is not None:
+        if world.declared is not None:
             yield from uv_paths(find_uv())
-        for place in metadata_places(directory.chain.end, libraries):
+        for place in metadata_places(world.directory.chain.end, libraries):
             yield from metadata_files(place)
 
 

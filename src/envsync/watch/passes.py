@@ -1,25 +1,29 @@
 """One pass for a watcher: the manifest as it is now, or the last good one, observed, planned, applied."""
 
-import contextlib
-import os
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from envsync.apply.verdicts import remembered_verdicts
-from envsync.cache.fingerprint import proven, stamp
+from envsync.cache.fingerprint import holds, see, take
 from envsync.cache.in_sync import KnownInSync
+from envsync.cache.store import Cache
 from envsync.model.desired import Inputs, Manifest
 from envsync.model.plan import EnvironmentPlan, Plan
 from envsync.model.problems import ManifestError, Problem
 from envsync.model.report import Report
 from envsync.model.settings import Settings
+from envsync.observe.dependencies import along
 from envsync.observe.facts import FactsCache
 from envsync.observe.links import walk
 from envsync.reconcile import Reconciler
 from envsync.watch.scope import Scope, scope_of
 from envsync.write import snapshot
 from envsync.write.files import write_cache
+
+if TYPE_CHECKING:
+    from envsync.model.evidence import Evidence
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,37 +36,36 @@ class Look:
 
 
 class Passes:
-    """Looks and applies for one manifest file; what is unchanged is not read again."""
+    """Looks and applies for one manifest file; what has not changed is not read again."""
 
-    def __init__(  # noqa: PLR0913  # three, and options
+    def __init__(
         self,
         file: str,
         load: Callable[[str], Manifest],
         settings: Callable[[Manifest], Settings],
         *,
         names: tuple[str, ...] = (),
-        facts: str | None = None,
-        verdicts: str | None = None,
+        cache: Cache | None = None,
     ) -> None:
-        """Take the manifest's path as opened, how to load it and how to apply it, and where what is known is kept."""
+        """Take the manifest's path as opened, how to load it and how to apply it, and what earlier passes found."""
         self._file = file
         self._load = load
         self._settings = settings
         self._names = names
-        self._facts_file = facts
-        self._verdicts_file = verdicts
-        self._facts = FactsCache(facts)
-        self._verdicts = remembered_verdicts(verdicts, os.path.dirname(verdicts) if verdicts else None)
+        self._cache = cache or Cache(None)
+        self._facts = FactsCache(self._cache)
+        self._verdicts = remembered_verdicts(self._cache)
         self._manifest: Manifest | None = None
         self._problems: tuple[Problem, ...] = ()
         self._inputs = Inputs(replayable=False)
-        self._numbers: list[int] = []
+        self._evidence: Evidence | None = None
+        """For the manifest as it was read."""
         self._reconciler: Reconciler | None = None
         self._in_sync_of: Manifest | None = None
         self._in_sync = KnownInSync()
 
     def look(self, *, afresh: bool = False) -> Look:
-        """Observe and plan; nothing is written but what interpreters said.
+        """Observe and plan; nothing is written but caches.
 
         The manifest is read again if anything has changed that it depends on, or ``afresh`` asks for it. Raises
         ``ManifestError`` only where no good one has been read yet.
@@ -83,7 +86,7 @@ class Passes:
         return Look(plan, self._problems)
 
     def scope_of(self, look: Look) -> Scope:
-        """Give what to watch, by what a look found."""
+        """Return what to watch, by what a look found."""
         return scope_of(look.plan.environments, (look.plan.manifest.inputs, self._inputs))
 
     def apply(self, look: Look, chosen: Iterable[EnvironmentPlan], *, foreign_staging: bool) -> Report:
@@ -100,12 +103,12 @@ class Passes:
         return reconciler.apply(plan, self._settings(manifest), steady=True)
 
     def inputs_of(self, plan: EnvironmentPlan) -> object:
-        """Give what the fate of an environment depends on, to Check whether it has changed."""
-        return (plan.environment, tuple(stamp(plan.world.evidence())))
+        """Return what the fate of an environment depends on, to check whether it has changed."""
+        return (plan.environment, see(plan.world.evidence.paths))
 
     def _read(self, *, afresh: bool) -> Manifest:
-        numbers = stamp(_dependencies(self._inputs))
-        if self._manifest is not None and numbers == self._numbers and self._inputs.replayable and not afresh:
+        unchanged = self._inputs.replayable and self._evidence is not None and holds(self._evidence)
+        if self._manifest is not None and unchanged and not afresh:
             return self._manifest
         began = time.time_ns()
         try:
@@ -118,27 +121,18 @@ class Passes:
         else:
             self._problems = ()
             self._inputs = self._manifest.inputs
-        self._numbers = proven(_dependencies(self._inputs), began) or []
+        self._evidence = take(_dependencies(self._inputs), began)
         return self._manifest
 
     def _remember(self, plan: Plan, in_sync: Mapping[str, EnvironmentPlan], began: int) -> None:
-        """Remember what interpreters said, and the environments in sync with the stamps that vouch for them."""
+        """Remember what was found out, and the environments in sync for as long as their evidence holds."""
         for one in plan.environments:
             if one.environment.name not in in_sync:
                 self._in_sync.note(one, began)
-        if self._facts.changed and self._facts_file is not None:
-            with contextlib.suppress(OSError):
-                write_cache(self._facts_file, self._facts.content())
-        self._facts.changed = False
-        if self._verdicts.changed and self._verdicts_file is not None:
-            with contextlib.suppress(OSError):
-                write_cache(self._verdicts_file, self._verdicts.content())
-        self._verdicts.changed = False
+        self._cache.save(write_cache)
 
 
-def _dependencies(inputs: Inputs) -> list[str]:
-    paths: list[str] = []
+def _dependencies(inputs: Inputs) -> Iterator[str]:
     for path in inputs.paths:
-        chain = walk(path)
-        paths += [path, *(hop.link for hop in chain.hops), chain.end]
-    return paths
+        yield path
+        yield from along(walk(path))

@@ -6,11 +6,9 @@ import stat
 from collections.abc import Iterator, Mapping
 
 from envsync.cache import fast_path
-from envsync.cache.fingerprint import SEARCH_PATH, is_settled, stamp, stamp_followed
-from envsync.cache.in_sync import is_proven
+from envsync.cache.fingerprint import SEARCH_PATH, is_conclusive, predate, stamp, stamp_followed
 from envsync.cache.store import read_cache_file
 from envsync.model.desired import Manifest, PythonPath
-from envsync.model.evidence import unpacked
 from envsync.model.interpreter import Interpreter
 from envsync.model.packages import Sync
 from envsync.model.plan import EnvironmentPlan, Plan, State
@@ -32,14 +30,14 @@ _SEARCH = (
 """Variables that decide where installed interpreters are looked for."""
 
 
-class _UnsettledError(Exception):
+class _ChangedError(Exception):
     """Something was changed while the pass looked at it, or just before."""
 
 
 def forget(manifest: str) -> None:
     """Remove a manifest's snapshot before there is work: what an interrupted pass leaves must be seen by the next."""
     with contextlib.suppress(OSError):
-        remove_cache(fast_path.cache_file("unchanged", manifest))
+        remove_cache(fast_path.snapshot_file(manifest))
 
 
 def take(plan: Plan, trust: int, read_at: int, began: int, lines: dict[str, str]) -> None:
@@ -55,12 +53,12 @@ def take(plan: Plan, trust: int, read_at: int, began: int, lines: dict[str, str]
     calm = all(one.state in quiet and not one.interrupted and not _was_asked(one) for one in plan.environments)
     if plan.manifest.distrust or plan.foreign_staging or not (calm and plan.manifest.inputs.replayable):
         return
-    file = fast_path.cache_file("unchanged", plan.manifest.file)
-    with contextlib.suppress(OSError, _UnsettledError):
+    file = fast_path.snapshot_file(plan.manifest.file)
+    with contextlib.suppress(OSError, _ChangedError):
         searched = any(one.world.interpreter.searched for one in plan.environments)
         names = variables_of(plan.manifest, searched=searched)
         names += [name for one in plan.environments if one.world.declared for name in one.world.declared.variables]
-        names += ["PATH"] if any(map(_minds_uv, plan.environments)) else []
+        names += ["PATH"] if any(map(_depends_on_uv, plan.environments)) else []
         content = fast_path.encode(lines, plan.manifest.file, trust, names, _stamps(plan, read_at, began))
         if _written(file) != content:
             write_cache(file, content)
@@ -73,7 +71,7 @@ def _written(file: str) -> bytes | None:
         return None
 
 
-def _minds_uv(plan: EnvironmentPlan) -> bool:
+def _depends_on_uv(plan: EnvironmentPlan) -> bool:
     """Check whether it matters if there is uv, which may be found on PATH, in an environment that is activated, too."""
     declared = plan.world.declared
     return declared is not None and any(isinstance(call, Sync) for call in declared.calls)
@@ -86,30 +84,30 @@ def _was_asked(plan: EnvironmentPlan) -> bool:
 
 def _stamps(plan: Plan, read_at: int, began: int) -> Iterator[tuple[str, list[int]]]:
     inputs = plan.manifest.inputs
-    if not is_settled(inputs.stamps, read_at) or tuple(stamp_followed(inputs.paths)) != inputs.stamps:
-        raise _UnsettledError
+    if not predate(inputs.stamps, read_at) or tuple(stamp_followed(inputs.paths)) != inputs.stamps:
+        raise _ChangedError
     for path in inputs.paths:
         yield from ((place, stamp([place])) for place in (*along(walk(path)), path))
     shared: set[str] = set()
     """Paths outside of the environments, such as an interpreter's: many depend on each."""
     for one in plan.environments:
         end = f"{one.world.directory.chain.end}/"
-        if not is_proven(one.world, began):
-            raise _UnsettledError
+        if not is_conclusive(one.world.evidence, began):
+            raise _ChangedError
         kinds: dict[str, int] = {}
-        numbers = iter(unpacked(one.world.stamps))
-        for path, *known in zip(one.world.evidence(), numbers, numbers, numbers, strict=True):
+        numbers = iter(one.world.evidence.numbers())
+        for path, *known in zip(one.world.evidence.paths, numbers, numbers, numbers, strict=True):
             if path not in shared:
                 kinds[path], found = _look(path)
                 if found != known:
-                    raise _UnsettledError
+                    raise _ChangedError
                 if not _is_implied(path, kinds):
                     yield path, known
         shared.update(path for path in kinds if not path.startswith(end))
 
 
 def _look(path: str) -> tuple[int, list[int]]:
-    """Give the kind of a path, 0 where nothing is, and its stamp."""
+    """Return the kind of a path, 0 where nothing is, and its stamp."""
     try:
         found = os.lstat(path)
     except (OSError, ValueError):

@@ -8,8 +8,7 @@ from datetime import date, datetime
 from functools import partial
 from typing import Any
 
-from envsync.cache.store import cache_directory
-from envsync.cli.consent import Untrusted, minding_trust, trust_level_of
+from envsync.cli.consent import Untrusted, cache_for, minding_trust, trust_level_of
 from envsync.cli.doctor.checks import Check, Health, check_manifest, check_trust, check_unreadable
 from envsync.cli.doctor.interpreters import Dependent, Effect, Usage, dependents
 from envsync.cli.doctor.look import check_machine, check_plan
@@ -112,7 +111,7 @@ def _examine(options: Options) -> Result:
 
 def _machine(options: Options, today: date) -> Iterator[Check]:
     """Check what no manifest is needed for, where there is none that may be used."""
-    facts = FactsCache(None if options.no_cache else f"{cache_directory()}/interpreters")
+    facts = FactsCache(cache_for(options))
     usage = Usage({}, builders=("virtualenv",))
     return check_machine(Interpreters({}, facts.ask), usage, "auto", 0, today)
 
