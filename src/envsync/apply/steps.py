@@ -14,16 +14,16 @@ from envsync.apply.exchange import (
     exchange,
     holds_more,
     keep,
-    keep_what_came,
     now,
     refuse_changes,
+    refuse_last_changes,
     release_repeated,
     root_of,
     take_place,
 )
-from envsync.apply.rollback import go_back, settle_rollback, shortcomings
+from envsync.apply.rollback import roll_back_to, settle_rollback, shortcomings
 from envsync.apply.stage import build_aside, install_beside
-from envsync.apply.verify import reason_not_to_run
+from envsync.apply.verify import mismatch_of
 from envsync.formats import pyvenv_cfg
 from envsync.formats.staging_marker import BUILT
 from envsync.model.plan import Action, Blueprint, Create, EnvironmentPlan, Install, Link, Rebuild, Repair, Rollback
@@ -65,7 +65,7 @@ def check_relinked(action: Repair, env_builder: EnvironmentBuilder) -> None:
     try:
         place = f"{make_scratch(staging_dir)}/trial"
         write_tree(place, _bare(blueprint, text))
-        reason = reason_not_to_run(place, blueprint)
+        reason = mismatch_of(place, blueprint)
     finally:
         remove_staging_dir(staging_dir, blueprint.end)
     if reason:
@@ -148,7 +148,7 @@ def _carry_out(action: Action, env_builder: EnvironmentBuilder) -> None:
             _install(action, env_builder)
         case Rollback():
             env_builder.remarks.setdefault(action.name, []).extend(shortcomings(action))
-            go_back(action, now(), lambda repair: _repair(repair, env_builder))
+            roll_back_to(action, now(), lambda repair: _repair(repair, env_builder))
             env_builder.changes[action.name] = action.changes
         case Link():
             for directory in action.to_make:
@@ -202,7 +202,7 @@ def _install(action: Install, env_builder: EnvironmentBuilder) -> None:
         remove_staging_dir(staging_dir, blueprint.end)
         raise
     staging_dir = exchange(staging_dir, blueprint)
-    keep_what_came(staging_dir, blueprint, before)
+    refuse_last_changes(staging_dir, blueprint, before)
     with contextlib.suppress(OSError):  # it is done; what is left is cleared away by the next pass
         keep(staging_dir, action, irreplaceable=False)
 

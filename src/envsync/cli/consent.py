@@ -15,7 +15,7 @@ from envsync.manifest.find import NAMED, OWN, SET, demanded, find
 from envsync.model.desired import Manifest
 from envsync.observe.trust import Standing, advice_for, distrust_of, record_for, refuse_strangers, refused, standing
 from envsync.report.terminal import abbreviate_home, escape
-from envsync.write.user_files import note_trust
+from envsync.write.user_files import record_trust
 
 
 class Untrusted(Enum):
@@ -60,7 +60,7 @@ def opened(options: Options, untrusted: Untrusted = Untrusted.REFUSE) -> Opened:
     asks = untrusted is Untrusted.ASK and not options.as_trusted and _may_ask(options)
     if not (asks and _agreed(found.manifest)):
         raise refused(file, distrust)
-    note_trust(record_for(found.manifest))
+    record_trust(record_for(found.manifest))
     return replace(found, manifest=replace(found.manifest, distrust=""))
 
 
@@ -115,14 +115,14 @@ def trust_written(options: Options, manifest: Manifest) -> None:
     """Trust a manifest that was just written where the options name it: it may be found there later."""
     if find(options.file)[1] in {NAMED, SET}:
         with contextlib.suppress(OSError):  # then the user has to trust it
-            note_trust(record_for(manifest))
+            record_trust(record_for(manifest))
 
 
 def renew(before: Manifest, now: Manifest) -> None:
     """Trust a manifest as changed by envsync itself, where its former content was trusted."""
     if now.sources != before.sources and standing_of(before) is Standing.UNCHANGED:
         with contextlib.suppress(OSError):  # then hooks ask again
-            note_trust(record_for(now))
+            record_trust(record_for(now))
 
 
 def _may_ask(options: Options) -> bool:

@@ -10,7 +10,7 @@ from envsync.model.problems import ManifestError, Problem, UsageError
 from envsync.observe.trust import Record, place_of, record_for, record_of, records, refuse_strangers
 from envsync.report.json import Verdict
 from envsync.report.terminal import Paint, abbreviate_home
-from envsync.write.user_files import forget_trust, note_trust
+from envsync.write.user_files import forget_trust, record_trust
 
 
 def _trust(options: Options) -> Result:
@@ -26,7 +26,7 @@ def _trust(options: Options) -> Result:
         manifest = load(file)
         refuse_strangers(manifest.sources)
         record = record_for(manifest)
-        note_trust(record)
+        record_trust(record)
         trusted.append(record)
         more = len(manifest.sources) - 1
         lines.append(f"trusted {file}" + (f" and {more} included {'file' if more == 1 else 'files'}" if more else ""))

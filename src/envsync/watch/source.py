@@ -194,9 +194,7 @@ def _limit(name: str, what: str) -> Problem:
     of = f" of {value}" if value else ""
     raised = max(2 * int(value), 1024) if value.isdecimal() else 524288
     message = f"the limit fs.inotify.{name}{of} is reached; polling every few seconds instead"
-    hint = (
-        f"Raise it: sudo sysctl fs.inotify.{name}={raised} (in /etc/sysctl.d to keep it), then restart."
-    )
+    hint = f"Raise it: sudo sysctl fs.inotify.{name}={raised} (in /etc/sysctl.d to keep it), then restart."
     return Problem(f"inotify-{what}", message, hint)
 
 

@@ -106,7 +106,7 @@ def _copy_up(staging_dir: str, place: Root) -> None:
 
 
 def _try_rename(staging_dir: str, parent: str) -> None:
-    """Make sure, before anything is deleted, that a new directory can be renamed into ``parent``. Raises ``OSError``."""
+    """Raise ``OSError``, before anything is deleted, if a new directory cannot be renamed into ``parent``."""
     scratch, exchange_check = make_scratch(staging_dir), f"{parent}/{PREFIX}{os.urandom(8).hex()}"
     try:
         _rename(scratch, exchange_check)

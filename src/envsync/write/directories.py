@@ -149,7 +149,9 @@ def open_parent(path: str) -> Iterator[tuple[int, str]]:
         try:
             yield directory, name
         except OSError as error:
-            if error.filename2 is None and (error.filename == name or _is_temporary(error.filename)):
+            if error.filename2 == name:
+                error.filename2 = path
+            elif error.filename2 is None and (error.filename == name or _is_temporary(error.filename)):
                 error.filename = path
             raise
 

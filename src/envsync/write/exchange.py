@@ -59,7 +59,7 @@ def swap_contents(staging_dir: str, root: Root) -> None:
     Raises ``OSError``; then the former entries are in place.
     """
     with open_directory(root):
-        pass  # it is the one that was looked at
+        pass  # raises if it is another one
     copy_entries_up(staging_dir, f"{staging_dir}/{BUILT}")  # it changes their inodes
     with open_staging_dir(staging_dir) as top, open_in(top, BUILT) as built:
         new = {name: Place(built, name, staging_dir).inode() for name in os.listdir(built)}

@@ -91,8 +91,8 @@ def hold_all(directory: str, paths: Iterable[str], timeout: float) -> Iterator[N
     """Hold the locks of source directories, each once by any name, waiting up to ``timeout`` seconds in all.
 
     They exclude threads of this process, too. They are taken in one order, against deadlocks, and differ from the locks
-    of environments at the same paths: these are taken first. Raises ``EnvsyncError`` (``locked``), which says who holds
-    one, or ``OSError``.
+    of environments at the same paths, which have to be taken before them. Raises ``EnvsyncError`` (``locked``), which
+    says who holds one, or ``OSError``.
     """
     deadline = time.monotonic() + timeout
     with contextlib.ExitStack() as stack:
