@@ -29,9 +29,11 @@ def test_a_rollback_is_planned_as_to_roll_back_and_reported_as_rolled_back(place
     assert place.envsync("apply", "--force-rebuild", "a").status == 0
     planned = place.envsync("rollback", "a", "--dry-run").out
     assert planned.startswith("* roll back  a")
+    assert "  go back to " in planned
     assert last(planned) == "1 to roll back"
     done = place.envsync("rollback", "a").out
     assert done.startswith("* rolled back  a")
+    assert "  went back to " in done
     assert last(done) == "1 rolled back"
 
 

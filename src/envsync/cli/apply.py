@@ -68,7 +68,7 @@ def _rollback(options: Options) -> Result:
     settings = settings_of(session.manifest, options)
     report = session.reconciler.apply(plan, settings)
     if options.pin:
-        with contextlib.suppress(ManifestError):  # somebody is changing it
+        with contextlib.suppress(ManifestError):  # it is being changed
             renew(session.manifest, load(session.manifest.file))
     show = partial(text.report_lines, report, verbose=True)
     return Result(plan.manifest.file, verdict_of_report(report), report.environments, show)

@@ -36,7 +36,7 @@ def _trust(options: Options) -> Result:
 
 
 def _untrust(options: Options) -> Result:
-    """Stop trusting manifests, which need not exist any more."""
+    """Stop trusting manifests, whether or not they exist."""
     lines, removed = [], []
     for file, _ in _named(options):
         record = record_of(place_of(file))

@@ -31,9 +31,10 @@ from envsync.watch.passes import Passes
 from envsync.watch.service import MARK, Definition, Supervisor, supervisor
 from envsync.watch.signals import Control
 from envsync.watch.source import Listening
+from envsync.write.files import remove_file
 from envsync.write.locks import hold_watch
 from envsync.write.snapshot import variables_of
-from envsync.write.user_files import remove_definition, write_definition
+from envsync.write.user_files import write_definition
 
 _STAMP = len("00:00:00 ")
 _LOCK_TIMEOUT = 5.0
@@ -153,7 +154,7 @@ def _uninstall(manager: Supervisor) -> Result:
     except EnvsyncError as error:
         hint = f"Nothing was removed. If the service is not running: rm {shlex.quote(manager.file)}"
         raise EnvsyncError(replace(error.problem, hint=hint)) from error
-    remove_definition(manager.file)
+    remove_file(manager.file)
     manager.forget()
     return _result(manager, [f"stopped and removed: {manager.file}"], status="applied")
 

@@ -90,7 +90,7 @@ def _hops(chain: Chain, hints: Hints) -> Iterator[Node]:
         yield Node("link", f"{tilde(hop.link)} -> {escape(hop.link_text)}{_manager(hop.link, hints)}")
     reason = f": {abbreviate_home(chain.reason)}" if chain.reason else ""
     yield Node("end", f"{tilde(chain.end)}, {chain.kind.value}{reason}{_manager(chain.end, hints)}")
-    yield from (Node("gone", tilde(directory)) for directory in chain.to_make)
+    yield from (Node("missing", tilde(directory)) for directory in chain.to_make)
 
 
 def _manager(path: str, hints: Hints) -> str:

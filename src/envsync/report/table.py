@@ -155,5 +155,5 @@ def _summary(removals: Sequence[Removal], done: Mapping[str, Problem | None] | N
     room = f"{sum(one.size for one in going) / 1e6:.1f} MB"
     if done is None:
         return f"{len(going)} to remove, {room}: add --yes"
-    gone = [one for one in going if done.get(one.place) is None]
-    return f"{len(gone)} removed, {sum(one.size for one in gone) / 1e6:.1f} MB"
+    removed = [one for one in going if done.get(one.place) is None]
+    return f"{len(removed)} removed, {sum(one.size for one in removed) / 1e6:.1f} MB"

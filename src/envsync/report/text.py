@@ -1,5 +1,6 @@
 """Render plans, reports and version changes as text, a line for each environment. Prints nothing."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import assert_never
@@ -80,6 +81,15 @@ _DONE = {
     Outcome.SKIPPED: (".", "dim"),
     Outcome.UNCHANGED: ("=", "dim"),
 }
+_PAST = {
+    "install": "installed",
+    "reinstall": "reinstalled",
+    "remove": "removed",
+    "upgrade": "upgraded",
+    "go back": "went back",
+}
+_VERB = re.compile(rf"(?:^|(?<=, ))({'|'.join(_PAST)})(?= )")
+"""A verb at the beginning of a message or of a part of it: ``install flask, remove six``."""
 _TO_DO = ("create", "rebuild", "roll back", "repair", "install", "link")
 _DONE_WORDS = (
     *("created", "rebuilt", "rolled back", "repaired", "upgraded", "installed", "linked"),
@@ -109,7 +119,7 @@ def report_lines(report: Report, paint: Paint, *, verbose: bool) -> Iterator[str
     shown = [one for one in report.environments if verbose or one.outcome not in quiet or one.plan.faults]
     columns = _Columns([one.plan for one in shown], paint)
     for one in shown:
-        yield columns.line(_DONE[one.outcome], _done_word(one), one.plan)
+        yield columns.line(_DONE[one.outcome], _done_word(one), one.plan, done=one.error is None)
         yield from _details(one.plan, paint)
         if one.outcome is not Outcome.CREATED or verbose:
             yield from package_lines(one.packages, paint, verbose=verbose)
@@ -120,7 +130,7 @@ def report_lines(report: Report, paint: Paint, *, verbose: bool) -> Iterator[str
 
 def outcome_lines(one: EnvironmentReport, paint: Paint) -> Iterator[str]:
     """Yield what was done to one environment, without a summary."""
-    yield _Columns([one.plan], paint).line(_DONE[one.outcome], _done_word(one), one.plan)
+    yield _Columns([one.plan], paint).line(_DONE[one.outcome], _done_word(one), one.plan, done=one.error is None)
     yield from _details(one.plan, paint)
     if one.outcome is not Outcome.CREATED:
         yield from package_lines(one.packages, paint, verbose=False)
@@ -196,30 +206,31 @@ class _Columns:
         self._name = max((len(name) for name, _ in cells), default=0)
         self._path = min(max((len(path) for _, path in cells), default=0), _WIDEST)
 
-    def line(self, look: tuple[str, str], word: str, one: EnvironmentPlan) -> str:
+    def line(self, look: tuple[str, str], word: str, one: EnvironmentPlan, *, done: bool = False) -> str:
         symbol, style = look
         name = self._paint("bold", f"{escape(one.environment.name):<{self._name}}")
         path = f"{tilde(one.environment.path):<{self._path}}"
-        return f"{self._paint(style, f'{symbol} {word:<9}')}  {name}  {path}  {_why(one)}".rstrip()
+        return f"{self._paint(style, f'{symbol} {word:<9}')}  {name}  {path}  {_why(one, done=done)}".rstrip()
 
 
-def _why(one: EnvironmentPlan) -> str:
+def _why(one: EnvironmentPlan, *, done: bool) -> str:
     if one.conflicts:
         return abbreviate_home("; ".join(conflict.message for conflict in one.conflicts))
     if one.state is State.WAITING:
         return abbreviate_home("; ".join(one.notes))
-    what = ", ".join(filter(None, map(_summary_of, one.actions)))
+    what = ", ".join(filter(None, (_summary_of(action, done=done) for action in one.actions)))
     reasons = [drift.message for drift in one.drift if not drift.code.endswith("missing")]
     shown = "; ".join(reasons[:3]) + (f" and {len(reasons) - 3} more" if len(reasons) > 3 else "")  # noqa: PLR2004
     return ": ".join(filter(None, (what, abbreviate_home(shown))))
 
 
-def _summary_of(action: Action) -> str:
+def _summary_of(action: Action, *, done: bool) -> str:
     match action:
         case Create() | Rebuild():
             return abbreviate_home(action.message.partition(" for ")[2].replace(" and reinstall ", ", "))
         case Install() | Rollback():
-            return abbreviate_home(action.message)
+            message = _VERB.sub(lambda verb: _PAST[verb[0]], action.message) if done else action.message
+            return abbreviate_home(message)
         case Repair():
             return ""  # the reasons say it
         case Link():
@@ -252,8 +263,8 @@ def _summary(counts: Counter[str], words: tuple[str, ...], plan: Plan) -> str:
 
 def _count(count: int, word: str) -> str:
     """Return a count of environments as people say it: ``1 to create``, ``2 in conflict``, ``3 in sync``."""
-    said = f"to {word}" if word in _TO_DO else "in conflict" if word == "conflict" else word
-    return f"{count} {said}"
+    words = f"to {word}" if word in _TO_DO else "in conflict" if word == "conflict" else word
+    return f"{count} {words}"
 
 
 def nothing_declared(plan: Plan) -> str:

@@ -160,20 +160,6 @@ def _is_temporary(name: object) -> bool:
     return isinstance(name, str) and is_staging_dir_name(name)
 
 
-def make_way(path: str) -> None:
-    """Make a directory of envsync's own and those above it, by its real path, if missing.
-
-    Only the user may read what is made. Raises ``OSError``.
-    """
-    try:
-        with open_directory(path):
-            return
-    except FileNotFoundError:
-        make_way(os.path.dirname(path))
-    with open_parent(path) as (parent, name), contextlib.suppress(FileExistsError):
-        os.mkdir(name, 0o700, dir_fd=parent)
-
-
 def kind_of(name: str, directory: int) -> int | None:
     """Return the type bits of an entry, not following links; ``None`` where nothing is (stat.S_IFMT)."""
     try:

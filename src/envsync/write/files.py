@@ -15,7 +15,6 @@ from envsync.write.directories import (
     clear_partial,
     flush_open,
     kind_of,
-    make_way,
     open_directory,
     open_parent,
     put_in,
@@ -43,11 +42,17 @@ def make_directory(path: str, *, flushed: bool = True) -> None:
 
 
 def make_directories(path: str) -> None:
-    """Make a directory of envsync's own, by its real path, and those above it; one that is there is fine.
+    """Make a directory of envsync's own and those above it, by its real path, if missing.
 
-    Raises ``OSError``.
+    Only the user may read what is made. Raises ``OSError``.
     """
-    make_way(path)
+    try:
+        with open_directory(path):
+            return
+    except FileNotFoundError:
+        make_directories(os.path.dirname(path))
+    with open_parent(path) as (parent, name), contextlib.suppress(FileExistsError):
+        os.mkdir(name, 0o700, dir_fd=parent)
 
 
 def make_link(place: str, text: str, *, flushed: bool = True) -> None:
@@ -118,9 +123,9 @@ def new_log(path: str) -> BinaryIO:
     return open(descriptor, "a+b")
 
 
-def remove_cache(file: str) -> None:
-    """Remove a cache file. Raises ``OSError``."""
-    os.unlink(file)
+def remove_file(path: str) -> None:
+    """Remove a file of envsync's own. Raises ``OSError``."""
+    os.unlink(path)
 
 
 def edit_inner_file(root: Root, relative: str, edit: Callable[[bytes], bytes]) -> None:

@@ -16,7 +16,7 @@ from envsync.model.packages import Sync
 from envsync.model.plan import EnvironmentPlan, Plan, State
 from envsync.observe.dependencies import along
 from envsync.observe.links import walk
-from envsync.write.files import remove_cache, write_cache
+from envsync.write.files import remove_file, write_cache
 
 _DIRECTORIES = ("HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME")
 _SEARCH = (
@@ -39,7 +39,7 @@ class _UnsettledError(Exception):
 def forget(manifest: str) -> None:
     """Remove a manifest's snapshot before work begins: the pass after an interrupted one must observe everything."""
     with contextlib.suppress(OSError):
-        remove_cache(fast_path.cache_file("unchanged", manifest))
+        remove_file(fast_path.cache_file("unchanged", manifest))
 
 
 def take(plan: Plan, trust: int, read_at: int, began: int, lines: dict[str, str]) -> None:

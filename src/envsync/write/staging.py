@@ -13,7 +13,8 @@ from envsync.formats import staging_marker
 from envsync.formats.staging_marker import BUILT, FORMER, MARKER, SCRATCH, Marker
 from envsync.model.environment import is_stray
 from envsync.observe.mounts import mounts_in
-from envsync.write.directories import Root, kind_of, make_way, open_directory, open_in, open_parent, put_in, replace_in
+from envsync.write.directories import Root, kind_of, open_directory, open_in, open_parent, put_in, replace_in
+from envsync.write.files import make_directories
 from envsync.write.rename import Place, move
 
 
@@ -125,7 +126,7 @@ def keep_as_generation(staging_dir: str, made: str, generations_dir: str, *, irr
     """
     remark(staging_dir, kind="generation", made=made, irreplaceable=irreplaceable, contents=None, built=None)
     with contextlib.suppress(OSError):
-        make_way(generations_dir)
+        make_directories(generations_dir)
         with open_parent(staging_dir) as (parent, name), open_directory(generations_dir) as generations:
             if (
                 os.path.dirname(staging_dir) != generations_dir

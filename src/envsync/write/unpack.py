@@ -33,7 +33,7 @@ def unpack(wheel: str, cache: str) -> str:
     place = f"{cache}/{os.path.basename(wheel).removesuffix('.whl')}"
     size = os.path.getsize(wheel)
     with hold(cache, place, _TIME_LIMIT):
-        if not _is_whole(place, size):
+        if not _matches_seal(place, size):
             _extract(wheel, place)
             _seal(place, size, dict(_digests(place)))
     return place
@@ -57,7 +57,7 @@ def _make_private(directory: str) -> None:
         os.chmod(directory, 0o700)
 
 
-def _is_whole(place: str, size: int) -> bool:
+def _matches_seal(place: str, size: int) -> bool:
     """Check whether a directory matches its seal, for a wheel of ``size`` bytes; unknown byte code is removed."""
     try:
         found = os.lstat(place)

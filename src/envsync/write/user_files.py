@@ -12,7 +12,7 @@ from envsync.cache.store import cache_directory, staging_directory
 from envsync.formats.staging_marker import Marker
 from envsync.observe.trust import Record
 from envsync.write.directories import clear_partial, open_directory, open_parent, replace_in
-from envsync.write.files import make_directories, make_directory, remove_cache, replace_file
+from envsync.write.files import make_directories, make_directory, remove_file, replace_file
 from envsync.write.locks import make_own
 from envsync.write.staging import make_brief_staging_dir, open_staging_dir, remove_staging_dir
 from envsync.write.trees import make_scratch
@@ -111,7 +111,7 @@ def forget_trust(record: Record) -> None:
     with contextlib.suppress(FileNotFoundError, NotADirectoryError):
         for name in os.listdir(directory):
             if name.startswith("unchanged-"):
-                remove_cache(f"{directory}/{name}")
+                remove_file(f"{directory}/{name}")
 
 
 def write_definition(file: str, content: bytes) -> None:
@@ -119,8 +119,3 @@ def write_definition(file: str, content: bytes) -> None:
     directory = os.path.realpath(os.path.dirname(file))
     os.makedirs(directory, exist_ok=True)
     replace_file(f"{directory}/{os.path.basename(file)}", content)
-
-
-def remove_definition(file: str) -> None:
-    """Remove a service definition. Raises ``OSError``."""
-    os.unlink(file)
