@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from envsync.report.terminal import abbreviate_home, abbreviate_in_commands
+from envsync.report.terminal import abbreviate_home, abbreviate_in_commands, shell_quoted
 from envsync.write.files import make_directory, replace_file
 from harness.place import Place
 
@@ -50,13 +50,19 @@ def test_one_screen_has_the_home_directory_in_one_form(place: Place) -> None:
     (place.root / "a/note").write_text("a file of the user's")
     place.write('[envs.a]\npath = "a"\n')
     home = str(place.root)
-    for words in (("plan",), ("apply",), ("status",), ("doctor",)):
+    for words in (("plan",), ("apply",), ("status",), ("doctor",), ("explain", "a")):
         run = place.envsync(*words, HOME=home)
         assert home not in run.out + run.err, words
     place.write("nonsense = 1\n")
     run = place.envsync("plan", HOME=home)
     assert run.err.startswith("error: ~/envs.toml:4:1")
     assert home not in run.err
+
+
+def test_a_command_to_copy_has_the_home_directory_as_a_shell_expands_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    command = ("mv", "/home/me/x", "/home/me/my dir", "/home/me", "/home/men/x")
+    assert shell_quoted(command) == "mv ~/x '/home/me/my dir' /home/me /home/men/x"
 
 
 def test_a_hint_has_the_home_directory_as_a_shell_expands_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -84,8 +84,19 @@ def tilde(path: str) -> str:
 
 
 def shell_quoted(command: Iterable[str]) -> str:
-    """Return a command as a shell reads it; words that cannot be printed in ANSI-C quotes (bash, zsh, ksh)."""
-    return " ".join(shlex.quote(word) if word.isprintable() else _ansi_quoted(word) for word in command)
+    """Return a command as a shell reads it, paths in the home directory beginning with ``~`` where that is possible.
+
+    Words that cannot be printed are in ANSI-C quotes (bash, zsh, ksh).
+    """
+    return " ".join(map(_shell_word, command))
+
+
+def _shell_word(word: str) -> str:
+    if not word.isprintable():
+        return _ansi_quoted(word)
+    home = os.environ.get("HOME", "")
+    below = word.removeprefix(f"{home}/")
+    return f"~/{below}" if len(home) > 1 and word != below == shlex.quote(below) else shlex.quote(word)
 
 
 def _ansi_quoted(word: str) -> str:
