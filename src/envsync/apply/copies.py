@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable, Iterator
 
 from envsync.apply.staging import Staging, from_beside
-from envsync.apply.verify import names_no_staging, works
+from envsync.apply.verify import refuse_staging_paths, works
 from envsync.formats.staging_marker import BUILT, Marker, is_staging_dir_name, parent_of
 from envsync.model.problems import EnvsyncError, Problem
 from envsync.write.directories import Root
@@ -40,7 +40,7 @@ def make_copy(former: Root, marker: Marker, end: str, staging: Staging, note: Ca
         if works(former.path) and not works(place):
             hint = "Nothing was changed. Please report this."
             raise EnvsyncError(Problem("verify-failed", f"the copy of {former.path} does not run", hint))
-        names_no_staging(place, marker.path, staging_dir)
+        refuse_staging_paths(place, marker.path, staging_dir)
         flush([staging_dir])
         staging_dir = from_beside(staging_dir, beside, whose, bring_in)
     finally:

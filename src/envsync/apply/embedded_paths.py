@@ -22,7 +22,7 @@ _TEXT_LIMIT = 4 << 20
 """Bytes of the largest file that is taken for a script."""
 
 
-def declare_paths(place: str, path: str, libraries: tuple[str, ...]) -> None:
+def embed_path(place: str, path: str, libraries: tuple[str, ...]) -> None:
     """Replace ``place``, where an environment was built, by the declared ``path`` in its files. Raises ``OSError``.
 
     In scripts in ``bin``, the interpreter is replaced; in other text files outside of ``site-packages``, the directory.
@@ -34,7 +34,7 @@ def declare_paths(place: str, path: str, libraries: tuple[str, ...]) -> None:
         interpreter = shebang.named_interpreter(read_script(root, name)[: shebang.HEAD]) or ""
         if interpreter.startswith(f"{place}/bin/"):
             scripts[name] = interpreter
-    declare_scripts(root, scripts, path, libraries)
+    retarget_scripts(root, scripts, path, libraries)
     changes = {}
     for relative in _files(place, skip={f"{place}/{library}/site-packages" for library in libraries}):
         content = _read(f"{place}/{relative}")
@@ -43,7 +43,7 @@ def declare_paths(place: str, path: str, libraries: tuple[str, ...]) -> None:
     _write_all(root, libraries, changes)
 
 
-def declare_scripts(root: Root, scripts: Mapping[str, str], path: str, libraries: tuple[str, ...]) -> None:
+def retarget_scripts(root: Root, scripts: Mapping[str, str], path: str, libraries: tuple[str, ...]) -> None:
     """Replace the interpreters of scripts in ``bin``, given by name, by that of the environment ``path``.
 
     Symlinks, which are the user's own, stay. Raises ``OSError``.
@@ -169,7 +169,7 @@ def render_activators(root: Root, action: Repair, staging_dir: str, env_builder:
         env_builder.remark(blueprint, f"the former activation scripts are kept in bin/: {', '.join(kept)}")
 
 
-def carry_additions(action: Rebuild, staging_dir: str) -> None:
+def append_additions(action: Rebuild, staging_dir: str) -> None:
     """Append what a user has appended to former activation scripts to the new ones. Raises ``OSError``."""
     former, new = Root(action.blueprint.end, action.blueprint.identity), Root(f"{staging_dir}/{BUILT}")
     for name in sorted(os.listdir(f"{new.path}/bin")):

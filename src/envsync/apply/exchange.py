@@ -18,9 +18,15 @@ from envsync.write.directories import Root
 from envsync.write.exchange import NOT_RENAMED, swap_contents, undo_contents
 from envsync.write.files import set_inner_link
 from envsync.write.flush import flush
-from envsync.write.staging import keep_as_generation, read_marker_of, remark, remove_staging_dir, remove_superseded
+from envsync.write.staging import (
+    keep_as_generation,
+    read_marker_of,
+    remove_staging_dir,
+    remove_superseded,
+    update_marker,
+)
 from envsync.write.swap import move_in, swap
-from envsync.write.trees import bring_along, contents_of
+from envsync.write.trees import contents_of, copy_into
 
 _APPLY_AGAIN = "Nothing was lost. Apply again when that has ended."
 
@@ -36,7 +42,7 @@ def bring_unowned(staging_dir: str, action: Rebuild) -> None:
             set_inner_link(new, f"bin/{alias}", "python")
     fetched = [one for one in action.bring if one.startswith("src/") and os.path.lexists(f"{new.path}/{one}")]
     bring = [one for one in action.bring if one not in fetched]
-    bring_along(Root(blueprint.end, blueprint.identity), new, bring)
+    copy_into(Root(blueprint.end, blueprint.identity), new, bring)
     if action.aliases or bring:
         flush([staging_dir])
 
@@ -64,7 +70,7 @@ def release_repeated(generations: Iterable[str], newer: str) -> int:
             continue
         if _adds_nothing(f"{generation}/{BUILT}", f"{newer}/{BUILT}"):
             with contextlib.suppress(OSError):
-                remark(generation, irreplaceable=False)
+                update_marker(generation, irreplaceable=False)
         else:
             count += 1
     return count
@@ -88,7 +94,7 @@ def mark_former(staging_dir: str, end: str) -> None:
         irreplaceable = bool(left_behind(former, end, find_unowned(former, find_libraries(former))))
     except OSError:
         irreplaceable = True
-    remark(staging_dir, irreplaceable=irreplaceable)
+    update_marker(staging_dir, irreplaceable=irreplaceable)
 
 
 Contents = dict[str, tuple[int, ...]]
@@ -116,7 +122,7 @@ def take_place(staging_dir: str, action: Create) -> str:
     Return the staging directory left. Raises ``EnvsyncError`` (``changed-meanwhile``), or as :func:`exchange` does.
     """
     blueprint = action.blueprint
-    bring_along(root_of(blueprint), Root(f"{staging_dir}/{BUILT}"), action.foreign_staging, over=True)
+    copy_into(root_of(blueprint), Root(f"{staging_dir}/{BUILT}"), action.foreign_staging, over=True)
     flush([staging_dir])
     staging_dir = exchange(staging_dir, blueprint)
     if not {*os.listdir(f"{staging_dir}/{BUILT}")} <= {

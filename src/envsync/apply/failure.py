@@ -32,7 +32,7 @@ GRACE = 4.5
 """Seconds for the environments under way to be completed."""
 
 
-def wind_up(executor: Executor, futures: Iterable[Future[Any]], interruption: KeyboardInterrupt) -> None:
+def finish_or_end(executor: Executor, futures: Iterable[Future[Any]], interruption: KeyboardInterrupt) -> None:
     """Wait :data:`GRACE` for what was begun; then end the programs that it waits for, which undoes it.
 
     Ctrl-C, or a second signal, does not wait.

@@ -20,7 +20,7 @@ from envsync.observe.packages import metadata_places, read_all, read_installed
 from envsync.observe.record import find_damage, listed_files
 from envsync.plan.packages import damage_message
 from envsync.write.directories import Root
-from envsync.write.staging import remove_staging_dir, take_out
+from envsync.write.staging import remove_entries, remove_staging_dir
 from envsync.write.trees import move_files
 
 Build = Callable[[Blueprint, InstallSpec], str]
@@ -78,7 +78,7 @@ def reinstall(staging_dir: str, blueprint: Blueprint, spec: InstallSpec, build: 
         directories = [directory for one in spec.damaged for directory in one.partial] + [
             one.metadata for one in damaged
         ]
-        take_out(staging_dir, files, directories)
+        remove_entries(staging_dir, files, directories)
         if fresh is not None:
             source = f"{fresh}/{BUILT}"
             move_files(source, Root(place), _all_listed(source, blueprint.libraries))

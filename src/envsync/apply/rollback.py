@@ -17,7 +17,7 @@ from envsync.observe.record import find_damage
 from envsync.plan.packages import damage_message
 from envsync.write.directories import Root
 from envsync.write.exchange import end_rollback, roll_back
-from envsync.write.staging import remark
+from envsync.write.staging import update_marker
 from envsync.write.user_files import replace_manifest
 
 
@@ -36,7 +36,7 @@ def roll_back_to(action: Rollback, made: str, repair: Callable[[Repair], None]) 
     if action.pin is None:
         _exchange(action, made)
         return
-    remark(action.staging_dir, pin=action.pin.link)
+    update_marker(action.staging_dir, pin=action.pin.link)
     try:
         _write(action.pin)
         try:
@@ -47,7 +47,7 @@ def roll_back_to(action: Rollback, made: str, repair: Callable[[Repair], None]) 
             raise
     except BaseException:
         with contextlib.suppress(OSError):
-            remark(action.staging_dir, pin="")
+            update_marker(action.staging_dir, pin="")
         raise
 
 
@@ -76,7 +76,7 @@ def settle_rollback(plan: EnvironmentPlan, staging_dir: str, made: str) -> None:
         roll_back(staging_dir, Root(directory.chain.end, directory.identity), made, exchangeable=directory.exchangeable)
         mark_former(staging_dir, directory.chain.end)
     elif pin:
-        remark(staging_dir, pin="")
+        update_marker(staging_dir, pin="")
 
 
 def _exchange(action: Rollback, made: str) -> None:

@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from envsync.apply.build import EnvironmentBuilder, edit_settings
-from envsync.apply.embedded_paths import declare_paths
-from envsync.apply.verify import names_no_staging
+from envsync.apply.embedded_paths import embed_path
+from envsync.apply.verify import refuse_staging_paths
 from envsync.formats.staging_marker import BUILT
 from envsync.model.packages import INSTALLED
 from envsync.model.plan import Blueprint, InstallSpec
@@ -119,11 +119,11 @@ def _install_into(staging_dir: str, blueprint: Blueprint, spec: InstallSpec, env
         message = f"the installer made the environment for {blueprint.path} itself, and without what was in it"
         hint = "Nothing was changed. Look for a Python that its settings prefer."
         raise EnvsyncError(Problem("verify-failed", message, hint))
-    declare_paths(place, blueprint.path, blueprint.libraries)
+    embed_path(place, blueprint.path, blueprint.libraries)
     sites = [f"{place}/{library}/site-packages" for library in blueprint.libraries]
     for name in unexecutable(place, filter(os.path.isdir, sites)):
         make_executable(Root(place), f"bin/{name}")
-    names_no_staging(place, blueprint.path, staging_dir)
+    refuse_staging_paths(place, blueprint.path, staging_dir)
     settings = dict(done.settings)
     if not spec.only_damaged:
         if _put_new_damage_right(staging_dir, blueprint, spec, env_builder, before) and INSTALLED in settings:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import assert_never
 
 from envsync.apply.build import EnvironmentBuilder, edit_settings
-from envsync.apply.embedded_paths import carry_additions, declare_scripts, rename_activators, render_activators
+from envsync.apply.embedded_paths import append_additions, rename_activators, render_activators, retarget_scripts
 from envsync.apply.exchange import (
     NotExchangeableError,
     bring_in,
@@ -41,7 +41,7 @@ from envsync.write.staging import (
     remove_partial_files,
     remove_staging_dir,
 )
-from envsync.write.swap import settle_trade
+from envsync.write.swap import settle_exchange
 from envsync.write.trees import Entry, make_scratch, write_tree
 
 _READ = frozenset({"home", "include-system-site-packages", "version", "version_info", "executable"})
@@ -113,7 +113,7 @@ def clear_staging_dir(staging_dir: str, end: str, generations_dir: str) -> None:
     marker = read_marker_of(staging_dir)
     if marker is not None and ((marker.kind, marker.end) != ("staging", end) or marker.moves_to):
         return
-    settle_trade(staging_dir, end)
+    settle_exchange(staging_dir, end)
     finish_copy_up(staging_dir, end)
     undo_contents(staging_dir, end)
     if holds_former(staging_dir, end):
@@ -174,7 +174,7 @@ def _rebuild(action: Rebuild, env_builder: EnvironmentBuilder) -> None:
     blueprint = action.blueprint
     staging_dir = build_aside(blueprint, action.spec, env_builder)
     try:
-        carry_additions(action, staging_dir)
+        append_additions(action, staging_dir)
         bring_unowned(staging_dir, action)
     except BaseException:
         remove_staging_dir(staging_dir, blueprint.end)
@@ -218,7 +218,7 @@ def _repair(action: Repair, env_builder: EnvironmentBuilder) -> None:
         if script.kind == "mode":
             make_executable(root, f"bin/{script.name}")
     shebangs = {script.name: script.named for script in action.scripts if script.kind == "shebang"}
-    declare_scripts(root, shebangs, blueprint.path, blueprint.libraries)
+    retarget_scripts(root, shebangs, blueprint.path, blueprint.libraries)
     if rename_activators(root, action):
         staging_dir = build_aside(blueprint, None, env_builder)
         try:

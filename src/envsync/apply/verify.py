@@ -31,7 +31,7 @@ def works(place: str) -> bool:
         return False
 
 
-def names_no_staging(place: str, path: str, staging_dir: str) -> None:
+def refuse_staging_paths(place: str, path: str, staging_dir: str) -> None:
     """Raise ``EnvsyncError`` (``verify-failed``) if a file outside of ``site-packages`` names ``staging_dir``.
 
     The name is unique and needs no quotes, so it stands verbatim in whatever dialect. ``path`` is the declared one.

@@ -16,8 +16,8 @@ from envsync.formats.staging_marker import BUILT, PREFIX
 from envsync.observe.mounts import in_lower_layer
 from envsync.write.directories import Root, flush_open, open_directory, open_parent
 from envsync.write.flush import flush
-from envsync.write.rename import Place, move, trade
-from envsync.write.staging import read_marker_of, remark, remove_built, remove_scratch
+from envsync.write.rename import Place, exchange_in_steps, move
+from envsync.write.staging import read_marker_of, remove_built, remove_scratch, update_marker
 from envsync.write.swap import swap
 from envsync.write.trees import make_scratch
 
@@ -43,9 +43,11 @@ def swap_up(staging_dir: str, end: Root) -> None:
     _exchange(exchange, staging_dir, (Root(end.path, end.identity), Root(f"{staging_dir}/{BUILT}")), replaced)
 
 
-def trade_up(staging_dir: str, one: Place, other: Place, spare: Place) -> None:
-    """Exchange entries as :func:`envsync.write.rename.trade` does, copied up if necessary. Raises ``OSError``."""
-    _exchange(lambda: trade(one, other, spare), staging_dir, (Root(other.path), Root(one.path)), lambda _: None)
+def exchange_up(staging_dir: str, one: Place, other: Place, spare: Place) -> None:
+    """Call :func:`envsync.write.rename.exchange_in_steps`, copying up if necessary. Raises ``OSError``."""
+    _exchange(
+        lambda: exchange_in_steps(one, other, spare), staging_dir, (Root(other.path), Root(one.path)), lambda _: None
+    )
 
 
 def copy_entries_up(staging_dir: str, directory: str) -> None:
@@ -91,12 +93,12 @@ def _copy_up(staging_dir: str, place: Root) -> None:
             _copy_entries(source, target)
             _copy_attributes(source, target)
         flush([staging_dir])
-        remark(staging_dir, copied=place.path, built=None)  # a copy has another inode
+        update_marker(staging_dir, copied=place.path, built=None)  # a copy has another inode
         _rename(copy, f"{staging_dir}/{_COPY}")
         remove_scratch(staging_dir)
     except OSError:
         if not os.path.isdir(f"{staging_dir}/{_COPY}"):
-            remark(staging_dir, copied="")
+            update_marker(staging_dir, copied="")
             remove_scratch(staging_dir)
             raise
     try:
@@ -134,8 +136,8 @@ def finish_copy_up(staging_dir: str, end: str) -> None:
         else:
             remove_built(staging_dir, BUILT)
             _rename(copy, f"{staging_dir}/{BUILT}")
-            remark(staging_dir, built=0, contents=None)  # what is in the staging directory is not what was built
-    remark(staging_dir, copied="")
+            update_marker(staging_dir, built=0, contents=None)  # what is in the staging directory is not what was built
+    update_marker(staging_dir, copied="")
 
 
 def _is_rest_of(place: str, copy: str) -> bool:
@@ -172,7 +174,7 @@ def _take_place(staging_dir: str, place: str) -> None:
         else:
             break
     _rename(copy, place)
-    remark(staging_dir, copied="")
+    update_marker(staging_dir, copied="")
 
 
 def _rename(source: str, target: str) -> None:

@@ -185,7 +185,7 @@ def replace_in(directory: int, name: str, content: bytes, mode: int, *, by_way_o
     os.fsync(directory)
 
 
-def put_in(directory: int, name: str, content: bytes) -> None:
+def replace_unflushed(directory: int, name: str, content: bytes) -> None:
     """Replace a file in one step, readable by its user alone; not flushed, so a power loss may empty or lose it."""
     _write(directory, name, content, None, None)
 

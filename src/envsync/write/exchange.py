@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from envsync.formats.staging_marker import BUILT, FORMER, LOST_AND_FOUND, Marker, is_staging_dir_name
-from envsync.write.copy_up import copy_entries_up, finish_copy_up, swap_up, trade_up
+from envsync.write.copy_up import copy_entries_up, exchange_up, finish_copy_up, swap_up
 from envsync.write.directories import Root, flush_open, open_directory, open_in
 from envsync.write.rename import Place, move
-from envsync.write.staging import open_staging_dir, read_marker_of, remark
-from envsync.write.swap import settle_trade
+from envsync.write.staging import open_staging_dir, read_marker_of, update_marker
+from envsync.write.swap import settle_exchange
 
 NOT_RENAMED = frozenset({errno.EXDEV, errno.EBUSY})
 """Errors of rename(2) for a directory that cannot be moved: a mount that no table shows, a project quota."""
@@ -63,7 +63,7 @@ def swap_contents(staging_dir: str, root: Root) -> None:
     copy_entries_up(staging_dir, f"{staging_dir}/{BUILT}")  # it changes their inodes
     with open_staging_dir(staging_dir) as top, open_in(top, BUILT) as built:
         new = {name: Place(built, name, staging_dir).inode() for name in os.listdir(built)}
-    remark(staging_dir, contents=new)
+    update_marker(staging_dir, contents=new)
     try:
         with _open_sides(staging_dir, root) as sides:
             for name in sorted({*new, *_entries(sides.place)}, key=lambda name: (name == _LAST, name)):
@@ -80,10 +80,10 @@ def roll_back(staging_dir: str, end: Root, made: str, *, exchangeable: bool) -> 
 
     ``made`` is the time of the new generation, ISO 8601. Until that is examined, it counts as irreplaceable.
     """
-    remark(staging_dir, irreplaceable=True)
+    update_marker(staging_dir, irreplaceable=True)
     if not exchangeable or not _try_swap(staging_dir, end):
         swap_contents(staging_dir, end)
-    remark(staging_dir, made=made, contents=None, built=None, pin="")
+    update_marker(staging_dir, made=made, contents=None, built=None, pin="")
 
 
 def _try_swap(staging_dir: str, end: Root) -> bool:
@@ -103,7 +103,7 @@ def end_rollback(staging_dir: str, end: str, made: str) -> str:
     Return the interpreter link to pin, which the marker keeps, if the exchange was not done; else an empty text. Raises
     ``OSError``.
     """
-    settle_trade(staging_dir, end)
+    settle_exchange(staging_dir, end)
     finish_copy_up(staging_dir, end)
     marker = read_marker_of(staging_dir)
     if marker is None:
@@ -112,9 +112,9 @@ def end_rollback(staging_dir: str, end: str, made: str) -> str:
     if marker.contents:
         undo_contents(staging_dir, end)
     if done:
-        remark(staging_dir, made=made, irreplaceable=True, contents=None, built=None, pin="")
+        update_marker(staging_dir, made=made, irreplaceable=True, contents=None, built=None, pin="")
         return ""
-    remark(staging_dir, contents=None, built=None)
+    update_marker(staging_dir, contents=None, built=None)
     return marker.pin
 
 
@@ -151,7 +151,7 @@ def undo_contents(staging_dir: str, end: str, *, even_if_complete: bool = False)
         for name in names:
             if name not in new or Place(sides.place, name, end).inode() == new[name]:
                 _move(staging_dir, *sides.of(name))
-    remark(staging_dir, contents=None)
+    update_marker(staging_dir, contents=None)
 
 
 def _settle(built: Place, place: Place, spare: Place, new: int) -> None:
@@ -170,7 +170,7 @@ def _move(staging_dir: str, one: Place, other: Place, spare: Place) -> None:
     """Exchange two entries of which one may be missing."""
     here, there = one.status() is not None, other.status() is not None
     if here and there:
-        trade_up(staging_dir, one, other, spare)
+        exchange_up(staging_dir, one, other, spare)
     elif here:
         move(one, other)
     elif there:

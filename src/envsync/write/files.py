@@ -17,12 +17,12 @@ from envsync.write.directories import (
     kind_of,
     open_directory,
     open_parent,
-    put_in,
     read_in,
     replace_in,
+    replace_unflushed,
 )
-from envsync.write.locks import make_own
-from envsync.write.rename import Place, move_new
+from envsync.write.locks import make_private
+from envsync.write.rename import Place, move_no_replace
 
 
 def make_directory(path: str, *, flushed: bool = True) -> None:
@@ -79,7 +79,7 @@ def make_launcher(place: str, command: str, *, flushed: bool = True) -> None:
                 file.flush()
                 os.fsync(descriptor)
             above = os.path.dirname(place)
-            if not move_new(Place(parent, new, above), Place(parent, name, above)):
+            if not move_no_replace(Place(parent, new, above), Place(parent, name, above)):
                 os.link(new, name, src_dir_fd=parent, dst_dir_fd=parent)
         finally:
             _unlink(new, parent)
@@ -101,10 +101,10 @@ def replace_file(path: str, content: bytes, mode: int = 0o644) -> None:
 def write_cache(file: str, content: bytes) -> None:
     """Write a cache file, readable by its user alone, and its directory. Raises ``OSError``."""
     directory = os.path.realpath(os.path.dirname(file))
-    make_own(directory)
+    make_private(directory)
     with open_directory(directory) as descriptor:
         clear_partial(descriptor)  # another pass may then fail to rename its own: a cache may
-        put_in(descriptor, os.path.basename(file), content)  # not flushed: a damaged cache counts as none
+        replace_unflushed(descriptor, os.path.basename(file), content)  # not flushed: a damaged cache counts as none
 
 
 def new_file(path: str, content: bytes) -> None:
@@ -116,7 +116,7 @@ def new_file(path: str, content: bytes) -> None:
 def new_log(path: str) -> BinaryIO:
     """Open a log to append to, readable by its user alone, and make its directory; the caller closes it."""
     directory = os.path.dirname(path)
-    make_own(directory)
+    make_private(directory)
     descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     with contextlib.suppress(PermissionError):  # another user's log
         os.fchmod(descriptor, 0o600)

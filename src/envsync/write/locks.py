@@ -16,7 +16,7 @@ _OTHERS = 0o077
 """The permission bits of group and others."""
 
 
-def make_own(directory: str) -> None:
+def make_private(directory: str) -> None:
     """Make a directory of envsync's own, and those above it, for its user alone.
 
     An existing one loses the permissions of others, unless it is a symlink. Raises ``OSError``.
@@ -24,7 +24,7 @@ def make_own(directory: str) -> None:
     try:
         os.mkdir(directory, 0o700)
     except FileNotFoundError:
-        make_own(os.path.dirname(directory))
+        make_private(os.path.dirname(directory))
         with contextlib.suppress(FileExistsError):  # another pass has made it
             os.mkdir(directory, 0o700)
     except FileExistsError:
@@ -45,7 +45,7 @@ def _restrict(directory: str) -> None:
 
 
 @contextlib.contextmanager
-def not_for_all() -> Iterator[None]:
+def restrictive_umask() -> Iterator[None]:
     """Let this process, and those that it starts, make nothing that anybody may write to (umask(2))."""
     former = os.umask(_OTHERS)
     os.umask(former | stat.S_IWOTH)
@@ -87,7 +87,7 @@ def hold(directory: str, end: str, timeout: float) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def hold_all(directory: str, paths: Iterable[str], timeout: float) -> Iterator[None]:
+def hold_sources(directory: str, paths: Iterable[str], timeout: float) -> Iterator[None]:
     """Hold the locks of source directories, each once by any name, waiting up to ``timeout`` seconds in all.
 
     They exclude threads of this process, too. They are taken in one order, against deadlocks, and differ from the locks
@@ -122,7 +122,7 @@ def hold_watch(directory: str, manifest: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _open(directory: str, key: str) -> Iterator[int]:
-    make_own(directory)
+    make_private(directory)
     descriptor = os.open(f"{directory}/{lock_name(key)}", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         yield descriptor

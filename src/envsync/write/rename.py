@@ -67,7 +67,7 @@ def exchange(one: Place, other: Place) -> bool:
     return _rename(one, other, _EXCHANGE, _SWAP)
 
 
-def move_new(source: Place, target: Place) -> bool:
+def move_no_replace(source: Place, target: Place) -> bool:
     """Rename an entry, never replacing one; return ``False`` where the system cannot guarantee that.
 
     Raises ``OSError`` (``FileExistsError`` where the name is taken).
@@ -75,7 +75,7 @@ def move_new(source: Place, target: Place) -> bool:
     return _rename(source, target, _NOREPLACE, _EXCL)
 
 
-def trade(one: Place, other: Place, spare: Place) -> None:
+def exchange_in_steps(one: Place, other: Place, spare: Place) -> None:
     """Exchange two entries, by way of ``spare`` where the file system cannot in one step. Raises ``OSError``."""
     if exchange(one, other):
         return

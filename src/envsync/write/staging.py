@@ -13,7 +13,7 @@ from envsync.formats import staging_marker
 from envsync.formats.staging_marker import BUILT, FORMER, MARKER, SCRATCH, Marker
 from envsync.model.environment import is_stray
 from envsync.observe.mounts import mounts_in
-from envsync.write.directories import Root, kind_of, open_directory, open_in, open_parent, put_in, replace_in
+from envsync.write.directories import Root, kind_of, open_directory, open_in, open_parent, replace_in, replace_unflushed
 from envsync.write.files import make_directories
 from envsync.write.rename import Place, move
 
@@ -25,7 +25,7 @@ def make_staging_dir(parent: str, marker: Marker) -> str:
     def mark(directory: int) -> None:
         replace_in(directory, MARKER, text, 0o644)
         # A staging directory beside a project's .venv is in its repository: keep it out of `git status`.
-        put_in(directory, ".gitignore", b"*\n")
+        replace_unflushed(directory, ".gitignore", b"*\n")
 
     return _make(parent, marker.end, mark)
 
@@ -36,7 +36,7 @@ def make_brief_staging_dir(parent: str, marker: Marker) -> str:
     :func:`ignore_staging_dir` keeps it out of `git status` once an environment is in it. Raises ``OSError``.
     """
     text = staging_marker.write_marker(marker).encode(errors="surrogateescape")
-    return _make(parent, marker.end, lambda directory: put_in(directory, MARKER, text))
+    return _make(parent, marker.end, lambda directory: replace_unflushed(directory, MARKER, text))
 
 
 def ignore_staging_dir(staging_dir: str, name: str) -> None:
@@ -82,7 +82,7 @@ def read_marker_of(staging_dir: str) -> Marker | None:
     return None
 
 
-def remark(staging_dir: str, **changes: object) -> None:
+def update_marker(staging_dir: str, **changes: object) -> None:
     """Change fields of a staging directory's marker, in one step. Raises ``OSError``."""
     with open_staging_dir(staging_dir) as directory:
         marker = _read_marker(directory)
@@ -124,7 +124,7 @@ def keep_as_generation(staging_dir: str, made: str, generations_dir: str, *, irr
     ``made`` is the time, ISO 8601; ``irreplaceable`` whether it holds what no installer can restore. It is moved to
     ``generations_dir``, a real path, if that is on the same file system.
     """
-    remark(staging_dir, kind="generation", made=made, irreplaceable=irreplaceable, contents=None, built=None)
+    update_marker(staging_dir, kind="generation", made=made, irreplaceable=irreplaceable, contents=None, built=None)
     with contextlib.suppress(OSError):
         make_directories(generations_dir)
         with open_parent(staging_dir) as (parent, name), open_directory(generations_dir) as generations:
@@ -196,7 +196,7 @@ def remove_built(staging_dir: str, name: str) -> None:
             _remove_tree(name, directory)
 
 
-def take_out(staging_dir: str, files: Iterable[str], directories: Iterable[str]) -> None:
+def remove_entries(staging_dir: str, files: Iterable[str], directories: Iterable[str]) -> None:
     """Delete entries of the environment that this pass builds; no link is followed. Raises ``OSError``."""
     with open_staging_dir(staging_dir) as directory:
         if _read_marker(directory) is None:

@@ -6,8 +6,8 @@ import stat
 
 from envsync.formats.staging_marker import BUILT, FORMER
 from envsync.write.directories import Root, flush_open, kind_of, open_directory, open_in, open_parent
-from envsync.write.rename import Place, move, move_new, trade
-from envsync.write.staging import open_staging_dir, remark
+from envsync.write.rename import Place, exchange_in_steps, move, move_no_replace
+from envsync.write.staging import open_staging_dir, update_marker
 
 
 def move_in(staging_dir: str, name: str, end: str, *, flushed: bool = True) -> None:
@@ -20,7 +20,7 @@ def move_in(staging_dir: str, name: str, end: str, *, flushed: bool = True) -> N
         built, place = Place(source, name, staging_dir), Place(parent, last, os.path.dirname(end))
         status = place.status()
         if status is None:
-            if not move_new(built, place):
+            if not move_no_replace(built, place):
                 move(built, place)  # rename(2) of a directory replaces nothing but an empty directory
         else:
             _take_mode(source, name, status.st_mode)
@@ -32,7 +32,7 @@ def move_in(staging_dir: str, name: str, end: str, *, flushed: bool = True) -> N
 def swap(staging_dir: str, end: Root) -> None:
     """Exchange the environment built in ``staging_dir`` for the one at ``end``, which then is in ``staging_dir``.
 
-    Where the file system cannot in one step, it takes steps that :func:`settle_trade` can undo. Raises ``OSError``;
+    Where the file system cannot in one step, it takes steps that :func:`settle_exchange` can undo. Raises ``OSError``;
     then the former environment is in place.
     """
     with open_staging_dir(staging_dir) as source, open_parent(end.path) as (parent, last):
@@ -40,18 +40,18 @@ def swap(staging_dir: str, end: Root) -> None:
         place = Place(parent, last, os.path.dirname(end.path))
         with open_directory(end) as former:
             _take_mode(source, BUILT, os.fstat(former).st_mode)
-        remark(staging_dir, built=built.inode())
-        trade(built, place, spare)
+        update_marker(staging_dir, built=built.inode())
+        exchange_in_steps(built, place, spare)
         try:
             _check_former(built, end)
             flush_open(parent)
             flush_open(source)
         except OSError:
-            trade(built, place, spare)
+            exchange_in_steps(built, place, spare)
             raise
 
 
-def settle_trade(staging_dir: str, end: str) -> None:
+def settle_exchange(staging_dir: str, end: str) -> None:
     """Finish or undo an interrupted exchange in several steps. Raises ``OSError``.
 
     It is undone, unless a symlink takes the place: that needs no flush before.

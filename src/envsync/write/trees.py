@@ -146,7 +146,7 @@ def _copy(name: str, directory: int, original: str, copy: str) -> None:
             os.chmod(copy, stat.S_IMODE(found.st_mode))  # chown(2) clears the set-user-ID bit
 
 
-def bring_along(source: Root, target: Root, relatives: Iterable[str], *, over: bool = False) -> None:
+def copy_into(source: Root, target: Root, relatives: Iterable[str], *, over: bool = False) -> None:
     """Copy files, symlinks and whole directories to the same relative paths in another tree.
 
     Existing entries stay, except files with ``over``. Symlinks are copied, never followed; byte code, sockets, pipes

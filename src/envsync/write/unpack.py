@@ -15,7 +15,7 @@ from zipfile import ZipFile
 
 from envsync.cache.store import read_cache_file, seal, unseal
 from envsync.write.files import write_cache
-from envsync.write.locks import hold, make_own
+from envsync.write.locks import hold, make_private
 
 _TIME_LIMIT = 60.0
 """Seconds to wait for another pass that unpacks it."""
@@ -27,7 +27,7 @@ def unpack(wheel: str, cache: str) -> str:
 
     Raises ``OSError`` or ``EnvsyncError``, and what zipfile raises for a damaged wheel.
     """
-    make_own(cache)
+    make_private(cache)
     cache = os.path.realpath(cache)
     _make_private(cache)
     place = f"{cache}/{os.path.basename(wheel).removesuffix('.whl')}"

@@ -13,7 +13,7 @@ from envsync.formats.staging_marker import Marker
 from envsync.observe.trust import Record
 from envsync.write.directories import clear_partial, open_directory, open_parent, replace_in
 from envsync.write.files import make_directories, make_directory, remove_file, replace_file
-from envsync.write.locks import make_own
+from envsync.write.locks import make_private
 from envsync.write.staging import make_brief_staging_dir, open_staging_dir, remove_staging_dir
 from envsync.write.trees import make_scratch
 
@@ -95,7 +95,7 @@ def new_manifest(end: str, to_make: tuple[str, ...], content: bytes) -> None:
 def record_trust(record: Record) -> None:
     """Write the record that a manifest is trusted. Raises ``OSError``."""
     directory = os.path.dirname(record.file)
-    make_own(directory)
+    make_private(directory)
     with open_directory(os.path.realpath(directory)) as opened:
         with contextlib.suppress(OSError):  # not every file system locks directories
             fcntl.flock(opened, fcntl.LOCK_EX)  # another process's partial file is in use until it has the lock
