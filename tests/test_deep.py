@@ -306,7 +306,7 @@ def test_a_project_that_is_another_version_by_now_is_not_what_was_installed(depo
     depot.install("-e", str(project))
     make_project(depot.root / "blog", "blog", "2.0")
     (depot.site / "__editable__.blog.pth").unlink()
-    assert "blog 1.0 was installed, and 2.0 is to be had" in assert_refused(depot, "package-missing")
+    assert "blog 1.0 was installed; only 2.0 is available" in assert_refused(depot, "package-missing")
 
 
 def test_a_package_that_is_offered_damaged_leaves_all_as_it_was(

@@ -82,6 +82,17 @@ def test_a_code_that_cannot_be_followed_is_told(tmp_path: Path, code: str) -> No
     assert "planted.py:4: Problem: " in line
 
 
+def test_the_architecture_has_each_room_and_the_files_to_read_first() -> None:
+    source = ROOT / "src/envsync"
+    page = (ROOT / "docs/architecture.md").read_text()
+    (table,) = re.findall(r"^\| room \|.*?\n\|-.*?\n(.*?)\n\n", page, re.MULTILINE | re.DOTALL)
+    rows = {row.split("|")[1].strip(" `/"): re.findall(r"`(\w+\.py)`", row.split("|")[3]) for row in table.splitlines()}
+    assert set(rows) == {path.name for path in source.iterdir() if path.name[0] not in "_."} - {"py.typed"}
+    for room, names in rows.items():
+        for name in names:
+            assert (source / room / name).exists(), f"{room}/{name}"
+
+
 @pytest.mark.parametrize("command", [command.name for command in COMMANDS])
 def test_each_command_is_in_the_readme(command: str) -> None:
     assert f"envsync {command}" in (ROOT / "README.md").read_text()

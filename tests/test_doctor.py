@@ -13,11 +13,11 @@ from envsync.cli.doctor.checks import (
     Check,
     Health,
     check_bin_dir,
+    check_directories,
     check_exchange,
     check_inotify,
     check_service,
     check_tools,
-    judge_directories,
 )
 from envsync.cli.doctor.command import check_lines
 from envsync.cli.doctor.interpreters import END_OF_LIFE, Usage, check_interpreters, check_venv
@@ -72,7 +72,7 @@ def test_a_machine_on_which_all_is_well(place: Place) -> None:
     assert re.fullmatch(r"\d+ ok, \d+ warnings?, 0 problems", lines[-1])
     assert f"ok       manifest {place.manifest}: 1 environment" in lines
     assert "bin-dir" not in run.out  # nothing is exposed
-    assert f"ok       state-dir {place.root}/state is not there yet, and can be made" in lines
+    assert f"ok       state-dir {place.root}/state does not exist yet; it can be created" in lines
     assert place.envsync("doctor", "--quiet").out == ""
 
 
@@ -115,7 +115,7 @@ def test_directories_that_cannot_be_written_to_are_problems(place: Place) -> Non
     run = unprivileged(place, "doctor")
     if run is None:
         pytest.skip("root cannot give up its powers here")
-    assert f"problem  state-dir {place.root}/state cannot be written to" in run.out
+    assert f"problem  state-dir {place.root}/state is not writable" in run.out
 
 
 def test_a_directory_of_exposed_commands_has_to_be_on_path(place: Place) -> None:
@@ -172,7 +172,7 @@ def test_how_directories_are_judged() -> None:
         DirectoryCheck("locks", "/b", "/c", False),
         DirectoryCheck("state-dir", "/d", "/d", True, "/d"),
     )
-    found = list(judge_directories(checked))
+    found = list(check_directories(checked))
     assert codes(found) == [("cache", "ok"), ("locks", "ok"), ("state-dir", "problem")]
     assert "/b, which leads to /c," in found[1].message
     assert list(check_bin_dir(checked[0], on_path=False))[1].hint.endswith("export PATH=/a:$PATH")
@@ -286,7 +286,7 @@ def test_venv_is_missed_only_where_it_would_build() -> None:
     users = {one.link: ("a",)}
     assert len(list(check_interpreters([one], Usage(users, builders=("virtualenv",)), THEN))) == 1
     assert codes(list(check_interpreters([one], Usage(users, builders=("venv",)), THEN)))[1][0] == "interpreter-venv"
-    assert check_venv([one, installed("3.13")]).message == "venv is in 1 of 2 interpreters; not in Python 3.12.1"
+    assert check_venv([one, installed("3.13")]).message == "1 of 2 interpreters have venv; not Python 3.12.1"
 
 
 def test_the_table_of_ends_is_in_order() -> None:

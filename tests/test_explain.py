@@ -44,7 +44,7 @@ def explain(place: Place, *names: str) -> str:
 
 def commands(out: str) -> list[str]:
     """Give the commands that are shown ready to copy."""
-    _, found, rest = out.partition("\nCommands to resolve it; look at each before you run it:\n")
+    _, found, rest = out.partition("\nCommands to resolve it; review each before running it:\n")
     assert bool(found) == bool(rest)
     return [line.removeprefix("  ") for line in rest.splitlines()]
 

@@ -143,7 +143,7 @@ def test_it_goes_with_its_environment(place: Place) -> None:
 
 def test_what_a_killed_pass_left_of_it_is_cleared_by_the_next(place: Place) -> None:
     expose(place, "python:py")
-    code = "import os; from envsync.write import files; files.move_new = lambda *_: os._exit(9); "
+    code = "import os; from envsync.write import files; files.move_no_replace = lambda *_: os._exit(9); "
     code += "from envsync.cli.main import main; main(['apply'])"
     done = subprocess.run([sys.executable, "-c", code], check=False, cwd=place.root, env=place.variables)
     assert done.returncode == 9

@@ -130,7 +130,7 @@ def test_what_is_not_in_sync_is_not_upgraded(depot: Depot) -> None:
 
 
 @pytest.mark.parametrize("more", ["", 'constraints = ["limits.txt"]'])
-def test_what_is_up_to_date_stays_as_it_is(depot: Depot, more: str) -> None:
+def test_what_is_up_to_date_stays_as_it_is(depot: Depot, more: str, capsys: pytest.CaptureFixture[str]) -> None:
     (depot.root / "limits.txt").write_text("app<1.1\nlib<1.2\n")
     make(depot, 'packages = ["app"]', more)
     if more:
@@ -138,6 +138,10 @@ def test_what_is_up_to_date_stays_as_it_is(depot: Depot, more: str) -> None:
     before = files(listing(depot.root))
     entry = depot.command("upgrade")
     assert (entry["outcome"], entry["packages"]) == ("unchanged", [])
+    for words in (["upgrade", "--dry-run"], ["outdated"]):
+        capsys.readouterr()
+        assert main(words) == 0
+        assert capsys.readouterr().out == "nothing to upgrade\n"
     assert changed(before, files(listing(depot.root))) == set()
     assert_stable(depot)
 

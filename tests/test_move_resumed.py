@@ -20,7 +20,7 @@ CUT = {
     "in the copy": "copies.refuse_difference",
     "before the copy is at its place": "copies.move_in",
     "before the link": "move._make_link",
-    "in the exchange": "copy_up.trade",
+    "in the exchange": "copy_up.exchange_in_steps",
     "behind the exchange": "write_move.flush_open",
     "before the rest": "move._follow",
     "in the rest": "move.edit_settings",
@@ -231,13 +231,13 @@ def counted(*arguments, **more):
     moves.append(arguments)
     if len(moves) == {step}: os._exit(9)
     plain(*arguments, **more)
-def trade(*arguments):
+def watched(*arguments):
     os.rename = counted
     real(*arguments)
     os.rename = plain
-real, swap.trade = swap.trade, trade
+real, swap.exchange_in_steps = swap.exchange_in_steps, watched
 import envsync.write.copy_up
-envsync.write.copy_up.trade = trade
+envsync.write.copy_up.exchange_in_steps = watched
 main({["move", "one"] if kind == "move" else ["apply", "--force-rebuild", "one"]})
 """
     variables = {**os.environ, "PYTHONPATH": SOURCE}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from envsync.apply.verify import reason_not_to_run, works
+from envsync.apply.verify import mismatch_of, works
 from envsync.model.plan import Blueprint
 from harness.place import Place
 from harness.trees import make_tree
@@ -61,7 +61,7 @@ def test_a_pth_file_of_the_environments_own_may_print_and_add_what_it_likes(plac
     site = place.root / "blog/lib/python3.12/site-packages"
     (site / "noise.pth").write_text(f"import sys; print('hello', end='')\n{extra}\n")
     assert works(str(place.root / "blog"))
-    assert reason_not_to_run(str(place.root / "blog"), blueprint(python_of("3.12"), place)) == ""
+    assert mismatch_of(str(place.root / "blog"), blueprint(python_of("3.12"), place)) == ""
 
 
 def test_a_base_that_adds_site_packages_of_its_own_makes_environments(place: Place) -> None:
@@ -106,15 +106,15 @@ def blueprint(python: str, place: Place) -> Blueprint:
 def test_an_environment_that_sees_its_bases_packages_is_none(place: Place, python_of: PythonOf, version: str) -> None:
     subprocess.run([python_of(version), "-m", "venv", "--without-pip", place.root / "blog"], check=True)
     wanted, end = blueprint(python_of(version), place), str(place.root / "blog")
-    assert reason_not_to_run(end, wanted) == ""
+    assert mismatch_of(end, wanted) == ""
     cfg = place.root / "blog/pyvenv.cfg"
     whole = cfg.read_text()
     for text in ("", whole.replace("include-system-site-packages = false", "include-system-site-packages = true")):
         cfg.write_text(text)
-        assert "not isolated" in reason_not_to_run(end, wanted)
-        assert reason_not_to_run(end, replace(wanted, system_site_packages=True)) == ""
+        assert "not isolated" in mismatch_of(end, wanted)
+        assert mismatch_of(end, replace(wanted, system_site_packages=True)) == ""
     cfg.unlink()
-    assert "its prefix is" in reason_not_to_run(end, wanted)
+    assert "its prefix is" in mismatch_of(end, wanted)
 
 
 def test_packages_are_installed_with_a_base_that_uv_refuses(place: Place) -> None:

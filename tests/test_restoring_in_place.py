@@ -14,7 +14,7 @@ import pytest
 from envsync.formats.staging_marker import BUILT, Marker
 from envsync.write import rename
 from envsync.write import staging as staging_dirs
-from envsync.write.copy_up import trade_up
+from envsync.write.copy_up import exchange_up
 from envsync.write.directories import Root
 from envsync.write.exchange import roll_back, swap_contents, undo_contents
 from harness.bench import contents, files, listing
@@ -98,7 +98,7 @@ def test_a_rebuild_at_a_mount_point_that_fails_leaves_the_old_environment(
     old = of_packages(mount)
     depot.flip("3.12")
     calls = _Calls(number, OSError(errno.EIO, os.strerror(errno.EIO)))
-    monkeypatch.setattr("envsync.write.exchange.trade_up", calls.around(trade_up))
+    monkeypatch.setattr("envsync.write.exchange.exchange_up", calls.around(exchange_up))
     entry = depot.apply()
     assert (entry["outcome"], entry["error"]["code"]) == ("failed", "io-error")
     assert of_packages(mount) == old
@@ -259,7 +259,7 @@ def test_a_rollback_that_is_killed_leaves_old_or_new_and_the_other_one_kept(
     end = tmp_path / "end"
 
     def swap(staging_dir: str, root: Root) -> None:
-        staging_dirs.remark(staging_dir, kind="generation", made="2020")
+        staging_dirs.update_marker(staging_dir, kind="generation", made="2020")
         roll_back(staging_dir, root, "2021", exchangeable=False)
 
     for staging_dir, _ in attempts(monkeypatch, end, _KilledError(), swap, atomic=atomic):

@@ -303,7 +303,7 @@ def test_a_dry_run_shows_it_and_writes_nothing(machine: Machine, pin: tuple[str,
     assert [action["kind"] for action in entry["actions"]] == ["rollback"]
     assert (PIN in entry["actions"][0]["message"]) == bool(pin)
     run = machine.place.envsync("rollback", "blog", "--dry-run", *pin)
-    assert (run.status, "rollback" in run.out, run.err) == (0, True, "")
+    assert (run.status, "roll back" in run.out, run.err) == (0, True, "")
     assert listing(machine.root) == before
 
 

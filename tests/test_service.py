@@ -289,7 +289,7 @@ def test_without_a_manager_the_unit_is_there_and_it_is_said_that_it_does_not_run
     run = place.envsync("service", "install", **nowhere)
     file = Path(place.variables["HOME"], ".config/systemd/user/envsync.service")
     assert (run.status, run.out) == (1, "")
-    assert "is written, but the service does not run" in run.err
+    assert "was written, but the service does not run" in run.err
     verify(file.read_text())
 
 

@@ -424,9 +424,7 @@ def test_on_a_terminal_what_acts_asks_once(plain: Place, words: str) -> None:
     if words.startswith("run"):
         assert status(plain, "apply", "--file", "envs.toml") == 0
         words = "run app -- /bin/true"
-    question = (
-        f"envs.toml of {plain.root} and the files that it includes (1) is new here; it may run programs. Trust it?"
-    )
+    question = f"envs.toml in {plain.root} and 1 included file is not trusted yet; it may run programs. Trust it?"
     for answer in ("n\n", "\x04"):
         code, text = answered(plain, answer, *words.split())
         assert code == 1
@@ -502,7 +500,7 @@ def test_trusted_manifests_are_listed_and_one_that_is_gone_can_be_untrusted(plai
     plain.manifest.unlink()
     assert "missing" in plain.envsync("trust", "--list").out
     assert status(plain, "untrust", "envs.toml") == 0
-    assert plain.envsync("trust", "--list").out.strip() == "no manifest is trusted by name"
+    assert plain.envsync("trust", "--list").out.strip() == "no manifest has been trusted"
     assert "was not trusted" in plain.envsync("untrust", "envs.toml").out
     with inside(plain):
         assert record_of(str(plain.manifest)) is None
@@ -522,9 +520,9 @@ def test_doctor_says_whether_the_manifest_is_trusted_and_why(plain: Place) -> No
         return f"{check['status']}: {check['message']}"
 
     assert told() == "warning: the manifest is not trusted: it may run programs and change files"
-    assert told("--file", "envs.toml") == "ok: the manifest may be carried out: it is named by --file"
+    assert told("--file", "envs.toml") == "ok: the manifest may be applied: it is named by --file"
     status(plain, "trust")
-    assert "you trusted it, and it is as it was then" in told()
+    assert "you trusted it, and it has not changed since" in told()
     plain.manifest.write_text(plain.manifest.read_text() + "# more\n")
     assert "it has changed since" in told()
 

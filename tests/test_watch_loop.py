@@ -245,6 +245,13 @@ def test_once_is_one_settled_pass_that_rebuilds_too(stage: Stage, link: Path, py
     assert Stage(stage.place).run(once=True) == 1
 
 
+def test_once_announces_no_retry_of_what_has_failed(stage: Stage) -> None:
+    breaks(stage.place)()
+    with hold(f"{stage.place.root}/locks", str(stage.place.root / "one"), 0):
+        assert stage.run(once=True) == 1
+    assert [event.retry_in for _, event in stage.events(Applied)] == [None]
+
+
 def test_many_environments_that_break_at_once_are_repaired_in_one_pass(place: Place, link: Path) -> None:
     del link
     count = 60

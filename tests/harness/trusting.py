@@ -6,7 +6,7 @@ from pathlib import Path
 from unittest import mock
 
 from envsync.observe.trust import Record, place_of, record_of
-from envsync.write.user_files import note_trust
+from envsync.write.user_files import record_trust
 
 __all__ = ["trust"]
 
@@ -19,4 +19,4 @@ def trust(file: Path, variables: dict[str, str] | None = None) -> None:
         known = record_of(record.manifest)
         if known is None or (known.end, known.owner) != (record.end, record.owner):
             with contextlib.suppress(OSError):  # a test whose home cannot be written in names the manifest
-                note_trust(record)
+                record_trust(record)

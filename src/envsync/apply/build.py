@@ -35,7 +35,7 @@ from envsync.observe.files import Digests
 from envsync.observe.processes import temporary_files_in
 from envsync.write.directories import Root
 from envsync.write.files import edit_inner_file, make_directories
-from envsync.write.locks import hold_all
+from envsync.write.locks import hold_sources
 from envsync.write.rename import has_symlinks
 from envsync.write.staging import make_staging_dir, remove_scratch, remove_staging_dir
 from envsync.write.trees import make_scratch
@@ -159,7 +159,7 @@ class EnvironmentBuilder:
         projects = spec.declared.projects if spec.declared is not None else ()
         paths = {project.path for project in projects}
         paths |= {one.origin.directory for one in spec.former if one.origin is not None and one.origin.directory}
-        return hold_all(self._locks, paths, BUILD_LIMIT)
+        return hold_sources(self._locks, paths, BUILD_LIMIT)
 
     def turn(self, plan: EnvironmentPlan) -> AbstractContextManager[object]:
         """Give what to hold while a plan is carried out.

@@ -1,11 +1,11 @@
-"""Make a second directory just like an environment, and compare the two, except byte code that Python writes."""
+"""Copy an environment, and compare the two, except byte code."""
 
 import filecmp
 import os
 from collections.abc import Callable, Iterator
 
 from envsync.apply.staging import Staging, from_beside
-from envsync.apply.verify import names_no_staging, works
+from envsync.apply.verify import refuse_staging_paths, works
 from envsync.formats.staging_marker import BUILT, Marker, is_staging_dir_name, parent_of
 from envsync.model.problems import EnvsyncError, Problem
 from envsync.write.directories import Root
@@ -15,22 +15,22 @@ from envsync.write.swap import move_in
 from envsync.write.trees import link_tree
 
 _BYTE_CODE = "__pycache__"
-"""What Python writes in such a directory it writes again, whenever it runs."""
-_OWN = b"envsync-end"
-"""What ``pyvenv.cfg`` says of where the environment is."""
+"""Directories of what Python writes again whenever it runs."""
+_END_KEY = b"envsync-end"
+"""The key in ``pyvenv.cfg`` of where the environment is: it differs in a copy."""
 
 
 def make_copy(former: Root, marker: Marker, end: str, staging: Staging, note: Callable[[int], None]) -> None:
-    """Make a copy at ``end``, complete and on the disk; ``note`` is called with its inode before it is there.
+    """Make a complete copy at ``end``, flushed; ``note`` is called with its inode before it is there.
 
-    Raises ``EnvsyncError`` or ``OSError``.
+    Raises ``EnvsyncError`` (``verify-failed``, ``copy-differs``) or ``OSError``.
     """
     beside = parent_of(end)
     whose = Marker(marker.name, marker.path, end, manifest=marker.manifest, discard=True)
 
-    def bring_in(near: str) -> None:
-        note(os.lstat(f"{near}/{BUILT}").st_ino)
-        move_in(near, BUILT, end)
+    def bring_in(staged: str) -> None:
+        note(os.lstat(f"{staged}/{BUILT}").st_ino)
+        move_in(staged, BUILT, end)
 
     staging_dir = make_staging_dir(staging.parent_for(beside), whose)
     try:
@@ -38,9 +38,9 @@ def make_copy(former: Root, marker: Marker, end: str, staging: Staging, note: Ca
         link_tree(former, place)
         refuse_difference(former.path, place)
         if works(former.path) and not works(place):
-            hint = "Nothing was changed. Report it, please."
+            hint = "Nothing was changed. Please report this."
             raise EnvsyncError(Problem("verify-failed", f"the copy of {former.path} does not run", hint))
-        names_no_staging(place, marker.path, staging_dir)
+        refuse_staging_paths(place, marker.path, staging_dir)
         flush([staging_dir])
         staging_dir = from_beside(staging_dir, beside, whose, bring_in)
     finally:
@@ -48,12 +48,12 @@ def make_copy(former: Root, marker: Marker, end: str, staging: Staging, note: Ca
 
 
 def is_copy(one: str, other: str) -> bool:
-    """Check whether a directory holds all that is in another one, and nothing else."""
+    """Check whether two directories hold the same."""
     return is_contained(one, other) and is_contained(other, one)
 
 
 def is_contained(one: str, other: str) -> bool:
-    """Check whether all that is in a directory is in another one as well."""
+    """Check whether everything in the directory ``one`` is in ``other``, too."""
     try:
         return next(_differences(one, other), None) is None
     except OSError:
@@ -61,15 +61,15 @@ def is_contained(one: str, other: str) -> bool:
 
 
 def refuse_difference(one: str, other: str) -> None:
-    """Make sure that nothing was lost on the way. Raises ``EnvsyncError``."""
+    """Raise ``EnvsyncError`` (``copy-differs``) if something in the directory ``one`` is not in ``other``."""
     different = next(_differences(one, other), None)
     if different is not None:
-        hint = "Something writes into it. Try again when that has ended."
+        hint = "Another program writes to it. Try again when that has ended."
         raise EnvsyncError(Problem("copy-differs", f"{different} changed while it was copied", hint))
 
 
 def _differences(one: str, other: str) -> Iterator[str]:
-    """Return what is in one directory and is not the same in another."""
+    """Yield the paths in the directory ``one`` that differ in ``other``."""
     for directory, directories, files in os.walk(one):
         directories[:] = [name for name in directories if name != _BYTE_CODE and not is_staging_dir_name(name)]
         for name in (*directories, *files):
@@ -95,4 +95,4 @@ def _is_same_config(here: str, there: str) -> bool:
 
 def _config(file: str) -> list[bytes]:
     with open(file, "rb") as stream:
-        return [line for line in stream.read().splitlines() if not line.startswith(_OWN)]
+        return [line for line in stream.read().splitlines() if not line.startswith(_END_KEY)]

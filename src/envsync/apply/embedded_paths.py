@@ -1,7 +1,7 @@
-"""Make every path that is embedded in an environment the declared one, activation scripts included."""
+"""Replace the paths embedded in an environment by the declared one, in activation scripts too."""
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 
 from envsync.apply.build import EnvironmentBuilder
@@ -15,13 +15,14 @@ from envsync.write.directories import Root
 from envsync.write.files import edit_inner_file, put_inner_file
 
 _TEXT_LIMIT = 4 << 20
+"""Bytes of the largest file that is taken for a script."""
 
 
-def declare_paths(place: str, path: str, libraries: tuple[str, ...]) -> None:
-    """Replace the directory ``place``, in which an environment was built, by the declared ``path``.
+def embed_path(place: str, path: str, libraries: tuple[str, ...]) -> None:
+    """Replace ``place``, where an environment was built, by the declared ``path`` in its files. Raises ``OSError``.
 
-    Scripts in ``bin`` have their interpreter replaced; in other text files outside of ``site-packages`` the directory's
-    name is. The files of the packages stay as they are, hard links to an installer's cache included.
+    In scripts in ``bin``, the interpreter is replaced; in other text files outside of ``site-packages``, the directory.
+    Files of packages, which may be hard links into an installer's cache, stay as they are.
     """
     root = Root(place)
     scripts = {}
@@ -29,19 +30,19 @@ def declare_paths(place: str, path: str, libraries: tuple[str, ...]) -> None:
         interpreter = shebang.named_interpreter(read_script(root, name)[: shebang.HEAD]) or ""
         if interpreter.startswith(f"{place}/bin/"):
             scripts[name] = interpreter
-    declare_scripts(root, scripts, path, libraries)
+    retarget_scripts(root, scripts, path, libraries)
     changes = {}
     for relative in _files(place, skip={f"{place}/{library}/site-packages" for library in libraries}):
         content = _read(f"{place}/{relative}")
         if b"\0" not in content and os.fsencode(place) in content:
             changes[relative] = content.replace(os.fsencode(place), os.fsencode(path))
-    _carry_out(root, libraries, changes)
+    _write_all(root, libraries, changes)
 
 
-def declare_scripts(root: Root, scripts: Mapping[str, str], path: str, libraries: tuple[str, ...]) -> None:
-    """Make scripts in ``bin``, given with the interpreter that each names, run with that of the environment ``path``.
+def retarget_scripts(root: Root, scripts: Mapping[str, str], path: str, libraries: tuple[str, ...]) -> None:
+    """Replace the interpreters of scripts in ``bin``, given by name, by that of the environment ``path``.
 
-    The user's own links stay.
+    Symlinks, which are the user's own, stay. Raises ``OSError``.
     """
     changes = {}
     for name, interpreter in scripts.items():
@@ -50,22 +51,22 @@ def declare_scripts(root: Root, scripts: Mapping[str, str], path: str, libraries
             own = os.path.basename(interpreter)
             own = own if os.path.lexists(f"{root.path}/bin/{own}") else "python"
             changes[f"bin/{name}"] = shebang.retarget(content, f"{path}/bin/{own}")
-    _carry_out(root, libraries, changes)
+    _write_all(root, libraries, changes)
 
 
-def _carry_out(root: Root, libraries: tuple[str, ...], changes: dict[str, bytes]) -> None:
-    """Write what has changed, ``RECORD`` before the rest: while a file is stale, the next pass sees that it is."""
+def _write_all(root: Root, libraries: tuple[str, ...], changes: dict[str, bytes]) -> None:
+    """Write changed files by path, ``RECORD`` first: then a stale file is still one to the next pass."""
     _update_records(root, libraries, changes)
     for relative, content in changes.items():
-        edit_inner_file(root, relative, _give(content))
+        edit_inner_file(root, relative, partial(_replaced, content))
 
 
-def _give(content: bytes) -> Callable[[bytes], bytes]:
-    return lambda _: content
+def _replaced(content: bytes, _: bytes) -> bytes:
+    return content
 
 
 def read_script(root: Root, name: str) -> bytes:
-    """Read a file in ``bin``; nothing of a symlink, which is the user's own."""
+    """Return the content of a file in ``bin``; empty for a symlink, which is the user's own. Raises ``OSError``."""
     file = f"{root.path}/bin/{name}"
     return _read(file) if os.path.isfile(file) and not os.path.islink(file) else b""
 
@@ -80,7 +81,7 @@ def _files(place: str, skip: set[str]) -> Iterator[str]:
 
 
 def _read(file: str) -> bytes:
-    """Read a file that may be a script; nothing of one that is too large to be one."""
+    """Return the content of a file; empty for one that is too large to be a script. Raises ``OSError``."""
     if os.path.getsize(file) > _TEXT_LIMIT:
         return b""
     with open(file, "rb") as stream:
@@ -103,14 +104,14 @@ def _edit_record(content: bytes, site: str, contents: Mapping[str, bytes]) -> by
 
 
 def rename_activators(root: Root, action: Repair) -> bool:
-    """Replace the name of the directory in the activation scripts where that is all there is to do.
+    """Replace the directory in activation scripts where only that differs. Raises ``OSError``.
 
-    Returns whether others are left, which have to be rendered.
+    Return whether there are others, which have to be rendered.
     """
     for script in _stale(action):
         if not script.rendered:
             text = _text(root, script.name)
-            # That this is exact was found out when the script was read.
+            # Whether this is exact was determined when the script was read.
             changed = activation.renamed(text, script.named, action.blueprint.path, has_prompt=True)
             if changed is not None:
                 _put(root, script.name, changed)
@@ -118,9 +119,9 @@ def rename_activators(root: Root, action: Repair) -> bool:
 
 
 def render_activators(root: Root, action: Repair, staging_dir: str, env_builder: EnvironmentBuilder) -> None:
-    """Take activation scripts from the fresh environment that was built in a staging directory.
+    """Replace activation scripts by those of the new environment in a staging directory. Raises ``OSError``.
 
-    One that is replaced is kept beside it as ``NAME.orig``, unless nothing was added to what its builder wrote.
+    A former script is kept beside it as ``NAME.orig``, unless it is as its builder wrote it, or could be edited.
     """
     blueprint = action.blueprint
     fresh = Root(f"{staging_dir}/{BUILT}")
@@ -136,19 +137,19 @@ def render_activators(root: Root, action: Repair, staging_dir: str, env_builder:
         text = _text(root, name)
         if former and text.startswith(former) and os.path.isfile(source):
             _put(root, name, _text(fresh, name) + text.removeprefix(former))
-        # One that names another directory, and that this path cannot have, is only put aside.
+        # One that cannot be written for this path, and names another, is only kept as NAME.orig.
         elif os.path.isfile(source) or name in named:
             kept += _replace(root, name, source if os.path.isfile(source) else None)
-    for name in sorted(os.listdir(f"{fresh.path}/bin")):  # what a script runs by its path has to be there
+    for name in sorted(os.listdir(f"{fresh.path}/bin")):  # scripts that activation scripts run by path
         runs = name.startswith("deactivate") and f"/{name}" in _text(root, f"activate{name[10:]}")
         if runs and not os.path.lexists(f"{root.path}/bin/{name}"):
             put_inner_file(root, f"bin/{name}", f"{fresh.path}/bin/{name}")
     if kept:
-        env_builder.remark(blueprint, f"the former activation scripts are kept in bin: {', '.join(kept)}")
+        env_builder.remark(blueprint, f"the former activation scripts are kept in bin/: {', '.join(kept)}")
 
 
-def carry_additions(action: Rebuild, staging_dir: str) -> None:
-    """Append to the activation scripts of a new environment what a user has appended to those that they replace."""
+def append_additions(action: Rebuild, staging_dir: str) -> None:
+    """Append what a user has appended to former activation scripts to the new ones. Raises ``OSError``."""
     former, new = Root(action.blueprint.end, action.blueprint.identity), Root(f"{staging_dir}/{BUILT}")
     for name in sorted(os.listdir(f"{new.path}/bin")):
         if is_activator(name):
@@ -162,7 +163,7 @@ def _stale(action: Repair) -> Iterator[Script]:
 
 
 def _transplant(root: Root, name: str, fresh: Root, action: Repair) -> bool:
-    """Make a script name the declared path as the fresh one does, and leave all else; return whether that is exact."""
+    """Replace just the path in a script, as the fresh script has it; return whether that is exact."""
     path, has_prompt = action.blueprint.path, action.prompt_before is not None
     changed = activation.transplanted(name, _text(root, name), _text(fresh, name), path, has_prompt=has_prompt)
     if changed is not None:
@@ -171,7 +172,7 @@ def _transplant(root: Root, name: str, fresh: Root, action: Repair) -> bool:
 
 
 def _as_written(path: str, name: str, staging_dir: str, action: Repair, env_builder: EnvironmentBuilder) -> str:
-    """Return an activation script as virtualenv writes it for the former path and prompt; empty if it does not."""
+    """Return an activation script as virtualenv writes it for the former path and prompt; empty if it writes none."""
     content = env_builder.activation_scripts(action.blueprint, path, action.prompt_before, staging_dir).get(name, b"")
     return content.decode("utf-8", "surrogateescape")
 
@@ -187,4 +188,4 @@ def _text(root: Root, name: str) -> str:
 
 def _put(root: Root, name: str, text: str) -> None:
     content = text.encode("utf-8", "surrogateescape")
-    edit_inner_file(root, f"bin/{name}", lambda _: content)
+    edit_inner_file(root, f"bin/{name}", partial(_replaced, content))

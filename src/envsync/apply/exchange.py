@@ -1,4 +1,4 @@
-"""Bring what was built to its place, keep what it replaces as a generation, and bring unowned files along."""
+"""Bring what was built to its end, keep what it replaces as a generation, and copy unowned files along."""
 
 import contextlib
 import os
@@ -18,15 +18,23 @@ from envsync.write.directories import Root
 from envsync.write.exchange import NOT_RENAMED, swap_contents, undo_contents
 from envsync.write.files import set_inner_link
 from envsync.write.flush import flush
-from envsync.write.staging import keep_as_generation, read_marker_of, remark, remove_staging_dir, remove_superseded
+from envsync.write.staging import (
+    keep_as_generation,
+    read_marker_of,
+    remove_staging_dir,
+    remove_superseded,
+    update_marker,
+)
 from envsync.write.swap import move_in, swap
-from envsync.write.trees import bring_along, contents_of
+from envsync.write.trees import contents_of, copy_into
+
+_APPLY_AGAIN = "Nothing was lost. Apply again when that has ended."
 
 
 def bring_unowned(staging_dir: str, action: Rebuild) -> None:
-    """Give the new environment in a staging directory what is the user's and has a place in it. Raises ``OSError``.
+    """Copy unowned files, and further names of the interpreter, into the new environment. Raises ``OSError``.
 
-    That is unowned files, and further names of the interpreter. What the new one has stays as it is.
+    Existing entries of the new environment stay.
     """
     blueprint, new = action.blueprint, Root(f"{staging_dir}/{BUILT}")
     for alias in action.aliases:
@@ -34,13 +42,13 @@ def bring_unowned(staging_dir: str, action: Rebuild) -> None:
             set_inner_link(new, f"bin/{alias}", "python")
     fetched = [one for one in action.bring if one.startswith("src/") and os.path.lexists(f"{new.path}/{one}")]
     bring = [one for one in action.bring if one not in fetched]
-    bring_along(Root(blueprint.end, blueprint.identity), new, bring)
+    copy_into(Root(blueprint.end, blueprint.identity), new, bring)
     if action.aliases or bring:
         flush([staging_dir])
 
 
 def holds_more(former: str, action: Rebuild) -> bool:
-    """Check once more, now that nothing can come to it, whether a former environment holds more than the new one."""
+    """Check whether a former environment, which no longer changes, holds more than the new one."""
     try:
         libraries = find_libraries(former)
         installed = read_installed(former, libraries, unowned=True)
@@ -51,21 +59,21 @@ def holds_more(former: str, action: Rebuild) -> bool:
 
 
 def release_repeated(generations: Iterable[str], newer: str) -> int:
-    """Let generations go of which a ``newer`` one holds everything; return how many stay since they hold more.
+    """Unmark irreplaceable generations of which a ``newer`` one holds everything; return how many hold more.
 
-    An interpreter link that flips to and fro would else keep the same files time and again.
+    Otherwise, an interpreter link that flips back and forth would keep the same files many times.
     """
-    staying = 0
+    count = 0
     for generation in generations:
         marker = read_marker_of(generation)
         if marker is None or not marker.irreplaceable:
             continue
         if _adds_nothing(f"{generation}/{BUILT}", f"{newer}/{BUILT}"):
             with contextlib.suppress(OSError):
-                remark(generation, irreplaceable=False)
+                update_marker(generation, irreplaceable=False)
         else:
-            staying += 1
-    return staying
+            count += 1
+    return count
 
 
 def _adds_nothing(older: str, newer: str) -> bool:
@@ -80,24 +88,25 @@ def _adds_nothing(older: str, newer: str) -> bool:
 
 
 def mark_former(staging_dir: str, end: str) -> None:
-    """Note on a generation that was exchanged for the environment at ``end`` whether it holds files of the user's."""
+    """Mark a generation of the environment at ``end`` as irreplaceable if it holds unowned files."""
     former = f"{staging_dir}/{BUILT}"
     try:
         irreplaceable = bool(left_behind(former, end, find_unowned(former, find_libraries(former))))
     except OSError:
         irreplaceable = True
-    remark(staging_dir, irreplaceable=irreplaceable)
+    update_marker(staging_dir, irreplaceable=irreplaceable)
 
 
 Contents = dict[str, tuple[int, ...]]
+"""As :func:`envsync.write.trees.contents_of` returns it, perhaps without inodes."""
 
 
 class NotExchangeableError(Exception):
-    """The system has refused to rename a directory that looked as if it could be: nothing was changed."""
+    """The system refuses to rename a directory, for no visible reason; nothing was changed."""
 
 
 def bring_in(staging_dir: str, blueprint: Blueprint) -> str:
-    """Bring what was built to where nothing or an empty directory is; return the staging directory that is left.
+    """Move what was built to its end, which is free or an empty directory; return the staging directory left.
 
     Raises as :func:`exchange` does.
     """
@@ -108,12 +117,12 @@ def bring_in(staging_dir: str, blueprint: Blueprint) -> str:
 
 
 def take_place(staging_dir: str, action: Create) -> str:
-    """Exchange what was built for a directory that holds only stray files, which stay as they are.
+    """Exchange what was built for a directory that holds only stray files, which stay.
 
-    Returns the staging directory that is left. Raises as :func:`exchange` does.
+    Return the staging directory left. Raises ``EnvsyncError`` (``changed-meanwhile``), or as :func:`exchange` does.
     """
     blueprint = action.blueprint
-    bring_along(root_of(blueprint), Root(f"{staging_dir}/{BUILT}"), action.stray_files, over=True)
+    copy_into(root_of(blueprint), Root(f"{staging_dir}/{BUILT}"), action.stray_files, over=True)
     flush([staging_dir])
     staging_dir = exchange(staging_dir, blueprint)
     if not {*os.listdir(f"{staging_dir}/{BUILT}")} <= {
@@ -123,13 +132,13 @@ def take_place(staging_dir: str, action: Create) -> str:
             swap(staging_dir, Root(blueprint.end))
         else:
             undo_contents(staging_dir, blueprint.end, even_if_complete=True)
-        message = f"something else has written into {blueprint.end} while the environment was being built"
-        raise EnvsyncError(Problem("changed-meanwhile", message, "Nothing was lost. Apply again when that has ended."))
+        message = f"another program wrote to {blueprint.end} while the environment was being built"
+        raise EnvsyncError(Problem("changed-meanwhile", message, _APPLY_AGAIN))
     return staging_dir
 
 
 def keep(staging_dir: str, action: Install | Rebuild, *, irreplaceable: bool) -> None:
-    """Keep a former environment as a generation, or remove it; then those that it supersedes."""
+    """Keep a former environment as a generation, or remove it; then remove surplus generations. Raises ``OSError``."""
     count = max(action.keep, int(irreplaceable))
     if count:
         keep_as_generation(staging_dir, now(), action.generations_dir, irreplaceable=irreplaceable)
@@ -139,11 +148,11 @@ def keep(staging_dir: str, action: Install | Rebuild, *, irreplaceable: bool) ->
     remove_superseded(action.generations[:surplus], action.blueprint.end)
 
 
-def keep_what_came(staging_dir: str, blueprint: Blueprint, before: Contents) -> None:
-    """Look whether something came into the former environment up to the last instant; then put it back, or keep it."""
+def refuse_last_changes(staging_dir: str, blueprint: Blueprint, before: Contents) -> None:
+    """Raise ``EnvsyncError`` if the former environment was written to at the last instant; then keep or restore it."""
     try:
         found = contents_at(f"{staging_dir}/{BUILT}", blueprint)
-    except OSError:  # something goes while it is looked at: somebody is at work in it
+    except OSError:  # it is being changed
         found = {}
     if found == before:
         return
@@ -156,25 +165,25 @@ def keep_what_came(staging_dir: str, blueprint: Blueprint, before: Contents) -> 
 
 
 def contents_at(place: str, blueprint: Blueprint) -> Contents:
-    """Return what is in a directory, to be compared with what will be there later.
+    """Return what is in a directory, to be compared with later contents.
 
-    Inodes count as well, unless copying a file up from a lower layer may change them: it has several names there.
+    Inodes count, unless a copy-up from a lower layer may change them (hard links). Raises ``OSError``.
     """
     found = contents_of(place)
-    return {name: told[1:] for name, told in found.items()} if blueprint.layered else {**found}
+    return {name: facts[1:] for name, facts in found.items()} if blueprint.layered else {**found}
 
 
 def refuse_changes(found: object, before: object, blueprint: Blueprint) -> None:
-    """Raise ``EnvsyncError`` where an environment is not what it was when its copy was begun."""
+    """Raise ``EnvsyncError`` (``changed-meanwhile``) if an environment has changed since its copy was begun."""
     if found != before:
-        message = f"something else has written into {blueprint.end} while packages were being installed"
-        raise EnvsyncError(Problem("changed-meanwhile", message, "Nothing was lost. Apply again when that has ended."))
+        message = f"another program wrote to {blueprint.end} while packages were being installed"
+        raise EnvsyncError(Problem("changed-meanwhile", message, _APPLY_AGAIN))
 
 
 def exchange(staging_dir: str, blueprint: Blueprint) -> str:
-    """Exchange what was built for what is there, and return the staging directory that holds that then.
+    """Exchange what was built for the former environment, and return the staging directory that then holds that.
 
-    Raises :class:`NotExchangeableError`, or ``OSError``; then the former environment is at its place.
+    Raises :class:`NotExchangeableError` or ``OSError``; then the former environment is in place.
     """
     try:
         if blueprint.exchangeable:
@@ -194,7 +203,7 @@ def _from_beside(staging_dir: str, blueprint: Blueprint, step: Callable[[str], N
 
 @contextlib.contextmanager
 def _refusals(blueprint: Blueprint) -> Iterator[None]:
-    """Tell a directory that the system refuses to rename from other failures."""
+    """Raise :class:`NotExchangeableError` for an error of a directory that the system refuses to rename."""
     try:
         yield
     except OSError as error:
@@ -204,10 +213,10 @@ def _refusals(blueprint: Blueprint) -> Iterator[None]:
 
 
 def root_of(blueprint: Blueprint) -> Root:
-    """Return the end, to be written in only while it is the one that was looked at."""
+    """Return the end, to be written to only while it is the directory that was observed."""
     return Root(blueprint.end, blueprint.identity)
 
 
 def now() -> str:
-    """Return the time for a marker, ISO 8601."""
+    """Return the current time for a marker, ISO 8601."""
     return datetime.now(UTC).isoformat(timespec="microseconds")

@@ -1,4 +1,4 @@
-"""Turn what stops one environment into its report, and end work early."""
+"""Turn an error into the report of its environment, and end interrupted work."""
 
 import contextlib
 from collections.abc import Iterable
@@ -14,28 +14,28 @@ from envsync.observe.system_errors import explain
 
 
 def failure(plan: EnvironmentPlan, error: Exception) -> EnvironmentReport:
-    """Report an environment as failed; a mistake of envsync's own is told as one."""
+    """Return the report of a failed environment; ``internal-error`` for an unexpected exception."""
     end = plan.world.directory.chain.end
     problem = error.problem if isinstance(error, EnvsyncError) else explain(error, end)
     return EnvironmentReport(plan, Outcome.FAILED, problem)
 
 
 def check_end(plan: EnvironmentPlan, locked: str) -> None:
-    """Raise ``EnvsyncError`` where an environment is elsewhere by now than the end that is locked."""
+    """Raise ``EnvsyncError`` (``changed-meanwhile``) if an environment's end is not the one that is locked."""
     end = plan.world.directory.chain.end
     if end != locked:
-        message = f"{plan.environment.path} led to {locked}, and leads to {end} by now"
+        message = f"{plan.environment.path} led to {locked}, and now leads to {end}"
         raise EnvsyncError(Problem("changed-meanwhile", message, "Apply again."))
 
 
 GRACE = 4.5
-"""Seconds that the environments under way get to be completed."""
+"""Seconds for the environments under way to be completed."""
 
 
-def wind_up(executor: Executor, futures: Iterable[Future[Any]], interruption: KeyboardInterrupt) -> None:
-    """Let what was begun be completed; what takes too long is undone, by ending the programs that it waits for.
+def finish_or_end(executor: Executor, futures: Iterable[Future[Any]], interruption: KeyboardInterrupt) -> None:
+    """Wait :data:`GRACE` for what was begun; then end the programs that it waits for, which undoes it.
 
-    Whoever presses Ctrl-C, or asks a second time, does not want to wait.
+    Ctrl-C, or a second signal, does not wait.
     """
     begun = [future for future in futures if not future.cancel()]
     with contextlib.suppress(KeyboardInterrupt):

@@ -33,13 +33,19 @@ from envsync.plan.conflicts import meddled_with
 from envsync.plan.unowned import conflicts_at_top
 from envsync.write.directories import Root
 from envsync.write.files import make_directories, make_directory
-from envsync.write.locks import hold, not_for_all
-from envsync.write.relocate import bring_generation, keep_former, put_generation, put_link, remove_environment
-from envsync.write.staging import make_staging_dir, read_marker_of, remark, remove_staging_dir
-from envsync.write.swap import settle_trade
+from envsync.write.locks import hold, restrictive_umask
+from envsync.write.relocate import (
+    assign_generation,
+    finish_replacement,
+    move_generation,
+    remove_environment,
+    replace_by_link,
+)
+from envsync.write.staging import make_staging_dir, read_marker_of, remove_staging_dir, update_marker
+from envsync.write.swap import settle_exchange
 
 
-@not_for_all()
+@restrictive_umask()
 def move(plan: EnvironmentPlan, settings: Settings, manifest: str) -> bool:
     """Move it; Check whether there was anything to do.
 
@@ -94,7 +100,7 @@ def settle_move(journal: str, marker: Marker, settings: Settings) -> None:
     with hold(settings.locks, marker.moves_to, settings.lock_timeout):
         for staging_dir, other in _staging_dirs_of(marker):
             if other.end == marker.end:
-                settle_trade(staging_dir, marker.end)
+                settle_exchange(staging_dir, marker.end)
         if os.path.islink(marker.end) and walk(marker.end).end == marker.moves_to:
             _follow(journal, marker, settings.generations_dir)
         else:
@@ -181,7 +187,7 @@ def _make_target(target: Chain, journal: str, marker: Marker, staging: Staging) 
         make_directory(directory)
     found = os.lstat(marker.end)
     former = Root(marker.end, (found.st_dev, found.st_ino))
-    make_copy(former, marker, target.end, staging, lambda inode: remark(journal, built=inode))
+    make_copy(former, marker, target.end, staging, lambda inode: update_marker(journal, built=inode))
 
 
 def _make_link(text: str, marker: Marker, generations_dir: str) -> None:
@@ -189,11 +195,11 @@ def _make_link(text: str, marker: Marker, generations_dir: str) -> None:
     found, beside = os.lstat(marker.end), parent_of(marker.moves_to)
     for generation, kept in _staging_dirs((marker.end,)):  # in the directory that goes
         if kept.kind == "generation" and kept.end == marker.end and os.stat(generations_dir).st_dev == found.st_dev:
-            put_generation(generation, generations_dir)
+            move_generation(generation, generations_dir)
     parent = beside if on_one_mount(beside, marker.end) else os.path.dirname(marker.end)
     whose = Marker(marker.name, marker.path, marker.end, manifest=marker.manifest, discard=True)
     former = Root(marker.end, (found.st_dev, found.st_ino))
-    put_link(former, text, whose, parent, lambda place: refuse_difference(place, marker.moves_to))
+    replace_by_link(former, text, whose, parent, lambda place: refuse_difference(place, marker.moves_to))
 
 
 def _follow(journal: str, marker: Marker, generations_dir: str) -> None:
@@ -203,7 +209,7 @@ def _follow(journal: str, marker: Marker, generations_dir: str) -> None:
         edit_settings(Root(end), {"envsync-end": end})
     for staging_dir, kept in _staging_dirs((parent_of(marker.end), parent_of(end), generations_dir)):
         if kept.kind == "generation" and kept.end == marker.end:
-            bring_generation(staging_dir, kept, end, generations_dir)
+            assign_generation(staging_dir, kept, end, generations_dir)
     _clear_staging_dirs(marker, generations_dir)
     remove_staging_dir(journal, marker.end)
 
@@ -213,7 +219,9 @@ def _clear_staging_dirs(marker: Marker, generations_dir: str) -> None:
     for staging_dir, other in _staging_dirs_of(marker):
         if other.end == marker.end:
             now = datetime.now(UTC).isoformat(timespec="microseconds")
-            keep_former(staging_dir, marker, now, generations_dir, lambda place: is_contained(place, marker.moves_to))
+            finish_replacement(
+                staging_dir, marker, now, generations_dir, lambda place: is_contained(place, marker.moves_to)
+            )
         else:
             remove_staging_dir(staging_dir, other.end)
 

@@ -1,7 +1,7 @@
-"""Put damaged packages right: fresh ones are installed in an environment of their own, and take their place.
+"""Reinstall damaged packages: into a separate environment, from which their files replace the damaged ones.
 
-No installer meets the damaged ones, which it might refuse to remove, or write into files that are shared. What was
-just installed is damaged where the installer's cache is: it believes what it once unpacked.
+So no installer meets the damaged ones, which it might refuse to remove, or whose shared files it might write to. A new
+installation is damaged where the installer's cache is, for an installer trusts what it once unpacked.
 """
 
 import contextlib
@@ -20,20 +20,20 @@ from envsync.observe.packages import metadata_places, read_all, read_installed
 from envsync.observe.record import find_damage, listed_files
 from envsync.plan.packages import damage_message
 from envsync.write.directories import Root
-from envsync.write.staging import remove_staging_dir, take_out
+from envsync.write.staging import remove_entries, remove_staging_dir
 from envsync.write.trees import move_files
 
 Build = Callable[[Blueprint, InstallSpec], str]
-"""Builds and installs into an environment in a staging directory of its own, which it gives."""
+"""Builds and installs an environment, and returns its staging directory."""
 
 Stamps = Mapping[str, tuple[int, int]]
-"""Inode and time of modification of each ``RECORD``."""
+"""(inode, modification time in nanoseconds) of each ``RECORD``, by the path of its metadata."""
 
 _HINT = "The environment is what it was."
 
 
 def record_stamps(place: str, libraries: tuple[str, ...]) -> Stamps:
-    """Return what changes with each installation of a distribution, by the places of their metadata."""
+    """Return stamps that change with each installation of a distribution."""
     stamps = {}
     for metadata in metadata_places(place, libraries):
         with contextlib.suppress(OSError):
@@ -45,7 +45,7 @@ def record_stamps(place: str, libraries: tuple[str, ...]) -> Stamps:
 def find_new_damage(
     place: str, libraries: tuple[str, ...], before: Stamps, digests: Digests | None = None
 ) -> tuple[Damage, ...]:
-    """Compare what was installed in an environment with its ``RECORD``, but not what has the stamps of ``before``."""
+    """Return the damage of distributions whose stamps are not those ``before``, by their ``RECORD`` (PEP 376)."""
     now = record_stamps(place, libraries)
     read = read_all(place, libraries)
     came = {one: read[one] for one in read if one not in now or before.get(one) != now[one]}
@@ -53,17 +53,19 @@ def find_new_damage(
 
 
 def still_damaged(damaged: tuple[Damage, ...], reason: Problem | None = None) -> EnvsyncError:
-    """Return the failure of a second installation, without a cache, with its ``reason`` where there is one."""
+    """Return the failure of a second installation, without a cache, perhaps with its ``reason``."""
     message = f"what was installed is not what its RECORD says: {'; '.join(map(damage_message, damaged))}"
     if reason is None:
-        hint = "Nothing was changed. Its wheel is damaged, or was made wrong: build it again, or take another release."
-        return EnvsyncError(Problem("package-damaged", f"{message}, without the installer's cache too", hint))
+        hint = "Nothing was changed. Its wheel is damaged or was built wrong: rebuild it, or use another release."
+        return EnvsyncError(Problem("package-damaged", f"{message}, also without the installer's cache", hint))
     hint = f"Nothing was changed. {reason.hint}".rstrip()
-    return EnvsyncError(Problem("package-damaged", f"{message}; again without its cache: {reason.message}", hint))
+    return EnvsyncError(
+        Problem("package-damaged", f"{message}; reinstalling it without the cache failed: {reason.message}", hint)
+    )
 
 
-def put_right(staging_dir: str, blueprint: Blueprint, spec: InstallSpec, build: Build) -> None:
-    """Put the damaged packages of the environment in a staging directory right; all else in it stays.
+def reinstall(staging_dir: str, blueprint: Blueprint, spec: InstallSpec, build: Build) -> None:
+    """Replace the damaged packages of the environment in a staging directory; all else stays.
 
     Raises ``EnvsyncError`` or ``OSError``.
     """
@@ -76,7 +78,7 @@ def put_right(staging_dir: str, blueprint: Blueprint, spec: InstallSpec, build: 
         directories = [directory for one in spec.damaged for directory in one.partial] + [
             one.metadata for one in damaged
         ]
-        take_out(staging_dir, files, directories)
+        remove_entries(staging_dir, files, directories)
         if fresh is not None:
             source = f"{fresh}/{BUILT}"
             move_files(source, Root(place), _all_listed(source, blueprint.libraries))
@@ -86,23 +88,23 @@ def put_right(staging_dir: str, blueprint: Blueprint, spec: InstallSpec, build: 
 
 
 def check_sound(staging_dir: str, libraries: tuple[str, ...]) -> None:
-    """Raise ``EnvsyncError`` where a package of the environment in a staging directory is damaged."""
+    """Raise ``EnvsyncError`` (``package-damaged``) if the environment in a staging directory is damaged."""
     place = f"{staging_dir}/{BUILT}"
     damage = find_damage(place, libraries)
-    left = [damage_message(one) for one in damage if one.damaged or one.partial]
-    if left:
-        raise EnvsyncError(Problem("package-damaged", f"putting it right did not help: {'; '.join(left)}", _HINT))
+    remaining = [damage_message(one) for one in damage if one.damaged or one.partial]
+    if remaining:
+        raise EnvsyncError(Problem("package-damaged", f"reinstalling did not repair it: {'; '.join(remaining)}", _HINT))
 
 
 def _fresh(blueprint: Blueprint, spec: InstallSpec, build: Build) -> str:
-    """Install damaged packages again, each as it was, and give the staging directory.
+    """Install damaged packages again, each as it was, and return the staging directory.
 
-    What spoils a file that is shared with an installer's cache spoils it there as well: then it does without.
+    A file that is shared with the installer's cache is damaged there too: then it is installed without the cache.
     """
     former = tuple(one.package for one in spec.damaged if one.damaged)
     settings = dict(blueprint.settings) | {"include-system-site-packages": "false"}
     alone = replace(blueprint, system_site_packages=False, settings=tuple(settings.items()))
-    said = ""
+    reason = ""
     for cached in (True, False) if spec.cached else (False,):
         try:
             staging_dir = build(alone, replace(spec, former=former, damaged=(), only_damaged=True, cached=cached))
@@ -110,25 +112,25 @@ def _fresh(blueprint: Blueprint, spec: InstallSpec, build: Build) -> str:
             if error.problem.code != "package-missing":
                 raise
             raise EnvsyncError(replace(error.problem, hint=_HINT)) from None
-        said = _shortcoming(f"{staging_dir}/{BUILT}", blueprint.libraries, spec.damaged)
-        if not said:
+        reason = _shortcoming(f"{staging_dir}/{BUILT}", blueprint.libraries, spec.damaged)
+        if not reason:
             return staging_dir
         remove_staging_dir(staging_dir, blueprint.end)
-    raise EnvsyncError(Problem("package-missing", f"it cannot be had as it was: {said}", _HINT))
+    raise EnvsyncError(Problem("package-missing", f"it cannot be reinstalled as it was: {reason}", _HINT))
 
 
 def _shortcoming(place: str, libraries: tuple[str, ...], damaged: tuple[Damage, ...]) -> str:
-    """Say what is wrong with packages that were installed again; nothing if they are what they were."""
+    """Return what is wrong with packages that were reinstalled; empty if they are as they were."""
     versions = read_installed(place, libraries).versions()
     for one in damaged:
         had, has = one.package.version, versions.get(one.package.name, "none")
         if one.damaged and canonicalize_version(had) != canonicalize_version(has):
-            return f"{one.package.name} {had} was installed, and {has} is to be had"
+            return f"{one.package.name} {had} was installed; only {has} is available"
     return "; ".join(damage_message(one) for one in find_damage(place, libraries) if one.damaged)
 
 
 def _byte_code(place: str, files: Iterable[str]) -> Iterator[str]:
-    """Find what Python compiled of some files: by time and size alone it may not see that they are others now."""
+    """Yield the byte code of files, which Python, going by time and size, may take for current."""
     stems: dict[str, set[str]] = {}
     for file in files:
         directory, _, name = file.rpartition("/")
@@ -143,7 +145,7 @@ def _byte_code(place: str, files: Iterable[str]) -> Iterator[str]:
 
 
 def _all_listed(place: str, libraries: tuple[str, ...]) -> list[str]:
-    """Give all files of the packages in an environment."""
+    """Return the existing files of all packages in an environment, relative and sorted."""
     infos = [info[len(place) + 1 :] for info in metadata_places(place, libraries)]
     files = sorted({file for info in infos for file in listed_files(place, info)})
     return [file for file in files if os.path.lexists(f"{place}/{file}")]

@@ -1,8 +1,9 @@
-"""Go back to a generation, and bring to an end what a killed pass left of that."""
+"""Roll back to a generation, and finish or undo interrupted rollbacks."""
 
 import contextlib
 import errno
 import os
+import shlex
 from collections.abc import Callable, Iterator
 
 from envsync.apply.exchange import mark_former
@@ -16,27 +17,26 @@ from envsync.observe.record import find_damage
 from envsync.plan.packages import damage_message
 from envsync.write.directories import Root
 from envsync.write.exchange import end_rollback, roll_back
-from envsync.write.staging import remark
+from envsync.write.staging import update_marker
 from envsync.write.user_files import replace_manifest
 
 
-def go_back(action: Rollback, made: str, mend: Callable[[Repair], None]) -> None:
-    """Exchange an environment for its generation. Raises ``EnvsyncError`` or ``OSError``; then it is what it was."""
-    # The order, so that ``path`` leads to a working environment at every instant, and the next pass knows what to do:
-    # 1. The generation is fitted to its interpreter where it lies. Cut off here, it is still the generation.
-    # 2. Its marker names the interpreter link that the manifest is about to name. While the manifest does not name it,
-    #    the next pass takes the mark away: nothing has happened.
-    # 3. The manifest is replaced. From here on the next pass finds the manifest to want what the mark says, and makes
-    #    the exchange itself. Without the mark, it would rebuild the environment, and give up the generation for that.
-    #    The manifest comes before the exchange: a pass after an exchange alone would rebuild for the newer Python.
-    # 4. The exchange. Cut off behind it, the inode that the marker holds tells that it is done.
-    # 5. The marker of what is a generation now holds nothing of all that.
+def roll_back_to(action: Rollback, made: str, repair: Callable[[Repair], None]) -> None:
+    """Exchange an environment for its generation. Raises ``EnvsyncError`` or ``OSError``; then nothing has changed."""
+    # The order keeps a working environment at ``path`` at every instant, and lets the next pass finish after a kill:
+    # 1. The generation is repaired for its interpreter. After a kill, it is still the generation.
+    # 2. Its marker pins the interpreter link that the manifest is about to name. Until the manifest names it, the next
+    #    pass only removes the pin.
+    # 3. The manifest is replaced. From now on, manifest and pin agree, and the next pass makes the exchange. Without
+    #    the pin, it would rebuild the environment for the former Python; without the manifest, for the newer one.
+    # 4. The exchange. After a kill, the inode in the marker shows that it is done.
+    # 5. The pin is removed.
     if action.repair is not None:
-        mend(action.repair)
+        repair(action.repair)
     if action.pin is None:
         _exchange(action, made)
         return
-    remark(action.staging_dir, pin=action.pin.link)
+    update_marker(action.staging_dir, pin=action.pin.link)
     try:
         _write(action.pin)
         try:
@@ -47,27 +47,27 @@ def go_back(action: Rollback, made: str, mend: Callable[[Repair], None]) -> None
             raise
     except BaseException:
         with contextlib.suppress(OSError):
-            remark(action.staging_dir, pin="")
+            update_marker(action.staging_dir, pin="")
         raise
 
 
 def shortcomings(action: Rollback) -> Iterator[str]:
-    """Tell what is wrong with the packages of the generation that an environment goes back to.
+    """Yield a note on damaged packages of the generation that an environment is rolled back to.
 
-    It is no reason not to go back: a user may have edited them, and wants that again.
+    It is rolled back all the same: the user may have edited the packages on purpose.
     """
     place = f"{action.staging_dir}/{BUILT}"
     found = find_damage(place, find_libraries(place), digests=Sizes())
     damaged = [one for one in found if one.missing or one.changed]
     if damaged:
-        told = "; ".join(map(damage_message, damaged))
-        yield f"not as it was installed: {told}. To put that right: envsync apply --deep {action.name}"
+        shown = "; ".join(map(damage_message, damaged))
+        yield f"not as it was installed: {shown}. To reinstall it: envsync apply --deep {shlex.quote(action.name)}"
 
 
 def settle_rollback(plan: EnvironmentPlan, staging_dir: str, made: str) -> None:
-    """Finish or undo a rollback to the generation in ``staging_dir`` that a killed pass began. Raises ``OSError``.
+    """Finish or undo an interrupted rollback to the generation in ``staging_dir``. Raises ``OSError``.
 
-    It is finished where the manifest names the former interpreter already, unless it is about to be begun again.
+    It is finished if the manifest already names the former interpreter, unless the plan rolls back anyway.
     """
     directory, interpreter = plan.world.directory, plan.world.interpreter
     pin = end_rollback(staging_dir, directory.chain.end, made)
@@ -76,7 +76,7 @@ def settle_rollback(plan: EnvironmentPlan, staging_dir: str, made: str) -> None:
         roll_back(staging_dir, Root(directory.chain.end, directory.identity), made, exchangeable=directory.exchangeable)
         mark_former(staging_dir, directory.chain.end)
     elif pin:
-        remark(staging_dir, pin="")
+        update_marker(staging_dir, pin="")
 
 
 def _exchange(action: Rollback, made: str) -> None:

@@ -9,7 +9,7 @@ from resource import RLIMIT_NOFILE, getrlimit
 
 from envsync.apply.batch import create_batch, is_plain
 from envsync.apply.build import EnvironmentBuilder
-from envsync.apply.failure import check_end, failure, wind_up
+from envsync.apply.failure import check_end, failure, finish_or_end
 from envsync.apply.move import finish_move
 from envsync.apply.prune import clear_interrupted
 from envsync.apply.steps import carry_out, clear_away
@@ -19,7 +19,7 @@ from envsync.model.report import EnvironmentReport, Outcome, Report, outcome_of,
 from envsync.model.settings import DecideAgain, Progress, Settings
 from envsync.observe.processes import Interrupted
 from envsync.write.files import write_cache
-from envsync.write.locks import hold, not_for_all
+from envsync.write.locks import hold, restrictive_umask
 
 _GROUP = 64
 """Environments that are created as one at most: progress is told, and an interruption heeded, after each group."""
@@ -27,7 +27,7 @@ _DESCRIPTORS = 4
 """For each environment of a group: its lock, and what is open for a moment."""
 
 
-@not_for_all()
+@restrictive_umask()
 def apply_plans(plan: Plan, again: DecideAgain, settings: Settings, progress: Progress) -> Report:
     """Carry out a plan; ``again`` observes and decides one environment again.
 
@@ -61,7 +61,7 @@ def apply_plans(plan: Plan, again: DecideAgain, settings: Settings, progress: Pr
                 progress(report)
     except KeyboardInterrupt as interruption:
         interrupted = True
-        wind_up(executor, futures, interruption)
+        finish_or_end(executor, futures, interruption)
     finally:
         executor.shutdown(wait=True, cancel_futures=True)
         env_builder.cache.save(write_cache)

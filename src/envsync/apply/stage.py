@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from envsync.apply.build import EnvironmentBuilder, edit_settings
-from envsync.apply.embedded_paths import declare_paths
-from envsync.apply.verify import names_no_staging
+from envsync.apply.embedded_paths import embed_path
+from envsync.apply.verify import refuse_staging_paths
 from envsync.formats.staging_marker import BUILT
 from envsync.model.packages import INSTALLED
 from envsync.model.plan import Blueprint, InstallSpec
@@ -19,7 +19,7 @@ from envsync.plan.packages import damage_message
 from envsync.write.directories import Root
 from envsync.write.files import make_executable
 from envsync.write.flush import flush
-from envsync.write.locks import narrow
+from envsync.write.locks import remove_others_write
 from envsync.write.staging import remove_built, remove_scratch, remove_staging_dir
 from envsync.write.trees import link_tree, make_scratch
 
@@ -83,10 +83,10 @@ def _install_packages(
 
 
 def _install(staging_dir: str, blueprint: Blueprint, spec: InstallSpec, env_builder: EnvironmentBuilder) -> None:
-    from envsync.apply.reinstall import check_sound, put_right  # noqa: PLC0415  # only where packages are declared
+    from envsync.apply.reinstall import check_sound, reinstall  # noqa: PLC0415  # only where packages are declared
 
     if spec.damaged:
-        put_right(staging_dir, blueprint, spec, _builder(env_builder))
+        reinstall(staging_dir, blueprint, spec, _builder(env_builder))
     if not spec.only_damaged or not spec.damaged:
         _install_into(staging_dir, blueprint, spec, env_builder)
     if spec.damaged:
@@ -114,16 +114,16 @@ def _install_into(staging_dir: str, blueprint: Blueprint, spec: InstallSpec, env
             )
     finally:
         remove_scratch(staging_dir)
-    narrow(place)
+    remove_others_write(place)
     if os.lstat(place).st_ino != made.st_ino or not os.path.isfile(f"{place}/pyvenv.cfg"):
         message = f"the installer made the environment for {blueprint.path} itself, and without what was in it"
         hint = "Nothing was changed. Look for a Python that its settings prefer."
         raise EnvsyncError(Problem("verify-failed", message, hint))
-    declare_paths(place, blueprint.path, blueprint.libraries)
+    embed_path(place, blueprint.path, blueprint.libraries)
     sites = [f"{place}/{library}/site-packages" for library in blueprint.libraries]
     for name in unexecutable(place, filter(os.path.isdir, sites)):
         make_executable(Root(place), f"bin/{name}")
-    names_no_staging(place, blueprint.path, staging_dir)
+    refuse_staging_paths(place, blueprint.path, staging_dir)
     settings = dict(done.settings)
     if not spec.only_damaged:
         if _put_new_damage_right(staging_dir, blueprint, spec, env_builder, before) and INSTALLED in settings:
@@ -142,7 +142,7 @@ def _put_new_damage_right(
 
     Return whether something did. Raises ``EnvsyncError`` or ``OSError`` where it differs again.
     """
-    from envsync.apply.reinstall import find_new_damage, put_right, still_damaged  # noqa: PLC0415
+    from envsync.apply.reinstall import find_new_damage, reinstall, still_damaged  # noqa: PLC0415
 
     place = f"{staging_dir}/{BUILT}"
     damaged = find_new_damage(place, blueprint.libraries, before, env_builder.digests)
@@ -153,7 +153,7 @@ def _put_new_damage_right(
     if not all(one.known for one in damaged):
         raise EnvsyncError(Problem("install-failed", damage_message(damaged[0]), "Nothing was changed."))
     try:
-        put_right(staging_dir, blueprint, replace(spec, damaged=damaged, cached=False), _builder(env_builder))
+        reinstall(staging_dir, blueprint, replace(spec, damaged=damaged, cached=False), _builder(env_builder))
     except EnvsyncError as error:
         raise still_damaged(damaged, error.problem) from error
     left = find_new_damage(place, blueprint.libraries, before)

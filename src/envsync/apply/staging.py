@@ -1,8 +1,8 @@
 """Choose where to build, and bring what was built to its end.
 
-Builders and installers write by path. Where others may write to a directory on the way, they could put a symlink in its
-place at any time; so nothing is built there. It is built in a directory of the user's own, and exchanged from there, or
-where that lies on another file system from a copy beside the end.
+Builders and installers write by path. Where others may write to a directory on the way, they could replace it by a
+symlink at any time. So the environment is built in a directory of the user's own, and exchanged from there, or from a
+copy beside the end if that is on another file system.
 """
 
 import contextlib
@@ -21,37 +21,37 @@ from envsync.write.trees import copy_beside
 
 
 def marker_of(blueprint: Blueprint, *, discard: bool = False) -> Marker:
-    """Say in a staging directory what it is for."""
+    """Return the marker of a staging directory for a blueprint."""
     return Marker(blueprint.name, blueprint.path, blueprint.end, manifest=blueprint.manifest, discard=discard)
 
 
 class Staging:
-    """Makes staging directories for one pass where nobody else can put one thing in the place of another."""
+    """Makes the staging directories of a pass, where nobody else can replace anything."""
 
     def __init__(self, *own: str) -> None:
-        """Take directories of the user's own, the preferred ones first, in which every pass looks for leftovers.
+        """Take directories of the user's own, preferred ones first, in which every pass looks for interrupted staging.
 
-        Their real paths are looked for now, and hold: what they lead to later may be another one's.
+        They are resolved now: a link on the way may lead elsewhere later.
         """
         self._own = tuple(map(os.path.realpath, own))
         self._private: dict[str, bool] = {}
 
     def make(self, blueprint: Blueprint, *, discard: bool = False) -> str:
-        """Make a staging directory for an environment, and return its path. Raises ``OSError``."""
+        """Make a staging directory for a blueprint, and return its path. Raises ``OSError``."""
         return make_staging_dir(self.parent_for(blueprint.staging_parent), marker_of(blueprint, discard=discard))
 
     def parent_for(self, beside: str) -> str:
-        """Return the directory to make staging directories in, for what is to be brought in from the one ``beside``.
+        """Return the directory for staging directories whose result goes to the directory ``beside``.
 
-        It is that one, if it is private or no other one is; else one on the same disk, if there is any.
+        It is ``beside`` if that is private, or nothing else is; else preferably one with the same inherited attributes.
         """
         if self._is_private(beside):
             return beside
-        private = [one for one in self._there() if self._is_private(one)]
+        private = [one for one in self._existing() if self._is_private(one)]
         fitting = [one for one in private if inherited(one) == inherited(beside)]
         return next(iter((*fitting, *private)), beside)
 
-    def _there(self) -> list[str]:
+    def _existing(self) -> list[str]:
         found = []
         for one in self._own:
             with contextlib.suppress(OSError):
@@ -66,17 +66,17 @@ class Staging:
 
 
 def staging_of(settings: Settings) -> Staging:
-    """Return what makes staging directories for a pass."""
+    """Return the staging of a pass."""
     return Staging(*filter(None, (settings.generations_dir, settings.staging)))
 
 
 def from_beside(
     staging_dir: str, beside: str, marker: Marker, step: Callable[[str], None], *, renames: bool = True
 ) -> str:
-    """Take the step that brings what was built in a staging directory to its end; return the one it was taken from.
+    """Call ``step`` with a staging directory, to bring what was built in it to its end, and return that directory.
 
-    Where it cannot be taken from there, as where it ``renames`` nothing as a whole, a copy in the directory ``beside``
-    takes its place. Raises what ``step`` does.
+    Where a rename from there is not possible, or ``step`` ``renames`` nothing as a whole, it is called with a copy in
+    the directory ``beside``. Raises ``OSError``, and what ``step`` raises.
     """
     parent = os.path.dirname(staging_dir)
     if parent == beside or (renames and inherited(parent) == inherited(beside)):
@@ -87,12 +87,12 @@ def from_beside(
                 raise
         else:
             return staging_dir
-    near = copy_beside(staging_dir, beside, marker)
+    copy = copy_beside(staging_dir, beside, marker)
     try:
-        flush([near])
-        step(near)
+        flush([copy])
+        step(copy)
     except BaseException:
-        remove_staging_dir(near, marker.end)
+        remove_staging_dir(copy, marker.end)
         raise
     remove_staging_dir(staging_dir, marker.end)
-    return near
+    return copy

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import assert_never
 
 from envsync.apply.build import EnvironmentBuilder, edit_settings
-from envsync.apply.embedded_paths import carry_additions, declare_scripts, rename_activators, render_activators
+from envsync.apply.embedded_paths import append_additions, rename_activators, render_activators, retarget_scripts
 from envsync.apply.exchange import (
     NotExchangeableError,
     bring_in,
@@ -14,16 +14,16 @@ from envsync.apply.exchange import (
     exchange,
     holds_more,
     keep,
-    keep_what_came,
     now,
     refuse_changes,
+    refuse_last_changes,
     release_repeated,
     root_of,
     take_place,
 )
-from envsync.apply.rollback import go_back, settle_rollback, shortcomings
+from envsync.apply.rollback import roll_back_to, settle_rollback, shortcomings
 from envsync.apply.stage import build_aside, install_beside
-from envsync.apply.verify import reason_not_to_run
+from envsync.apply.verify import mismatch_of
 from envsync.formats import pyvenv_cfg
 from envsync.formats.staging_marker import BUILT
 from envsync.model.plan import Action, Blueprint, Create, EnvironmentPlan, Install, Link, Rebuild, Repair, Rollback
@@ -41,7 +41,7 @@ from envsync.write.staging import (
     remove_partial_files,
     remove_staging_dir,
 )
-from envsync.write.swap import settle_trade
+from envsync.write.swap import settle_exchange
 from envsync.write.trees import Entry, make_scratch, write_tree
 
 _READ = frozenset({"home", "include-system-site-packages", "version", "version_info", "executable"})
@@ -65,7 +65,7 @@ def check_relinked(action: Repair, env_builder: EnvironmentBuilder) -> None:
     try:
         place = f"{make_scratch(staging_dir)}/trial"
         write_tree(place, _bare(blueprint, text))
-        reason = reason_not_to_run(place, blueprint)
+        reason = mismatch_of(place, blueprint)
     finally:
         remove_staging_dir(staging_dir, blueprint.end)
     if reason:
@@ -113,7 +113,7 @@ def clear_staging_dir(staging_dir: str, end: str, generations_dir: str) -> None:
     marker = read_marker_of(staging_dir)
     if marker is not None and ((marker.kind, marker.end) != ("staging", end) or marker.moves_to):
         return
-    settle_trade(staging_dir, end)
+    settle_exchange(staging_dir, end)
     finish_copy_up(staging_dir, end)
     undo_contents(staging_dir, end)
     if holds_former(staging_dir, end):
@@ -148,7 +148,7 @@ def _carry_out(action: Action, env_builder: EnvironmentBuilder) -> None:
             _install(action, env_builder)
         case Rollback():
             env_builder.remarks.setdefault(action.name, []).extend(shortcomings(action))
-            go_back(action, now(), lambda repair: _repair(repair, env_builder))
+            roll_back_to(action, now(), lambda repair: _repair(repair, env_builder))
             env_builder.changes[action.name] = action.changes
         case Link():
             for directory in action.to_make:
@@ -174,7 +174,7 @@ def _rebuild(action: Rebuild, env_builder: EnvironmentBuilder) -> None:
     blueprint = action.blueprint
     staging_dir = build_aside(blueprint, action.spec, env_builder)
     try:
-        carry_additions(action, staging_dir)
+        append_additions(action, staging_dir)
         bring_unowned(staging_dir, action)
     except BaseException:
         remove_staging_dir(staging_dir, blueprint.end)
@@ -202,7 +202,7 @@ def _install(action: Install, env_builder: EnvironmentBuilder) -> None:
         remove_staging_dir(staging_dir, blueprint.end)
         raise
     staging_dir = exchange(staging_dir, blueprint)
-    keep_what_came(staging_dir, blueprint, before)
+    refuse_last_changes(staging_dir, blueprint, before)
     with contextlib.suppress(OSError):  # it is done; what is left is cleared away by the next pass
         keep(staging_dir, action, irreplaceable=False)
 
@@ -218,7 +218,7 @@ def _repair(action: Repair, env_builder: EnvironmentBuilder) -> None:
         if script.kind == "mode":
             make_executable(root, f"bin/{script.name}")
     shebangs = {script.name: script.named for script in action.scripts if script.kind == "shebang"}
-    declare_scripts(root, shebangs, blueprint.path, blueprint.libraries)
+    retarget_scripts(root, shebangs, blueprint.path, blueprint.libraries)
     if rename_activators(root, action):
         staging_dir = build_aside(blueprint, None, env_builder)
         try:

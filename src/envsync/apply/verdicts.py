@@ -48,9 +48,9 @@ def remembered_verdicts(cache: Cache) -> Verdicts:
 @contextlib.contextmanager
 def _building(paths: Iterable[str]) -> Iterator[None]:
     """Hold the locks of source directories, where there are any: one build of each at a time."""
-    from envsync.write.locks import hold_all  # noqa: PLC0415  # only where an installer has to be asked
+    from envsync.write.locks import hold_sources  # noqa: PLC0415  # only where an installer has to be asked
 
     with contextlib.ExitStack() as stack:
         with contextlib.suppress(OSError):  # where no lock can be made, nothing can be installed either
-            stack.enter_context(hold_all(state_directories()[0], paths, BUILD_LIMIT))
+            stack.enter_context(hold_sources(state_directories()[0], paths, BUILD_LIMIT))
         yield

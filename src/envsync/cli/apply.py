@@ -19,7 +19,6 @@ from envsync.model.report import EnvironmentReport, Outcome, Report, outcome_of
 from envsync.report import text
 from envsync.report.json import Verdict
 from envsync.report.terminal import ProgressDisplay
-from envsync.report.text import outdated_lines
 from envsync.write import snapshot
 
 
@@ -28,18 +27,25 @@ def _apply(options: Options) -> Result:
         return _plan(options)
     session = Session(options, Untrusted.ASK)
     plan = session.plan()
-    work = sum(one.has_work for one in plan.environments)
-    untouched = (EnvironmentReport(one, outcome_of(one.state, ())) for one in plan.environments)
-    report = Report(plan.manifest, tuple(untouched))
+    report = _untouched(plan)
     if plan.has_work:
         snapshot.forget(plan.manifest.file)
-        plain = not paint(options, sys.stderr.isatty()).colours  # a bar is drawn with the same escape sequences
-        with ProgressDisplay(work, shown=not (options.quiet or options.json or plain)) as display:
+        with _progress(plan, options) as display:
             report, plan = session.apply(plan, display.tick)
     session.remember(plan)
     verdict = verdict_of_report(report)
     show = partial(text.report_lines, report, verbose=options.verbose)
     return Result(plan.manifest.file, verdict, report.environments, show)
+
+
+def _untouched(plan: Plan) -> Report:
+    return Report(plan.manifest, tuple(EnvironmentReport(one, outcome_of(one.state, ())) for one in plan.environments))
+
+
+def _progress(plan: Plan, options: Options) -> ProgressDisplay:
+    colours = paint(options, sys.stderr.isatty()).colours  # a bar is drawn with the same escape sequences
+    work = sum(one.has_work for one in plan.environments)
+    return ProgressDisplay(work, shown=colours and not (options.quiet or options.json))
 
 
 def _plan(options: Options) -> Result:
@@ -62,14 +68,14 @@ def _rollback(options: Options) -> Result:
     settings = settings_of(session.manifest, options)
     report = session.reconciler.apply(plan, settings)
     if options.pin:
-        with contextlib.suppress(ManifestError):  # somebody is changing it
+        with contextlib.suppress(ManifestError):  # it is being changed
             renew(session.manifest, load(session.manifest.file))
     show = partial(text.report_lines, report, verbose=True)
     return Result(plan.manifest.file, verdict_of_report(report), report.environments, show)
 
 
 def verdict_of_report(report: Report) -> Verdict:
-    """Say how a command ended that applied a plan."""
+    """Return the verdict of a command that applied a plan."""
     outcomes = {one.outcome for one in report.environments}
     if report.interrupted:
         return Verdict("failed", signals.status())
@@ -84,16 +90,12 @@ def _upgrade(options: Options) -> Result:
     session = Session(options)
     plan = _plan_upgrade(session, options)
     if options.dry_run:
-        show = partial(text.plan_lines, plan, verbose=options.verbose)
+        show = partial(text.plan_lines, plan, verbose=options.verbose, nothing=text.NOTHING_TO_UPGRADE)
         return Result(plan.manifest.file, _verdict_of(plan), plan.environments, show)
-    report = Report(
-        plan.manifest, tuple(EnvironmentReport(one, outcome_of(one.state, ())) for one in plan.environments)
-    )
+    report = _untouched(plan)
     if plan.has_work:
         snapshot.forget(plan.manifest.file)
-        work = sum(one.has_work for one in plan.environments)
-        plain = not paint(options, sys.stderr.isatty()).colours
-        with ProgressDisplay(work, shown=not (options.quiet or options.json or plain)) as display:
+        with _progress(plan, options) as display:
             report = session.reconciler.apply(plan, settings_of(session.manifest, options), display.tick)
     show = partial(text.report_lines, report, verbose=options.verbose)
     return Result(plan.manifest.file, verdict_of_report(report), report.environments, show)
@@ -102,7 +104,9 @@ def _upgrade(options: Options) -> Result:
 def _outdated(options: Options) -> Result:
     session = Session(options)
     plan = _plan_upgrade(session, options)
-    return Result(plan.manifest.file, _verdict_of(plan), plan.environments, partial(outdated_lines, plan.environments))
+    return Result(
+        plan.manifest.file, _verdict_of(plan), plan.environments, partial(text.outdated_lines, plan.environments)
+    )
 
 
 def _plan_upgrade(session: Session, options: Options) -> Plan:

@@ -1,4 +1,4 @@
-"""Open the manifest that a command is about: one that was found, not named, may have to be trusted first."""
+"""Open a command's manifest: one that was found, not named, may have to be trusted first."""
 
 import contextlib
 import os
@@ -19,10 +19,9 @@ from envsync.observe.trust import (
     record_for,
     refuse_strangers,
     refused,
-    trust_level,
 )
 from envsync.report.terminal import abbreviate_home, escape
-from envsync.write.user_files import note_trust
+from envsync.write.user_files import record_trust
 
 
 class Untrusted(Enum):
@@ -32,18 +31,19 @@ class Untrusted(Enum):
     ASK = "ask"
     """On a terminal; else refuse."""
     SHOW = "show"
-    """Show what it declares, and look at nothing that it names."""
+    """Show what it declares; read and run nothing that it names."""
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A manifest, and how it came to be the one."""
+    """A manifest, and how it was found."""
 
     manifest: Manifest
     """Its ``distrust`` says whether it may only be shown."""
     origin: str
+    """``NAMED``, ``SET``, ``OWN`` or found, as :func:`envsync.manifest.find.find` has it."""
     known: bool = False
-    """Whether it is known from an earlier pass."""
+    """Whether it came from the cache."""
 
 
 def cache_for(options: Options) -> Cache:
@@ -52,9 +52,9 @@ def cache_for(options: Options) -> Cache:
 
 
 def opened(options: Options, untrusted: Untrusted = Untrusted.REFUSE) -> Opened:
-    """Return the manifest that a command is about. Raises ``ManifestError``, or ``UntrustedError`` where it is refused.
+    """Return the manifest that a command uses. Raises ``ManifestError``, or ``UntrustedError`` where it is refused.
 
-    One of another user's is always refused, and not even read.
+    Another user's manifest is always refused, unread.
     """
     file, origin = find(options.file)
     needed = demanded(origin, as_trusted=options.as_trusted)
@@ -71,24 +71,24 @@ def opened(options: Options, untrusted: Untrusted = Untrusted.REFUSE) -> Opened:
     asks = untrusted is Untrusted.ASK and not options.as_trusted and _may_ask(options)
     if not (asks and _agreed(found.manifest)):
         raise refused(file, distrust)
-    note_trust(record_for(found.manifest))
+    record_trust(record_for(found.manifest))
     return replace(found, manifest=replace(found.manifest, distrust=""))
 
 
 def reopened(file: str, origin: str, *, as_trusted: bool) -> Manifest:
-    """Read a manifest again for a command that goes on while it changes: where it is not trusted now, to be shown only.
+    """Return a manifest, read again for a long-running command; where it is no longer trusted, with ``distrust``.
 
-    Whether it is trusted is among what it depends on. Raises as :func:`opened` does.
+    Its inputs include its trust record. Raises as :func:`opened` does.
     """
     needed = demanded(origin, as_trusted=as_trusted)
     if not needed:
         return load(file)
     refuse_strangers([file])
-    return minding_trust(_judged(load(file), needed), origin, as_trusted=as_trusted)
+    return with_trust_record(_judged(load(file), needed), origin, as_trusted=as_trusted)
 
 
-def minding_trust(manifest: Manifest, origin: str, *, as_trusted: bool = False) -> Manifest:
-    """Count the note on whether a manifest is trusted among what it depends on, where that matters."""
+def with_trust_record(manifest: Manifest, origin: str, *, as_trusted: bool = False) -> Manifest:
+    """Return a manifest whose inputs include its trust record, where it needs to be trusted."""
     if not demanded(origin, as_trusted=as_trusted):
         return manifest
     inputs = replace(manifest.inputs, paths=(*manifest.inputs.paths, record_for(manifest).file))
@@ -96,7 +96,7 @@ def minding_trust(manifest: Manifest, origin: str, *, as_trusted: bool = False) 
 
 
 def _judged(manifest: Manifest, needed: int) -> Manifest:
-    """Say of a manifest whether it may be carried out. Raises ``UntrustedError`` where a stranger's file is in it."""
+    """Return a manifest, with ``distrust`` unless it may be applied. Raises ``UntrustedError``."""
     if not needed:
         return manifest
     refuse_strangers(manifest.sources)
@@ -105,33 +105,33 @@ def _judged(manifest: Manifest, needed: int) -> Manifest:
 
 
 def trust_level_of(manifest: Manifest) -> TrustLevel:
-    """Return how far a manifest is trusted, as it was read."""
+    """Return how far a manifest is trusted, with the content that was read."""
     return trust_level(manifest.file, manifest.sources)
 
 
 def warn(options: Options, manifest: Manifest) -> None:
-    """Say that a manifest is not trusted, for a command whose lines do not."""
+    """Report that a manifest is not trusted, for a command whose output does not."""
     if manifest.distrust and not (options.json or options.quiet):
         line = f"{manifest.file} {manifest.distrust}; nothing that it names was looked at. {advice_for(manifest.file)}"
         sys.stderr.write(f"envsync: {abbreviate_home(line)}\n")
 
 
 def trust_written(options: Options, manifest: Manifest) -> None:
-    """Note that a manifest is trusted that was just written where the options say: it may be found there later."""
+    """Trust a manifest that was just written where the options name it: it may be found there later."""
     if find(options.file)[1] in {NAMED, SET}:
-        with contextlib.suppress(OSError):  # then it has to be trusted by hand
-            note_trust(record_for(manifest))
+        with contextlib.suppress(OSError):  # then the user has to trust it
+            record_trust(record_for(manifest))
 
 
 def renew(before: Manifest, now: Manifest) -> None:
-    """Note what a manifest says after a change by envsync itself, where it was trusted as it was before."""
+    """Trust a manifest as changed by envsync itself, where its former content was trusted."""
     if now.sources != before.sources and trust_level_of(before) is TrustLevel.UNCHANGED:
         with contextlib.suppress(OSError):  # then hooks ask again
-            note_trust(record_for(now))
+            record_trust(record_for(now))
 
 
 def _may_ask(options: Options) -> bool:
-    """Check whether somebody sits there who can see the question and answer it."""
+    """Check whether a user can see a question on the terminal, and answer it."""
     streams = (sys.stdin, sys.stdout, sys.stderr)
     return not (options.json or options.quiet) and all(stream is not None and stream.isatty() for stream in streams)
 
@@ -139,10 +139,11 @@ def _may_ask(options: Options) -> bool:
 def _agreed(manifest: Manifest) -> bool:
     directory, name = os.path.split(manifest.file)
     more = len(manifest.sources) - 1
-    what = f"{escape(name)} of {abbreviate_home(directory)}" + (
-        f" and the files that it includes ({more})" if more else ""
+    included = f" and {more} included {'file' if more == 1 else 'files'}" if more else ""
+    what = f"{escape(name)} in {abbreviate_home(directory)}{included}"
+    how = (
+        "is not trusted yet" if trust_level_of(manifest) is TrustLevel.UNTRUSTED else "has changed since you trusted it"
     )
-    how = "is new here" if trust_level_of(manifest) is TrustLevel.UNTRUSTED else "has changed since it was trusted"
     sys.stderr.write(f"{what} {how}; it may run programs. Trust it? [y/N] ")
     sys.stderr.flush()
     return sys.stdin.readline().strip().lower() in {"y", "yes"}

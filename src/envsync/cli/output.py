@@ -1,4 +1,4 @@
-"""Print what a command came to, as lines or JSON; decide on colour and width."""
+"""Print a command's result, as lines or JSON; choose colour and width."""
 
 import json
 import shutil
@@ -19,7 +19,7 @@ from envsync.report.text import problem_lines
 
 
 def show(options: Options, result: Result) -> int:
-    """Print what a command came to, and give the exit status."""
+    """Print a command's result, and return the exit status."""
     if options.json:
         entries = [result.entry(one) for one in result.environments]
         _print_json(document(options.command, result.manifest, result.verdict, entries) | result.more)
@@ -27,14 +27,14 @@ def show(options: Options, result: Result) -> int:
         lines = result.lines(paint(options, sys.stdout.isatty()))
         _print_lines(sys.stdout, fitting(lines) if options.command in FITTED else lines)
     if result.verdict.exit_code in WORDS:
-        sys.stderr.write(f"envsync: {WORDS[result.verdict.exit_code]}; apply again to go on\n")
+        sys.stderr.write(f"envsync: {WORDS[result.verdict.exit_code]}; apply again to continue\n")
     return result.verdict.exit_code
 
 
 def show_failure(options: Options, error: Exception) -> int:
-    """Print why a command could not be carried out, and give the exit status; raises a mistake of envsync's if asked.
+    """Print why a command failed, and return the exit status.
 
-    A traceback is for --verbose alone.
+    With ``--verbose`` an internal error is raised again, for its traceback.
     """
     if isinstance(error, ManifestError):
         return _show_problems(options, error.problems, error.exit_code)
@@ -72,7 +72,7 @@ def _print_lines(stream: TextIO, lines: Iterable[str]) -> None:
 
 
 def paint(options: Options, terminal: bool) -> Paint:
-    """Decide on colours: the option first, then NO_COLOR and FORCE_COLOR, then whether a terminal reads."""
+    """Return whether to colour: by ``--color``, then NO_COLOR and FORCE_COLOR, then whether it is a terminal."""
     match options.color:
         case "always":
             return Paint(colours=True)
@@ -86,14 +86,14 @@ def paint(options: Options, terminal: bool) -> Paint:
 
 
 def fitting(lines: Iterable[str]) -> Iterator[str]:
-    """Break lines to the width of standard output, where that is a terminal."""
+    """Yield lines broken to the width of standard output, if it is a terminal."""
     width = layout().width
     for line in lines:
         yield from [line] if width is None else wrapped(line, width)
 
 
 def layout() -> Layout:
-    """Tell how wide standard output is, which only a terminal is, and whether it can show lines of trees."""
+    """Return the width of standard output, if it is a terminal, and whether it shows box-drawing characters."""
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     encoding = getattr(sys.stdout, "encoding", None) or ""
     return Layout(width, lines=encoding.lower().startswith("utf"))

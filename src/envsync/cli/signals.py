@@ -1,4 +1,4 @@
-"""What ends a command early, with the exit status that goes with it: SIGTERM and SIGHUP as well as Ctrl-C."""
+"""Signals that end a command early, and their exit statuses: SIGTERM and SIGHUP as well as Ctrl-C."""
 
 import contextlib
 import signal
@@ -9,13 +9,13 @@ from types import FrameType
 from envsync.model.termination import Terminated
 
 WORDS = {130: "interrupted", 143: "terminated", 129: "hung up"}
-"""What to say, by exit status: 128 and the number of the signal."""
+"""The word for each exit status, which is 128 plus the signal's number."""
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _caught: list[int] = []
 
 
 def listen() -> None:
-    """Let SIGTERM and SIGHUP end this process as Ctrl-C does, unless whoever started it has them ignored (nohup(1))."""
+    """Let SIGTERM and SIGHUP end this process as Ctrl-C does, unless they are ignored (nohup(1))."""
     _caught.clear()
     if threading.current_thread() is threading.main_thread():
         for number in (signal.SIGTERM, signal.SIGHUP):
@@ -24,37 +24,37 @@ def listen() -> None:
 
 
 def status() -> int:
-    """Return the exit status that goes with the first signal that ended something."""
+    """Return the exit status for the first signal that was caught."""
     return 128 + (_caught[0] if _caught else signal.SIGINT)
 
 
 @contextlib.contextmanager
 def deferred() -> Iterator[None]:
-    """Let a block end before a first signal ends the command; a second one does not wait."""
-    former = {number: signal.getsignal(number) for number in _ENDING}
-    noted: list[int] = []
+    """Delay a first signal until the end of the block; a second one takes effect at once."""
+    handlers = {number: signal.getsignal(number) for number in _ENDING}
+    pending: list[int] = []
 
     def restore() -> None:
-        for number, handler in former.items():
+        for number, handler in handlers.items():
             signal.signal(number, handler)
 
-    def note(number: int, frame: FrameType | None) -> None:
+    def delay(number: int, frame: FrameType | None) -> None:
         del frame
-        noted.append(number)
+        pending.append(number)
         restore()
 
     if threading.current_thread() is threading.main_thread():
-        for number, handler in former.items():
+        for number, handler in handlers.items():
             if handler is not signal.SIG_IGN:
-                signal.signal(number, note)
+                signal.signal(number, delay)
         try:
             yield
         finally:
             restore()
     else:
         yield
-    if noted:
-        signal.raise_signal(signal.Signals(noted[0]))
+    if pending:
+        signal.raise_signal(signal.Signals(pending[0]))
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:

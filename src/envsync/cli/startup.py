@@ -1,7 +1,7 @@
-"""Take the directories of ``PYTHONPATH`` off the path that envsync imports from.
+"""Remove the directories of ``PYTHONPATH`` from ``sys.path``.
 
-A shell sets it for other programs (ROS, modules of a cluster): what lies there may be older releases of what envsync
-uses. Python offers ``-E`` for this, but not to a command that has been started.
+Shells set it for other programs (ROS, modules of a cluster), and it may hold older releases of what envsync imports.
+Python's ``-E`` does the same, but not for a command that is already running.
 """
 
 import os
@@ -10,11 +10,11 @@ from collections.abc import Iterator
 
 
 def leave_out_pythonpath() -> None:
-    """Remove the directories of ``PYTHONPATH`` from ``sys.path``, except those that would be there without it.
+    """Remove the directories of ``PYTHONPATH`` from ``sys.path``, except those that are there without it.
 
-    Where envsync itself is found through it alone, so may be all that it needs: then everything stays.
+    If envsync itself is imported through it, so may be its dependencies: then everything stays.
     """
-    if sys.flags.ignore_environment:  # then they are not in it
+    if sys.flags.ignore_environment:  # -E
         return
     added = {os.path.abspath(entry) for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep)}
     added -= {os.path.abspath(entry) for entry in _own_entries()}
@@ -23,7 +23,7 @@ def leave_out_pythonpath() -> None:
 
 
 def _own_entries() -> Iterator[str]:
-    """Give what is on the path without ``PYTHONPATH``."""
+    """Yield what is on ``sys.path`` without ``PYTHONPATH``."""
     if not sys.flags.safe_path:  # the script's directory, or with -m the current one
         yield sys.path[0]
     library = os.path.dirname(os.__file__)
@@ -35,7 +35,7 @@ def _own_entries() -> Iterator[str]:
 
 
 def _sites() -> list[str]:
-    site = sys.modules.get("site")  # not there with -S
+    site = sys.modules.get("site")  # None with -S
     if site is None:
         return []
     user = [site.getusersitepackages()] if site.ENABLE_USER_SITE else []
@@ -43,7 +43,7 @@ def _sites() -> list[str]:
 
 
 def _listed_in(site: str) -> Iterator[str]:
-    """Give the directories that the ``.pth`` files of a site directory add (see the module site)."""
+    """Yield the directories that the ``.pth`` files of a site directory add (see the module site)."""
     try:
         files = [f"{site}/{name}" for name in os.listdir(site) if name.endswith(".pth")]
         for file in files:

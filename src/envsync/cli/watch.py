@@ -32,23 +32,24 @@ from envsync.watch.passes import Passes
 from envsync.watch.service import MARK, Definition, Supervisor, supervisor
 from envsync.watch.signals import Control
 from envsync.watch.source import Listening
+from envsync.write.files import remove_file
 from envsync.write.locks import hold_watch
 from envsync.write.snapshot import variables_of
-from envsync.write.user_files import remove_definition, write_definition
+from envsync.write.user_files import write_definition
 
 _STAMP = len("00:00:00 ")
 _LOCK_TIMEOUT = 5.0
-"""Seconds to wait for another pass: a watcher comes back to it."""
+"""Seconds to wait for another pass: a watcher tries again later."""
 
 
 def _watch(options: Options) -> int:
-    """Reconcile on change until a signal ends it; returns the exit status."""
-    gc.enable()  # it does not end soon
+    """Reconcile on change until a signal ends it, and return the exit status."""
+    gc.enable()  # off for short commands
     found = opened(options, Untrusted.ASK)
     file = found.manifest.file
     check_names(found.manifest, options.names)
-    teller = _Teller(options)
-    control = Control(lambda control: teller.tell_at_once(_stopped(control)))
+    printer = _Printer(options)
+    control = Control(lambda control: printer.print_at_once(_stopped(control)))
     passes = Passes(
         file,
         partial(reopened, origin=found.origin, as_trusted=options.as_trusted),
@@ -58,7 +59,7 @@ def _watch(options: Options) -> int:
     )
     source = Listening(control.flag, options.settle, polling=options.poll)
     watch_options = WatchOptions(options.settle, options.interval, options.once)
-    watcher = Watcher(passes, source, control, watch_options, Listeners(teller.tell, ServiceManager(VARIABLES)))
+    watcher = Watcher(passes, source, control, watch_options, Listeners(printer.print_event, ServiceManager(VARIABLES)))
     control.listen()
     with hold_watch(state_directories()[0], file):
         return watcher.run(polling=options.poll)
@@ -68,7 +69,7 @@ def _stopped(control: Control) -> Stopped:
     return Stopped(control.exit_code, control.stopped_by.name if control.stopped_by else None, at_once=True)
 
 
-class _Teller:
+class _Printer:
     """Prints each event as it comes: changes to standard output, messages to standard error."""
 
     def __init__(self, options: Options) -> None:
@@ -76,8 +77,8 @@ class _Teller:
         # The journal has times of its own.
         self._timed = "JOURNAL_STREAM" not in VARIABLES
 
-    def tell(self, event: Event) -> None:
-        """Print one event, and flush it."""
+    def print_event(self, event: Event) -> None:
+        """Print an event, flushed."""
         to_stdout = self._options.json or is_result(event)
         stream = sys.stdout if to_stdout else sys.stderr
         try:
@@ -88,8 +89,8 @@ class _Teller:
         except OSError:
             pass  # a log on a full disk is no reason to end
 
-    def tell_at_once(self, event: Event) -> None:
-        """Print an event past the streams, which may be in use, right before the end."""
+    def print_at_once(self, event: Event) -> None:
+        """Print a last event by write(2), for the streams may be in use."""
         to_stdout = self._options.json or is_result(event)
         os.write(1 if to_stdout else 2, self._text(event, terminal=False).encode(errors="backslashreplace"))
 
@@ -109,64 +110,68 @@ class _Teller:
 
 
 def _service(options: Options) -> Result:
-    """Install, remove, show or tell of the service. Raises ``EnvsyncError`` or ``ManifestError``."""
-    boss = supervisor()
+    """Install, uninstall, show or report the service. Raises ``EnvsyncError`` or ``ManifestError``."""
+    manager = supervisor()
     match options.action:
         case "install":
-            return _install(options, boss)
+            return _install(options, manager)
         case "uninstall":
-            return _uninstall(boss)
+            return _uninstall(manager)
         case "show":
             manifest = opened(options).manifest
-            text = boss.text(_definition(manifest, options))
-            return _result(boss, text.splitlines(), manifest=manifest.file, text=text)
+            text = manager.text(_definition(manifest, options))
+            return _result(manager, text.splitlines(), manifest=manifest.file, text=text)
         case _:
-            return _status(boss)
+            return _status(manager)
 
 
-def _install(options: Options, boss: Supervisor) -> Result:
+def _install(options: Options, manager: Supervisor) -> Result:
     manifest = opened(options).manifest
-    _refuse_foreign(boss)
-    text = boss.text(_definition(manifest, options))
-    changed = read_text(boss.file) != text
+    _refuse_foreign(manager)
+    text = manager.text(_definition(manifest, options))
+    changed = read_text(manager.file) != text
     if changed:
-        write_definition(boss.file, text.encode(errors="surrogateescape"))
+        write_definition(manager.file, text.encode(errors="surrogateescape"))
     try:
-        boss.start()
+        manager.start()
     except EnvsyncError as error:
-        message = f"{boss.file} is written, but the service does not run: {error.problem.message}"
+        message = f"{manager.file} was written, but the service does not run: {error.problem.message}"
         raise EnvsyncError(replace(error.problem, message=message)) from error
-    lines = [f"{'wrote' if changed else 'unchanged'}: {boss.file}", f"started; it watches {manifest.file}"]
-    if boss.name == "systemd":
-        lines.append("it runs while you are logged in; always: loginctl enable-linger")
-    return _result(boss, lines, status="applied", manifest=manifest.file)
+    lines = [f"{'wrote' if changed else 'unchanged'}: {manager.file}", f"started; it watches {manifest.file}"]
+    if manager.name == "systemd":
+        lines.append("it runs while you are logged in; to run it always: loginctl enable-linger")
+    return _result(manager, lines, status="applied", manifest=manifest.file)
 
 
-def _uninstall(boss: Supervisor) -> Result:
-    if not os.path.lexists(boss.file):
-        return _result(boss, ["no service is installed"])
-    _refuse_foreign(boss)
+def _uninstall(manager: Supervisor) -> Result:
+    if not os.path.lexists(manager.file):
+        return _result(manager, ["no service is installed"])
+    _refuse_foreign(manager)
     try:
-        boss.stop()
+        manager.stop()
     except EnvsyncError as error:
-        hint = f"Nothing was removed. If it does not run anyway: rm {shlex.quote(boss.file)}"
+        hint = f"Nothing was removed. If the service is not running: rm {shlex.quote(manager.file)}"
         raise EnvsyncError(replace(error.problem, hint=hint)) from error
-    remove_definition(boss.file)
-    boss.forget()
-    return _result(boss, [f"stopped and removed: {boss.file}"], status="applied")
+    remove_file(manager.file)
+    manager.forget()
+    return _result(manager, [f"stopped and removed: {manager.file}"], status="applied")
 
 
-def _status(boss: Supervisor) -> Result:
-    if not os.path.lexists(boss.file):
-        hint = "install one: envsync service install"
-        return _result(boss, ["no service is installed", hint], exit_code=1, installed=False, running=False)
-    state = boss.state()
-    lines = [f"installed: {boss.file}", f"starts by itself: {'yes' if state.enabled else 'no'}", f"now: {state.detail}"]
-    return _result(boss, lines, exit_code=0 if state.running else 1, installed=True, **asdict(state))
+def _status(manager: Supervisor) -> Result:
+    if not os.path.lexists(manager.file):
+        hint = "to install it: envsync service install"
+        return _result(manager, ["no service is installed", hint], exit_code=1, installed=False, running=False)
+    state = manager.state()
+    lines = [
+        f"installed: {manager.file}",
+        f"starts at login: {'yes' if state.enabled else 'no'}",
+        f"now: {state.detail}",
+    ]
+    return _result(manager, lines, exit_code=0 if state.running else 1, installed=True, **asdict(state))
 
 
 def _result(
-    boss: Supervisor,
+    manager: Supervisor,
     lines: Iterable[str],
     *,
     status: str = "in-sync",
@@ -177,18 +182,18 @@ def _result(
     def show(_: Paint) -> list[str]:
         return shown
 
-    # The text of a definition is for a file, where no path may be shortened.
+    # A unit's text goes to a file, where a path must not be shortened.
     shown = list(lines) if "text" in more else [abbreviate_home(line) for line in lines]
-    fields: dict[str, Any] = {"service": {"supervisor": boss.name, "file": boss.file, **more}}
+    fields: dict[str, Any] = {"service": {"supervisor": manager.name, "file": manager.file, **more}}
     verdict = Verdict("failed" if exit_code else status, exit_code)
     return Result(manifest, verdict, (), show, more=fields)
 
 
-def _refuse_foreign(boss: Supervisor) -> None:
-    """Refuse to touch a definition that somebody else wrote, or keeps elsewhere behind a link."""
-    if os.path.lexists(boss.file) and (os.path.islink(boss.file) or MARK not in read_text(boss.file)):
-        message = f"{boss.file} is there, and envsync did not write it"
-        hint = "Look at it, and move it away; `envsync service show` prints what envsync would write."
+def _refuse_foreign(manager: Supervisor) -> None:
+    """Raise ``EnvsyncError`` for a definition that envsync did not write, or that is a symlink."""
+    if os.path.lexists(manager.file) and (os.path.islink(manager.file) or MARK not in read_text(manager.file)):
+        message = f"{manager.file} was not written by envsync"
+        hint = "Move it away; `envsync service show` prints what envsync would write."
         raise EnvsyncError(Problem("service-taken", message, hint))
 
 
@@ -214,7 +219,7 @@ def _definition(manifest: Manifest, options: Options) -> Definition:
 
 
 def _command() -> tuple[str, ...]:
-    """Give how this very envsync is started; a link on PATH stays a link, so that it survives an upgrade."""
+    """Return the command that starts this envsync; a link on PATH stays a link, and so survives an upgrade."""
     started = os.path.abspath(sys.argv[0])
     if os.path.basename(started) == "envsync" and os.access(started, os.X_OK):
         return (started,)

@@ -1,4 +1,4 @@
-"""Explain one environment: its chains hop by hop, each check with what was found, and what follows from it."""
+"""Explain one environment: its chains hop by hop, each check with its finding, and the actions that follow."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -10,7 +10,17 @@ from envsync.model.links import Chain, EndKind
 from envsync.model.plan import EnvironmentPlan, State
 from envsync.observe.discover import VersionManager
 from envsync.plan.explain import Finding, examined, reasons, undeclared_line
-from envsync.report.terminal import Layout, Node, Paint, abbreviate_home, escape, shell_quoted, tilde, tree_lines
+from envsync.report.terminal import (
+    Layout,
+    Node,
+    Paint,
+    abbreviate_home,
+    abbreviate_in_commands,
+    escape,
+    shell_quoted,
+    tilde,
+    tree_lines,
+)
 
 _STYLES = {
     State.IN_SYNC: "green",
@@ -32,46 +42,46 @@ _INSTALLERS = {
     "uv": ("uv", "python", "install", "{}"),
     "Homebrew": ("brew", "install", "python@{}"),
 }
-"""How each tool installs an interpreter."""
+"""The command with which each tool installs an interpreter, ``{}`` being the version."""
 _LINKLESS = frozenset({"pyenv", "asdf"})
-"""Tools that make no link for a minor version when they install a patch release of it."""
+"""Tools that make no link for a minor version, such as ``3.12``, when they install a patch release."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hints:
-    """What is known of this machine's interpreters beside the plan."""
+    """What is known of this machine's interpreters besides the plan."""
 
     version_manager_of: Callable[[str], VersionManager | None] = lambda _: None
     tools: tuple[str, ...] = field(default=())
-    """Those that keep interpreters here."""
+    """Version managers that have interpreters here."""
     undeclared: Callable[[EnvironmentPlan], tuple[str, ...]] = lambda _: ()
-    """Which installed packages nothing declares."""
+    """Return the installed packages that nothing declares."""
 
 
 def explain_lines(one: EnvironmentPlan, paint: Paint, layout: Layout, hints: Hints) -> Iterator[str]:
-    """Show all that was looked at, and what follows from it."""
-    parts = (*_ways(one, hints), _environment(one), _checks(one), *_outcome(one, hints))
+    """Yield the tree of everything observed, then the commands that resolve what is wrong."""
+    parts = (*_chains(one, hints), _environment(one), _checks(one), *_outcome(one, hints))
     root = Node(f"{escape(one.environment.name)}: {one.state.value}", "", _STYLES[one.state], parts)
     yield from tree_lines(root, paint, layout)
-    remedy = [command for conflict in one.conflicts for command in conflict.remedy] + [*_installing(one, hints)]
+    remedy = [command for conflict in one.conflicts for command in conflict.remedy] + [*_reinstall_commands(one, hints)]
     if remedy:
         yield ""
-        yield "Commands to resolve it; look at each before you run it:"
+        yield "Commands to resolve it; review each before running it:"
         yield from (f"  {shell_quoted(command)}" for command in dict.fromkeys(remedy))
 
 
-def _ways(one: EnvironmentPlan, hints: Hints) -> Iterator[Node]:
-    """Give the chain of everything that leads to the environment or to its interpreter."""
+def _chains(one: EnvironmentPlan, hints: Hints) -> Iterator[Node]:
+    """Yield the chain of every path that leads to the environment or to its interpreter."""
     world = one.world
-    yield _way("path", world.path, hints)
+    yield _chain("path", world.path, hints)
     if world.target is not None:
-        yield _way("target", world.target, hints)
-    yield from (_way("alias", side.chain, hints) for side in world.aliases)
-    yield from (_way("command", side.chain, hints) for side in world.exposed)
+        yield _chain("target", world.target, hints)
+    yield from (_chain("alias", side.chain, hints) for side in world.aliases)
+    yield from (_chain("command", side.chain, hints) for side in world.exposed)
     yield _interpreter(world.interpreter, hints)
 
 
-def _way(word: str, chain: Chain, hints: Hints) -> Node:
+def _chain(word: str, chain: Chain, hints: Hints) -> Node:
     return Node(word, tilde(chain.start), "bold", tuple(_hops(chain, hints)))
 
 
@@ -80,7 +90,7 @@ def _hops(chain: Chain, hints: Hints) -> Iterator[Node]:
         yield Node("link", f"{tilde(hop.link)} -> {escape(hop.link_text)}{_manager(hop.link, hints)}")
     reason = f": {abbreviate_home(chain.reason)}" if chain.reason else ""
     yield Node("end", f"{tilde(chain.end)}, {chain.kind.value}{reason}{_manager(chain.end, hints)}")
-    yield from (Node("gone", tilde(directory)) for directory in chain.to_make)
+    yield from (Node("missing", tilde(directory)) for directory in chain.to_make)
 
 
 def _manager(path: str, hints: Hints) -> str:
@@ -142,9 +152,9 @@ def _checks(one: EnvironmentPlan) -> Node:
 
 
 def _outcome(one: EnvironmentPlan, hints: Hints) -> Iterator[Node]:
-    """Say what would be done, and why, or why nothing is."""
+    """Yield what would be done, and why, or why nothing is."""
     for conflict in one.conflicts:
-        hint = (Node("hint", abbreviate_home(conflict.hint)),) if conflict.hint else ()
+        hint = (Node("hint", abbreviate_in_commands(conflict.hint)),) if conflict.hint else ()
         yield Node("conflict", f"{conflict.code}: {abbreviate_home(conflict.message)}", "red", hint)
     for action in one.actions:
         why = tuple(Node("because", abbreviate_home(reason)) for reason in reasons(action, one.drift))
@@ -158,8 +168,8 @@ def _outcome(one: EnvironmentPlan, hints: Hints) -> Iterator[Node]:
         yield Node("nothing", "to do", "green")
 
 
-def _installing(one: EnvironmentPlan, hints: Hints) -> Iterator[tuple[str, ...]]:
-    """Give the command that brings a missing interpreter back, where one can tell which tool had it."""
+def _reinstall_commands(one: EnvironmentPlan, hints: Hints) -> Iterator[tuple[str, ...]]:
+    """Yield the command that reinstalls a missing interpreter, if its version manager is known."""
     found, request = one.world.interpreter, one.environment.python
     if not isinstance(found, InterpreterProblem) or found.code != "interpreter-missing":
         return

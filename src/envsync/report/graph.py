@@ -15,15 +15,15 @@ Kind = Literal["environment", "link", "folder", "interpreter", "nothing"]
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """An environment, or a place on the disk that one depends on."""
+    """An environment, or a path that one depends on."""
 
     id: str
     kind: Kind
     label: tuple[str, ...]
-    """Its lines, fit for a terminal."""
+    """Its lines, escaped."""
     path: str | None = None
     state: str | None = None
-    """Of an environment."""
+    """An environment's state; ``None`` for a path."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,19 +33,19 @@ class Edge:
     source: str
     target: str
     label: str = ""
-    """Fit for a terminal."""
+    """Escaped."""
 
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """All nodes and edges, in the order in which they were met."""
+    """All nodes and edges, in the order in which they were found."""
 
     nodes: tuple[Node, ...]
     edges: tuple[Edge, ...]
 
 
 def graph_of(plans: Iterable[EnvironmentPlan]) -> Graph:
-    """Draw what some environments depend on: path, links, directory, bin/python, links, interpreter."""
+    """Return what environments depend on: path, links, directory, ``bin/python``, links, interpreter."""
     drawing = _Drawing()
     for plan in plans:
         drawing.add(plan)
@@ -53,13 +53,13 @@ def graph_of(plans: Iterable[EnvironmentPlan]) -> Graph:
 
 
 def graph_entry(graph: Graph) -> dict[str, Any]:
-    """Give the graph for the JSON document."""
+    """Return the graph for the JSON document."""
     nodes = [asdict(node) | {"label": list(node.label)} for node in graph.nodes]
     return {"nodes": nodes, "edges": [asdict(edge) for edge in graph.edges]}
 
 
 class _Drawing:
-    """Collects nodes by what they stand for, and edges without repetition."""
+    """Collects nodes by the path or environment they stand for, and edges without repetition."""
 
     def __init__(self) -> None:
         self.nodes: dict[tuple[str, str], Node] = {}
@@ -92,7 +92,7 @@ class _Drawing:
         self._way(link, chain, end)
 
     def _way(self, start: str, chain: Chain | None, end: str, label: str = "") -> str:
-        """Go from a node along the links of a chain to the node of its end."""
+        """Add an edge for each link of a chain, from the node ``start`` to the node ``end``, and return ``end``."""
         here = start
         for hop in chain.hops if chain else ():
             link = self._node("link", hop.link, (tilde(hop.link),), path=hop.link)
@@ -108,7 +108,7 @@ class _Drawing:
     def _node(
         self, kind: Kind, key: str, label: Sequence[str], *, path: str | None = None, state: str | None = None
     ) -> str:
-        """Give the id of the node for a place; what is known of the place already stays."""
+        """Return the id of the node for a path or environment, adding the node if it is new."""
         place = ("environment" if kind == "environment" else "place", key)
         if place not in self.nodes:
             self.nodes[place] = Node(f"n{len(self.nodes)}", kind, tuple(label), path, state)
@@ -116,7 +116,7 @@ class _Drawing:
 
 
 _COLOURS = {"drift": ("#ffe08a", "#8a6d00"), "conflict": ("#ffb3b3", "#a40000")}
-"""Fill and border; the text on them is black, on dark pages too, and a node's label says its state as well."""
+"""Fill and border. Text is black, on dark pages too; colour adds nothing that the label does not say."""
 _CLASSES = {"drift": "drift", "missing": "drift", "conflict": "conflict"}
 _SHAPES: dict[Kind, tuple[str, str]] = {
     "environment": ("([", "])"),
@@ -133,11 +133,11 @@ _LOOKS: dict[Kind, str] = {
     "nothing": 'shape=box, style="dashed"',
 }
 _PLAIN = re.compile(r"[^A-Za-z0-9 ./~_+=,@-]")
-"""All else is written by number: Mermaid looks for its own syntax in quoted labels too."""
+"""What Mermaid cannot take literally, even in quoted labels: ``#34;`` for ``"``."""
 
 
 def mermaid_lines(graph: Graph) -> Iterator[str]:
-    """Write a graph as a flowchart of Mermaid's."""
+    """Yield the lines of a Mermaid flowchart."""
     yield "flowchart LR"
     for node in graph.nodes:
         left, right = _SHAPES[node.kind]
@@ -152,7 +152,7 @@ def mermaid_lines(graph: Graph) -> Iterator[str]:
 
 
 def dot_lines(graph: Graph) -> Iterator[str]:
-    """Write a graph in the DOT language."""
+    """Yield the lines of a graph in the DOT language."""
     yield "digraph envsync {"
     yield '  graph [rankdir=LR, charset="UTF-8"];'
     yield '  node [fontname="sans-serif", fillcolor="white"];'

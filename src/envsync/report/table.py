@@ -9,10 +9,11 @@ from envsync.model.plan import EnvironmentPlan, Plan, State
 from envsync.model.problems import Problem
 from envsync.observe.generations import StoredGeneration
 from envsync.plan.prune import Removal
-from envsync.report.terminal import Paint, abbreviate_home, escape, tilde
+from envsync.report.terminal import Paint, abbreviate_home, abbreviate_in_commands, escape, tilde
+from envsync.report.text import nothing_declared
 
 Generations = Mapping[str, tuple[StoredGeneration, ...]]
-"""The generations of each environment, by its name."""
+"""Generations by environment name."""
 _HEAD = ("NAME", "STATE", "PYTHON", "PATH", "END", "KEPT")
 _STYLES = {
     State.IN_SYNC: "green",
@@ -24,7 +25,10 @@ _STYLES = {
 
 
 def plain_lines(plan: Plan, kept: Generations) -> Iterator[str]:
-    """Give the table as aligned text."""
+    """Yield the table as aligned text."""
+    if not plan.environments:
+        yield nothing_declared(plan)
+        return
     rows = [_HEAD, *(_row(one, kept) for one in plan.environments)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(_HEAD))]
     for row in rows:
@@ -32,7 +36,9 @@ def plain_lines(plan: Plan, kept: Generations) -> Iterator[str]:
 
 
 def terminal_text(plan: Plan, kept: Generations, width: int) -> str:
-    """Give the table as rich draws it, for a terminal that shows colours."""
+    """Return the table as rich draws it, for a terminal of ``width`` columns."""
+    if not plan.environments:
+        return nothing_declared(plan)
     from rich import box  # noqa: PLC0415  # only on a terminal
     from rich.console import Console  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
@@ -54,7 +60,7 @@ def terminal_text(plan: Plan, kept: Generations, width: int) -> str:
 
 
 def _fitting(rows: list[tuple[str, ...]], width: int) -> list[int]:
-    """Choose the columns that fit: without the ends, and then what is kept, if it has to be."""
+    """Return the numbers of the columns that fit, dropping END first, then KEPT."""
     shown = list(range(len(_HEAD)))
     for drop in (_HEAD.index("END"), _HEAD.index("KEPT")):
         taken = sum(max(len(row[column]) for row in (_HEAD, *rows)) + 2 for column in shown)
@@ -65,7 +71,7 @@ def _fitting(rows: list[tuple[str, ...]], width: int) -> list[int]:
 
 
 def _version(one: EnvironmentPlan) -> str:
-    """Give the version that an environment is for, and the one that its link leads to where that differs."""
+    """Return the version that an environment is for, and that of its interpreter link where it differs."""
     interpreter, found = one.world.interpreter, one.world.directory.environment
     wanted = interpreter.facts.version if isinstance(interpreter, Interpreter) else None
     settings = dict(found.cfg) if found is not None else {}
@@ -100,7 +106,7 @@ def _kept(generations: tuple[StoredGeneration, ...]) -> str:
 def removal_lines(
     removals: Sequence[Removal], done: Mapping[str, Problem | None] | None, paint: Paint
 ) -> Iterator[str]:
-    """Show each with its place, size and age; ``done`` is what became of them, ``None`` before anything is done."""
+    """Yield each with its place, size and age; ``done`` has the failure by place, ``None`` before anything is done."""
     width = max((len(escape(one.name)) for one in removals), default=0)
     for one in removals:
         look, word = _word(one, done)
@@ -112,16 +118,16 @@ def removal_lines(
         problem = (done or {}).get(one.place)
         if one.kept_because:
             yield f"    {paint('dim', 'note:')} {abbreviate_home(one.kept_because)}"
-        for file in one.unowned:  # every one: nobody can bring it back
+        for file in one.unowned:  # every one: nothing can restore it
             yield f"    {paint('yellow', 'yours:')} {escape(file)}"
         if problem is not None:
             yield f"    {paint('red', 'error:')} {abbreviate_home(problem.message)}"
-            yield f"    {paint('dim', 'hint:')} {escape(problem.hint)}"
+            yield f"    {paint('dim', 'hint:')} {abbreviate_in_commands(problem.hint)}"
     yield _summary(removals, done)
 
 
 def removal_entries(removals: Sequence[Removal], done: Mapping[str, Problem | None] | None) -> list[dict[str, Any]]:
-    """Give the entries of the JSON document."""
+    """Return the entries of the JSON document; sizes in bytes."""
     keys = ("kind", "name", "place", "detail", "size", "made", "end", "path", "unowned", "kept_because")
     entries = []
     for one in removals:
@@ -149,5 +155,5 @@ def _summary(removals: Sequence[Removal], done: Mapping[str, Problem | None] | N
     room = f"{sum(one.size for one in going) / 1e6:.1f} MB"
     if done is None:
         return f"{len(going)} to remove, {room}: add --yes"
-    gone = [one for one in going if done.get(one.place) is None]
-    return f"{len(gone)} removed, {sum(one.size for one in gone) / 1e6:.1f} MB"
+    removed = [one for one in going if done.get(one.place) is None]
+    return f"{len(removed)} removed, {sum(one.size for one in removed) / 1e6:.1f} MB"

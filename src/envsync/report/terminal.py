@@ -1,4 +1,4 @@
-"""Make text fit for a terminal: escaped, shortened, coloured, wrapped, as trees, and with progress."""
+"""Prepare text for a terminal: escaped, shortened, coloured, wrapped, as trees, and with progress."""
 
 import re
 import shlex
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+"""A colour's escape sequence, such as ``ESC[32m`` (ECMA-48, SGR)."""
 _CODES = {"green": "32", "yellow": "33", "red": "31", "blue": "34", "dim": "2", "bold": "1"}
 
 
@@ -25,47 +26,57 @@ class Paint:
     """Colours text, or leaves it as it is."""
 
     def __init__(self, *, colours: bool) -> None:
-        """Say whether the reader is a terminal that wants colours."""
+        """Take whether to colour at all."""
         self.colours = colours
 
     def __call__(self, style: str, text: str) -> str:
-        """Give ``text`` in a style: a colour's name, ``dim`` or ``bold``."""
+        """Return ``text`` in a style: a colour's name, ``dim`` or ``bold``."""
         return f"\033[{_CODES[style]}m{text}\033[0m" if self.colours and style and text else text
 
 
 def wrapped(line: str, width: int) -> Iterator[str]:
-    """Break a line at blanks so that it fits, with what follows indented; hints stay whole, for they hold commands."""
+    """Yield a line broken at blanks to ``width`` columns, the rest indented; hints hold commands, and stay whole."""
     if "hint:" in line or len(_COLOUR.sub("", line)) <= width:
         yield line
         return
     indent = " " * (len(line) - len(line.lstrip()) + 4)
-    room, kept = width, ""
+    current = ""
     for word in re.findall(r" *[^ ]+ *$| *[^ ]+", line):
-        if kept.strip() and len(_COLOUR.sub("", kept + word)) > room:
-            yield kept
-            kept = indent + word.lstrip()
+        if current.strip() and len(_COLOUR.sub("", current + word)) > width:
+            yield current
+            current = indent + word.lstrip()
         else:
-            kept += word
-    yield kept
+            current += word
+    yield current
 
 
 def escape(text: str) -> str:
-    """Write what is not printable as an escape sequence, so that no name or path can drive a terminal."""
+    """Return text with what is not printable as escape sequences, so that no name or path can drive a terminal."""
     if text.isprintable():
         return text
     return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
 
 
 def abbreviate_home(text: str) -> str:
-    """Shorten the home directory wherever a path in a sentence begins with it, and escape the rest."""
+    """Return a sentence with the home directory as ``~`` wherever a path begins with it, the rest escaped."""
+    return _abbreviated(text, before=r"\s('\"=")
+
+
+def abbreviate_in_commands(text: str) -> str:
+    """Return a hint with the home directory as ``~`` where a shell expands that: not within quotes, nor after ``=``."""
+    return _abbreviated(text, before=r"\s(")
+
+
+def _abbreviated(text: str, before: str) -> str:
     home = VARIABLES.get("HOME", "")
     if len(home) > 1:
-        text = re.sub(rf"(?<![^\s('\"=]){re.escape(home)}(?=[/\s,:;)]|$)", "~", text)
+        # As in ``see ~/src/blog, or (~/.venv)``.
+        text = re.sub(rf"(?<![^{before}]){re.escape(home)}(?=[/\s,:;)]|$)", "~", text)
     return escape(text)
 
 
 def tilde(path: str) -> str:
-    """Shorten the home directory at the beginning of a path to ``~``, and escape the rest."""
+    """Return a path with the home directory at its beginning as ``~``, the rest escaped."""
     home = VARIABLES.get("HOME", "")
     if len(home) > 1 and (path == home or path.startswith(f"{home}/")):
         path = f"~{path[len(home) :]}"
@@ -73,8 +84,19 @@ def tilde(path: str) -> str:
 
 
 def shell_quoted(command: Iterable[str]) -> str:
-    """Write a command as a shell takes it; a word that cannot be printed as it is, in the way of bash, zsh and ksh."""
-    return " ".join(shlex.quote(word) if word.isprintable() else _ansi_quoted(word) for word in command)
+    """Return a command as a shell reads it, paths in the home directory beginning with ``~`` where that is possible.
+
+    Words that cannot be printed are in ANSI-C quotes (bash, zsh, ksh).
+    """
+    return " ".join(map(_shell_word, command))
+
+
+def _shell_word(word: str) -> str:
+    if not word.isprintable():
+        return _ansi_quoted(word)
+    home = VARIABLES.get("HOME", "")
+    below = word.removeprefix(f"{home}/")
+    return f"~/{below}" if len(home) > 1 and word != below == shlex.quote(below) else shlex.quote(word)
 
 
 def _ansi_quoted(word: str) -> str:
@@ -86,13 +108,13 @@ def _ansi_quoted(word: str) -> str:
     return f"$'{''.join(octal)}'"
 
 
-_NARROW = 24
-"""Columns that a text has at least; where there are fewer, it is the terminal that breaks the line."""
+_NARROWEST = 24
+"""Columns for a text; where there are fewer, the terminal breaks the line."""
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """What the reader's screen can show."""
+    """What the reader's terminal can show."""
 
     width: int | None = None
     """Columns; ``None`` where lines are not to be broken, as in a pipe."""
@@ -102,7 +124,7 @@ class Layout:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One line of a tree, and what hangs below it; its texts are fit for a terminal."""
+    """One line of a tree, and the lines below it; its texts are escaped."""
 
     word: str
     text: str = ""
@@ -112,14 +134,14 @@ class Node:
 
 
 def tree_lines(root: Node, paint: Paint, layout: Layout) -> Iterator[str]:
-    """Draw a tree; the words of siblings stand under each other, and so do the texts behind them."""
+    """Yield the lines of a tree, the words of siblings and the texts behind them aligned."""
     yield from _node(root, ("", ""), len(root.word), paint, layout)
 
 
 def hanging(text: str, indent: int, layout: Layout) -> list[str]:
-    """Break a text that begins in column ``indent`` at blanks, so that it fits; never within a word."""
+    """Return a text that begins in column ``indent``, broken at blanks to fit; never within a word."""
     room = None if layout.width is None else layout.width - indent
-    if room is None or room < _NARROW or len(text) <= room:
+    if room is None or room < _NARROWEST or len(text) <= room:
         return [text]
     return textwrap.wrap(
         text, room, break_long_words=False, break_on_hyphens=False, replace_whitespace=False, expand_tabs=False
@@ -142,7 +164,7 @@ def _node(node: Node, prefixes: tuple[str, str], column: int, paint: Paint, layo
 
 
 def _prefixes(rest: str, *, last: bool, layout: Layout) -> tuple[str, str]:
-    """Give what stands before a node's first line, and before the lines below it."""
+    """Return the prefix of a node's first line, and of the lines below it."""
     if layout.lines:
         return rest + ("└─ " if last else "├─ "), rest + ("   " if last else "│  ")
     return rest + ("`- " if last else "|- "), rest + ("   " if last else "|  ")
@@ -153,10 +175,10 @@ _DELAY = 1.0
 
 
 class ProgressDisplay:
-    """Counts the environments that are done; it goes to standard error and clears itself away."""
+    """A progress bar of environments, on standard error, removed at the end."""
 
     def __init__(self, total: int, *, shown: bool) -> None:
-        """Take how many environments there are to work on."""
+        """Take the number of environments to work on."""
         self._total = total
         self._shown = shown and sys.stderr.isatty()
         self._began = time.monotonic()

@@ -1,5 +1,6 @@
-"""Render plans, reports and version changes as text: a line for each environment. Prints nothing itself."""
+"""Render plans, reports and version changes as text, a line for each environment. Prints nothing."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import assert_never
@@ -8,14 +9,14 @@ from envsync.model.packages import Change
 from envsync.model.plan import Action, Create, EnvironmentPlan, Install, Link, Plan, Rebuild, Repair, Rollback, State
 from envsync.model.problems import Problem
 from envsync.model.report import EnvironmentReport, Outcome, Report
-from envsync.report.terminal import Paint, abbreviate_home, escape, tilde
+from envsync.report.terminal import Paint, abbreviate_home, abbreviate_in_commands, escape, tilde
 
 _MOST = 20
-"""Lines for one environment, unless all are asked for."""
+"""Package lines for one environment, unless all are asked for."""
 
 
 def package_lines(changes: Sequence[Change], paint: Paint, *, verbose: bool) -> Iterator[str]:
-    """Show each package whose version changes."""
+    """Yield a line for each package whose version changes."""
     shown = changes if verbose else changes[:_MOST]
     width = max((len(change.name) for change in shown), default=0)
     for change in shown:
@@ -34,7 +35,7 @@ def _line(change: Change, width: int, paint: Paint) -> str:
 
 
 def outdated_lines(plans: Sequence[EnvironmentPlan], paint: Paint) -> Iterator[str]:
-    """Show a table of what could be upgraded: environment, package, what is installed, what is available."""
+    """Yield a table of what could be upgraded: environment, package, installed and available version."""
     rows = [("ENVIRONMENT", "PACKAGE", "INSTALLED", "AVAILABLE")]
     notes = []
     for plan in plans:
@@ -48,16 +49,17 @@ def outdated_lines(plans: Sequence[EnvironmentPlan], paint: Paint) -> Iterator[s
             line = "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
             yield paint("bold", line) if number == 0 else line
     elif not any(plan.conflicts for plan in plans):
-        yield "nothing to upgrade"
+        yield NOTHING_TO_UPGRADE
     yield from (f"{paint('dim', 'note:')} {note}" for note in notes)
 
 
+NOTHING_TO_UPGRADE = "nothing to upgrade"
 _WIDEST = 48
-"""The widest column of paths; a longer path pushes what follows it to the right."""
+"""Columns that paths are padded to at most; a longer path pushes what follows it to the right."""
 _PLANNED = {
     "create": ("+", "green"),
     "rebuild": ("*", "yellow"),
-    "rollback": ("*", "yellow"),
+    "roll back": ("*", "yellow"),
     "repair": ("~", "yellow"),
     "install": ("~", "yellow"),
     "link": (">", "blue"),
@@ -79,14 +81,24 @@ _DONE = {
     Outcome.SKIPPED: (".", "dim"),
     Outcome.UNCHANGED: ("=", "dim"),
 }
+_PAST = {
+    "install": "installed",
+    "reinstall": "reinstalled",
+    "remove": "removed",
+    "upgrade": "upgraded",
+    "go back": "went back",
+}
+_VERB = re.compile(rf"(?:^|(?<=, ))({'|'.join(_PAST)})(?= )")
+"""A verb at the beginning of a message or of a part of it: ``install flask, remove six``."""
+_TO_DO = ("create", "rebuild", "roll back", "repair", "install", "link")
 _DONE_WORDS = (
-    *("created", "rebuilt", "rolled-back", "repaired", "upgraded", "installed", "linked"),
+    *("created", "rebuilt", "rolled back", "repaired", "upgraded", "installed", "linked"),
     *("failed", "conflict", "interrupted", "skipped", "unchanged", "waiting"),
 )
 
 
-def plan_lines(plan: Plan, paint: Paint, *, verbose: bool) -> Iterator[str]:
-    """Show what would be done, and why."""
+def plan_lines(plan: Plan, paint: Paint, *, verbose: bool, nothing: str = "") -> Iterator[str]:
+    """Yield what would be done, and why; ``nothing`` replaces the summary of a plan in which all is in sync."""
     words = {one.environment.name: _planned_word(one) for one in plan.environments}
     shown = [one for one in plan.environments if verbose or words[one.environment.name] != "in sync" or one.notes]
     columns = _Columns(shown, paint)
@@ -95,17 +107,19 @@ def plan_lines(plan: Plan, paint: Paint, *, verbose: bool) -> Iterator[str]:
         yield columns.line(_PLANNED[word], word, one)
         yield from _details(one, paint)
         yield from package_lines(one.packages, paint, verbose=verbose)
-    order = ("create", "rebuild", "rollback", "repair", "install", "link", "conflict", "waiting", "in sync")
-    yield _summary(Counter(words.values()), order, plan)
+    if nothing and words and {*words.values()} == {"in sync"}:
+        yield nothing
+    else:
+        yield _summary(Counter(words.values()), (*_TO_DO, "conflict", "waiting", "in sync"), plan)
 
 
 def report_lines(report: Report, paint: Paint, *, verbose: bool) -> Iterator[str]:
-    """Show what was done, and why; what was not touched is counted."""
+    """Yield what was done, and why; environments that were not touched are only counted."""
     quiet = {Outcome.UNCHANGED, Outcome.SKIPPED}
     shown = [one for one in report.environments if verbose or one.outcome not in quiet or one.plan.faults]
     columns = _Columns([one.plan for one in shown], paint)
     for one in shown:
-        yield columns.line(_DONE[one.outcome], _done_word(one), one.plan)
+        yield columns.line(_DONE[one.outcome], _done_word(one), one.plan, done=one.error is None)
         yield from _details(one.plan, paint)
         if one.outcome is not Outcome.CREATED or verbose:
             yield from package_lines(one.packages, paint, verbose=verbose)
@@ -115,8 +129,8 @@ def report_lines(report: Report, paint: Paint, *, verbose: bool) -> Iterator[str
 
 
 def outcome_lines(one: EnvironmentReport, paint: Paint) -> Iterator[str]:
-    """Show what was done about one environment, by itself."""
-    yield _Columns([one.plan], paint).line(_DONE[one.outcome], _done_word(one), one.plan)
+    """Yield what was done to one environment, without a summary."""
+    yield _Columns([one.plan], paint).line(_DONE[one.outcome], _done_word(one), one.plan, done=one.error is None)
     yield from _details(one.plan, paint)
     if one.outcome is not Outcome.CREATED:
         yield from package_lines(one.packages, paint, verbose=False)
@@ -124,33 +138,33 @@ def outcome_lines(one: EnvironmentReport, paint: Paint) -> Iterator[str]:
 
 
 def state_lines(one: EnvironmentPlan, paint: Paint) -> Iterator[str]:
-    """Show how one environment stands, by itself."""
+    """Yield the state of one environment, without a summary."""
     word = _planned_word(one)
     yield _Columns([one], paint).line(_PLANNED[word], word, one)
     yield from _details(one, paint)
 
 
 def check_line(plan: Plan) -> str:
-    """Say in one line whether all is in sync."""
-    astray = [one for one in plan.environments if one.state not in {State.IN_SYNC, State.WAITING}]
+    """Report in one line whether all environments are in sync."""
+    drifted = [one for one in plan.environments if one.state not in {State.IN_SYNC, State.WAITING}]
     count = len(plan.environments)
-    if not astray:
+    if not drifted:
         waiting = sum(one.state is State.WAITING for one in plan.environments)
         rest = f", {waiting} waiting" if waiting else ""
-        return f"{_environments(count - waiting)} in sync{rest}{_faulty(plan.environments)}"
-    shown = ", ".join(f"{escape(one.environment.name)} ({_codes(one)})" for one in astray[:5])
-    more = f" and {len(astray) - 5} more" if len(astray) > 5 else ""  # noqa: PLR2004
-    return f"{len(astray)} of {_environments(count)} not in sync: {shown}{more}"
+        return f"{environments(count - waiting)} in sync{rest}{_faulty(plan.environments)}"
+    shown = ", ".join(f"{escape(one.environment.name)} ({_codes(one)})" for one in drifted[:5])
+    more = f" and {len(drifted) - 5} more" if len(drifted) > 5 else ""  # noqa: PLR2004
+    return f"{len(drifted)} of {environments(count)} not in sync: {shown}{more}"
 
 
 def unchanged_line(plan: Plan) -> str:
-    """Give the last line of a report on a pass that had nothing to do."""
+    """Return the summary of a pass that had nothing to do."""
     counts = Counter("waiting" if one.state is State.WAITING else "unchanged" for one in plan.environments)
     return _summary(counts, ("unchanged", "waiting"), plan) + _faulty(plan.environments)
 
 
 def _faulty(plans: Iterable[EnvironmentPlan]) -> str:
-    """Name the first environment in which something does not work, and how many there are."""
+    """Return the first fault of a working environment, and how many environments have one; empty if none has."""
     faulty = [one for one in plans if one.faults]
     if not faulty:
         return ""
@@ -159,14 +173,14 @@ def _faulty(plans: Iterable[EnvironmentPlan]) -> str:
 
 
 def problem_lines(problems: Iterable[Problem], paint: Paint) -> Iterator[str]:
-    """Show problems: where, what, and what to do."""
+    """Yield problems: the place, the fact, then the remedy."""
     for problem in problems:
         place = ":".join(str(part) for part in (problem.file, problem.line, problem.column) if part is not None)
         key = f"{problem.key}: " if problem.key else ""
         where = f"{place}: " if place else ""
-        yield f"{paint('red', 'error')}: {escape(where)}{escape(key)}{escape(problem.message)}"
+        yield f"{paint('red', 'error')}: {tilde(where)}{escape(key)}{abbreviate_home(problem.message)}"
         if problem.hint:
-            yield f"  {paint('dim', 'hint:')} {escape(problem.hint)}"
+            yield f"  {paint('dim', 'hint:')} {abbreviate_in_commands(problem.hint)}"
 
 
 def _planned_word(one: EnvironmentPlan) -> str:
@@ -174,16 +188,17 @@ def _planned_word(one: EnvironmentPlan) -> str:
         return "conflict"
     if one.state is State.WAITING:
         return "waiting"
-    weights = ("link", "install", "repair", "create", "rebuild", "rollback")
-    return max((action.kind for action in one.actions), key=weights.index, default="in sync")
+    kinds = ("link", "install", "repair", "create", "rebuild", "rollback")
+    word = max((action.kind for action in one.actions), key=kinds.index, default="in sync")
+    return word.replace("rollback", "roll back")
 
 
 def _done_word(one: EnvironmentReport) -> str:
-    return "waiting" if one.plan.state is State.WAITING else one.outcome.value
+    return "waiting" if one.plan.state is State.WAITING else one.outcome.value.replace("-", " ")
 
 
 class _Columns:
-    """Lines whose names and paths stand under each other."""
+    """Lays out lines so that names and paths are aligned."""
 
     def __init__(self, shown: Iterable[EnvironmentPlan], paint: Paint) -> None:
         self._paint = paint
@@ -191,30 +206,31 @@ class _Columns:
         self._name = max((len(name) for name, _ in cells), default=0)
         self._path = min(max((len(path) for _, path in cells), default=0), _WIDEST)
 
-    def line(self, look: tuple[str, str], word: str, one: EnvironmentPlan) -> str:
+    def line(self, look: tuple[str, str], word: str, one: EnvironmentPlan, *, done: bool = False) -> str:
         symbol, style = look
         name = self._paint("bold", f"{escape(one.environment.name):<{self._name}}")
         path = f"{tilde(one.environment.path):<{self._path}}"
-        return f"{self._paint(style, f'{symbol} {word:<9}')}  {name}  {path}  {_why(one)}".rstrip()
+        return f"{self._paint(style, f'{symbol} {word:<9}')}  {name}  {path}  {_why(one, done=done)}".rstrip()
 
 
-def _why(one: EnvironmentPlan) -> str:
+def _why(one: EnvironmentPlan, *, done: bool) -> str:
     if one.conflicts:
         return abbreviate_home("; ".join(conflict.message for conflict in one.conflicts))
     if one.state is State.WAITING:
         return abbreviate_home("; ".join(one.notes))
-    what = ", ".join(filter(None, map(_summary_of, one.actions)))
+    what = ", ".join(filter(None, (_summary_of(action, done=done) for action in one.actions)))
     reasons = [drift.message for drift in one.drift if not drift.code.endswith("missing")]
     shown = "; ".join(reasons[:3]) + (f" and {len(reasons) - 3} more" if len(reasons) > 3 else "")  # noqa: PLR2004
     return ": ".join(filter(None, (what, abbreviate_home(shown))))
 
 
-def _summary_of(action: Action) -> str:
+def _summary_of(action: Action, *, done: bool) -> str:
     match action:
         case Create() | Rebuild():
             return abbreviate_home(action.message.partition(" for ")[2].replace(" and reinstall ", ", "))
         case Install() | Rollback():
-            return abbreviate_home(action.message)
+            message = _VERB.sub(lambda verb: _PAST[verb[0]], action.message) if done else action.message
+            return abbreviate_home(message)
         case Repair():
             return ""  # the reasons say it
         case Link():
@@ -225,7 +241,7 @@ def _summary_of(action: Action) -> str:
 
 def _details(one: EnvironmentPlan, paint: Paint) -> Iterator[str]:
     for conflict in one.conflicts:
-        yield f"    {paint('dim', 'hint:')} {escape(conflict.hint)}"
+        yield f"    {paint('dim', 'hint:')} {abbreviate_in_commands(conflict.hint)}"
     if one.state is not State.WAITING:
         for note in one.notes:
             yield f"    {paint('dim', 'note:')} {abbreviate_home(note)}"
@@ -235,15 +251,26 @@ def _failure(one: EnvironmentReport, paint: Paint) -> Iterator[str]:
     if one.error is not None:
         yield f"    {paint('red', 'error:')} {abbreviate_home(one.error.message)}"
         if one.error.hint:
-            yield f"    {paint('dim', 'hint:')} {escape(one.error.hint)}"
+            yield f"    {paint('dim', 'hint:')} {abbreviate_in_commands(one.error.hint)}"
 
 
 def _summary(counts: Counter[str], words: tuple[str, ...], plan: Plan) -> str:
     if not plan.environments:
-        others = len(plan.manifest.elsewhere)
-        return f"no environments to look after{f' ({others} for other hosts)' if others else ''}"
+        return nothing_declared(plan)
     elsewhere = [f"{len(plan.manifest.elsewhere)} for other hosts"] if plan.manifest.elsewhere else []
-    return ", ".join([f"{counts[word]} {word}" for word in words if counts[word]] + elsewhere)
+    return ", ".join([_count(counts[word], word) for word in words if counts[word]] + elsewhere)
+
+
+def _count(count: int, word: str) -> str:
+    """Return a count of environments as people say it: ``1 to create``, ``2 in conflict``, ``3 in sync``."""
+    words = f"to {word}" if word in _TO_DO else "in conflict" if word == "conflict" else word
+    return f"{count} {words}"
+
+
+def nothing_declared(plan: Plan) -> str:
+    """Return the line for a manifest that declares no environment for this host."""
+    others = len(plan.manifest.elsewhere)
+    return f"no environments are declared for this host{f' ({others} for other hosts)' if others else ''}"
 
 
 def _codes(one: EnvironmentPlan) -> str:
@@ -251,5 +278,6 @@ def _codes(one: EnvironmentPlan) -> str:
     return ", ".join(dict.fromkeys(codes))
 
 
-def _environments(count: int) -> str:
+def environments(count: int) -> str:
+    """Return a count of environments, such as ``1 environment``."""
     return f"{count} environment" if count == 1 else f"{count} environments"

@@ -1,4 +1,4 @@
-"""Show what a watcher tells: a line for each change to people, an object for each event to programs."""
+"""Render a watcher's events: a line for each change for people, a JSON object for each event for programs."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -9,8 +9,8 @@ from envsync import __version__
 from envsync.model.plan import State
 from envsync.model.problems import Problem
 from envsync.report.json import environment_entry, problem_entry, report_entry
-from envsync.report.terminal import Paint, escape, tilde
-from envsync.report.text import outcome_lines, problem_lines, state_lines
+from envsync.report.terminal import Paint, abbreviate_home, abbreviate_in_commands, tilde
+from envsync.report.text import environments, outcome_lines, problem_lines, state_lines
 from envsync.watch.events import Applied, Conflicted, Degraded, Event, ManifestFailed, Passed, Started, Stopped
 
 _NAMES: dict[type[Event], str] = {
@@ -22,15 +22,22 @@ _NAMES: dict[type[Event], str] = {
     Degraded: "degraded",
     Stopped: "stopped",
 }
+_STATES = {
+    State.IN_SYNC: "in sync",
+    State.MISSING: "missing",
+    State.DRIFT: "drifted",
+    State.CONFLICT: "in conflict",
+    State.WAITING: "waiting",
+}
 
 
 def is_result(event: Event) -> bool:
-    """Check whether an event is what somebody watches for, and no message about the watching."""
+    """Check whether an event is a result, for standard output, and not a message about the watcher itself."""
     return isinstance(event, Passed | Applied | Conflicted)
 
 
 def event_lines(event: Event, paint: Paint, *, verbose: bool) -> Iterator[str]:
-    """Show an event to people, who want to know what changed and otherwise their peace."""
+    """Yield an event's lines for people; none for what only ``verbose`` asks for."""
     match event:
         case Applied():
             if not event.repeated or verbose:
@@ -40,11 +47,12 @@ def event_lines(event: Event, paint: Paint, *, verbose: bool) -> Iterator[str]:
         case ManifestFailed():
             yield from _manifest(event, paint)
         case Degraded(problem):
-            yield f"{paint('yellow', 'warning')}: {escape(problem.message)}"
-            yield f"  {paint('dim', 'hint:')} {escape(problem.hint)}"
-        case Started(manifest, environments, directories, polling):
+            yield f"{paint('yellow', 'warning')}: {abbreviate_home(problem.message)}"
+            yield f"  {paint('dim', 'hint:')} {abbreviate_in_commands(problem.hint)}"
+        case Started(manifest, count, directories, polling):
             how = "looking every few seconds at" if polling else "watching"
-            yield f"{how} {directories} directories for {_environments(environments)} of {tilde(manifest)}"
+            watched = "1 directory" if directories == 1 else f"{directories} directories"
+            yield f"{how} {watched} for {environments(count)} of {tilde(manifest)}"
         case Passed():
             yield from [paint("dim", _pass_line(event))] * verbose
         case Stopped(_, signal, at_once):
@@ -61,29 +69,25 @@ def _applied(event: Applied, paint: Paint) -> Iterator[str]:
 
 def _manifest(event: ManifestFailed, paint: Paint) -> Iterator[str]:
     if not event.problems:
-        yield f"{tilde(event.manifest)} is good again"
+        yield f"{tilde(event.manifest)} is valid again"
         return
     yield from problem_lines(event.problems, paint)
-    yield f"  {paint('dim', 'note:')} the last good manifest stays in force"
-
-
-def _environments(count: int) -> str:
-    return f"{count} environment" if count == 1 else f"{count} environments"
+    yield f"  {paint('dim', 'note:')} the last valid manifest stays in force"
 
 
 def now() -> str:
-    """Give the time of an event that is told now."""
+    """Return the current time in UTC, ISO 8601 with milliseconds."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 def event_entry(event: Event, time: str) -> dict[str, Any]:
-    """Give an event's object; ``time`` is when it was told, as ISO 8601 has it."""
+    """Return an event's JSON object; ``time`` is when it was reported, ISO 8601."""
     name, fields = _fields(event)
     return {"schema": 1, "envsync": __version__, "time": time, "event": name} | fields
 
 
 def failure_entry(exit_code: int, problems: Iterable[Problem], time: str) -> dict[str, Any]:
-    """Give the only event of a watcher that could not begin."""
+    """Return the only event of a watcher that could not start."""
     entry = event_entry(Stopped(exit_code, None), time)
     return entry | {"errors": [problem_entry(one) for one in problems]}
 
@@ -123,5 +127,5 @@ def _counts(event: Passed) -> dict[str, Any]:
 
 def _pass_line(event: Passed) -> str:
     states = Counter(one.state.value for one in event.environments)
-    found = ", ".join(f"{states[state.value]} {state.value}" for state in State if states[state.value])
+    found = ", ".join(f"{states[state.value]} {word}" for state, word in _STATES.items() if states[state.value])
     return f"pass ({event.reason.value}): {found or 'no environments'}; {event.seconds * 1000:.0f} ms"

@@ -1,4 +1,4 @@
-"""What a watcher tells: values, rendered elsewhere."""
+"""A watcher's events: values, which ``report.watching`` renders."""
 
 from dataclasses import dataclass
 
@@ -10,48 +10,48 @@ from envsync.watch.schedule import Reason
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """It watches from now on."""
+    """It has begun to watch."""
 
     manifest: str
     environments: int
     directories: int
-    """How many directories are watched."""
+    """The number of directories that are watched."""
     polling: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Passed:
-    """A pass ended."""
+    """A pass has ended."""
 
     reason: Reason
     environments: tuple[EnvironmentPlan, ...]
-    """As the pass found them."""
+    """Their plans at the start of the pass."""
     applied: tuple[EnvironmentReport, ...]
-    """What it worked on."""
+    """The reports of those that it worked on."""
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """One environment was worked on, or could not be."""
+    """An environment was worked on, or that failed."""
 
     report: EnvironmentReport
     retry_in: float | None = None
-    """Seconds until the next try, after a failure."""
+    """Seconds until the retry after a failure; ``None`` where nothing is retried."""
     repeated: bool = False
-    """Whether it is the same failure as the last time."""
+    """Whether it failed with the same error as the time before."""
 
 
 @dataclass(frozen=True, slots=True)
 class Conflicted:
-    """An environment is in conflict, or is no more, which its plan tells."""
+    """An environment is in conflict, or no longer, as its plan says."""
 
     plan: EnvironmentPlan
 
 
 @dataclass(frozen=True, slots=True)
 class ManifestFailed:
-    """The manifest cannot be read, so the last good one stays in force; without problems: it is good again."""
+    """The manifest cannot be read, and the last valid one stays in force; without problems: it is valid again."""
 
     manifest: str
     problems: tuple[Problem, ...]
@@ -59,19 +59,19 @@ class ManifestFailed:
 
 @dataclass(frozen=True, slots=True)
 class Degraded:
-    """It polls from now on."""
+    """It has begun to poll instead of listening."""
 
     problem: Problem
 
 
 @dataclass(frozen=True, slots=True)
 class Stopped:
-    """It ends."""
+    """It is about to end."""
 
     exit_code: int
     signal: str | None
     at_once: bool = False
-    """Whether a step that took too long was cut off."""
+    """Whether work was interrupted, and undone."""
 
 
 Event = Started | Passed | Applied | Conflicted | ManifestFailed | Degraded | Stopped

@@ -21,27 +21,27 @@ _MASK_ADD = 0x20000000
 _OVERFLOW = 0x4000
 _HEAD = struct.Struct("iIII")
 _SIZE = 65536
-"""Bytes to read at once: a thousand events or more."""
+"""Bytes to read at once: about a thousand events."""
 _GATHERING = 0.01
-"""Seconds to let the events of one change come together."""
+"""Seconds to wait for the further events of one change."""
 
 
 class Inotify:
     """Watches directories, not what is below them."""
 
     def __init__(self, flag: Flag) -> None:
-        """Take the flag that ends any waiting. Raises ``OSError``."""
+        """Take the flag that interrupts waiting. Raises ``OSError``."""
         self._flag = flag
         self._library = ctypes.CDLL(None, use_errno=True)
         self._descriptor = self._call("inotify_init1", os.O_CLOEXEC | os.O_NONBLOCK)
         self._directories: dict[int, list[str]] = {}
-        """By watch: one that is there by several names has one."""
+        """Paths by watch descriptor: one directory by several names has one descriptor."""
         self._poll = select.poll()
         self._poll.register(self._descriptor, select.POLLIN)
         self._poll.register(flag, select.POLLIN)
 
     def watch(self, directories: Iterable[str], upper: Container[str]) -> None:
-        """Watch these directories and no others, and forget what was heard; of the ``upper`` ones only the entries.
+        """Watch exactly these directories, and drop pending events; of the ``upper`` ones watch only the entries.
 
         Raises ``OSError``.
         """
@@ -55,7 +55,7 @@ class Inotify:
                 pass
 
     def wait(self, timeout: float) -> list[str] | None:
-        """Return the paths that have changed, after at most so many seconds; ``None`` where some were lost."""
+        """Return the changed paths, after at most ``timeout`` seconds; ``None`` if events were lost."""
         ready = {descriptor for descriptor, _ in self._poll.poll(max(0, int(timeout * 1000) + 1))}
         if self._descriptor not in ready:
             return []
@@ -75,7 +75,7 @@ class Inotify:
         return list(paths)
 
     def close(self) -> None:
-        """Watch nothing any more."""
+        """Stop watching."""
         os.close(self._descriptor)
 
     def _add(self, directory: str, mask: int, former: dict[int, list[str]]) -> int:
@@ -86,13 +86,13 @@ class Inotify:
         except OSError as error:
             if error.errno != errno.ENOSPC or not former:
                 raise
-        self._remove(former.keys() - self._directories.keys())  # those that are not watched any more may be in the way
+        self._remove(former.keys() - self._directories.keys())  # room for the new ones
         former.clear()
         return self._add(directory, mask, former)
 
     def _remove(self, watches: Iterable[int]) -> None:
         for watch in watches:
-            with contextlib.suppress(OSError):  # what is gone is not watched any more
+            with contextlib.suppress(OSError):  # the directory was deleted, and its watch with it
                 self._call("inotify_rm_watch", self._descriptor, watch)
 
     def _call(self, function: str, *arguments: int | bytes) -> int:
@@ -108,18 +108,18 @@ def _path(directory: str, name: str) -> str:
 
 
 _STEP = 0.08
-"""Seconds between two looks of watchfiles at what it was told: what a change may wait, and what idling costs."""
+"""Seconds between two looks of watchfiles at its events: the latency of a change, and the cost of idling."""
 _DEBOUNCE = 0.2
-"""Seconds that a storm of changes is waited for, to take it as one."""
-_LETTING_GO = 1.0
-"""Seconds until what watchfiles has closed is closed."""
+"""Seconds for which watchfiles gathers changes."""
+_CLOSING = 1.0
+"""Seconds that watchfiles may take to close."""
 
 
 class FsEvents:
-    """Watches directories."""
+    """Watches directories by watchfiles."""
 
     def __init__(self, flag: Flag) -> None:
-        """Take the flag that ends any waiting."""
+        """Take the flag that interrupts waiting."""
         from watchfiles._rust_notify import RustNotify, WatchfilesRustInternalError  # noqa: PLC0415  # not on Linux
 
         self._flag = flag
@@ -128,12 +128,12 @@ class FsEvents:
         self._notify: RustNotify | None = None
 
     def watch(self, directories: Iterable[str], upper: Container[str]) -> None:
-        """Watch these directories and no others, and forget what was heard; of the ``upper`` ones only the entries.
+        """Watch exactly these directories, and drop pending events; of the ``upper`` ones watch only the entries.
 
         Raises ``OSError``.
         """
-        del upper  # it tells all of them the same
-        patience = time.monotonic() + (_LETTING_GO if self._notify else 0)
+        del upper  # FSEvents makes no difference
+        deadline = time.monotonic() + (_CLOSING if self._notify else 0)
         self.close()
         while True:
             try:
@@ -141,25 +141,25 @@ class FsEvents:
             except (FileNotFoundError, PermissionError):
                 raise
             except (OSError, self._error) as error:
-                if time.monotonic() >= patience:
+                if time.monotonic() >= deadline:
                     raise OSError(str(error)) from error
                 time.sleep(_STEP)
             else:
                 return
 
     def wait(self, timeout: float) -> list[str] | None:
-        """Return the paths that have changed, after at most so many seconds; ``None`` where some were lost."""
+        """Return the changed paths, after at most ``timeout`` seconds; ``None`` if events were lost."""
         if self._notify is None:
             return []
         step = min(_STEP, timeout)
         try:
             raw = self._notify.watch(_ms(_DEBOUNCE), _ms(step), _ms(timeout), self._flag)
-        except self._error:  # a name that is no UTF-8 is all that it can say of it
+        except self._error:  # a name that is not UTF-8
             return None
         return [] if isinstance(raw, str) else [path for _, path in raw]
 
     def close(self) -> None:
-        """Watch nothing any more."""
+        """Stop watching."""
         if self._notify is not None:
             with contextlib.suppress(RuntimeError):
                 self._notify.close()

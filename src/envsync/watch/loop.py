@@ -1,4 +1,4 @@
-"""The watcher: waits, lets changes settle, makes a pass, reports what is new, and watches what that pass observed."""
+"""The watcher: waits, lets changes settle, makes a pass, reports what is new, and watches what the pass observed."""
 
 import time
 from collections.abc import Callable, Collection, Mapping
@@ -17,11 +17,11 @@ from envsync.watch.source import Clock, Source
 
 
 class ChangeLog:
-    """Compares each pass with what was told before, and tells the difference."""
+    """Emits what differs from what earlier passes reported."""
 
-    def __init__(self, tell: Callable[[Event], None]) -> None:
-        """Take whom to tell."""
-        self._tell = tell
+    def __init__(self, emit: Callable[[Event], None]) -> None:
+        """Take the receiver of events."""
+        self._emit = emit
         self._manifest = ManifestFailed("", ())
         self._conflicts: dict[str, tuple[Conflict, ...]] = {}
         self._done: dict[str, EnvironmentReport] = {}
@@ -33,92 +33,92 @@ class ChangeLog:
         return self._failed or bool(self._conflicts)
 
     def of_manifest(self, look: Look) -> None:
-        """Tell when the manifest cannot be read, or can be again."""
+        """Report that the manifest cannot be read, or can be again."""
         if look.problems != self._manifest.problems:
             self._manifest = ManifestFailed(look.plan.manifest.file, look.problems)
-            self._tell(self._manifest)
+            self._emit(self._manifest)
 
     def of_work(self, done: Collection[EnvironmentReport], retries: Mapping[str, float]) -> None:
-        """Tell what was done, with the seconds until the next try of what failed."""
+        """Report what was done; ``retries`` has the seconds until the retry of each failed environment."""
         for one in done:
             name = one.plan.environment.name
             former, self._done[name] = self._done.get(name), one
             repeated = one.error is not None and former is not None and former.error == one.error
             if one.outcome is not Outcome.UNCHANGED:
-                self._tell(Applied(one, retries.get(name), repeated))
+                self._emit(Applied(one, retries.get(name), repeated))
         self._failed = any(one.outcome is Outcome.FAILED for one in done)
 
     def of_conflicts(
         self, plans: Collection[EnvironmentPlan], stands: Callable[[EnvironmentPlan], bool], worked_on: set[str]
     ) -> None:
-        """Tell of conflicts that are new and stand, and of those that are over, unless work was told of instead."""
+        """Report new confirmed conflicts, and resolved ones unless work on their environment was reported."""
         standing: dict[str, tuple[Conflict, ...]] = {}
         for plan in plans:
             name = plan.environment.name
             known = self._conflicts.get(name, ())
             if plan.state is not State.CONFLICT:
                 if known and name not in worked_on:
-                    self._tell(Conflicted(plan))
+                    self._emit(Conflicted(plan))
                 continue
             standing[name] = plan.conflicts if stands(plan) else known
             if standing[name] != known:
-                self._tell(Conflicted(plan))
+                self._emit(Conflicted(plan))
         self._conflicts = {name: conflicts for name, conflicts in standing.items() if conflicts}
 
 
 _GRACE = 0.2
-"""Seconds for news of a change that was found without any."""
-_CHASES = 3
-"""A scope that is another one at each look is chased so many times; then its next event has to do."""
+"""Seconds to wait for the event of a change that was found without one."""
+_SCOPES = 3
+"""Times that a scope which changes with each look is watched again; then its next event has to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class WatchOptions:
-    """How patient a watcher is, in seconds."""
+    """When a watcher acts, in seconds."""
 
     settle: float = 0.5
     interval: float = 600.0
     once: bool = False
-    """Whether to end after the first pass that leaves nothing to wait for."""
+    """Whether to end after the first pass that leaves nothing to confirm."""
     clock: Clock = time.monotonic
 
 
 @dataclass(frozen=True, slots=True)
 class Listeners:
-    """Who is told."""
+    """Who receives events, and the state for the service manager."""
 
-    tell: Callable[[Event], None]
+    emit: Callable[[Event], None]
     manager: ServiceManager
 
 
 class Watcher:
-    """Reconciles on change, until it is told to stop."""
+    """Reconciles on change, until a signal stops it."""
 
     def __init__(
         self, passes: Passes, source: Source, control: Control, watch_options: WatchOptions, listeners: Listeners
     ) -> None:
-        """Take what makes passes, what hears of changes, what was asked for, and who is told."""
+        """Take the passes, the source of changes, the signals, the options, and the listeners."""
         self._passes = passes
         self._source = source
         self._control = control
         self._watch_options = watch_options
         self._clock = watch_options.clock
-        self._tell = listeners.tell
+        self._emit = listeners.emit
         self._manager = listeners.manager
         self._schedule = Schedule(watch_options.settle, watch_options.interval, watch_options.clock())
         self._confirmation = Confirmation(watch_options.settle)
         self._back_off = BackOff()
         self._scope = Scope((), (), (), (), ())
         self._polling = False
-        self._change_log = ChangeLog(listeners.tell)
+        self._change_log = ChangeLog(listeners.emit)
         self._passed = False
         self._undone = False
-        """Whether what was under way when it was stopped had to be undone."""
-        self._housed: set[str] = set()
-        """Environments whose path has had a directory to be in, as long as this watches."""
+        """Whether the last pass was interrupted, and its work undone."""
+        self._had_parent: set[str] = set()
+        """Environments whose path has had a parent directory since this began."""
 
     def run(self, *, polling: bool) -> int:
-        """Watch, and give the exit status. Raises ``ManifestError`` if the manifest cannot be read to begin with."""
+        """Watch, and return the exit status. Raises ``ManifestError`` if the manifest cannot be read at the start."""
         self._polling = polling
         self._control.attempt(self._begin)
         while self._control.stopped_by is None:
@@ -127,17 +127,17 @@ class Watcher:
                 self._schedule.ask()
             self._control.attempt(self._step)
             if self._watch_options.once and self._is_calm():
-                self._tell(Stopped(int(self._change_log.trouble), None))
+                self._emit(Stopped(int(self._change_log.trouble), None))
                 return int(self._change_log.trouble)
         self._manager.stopping()
-        self._tell(Stopped(self._control.exit_code, self._control.stopped_by.name, at_once=self._undone))
+        self._emit(Stopped(self._control.exit_code, self._control.stopped_by.name, at_once=self._undone))
         return self._control.exit_code
 
     def _begin(self) -> None:
         look = self._look()
         self._watch(self._passes.scope_of(look))
         environments, directories = len(look.plan.environments), len(self._scope.inodes)
-        self._tell(Started(look.plan.manifest.file, environments, directories, self._polling))
+        self._emit(Started(look.plan.manifest.file, environments, directories, self._polling))
         self._manager.status(_status(look), ready=True)
 
     def _is_calm(self) -> bool:
@@ -162,13 +162,13 @@ class Watcher:
         if heard.problem is not None:
             self._degrade(heard.problem)
         if heard.changed and self._schedule.heard(heard.at):
-            self._look()  # the first of the two looks that have to agree, and it gets to know new interpreters
+            self._look()  # the first of the two looks that have to agree; it also asks new interpreters
 
     def _look(self, *, afresh: bool = False) -> Look:
         began = self._clock()
         look = self._passes.look(afresh=afresh)
         self._confirmation.note(look.plan.environments, began)
-        self._housed.update(one.environment.name for one in look.plan.environments if not _is_homeless(one))
+        self._had_parent.update(one.environment.name for one in look.plan.environments if not _lacks_parent(one))
         self._schedule.look_again(self._confirmation.next(self._clock()))
         return look
 
@@ -186,15 +186,16 @@ class Watcher:
         )
         done = report.environments if report else ()
         self._undone = any(one.outcome is Outcome.INTERRUPTED for one in done)
-        after = self._settle_down(look, wrote=report is not None)
-        self._change_log.of_work(done, self._let_rest(done, after))
+        after = self._watch_again(look, wrote=report is not None)
+        retries = self._delay_retries(done, after)
+        self._change_log.of_work(done, {} if self._watch_options.once else retries)
         now, worked_on = self._clock(), {one.plan.environment.name for one in done}
         self._change_log.of_conflicts(
             after.plan.environments, lambda one: self._confirmation.stands(one, now), worked_on
         )
         if self._chosen(after):  # it came to be while this pass was under way
             self._schedule.heard(now)
-        self._tell(Passed(reason, look.plan.environments, done, self._clock() - began))
+        self._emit(Passed(reason, look.plan.environments, done, self._clock() - began))
         self._manager.status(_status(after), ready=reason is Reason.SIGNAL)
         self._source.missed()
 
@@ -208,21 +209,21 @@ class Watcher:
         return not rests and not self._went_away(plan) and self._confirmation.stands(plan, now)
 
     def _went_away(self, plan: EnvironmentPlan) -> bool:
-        """Check whether the directory that a path lies in was there once: a project that is moved or unmounted.
+        """Check whether the parent directory of a path has gone: a project that was moved or unmounted.
 
-        What would be made in its place would stand in its way when it comes back.
+        What were made in its place would be in the way when it comes back.
         """
-        return _is_homeless(plan) and plan.environment.name in self._housed
+        return _lacks_parent(plan) and plan.environment.name in self._had_parent
 
-    def _settle_down(self, look: Look, *, wrote: bool) -> Look:
-        """Watch what there is to watch now, and look once more wherever something could have been missed meanwhile.
+    def _watch_again(self, look: Look, *, wrote: bool) -> Look:
+        """Watch what there is to watch now, and look again where a change could have been missed; return the last look.
 
-        What was heard of envsync's own writes is forgotten: the look comes after them.
+        Events of envsync's own writes are dropped: the look comes after them.
         """
         if wrote:
             self._watch(self._scope.renewed())
             look = self._look()
-        for _ in range(_CHASES):
+        for _ in range(_SCOPES):
             scope = self._passes.scope_of(look)
             if scope == self._scope:
                 break
@@ -238,22 +239,22 @@ class Watcher:
 
     def _degrade(self, problem: Problem) -> None:
         self._polling = True
-        self._tell(Degraded(problem))
+        self._emit(Degraded(problem))
 
     def _doubt(self) -> None:
-        """Take what has changed without having been heard for a change, and give up listening if no event comes."""
+        """Treat a change without an event as one, and poll if its event does not come."""
         heard = self._source.wait(_GRACE, expectant=True)
         if not heard.changed:
             message = "something that is watched has changed without an event, as on network file systems"
-            hint = "Looking for changes every few seconds instead; --poll does so from the start."
+            hint = "Polling every few seconds instead; --poll does so from the start."
             problem = self._source.poll(Problem("events-lost", message, hint))
             if problem is not None:
                 self._degrade(problem)
         self._schedule.heard(self._clock())
         self._look()
 
-    def _let_rest(self, done: tuple[EnvironmentReport, ...], after: Look) -> dict[str, float]:
-        """Let what failed rest; gives the seconds until the next try by name."""
+    def _delay_retries(self, done: tuple[EnvironmentReport, ...], after: Look) -> dict[str, float]:
+        """Delay the retry of what failed; return the seconds until each retry, by name."""
         now = self._clock()
         left = {one.environment.name: one for one in after.plan.environments if one.has_work}
         self._back_off.keep_only(left)
@@ -266,13 +267,13 @@ class Watcher:
         return retries
 
 
-def _is_homeless(plan: EnvironmentPlan) -> bool:
-    """Check whether the directory that a path lies in would have to be made."""
+def _lacks_parent(plan: EnvironmentPlan) -> bool:
+    """Check whether the parent directory of a path does not exist."""
     return bool(plan.world.path.to_make) and not plan.world.path.is_link
 
 
 def _status(look: Look) -> str:
     states = [one.state for one in look.plan.environments]
-    well = sum(state in {State.IN_SYNC, State.WAITING} for state in states)
-    manifest = "; the manifest cannot be read, the last good one is in force" if look.problems else ""
-    return f"{well} of {len(states)} environments in sync{manifest}"
+    in_sync = sum(state in {State.IN_SYNC, State.WAITING} for state in states)
+    manifest = "; the manifest cannot be read, the last valid one is in force" if look.problems else ""
+    return f"{in_sync} of {len(states)} environments in sync{manifest}"

@@ -1,4 +1,4 @@
-"""Tell the service manager how it goes, where there is one (sd_notify(3)); without it nothing happens."""
+"""Notify the service manager of the watcher's state (sd_notify(3)); without one nothing happens."""
 
 import contextlib
 import os
@@ -10,11 +10,11 @@ from collections.abc import Iterator, Mapping
 from envsync.formats.redact import redacted
 
 _LONGEST = 3600.0
-"""Seconds for which a pass may keep the watchdog quiet: the longest installation one can think of."""
+"""Seconds that a pass may take before the watchdog counts it as hung: the longest imaginable installation."""
 
 
 class ServiceManager:
-    """Speaks to the socket that ``NOTIFY_SOCKET`` names; what cannot be told is left untold."""
+    """Sends to the socket that ``NOTIFY_SOCKET`` names; failures are ignored."""
 
     def __init__(self, variables: Mapping[str, str]) -> None:
         """Take the environment variables of this process."""
@@ -25,29 +25,29 @@ class ServiceManager:
 
     @property
     def beat(self) -> float | None:
-        """Seconds between two signs of life, ``None`` where nobody waits for any."""
+        """Seconds between two keep-alives, ``None`` without a watchdog."""
         return self._beat
 
     def reloading(self) -> None:
-        """Tell that everything is read again; being ready ends it."""
-        self._tell("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
+        """Notify that everything is read again, until :meth:`status` with ``ready``."""
+        self._send("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
 
     def status(self, status: str, *, ready: bool = False) -> None:
-        """Tell how it goes, and that it watches."""
-        self._tell(*(["READY=1"] if ready else []), f"STATUS={_line(redacted(status))}")
+        """Send a status line, and with ``ready`` that it watches."""
+        self._send(*(["READY=1"] if ready else []), f"STATUS={_line(redacted(status))}")
 
     def stopping(self) -> None:
-        """Tell that it ends."""
-        self._tell("STOPPING=1")
+        """Notify that it is about to end."""
+        self._send("STOPPING=1")
 
     def alive(self) -> None:
-        """Give a sign of life."""
+        """Send a keep-alive."""
         if self._beat is not None:
-            self._tell("WATCHDOG=1")
+            self._send("WATCHDOG=1")
 
     @contextlib.contextmanager
     def at_work(self) -> Iterator[None]:
-        """Give signs of life while a pass is under way, whose steps may take long."""
+        """Send keep-alives during a pass, whose steps may take long."""
         if self._beat is None:
             yield
             return
@@ -66,7 +66,7 @@ class ServiceManager:
             done.set()
             thread.join()
 
-    def _tell(self, *lines: str) -> None:
+    def _send(self, *lines: str) -> None:
         if not self._address:
             return
         with contextlib.suppress(OSError):
@@ -78,7 +78,7 @@ class ServiceManager:
 
 
 def _watchdog(variables: Mapping[str, str]) -> float | None:
-    """Give half the time after which the watchdog bites (sd_watchdog_enabled(3))."""
+    """Return half the watchdog's time in seconds, ``None`` without one (sd_watchdog_enabled(3))."""
     microseconds = variables.get("WATCHDOG_USEC", "")
     if not microseconds.isdecimal() or int(microseconds) == 0:
         return None

@@ -1,4 +1,4 @@
-"""What to watch: the parents of all that a verdict depends on, taken from what was observed."""
+"""What to watch: the directories of all that a verdict depends on, taken from what was observed."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -14,29 +14,29 @@ from envsync.model.system import ON_MACOS
 from envsync.observe.links import walk
 
 _CHURN = frozenset({"__pycache__", ".DS_Store"})
-"""What comes and goes without meaning anything."""
+"""Entries that change without meaning."""
 _RECURSIVE = ON_MACOS
-"""FSEvents tells of all that is below a directory, and of what becomes of the directories above it: there the way up
-would bring in everything that happens on the machine, and nothing new.
+"""FSEvents reports all that is below a directory, and changes of those above it: watching those as well would report
+everything on the machine, and nothing new.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Directories to watch, not what is below them, and which of their entries matter.
+    """Directories to watch, not recursively, and which of their entries matter.
 
-    Directories and not files, since editors and package managers replace by rename. Directories farther up are there
-    for the name of the next: so a renamed parent is seen, and one that does not exist yet.
+    Directories and not files, since editors and package managers replace by rename. Those farther up are watched for
+    the name of the next one: a parent that is renamed, or does not exist yet.
     """
 
     names: tuple[str, ...]
-    """Paths that matter, sorted; each by its real directory and its own name, which may be a symlink's."""
+    """Paths that matter, sorted; each by its real directory and its own name, which may be a symlink."""
     listed: tuple[str, ...]
     """Real directories of which every entry matters, sorted."""
     direct: tuple[str, ...]
-    """Directories in which something matters for itself, not only for the way to it."""
+    """Directories with an entry that matters itself, not only as a parent."""
     inodes: tuple[tuple[str, int, int], ...]
-    """The directories that are there, with device and inode: a directory that was replaced has to be watched again."""
+    """Directories that exist, each as (path, device, inode): one that was replaced has to be watched again."""
     unreadable: tuple[str, ...]
     """Directories that cannot be watched, though something directly in them matters."""
 
@@ -47,27 +47,27 @@ class Scope:
 
     @property
     def upper(self) -> frozenset[str]:
-        """Those of them in which nothing matters but which directories are there."""
+        """Those in which only the existence of directories matters."""
         return frozenset(self.directories) - {*self.direct}
 
     def renewed(self) -> "Scope":
-        """Look again which of the directories are there, and which ones they are."""
+        """Return the scope with the directories that exist now."""
         return _scope(set(self.names), set(self.listed), set(self.direct))
 
     def signature(self) -> list[tuple[int, ...]]:
-        """Tell what state all of it is in, for finding changes without events.
+        """Return the state of all of it, to find changes without events.
 
-        Of files: inode, mode, size and time of modification. Not the change time, which every hard link sets, as
-        backups and installers make them, and which no event tells. Of directories that are not listed: their inode.
+        Of files: inode, mode, size and modification time in nanoseconds. Not the change time, which hard links of
+        backups and installers set without an event. Of directories that are not listed: inode and mode.
         """
         return [*map(_identity, self.names), *map(_listing, self.listed)]
 
 
 class EventFilter:
-    """Tells which changed paths concern a scope."""
+    """Decides which changed paths concern a scope."""
 
     def __init__(self, scope: Scope) -> None:
-        """Take the scope; a directory that is there by two names (a bind mount) is reported by either."""
+        """Take the scope; a directory with two names (a bind mount) is reported by either."""
         twins: dict[tuple[int, int], list[str]] = {}
         for directory, device, inode in scope.inodes:
             twins.setdefault((device, inode), []).append(directory)
@@ -78,7 +78,7 @@ class EventFilter:
                 self._share(directories)
 
     def concerns(self, path: str) -> bool:
-        """Check whether a change of ``path`` matters. Staging directories, which are envsync's own, never do."""
+        """Check whether a change of ``path`` matters; that of a staging directory never does."""
         directory, _, name = path.rpartition("/")
         if is_staging_dir_name(name) or name in _CHURN:
             return False
@@ -92,7 +92,7 @@ class EventFilter:
 
 
 def scope_of(plans: Iterable[EnvironmentPlan], inputs: Iterable[Inputs]) -> Scope:
-    """Give what to watch for some environments, and for the ``inputs`` that their manifest depends on."""
+    """Return what to watch for environments, and for the ``inputs`` that their manifest depends on."""
     paths: dict[str, None] = {}
     listed: set[str] = set()
     for one in inputs:
@@ -104,8 +104,8 @@ def scope_of(plans: Iterable[EnvironmentPlan], inputs: Iterable[Inputs]) -> Scop
         paths |= dict.fromkeys(path for chain in chains for path in _on(chain))
         paths |= dict.fromkeys(world.dependencies)
         if isinstance(world.interpreter, Interpreter):
-            # An upgrade that replaces the standard library replaces the binary too; every Python that starts
-            # opens files in that directory, which would keep whoever watches it busy.
+            # An upgrade that replaces the standard library replaces the binary too, and every Python that starts
+            # opens files in that directory: a watcher of it would never rest.
             paths.pop(f"{world.interpreter.facts.stdlib}/os.py", None)
         listed.update(world.listed)
     real = _Real()
@@ -158,9 +158,9 @@ def _on(chain: Chain) -> Iterator[str]:
 
 
 def _way_to(directory: str, home: str) -> Iterator[str]:
-    """Give a directory and those above it, as far as each has to be watched for the name of the one below.
+    """Yield a directory and those above it, as far as each has to be watched for the name of the one below.
 
-    Where everybody writes, in the home directory, above it and in ``/tmp``, that would cost more than it is worth.
+    Not the home directory, those above it, and ``/tmp``: everybody writes there; only the periodic pass notices.
     """
     while directory != "/":
         yield directory

@@ -15,28 +15,29 @@ from envsync.observe.processes import run
 UNIT = "envsync.service"
 LABEL = "envs-toml.envsync"
 MARK = "Written by `envsync service install`; `envsync service uninstall` removes it."
-"""By this its own file is known."""
+"""The line by which envsync knows its own file."""
 _SYSTEM = ("/usr", "/boot", "/efi")
 _PLAIN = re.compile(r"[\w/ .,:+@~=-]+")
+"""A program's path that systemd takes, such as ``/usr/bin/python3.12`` (systemd.service(5))."""
 _TEMPORARY = ("/tmp", "/var/tmp")  # noqa: S108  # what PrivateTmp hides; nothing is written there
 
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """What is run, and how."""
+    """The program to run as a service, and its environment."""
 
     command: tuple[str, ...]
-    """The command with its arguments, absolute."""
+    """The program's absolute path, and its arguments."""
     variables: tuple[tuple[str, str], ...]
-    """What the answer to a version request, or a manifest's meaning, depends on: the same as in the user's shell."""
+    """Environment variables on which the manifest or a version request depends, with their values in the shell."""
     directories: tuple[str, ...]
-    """Where it reads or writes beside the home directory: what must not be hidden from it."""
+    """Directories that it reads or writes besides the home directory, and must not be hidden from it."""
     log: str
-    """Where launchd puts what it says; systemd has its journal."""
+    """The file for its output with launchd; systemd has its journal."""
 
 
 def unit(definition: Definition) -> str:
-    """Give the systemd user unit (systemd.service(5), systemd.exec(5))."""
+    """Return the systemd user unit (systemd.service(5), systemd.exec(5))."""
     environment = [f"Environment={_quoted(f'{name}={value}')}" for name, value in definition.variables]
     private = [] if _any_below(definition.directories, _TEMPORARY) else ["PrivateTmp=yes"]
     protected = [] if _any_below(definition.directories, _SYSTEM) else ["ProtectSystem=yes"]
@@ -53,7 +54,7 @@ def unit(definition: Definition) -> str:
         "Restart=on-failure",
         "RestartSec=30",
         "WatchdogSec=120",
-        "# The watcher ends its own installers, at a point where nothing is half made.",
+        "# The watcher ends its own installers, once nothing is unfinished.",
         "KillMode=mixed",
         "TimeoutStopSec=10",
         *environment,
@@ -71,7 +72,7 @@ def unit(definition: Definition) -> str:
 
 
 def plist(definition: Definition) -> str:
-    """Give the launchd agent (launchd.plist(5))."""
+    """Return the launchd agent (launchd.plist(5))."""
     content = {
         "Label": LABEL,
         "ProgramArguments": list(definition.command),
@@ -88,15 +89,15 @@ def plist(definition: Definition) -> str:
 
 
 def _startable(command: tuple[str, ...]) -> tuple[str, ...]:
-    """Let a shell start a program whose path systemd would not take: only arguments may be anything.
+    """Return a command that starts by a shell where systemd would not take the program's path.
 
-    Not ``env``, which takes a path with an ``=`` in it for a variable.
+    Not by env(1), which takes a path with ``=`` for a variable.
     """
     return command if _PLAIN.fullmatch(command[0]) else ("/bin/sh", "-c", 'exec "$0" "$@"', *command)
 
 
 def _quoted(text: str, *, expands: bool = False) -> str:
-    """Quote a word as systemd reads it (systemd.syntax(7), systemd.service(5))."""
+    """Return a word quoted for systemd (systemd.syntax(7), systemd.service(5))."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
     if expands:
         escaped = escaped.replace("$", "$$")
@@ -112,18 +113,18 @@ def _any_below(directories: tuple[str, ...], tops: tuple[str, ...]) -> bool:
 
 
 _TIME_LIMIT = 60
-"""Seconds that the supervisor gets to answer."""
+"""Seconds for the supervisor to answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """How a service stands."""
+    """The state of a service."""
 
     enabled: bool
-    """Whether it starts by itself."""
+    """Whether it starts at login."""
     running: bool
     detail: str
-    """What its supervisor says of it, in a line."""
+    """The supervisor's description, in a line."""
 
 
 class Supervisor(Protocol):
@@ -131,31 +132,31 @@ class Supervisor(Protocol):
 
     name: str
     file: str
-    """Where the definition belongs."""
+    """The path of the definition."""
 
     def text(self, definition: Definition) -> str:
-        """Give the file's content."""
+        """Return the file's content."""
 
     def start(self) -> None:
-        """Take up the file as it is now, start it, and see that it starts by itself. Raises ``EnvsyncError``."""
+        """Load the file, start the service, and enable it at login. Raises ``EnvsyncError``."""
 
     def stop(self) -> None:
-        """Stop it, and see that it no longer starts by itself; the file is still there. Raises ``EnvsyncError``."""
+        """Stop the service and disable it; the file is still there. Raises ``EnvsyncError``."""
 
     def forget(self) -> None:
-        """Take note that the file is gone. Raises ``EnvsyncError``."""
+        """Forget the file, which has been removed. Raises ``EnvsyncError``."""
 
     def state(self) -> State:
-        """Tell how it stands. Raises ``EnvsyncError``."""
+        """Return its state. Raises ``EnvsyncError``."""
 
 
 def supervisor() -> Supervisor:
-    """Give this system's supervisor. Raises ``EnvsyncError`` (``service-unsupported``)."""
+    """Return this system's supervisor. Raises ``EnvsyncError`` (``service-unsupported``)."""
     if ON_MACOS:
         return Launchd()
     if shutil.which("systemctl") is None:
         hint = "Start `envsync watch` from whatever starts your session, or `envsync watch --once` from cron."
-        raise EnvsyncError(Problem("service-unsupported", "there is no systemd here to run a service", hint))
+        raise EnvsyncError(Problem("service-unsupported", "this system has no systemd to run a service", hint))
     return Systemd()
 
 
@@ -170,7 +171,7 @@ class Systemd:
         self.file = f"{directory}/systemd/user/{UNIT}"
 
     def text(self, definition: Definition) -> str:
-        """Give the unit."""
+        """Return the unit."""
         return unit(definition)
 
     def start(self) -> None:
@@ -188,9 +189,9 @@ class Systemd:
         self._ask("daemon-reload")
 
     def state(self) -> State:
-        """Ask for its properties."""
-        said = self._ask("show", "--property=ActiveState,SubState,UnitFileState,StatusText", UNIT)
-        found = dict(line.split("=", 1) for line in said.splitlines() if "=" in line)
+        """Return its state, from its properties."""
+        output = self._ask("show", "--property=ActiveState,SubState,UnitFileState,StatusText", UNIT)
+        found = dict(line.split("=", 1) for line in output.splitlines() if "=" in line)
         detail = f"{found.get('ActiveState', 'unknown')} ({found.get('SubState', '')})"
         text = found.get("StatusText", "")
         running = found.get("ActiveState") in {"active", "reloading", "activating"}
@@ -211,11 +212,11 @@ class Launchd:
         self._domain = f"gui/{os.getuid()}"
 
     def text(self, definition: Definition) -> str:
-        """Give the agent."""
+        """Return the agent."""
         return plist(definition)
 
     def start(self) -> None:
-        """Load the agent, which starts it; one that is loaded already is unloaded before."""
+        """Load the agent, which starts it; one that is loaded is unloaded first."""
         if self._is_loaded():
             self._ask("bootout", f"{self._domain}/{LABEL}")
         self._ask("bootstrap", self._domain, self.file)
@@ -226,14 +227,14 @@ class Launchd:
             self._ask("bootout", f"{self._domain}/{LABEL}")
 
     def forget(self) -> None:
-        """Do nothing: what is unloaded is forgotten."""
+        """Do nothing: launchd forgets what is unloaded."""
 
     def state(self) -> State:
-        """Look at what launchd prints of it."""
+        """Return its state, from what launchd prints."""
         if not self._is_loaded():
             return State(enabled=os.path.exists(self.file), running=False, detail="not loaded")
-        said = self._ask("print", f"{self._domain}/{LABEL}")
-        line = next((line.strip() for line in said.splitlines() if line.strip().startswith("state =")), "")
+        output = self._ask("print", f"{self._domain}/{LABEL}")
+        line = next((line.strip() for line in output.splitlines() if line.strip().startswith("state =")), "")
         return State(enabled=True, running=line == "state = running", detail=line.removeprefix("state = "))
 
     def _is_loaded(self) -> bool:
@@ -254,6 +255,6 @@ def _run(command: list[str], hint: str) -> str:
     except (OSError, TimeoutExpired) as error:
         raise EnvsyncError(Problem("service-failed", f"{shown}: {error}", hint)) from error
     if done.status != 0:
-        said = " / ".join((done.errors or done.output).strip().splitlines()[-2:])
-        raise EnvsyncError(Problem("service-failed", f"{shown}: {said or f'exit status {done.status}'}", hint))
+        output = " / ".join((done.errors or done.output).strip().splitlines()[-2:])
+        raise EnvsyncError(Problem("service-failed", f"{shown}: {output or f'exit status {done.status}'}", hint))
     return done.output

@@ -1,4 +1,4 @@
-"""Signals: end after the step under way, or make a pass now."""
+"""Signals to a watcher: end after the current step, or make a pass now."""
 
 import contextlib
 import os
@@ -14,16 +14,16 @@ from envsync.model.termination import Terminated
 from envsync.observe.processes import ending
 
 _LAST = GRACE + 3.5
-"""Seconds after which a step is left as it is: the disk hangs, say."""
+"""Seconds after which a step is abandoned, as when the disk hangs."""
 _MOST = 2
-"""Signals that end it in good order: one lets the step be completed, the next has it undone."""
+"""Signals that end it in order: the first lets the step be completed, the second has it undone."""
 
 
 class Flag:
-    """Wakes whoever waits, and may be set by a signal's handler at any moment.
+    """Wakes whoever waits, and may be set by a signal handler at any moment.
 
-    ``threading.Event`` may not: its lock is one that the interrupted thread can be holding. A pair of sockets can be
-    waited for together with other descriptors.
+    ``threading.Event`` may not: the interrupted thread may hold its lock. A pair of sockets can be polled together
+    with other descriptors.
     """
 
     def __init__(self) -> None:
@@ -37,11 +37,11 @@ class Flag:
         self._other.close()
 
     def fileno(self) -> int:
-        """Return a descriptor that can be read from when the flag was set."""
+        """Return a descriptor that becomes readable when the flag is set."""
         return self._end.fileno()
 
     def is_set(self) -> bool:
-        """Check whether it was set."""
+        """Check whether it is set."""
         return self._is_set
 
     def set(self) -> None:
@@ -51,14 +51,14 @@ class Flag:
             self._other.send(b"!")
 
     def clear(self) -> None:
-        """Begin again; what is set while this runs stays set."""
+        """Clear it; a concurrent :meth:`set` keeps it set."""
         self._is_set = False
         with contextlib.suppress(BlockingIOError):
             while self._end.recv(4096):
                 pass
 
     def wait(self, timeout: float) -> bool:
-        """Wait until it is set, at most so many seconds; Check whether it is."""
+        """Wait until it is set, at most ``timeout`` seconds, and return whether it is."""
         if not self._is_set:
             poll = select.poll()
             poll.register(self._end, select.POLLIN)
@@ -67,12 +67,12 @@ class Flag:
 
 
 class Control:
-    """What signals asked for. SIGTERM and SIGINT end it, SIGHUP asks for a pass (signal(7))."""
+    """What signals have requested. SIGTERM and SIGINT end it, SIGHUP requests a pass (signal(7))."""
 
     def __init__(self, at_once: Callable[["Control"], None]) -> None:
-        """Take what to do before the process ends at once, because a step takes too long or a second signal came."""
+        """Take what to call before the process exits at once, after too long a step or a third signal."""
         self.flag = Flag()
-        """Set whenever something was asked for; whoever waits stops waiting."""
+        """Set whenever something is requested, to end waiting."""
         self.stopped_by: signal.Signals | None = None
         self._at_once = at_once
         self._signals = 0
@@ -81,17 +81,17 @@ class Control:
 
     @property
     def exit_code(self) -> int:
-        """Give the exit status that goes with the signal."""
+        """The exit status for the signal."""
         return 130 if self.stopped_by is signal.SIGINT else 0
 
     def listen(self) -> None:
-        """Take over the signals of this process; only its main thread may."""
+        """Handle the signals of this process; only for its main thread."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
         signal.signal(signal.SIGHUP, self._ask)
 
     def asked(self) -> bool:
-        """Check whether a pass was asked for, once."""
+        """Check whether a pass has been requested since the last call."""
         if self.stopped_by is None:
             self.flag.clear()
         if not self._asked:
@@ -100,7 +100,7 @@ class Control:
         return True
 
     def attempt(self, work: Callable[[], None]) -> None:
-        """Do something that a signal which ends it interrupts, as Ctrl-C would; after such a signal do nothing."""
+        """Call ``work``, which a signal interrupts as Ctrl-C does; do nothing after such a signal."""
         try:
             self._busy = True
             if self.stopped_by is None:
@@ -131,7 +131,7 @@ class Control:
             raise KeyboardInterrupt if number == signal.SIGINT else Terminated
 
     def _end(self) -> None:
-        """End the process and all that it started; what is half made lies aside, until the next pass clears it away."""
+        """Exit, ending all programs that it started; the next pass clears away what is unfinished."""
         try:
             with ending():
                 self._at_once(self)

@@ -1,4 +1,4 @@
-"""Where news of changes comes from: the kernel's events, or looking again and again."""
+"""The source of changes: the kernel's events, or polling."""
 
 import errno
 import os
@@ -14,64 +14,65 @@ from envsync.watch.scope import EventFilter, Scope
 from envsync.watch.signals import Flag
 
 Clock = Callable[[], float]
-"""Seconds on a clock that never goes back."""
+"""Returns seconds of a monotonic clock."""
 
 _PAUSE = 0.08
-"""Seconds between two looks at what was heard while others are busy beside what matters."""
+"""Seconds between two reads while only unrelated entries change."""
 _TRIES = 3
 _POLL = 2.0
-"""Seconds between two looks where it polls."""
+"""Seconds between two polls, at least."""
 _SHARE = 50
-"""Polling takes at most one part in so many of the time."""
+"""Polling takes at most one part in this many of the time."""
 _ON_LINUX = ON_LINUX
 _LIMITS = "/proc/sys/fs/inotify"
+_POLLING = "Polling every few seconds instead."
 
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What waiting came to."""
+    """The result of waiting."""
 
     changed: bool
     at: float = 0.0
-    """When the last change was made, at the latest: settling begins here."""
+    """When the last change was made at the latest, in seconds of the clock: settling begins here."""
     problem: Problem | None = None
-    """Why it polls from now on, where it listened before."""
+    """Why it has begun to poll."""
 
 
 class Source(Protocol):
-    """Tells when something in a scope may have changed."""
+    """Reports that something in a scope may have changed."""
 
     def arm(self, scope: Scope) -> Problem | None:
-        """Watch this from now on, and forget what was heard; gives the problem if that is not as good as it should."""
+        """Watch this scope, and drop pending events; return the problem that makes it poll, if one does."""
 
     def wait(self, timeout: float, *, expectant: bool) -> Heard:
-        """Wait for a change, at most so many seconds, or until the flag is set."""
+        """Wait for a change, at most ``timeout`` seconds, or until the flag is set."""
 
     def missed(self) -> bool:
-        """Check whether something in the scope has changed since it was last armed or asked, heard or not."""
+        """Check whether the scope has changed since the last call or :meth:`arm`, with or without an event."""
 
     def poll(self, problem: Problem) -> Problem | None:
-        """Look again and again from now on, for the given reason; gives it if that is new."""
+        """Poll from now on, for the given reason; return it, or ``None`` if it polled before."""
 
 
 class Notifier(Protocol):
-    """Hears of changes in directories from the kernel."""
+    """Reports changes in directories, from the kernel."""
 
     def watch(self, directories: Iterable[str], upper: Container[str]) -> None:
-        """Watch these directories and no others, and forget what was heard; of the ``upper`` ones only the entries.
+        """Watch exactly these directories, and drop pending events; of the ``upper`` ones watch only the entries.
 
         Raises ``OSError``.
         """
 
     def wait(self, timeout: float) -> list[str] | None:
-        """Return the paths that have changed, after at most so many seconds; ``None`` where some were lost."""
+        """Return the changed paths, after at most ``timeout`` seconds; ``None`` if events were lost."""
 
     def close(self) -> None:
-        """Watch nothing any more."""
+        """Stop watching."""
 
 
 def _notifier(flag: Flag) -> Notifier:
-    """Return what the system has. Raises ``OSError``."""
+    """Return the notifier of this system. Raises ``OSError``."""
     if _ON_LINUX:
         from envsync.watch.kernel import Inotify  # noqa: PLC0415  # no other system has it
 
@@ -85,7 +86,7 @@ class Listening:
     """Listens to the kernel's events while it can, and polls where it cannot."""
 
     def __init__(self, flag: Flag, settle: float, *, polling: bool, clock: Clock = time.monotonic) -> None:
-        """Take the flag that ends any waiting, and the settle time."""
+        """Take the flag that interrupts waiting, and the settle time in seconds."""
         self._flag = flag
         self._settle = settle
         self._clock = clock
@@ -114,7 +115,7 @@ class Listening:
         return problem
 
     def missed(self) -> bool:
-        """Compare with what was there; while it polls, it does so anyway."""
+        """Compare with the former state; polling does so anyway."""
         return self._notifier is not None and self._look()
 
     def wait(self, timeout: float, *, expectant: bool) -> Heard:
@@ -158,7 +159,7 @@ class Listening:
                 if self._notifier is None:
                     self._notifier = _notifier(self._flag)
                 self._notifier.watch(self._scope.directories, self._scope.upper)
-            except (FileNotFoundError, NotADirectoryError, PermissionError):  # it went between looking and watching
+            except (FileNotFoundError, NotADirectoryError, PermissionError):  # deleted meanwhile
                 self._scope = self._scope.renewed()
             except OSError as error:
                 self._close()
@@ -166,7 +167,7 @@ class Listening:
             else:
                 return None
         self._close()
-        return Problem("events-unsteady", "the directories to watch come and go", "Looking at them every few seconds.")
+        return Problem("events-unsteady", "the directories to watch come and go", _POLLING)
 
     def _close(self) -> None:
         if self._notifier is not None:
@@ -175,31 +176,30 @@ class Listening:
 
 
 def _unreadable(directory: str) -> Problem:
-    message = f"{directory} cannot be watched: it may not be read"
-    return Problem("events-refused", message, "Looking for changes every few seconds instead.")
+    return Problem("events-refused", f"{directory} cannot be watched: it is not readable", _POLLING)
 
 
 def _degraded(error: OSError) -> Problem:
-    """Say which limit was reached, if one was (inotify(7))."""
+    """Return which limit was reached, if one was (inotify(7))."""
     if error.errno == errno.ENOSPC:
         return _limit("max_user_watches", "watches")
     if error.errno == errno.EMFILE and _may_open():
         return _limit("max_user_instances", "instances")
-    said = error.strerror or str(error)
-    return Problem("events-unsupported", f"the system gives no events: {said}", "Looking every few seconds instead.")
+    reason = error.strerror or str(error)
+    return Problem("events-unsupported", f"the system reports no events: {reason}", _POLLING)
 
 
 def _limit(name: str, what: str) -> Problem:
     value = (read_text(f"{_LIMITS}/{name}") or "").strip()
     of = f" of {value}" if value else ""
     raised = max(2 * int(value), 1024) if value.isdecimal() else 524288
-    message = f"the limit fs.inotify.{name}{of} is reached; looking for changes every few seconds instead"
-    hint = f"Raise it: sudo sysctl fs.inotify.{name}={raised}; in a file of /etc/sysctl.d it stays. Then restart."
+    message = f"the limit fs.inotify.{name}{of} is reached; polling every few seconds instead"
+    hint = f"Raise it: sudo sysctl fs.inotify.{name}={raised} (in /etc/sysctl.d to keep it), then restart."
     return Problem(f"inotify-{what}", message, hint)
 
 
 def _may_open() -> bool:
-    """Check whether this process may open further files: the same error number stands for both limits."""
+    """Check whether this process may open more files: EMFILE stands for that limit, too."""
     try:
         os.close(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))
     except OSError:

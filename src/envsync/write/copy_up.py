@@ -1,8 +1,8 @@
 """Copy a directory up out of a lower layer of an overlay, where a directory cannot be renamed (EXDEV).
 
-A second directory with the same files takes its place, and is renamed like any other from then on. That takes two
-steps: the first is emptied, file by file, and the second renamed to its name. The marker of the staging directory that
-holds the second says so, and the next pass ends what was cut off.
+A copy with the same files takes its place, and can be renamed from then on. That takes two steps: the original is
+emptied, file by file, and the copy renamed to its name. The marker of the staging directory that holds the copy says
+so, and the next pass finishes what was interrupted.
 """
 
 import contextlib
@@ -16,40 +16,42 @@ from envsync.formats.staging_marker import BUILT, PREFIX
 from envsync.observe.mounts import in_lower_layer
 from envsync.write.directories import Root, flush_open, open_directory, open_parent
 from envsync.write.flush import flush
-from envsync.write.rename import Place, move, trade
-from envsync.write.staging import read_marker_of, remark, remove_built, remove_scratch
+from envsync.write.rename import Place, exchange_in_steps, move
+from envsync.write.staging import read_marker_of, remove_built, remove_scratch, update_marker
 from envsync.write.swap import swap
 from envsync.write.trees import make_scratch
 
 _COPY = "copied-up"
-"""In a staging directory: the copy, once it is whole."""
+"""The name in a staging directory of the copy, once it is complete."""
 _TRIES = 10
 _LAST = "pyvenv.cfg"
 
 
 def swap_up(staging_dir: str, end: Root) -> None:
-    """Exchange as :func:`envsync.write.exchange.swap` does, and copy up what has to be. Raises ``OSError``."""
-    here = end
+    """Exchange as :func:`envsync.write.swap.swap` does, copied up if necessary. Raises ``OSError``."""
+    current = end
 
     def exchange() -> None:
-        swap(staging_dir, here)
+        swap(staging_dir, current)
 
-    def renewed(place: str) -> None:
-        nonlocal here
+    def replaced(place: str) -> None:
+        nonlocal current
         if place == end.path:
             found = os.lstat(place)
-            here = Root(place, (found.st_dev, found.st_ino))
+            current = Root(place, (found.st_dev, found.st_ino))
 
-    _exchange(exchange, staging_dir, (Root(end.path, end.identity), Root(f"{staging_dir}/{BUILT}")), renewed)
+    _exchange(exchange, staging_dir, (Root(end.path, end.identity), Root(f"{staging_dir}/{BUILT}")), replaced)
 
 
-def trade_up(staging_dir: str, one: Place, other: Place, spare: Place) -> None:
-    """Exchange two entries as :func:`envsync.write.rename.trade` does; copy up what has to be. Raises ``OSError``."""
-    _exchange(lambda: trade(one, other, spare), staging_dir, (Root(other.path), Root(one.path)), lambda _: None)
+def exchange_up(staging_dir: str, one: Place, other: Place, spare: Place) -> None:
+    """Call :func:`envsync.write.rename.exchange_in_steps`, copying up if necessary. Raises ``OSError``."""
+    _exchange(
+        lambda: exchange_in_steps(one, other, spare), staging_dir, (Root(other.path), Root(one.path)), lambda _: None
+    )
 
 
 def copy_entries_up(staging_dir: str, directory: str) -> None:
-    """Copy up what of a directory's entries has to be. Raises ``OSError``."""
+    """Copy up the entries of a directory that cannot be renamed. Raises ``OSError``."""
     for name in os.listdir(directory):
         place = f"{directory}/{name}"
         if _can_be_copied_up(place):
@@ -57,12 +59,12 @@ def copy_entries_up(staging_dir: str, directory: str) -> None:
 
 
 def move_up(staging_dir: str, source: Place, target: Place) -> None:
-    """Rename an entry, copied up if it has to be. Raises ``OSError``."""
+    """Rename an entry, copied up if necessary. Raises ``OSError``."""
     _exchange(lambda: move(source, target), staging_dir, (Root(source.path),), lambda _: None)
 
 
 def _exchange(
-    exchange: Callable[[], None], staging_dir: str, directories: tuple[Root, ...], renewed: Callable[[str], None]
+    exchange: Callable[[], None], staging_dir: str, directories: tuple[Root, ...], replaced: Callable[[str], None]
 ) -> None:
     for root in directories:
         try:
@@ -71,7 +73,7 @@ def _exchange(
             if error.errno != errno.EXDEV or not _can_be_copied_up(root.path):
                 raise
             _copy_up(staging_dir, root)
-            renewed(root.path)
+            replaced(root.path)
         else:
             return
     exchange()
@@ -91,55 +93,55 @@ def _copy_up(staging_dir: str, place: Root) -> None:
             _copy_entries(source, target)
             _copy_attributes(source, target)
         flush([staging_dir])
-        remark(staging_dir, copied=place.path, built=None)  # a copy has another inode
+        update_marker(staging_dir, copied=place.path, built=None)  # a copy has another inode
         _rename(copy, f"{staging_dir}/{_COPY}")
         remove_scratch(staging_dir)
     except OSError:
         if not os.path.isdir(f"{staging_dir}/{_COPY}"):
-            remark(staging_dir, copied="")
+            update_marker(staging_dir, copied="")
             remove_scratch(staging_dir)
             raise
     try:
         _take_place(staging_dir, place.path)
     except OSError:
-        _take_place(staging_dir, place.path)  # what is left there is no environment: once more before giving up
+        _take_place(staging_dir, place.path)  # what is left there is not an environment: try again
 
 
 def _try_rename(staging_dir: str, parent: str) -> None:
-    """Prove, before anything is deleted, that a new directory can be renamed into the place of another."""
+    """Raise ``OSError``, before anything is deleted, if a new directory cannot be renamed into ``parent``."""
     scratch, exchange_check = make_scratch(staging_dir), f"{parent}/{PREFIX}{os.urandom(8).hex()}"
     try:
         _rename(scratch, exchange_check)
     except OSError:
         remove_scratch(staging_dir)
         raise
-    # A pass that met it may have taken it for a leftover.
+    # Another pass may have removed it as interrupted staging.
     with contextlib.suppress(FileNotFoundError), open_parent(exchange_check) as (directory, name):
         os.rmdir(name, dir_fd=directory)
 
 
 def finish_copy_up(staging_dir: str, end: str) -> None:
-    """End what was cut off: the copy is whole, so what is left of the first is removed. Raises ``OSError``.
+    """Finish an interrupted copy: it is complete, so what is left of the original is removed. Raises ``OSError``.
 
-    Where somebody has made something else at its place meanwhile, the copy is what was built in the staging directory,
-    and stays.
+    If something else has come to the place of the original meanwhile, the copy becomes what was built in the staging
+    directory.
     """
     marker = read_marker_of(staging_dir)
     if marker is None or not marker.copied:
         return
     place, copy = marker.copied, f"{staging_dir}/{_COPY}"
     if os.path.isdir(copy) and (place in {end, f"{staging_dir}/{BUILT}"} or os.path.dirname(place) == end):
-        if _is_left_of(place, copy):
+        if _is_rest_of(place, copy):
             _take_place(staging_dir, place)
         else:
             remove_built(staging_dir, BUILT)
             _rename(copy, f"{staging_dir}/{BUILT}")
-            remark(staging_dir, built=0, contents=None)  # what is in the staging directory is not what was built
-    remark(staging_dir, copied="")
+            update_marker(staging_dir, built=0, contents=None)  # what is in the staging directory is not what was built
+    update_marker(staging_dir, copied="")
 
 
-def _is_left_of(place: str, copy: str) -> bool:
-    """Check whether what is at a place is what is left of a directory that was copied."""
+def _is_rest_of(place: str, copy: str) -> bool:
+    """Check whether what is at ``place`` is the rest of the directory that was copied."""
     try:
         found = os.lstat(place)
     except FileNotFoundError:
@@ -153,15 +155,15 @@ def _is_left_of(place: str, copy: str) -> bool:
 
 
 def _take_place(staging_dir: str, place: str) -> None:
-    """Remove a directory of which a staging directory holds a whole copy, and bring that to its place.
+    """Remove a directory of which a staging directory holds a complete copy, and rename that to its place.
 
-    Only what the copy holds is deleted: what has come meanwhile is moved into it.
+    Only what the copy holds is deleted; what has been added meanwhile is moved into it. Raises ``OSError``.
     """
     copy = f"{staging_dir}/{_COPY}"
     for _ in range(_TRIES):
         try:
             with open_directory(place) as source, open_directory(copy) as target:
-                _drain(source, target)
+                _remove_copied(source, target)
             with open_parent(place) as (directory, name):
                 os.rmdir(name, dir_fd=directory)
         except FileNotFoundError:
@@ -172,11 +174,11 @@ def _take_place(staging_dir: str, place: str) -> None:
         else:
             break
     _rename(copy, place)
-    remark(staging_dir, copied="")
+    update_marker(staging_dir, copied="")
 
 
 def _rename(source: str, target: str) -> None:
-    """Rename a directory between two open ones, on the disk as well when it returns."""
+    """Rename a directory, flushed. Raises ``OSError``."""
     with open_parent(source) as (here, name), open_parent(target) as (there, new):
         move(Place(here, name, os.path.dirname(source)), Place(there, new, os.path.dirname(target)))
         flush_open(there)
@@ -194,7 +196,7 @@ def _copy_entries(source: int, target: int) -> None:
 
 
 def _copy_entry(name: str, source: int, target: int) -> None:
-    """Give a file a second name, which keeps its inode; copy one of another's that the kernel protects."""
+    """Hard-link a file, which keeps its inode; copy another user's file that the kernel protects."""
     try:
         os.link(name, name, src_dir_fd=source, dst_dir_fd=target, follow_symlinks=False)
     except OSError as error:
@@ -216,14 +218,14 @@ def _copy_attributes(source: int, target: int) -> None:
     shutil.copystat(source, target)  # type: ignore[arg-type]  # what os takes
 
 
-def _drain(source: int, target: int) -> None:
+def _remove_copied(source: int, target: int) -> None:
     for name in sorted(os.listdir(source), key=lambda name: (name == _LAST, name)):
         found = os.stat(name, dir_fd=source, follow_symlinks=False)
         if stat.S_ISDIR(found.st_mode):
             with contextlib.suppress(FileExistsError):
                 os.mkdir(name, stat.S_IMODE(found.st_mode), dir_fd=target)
             with _inner(name, source) as below, _inner(name, target) as copy:
-                _drain(below, copy)
+                _remove_copied(below, copy)
             os.rmdir(name, dir_fd=source)
         elif _is_copied(name, found, target):
             os.unlink(name, dir_fd=source)

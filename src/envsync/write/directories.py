@@ -16,7 +16,7 @@ _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _SEARCHED = getattr(os, "O_PATH", 0) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NOFOLLOW_ANY = getattr(os, "O_NOFOLLOW_ANY", 0)  # macOS 11 and later, open(2)
 _OPENAT2, _AT_FDCWD, _NO_SYMLINKS = 437, -100, 0x04  # openat2(2), the number is the same on all but Alpha
-_REPLACED = "a symlink is on the way to it, where a directory was"
+_REPLACED = "a directory above it was replaced by a symlink"
 
 
 class _How(ctypes.Structure):
@@ -26,11 +26,11 @@ class _How(ctypes.Structure):
 
 
 def open_real_path(path: str) -> int:
-    """Open a directory by its real, absolute path, and return the descriptor.
+    """Open a directory by its real, absolute path, following no symlink, and return the descriptor.
 
-    Whoever may write to a directory above it could put a symlink in the place of one on the way, so that what is then
-    written lands elsewhere. Where only searching is allowed, the descriptor serves for that alone. Raises ``OSError``
-    (``ESTALE`` where a symlink is on the way; ``ENOTDIR`` where it is no directory).
+    Whoever may write to a directory above it could replace one by a symlink, so that a write lands elsewhere. If the
+    directory is searchable but not readable, so is the descriptor. Raises ``OSError`` (``ESTALE`` where a symlink is on
+    the way; ``ENOTDIR`` where it is not a directory).
     """
     try:
         return _open(path, _DIRECTORY)
@@ -53,7 +53,7 @@ def _open(path: str, flags: int) -> int:
 
 
 def _in_one_call(path: str, flags: int) -> int | None:
-    """Return a descriptor; ``None`` where the kernel (before 5.6) or a sandbox does not offer that."""
+    """Return a descriptor; ``None`` where the kernel (before 5.6) or a sandbox lacks openat2(2)."""
     how = _How(flags, 0, _NO_SYMLINKS)
     while True:
         size = ctypes.c_size_t(ctypes.sizeof(how))
@@ -96,24 +96,21 @@ def _is_symlink(name: str, directory: int) -> bool:
         return False
 
 
-_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-
-
 @dataclass(frozen=True, slots=True)
 class Root:
-    """A directory to write in: an environment, or one that is being built."""
+    """A directory to write to: an environment, or one that is being built."""
 
     path: str
-    """Its real path: no symlink is on it."""
+    """Its real path, without symlinks."""
     identity: tuple[int, int] | None = None
-    """Device and inode that it had when it was looked at; another directory at its place is left alone."""
+    """Device and inode when it was observed; another directory in its place is not touched."""
 
 
 @contextlib.contextmanager
 def open_directory(root: Root | str, inner: str = "") -> Iterator[int]:
-    """Open a directory by its real path, and in it one further down, without following a link anywhere.
+    """Open a directory by its real path, or one below it, following no symlink; yields the descriptor.
 
-    Raises ``OSError`` (``ESTALE`` where another directory, or on the way a symlink, has come to its place).
+    Raises ``OSError`` (``ESTALE`` where another directory, or on the way a symlink, has taken its place).
     """
     if isinstance(root, str):
         root = Root(root)
@@ -121,7 +118,7 @@ def open_directory(root: Root | str, inner: str = "") -> Iterator[int]:
     try:
         found = os.fstat(descriptor)
         if root.identity not in {None, (found.st_dev, found.st_ino)}:
-            raise OSError(errno.ESTALE, "another directory has come to its place meanwhile", root.path)
+            raise OSError(errno.ESTALE, "another directory has taken its place", root.path)
         for part in inner.split("/") if inner else ():
             deeper = os.open(part, _DIRECTORY, dir_fd=descriptor)
             os.close(descriptor)
@@ -133,7 +130,7 @@ def open_directory(root: Root | str, inner: str = "") -> Iterator[int]:
 
 @contextlib.contextmanager
 def open_in(directory: int, name: str) -> Iterator[int]:
-    """Open a directory in an open one, no symlink to one. Raises ``OSError``."""
+    """Open a directory in an open one; yields the descriptor. Raises ``OSError``, for a symlink too."""
     descriptor = os.open(name, _DIRECTORY, dir_fd=directory)
     try:
         yield descriptor
@@ -143,28 +140,28 @@ def open_in(directory: int, name: str) -> Iterator[int]:
 
 @contextlib.contextmanager
 def open_parent(path: str) -> Iterator[tuple[int, str]]:
-    """Open the directory that holds the real path ``path``; yields it, and the name in it. Raises ``OSError``."""
+    """Open the parent directory of the real path ``path``; yields its descriptor, and the name in it.
+
+    Raises ``OSError``, which names ``path`` where it concerns the name or a temporary file in its place.
+    """
     parent, _, name = path.rpartition("/")
     with open_directory(parent or "/") as directory:
-        yield directory, name
+        try:
+            yield directory, name
+        except OSError as error:
+            if error.filename2 == name:
+                error.filename2 = path
+            elif error.filename2 is None and (error.filename == name or _is_temporary(error.filename)):
+                error.filename = path
+            raise
 
 
-def make_way(path: str) -> None:
-    """Make a directory of envsync's own, by its real path, and those above it; one that is there is fine.
-
-    Only the user may look into what is made. Raises ``OSError``.
-    """
-    try:
-        with open_directory(path):
-            return
-    except FileNotFoundError:
-        make_way(os.path.dirname(path))
-    with open_parent(path) as (parent, name), contextlib.suppress(FileExistsError):
-        os.mkdir(name, 0o700, dir_fd=parent)
+def _is_temporary(name: object) -> bool:
+    return isinstance(name, str) and is_staging_dir_name(name)
 
 
 def kind_of(name: str, directory: int) -> int | None:
-    """Give the type bits of an entry, not following it; ``None`` where nothing is."""
+    """Return the type bits of an entry, not following links; ``None`` where nothing is (stat.S_IFMT)."""
     try:
         return stat.S_IFMT(os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode)
     except FileNotFoundError:
@@ -179,16 +176,17 @@ def read_in(directory: int, name: str) -> bytes:
 
 
 def replace_in(directory: int, name: str, content: bytes, mode: int, *, by_way_of: int | None = None) -> None:
-    """Write a file in an open directory, flushed, so that at every instant the old or the new one is there.
+    """Replace a file in an open directory in one step, flushed. Raises ``OSError``.
 
-    It is written in the open directory ``by_way_of``, where what a killed pass leaves is looked for, if that is given.
+    The temporary file is written in the open directory ``by_way_of``, if given: the one in which a later pass looks for
+    partial files.
     """
     _write(directory, name, content, mode, by_way_of)
     os.fsync(directory)
 
 
-def put_in(directory: int, name: str, content: bytes) -> None:
-    """Do the same without flushing, for the user's eyes alone: after a loss of power it may be empty, or not there."""
+def replace_unflushed(directory: int, name: str, content: bytes) -> None:
+    """Replace a file in one step, readable by its user alone; not flushed, so a power loss may empty or lose it."""
     _write(directory, name, content, None, None)
 
 
@@ -211,7 +209,7 @@ def _write(directory: int, name: str, content: bytes, flushed_mode: int | None, 
 
 
 def clear_partial(directory: int) -> None:
-    """Remove the files that killed passes had begun to write in an open directory: the user's own, by their names."""
+    """Remove the user's partial files that killed passes left in an open directory."""
     for name in os.listdir(directory):
         if is_staging_dir_name(name):
             with contextlib.suppress(FileNotFoundError):
@@ -221,7 +219,7 @@ def clear_partial(directory: int) -> None:
 
 
 def flush_file(name: str, directory: int) -> None:
-    """Wait until a regular file in an open directory is on the disk; other kinds are passed over."""
+    """Flush a regular file in an open directory to the disk; ignore other kinds. Raises ``OSError``."""
     if kind_of(name, directory) == stat.S_IFREG:
         descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
         try:
@@ -231,16 +229,16 @@ def flush_file(name: str, directory: int) -> None:
 
 
 def flush_open(directory: int) -> None:
-    """Wait until an open directory's entries are on the disk; one that may not be read is passed over."""
+    """Flush an open directory's entries to the disk; ignore one that is not readable. Raises ``OSError``."""
     try:
         os.fsync(directory)
     except OSError as error:
-        if error.errno != errno.EBADF:  # it was opened for searching alone
+        if error.errno != errno.EBADF:  # opened by O_PATH, for searching alone
             raise
 
 
 def flush_directory(path: str) -> None:
-    """Wait until a directory's entries are on the disk; one that may be written in but not read is passed over."""
+    """Flush a directory's entries to the disk; ignore one that is not readable. Raises ``OSError``."""
     try:
         descriptor = os.open(path or "/", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except PermissionError:

@@ -1,4 +1,4 @@
-"""Make directories and links where nothing is; replace files so that the old or the new one is always there."""
+"""Make directories and links where nothing is; replace files in one step."""
 
 import contextlib
 import itertools
@@ -16,21 +16,20 @@ from envsync.write.directories import (
     clear_partial,
     flush_open,
     kind_of,
-    make_way,
     open_directory,
     open_parent,
-    put_in,
     read_in,
     replace_in,
+    replace_unflushed,
 )
-from envsync.write.locks import make_own
-from envsync.write.rename import Place, move_new
+from envsync.write.locks import make_private
+from envsync.write.rename import Place, move_no_replace
 
 
 def make_directory(path: str, *, flushed: bool = True) -> None:
-    """Make one directory, by its real path; one that is there is fine. Without ``flushed`` the caller flushes.
+    """Make a directory, by its real path, if missing. Without ``flushed`` the caller flushes.
 
-    Others may not write to it, whatever the mask says (umask(2)). Raises ``OSError``.
+    Others may not write to it, whatever the umask(2). Raises ``OSError``.
     """
     with open_parent(path) as (parent, name):
         try:
@@ -44,15 +43,21 @@ def make_directory(path: str, *, flushed: bool = True) -> None:
 
 
 def make_directories(path: str) -> None:
-    """Make a directory of envsync's own, by its real path, and those above it; one that is there is fine.
+    """Make a directory of envsync's own and those above it, by its real path, if missing.
 
-    Raises ``OSError``.
+    Only the user may read what is made. Raises ``OSError``.
     """
-    make_way(path)
+    try:
+        with open_directory(path):
+            return
+    except FileNotFoundError:
+        make_directories(os.path.dirname(path))
+    with open_parent(path) as (parent, name), contextlib.suppress(FileExistsError):
+        os.mkdir(name, 0o700, dir_fd=parent)
 
 
 def make_link(place: str, text: str, *, flushed: bool = True) -> None:
-    """Make a symlink, by its real path, where nothing is. Raises ``FileExistsError``: it never replaces.
+    """Make a symlink to ``text``, by its real path. Raises ``OSError`` (``FileExistsError``: it never replaces).
 
     Without ``flushed`` the caller flushes the directory of the link.
     """
@@ -63,9 +68,9 @@ def make_link(place: str, text: str, *, flushed: bool = True) -> None:
 
 
 def make_launcher(place: str, command: str, *, flushed: bool = True) -> None:
-    """Make a script that runs a command, by its real path, where nothing is, as :func:`make_link` makes a symlink."""
+    """Make a script that runs ``command``, by its real path. Raises as :func:`make_link` does."""
     with open_parent(place) as (parent, name):
-        # What a pass that was killed has left of it has the same name.
+        # The partial file of a killed pass has the same name.
         new = f"{PREFIX}{blake2b(os.fsencode(name), digest_size=8).hexdigest()}"
         _unlink(new, parent)
         descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o755, dir_fd=parent)
@@ -75,7 +80,7 @@ def make_launcher(place: str, command: str, *, flushed: bool = True) -> None:
                 file.flush()
                 os.fsync(descriptor)
             above = os.path.dirname(place)
-            if not move_new(Place(parent, new, above), Place(parent, name, above)):
+            if not move_no_replace(Place(parent, new, above), Place(parent, name, above)):
                 os.link(new, name, src_dir_fd=parent, dst_dir_fd=parent)
         finally:
             _unlink(new, parent)
@@ -89,45 +94,46 @@ def _unlink(name: str, directory: int) -> None:
 
 
 def replace_file(path: str, content: bytes, mode: int = 0o644) -> None:
-    """Write a whole file so that at every instant the old or the new one is there."""
-    with open_directory(os.path.dirname(path)) as directory:
-        replace_in(directory, os.path.basename(path), content, mode)
+    """Replace a file in one step, flushed. Raises ``OSError``."""
+    with open_parent(path) as (directory, name):
+        replace_in(directory, name, content, mode)
 
 
 def write_cache(file: str, content: bytes) -> None:
-    """Write a cache file that only the user can read, making its directory; one behind a symlink stays behind it."""
+    """Write a cache file, readable by its user alone, and its directory. Raises ``OSError``."""
     directory = os.path.realpath(os.path.dirname(file))
-    make_own(directory)
+    make_private(directory)
     with open_directory(directory) as descriptor:
-        clear_partial(descriptor)  # one that another pass is about to rename fails to be: a cache may
-        put_in(descriptor, os.path.basename(file), content)  # one that a loss of power spoils counts as none
+        clear_partial(descriptor)  # another pass may then fail to rename its own: a cache may
+        replace_unflushed(descriptor, os.path.basename(file), content)  # not flushed: a damaged cache counts as none
 
 
 def new_file(path: str, content: bytes) -> None:
-    """Write a file where nothing is."""
+    """Write a new file. Raises ``OSError`` (``FileExistsError``)."""
     with open(path, "xb") as file:
         file.write(content)
 
 
 def new_log(path: str) -> BinaryIO:
-    """Open a log to append to, making its directory, both for the user's eyes alone; the caller closes it."""
+    """Open a log to append to, readable by its user alone, and make its directory; the caller closes it."""
     directory = os.path.dirname(path)
-    make_own(directory)
+    make_private(directory)
     descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    with contextlib.suppress(PermissionError):  # they are another user's
+    with contextlib.suppress(PermissionError):  # another user's log
         os.fchmod(descriptor, 0o600)
     return open(descriptor, "a+b")
 
 
-def remove_cache(file: str) -> None:
-    """Remove a cache file."""
-    os.unlink(file)
+def remove_file(path: str) -> None:
+    """Remove a file of envsync's own. Raises ``OSError``."""
+    os.unlink(path)
 
 
 def edit_inner_file(root: Root, relative: str, edit: Callable[[bytes], bytes]) -> None:
-    """Rewrite a regular file inside an environment, keeping its mode; nothing is written if nothing changes.
+    """Replace a regular file inside an environment by its edited content, keeping its mode. Raises ``OSError``.
 
-    A new file takes the old one's place: the old one may share its inode with an installer's cache.
+    It is never written in place: its inode may be shared with an installer's cache. Nothing is written if nothing
+    changes.
     """
     with open_directory(root) as top, open_directory(root, os.path.dirname(relative)) as directory:
         name = os.path.basename(relative)
@@ -139,7 +145,7 @@ def edit_inner_file(root: Root, relative: str, edit: Callable[[bytes], bytes]) -
 
 
 def remove_recorded(root: Root, metadata: str, name: str) -> None:
-    """Remove a file of a distribution's metadata in an environment that is being built, and its ``RECORD`` line."""
+    """Remove a file in the metadata of a distribution that is being installed, and its ``RECORD`` line (PEP 376)."""
     with open_directory(root, metadata) as directory:
         os.unlink(name, dir_fd=directory)
 
@@ -151,9 +157,10 @@ def remove_recorded(root: Root, metadata: str, name: str) -> None:
 
 
 def put_inner_file(root: Root, relative: str, source: str | None) -> str | None:
-    """Put a copy of the file ``source`` into an environment, or nothing; another regular file there is kept.
+    """Replace a file inside an environment by a copy of ``source``, or remove it; keep the former file beside it.
 
-    Returns the name under which one is kept: ``NAME.orig``, or with a number behind it where that is taken.
+    Return the name of the kept file, ``NAME.orig`` or ``NAME.orig.1`` and so on; ``None`` if nothing was replaced.
+    Raises ``OSError``.
     """
     content = None
     if source is not None:
@@ -176,7 +183,7 @@ def put_inner_file(root: Root, relative: str, source: str | None) -> str | None:
 
 
 def _keep(directory: int, name: str) -> str:
-    """Give a file in an open directory a further name, and return it: that of a copy that is there, else a free one."""
+    """Hard-link a file to the first ``NAME.orig`` that is free or has the same content, and return that name."""
     content = read_in(directory, name)
     for number in itertools.count():
         kept = f"{name}.orig" + (f".{number}" if number else "")
@@ -190,7 +197,7 @@ def _keep(directory: int, name: str) -> str:
 
 
 def make_executable(root: Root, relative: str) -> None:
-    """Let whoever may read a regular file inside an environment execute it as well."""
+    """Make a regular file inside an environment executable for all who can read it. Raises ``OSError``."""
     with open_directory(root, os.path.dirname(relative)) as directory:
         descriptor = os.open(os.path.basename(relative), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
         try:
@@ -202,7 +209,7 @@ def make_executable(root: Root, relative: str) -> None:
 
 
 def set_inner_link(root: Root, relative: str, text: str) -> None:
-    """Make an environment's own entry, such as ``bin/python``, a symlink that holds ``text``, in one step."""
+    """Replace an environment's own entry, such as ``bin/python``, by a symlink to ``text``. Raises ``OSError``."""
     with open_directory(root, os.path.dirname(relative)) as directory:
         name, new = os.path.basename(relative), f"{PREFIX}{os.urandom(8).hex()}"
         os.symlink(text, new, dir_fd=directory)

@@ -1,4 +1,4 @@
-"""Wait until what was written is on the disk, for many directories at the price of one."""
+"""Flush directory trees to the disk, with one syncfs(2) for many."""
 
 import ctypes
 import os
@@ -8,11 +8,11 @@ from envsync.model.system import ON_LINUX
 from envsync.write.directories import flush_directory, flush_file, open_directory
 
 _FEW = 2
-"""Directories that are flushed one by one, without all else that waits for their disk."""
+"""Up to this many directories are flushed one by one, without whatever else waits for their disk."""
 
 
 def flush(directories: Iterable[str]) -> None:
-    """Wait until all that was written below directories is on the disk: syncfs(2), elsewhere fsync(2) of each file."""
+    """Flush all files below directories: by syncfs(2), elsewhere fsync(2) of each file. Raises ``OSError``."""
     disks: set[int] = set()
     for directory in directories:
         with open_directory(directory) as descriptor:
@@ -24,7 +24,7 @@ def flush(directories: Iterable[str]) -> None:
 
 
 def flush_directories(directories: Iterable[str]) -> None:
-    """Wait until the entries of some directories are on the disk."""
+    """Flush the entries of directories. Raises ``OSError``."""
     each = list(dict.fromkeys(directories))
     disks: set[int] = set()
     for directory in each:

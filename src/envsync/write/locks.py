@@ -1,4 +1,4 @@
-"""Hold one pass at a time for each environment (flock(2)), and keep envsync's own directories private."""
+"""Lock environments for one pass at a time (flock(2)), and keep envsync's own directories private."""
 
 import contextlib
 import fcntl
@@ -13,26 +13,27 @@ from envsync.observe.mounts import name_of
 from envsync.observe.processes import handing_down
 
 _OTHERS = 0o077
+"""The permission bits of group and others."""
 
 
-def make_own(directory: str) -> None:
-    """Make a directory of envsync's own, and those above it, for its user alone; one that is wider is narrowed.
+def make_private(directory: str) -> None:
+    """Make a directory of envsync's own, and those above it, for its user alone.
 
-    One behind a symlink stays as it is. Raises ``OSError``.
+    An existing one loses the permissions of others, unless it is a symlink. Raises ``OSError``.
     """
     try:
         os.mkdir(directory, 0o700)
     except FileNotFoundError:
-        make_own(os.path.dirname(directory))
-        with contextlib.suppress(FileExistsError):  # another pass was quicker
+        make_private(os.path.dirname(directory))
+        with contextlib.suppress(FileExistsError):  # another pass has made it
             os.mkdir(directory, 0o700)
     except FileExistsError:
         if not os.path.isdir(directory):
             raise
-        _narrow(directory)
+        _restrict(directory)
 
 
-def _narrow(directory: str) -> None:
+def _restrict(directory: str) -> None:
     with contextlib.suppress(OSError):  # a link, or gone again
         descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
@@ -44,8 +45,8 @@ def _narrow(directory: str) -> None:
 
 
 @contextlib.contextmanager
-def not_for_all() -> Iterator[None]:
-    """Let nothing be made meanwhile that anybody may write to, by this process or those that it starts (umask(2))."""
+def restrictive_umask() -> Iterator[None]:
+    """Let this process, and those that it starts, make nothing that anybody may write to (umask(2))."""
     former = os.umask(_OTHERS)
     os.umask(former | stat.S_IWOTH)
     try:
@@ -54,10 +55,10 @@ def not_for_all() -> Iterator[None]:
         os.umask(former)
 
 
-def narrow(place: str) -> None:
-    """Take from all that is in an environment that is being built the right of anybody to write to it.
+def remove_others_write(place: str) -> None:
+    """Remove the write permission of others from all files below ``place``. Raises ``OSError``.
 
-    Files that come from an installer's cache may be older than this rule.
+    Files from an installer's cache may have it, whatever the umask.
     """
     for _, directories, files, here in os.fwalk(place, follow_symlinks=False):
         for name in (*directories, *files):
@@ -68,67 +69,66 @@ def narrow(place: str) -> None:
 
 
 _PAUSE = 0.05
-"""Seconds between two tries."""
+"""Seconds between two attempts to lock."""
 
 
 @contextlib.contextmanager
 def hold(directory: str, end: str, timeout: float) -> Iterator[None]:
-    """Hold the lock of the environment at ``end``, waiting for another pass up to ``timeout`` seconds.
+    """Hold the lock of the environment at ``end``, waiting up to ``timeout`` seconds for another pass.
 
-    It is one lock through whatever mount the environment is reached. The lock files lie in ``directory`` and stay
-    there: one that is deleted would be two locks for whoever waits. Raises ``EnvsyncError`` (``locked``), which says
-    who holds it, or ``OSError``.
+    The lock is the same through every mount. Lock files stay in ``directory``: after a deletion, two processes could
+    hold one lock. Raises ``EnvsyncError`` (``locked``), which says who holds it, or ``OSError``.
     """
     with _open(directory, name_of(end)) as descriptor:
         _wait(descriptor, end, timeout)
-        _sign(descriptor)
+        _write_holder(descriptor)
         with handing_down(descriptor):
             yield
 
 
 @contextlib.contextmanager
-def hold_all(directory: str, paths: Iterable[str], timeout: float) -> Iterator[None]:
-    """Hold the locks of several source directories, each once however it is named, waiting up to ``timeout`` seconds.
+def hold_sources(directory: str, paths: Iterable[str], timeout: float) -> Iterator[None]:
+    """Hold the locks of source directories, each once by any name, waiting up to ``timeout`` seconds in all.
 
-    They exclude threads of this process as well as other processes. All take them in one order, so that none waits for
-    one that waits for it. They are not the locks of environments at the same paths: who holds one of those may take
-    these, not the other way around. Raises ``EnvsyncError`` (``locked``), which says who holds one, or ``OSError``.
+    They exclude threads of this process, too. They are taken in one order, against deadlocks, and differ from the locks
+    of environments at the same paths, which have to be taken before them. Raises ``EnvsyncError`` (``locked``), which
+    says who holds one, or ``OSError``.
     """
     deadline = time.monotonic() + timeout
     with contextlib.ExitStack() as stack:
         for name, path in sorted({name_of(os.path.realpath(one)): os.path.realpath(one) for one in paths}.items()):
             descriptor = stack.enter_context(_open(directory, f"source {name}"))
             _wait(descriptor, path, timeout, deadline)
-            _sign(descriptor)
+            _write_holder(descriptor)
         yield
 
 
 @contextlib.contextmanager
 def hold_watch(directory: str, manifest: str) -> Iterator[None]:
-    """Hold what only one watcher of a manifest can: by its path as opened, and by the file that it leads to.
+    """Hold the lock of a manifest's watcher, for its path as opened and for its real path.
 
-    Raises ``EnvsyncError`` (``already-watched``), which says who does, or ``OSError``.
+    Raises ``EnvsyncError`` (``already-watched``), which says who holds it, or ``OSError``.
     """
     with contextlib.ExitStack() as stack:
         for name in dict.fromkeys((manifest, os.path.realpath(manifest))):
             descriptor = stack.enter_context(_open(directory, f"watch {name}"))
             if not _try(descriptor):
                 message = f"{manifest} is watched already, by {_holder(descriptor)}"
-                hint = "One watcher is enough. To use this one instead, stop that one first."
+                hint = "Stop that watcher first, to use another."
                 raise EnvsyncError(Problem("already-watched", message, hint))
-            _sign(descriptor)
+            _write_holder(descriptor)
         yield
 
 
 @contextlib.contextmanager
 def _open(directory: str, key: str) -> Iterator[int]:
-    make_own(directory)
+    make_private(directory)
     descriptor = os.open(f"{directory}/{lock_name(key)}", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         yield descriptor
     finally:
         with contextlib.suppress(OSError):
-            fcntl.flock(descriptor, fcntl.LOCK_UN)  # a program that it was handed down to may have left a daemon behind
+            fcntl.flock(descriptor, fcntl.LOCK_UN)  # a daemon may have inherited it
         os.close(descriptor)
 
 
@@ -140,17 +140,17 @@ def _try(descriptor: int) -> bool:
     return True
 
 
-def _sign(descriptor: int) -> None:
+def _write_holder(descriptor: int) -> None:
     text = f"process {os.getpid()}".encode()
     os.pwrite(descriptor, text, 0)
-    os.ftruncate(descriptor, len(text))  # afterwards: to free the file's block would cost more than all the rest
+    os.ftruncate(descriptor, len(text))  # afterwards: freeing the block first is slow
 
 
 def _holder(descriptor: int) -> str:
     text = os.pread(descriptor, 200, 0).decode(errors="replace")
     number = text.removeprefix("process ")
     if number.isdecimal() and not _lives(int(number)):
-        return f"a program that {text} had started, which goes on without it"
+        return f"a program that {text} started, and that is still running"
     return text or "another process"
 
 
@@ -168,7 +168,7 @@ def _wait(descriptor: int, end: str, timeout: float, deadline: float | None = No
     deadline = time.monotonic() + timeout if deadline is None else deadline
     while not _try(descriptor):
         if time.monotonic() >= deadline:
-            message = f"{end} is locked by {_holder(descriptor)}; gave up after {timeout:g} seconds"
-            hint = "Let it end, or wait longer with --lock-timeout."
+            message = f"{end} is locked by {_holder(descriptor)}; gave up after {timeout:g} s"
+            hint = "Wait until it has ended, or allow more time with --lock-timeout SECONDS."
             raise EnvsyncError(Problem("locked", message, hint))
         time.sleep(_PAUSE)

@@ -1,4 +1,4 @@
-"""Turn a directory into a symlink to its new place, and remove environments: moved away first, then deleted."""
+"""Replace a directory by a symlink to its new place; remove environments, moved aside before they are deleted."""
 
 import contextlib
 import errno
@@ -11,21 +11,27 @@ from envsync.formats.shebang import launched
 from envsync.formats.staging_marker import BUILT, FORMER, Marker, parent_of
 from envsync.observe.files import read_text
 from envsync.observe.mounts import mounts_in
-from envsync.write.copy_up import move_up, trade_up
+from envsync.write.copy_up import exchange_up, move_up
 from envsync.write.directories import Root, flush_open, kind_of, open_directory, open_parent
 from envsync.write.flush import flush
 from envsync.write.rename import Place, move
-from envsync.write.staging import keep_as_generation, make_staging_dir, open_staging_dir, remark, remove_staging_dir
-from envsync.write.swap import settle_trade
+from envsync.write.staging import (
+    keep_as_generation,
+    make_staging_dir,
+    open_staging_dir,
+    remove_staging_dir,
+    update_marker,
+)
+from envsync.write.swap import settle_exchange
 from envsync.write.trees import link_tree
 
 
-def put_link(former: Root, text: str, marker: Marker, staging_parent: str, check: Callable[[str], None]) -> None:
-    """Exchange a directory for a symlink that holds ``text``, and delete it.
+def replace_by_link(former: Root, text: str, marker: Marker, staging_parent: str, check: Callable[[str], None]) -> None:
+    """Exchange a directory for a symlink to ``text``, and delete the directory.
 
-    What ``text`` leads to has to be complete: at every instant one of the two is there. ``marker`` must say that what
-    is exchanged may be thrown away. ``check`` is called with where the directory is then, and raises if something came
-    into it up to the last instant. Raises that or ``OSError``; then the directory is at its place.
+    The target of ``text`` must be complete: at every instant one of the two is there. ``marker`` must have ``discard``
+    set. ``check`` is called with the directory's new path, and raises if something was written into it up to the last
+    instant. Raises that or ``OSError``; then the directory is in place.
     """
     staging_dir = make_staging_dir(staging_parent, marker)
     try:
@@ -34,13 +40,13 @@ def put_link(former: Root, text: str, marker: Marker, staging_parent: str, check
             place = Place(parent, name, os.path.dirname(former.path))
             os.symlink(text, BUILT, dir_fd=top)
             with open_directory(former):
-                pass  # it is the one that was looked at
-            trade_up(staging_dir, link, place, spare)
+                pass  # raises if it is another one
+            exchange_up(staging_dir, link, place, spare)
             try:
                 check(link.path)
                 flush_open(parent)
             except BaseException:
-                trade_up(staging_dir, link, place, spare)
+                exchange_up(staging_dir, link, place, spare)
                 raise
     finally:
         _take_out_link(staging_dir)
@@ -53,59 +59,59 @@ def _take_out_link(staging_dir: str) -> None:
             os.unlink(BUILT, dir_fd=top)
 
 
-def put_generation(generation: str, generations_dir: str) -> None:
-    """Move a generation to the directory ``generations_dir`` on the same file system. Raises ``OSError``."""
+def move_generation(generation: str, generations_dir: str) -> None:
+    """Move a generation into ``generations_dir``, on the same file system. Raises ``OSError``."""
     real = os.path.realpath(generations_dir)
     with open_parent(generation) as (parent, name), open_directory(real) as generations:
         move(Place(parent, name, os.path.dirname(generation)), Place(generations, name, real))
 
 
-def bring_generation(staging_dir: str, marker: Marker, end: str, generations_dir: str) -> None:
-    """Let a generation be one of the environment at ``end``, on whose file system it has to be. Raises ``OSError``."""
+def assign_generation(staging_dir: str, marker: Marker, end: str, generations_dir: str) -> None:
+    """Assign a generation to the environment at ``end``, copied if on another file system. Raises ``OSError``."""
     beside = parent_of(end)
     if os.stat(staging_dir).st_dev == os.stat(beside).st_dev:
-        remark(staging_dir, end=end)
+        update_marker(staging_dir, end=end)
         if os.path.dirname(staging_dir) not in {os.path.realpath(beside), os.path.realpath(generations_dir)}:
-            put_generation(staging_dir, beside)
+            move_generation(staging_dir, beside)
         return
     copy = make_staging_dir(beside, replace(marker, kind="staging", end=end, discard=True))
     try:
         link_tree(Root(f"{staging_dir}/{BUILT}"), f"{copy}/{BUILT}")
         flush([copy])
-        remark(copy, kind="generation", discard=False)
+        update_marker(copy, kind="generation", discard=False)
     except BaseException:
         remove_staging_dir(copy, end)
         raise
     remove_staging_dir(staging_dir, marker.end)
 
 
-def keep_former(
+def finish_replacement(
     staging_dir: str, marker: Marker, made: str, generations_dir: str, is_copied: Callable[[str], bool]
 ) -> None:
-    """Remove the staging directory of an interrupted :func:`put_link`, with the former directory if it ``is_copied``.
+    """Finish an interrupted :func:`replace_by_link`: remove its staging directory, and in it the former directory.
 
-    If it is not, since something wrote into it at the last instant, it becomes a generation of the environment that
-    ``marker`` says was moved. Raises ``OSError``.
+    A former directory that is not ``is_copied``, since something was written into it at the last instant, becomes a
+    generation of the environment that was moved. ``made`` is its time, ISO 8601. Raises ``OSError``.
     """
-    settle_trade(staging_dir, marker.end)
+    settle_exchange(staging_dir, marker.end)
     former = f"{staging_dir}/{BUILT}"
     if os.path.isdir(former) and not os.path.islink(former) and not is_copied(former):
-        remark(staging_dir, end=marker.moves_to, discard=False)
+        update_marker(staging_dir, end=marker.moves_to, discard=False)
         keep_as_generation(staging_dir, made, generations_dir, irreplaceable=True)
     else:
         remove_staging_dir(staging_dir, marker.end)
 
 
 def remove_environment(end: Root, name: str, path: str) -> None:
-    """Remove an environment of envsync's own, if it is still the one that was looked at. Raises ``OSError``."""
+    """Remove an environment that envsync made, if it is still the one that was observed. Raises ``OSError``."""
     if mounts_in(end.path):
-        raise OSError(errno.EBUSY, "something is mounted in it", end.path)
+        raise OSError(errno.EBUSY, "something is mounted inside it", end.path)
     parent = os.path.dirname(end.path)
     staging_dir = make_staging_dir(parent, Marker(name, path, end.path, discard=True))
     try:
         with open_staging_dir(staging_dir) as top, open_parent(end.path) as (directory, last):
             with open_directory(end):
-                pass  # it is the one that was looked at
+                pass  # raises if it is another one
             move_up(staging_dir, Place(directory, last, parent), Place(top, BUILT, staging_dir))
             flush_open(directory)
     finally:
@@ -113,6 +119,6 @@ def remove_environment(end: Root, name: str, path: str) -> None:
 
 
 def remove_exposed(link: str, text: str) -> None:
-    """Remove a symlink that holds ``text``, or envsync's script that runs it; all else stays. Raises ``OSError``."""
+    """Remove a symlink to ``text``, or envsync's script that runs it; anything else stays. Raises ``OSError``."""
     if (os.readlink(link) if os.path.islink(link) else launched(read_text(link))) == text:
         os.unlink(link)

@@ -1,4 +1,4 @@
-"""Rename between open directories: move, exchange, and try what a file system can do."""
+"""Rename between open directories: move, exchange, and check what a file system supports."""
 
 import contextlib
 import ctypes
@@ -21,7 +21,7 @@ _UNSUPPORTED = frozenset({errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EPERM
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """An entry of an open directory, by its name, whether there is one or not."""
+    """A name in an open directory, whether or not an entry has it."""
 
     directory: int
     name: str
@@ -34,7 +34,7 @@ class Place:
         return f"{self.parent.rstrip('/')}/{self.name}"
 
     def status(self) -> os.stat_result | None:
-        """Return what ``lstat`` says of it; ``None`` where nothing is."""
+        """Return its ``lstat`` result; ``None`` where nothing is."""
         try:
             return os.stat(self.name, dir_fd=self.directory, follow_symlinks=False)
         except FileNotFoundError:
@@ -46,13 +46,13 @@ class Place:
         return None if status is None else status.st_ino
 
     def is_directory(self) -> bool:
-        """Check whether a directory is there, and no symlink to one."""
+        """Check whether it is a directory, and not a symlink to one."""
         status = self.status()
         return status is not None and stat.S_ISDIR(status.st_mode)
 
 
 def move(source: Place, target: Place) -> None:
-    """Rename an entry as rename(2) does. Raises ``OSError``."""
+    """Rename an entry (rename(2)). Raises ``OSError``."""
     try:
         os.rename(source.name, target.name, src_dir_fd=source.directory, dst_dir_fd=target.directory)
     except OSError as error:
@@ -60,23 +60,23 @@ def move(source: Place, target: Place) -> None:
 
 
 def exchange(one: Place, other: Place) -> bool:
-    """Exchange two entries in one atomic step; return ``False`` where the system or the file system cannot.
+    """Exchange two entries atomically; return ``False`` where the system or the file system cannot.
 
     Raises ``OSError`` for every other failure (renameat2(2) with RENAME_EXCHANGE; on macOS renameatx_np(2)).
     """
     return _rename(one, other, _EXCHANGE, _SWAP)
 
 
-def move_new(source: Place, target: Place) -> bool:
-    """Rename an entry to a name that nothing has; return ``False`` where the system cannot promise that.
+def move_no_replace(source: Place, target: Place) -> bool:
+    """Rename an entry, never replacing one; return ``False`` where the system cannot guarantee that.
 
-    Raises ``FileExistsError`` where something has the name.
+    Raises ``OSError`` (``FileExistsError`` where the name is taken).
     """
     return _rename(source, target, _NOREPLACE, _EXCL)
 
 
-def trade(one: Place, other: Place, spare: Place) -> None:
-    """Exchange two entries, through the name ``spare`` where the file system cannot do it in one step."""
+def exchange_in_steps(one: Place, other: Place, spare: Place) -> None:
+    """Exchange two entries, by way of ``spare`` where the file system cannot in one step. Raises ``OSError``."""
     if exchange(one, other):
         return
     move(other, spare)
@@ -113,15 +113,14 @@ def _failed(number: int, source: Place, target: Place) -> OSError:
     return OSError(number, os.strerror(number), source.path, None, target.path)
 
 
-_NO_EXCHANGE = frozenset({errno.EPERM, errno.ENOTSUP, errno.ENOSYS})
-"""What symlink(2) says where the file system has none."""
+_NO_SYMLINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.ENOSYS})
+"""Errors of symlink(2) on a file system without symlinks."""
 
 
 def try_exchange(directory: str) -> bool:
-    """Make two scratch directories in ``directory``, exchange them, and remove them. Raises ``OSError``.
+    """Check, with two scratch directories, whether directories in ``directory`` can be exchanged. Raises ``OSError``.
 
-    Their names are those of staging directories: what a kill leaves of them is removed by the next pass that looks
-    there.
+    They are named as staging directories, so that a later pass removes what a kill leaves.
     """
     with (
         open_directory(os.path.realpath(directory)) as top,
@@ -132,13 +131,13 @@ def try_exchange(directory: str) -> bool:
 
 
 def has_symlinks(directory: str) -> bool:
-    """Try whether a symlink can be made in a directory; where nothing at all can be made, that is not why."""
+    """Check whether the file system of a directory has symlinks; true if nothing at all can be made there."""
     with contextlib.suppress(OSError), open_directory(os.path.realpath(directory)) as top:
         name = f"{PREFIX}{os.urandom(8).hex()}"
         try:
             os.symlink("nowhere", name, dir_fd=top)
         except OSError as error:
-            return error.errno not in _NO_EXCHANGE
+            return error.errno not in _NO_SYMLINKS
         os.unlink(name, dir_fd=top)
     return True
 
@@ -150,5 +149,5 @@ def _scratch(directory: int, parent: str) -> Iterator[Place]:
     try:
         yield place
     finally:
-        with contextlib.suppress(FileNotFoundError):  # a pass that met it took it for a leftover
+        with contextlib.suppress(FileNotFoundError):  # another pass removed it as interrupted staging
             os.rmdir(place.name, dir_fd=directory)

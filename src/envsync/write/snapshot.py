@@ -1,4 +1,4 @@
-"""Take the snapshot that lets later passes see at a glance that nothing has changed."""
+"""Write the snapshot by which the fast path sees that nothing has changed."""
 
 import contextlib
 import os
@@ -14,7 +14,7 @@ from envsync.model.packages import Sync
 from envsync.model.plan import EnvironmentPlan, Plan, State
 from envsync.observe.dependencies import along
 from envsync.observe.links import walk
-from envsync.write.files import remove_cache, write_cache
+from envsync.write.files import remove_file, write_cache
 
 _DIRECTORIES = ("HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME")
 _SEARCH = (
@@ -27,7 +27,7 @@ _SEARCH = (
     "HOMEBREW_PREFIX",
     "CONDA_PREFIX",
 )
-"""Variables that decide where installed interpreters are looked for."""
+"""Variables that decide where interpreters are searched for."""
 
 
 class _ChangedError(Exception):
@@ -35,23 +35,23 @@ class _ChangedError(Exception):
 
 
 def forget(manifest: str) -> None:
-    """Remove a manifest's snapshot before there is work: what an interrupted pass leaves must be seen by the next."""
+    """Remove a manifest's snapshot before work begins: the pass after an interrupted one must observe everything."""
     with contextlib.suppress(OSError):
-        remove_cache(fast_path.snapshot_file(manifest))
+        remove_file(fast_path.snapshot_file(manifest))
 
 
 def take(plan: Plan, trust: int, read_at: int, began: int, lines: dict[str, str]) -> None:
-    """Write a snapshot of a plan that found everything in sync.
+    """Write a snapshot of a plan in which everything is in sync.
 
-    ``trust`` is how far its manifest is trusted; ``read_at`` is when reading it began, ``began`` when observing did, in
-    nanoseconds.
+    ``trust`` is how far the manifest is trusted; ``read_at`` and ``began`` are when reading it and observing began, in
+    nanoseconds; ``lines`` has the output by command.
 
-    Nothing is written where there is work, also of other manifests, or a conflict, where something was changed
-    meanwhile, or where the same snapshot is there already. A failure to write is no failure: it only costs time.
+    Nothing is written if there is work or a conflict, another manifest's staging, something that changed meanwhile, or
+    the same snapshot. A failure to write it is ignored: it only costs time.
     """
     quiet = {State.IN_SYNC, State.WAITING}
-    calm = all(one.state in quiet and not one.interrupted and not _was_asked(one) for one in plan.environments)
-    if plan.manifest.distrust or plan.foreign_staging or not (calm and plan.manifest.inputs.replayable):
+    in_sync = all(one.state in quiet and not one.interrupted and not _was_asked(one) for one in plan.environments)
+    if plan.manifest.distrust or plan.foreign_staging or not (in_sync and plan.manifest.inputs.replayable):
         return
     file = fast_path.snapshot_file(plan.manifest.file)
     with contextlib.suppress(OSError, _ChangedError):
@@ -72,7 +72,7 @@ def _written(file: str) -> bytes | None:
 
 
 def _depends_on_uv(plan: EnvironmentPlan) -> bool:
-    """Check whether it matters if there is uv, which may be found on PATH, in an environment that is activated, too."""
+    """Check whether a plan depends on which uv is found on PATH."""
     declared = plan.world.declared
     return declared is not None and any(isinstance(call, Sync) for call in declared.calls)
 
@@ -89,7 +89,7 @@ def _stamps(plan: Plan, read_at: int, began: int) -> Iterator[tuple[str, list[in
     for path in inputs.paths:
         yield from ((place, stamp([place])) for place in (*along(walk(path)), path))
     shared: set[str] = set()
-    """Paths outside of the environments, such as an interpreter's: many depend on each."""
+    """Paths outside of the environments, such as an interpreter's, on which many depend."""
     for one in plan.environments:
         end = f"{one.world.directory.chain.end}/"
         if not is_conclusive(one.world.evidence, began):
@@ -107,7 +107,7 @@ def _stamps(plan: Plan, read_at: int, began: int) -> Iterator[tuple[str, list[in
 
 
 def _look(path: str) -> tuple[int, list[int]]:
-    """Return the kind of a path, 0 where nothing is, and its stamp."""
+    """Return the type bits of a path, 0 where nothing is, and its stamp: inode, change time in nanoseconds, size."""
     try:
         found = os.lstat(path)
     except (OSError, ValueError):
@@ -116,15 +116,15 @@ def _look(path: str) -> tuple[int, list[int]]:
 
 
 def _is_implied(path: str, kinds: Mapping[str, int]) -> bool:
-    """Check whether the directory's stamp covers an entry: a symlink is only ever replaced, not written to."""
+    """Check whether the directory's stamp covers an entry: a symlink is replaced, never written to."""
     directory = kinds.get(path.rpartition("/")[0])
     return (directory == stat.S_IFDIR and kinds[path] in {0, stat.S_IFLNK}) or directory == kinds[path] == 0
 
 
 def variables_of(manifest: Manifest, *, searched: bool = True) -> list[str]:
-    """List the environment variables that bear on what a manifest means, and on which interpreters are found.
+    """Return the environment variables on which a manifest's meaning, and the search for interpreters, depend.
 
-    ``searched`` is false where every environment keeps the interpreter that it has: then none was looked for.
+    ``searched`` is false if no interpreter was searched for, since every environment keeps its own.
     """
     names = [*_DIRECTORIES, *(name for name, _ in manifest.inputs.variables)]
     if searched and not all(isinstance(environment.python, PythonPath) for environment in manifest.environments):

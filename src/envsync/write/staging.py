@@ -1,4 +1,4 @@
-"""Staging directories: make them, mark them, and delete them again; the only place that deletes."""
+"""Make, mark and delete staging directories; the only module that deletes trees."""
 
 import contextlib
 import errno
@@ -13,35 +13,36 @@ from envsync.formats import staging_marker
 from envsync.formats.staging_marker import BUILT, FORMER, MARKER, SCRATCH, Marker
 from envsync.model.environment import is_stray_file
 from envsync.observe.mounts import mounts_in
-from envsync.write.directories import Root, kind_of, make_way, open_directory, open_in, open_parent, put_in, replace_in
+from envsync.write.directories import Root, kind_of, open_directory, open_in, open_parent, replace_in, replace_unflushed
+from envsync.write.files import make_directories
 from envsync.write.rename import Place, move
 
 
 def make_staging_dir(parent: str, marker: Marker) -> str:
-    """Make a marked, hidden staging directory in ``parent`` and return its path."""
+    """Make a marked, hidden staging directory in ``parent``, and return its path. Raises ``OSError``."""
     text = staging_marker.write_marker(marker).encode(errors="surrogateescape")
 
     def mark(directory: int) -> None:
         replace_in(directory, MARKER, text, 0o644)
         # A staging directory beside a project's .venv is in its repository: keep it out of `git status`.
-        put_in(directory, ".gitignore", b"*\n")
+        replace_unflushed(directory, ".gitignore", b"*\n")
 
     return _make(parent, marker.end, mark)
 
 
 def make_brief_staging_dir(parent: str, marker: Marker) -> str:
-    """Make one that is there for a moment only; the caller flushes it before anything comes into it.
+    """Make a short-lived staging directory, and return its path; the caller flushes it before putting anything in it.
 
-    :func:`ignore_staging_dir` keeps it out of `git status` once an environment is in it.
+    :func:`ignore_staging_dir` keeps it out of `git status` once an environment is in it. Raises ``OSError``.
     """
     text = staging_marker.write_marker(marker).encode(errors="surrogateescape")
-    return _make(parent, marker.end, lambda directory: put_in(directory, MARKER, text))
+    return _make(parent, marker.end, lambda directory: replace_unflushed(directory, MARKER, text))
 
 
 def ignore_staging_dir(staging_dir: str, name: str) -> None:
-    """Let git ignore a staging directory by the ``.gitignore`` of the environment ``name`` in it, if it has one.
+    """Let git ignore a staging directory, by the ``.gitignore`` of the environment ``name`` in it, if it has one.
 
-    A second name of that file is made and removed faster than a file.
+    A hard link is made and removed faster than a file.
     """
     with contextlib.suppress(OSError), open_staging_dir(staging_dir) as top, open_in(top, name) as built:
         os.link(".gitignore", ".gitignore", src_dir_fd=built, dst_dir_fd=top, follow_symlinks=False)
@@ -49,17 +50,16 @@ def ignore_staging_dir(staging_dir: str, name: str) -> None:
 
 def _make(parent: str, end: str, mark: Callable[[int], None]) -> str:
     while True:
-        name = f"{staging_marker.PREFIX}{os.urandom(8).hex()}"
-        staging_dir = f"{parent.rstrip('/')}/{name}"
-        with open_directory(parent) as top:
+        staging_dir = f"{parent.rstrip('/')}/{staging_marker.PREFIX}{os.urandom(8).hex()}"
+        with open_parent(staging_dir) as (top, name):
             os.mkdir(name, 0o700, dir_fd=top)
         try:
             with open_staging_dir(staging_dir) as directory:
-                # Until it is marked, only this lock tells it from one that a killed pass left.
+                # Until it is marked, only this lock distinguishes it from one that a killed pass left.
                 fcntl.flock(directory, fcntl.LOCK_EX)
                 mark(directory)
         except FileNotFoundError:
-            continue  # another pass was quicker, and has cleared it away
+            continue  # another pass has removed it before the lock
         except OSError:
             remove_staging_dir(staging_dir, end)
             raise
@@ -68,7 +68,7 @@ def _make(parent: str, end: str, mark: Callable[[int], None]) -> str:
 
 @contextlib.contextmanager
 def open_staging_dir(staging_dir: str) -> Iterator[int]:
-    """Open a staging directory by its real path. Raises ``OSError``, for another user's too."""
+    """Open a staging directory by its real path; yields the descriptor. Raises ``OSError``, for another user's too."""
     with open_directory(staging_dir) as directory:
         if os.fstat(directory).st_uid != os.geteuid():
             raise PermissionError(errno.EPERM, "it belongs to another user", staging_dir)
@@ -76,14 +76,14 @@ def open_staging_dir(staging_dir: str) -> Iterator[int]:
 
 
 def read_marker_of(staging_dir: str) -> Marker | None:
-    """Read what a staging directory is for; ``None`` where it is not marked, or gone by now."""
+    """Return a staging directory's marker; ``None`` where it has none, or is gone. Raises ``OSError``."""
     with contextlib.suppress(FileNotFoundError), open_directory(staging_dir) as directory:
         return _read_marker(directory)
     return None
 
 
-def remark(staging_dir: str, **changes: object) -> None:
-    """Change what a staging directory's marker says, in one step."""
+def update_marker(staging_dir: str, **changes: object) -> None:
+    """Change fields of a staging directory's marker, in one step. Raises ``OSError``."""
     with open_staging_dir(staging_dir) as directory:
         marker = _read_marker(directory)
         if marker is not None:
@@ -92,17 +92,17 @@ def remark(staging_dir: str, **changes: object) -> None:
 
 
 def holds_former(staging_dir: str, end: str) -> bool:
-    """Check whether a staging directory holds the former environment: its exchange was the last step."""
+    """Check whether a staging directory holds the former environment of ``end``, already exchanged."""
     marker = read_marker_of(staging_dir)
-    if marker is None or marker.discard or not _holds_something(f"{staging_dir}/{BUILT}"):
+    if marker is None or marker.discard or not _is_worth_keeping(f"{staging_dir}/{BUILT}"):
         return False
     if marker.contents:
         return _inode(f"{end}/pyvenv.cfg") == marker.contents.get("pyvenv.cfg")
     return marker.built is not None and marker.built != _inode(f"{staging_dir}/{BUILT}")
 
 
-def _holds_something(former: str) -> bool:
-    """Check whether a directory is an environment, or holds more than the stray files that one was created beside."""
+def _is_worth_keeping(former: str) -> bool:
+    """Check whether a directory is an environment, or holds more than stray files."""
     if _inode(f"{former}/pyvenv.cfg") is not None:
         return True
     try:
@@ -119,14 +119,14 @@ def _inode(place: str) -> int | None:
 
 
 def keep_as_generation(staging_dir: str, made: str, generations_dir: str, *, irreplaceable: bool) -> None:
-    """Turn a staging directory that holds a former environment into a generation.
+    """Turn a staging directory that holds a former environment into a generation. Raises ``OSError``.
 
-    ``irreplaceable`` says whether it holds what no installer brings back. It is moved to the directory
-    ``generations_dir``, given by its real path, if that is on the same file system, else it stays where it is.
+    ``made`` is the time, ISO 8601; ``irreplaceable`` whether it holds what no installer can restore. It is moved to
+    ``generations_dir``, a real path, if that is on the same file system.
     """
-    remark(staging_dir, kind="generation", made=made, irreplaceable=irreplaceable, contents=None, built=None)
+    update_marker(staging_dir, kind="generation", made=made, irreplaceable=irreplaceable, contents=None, built=None)
     with contextlib.suppress(OSError):
-        make_way(generations_dir)
+        make_directories(generations_dir)
         with open_parent(staging_dir) as (parent, name), open_directory(generations_dir) as generations:
             if (
                 os.path.dirname(staging_dir) != generations_dir
@@ -136,7 +136,7 @@ def keep_as_generation(staging_dir: str, made: str, generations_dir: str, *, irr
 
 
 def remove_superseded(generations: tuple[str, ...], end: str) -> None:
-    """Delete generations, except those that hold what no installer brings back; failing to costs only room."""
+    """Delete generations, except irreplaceable ones; a failure only wastes disk space."""
     for generation in generations:
         with contextlib.suppress(OSError):
             marker = read_marker_of(generation)
@@ -145,36 +145,36 @@ def remove_superseded(generations: tuple[str, ...], end: str) -> None:
 
 
 def remove_staging_dir(staging_dir: str, end: str) -> None:
-    """Delete a staging directory with what envsync put into it; the only function that deletes a tree.
+    """Delete a staging directory with what envsync put into it. Raises ``OSError``.
 
-    It proves what it deletes: the name, the owner, the marker that says it was made for the environment at ``end``,
-    from an open directory and never through a link. Without a marker nothing is deleted but an empty staging directory.
-    Anything foreign in it stays, and the staging directory with it.
+    It checks what it deletes: name, owner, and a marker for the environment at ``end``, from an open directory and
+    never through a link. Without a marker, only an empty staging directory is deleted. What is not envsync's stays, and
+    the staging directory with it.
     """
     if not staging_marker.is_staging_dir_name(os.path.basename(staging_dir)):
-        raise ValueError(f"{staging_dir} is no staging directory")
+        raise ValueError(f"{staging_dir} is not a staging directory")
     with contextlib.suppress(FileNotFoundError), open_staging_dir(staging_dir) as directory:
         fcntl.flock(directory, fcntl.LOCK_EX)
         marker = _read_marker(directory)
         if marker is not None and marker.end != end:
-            return  # it was not marked yet when it was found: another environment is being built in it
+            return  # since it was found, another environment is being built in it
         if marker is not None and marker.copied:
-            return  # it holds the only whole copy of what could not be renamed: the next pass brings that to its place
+            return  # it holds the only complete copy of what could not be renamed: the next pass restores that
         own = [
             name for name in os.listdir(directory) if staging_marker.is_built_name(name) or name in {FORMER, SCRATCH}
         ]
         if marker is not None and own:
             if mounts_in(os.path.realpath(staging_dir)):
-                raise OSError(errno.EBUSY, "something is mounted in it", staging_dir)
+                raise OSError(errno.EBUSY, "something is mounted inside it", staging_dir)
             _remove_contents(directory, own)
         names = os.listdir(directory)
-        halves = [
+        partial = [
             name
             for name in names
             if staging_marker.is_staging_dir_name(name) and kind_of(name, directory) == stat.S_IFREG
         ]
-        if marker is not None or len(halves) == len(names):
-            for name in (*halves, "locked.txt", ".gitignore", MARKER):
+        if marker is not None or len(partial) == len(names):
+            for name in (*partial, "locked.txt", ".gitignore", MARKER):
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(name, dir_fd=directory)
         with contextlib.suppress(OSError), open_parent(staging_dir) as (parent, name):
@@ -182,25 +182,25 @@ def remove_staging_dir(staging_dir: str, end: str) -> None:
 
 
 def remove_scratch(staging_dir: str) -> None:
-    """Delete the throw-away work in a staging directory of this pass."""
+    """Delete the scratch directory in a staging directory of this pass. Raises ``OSError``."""
     with open_staging_dir(staging_dir) as directory:
         if _read_marker(directory) is not None and kind_of(SCRATCH, directory) == stat.S_IFDIR:
             _remove_tree(SCRATCH, directory)
 
 
 def remove_built(staging_dir: str, name: str) -> None:
-    """Delete one of the environments in a staging directory of this pass."""
+    """Delete an environment in a staging directory of this pass. Raises ``OSError``."""
     with open_staging_dir(staging_dir) as directory:
         built = staging_marker.is_built_name(name) and kind_of(name, directory) == stat.S_IFDIR
         if built and _read_marker(directory) is not None:
             _remove_tree(name, directory)
 
 
-def take_out(staging_dir: str, files: Iterable[str], directories: Iterable[str]) -> None:
-    """Delete entries of the environment that this pass builds in a staging directory; no link is followed."""
+def remove_entries(staging_dir: str, files: Iterable[str], directories: Iterable[str]) -> None:
+    """Delete entries of the environment that this pass builds; no link is followed. Raises ``OSError``."""
     with open_staging_dir(staging_dir) as directory:
         if _read_marker(directory) is None:
-            raise FileNotFoundError(errno.ENOENT, "it is no staging directory", staging_dir)
+            raise FileNotFoundError(errno.ENOENT, "it is not a staging directory", staging_dir)
     for relative in files:
         with contextlib.suppress(FileNotFoundError), _open_built(staging_dir, relative) as directory:
             os.unlink(os.path.basename(relative), dir_fd=directory)
@@ -218,7 +218,7 @@ def _open_built(staging_dir: str, relative: str) -> contextlib.AbstractContextMa
 
 
 def remove_partial_files(root: Root, relatives: tuple[str, ...]) -> None:
-    """Delete the half-written files that a killed pass left inside an environment, by their names and kind."""
+    """Delete the partial files that a killed pass left inside an environment. Raises ``OSError``."""
     for relative in relatives:
         name = os.path.basename(relative)
         with open_directory(root, os.path.dirname(relative)) as directory, contextlib.suppress(FileNotFoundError):
@@ -236,7 +236,7 @@ def _remove_contents(directory: int, names: Iterable[str]) -> None:
 
 
 def _remove_tree(name: str, directory: int) -> None:
-    # A directory without write permission inside would stop the removal: its owner may change that.
+    # A directory without write permission would stop the removal.
     for _, directories, _, here in os.fwalk(name, dir_fd=directory, follow_symlinks=False):
         for inner in directories:
             mode = os.stat(inner, dir_fd=here, follow_symlinks=False).st_mode

@@ -1,4 +1,4 @@
-"""Write whole trees into a staging directory; they are flushed as a whole, later."""
+"""Write whole trees into a staging directory; the caller flushes them."""
 
 import contextlib
 import errno
@@ -15,9 +15,9 @@ from envsync.write.staging import make_staging_dir, open_staging_dir, remove_sta
 
 
 def copy_beside(staging_dir: str, parent: str, marker: Marker) -> str:
-    """Copy the environment built in a staging directory into a new one in ``parent``, and return that one.
+    """Copy the environment built in a staging directory into a new one in ``parent``, and return its path.
 
-    Modes and times of modification stay. Raises ``OSError``; then nothing of it is left.
+    Modes and modification times stay. Raises ``OSError``; then nothing of it is left.
     """
     new = make_staging_dir(parent, marker)
     try:
@@ -57,16 +57,17 @@ def _copy_file(name: str, source: int, target: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A directory, or where ``link`` or ``content`` is given a symlink or a file."""
+    """A directory, or with ``link`` a symlink, or with ``content`` a file."""
 
     relative: str
+    """Its path relative to the tree."""
     link: str | None = None
     content: bytes | None = None
     mode: int = 0o644
 
 
 def make_scratch(staging_dir: str) -> str:
-    """Make the directory for throw-away work in a staging directory."""
+    """Make the scratch directory in a staging directory, and return its path. Raises ``OSError``."""
     scratch = f"{staging_dir}/{SCRATCH}"
     os.mkdir(scratch, 0o700)
     return scratch
@@ -88,9 +89,9 @@ def write_tree(place: str, entries: Iterable[Entry]) -> None:
 
 
 def contents_of(place: str) -> dict[str, tuple[int, int, int]]:
-    """Return what is in a directory, relative, with inode, size and time of modification; without byte code.
+    """Return (inode, size in bytes, modification time in nanoseconds) by relative path, except byte code.
 
-    A further hard link to a file changes none of it.
+    They are zero for directories; a new hard link to a file changes none of them. Raises ``OSError``.
     """
     found: dict[str, tuple[int, int, int]] = {}
     for directory, directories, names in os.walk(place):
@@ -100,16 +101,16 @@ def contents_of(place: str) -> dict[str, tuple[int, int, int]]:
             if not is_staging_dir_name(name) and not name.endswith(".pyc"):
                 status = os.lstat(f"{directory}/{name}")
                 is_directory = stat.S_ISDIR(status.st_mode)
-                told = (0, 0, 0) if is_directory else (status.st_ino, status.st_size, status.st_mtime_ns)
-                found[f"{directory}/{name}"[len(place) + 1 :]] = told
+                facts = (0, 0, 0) if is_directory else (status.st_ino, status.st_size, status.st_mtime_ns)
+                found[f"{directory}/{name}"[len(place) + 1 :]] = facts
     return found
 
 
 def link_tree(source: Root, place: str) -> None:
-    """Make the directory ``place`` a second one with the same content, by hard links to most files.
+    """Make the directory ``place`` with the content of ``source``, by hard links to most files.
 
-    What installers write into is copied; all else they replace, and whoever changes it must do so. Staging directories
-    in it are left out. Raises ``OSError``.
+    Files that installers write in place are copied: all others must be replaced to be changed. Staging directories are
+    left out. Raises ``OSError``.
     """
     os.mkdir(place)
     with open_directory(source) as directory:
@@ -142,14 +143,14 @@ def _copy(name: str, directory: int, original: str, copy: str) -> None:
     if (found.st_uid, found.st_gid) != (os.geteuid(), os.getegid()):
         with contextlib.suppress(PermissionError):  # only root may give files away
             os.chown(copy, found.st_uid, found.st_gid, follow_symlinks=False)
-            os.chmod(copy, stat.S_IMODE(found.st_mode))  # to give it away takes the set-user-ID bit
+            os.chmod(copy, stat.S_IMODE(found.st_mode))  # chown(2) clears the set-user-ID bit
 
 
-def bring_along(source: Root, target: Root, relatives: Iterable[str], *, over: bool = False) -> None:
-    """Copy files, symlinks and whole directories from one tree to the same places in another.
+def copy_into(source: Root, target: Root, relatives: Iterable[str], *, over: bool = False) -> None:
+    """Copy files, symlinks and whole directories to the same relative paths in another tree.
 
-    What is there stays, unless files may be written ``over``. Symlinks are copied as they are and never followed; byte
-    code and what is neither file, directory nor symlink is left out. Raises ``OSError``.
+    Existing entries stay, except files with ``over``. Symlinks are copied, never followed; byte code, sockets, pipes
+    and devices are left out. Raises ``OSError``.
     """
     for relative in relatives:
         inside, _, name = relative.rpartition("/")
@@ -167,7 +168,7 @@ def _bring(name: str, here: int, target: Root, inside: str, *, over: bool) -> No
     status = os.stat(name, dir_fd=here, follow_symlinks=False)
     if not (stat.S_ISREG(status.st_mode) or stat.S_ISLNK(status.st_mode)) or name.endswith(".pyc"):
         return
-    # Where the new tree has a file or a link on the way to it, or at its place, that one stays.
+    # A file or link of the new tree in its place, or on the way to it, stays.
     with contextlib.suppress(FileExistsError, NotADirectoryError), _made_way(target, inside) as there:
         if over and stat.S_ISREG(status.st_mode):
             with contextlib.suppress(FileNotFoundError):
@@ -199,9 +200,9 @@ def _made_way(root: Root, inside: str) -> Iterator[int]:
 
 
 def move_files(source: str, target: Root, relatives: Iterable[str]) -> None:
-    """Move files from one tree of a staging directory to the same places in another.
+    """Move files to the same relative paths in another tree, replacing files; no link is followed.
 
-    Files that are there are replaced; no link is followed on the way. Raises ``OSError``.
+    Raises ``OSError``.
     """
     for relative in relatives:
         inside, _, name = relative.rpartition("/")

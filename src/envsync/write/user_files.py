@@ -1,4 +1,4 @@
-"""Write the user's files in one step: manifests, trust records, service definitions; and temporary directories."""
+"""Write manifests, trust records and service definitions in one step; make temporary directories."""
 
 import contextlib
 import errno
@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from envsync.cache.store import cache_directory, staging_directory
 from envsync.formats.staging_marker import Marker
 from envsync.observe.trust import Record
-from envsync.write.directories import clear_partial, open_directory, replace_in
-from envsync.write.files import make_directories, make_directory, remove_cache, replace_file
-from envsync.write.locks import make_own
+from envsync.write.directories import clear_partial, open_directory, open_parent, replace_in
+from envsync.write.files import make_directories, make_directory, remove_file, replace_file
+from envsync.write.locks import make_private
 from envsync.write.staging import make_brief_staging_dir, open_staging_dir, remove_staging_dir
 from envsync.write.trees import make_scratch
 
@@ -22,9 +22,9 @@ _KIND = "temporary"
 
 @contextlib.contextmanager
 def temporary_directory() -> Iterator[str]:
-    """Make a directory, and yield it; at the end of the block it is removed with all that is in it.
+    """Yield a new directory, removed with its contents at the end of the block. Raises ``OSError``.
 
-    Where none can be made in the user's own staging directory, it is one in the system's. Raises ``OSError``.
+    It is in the user's staging directory, or where that is not writable, in the system's temporary directory.
     """
     try:
         parent = os.path.realpath(staging_directory())
@@ -36,15 +36,15 @@ def temporary_directory() -> Iterator[str]:
         return
     try:
         with open_staging_dir(staging_dir) as directory:
-            fcntl.flock(directory, fcntl.LOCK_EX)  # by which others see that it is in use
+            fcntl.flock(directory, fcntl.LOCK_EX)  # marks it as in use
             yield make_scratch(staging_dir)
     finally:
-        with contextlib.suppress(OSError):  # what is left is cleared away by the next pass
+        with contextlib.suppress(OSError):  # the next pass removes it
             remove_staging_dir(staging_dir, "")
 
 
 def remove_temporary(staging_dir: str) -> None:
-    """Remove a directory of temporary files that a killed process has left; one in use stays. Raises ``OSError``."""
+    """Remove a temporary directory that a killed process left, unless it is in use. Raises ``OSError``."""
     with open_staging_dir(staging_dir) as directory:
         try:
             fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -54,21 +54,20 @@ def remove_temporary(staging_dir: str) -> None:
 
 
 def replace_manifest(file: str, former: bytes, content: bytes) -> None:
-    """Replace the file that ``file`` leads to, if it still holds ``former``; the links to it stay as they are.
+    """Replace the file that ``file`` leads to, if its content is still ``former``; the links to it stay.
 
-    Raises ``OSError``, with ``ESTALE`` where somebody else has changed it meanwhile.
+    Raises ``OSError`` (``ESTALE`` where it has changed meanwhile).
     """
     end = os.path.realpath(file)
-    with open_directory(os.path.dirname(end)) as directory:
+    with open_parent(end) as (directory, name):
         with contextlib.suppress(OSError):  # not every file system locks directories
-            fcntl.flock(directory, fcntl.LOCK_EX)  # of two at once, the second sees what the first wrote
-        name = os.path.basename(end)
+            fcntl.flock(directory, fcntl.LOCK_EX)  # the second of two sees what the first wrote
         descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=directory)
         with open(descriptor, "rb") as opened:
             found = os.fstat(descriptor)
             if opened.read() != former:
-                raise OSError(errno.ESTALE, "somebody has changed it meanwhile", end)
-        clear_partial(directory)  # what a killed one left; under the lock of the directory
+                raise OSError(errno.ESTALE, "it was changed meanwhile", end)
+        clear_partial(directory)  # under the lock: partial files of killed processes
         replace_in(directory, name, content, stat.S_IMODE(found.st_mode))
         if (found.st_uid, found.st_gid) != (os.geteuid(), os.getegid()):
             with contextlib.suppress(PermissionError):  # only root may give files away
@@ -76,11 +75,10 @@ def replace_manifest(file: str, former: bytes, content: bytes) -> None:
 
 
 def new_manifest(end: str, to_make: tuple[str, ...], content: bytes) -> None:
-    """Write a manifest where nothing is, making its missing directories. Raises ``OSError``; it never replaces."""
+    """Write a new manifest at the real path ``end``, and its missing directories ``to_make``. Raises ``OSError``."""
     for missing in to_make:
         make_directory(missing)
-    with open_directory(os.path.dirname(end)) as directory:
-        name = os.path.basename(end)
+    with open_parent(end) as (directory, name):
         descriptor = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644, dir_fd=directory)
         try:
             with open(descriptor, "wb") as file:
@@ -94,35 +92,30 @@ def new_manifest(end: str, to_make: tuple[str, ...], content: bytes) -> None:
         os.fsync(directory)
 
 
-def note_trust(record: Record) -> None:
-    """Note that a manifest is trusted. Raises ``OSError``."""
+def record_trust(record: Record) -> None:
+    """Write the record that a manifest is trusted. Raises ``OSError``."""
     directory = os.path.dirname(record.file)
-    make_own(directory)
+    make_private(directory)
     with open_directory(os.path.realpath(directory)) as opened:
         with contextlib.suppress(OSError):  # not every file system locks directories
-            fcntl.flock(opened, fcntl.LOCK_EX)  # what another one has begun to write is not taken for a killed one's
+            fcntl.flock(opened, fcntl.LOCK_EX)  # another process's partial file is in use until it has the lock
         clear_partial(opened)
         replace_in(opened, os.path.basename(record.file), record.text().encode(), 0o600)
 
 
 def forget_trust(record: Record) -> None:
-    """Forget that a manifest is trusted, and what was in sync: it may be known by other names. Raises ``OSError``."""
+    """Remove a trust record, and all snapshots, for the manifest may have other names. Raises ``OSError``."""
     with contextlib.suppress(FileNotFoundError):
         os.unlink(record.file)
     directory = cache_directory()
     with contextlib.suppress(FileNotFoundError, NotADirectoryError):
         for name in os.listdir(directory):
             if name.startswith("unchanged-"):
-                remove_cache(f"{directory}/{name}")
+                remove_file(f"{directory}/{name}")
 
 
 def write_definition(file: str, content: bytes) -> None:
-    """Write the file in one step, making its directory. Raises ``OSError``."""
+    """Write a service definition in one step, and its directory. Raises ``OSError``."""
     directory = os.path.realpath(os.path.dirname(file))
     os.makedirs(directory, exist_ok=True)
     replace_file(f"{directory}/{os.path.basename(file)}", content)
-
-
-def remove_definition(file: str) -> None:
-    """Remove the file. Raises ``OSError``."""
-    os.unlink(file)

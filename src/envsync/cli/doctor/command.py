@@ -1,4 +1,4 @@
-"""The command ``doctor``: checks of this machine, and what depends on an interpreter."""
+"""The command ``doctor``: checks of this machine, or the environments that depend on an interpreter."""
 
 import os
 from collections import Counter
@@ -8,10 +8,31 @@ from datetime import date, datetime
 from functools import partial
 from typing import Any
 
-from envsync.cli.consent import Untrusted, cache_for, minding_trust, trust_level_of
-from envsync.cli.doctor.checks import Check, Health, check_manifest, check_trust, check_unreadable
-from envsync.cli.doctor.interpreters import Dependent, Effect, Usage, dependents
-from envsync.cli.doctor.look import check_machine, check_plan
+from envsync.cache.store import state_directories, usual_cache_directory
+from envsync.cli.consent import Untrusted, cache_for, trust_level_of, with_trust_record
+from envsync.cli.doctor import checks as judge
+from envsync.cli.doctor.checks import Check, Health
+from envsync.cli.doctor.interpreters import (
+    Dependent,
+    Effect,
+    Usage,
+    check_interpreters,
+    check_missing,
+    check_venv,
+    dependents,
+    usage_of,
+)
+from envsync.cli.doctor.machine import (
+    check_directory,
+    is_on_path,
+    noexec,
+    one_of_each_device,
+    read_inotify,
+    read_installed,
+    read_tools,
+    shims,
+)
+from envsync.cli.doctor.values import ExchangeCheck, ForeignEnvironment, Service
 from envsync.cli.options import Options
 from envsync.cli.output import layout
 from envsync.cli.session import DONE, TROUBLE, Result, Session
@@ -21,46 +42,52 @@ from envsync.manifest.pythons import Pythons
 from envsync.manifest.wording import Unfit
 from envsync.model.desired import Environment, Manifest, PythonPath, PythonRequest
 from envsync.model.interpreter import Interpreter
-from envsync.model.problems import ManifestError, Problem, UsageError
+from envsync.model.plan import EnvironmentPlan, Plan
+from envsync.model.problems import EnvsyncError, ManifestError, Problem, UsageError
 from envsync.observe.facts import FactsCache
 from envsync.observe.interpreters import Interpreters
 from envsync.observe.links import walk
+from envsync.observe.rights import foreign_owner, shared_directories
+from envsync.observe.search import store_of
 from envsync.observe.trust import TrustLevel
 from envsync.reconcile import Reconciler
 from envsync.report.json import Verdict
-from envsync.report.terminal import Layout, Paint, abbreviate_home, escape, hanging, tilde
+from envsync.report.terminal import Layout, Paint, abbreviate_home, abbreviate_in_commands, escape, hanging, tilde
+from envsync.watch.scope import scope_of
+from envsync.watch.service import supervisor
+from envsync.write.rename import try_exchange
 
 _HEALTH = {Health.OK: "green", Health.WARNING: "yellow", Health.PROBLEM: "red"}
 _EFFECTS = {Effect.MOVES: "yellow", Effect.REBUILDS: "yellow", Effect.CONFLICT: "red", Effect.UNTOUCHED: "dim"}
 
 
 def check_lines(checks: Sequence[Check], paint: Paint, layout: Layout) -> Iterator[str]:
-    """Show each check in a line, and what to do about what is not well."""
+    """Yield a line for each check, with the remedy unless it is ok."""
     width = max(len(health.value) for health in Health)
     for check in checks:
         word = paint(_HEALTH[check.health], f"{check.health.value:<{width}}")
         yield from _entry(word, width, abbreviate_home(check.message), layout)
         if check.hint and check.health is not Health.OK:
-            yield from _entry(" " * width, width, f"hint: {abbreviate_home(check.hint)}", layout)
+            yield from _entry(" " * width, width, f"hint: {abbreviate_in_commands(check.hint)}", layout)
     counts = Counter(check.health for check in checks)
     warnings, problems = _many(counts[Health.WARNING], "warning"), _many(counts[Health.PROBLEM], "problem")
     yield f"{counts[Health.OK]} ok, {warnings}, {problems}"
 
 
 def check_entries(checks: Iterable[Check]) -> list[dict[str, Any]]:
-    """Give the checks for the JSON document."""
+    """Return the checks for the JSON document."""
     return [{"code": one.code, "status": one.health.value, "message": one.message, "hint": one.hint} for one in checks]
 
 
 def dependent_lines(about: str, found: Sequence[Dependent], paint: Paint, layout: Layout) -> Iterator[str]:
-    """Show what depends on an interpreter, and what would become of each environment without it."""
-    hanging_on = [one for one in found if one.effect is not Effect.UNTOUCHED]
-    if not hanging_on:
+    """Yield what would happen to each environment without an interpreter."""
+    dependent = [one for one in found if one.effect is not Effect.UNTOUCHED]
+    if not dependent:
         yield f"no environment depends on {abbreviate_home(about)}"
         return
     yield f"without {abbreviate_home(about)}:"
     width = max(len(effect.value) for effect in Effect)
-    for one in hanging_on:
+    for one in dependent:
         word = paint(_EFFECTS[one.effect], f"{one.effect.value:<{width}}")
         through = f", through {tilde(one.link)}" if one.link else ""
         yield from _entry(word, width, f"{escape(one.environment)}{through}: {abbreviate_home(one.message)}", layout)
@@ -70,12 +97,12 @@ def dependent_lines(about: str, found: Sequence[Dependent], paint: Paint, layout
 
 
 def dependent_entries(found: Iterable[Dependent]) -> list[dict[str, Any]]:
-    """Give the environments for the JSON document."""
+    """Return the environments for the JSON document."""
     return [asdict(one) | {"effect": one.effect.value} for one in found]
 
 
 def _entry(word: str, width: int, text: str, layout: Layout) -> Iterator[str]:
-    """Put a word of so many columns before a text that is broken to fit."""
+    """Yield a text broken to fit, after a word of ``width`` columns."""
     first, *rest = hanging(text, width + 2, layout)
     yield f"{word}  {first}"
     yield from (f"{' ' * (width + 2)}{line}" for line in rest)
@@ -86,7 +113,7 @@ def _many(count: int, word: str) -> str:
 
 
 def _doctor(options: Options) -> Result:
-    """Check the machine, or with an interpreter named, tell what depends on it."""
+    """Check the machine, or report what depends on an interpreter."""
     return _examine(options) if options.python is None else _without(options, options.python)
 
 
@@ -95,14 +122,14 @@ def _examine(options: Options) -> Result:
     try:
         session = Session(options, Untrusted.SHOW)
     except ManifestError as error:
-        return _checked(None, [*check_unreadable(error.problems), *_machine(options, today)])
+        return _checked(None, [*judge.check_unreadable(error.problems), *_machine(options, today)])
     manifest = session.manifest
-    trust = check_trust(manifest, session.origin, changed=trust_level_of(manifest) is TrustLevel.TRUSTED)
+    trust = judge.check_trust(manifest, session.origin, changed=trust_level_of(manifest) is TrustLevel.TRUSTED)
     if manifest.distrust:
-        known = check_manifest(manifest, walk(manifest.file))
+        known = judge.check_manifest(manifest, walk(manifest.file))
         return _checked(manifest.file, [known, trust, *_machine(options, today)])
     plan = session.plan()
-    watched = replace(plan, manifest=minding_trust(plan.manifest, session.origin))
+    watched = replace(plan, manifest=with_trust_record(plan.manifest, session.origin))
     first, *more = check_plan(watched, _interpreters(session), today)
     checks = [first, trust, *more]
     session.remember(plan)
@@ -110,7 +137,7 @@ def _examine(options: Options) -> Result:
 
 
 def _machine(options: Options, today: date) -> Iterator[Check]:
-    """Check what no manifest is needed for, where there is none that may be used."""
+    """Check what needs no manifest, for where none may be used."""
     facts = FactsCache(cache_for(options))
     usage = Usage({}, builders=("virtualenv",))
     return check_machine(Interpreters({}, facts.ask), usage, "auto", 0, today)
@@ -133,7 +160,7 @@ def _without(options: Options, text: str) -> Result:
     session.remember(before)
     unused = all(one.effect is Effect.UNTOUCHED for one in found)
     if unused and isinstance(request, PythonPath) and not os.path.lexists(request.path):
-        raise UsageError(Problem("interpreter-missing", f"nothing is at {request.path}", "Is it what you meant?"))
+        raise UsageError(Problem("interpreter-missing", f"nothing is at {request.path}", "Check the path."))
 
     def lines(paint: Paint) -> list[str]:
         return list(dependent_lines(about, found, paint, layout()))
@@ -147,7 +174,7 @@ def _interpreters(session: Session) -> Interpreters:
 
 
 def _request(manifest: Manifest, text: str) -> PythonRequest:
-    """Read what names an interpreter as a manifest would, with paths relative to the current directory."""
+    """Return the request that a text means in a manifest, with paths relative to the current directory."""
     named = (one.python for one in manifest.environments if one.python.declared == text)
     try:
         found = next(named, None) or Pythons(current_directory(), Recorder(), {}, complete=True).request(text)
@@ -159,10 +186,10 @@ def _request(manifest: Manifest, text: str) -> PythonRequest:
 
 
 def _meant(request: PythonRequest, interpreters: Interpreters) -> tuple[str, str]:
-    """Give the real path of the interpreter or tree that is meant, and how to call it."""
+    """Return the real path of the interpreter or tree that is requested, and its description."""
     if isinstance(request, PythonPath) and os.path.isdir(request.path):
         tree = walk(request.path).end
-        return tree, f"what is in {tree}"
+        return tree, f"the interpreters in {tree}"
     found = interpreters.find(Environment("", "/", python=request))
     if isinstance(found, Interpreter):
         return found.chain.end, f"{found.facts.implementation} {found.facts.version} at {found.chain.end}"
@@ -170,6 +197,100 @@ def _meant(request: PythonRequest, interpreters: Interpreters) -> tuple[str, str
         end = walk(request.path).end
         return end, f"{end}, which does not work"
     raise UsageError(Problem(found.code, found.message, found.hint))
+
+
+_BOOTED = "/run/systemd/system"
+"""Exists where systemd runs the system (sd_booted(3)); its command alone may be installed anywhere."""
+
+
+def check_plan(plan: Plan, interpreters: Interpreters, today: date) -> Iterator[Check]:
+    """Check the manifest, what its environments need, and the machine."""
+    manifest, plans = plan.manifest, plan.environments
+    yield judge.check_manifest(manifest, walk(manifest.file))
+    yield from judge.check_directories([check_directory("state-dir", manifest.state_dir)])
+    if any(one.environment.expose for one in plans):
+        bin_dir = manifest.bin_dir
+        yield from judge.check_bin_dir(check_directory("bin-dir", bin_dir), on_path=is_on_path(bin_dir))
+    yield from judge.check_exchange(_exchange_checks(manifest, plans))
+    yield from judge.check_stores(_foreign_environments(plans))
+    yield from judge.check_shared(shared_directories(_depended_on(manifest, plans)))
+    yield from judge.check_noexec(noexec(one.world.directory.chain.end for one in plans))
+    yield from judge.check_owners(_foreign(plans))
+    yield from check_missing(plans)
+    directories = len(scope_of(plans, (manifest.inputs,)).directories)
+    usage = usage_of(plans, manifest.builders)
+    yield from check_machine(interpreters, usage, manifest.installer, directories, today)
+
+
+def check_machine(
+    interpreters: Interpreters, usage: Usage, installer: str, directories: int, today: date
+) -> Iterator[Check]:
+    """Check what needs no manifest; ``directories`` is how many ``watch`` would watch."""
+    yield from judge.check_directories(
+        [check_directory("cache", usual_cache_directory()), check_directory("locks", state_directories()[0])]
+    )
+    yield from judge.check_inotify(read_inotify(), directories)
+    yield from judge.check_tools(read_tools(), usage.builders, installer)
+    yield from judge.check_shims(shims())
+    found = read_installed(usage.users, interpreters)
+    yield check_venv(found)
+    yield from check_interpreters(found, usage, today)
+    yield from judge.check_service(_service())
+
+
+def _exchange_checks(manifest: Manifest, plans: Iterable[EnvironmentPlan]) -> Iterator[ExchangeCheck]:
+    """Try the exchange once on each file system, where envsync makes staging directories."""
+    if not os.path.isdir(manifest.state_dir):
+        yield ExchangeCheck(manifest.state_dir, None, "it does not exist yet")
+    directories = [
+        one.world.directory.staging_parent for one in plans if one.world.directory.exchangeable and not one.conflicts
+    ]
+    for directory in one_of_each_device((manifest.state_dir, *directories)):
+        try:
+            yield ExchangeCheck(directory, try_exchange(directory))
+        except OSError as error:
+            yield ExchangeCheck(directory, None, error.strerror or str(error))
+
+
+def _depended_on(manifest: Manifest, plans: Iterable[EnvironmentPlan]) -> Iterator[str]:
+    """Yield the paths that decide what environments are: who can replace one controls them."""
+    yield from (manifest.file, manifest.state_dir)
+    for one in plans:
+        yield one.environment.path
+        yield one.world.directory.chain.end
+        if one.world.interpreter.link:
+            yield one.world.interpreter.link
+
+
+def _foreign(plans: Iterable[EnvironmentPlan]) -> Iterator[tuple[str, str]]:
+    links = dict.fromkeys(one.world.interpreter.link for one in plans)
+    for link in links:
+        owner = foreign_owner(link) if link else ""
+        if link and owner:
+            yield link, owner
+
+
+def _foreign_environments(plans: Iterable[EnvironmentPlan]) -> Iterator[ForeignEnvironment]:
+    for one in plans:
+        end = one.world.directory.chain.end
+        store = store_of(end)
+        if store is not None:
+            yield ForeignEnvironment(one.environment.name, end, *store)
+
+
+def _service() -> Service | None:
+    """Return the state of the service; ``None`` where no supervisor could run one."""
+    try:
+        manager = supervisor()
+    except EnvsyncError:
+        return None
+    if not os.path.lexists(manager.file):
+        return Service(manager.file, installed=False) if manager.name != "systemd" or os.path.isdir(_BOOTED) else None
+    try:
+        state = manager.state()
+    except EnvsyncError as error:
+        return Service(manager.file, installed=True, detail=error.problem.message)
+    return Service(manager.file, installed=True, running=state.running, detail=state.detail)
 
 
 COMMANDS = {"doctor": _doctor}

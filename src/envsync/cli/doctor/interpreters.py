@@ -1,4 +1,4 @@
-"""Judge interpreters, and tell what depends on one. Pure."""
+"""Judge interpreters, and report what depends on one. Pure."""
 
 import re
 import shlex
@@ -24,25 +24,24 @@ END_OF_LIFE = {
 }
 """The month in which CPython's maintenance of a minor version ends (PEP 569, 596, 619, 664, 693, 719, 745)."""
 _RELEASE = re.compile(r"==\d+\.\d+\.\d+")
-"""A request for one patch release."""
-_PLACE = {True: "relocatable", False: "not relocatable", None: ""}
+"""A request for one patch release, such as ``==3.12.1``."""
 _LINKLESS = frozenset({"pyenv", "asdf"})
-"""Tools that make no link for a minor version by themselves."""
+"""Tools that make no link for a minor version, such as ``3.12``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What environments want of interpreters."""
+    """How environments use interpreters."""
 
     users: Mapping[str, tuple[str, ...]]
-    """The names of environments by their interpreter link."""
+    """Names of environments by interpreter link."""
     pinned: frozenset[str] = frozenset()
-    """Links that are wanted just as they are: to one patch release."""
+    """Links that environments request for one patch release."""
     builders: tuple[str, ...] = ()
 
 
 def usage_of(plans: Iterable[EnvironmentPlan], builders: tuple[str, ...]) -> Usage:
-    """Tell what some environments want of interpreters."""
+    """Return how environments use interpreters."""
     users: dict[str, tuple[str, ...]] = {}
     pinned: set[str] = set()
     for plan in plans:
@@ -55,7 +54,7 @@ def usage_of(plans: Iterable[EnvironmentPlan], builders: tuple[str, ...]) -> Usa
 
 
 def check_missing(plans: Iterable[EnvironmentPlan]) -> Iterator[Check]:
-    """Tell of environments whose interpreter is missing, or does not work."""
+    """Report environments whose interpreter is missing, or does not work."""
     for plan in plans:
         found = plan.world.interpreter
         if isinstance(found, InterpreterProblem) and plan.state is not State.WAITING:
@@ -63,52 +62,58 @@ def check_missing(plans: Iterable[EnvironmentPlan]) -> Iterator[Check]:
 
 
 def check_interpreters(installed: Iterable[Installed], usage: Usage, today: date) -> Iterator[Check]:
-    """Judge each interpreter; only one that an environment uses can be in need of something."""
+    """Judge each interpreter; one that no environment uses is only described, unless it does not work."""
     for one in installed:
         using = usage.users.get(one.link, ())
         if one.problem:
             health = Health.PROBLEM if using else Health.WARNING
             yield Check("interpreter", health, f"{one.link}: {one.problem}", "Install it again, or remove it.")
             continue
-        traits = (_ends(one, today), _PLACE[one.relocatable], "" if one.has_venv else "without the module venv")
-        told = ", ".join(filter(None, (f"{_named(one)} {one.link} ({_kept(one)})", *traits)))
-        yield Check("interpreter", Health.OK, f"{told}; for {_listed(using)}" if using else told)
+        traits = (
+            _ends(one, today),
+            "can be moved as a whole" if one.relocatable else "",
+            "" if one.has_venv else "without the module venv",
+        )
+        line = ", ".join(filter(None, (f"{_named(one)} {one.link} ({_kept(one)})", *traits)))
+        yield Check("interpreter", Health.OK, f"{line}; for {_listed(using)}" if using else line)
         if using:
-            yield from _wanting(one, usage, today)
+            yield from _warnings(one, usage, today)
 
 
 def check_venv(installed: Iterable[Installed]) -> Check:
-    """Tell which interpreters have the builder of the standard library."""
+    """Report which interpreters have the module venv."""
     found = [one for one in installed if not one.problem]
     lacking = [_named(one) for one in found if not one.has_venv]
-    rest = f"; not in {', '.join(lacking)}" if lacking else ""
-    return Check("tool-venv", Health.OK, f"venv is in {len(found) - len(lacking)} of {len(found)} interpreters{rest}")
+    rest = f"; not {', '.join(lacking)}" if lacking else ""
+    return Check("tool-venv", Health.OK, f"{len(found) - len(lacking)} of {len(found)} interpreters have venv{rest}")
 
 
-def _wanting(one: Installed, usage: Usage, today: date) -> Iterator[Check]:
-    """Say what an interpreter that environments use lacks."""
+def _warnings(one: Installed, usage: Usage, today: date) -> Iterator[Check]:
+    """Warn about an interpreter that environments use."""
     using = _listed(usage.users[one.link])
     if not one.stable and one.link not in usage.pinned:
         message = f"{one.link} names one patch release, and is used for {using}"
         yield Check("interpreter-patch-path", Health.WARNING, message, _lasting(one))
     if _is_over(one, today):
-        message = f"{_named(one)} gets no more fixes, and is used for {using}"
-        hint = f"Move on to a newer one; this shows what depends on it: envsync doctor {shlex.quote(one.link)}"
+        message = f"{_named(one)} no longer gets fixes, and is used for {using}"
+        hint = f"Move on to a newer one. What depends on it: envsync doctor {shlex.quote(one.link)}"
         yield Check("interpreter-end-of-life", Health.WARNING, message, hint)
     if not one.has_venv and usage.builders[:1] == ("venv",):
-        message = f"{_named(one)} at {one.link} lacks the module venv, which the manifest wants as the builder"
+        message = f"{_named(one)} at {one.link} lacks the module venv, the builder that the manifest names"
         hint = f"Install it (Debian has it in python{one.minor}-venv), or set `builder` to virtualenv."
         yield Check("interpreter-venv", Health.WARNING, message, hint)
 
 
 def _lasting(one: Installed) -> str:
-    """Say how to get a link that survives an upgrade."""
+    """Return how to get a link that survives an upgrade."""
     if one.twin is not None:
         return f"Name {one.twin} instead: it leads to the same tree, and follows upgrades."
     head, slash, _ = one.link.partition(f"/{one.version}/")
     if slash and one.manager in _LINKLESS:
-        return f"Make one that you move on with each upgrade: ln -s {one.version} {shlex.quote(f'{head}/{one.minor}')}"
-    return "An upgrade takes it away: name a path without the patch release, or make a link of your own to it."
+        return (
+            f"Make a link that you change with each upgrade: ln -s {one.version} {shlex.quote(f'{head}/{one.minor}')}"
+        )
+    return "An upgrade removes it: name a path without the patch release, or make a link of your own."
 
 
 def _named(one: Installed) -> str:
@@ -132,7 +137,7 @@ def _ends(one: Installed, today: date) -> str:
 
 
 def _is_over(one: Installed, today: date) -> bool:
-    """Check whether a CPython is maintained no more: from the month after its last on."""
+    """Check whether a CPython is no longer maintained: from the month after its last."""
     if one.implementation != "cpython":
         return False
     ends = END_OF_LIFE.get(one.minor)
@@ -146,7 +151,7 @@ def _numbers(minor: str) -> list[int]:
 
 
 class Effect(Enum):
-    """What would become of an environment."""
+    """What would happen to an environment without an interpreter."""
 
     UNTOUCHED = "untouched"
     MOVES = "moves"
@@ -156,24 +161,24 @@ class Effect(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Dependent:
-    """An environment, and what would become of it."""
+    """An environment, and what would happen to it."""
 
     environment: str
     effect: Effect
     link: str | None
     """The interpreter link that it uses now."""
     next_link: str | None
-    """The one that it would use."""
+    """The one that it would use instead."""
     message: str
 
 
 def dependents(before: Plan, after: Plan, gone: str) -> tuple[Dependent, ...]:
-    """Compare the plan as things are with the one for when what is at the real path ``gone``, or below it, is not."""
+    """Compare the plan as it is with the plan for when the real path ``gone``, and all below it, are removed."""
     return tuple(_compare(*pair, gone) for pair in zip(before.environments, after.environments, strict=True))
 
 
 def _compare(before: EnvironmentPlan, after: EnvironmentPlan, gone: str) -> Dependent:
-    effect, message = _fate(before, after) if _depends(before, after, gone) else (Effect.UNTOUCHED, "")
+    effect, message = _effect(before, after) if _depends(before, after, gone) else (Effect.UNTOUCHED, "")
     now, then = before.world.interpreter, after.world.interpreter
     next_link = then.link if isinstance(then, Interpreter) else None
     return Dependent(before.environment.name, effect, now.link, next_link, message or "it uses another interpreter")
@@ -186,14 +191,14 @@ def _depends(before: EnvironmentPlan, after: EnvironmentPlan, gone: str) -> bool
     return now.chain is not None and f"{now.chain.end}/".startswith(f"{gone}/")
 
 
-def _fate(before: EnvironmentPlan, after: EnvironmentPlan) -> tuple[Effect, str]:
+def _effect(before: EnvironmentPlan, after: EnvironmentPlan) -> tuple[Effect, str]:
     then = after.world.interpreter
     if not isinstance(then, Interpreter):
-        return Effect.CONFLICT, f"{then.code}: {then.message}; the environment is left as it is"
+        return Effect.CONFLICT, f"{then.code}: {then.message}; the environment stays as it is"
     if after.conflicts:
         new = [one for one in after.conflicts if one not in before.conflicts] or list(after.conflicts)
         return Effect.CONFLICT, "; ".join(f"{one.code}: {one.message}" for one in new)
     version = f"Python {then.facts.version} by {then.link}"
     if after.needs_installed or any(isinstance(action, Rebuild) for action in after.actions):
-        return Effect.REBUILDS, f"built again for {version}"
+        return Effect.REBUILDS, f"rebuilt for {version}"
     return Effect.MOVES, f"moved to {version}"

@@ -1,4 +1,4 @@
-"""Observe the machine: directories, kernel limits, tools, installed interpreters."""
+"""Observe a machine: directories, kernel limits, tools, installed interpreters."""
 
 import contextlib
 import os
@@ -21,7 +21,7 @@ from envsync.observe.rights import hazard_in
 
 
 def check_directory(role: str, path: str) -> DirectoryCheck:
-    """Check whether a directory can be written in, or made where it is not there."""
+    """Check whether a directory can be written to, or created if it does not exist."""
     chain = walk(path)
     if chain.kind is EndKind.DIRECTORY:
         private = not os.stat(chain.end).st_mode & 0o077
@@ -29,18 +29,18 @@ def check_directory(role: str, path: str) -> DirectoryCheck:
         return DirectoryCheck(role, path, chain.end, True, blocked, hazard_in(chain.end, holds=False), private)
     if chain.kind is EndKind.MISSING:
         outermost = chain.to_make[0] if chain.to_make else chain.end
-        return DirectoryCheck(role, path, chain.end, there=False, blocked_by=_blocked(os.path.dirname(outermost)))
-    return DirectoryCheck(role, path, chain.end, there=False, blocked_by=chain.end)
+        return DirectoryCheck(role, path, chain.end, exists=False, blocked_by=_blocked(os.path.dirname(outermost)))
+    return DirectoryCheck(role, path, chain.end, exists=False, blocked_by=chain.end)
 
 
 def is_on_path(directory: str) -> bool:
-    """Check whether a directory is among those in which commands are looked for, by whatever name."""
+    """Check whether a directory is on PATH, by any name."""
     wanted = os.path.realpath(directory)
     return any(os.path.realpath(one) == wanted for one in VARIABLES.get("PATH", "").split(":") if one.startswith("/"))
 
 
 def one_of_each_device(directories: Iterable[str]) -> tuple[str, ...]:
-    """Choose the first directory of those on each file system, of the directories that are there."""
+    """Return the first existing directory on each file system."""
     devices: dict[int, str] = {}
     for directory in directories:
         if os.path.isdir(directory):
@@ -49,7 +49,7 @@ def one_of_each_device(directories: Iterable[str]) -> tuple[str, ...]:
 
 
 def noexec(directories: Iterable[str]) -> Iterator[str]:
-    """Give those of some directories that are there and in which the system starts no program (mount(8))."""
+    """Yield the directories that are mounted ``noexec`` (mount(8))."""
     for directory in dict.fromkeys(directories):
         with contextlib.suppress(OSError):
             if os.statvfs(directory).f_flag & getattr(os, "ST_NOEXEC", 0):
@@ -64,7 +64,7 @@ _LIMITS = "/proc/sys/fs/inotify"
 
 
 def read_inotify() -> Inotify | None:
-    """Give the limits and what this user's processes take of them; ``None`` where the system has none to tell."""
+    """Return the limits and this user's use of them; ``None`` on systems without inotify."""
     watches, instances = _number("max_user_watches"), _number("max_user_instances")
     if not ON_LINUX or watches is None or instances is None:
         return None
@@ -78,7 +78,7 @@ def _number(name: str) -> int | None:
 
 
 def _instances() -> Iterator[str]:
-    """Give the ``fdinfo`` file of each instance of this user's processes."""
+    """Yield the ``fdinfo`` file of each inotify instance of this user's processes (proc(5))."""
     for process in filter(str.isdecimal, _names("/proc")):
         try:
             if os.stat(f"/proc/{process}").st_uid != os.getuid():
@@ -113,11 +113,11 @@ def _watches(file: str) -> int:
 
 
 _TIME_LIMIT = 10
-"""Seconds that a tool gets to tell its version."""
+"""Seconds for a tool to print its version."""
 
 
 def read_tools() -> Iterator[Tool]:
-    """Tell which builders and installers are there, and their versions; pip's is that of the newest wheel at hand."""
+    """Yield builders and installers with their versions; pip's is that of virtualenv's newest wheel."""
     from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415  # only for this
 
     yield _uv()
@@ -146,12 +146,12 @@ def _uv() -> Tool:
 
 
 _OLDEST = (3, 7)
-"""Environments need no older ones, and nothing is told of those."""
+"""Older interpreters are not reported."""
 _NOWHERE = "/.envsync-nowhere/bin/python"
 
 
 def read_installed(used: Iterable[str], interpreters: Interpreters) -> tuple[Installed, ...]:
-    """Look at the links ``used``, and at one to each other interpreter that can be found, in order of version."""
+    """Return the interpreters of the links ``used``, and one link to each other interpreter, by version."""
     links = dict.fromkeys(used)
     ends = {walk(link).end for link in links}
     for link in _best_first():
@@ -160,14 +160,18 @@ def read_installed(used: Iterable[str], interpreters: Interpreters) -> tuple[Ins
             ends.add(end)
             links[link] = None
     interpreters.expect(links)
-    found = [_look(link, interpreters) for link in links]
-    return tuple(sorted(found, key=lambda one: [int(digits) for digits in re.findall(r"\d+", one.version)]))
+    found = [_installed(link, interpreters) for link in links]
+    return tuple(sorted(found, key=lambda one: _numbers(one.version)))
 
 
 def shims() -> tuple[str, ...]:
-    """List the directories of shims on PATH: their commands depend on the current directory, as with pyenv and asdf."""
+    """Return the directories of shims on PATH, as pyenv and asdf have them."""
     directories = VARIABLES.get("PATH", "").split(":")
     return tuple(dict.fromkeys(one for one in directories if os.path.basename(one) == "shims" and os.path.isdir(one)))
+
+
+def _numbers(version: str) -> list[int]:
+    return [int(digits) for digits in re.findall(r"\d+", version)]  # "3.13.0rc1" is 3, 13, 0, 1
 
 
 def _best_first() -> Iterator[str]:
@@ -180,7 +184,7 @@ def _is_fit(candidate: Candidate) -> bool:
     return candidate.implementation != "cpython" or candidate.version[:2] >= _OLDEST
 
 
-def _look(link: str, interpreters: Interpreters) -> Installed:
+def _installed(link: str, interpreters: Interpreters) -> Installed:
     manager = version_manager_of(link)
     tool = manager.tool if manager else ""
     found = interpreters.at(link)
@@ -202,7 +206,7 @@ def _look(link: str, interpreters: Interpreters) -> Installed:
 
 
 def _is_relocatable(executable: str) -> bool | None:
-    """Check whether an interpreter that is told a place where nothing is does not find its standard library."""
+    """Check whether an interpreter started as from an empty directory fails to find its standard library."""
     try:
         probe(executable, as_if=_NOWHERE)
     except ProbeError as error:

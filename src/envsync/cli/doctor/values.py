@@ -1,4 +1,4 @@
-"""What a machine has for environments: directories, limits, tools, interpreters."""
+"""What ``doctor`` observes of a machine: directories, limits, tools, interpreters."""
 
 from dataclasses import dataclass
 
@@ -7,36 +7,36 @@ from envsync.model.world import Hazard
 
 @dataclass(frozen=True, slots=True)
 class DirectoryCheck:
-    """A directory that envsync writes in, or would have to make."""
+    """A directory that envsync writes to, or would have to create."""
 
     role: str
     """What it is for: ``state-dir``, ``cache``, ``locks``."""
     path: str
     end: str
     """Where its chain of links leads."""
-    there: bool
+    exists: bool
     blocked_by: str = ""
-    """What is in the way: a directory that is not writable, or something that is no directory."""
+    """The path that prevents writing: a directory that is not writable, or something that is not a directory."""
     hazard: Hazard | None = None
-    """Who else could change what is in it."""
+    """Who else could change its contents."""
     private: bool = True
-    """Whether only its owner can read what is in it."""
+    """Whether only its owner can read its contents."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExchangeCheck:
-    """Whether two directories were exchanged in one step, on the file system of a directory."""
+    """Whether the file system of a directory swapped two directories in one step."""
 
     directory: str
     works: bool | None
     """``None`` where it could not be tried."""
     reason: str = ""
-    """Why not."""
+    """Why it could not be tried, or failed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Inotify:
-    """The limits of Linux for watches of one user, and what is taken of them (inotify(7))."""
+    """Linux's limits for watches of one user, and how much of them is in use (inotify(7))."""
 
     watches: int
     instances: int
@@ -51,15 +51,15 @@ class Tool:
     name: str
     """``uv``, ``virtualenv``, ``pip``."""
     path: str | None
-    """``None`` where it is not there."""
+    """``None`` where it is not installed."""
     version: str = ""
     problem: str = ""
-    """Why it does not work, if it is there and does not."""
+    """Why it does not work, if it does not."""
 
 
 @dataclass(frozen=True, slots=True)
 class ForeignEnvironment:
-    """An environment in a directory of another tool's."""
+    """An environment in another tool's directory."""
 
     environment: str
     end: str
@@ -69,14 +69,14 @@ class ForeignEnvironment:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """How ``watch`` as a service stands."""
+    """The state of ``watch`` as a service."""
 
     file: str
     """Its definition."""
     installed: bool
     running: bool = False
     detail: str = ""
-    """What its supervisor says of it."""
+    """The supervisor's description, in a line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,14 +90,14 @@ class Installed:
     """``3.12``."""
     implementation: str
     manager: str = ""
-    """The tool that keeps it, as far as its path tells."""
+    """The version manager that installed it, if its path shows that."""
     stable: bool = True
-    """Whether ``link`` names no patch release, and so survives the upgrade to the next."""
+    """Whether ``link`` names no patch release, and so survives an upgrade."""
     twin: str | None = None
-    """Where it does not: a link to the same tree that would."""
+    """If not: another link to the same tree that would."""
     relocatable: bool | None = None
-    """Whether it finds its standard library only by where it lies; ``None`` where that cannot be told."""
+    """Whether it finds its standard library only relative to itself; ``None`` if unknown."""
     has_venv: bool = True
     """Whether its standard library has the module ``venv``."""
     problem: str = ""
-    """Why it does not work, if it does not; then nothing else is known of it."""
+    """Why it does not work, if it does not; then ``link`` alone is known."""

@@ -1,0 +1,85 @@
+"""Lines as people read them: counts, places and remedies."""
+
+from pathlib import Path
+
+import pytest
+
+from envsync.report.terminal import abbreviate_home, abbreviate_in_commands, shell_quoted
+from envsync.write.files import make_directory, replace_file
+from harness.place import Place
+
+TWO = '[envs.a]\npath = "a"\n[envs.b]\npath = "b"\n'
+
+
+def last(text: str) -> str:
+    return text.splitlines()[-1]
+
+
+def test_counts_say_what_happens_to_environments(place: Place) -> None:
+    (place.root / "file").write_text("not a directory")
+    place.write(TWO + '[envs.c]\npath = "file"\n')
+    assert last(place.envsync("plan").out) == "2 to create, 1 in conflict"
+    assert last(place.envsync("apply").out) == "2 created, 1 in conflict"
+    assert last(place.envsync("plan").out) == "1 in conflict, 2 in sync"
+
+
+def test_a_rollback_is_planned_as_to_roll_back_and_reported_as_rolled_back(place: Place) -> None:
+    place.write('[envs.a]\npath = "a"\n')
+    place.apply()
+    assert place.envsync("apply", "--force-rebuild", "a").status == 0
+    planned = place.envsync("rollback", "a", "--dry-run").out
+    assert planned.startswith("* roll back  a")
+    assert "  go back to " in planned
+    assert last(planned) == "1 to roll back"
+    done = place.envsync("rollback", "a").out
+    assert done.startswith("* rolled back  a")
+    assert "  went back to " in done
+    assert last(done) == "1 rolled back"
+
+
+@pytest.mark.parametrize("command", ["status", "plan", "apply"])
+def test_a_manifest_without_environments_for_this_host_says_so(place: Place, command: str) -> None:
+    place.write("")
+    assert place.envsync(command).out == "no environments are declared for this host\n"
+    place.write('[envs.a]\npath = "a"\nhosts = ["elsewhere"]\n')
+    assert place.envsync(command).out == "no environments are declared for this host (1 for other hosts)\n"
+
+
+def test_one_screen_has_the_home_directory_in_one_form(place: Place) -> None:
+    (place.root / "a").mkdir()
+    (place.root / "a/note").write_text("a file of the user's")
+    place.write('[envs.a]\npath = "a"\n')
+    home = str(place.root)
+    for words in (("plan",), ("apply",), ("status",), ("doctor",), ("explain", "a")):
+        run = place.envsync(*words, HOME=home)
+        assert home not in run.out + run.err, words
+    place.write("nonsense = 1\n")
+    run = place.envsync("plan", HOME=home)
+    assert run.err.startswith("error: ~/envs.toml:4:1")
+    assert home not in run.err
+
+
+def test_a_command_to_copy_has_the_home_directory_as_a_shell_expands_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    command = ("mv", "/home/me/x", "/home/me/my dir", "/home/me", "/home/men/x")
+    assert shell_quoted(command) == "mv ~/x '/home/me/my dir' /home/me /home/men/x"
+
+
+def test_a_hint_has_the_home_directory_as_a_shell_expands_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    assert abbreviate_in_commands("mv /home/me/x /home/me/y") == "mv ~/x ~/y"
+    for kept in ("rm '/home/me/my dir'", "export PATH=/home/me/bin:$PATH", "ls /home/meme"):
+        assert abbreviate_in_commands(kept) == kept
+    assert abbreviate_home("see '/home/me/x' (/home/me)") == "see '~/x' (~)"
+
+
+def test_what_cannot_be_written_is_named_in_full(tmp_path: Path) -> None:
+    parent = str(tmp_path.resolve())
+    name = "n" * 300
+    with pytest.raises(OSError, match="too long") as raised:
+        make_directory(f"{parent}/{name}")
+    assert raised.value.filename == f"{parent}/{name}"
+    (tmp_path / "directory").mkdir()
+    with pytest.raises(IsADirectoryError) as replaced:
+        replace_file(f"{parent}/directory", b"")
+    assert replaced.value.filename2 == f"{parent}/directory"
