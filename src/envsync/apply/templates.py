@@ -19,7 +19,6 @@ from envsync.formats.staging_marker import BUILT
 from envsync.model.plan import Blueprint
 from envsync.model.problems import EnvsyncError, Problem
 from envsync.observe.activators import open_activators
-from envsync.observe.installer import find_uv
 from envsync.write.files import make_directories, write_cache
 from envsync.write.trees import Entry, write_tree
 
@@ -206,13 +205,13 @@ class TemplateCache:
             return None
         try:
             its_kind, its_origin, fields = unseal(read_cache_file(self._file(kind)))
-            return Template(*fields) if (its_kind, its_origin) == (kind, _origin(kind, blueprint)) else None
+            return Template(*fields) if (its_kind, its_origin) == (kind, _origin(blueprint)) else None
         except Exception:  # noqa: BLE001  # whatever is wrong with it, a builder makes another
             return None
 
     def keep(self, kind: Kind, blueprint: Blueprint, template: Template, began: int) -> None:
         """Keep a template that was begun at ``began`` (nanoseconds), unless what it was made from changed just then."""
-        origin = _origin(kind, blueprint)
+        origin = _origin(blueprint)
         if self._directory is not None and is_settled(origin[-1], began):
             fields = (template.entries, template.scripts, template.remark)
             with contextlib.suppress(OSError):
@@ -222,14 +221,11 @@ class TemplateCache:
         return f"{self._directory}/template-{sha256(repr(kind).encode('utf-8', 'surrogateescape')).hexdigest()[:16]}"
 
 
-def _origin(
-    kind: Kind, blueprint: Blueprint
-) -> tuple[list[tuple[str, str | int | None]], list[tuple[str, str]], list[int]]:
+def _origin(blueprint: Blueprint) -> tuple[list[tuple[str, str | int | None]], list[tuple[str, str]], list[int]]:
     """Return what builds: the interpreter, the builder, virtualenv's activators, settings; with their stamps."""
     library = f"{blueprint.stdlib}/venv"
     paths = [blueprint.executable, f"{blueprint.stdlib}/os.py", f"{library}/__init__.py", f"{library}/scripts/common"]
-    if kind[0] == "uv":
-        paths.append(find_uv() or "")
+    paths += [one.program for one in blueprint.builders[:1] if one.program]
     spec = PathFinder.find_spec("virtualenv")
     origin = spec.origin if spec else None
     paths += [origin, f"{os.path.dirname(origin)}/version.py"] if origin else [""]

@@ -6,9 +6,8 @@ from enum import Enum
 
 from envsync.model import desired
 from envsync.model.environment import Script
-from envsync.model.interpreter import Facts
 from envsync.model.packages import Change, Damage, Declared, Distribution
-from envsync.model.world import World
+from envsync.model.world import Backend, World
 
 
 class State(Enum):
@@ -27,6 +26,8 @@ class Drift:
 
     code: str
     message: str
+    link: str = ""
+    """The symlink that is missing, where that is the difference."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,8 @@ class Blueprint:
     """Whether the end can be exchanged for another directory; else its contents are, one by one."""
     layered: bool
     """Whether it is in a lower layer of an overlay: what is there is copied up before it is exchanged."""
-    builders: tuple[str, ...]
+    builders: tuple[Backend, ...]
+    """The one that builds it, then those that stand in for it where its work turns out to be unfit."""
     executable: str
     """The real interpreter, for the builder."""
     minor: str
@@ -81,13 +83,10 @@ class Blueprint:
 class InstallSpec:
     """What is to be installed in an environment."""
 
-    installer: str
-    """``uv`` or ``pip``; ``auto`` where nothing is declared that takes one or the other."""
-    may_choose: bool = False
-    """Whether the manifest leaves the choice of the installer."""
+    installer: Backend
     packages: desired.Packages = field(default_factory=desired.Packages)
-    facts: Facts | None = None
-    """Of the environment's Python, where that is known."""
+    markers: tuple[tuple[str, str], ...] = ()
+    """The values of environment markers for the environment's Python (PEP 508)."""
     declared: Declared | None = None
     former: tuple[Distribution, ...] = ()
     """What was installed before a rebuild: what comes back has these versions."""
@@ -246,8 +245,6 @@ class EnvironmentPlan:
     """What a person should know, though nothing is wrong."""
     faults: tuple[str, ...] = ()
     """What does not work in it and envsync cannot put right; each is among the notes as well."""
-    needs_installed: bool = False
-    """Whether this is no plan yet, because it depends on what is installed, and that was not looked at."""
     interrupted: bool = False
     """Whether an earlier pass left something to clear away."""
 

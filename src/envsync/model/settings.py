@@ -2,13 +2,20 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from envsync.model import desired
 from envsync.model.plan import EnvironmentPlan
 from envsync.model.report import EnvironmentReport
 
-Again = Callable[[desired.Environment], EnvironmentPlan]
-"""Observes and decides one environment again."""
+
+class Again(Protocol):
+    """Observes and decides one environment again."""
+
+    def __call__(self, environment: desired.Environment, unfit: frozenset[str] = frozenset()) -> EnvironmentPlan:
+        """Return the plan; ``unfit`` are the names of installers that turned out not to work with its Python."""
+
+
 Progress = Callable[[EnvironmentReport], None]
 """Called in the caller's thread whenever an environment is done."""
 

@@ -12,6 +12,18 @@ from envsync.model.packages import Declared, InstalledPackages, Verdict
 
 
 @dataclass(frozen=True, slots=True)
+class Backend:
+    """A builder or an installer, with what is needed to run it."""
+
+    name: str
+    """As a manifest names it: ``virtualenv``, ``venv``, ``uv``, ``pip``."""
+    program: str = ""
+    """The file to run, or the wheel to unpack and run; empty where none is needed (virtualenv, venv)."""
+    missing: str = ""
+    """Why it cannot be used, as a sentence; empty where it can."""
+
+
+@dataclass(frozen=True, slots=True)
 class Redirect:
     """A file that names an environment elsewhere, as other tools write it (PEP 832)."""
 
@@ -87,6 +99,9 @@ class Side:
     """Whether it has to be a script, since Python is not this environment's through a symlink."""
 
 
+_NOT_SOUGHT = Backend("", missing="no installer was looked for")
+
+
 @dataclass(frozen=True, slots=True)
 class World:
     """All that bears on one environment."""
@@ -106,6 +121,12 @@ class World:
     """What is to be installed, where something is declared."""
     verdict: Verdict | None = None
     """Whether that is installed; ``None`` where nobody could be asked, or there is nothing to ask about."""
+    builders: tuple[Backend, ...] = ()
+    """What can build environments here, the preferred one first; where none can, the reason."""
+    installer: Backend = _NOT_SOUGHT
+    """What installs packages, where any are to be installed."""
+    markers: tuple[tuple[str, str], ...] = ()
+    """The values of environment markers (PEP 508), where packages are to be installed."""
     waiting_for: str | None = None
     """The directory to wait for, where it is not there."""
     claimed: tuple[str, str] | None = None
