@@ -139,6 +139,27 @@ def is_stray(name: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
+class FoundEnvironment:
+    """A virtual environment that is there."""
+
+    paths: tuple[str, ...]
+    """The symlinks that lead to it, or its own place where none does."""
+    end: str
+    text: str | None
+    """What the first symlink holds, absolute; ``None`` where it is no symlink."""
+    python: str | None
+    """The interpreter link that it uses; a stable link to the same tree is preferred."""
+    works: bool
+    """Whether that link leads to something."""
+    prompt: str | None
+    system_site_packages: bool
+    libraries: tuple[str, ...]
+    """Where its Python's packages are, as ``pyvenv.cfg`` names that Python; else all that is there."""
+    inputs: tuple[str, ...]
+    """Files beside its first path that may say what belongs in it, absolute."""
+
+
+@dataclass(frozen=True, slots=True)
 class Former:
     """The latest generation of an environment."""
 

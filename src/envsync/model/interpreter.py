@@ -104,3 +104,23 @@ class InterpreterProblem:
     chain: Chain | None = None
     searched: bool = False
     """Whether the installed ones were searched: what is installed later may fit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An interpreter link whose name tells roughly what it is."""
+
+    link: str
+    implementation: str
+    version: tuple[int, ...]
+    """``(3, 12)`` or ``(3, 12, 1)``, as far as the name tells; empty where it tells nothing."""
+    stable: bool
+    """Whether it survives a patch upgrade."""
+    final: bool = True
+    free_threaded: bool = False
+    build: tuple[int, ...] = ()
+    """The release of an implementation that has version numbers of its own."""
+    floating: bool = False
+    """Whether its name tells no minor version: it goes on to the next one."""
+    last_resort: bool = False
+    """Whether it is meant for something else: the installation of conda itself."""

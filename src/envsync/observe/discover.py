@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
+from envsync.model.interpreter import Candidate
 from envsync.observe.dependencies import along
 from envsync.observe.links import walk
 
@@ -64,26 +65,6 @@ _FLOATING = re.compile(r"\d+|latest")
 """What mise calls links that go on to the next minor version as well."""
 _PATCH = re.compile(r"\d+\.\d+\.\d+")
 _MINOR = re.compile(r"\d+\.\d+")
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """An interpreter link whose name tells roughly what it is."""
-
-    link: str
-    implementation: str
-    version: tuple[int, ...]
-    """``(3, 12)`` or ``(3, 12, 1)``, as far as the name tells; empty where it tells nothing."""
-    stable: bool
-    """Whether it survives a patch upgrade."""
-    final: bool = True
-    free_threaded: bool = False
-    build: tuple[int, ...] = ()
-    """The release of an implementation that has version numbers of its own."""
-    floating: bool = False
-    """Whether its name tells no minor version: it goes on to the next one."""
-    last_resort: bool = False
-    """Whether it is meant for something else: the installation of conda itself."""
 
 
 @dataclass(frozen=True, slots=True)

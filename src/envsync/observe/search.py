@@ -3,12 +3,11 @@
 import os
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from envsync.formats import pyvenv_cfg
 from envsync.formats.staging_marker import is_staging_dir_name
 from envsync.manifest.find import absolute
-from envsync.model.environment import Environment, library_name
+from envsync.model.environment import Environment, FoundEnvironment, library_name
 from envsync.observe.base import base_of
 from envsync.observe.directory import read_redirect
 from envsync.observe.discover import stable_twin
@@ -78,27 +77,6 @@ _UNREAL = frozenset({"/proc", "/sys", "/dev"})
 _CACHE_TAG = "CACHEDIR.TAG"
 _REDIRECT = ".venv"
 _INPUTS = ("requirements.txt", "requirements.in", "pyproject.toml", "uv.lock", "pylock.toml")
-
-
-@dataclass(frozen=True, slots=True)
-class FoundEnvironment:
-    """A virtual environment that is there."""
-
-    paths: tuple[str, ...]
-    """The symlinks that lead to it, or its own place where none does."""
-    end: str
-    text: str | None
-    """What the first symlink holds, absolute; ``None`` where it is no symlink."""
-    python: str | None
-    """The interpreter link that it uses; a stable link to the same tree is preferred."""
-    works: bool
-    """Whether that link leads to something."""
-    prompt: str | None
-    system_site_packages: bool
-    libraries: tuple[str, ...]
-    """Where its Python's packages are, as ``pyvenv.cfg`` names that Python; else all that is there."""
-    inputs: tuple[str, ...]
-    """Files beside its first path that may say what belongs in it, absolute."""
 
 
 def search(tops: Iterable[str], *, cross: bool) -> list[FoundEnvironment]:
