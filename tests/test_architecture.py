@@ -85,6 +85,21 @@ def test_an_installer_is_known_by_its_name_in_one_table_alone() -> None:
                 assert node.module not in {"envsync.formats.installers.uv", "envsync.formats.installers.pip"}, module
 
 
+def test_no_logic_reads_a_message() -> None:
+    """Messages are for people: they change with the language, and with what reads better."""
+    texts = {"message", "hint", "strerror"}
+    for path in SOURCE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            read: list[ast.expr] = []
+            if isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.In | ast.NotIn):
+                read = [node.left, *node.comparators]
+            elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+                read = [node.func.value] if node.func.attr in {"startswith", "endswith", "find"} else []
+            read = [one.func if isinstance(one, ast.Call) else one for one in read]
+            named = {one.attr for one in read if isinstance(one, ast.Attribute)}
+            assert not named & texts, f"{path}:{getattr(node, 'lineno', 0)}"
+
+
 def test_only_the_face_lists_what_it_offers() -> None:
     for module, path in _modules().items():
         assert module == "__init__" or "\n__all__" not in path.read_text(), module

@@ -12,6 +12,7 @@ from envsync import reconcile
 from envsync.model.desired import Environment
 from envsync.model.plan import EnvironmentPlan, Plan
 from envsync.model.world import World
+from envsync.observe import backends
 from envsync.observe.world import Observer
 from envsync.plan.decide import decide
 from harness.place import Place
@@ -149,3 +150,26 @@ def test_in_sync_costs_one_look(place: Place, settings: envsync.Settings, looks:
     looks.clear()
     fresh(place).apply(fresh(place).plan(), settings)
     assert sorted(looks) == ["decide a", "decide b", "observe a", "observe b"]
+
+
+def test_what_can_build_nothing_is_a_conflict_before_anything_is_made(
+    place: Place, settings: envsync.Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(backends._PROGRAMS, "uv", lambda: None)
+    place.write('builder = "uv"\n[envs.a]\npath = "new/a"\n')
+    plan = fresh(place).plan()
+    assert [one.code for one in plan.environments[0].conflicts] == ["builder-missing"]
+    assert outcomes(fresh(place).apply(plan, settings)) == {"a": "conflict"}
+    assert not (place.root / "new").exists()
+    place.write('builder = "uv|venv"\n[envs.a]\npath = "new/a"\n')
+    assert outcomes(fresh(place).apply(fresh(place).plan(), settings)) == {"a": "created"}
+
+
+def test_what_can_install_nothing_is_a_conflict_before_anything_is_made(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(backends._PROGRAMS, "uv", lambda: None)
+    place.write('installer = "uv"\n[envs.a]\npath = "new/a"\npackages = ["app"]\n')
+    plan = fresh(place).plan()
+    assert [one.code for one in plan.environments[0].conflicts] == ["installer-missing"]
+    assert not (place.root / "new").exists()

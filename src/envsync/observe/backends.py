@@ -18,9 +18,13 @@ def find_uv() -> str | None:
 
         return os.fsdecode(find_uv_bin())
     except (ImportError, FileNotFoundError):
-        # A relative directory, such as the current one, may be a stranger's clone.
-        path = [directory for directory in os.environ.get("PATH", os.defpath).split(":") if directory.startswith("/")]
-        return shutil.which("uv", path=":".join(path)) if path else None
+        return _on_path("uv")
+
+
+def _on_path(name: str) -> str | None:
+    # A relative directory, such as the current one, may be a stranger's clone.
+    path = [directory for directory in os.environ.get("PATH", os.defpath).split(":") if directory.startswith("/")]
+    return shutil.which(name, path=":".join(path)) if path else None
 
 
 def find_pip(facts: Facts) -> str | None:
@@ -36,21 +40,21 @@ def find_pip(facts: Facts) -> str | None:
 
 BUILDERS = ("virtualenv", "venv", "uv")
 """In the order in which they stand in for one another; virtualenv comes with envsync, venv with each Python."""
-_PROGRAMS: Mapping[str, Callable[[], str | None]] = {"uv": find_uv}
-"""What finds those builders and installers that are programs of their own."""
+_PROGRAMS: Mapping[str, Callable[[], str | None]] = {"virtualenv": lambda: "", "venv": lambda: "", "uv": find_uv}
+"""What finds the program of a builder or an installer; others are looked for on PATH. Empty where none is needed."""
 _WHEELS: Mapping[str, Callable[[Facts], str | None]] = {"pip": find_pip}
 """What finds the wheels of those installers that run on the environment's Python."""
 
 
+def _find_program(name: str) -> str | None:
+    return _PROGRAMS[name]() if name in _PROGRAMS else _on_path(name)
+
+
 def find_installer(name: str, facts: Facts) -> Backend:
     """Return an installer for a Python; with the reason where it cannot be found."""
-    program = _PROGRAMS[name]() if name in _PROGRAMS else _WHEELS[name](facts)
+    program = _WHEELS[name](facts) if name in _WHEELS else _find_program(name)
     if program is not None:
         return Backend(name, program)
-    return Backend(name, missing=f"{name} cannot be found") if name in _PROGRAMS else _without(name, facts)
-
-
-def _without(name: str, facts: Facts) -> Backend:
     return Backend(name, missing=f"there is no {name} for Python {facts.minor}")
 
 
@@ -74,33 +78,32 @@ class Backends:
         return self._wanted
 
     def program(self, name: str) -> str | None:
-        """Return what to run as one that is a program of its own; ``None`` where it is not there."""
+        """Return the program of a builder or installer; ``None`` where it is not there, empty where none is needed."""
         if name not in self._found:
-            self._found[name] = _PROGRAMS[name]()
+            self._found[name] = _find_program(name)
         return self._found[name]
 
     @cached_property
     def builders(self) -> tuple[Backend, ...]:
         """What can build, the preferred one first, then what stands in for it; one with the reason where none can."""
-        there = {name: Backend(name, program) for name in BUILDERS if (program := self._run_as(name)) is not None}
+        there = {name: Backend(name, program) for name in BUILDERS if (program := self.program(name)) is not None}
         chosen = next((there[name] for name in self._preferred if name in there), None)
         if chosen is not None:
             return (chosen, *(one for one in there.values() if one is not chosen))
         return (Backend(self._preferred[0], missing=f"{' and '.join(self._preferred)} cannot be found"),)
 
-    def _run_as(self, name: str) -> str | None:
-        return self.program(name) if name in _PROGRAMS else ""
-
     def installers(self) -> tuple[str, ...]:
         """Return the names of the installers that are there, the preferred one first."""
-        names = (*_PROGRAMS, *_WHEELS)
-        return tuple(name for name in names if name not in self._unfit and self._run_as(name) is not None)
+        from envsync.formats.installers import INSTALLERS  # noqa: PLC0415  # only where packages are installed
+
+        there = (name for name in INSTALLERS if name in _WHEELS or self.program(name) is not None)
+        return tuple(name for name in there if name not in self._unfit)
 
     def installer(self, facts: Facts, declared: Declared | None) -> Backend:
         """Return what installs for a Python: the one for which the declarations were read, else the one to prefer."""
         name = declared.installer if declared is not None else choose_installer(self._wanted, self.installers(), facts)
         if name in self._unfit:
-            return _without(name, facts)
+            return Backend(name, missing=f"{name} cannot work with Python {facts.minor}")
         return find_installer(name, facts)
 
 

@@ -1,7 +1,6 @@
 """The installers: what to run for each of their jobs, and how to read what they answer. Nothing is run here.
 
-A further one is a file beside these, a line in ``INSTALLERS``, and a line in :mod:`envsync.observe.backends` that finds
-it.
+A further one is a file beside these and a line in ``INSTALLERS``; :mod:`envsync.observe.backends` finds its program.
 """
 
 from collections.abc import Mapping
@@ -11,4 +10,4 @@ from envsync.formats.installers.pip import Pip
 from envsync.formats.installers.uv import Uv
 
 INSTALLERS: Mapping[str, type[Installer]] = {"uv": Uv, "pip": Pip}
-"""By the names that a manifest has for them."""
+"""By the names that a manifest has for them, the preferred one first."""
