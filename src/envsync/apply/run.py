@@ -147,7 +147,7 @@ def _carry_out(
             carry_out(action, env_builder)
     except UnfitInstallerError as error:
         others = again(plan.environment, unfit | {error.name})
-        if others.conflicts or not others.actions:
+        if error.name in unfit or others.conflicts or not others.actions:
             raise error.error from None
         return _carry_out(others, again, env_builder, unfit | {error.name})
     return plan
