@@ -77,6 +77,41 @@ def test_imports_point_downwards(module: str) -> None:
             assert _room(module) != "model" or _room(imported) == "model", f"{module} imports {imported}"
 
 
+def test_planning_knows_only_values_and_texts() -> None:
+    texts = {"manifest.checks", "manifest.edit", "manifest.paths", "manifest.wording"}
+    for module, path in _modules().items():
+        for imported in _imports(path, lazy=True) if _room(module) == "plan" else ():
+            assert _room(imported) in {"plan", "model", "formats"} or imported in texts, f"{module} imports {imported}"
+
+
+def test_an_installer_is_known_by_its_name_in_one_table_alone() -> None:
+    """Whoever asks what an installer can do asks its class in ``formats.installers``, not for its name."""
+    for module, path in _modules().items():
+        if _room(module) not in {"observe", "plan", "apply", "reconcile"}:
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.Eq | ast.NotEq):
+                names = [one.value for one in ast.walk(node) if isinstance(one, ast.Constant)]
+                assert not {"uv", "pip", "virtualenv"} & {name for name in names if isinstance(name, str)}, module
+            if isinstance(node, ast.ImportFrom) and node.module is not None:
+                assert node.module not in {"envsync.formats.installers.uv", "envsync.formats.installers.pip"}, module
+
+
+def test_no_logic_reads_a_message() -> None:
+    """Messages are for people: they change with the language, and with what reads better."""
+    texts = {"message", "hint", "strerror"}
+    for path in SOURCE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            read: list[ast.expr] = []
+            if isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.In | ast.NotIn):
+                read = [node.left, *node.comparators]
+            elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+                read = [node.func.value] if node.func.attr in {"startswith", "endswith", "find"} else []
+            read = [one.func if isinstance(one, ast.Call) else one for one in read]
+            named = {one.attr for one in read if isinstance(one, ast.Attribute)}
+            assert not named & texts, f"{path}:{getattr(node, 'lineno', 0)}"
+
+
 def test_only_the_face_lists_what_it_offers() -> None:
     for module, path in _modules().items():
         assert module == "__init__" or "\n__all__" not in path.read_text(), module

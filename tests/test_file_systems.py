@@ -112,6 +112,18 @@ def test_a_full_disk_leaves_what_was_there(depot: Depot) -> None:
         assert depot.partial_files() == []
 
 
+@pytest.mark.parametrize("builder", ["virtualenv", "venv", "uv"])
+@pytest.mark.parametrize("room", ["size=64k", "nr_inodes=12"])
+def test_a_builder_that_finds_no_room_fails_for_that(place: Place, builder: str, room: str) -> None:
+    """No builder's message is read for it, in whatever language it is."""
+    (place.root / "tiny").mkdir()
+    with mounted("-t", "tmpfs", "-o", room, "none", place.root / "tiny"):
+        place.write(f'builder = "{builder}"\n[envs.blog]\npath = "tiny/blog"\n')
+        entry = place.apply()["blog"]
+        assert (entry["outcome"], entry["error"]["code"]) == ("failed", "disk-full"), entry
+        assert os.listdir(place.root / "tiny") == []
+
+
 def test_a_file_system_without_symlinks_is_named(depot: Depot, monkeypatch: pytest.MonkeyPatch) -> None:
     """FAT has none: symlink(2) says EPERM there, as if somebody lacked a right."""
     symlink = os.symlink

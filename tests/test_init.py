@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from envsync.manifest import load
-from envsync.observe.discover import Candidate
+from envsync.model.interpreter import Candidate
 from envsync.plan.adopt import template
 from harness.bench import listing, run, settle
 from harness.links import fingerprint

@@ -9,6 +9,7 @@ import pytest
 
 from envsync.apply.verify import mismatch_of, works
 from envsync.model.plan import Blueprint
+from envsync.model.world import Backend
 from harness.place import Place
 from harness.trees import make_tree
 from harness.wheels import make_wheel
@@ -89,7 +90,7 @@ def blueprint(python: str, place: Place) -> Blueprint:
         staging_parent=str(place.root),
         exchangeable=True,
         layered=False,
-        builders=("venv",),
+        builders=(Backend("venv"),),
         executable=python,
         minor="3.12",
         stdlib="",

@@ -7,11 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from envsync.model import desired
-from envsync.model.environment import Contents, Environment, InnerLink
-from envsync.model.interpreter import Facts, Interpreter
-from envsync.model.links import Chain, EndKind
-from envsync.plan.drift import compare
 from harness.place import Place
 from harness.trees import make_tree
 
@@ -91,73 +86,3 @@ def test_what_a_shell_sets_for_cross_builds_does_not_reach_the_interpreter(place
     place.apply()
     assert "riscv64" not in (place.root / "blog/pyvenv.cfg").read_text()
     assert os.path.exists(place.root / "blog/bin/python")
-
-
-def interpreter(minor: str, library: str, implementation: str = "cpython", abi: str = "abi") -> Interpreter:
-    facts = Facts(
-        version=f"{minor}.1",
-        implementation=implementation,
-        abi=abi,
-        base_prefix="/opt",
-        base_exec_prefix="/opt",
-        executable="/opt/bin/python",
-        stdlib=f"/opt/{library}",
-        purelib=f"{library}/site-packages",
-        platlib=f"{library}/site-packages",
-        platlibdir="lib",
-        version_info=f"{minor}.1.final.0",
-        platform="linux-x86_64",
-    )
-    chain = Chain("/opt/bin/python", (), "/opt/bin/python", EndKind.FILE)
-    return Interpreter("python", "/opt/bin/python", "/opt/bin", chain, facts)
-
-
-def environment(version: str, library: str, **settings: str) -> Environment:
-    named = {key.replace("_", "-"): value for key, value in settings.items()}
-    cfg = {"home": "/opt/bin", "version": f"{version}.1", "include-system-site-packages": "false", **named}
-    python = InnerLink("python", "/opt/bin/python", works=True)
-    return Environment(
-        cfg=tuple(cfg.items()),
-        pythons=(python,),
-        libraries=(library,),
-        lib64=None,
-        scripts=(),
-        has_bin=True,
-        activators=("activate",),
-        contents=Contents(),
-    )
-
-
-@pytest.mark.parametrize(
-    ("found", "now", "message"),
-    [
-        (environment("3.13", "lib/python3.13t"), interpreter("3.13", "lib/python3.13"), "built for 3.13t, * 3.13"),
-        (environment("3.13", "lib/python3.13"), interpreter("3.13", "lib/python3.13t"), "built for 3.13, * 3.13t"),
-        (environment("3.12", "lib/python3.12"), interpreter("3.13", "lib/python3.13t"), "built for 3.12, * 3.13t"),
-        (environment("3.13", "lib/python3.13t"), interpreter("3.14", "lib/python3.14t"), "built for 3.13t, * 3.14t"),
-        (
-            environment("3.10", "lib/python3.10"),
-            interpreter("3.10", "lib/pypy3.10", "pypy"),
-            "built for 3.10, * pypy3.10",
-        ),
-        (
-            environment("3.10", "lib/pypy3.10", implementation="PyPy"),
-            interpreter("3.10", "lib/python3.10"),
-            "built for pypy3.10, * 3.10",
-        ),
-        (
-            environment("3.11", "lib/python3.11", envsync_abi="cpython-311-x86_64-linux-gnu"),
-            interpreter("3.11", "lib/python3.11", abi="cpython-311d-x86_64-linux-gnu"),
-            "built for cpython-311-x86_64-linux-gnu, * cpython-311d-x86_64-linux-gnu",
-        ),
-        (
-            environment("3.11", "lib/python3.11", envsync_platform="linux-aarch64"),
-            interpreter("3.11", "lib/python3.11"),
-            "built for linux-aarch64, * linux-x86_64",
-        ),
-    ],
-)
-def test_the_reason_for_a_rebuild_names_what_differs(found: Environment, now: Interpreter, message: str) -> None:
-    findings = compare(desired.Environment("blog", "/blog"), found, now)
-    assert findings.rebuild
-    assert message.replace("*", "the link is now") in [one.message for one in findings.drift]

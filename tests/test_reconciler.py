@@ -1,12 +1,20 @@
 """Planning and applying from Python: a plan is all that applying needs, whoever made it."""
 
 import os
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import envsync
-from envsync.model.plan import Plan
+from envsync import reconcile
+from envsync.model.desired import Environment
+from envsync.model.plan import EnvironmentPlan, Plan
+from envsync.model.world import World
+from envsync.observe import backends
+from envsync.observe.world import Observer
+from envsync.plan.decide import decide
 from harness.place import Place
 
 TWO = '[envs.a]\npath = "a"\n[envs.b]\npath = "b"\ntarget = "b"\n'
@@ -89,3 +97,79 @@ def test_a_plan_of_nothing_is_applied(place: Place, settings: envsync.Settings) 
     report = fresh(place).apply(Plan(envsync.load(str(place.manifest)), ()), settings)
     assert report.environments == ()
     assert sorted(os.listdir(place.root)) == [Path(place.manifest).name]
+
+
+@pytest.fixture
+def looks(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Collect each look at an environment, and each decision about one, by name."""
+    seen: list[str] = []
+    observe = Observer.observe
+
+    def observed(self: Observer, environment: Environment, **options: Any) -> World:
+        seen.append(f"observe {environment.name}")
+        return observe(self, environment, **options)
+
+    def decided(environment: Environment, *arguments: Any) -> EnvironmentPlan:
+        seen.append(f"decide {environment.name}")
+        return decide(environment, *arguments)
+
+    monkeypatch.setattr(Observer, "observe", observed)
+    monkeypatch.setattr(reconcile, "decide", decided)
+    return seen
+
+
+MOST = 3
+"""To plan, under the lock, and afterwards."""
+
+
+@pytest.mark.parametrize(
+    ("gone", "forced", "outcome"),
+    [
+        ("", (), "created"),
+        ("bin/python", (), "repaired"),
+        ("", ("a", "b"), "rebuilt"),
+        ("bin", ("b",), "rebuilt"),  # one by its state, one since it was asked for
+    ],
+)
+def test_each_environment_is_looked_at_three_times_at_most(  # noqa: PLR0913, PLR0917  # a row, and where
+    gone: str, forced: tuple[str, ...], outcome: str, place: Place, settings: envsync.Settings, looks: list[str]
+) -> None:
+    place.write(TWO)
+    if outcome != "created":
+        fresh(place).apply(fresh(place).plan(), settings)
+    if gone:
+        Path(place.root / "a" / gone).rename(place.root / "aside")
+    looks.clear()
+    assert outcomes(fresh(place, forced).apply(fresh(place, forced).plan(), settings))["a"] == outcome
+    assert max(Counter(looks).values()) <= MOST, looks
+
+
+def test_in_sync_costs_one_look(place: Place, settings: envsync.Settings, looks: list[str]) -> None:
+    place.write(TWO)
+    fresh(place).apply(fresh(place).plan(), settings)
+    looks.clear()
+    fresh(place).apply(fresh(place).plan(), settings)
+    assert sorted(looks) == ["decide a", "decide b", "observe a", "observe b"]
+
+
+def test_what_can_build_nothing_is_a_conflict_before_anything_is_made(
+    place: Place, settings: envsync.Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(backends._PROGRAMS, "uv", lambda: None)
+    place.write('builder = "uv"\n[envs.a]\npath = "new/a"\n')
+    plan = fresh(place).plan()
+    assert [one.code for one in plan.environments[0].conflicts] == ["builder-missing"]
+    assert outcomes(fresh(place).apply(plan, settings)) == {"a": "conflict"}
+    assert not (place.root / "new").exists()
+    place.write('builder = "uv|venv"\n[envs.a]\npath = "new/a"\n')
+    assert outcomes(fresh(place).apply(fresh(place).plan(), settings)) == {"a": "created"}
+
+
+def test_what_can_install_nothing_is_a_conflict_before_anything_is_made(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(backends._PROGRAMS, "uv", lambda: None)
+    place.write('installer = "uv"\n[envs.a]\npath = "new/a"\npackages = ["app"]\n')
+    plan = fresh(place).plan()
+    assert [one.code for one in plan.environments[0].conflicts] == ["installer-missing"]
+    assert not (place.root / "new").exists()

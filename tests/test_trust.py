@@ -18,8 +18,8 @@ from envsync.__main__ import fast_answer
 from envsync.cli.arguments import COMMANDS
 from envsync.manifest.find import FOUND, NAMED, OWN, SET, demanded
 from envsync.manifest.tables import ManifestTable
+from envsync.observe.backends import find_uv
 from envsync.observe.discover import discover
-from envsync.observe.installer import find_uv
 from envsync.observe.trust import TrustLevel, record_of, records, refuse_strangers
 from harness.bench import listing
 from harness.place import Place, Run

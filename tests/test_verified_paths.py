@@ -13,6 +13,8 @@ from uv import find_uv_bin
 from virtualenv.activation.fish import FishActivator
 
 from envsync.apply import builders
+from envsync.model.world import Backend
+from envsync.observe import backends
 from harness.bench import Bench, build, contents, files, listing, run, settle
 from harness.depot import Depot, open_depot
 from harness.place import Place
@@ -53,8 +55,7 @@ def planted_uv(bench: Bench, monkeypatch: pytest.MonkeyPatch, script: str) -> No
     (directory / "uv").write_text(f'#!/bin/sh\n"{find_uv_bin()}" "$@" || exit\nfor place; do :; done\n{script}\n')
     (directory / "uv").chmod(0o755)
     monkeypatch.setenv("PATH", f"{directory}:{os.environ['PATH']}")
-    monkeypatch.setattr("envsync.observe.installer.find_uv", lambda: f"{directory}/uv")
-    monkeypatch.setattr(builders, "find_uv", lambda: f"{directory}/uv")
+    monkeypatch.setitem(backends._PROGRAMS, "uv", lambda: f"{directory}/uv")
 
 
 def test_a_builder_that_writes_an_unknown_dialect_gives_way_to_another(
@@ -76,7 +77,7 @@ def test_a_builder_that_writes_an_unknown_dialect_gives_way_to_another(
 def test_where_every_builder_names_the_place_nothing_is_swapped_in(
     kind: str, bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def planted(builder: str, blueprint: Any, place: str, app_data: str) -> None:
+    def planted(builder: Backend, blueprint: Any, place: str, app_data: str) -> None:
         REAL_BUILD(builder, blueprint, place, app_data)
         match kind:
             case "text":

@@ -18,6 +18,8 @@ from envsync.model.packages import Declared
 from envsync.model.plan import Conflict, EnvironmentPlan, Install, Plan, Rebuild, Rollback, State
 from envsync.model.report import Report
 from envsync.model.settings import Progress, Settings
+from envsync.model.world import World
+from envsync.observe.backends import Backends
 from envsync.observe.directory import StagingFinder
 from envsync.observe.facts import FactsCache
 from envsync.observe.interpreters import Interpreters
@@ -27,8 +29,7 @@ from envsync.observe.verdicts import Verdicts
 from envsync.observe.world import Observer
 from envsync.plan.blueprint import Rules, stopped, untrusted
 from envsync.plan.conflicts import conflicts_between
-from envsync.plan.decide import decide
-from envsync.plan.unowned import unlooked
+from envsync.plan.decide import decide, exchanges
 from envsync.plan.upgrade import decide_upgrade, may_upgrade
 
 _LOOKS = 3
@@ -60,11 +61,10 @@ class Reconciler:
         self._verdicts = verdicts or remembered_verdicts(Cache(None))
         self._without = without
         self._interpreters = self._finder()
+        self._backends = Backends(manifest.builders, manifest.installer)
         self._rules = Rules(
             max_hops=MAX_HOPS,
-            builders=manifest.builders,
             keep=manifest.keep,
-            installer=manifest.installer,
             generations_dir=os.path.realpath(manifest.state_dir),  # once: it may lead elsewhere later
             force_rebuild=frozenset(force_rebuild),
             manifest=manifest.file if manifest.file.isprintable() else "",  # it goes into pyvenv.cfg
@@ -77,6 +77,7 @@ class Reconciler:
         """
         everyone = self._manifest.environments
         self._interpreters = self._finder()
+        self._backends = Backends(self._manifest.builders, self._manifest.installer)
         observer = self._observer()
         ends: dict[str, str] = {}
         places: dict[str, tuple[str, ...]] = {}
@@ -137,10 +138,8 @@ class Reconciler:
         if may_upgrade(plan) and world.declared and world.installed and isinstance(interpreter, Interpreter):
             end = world.directory.chain.end
             verdict = self._verdicts.upgrade(end, world.declared, world.installed, interpreter.facts, only=only)
-        if verdict is not None and verdict.changes and unlooked(world):  # what exchanges it has to know what is in it
-            observer = self._observer()
-            world = observer.observe(plan.environment, installed=True)
-            plan = replace(plan, world=world)
+        if verdict is not None and verdict.changes:
+            plan = replace(plan, world=self._observer().complete(world))
         return decide_upgrade(plan, verdict, only, self._rules)
 
     def apply(
@@ -167,9 +166,9 @@ class Reconciler:
         rebuilt = {one.environment.name for one in plan.environments if _rebuilds(one)}
         asked = {one.environment.name: self._asked(one) for one in plan.environments}
 
-        def again(environment: desired.Environment) -> EnvironmentPlan:
+        def again(environment: desired.Environment, unfit: frozenset[str] = frozenset()) -> EnvironmentPlan:
             began = time.time_ns()
-            observer = self._observer(None if environment.name in minded else as_planned)
+            observer = self._observer(None if environment.name in minded else as_planned, unfit)
             fresh = self._plan_one(environment, observer, plan.between)
             if in_sync is not None:
                 in_sync.note(fresh, began)
@@ -197,13 +196,17 @@ class Reconciler:
         """Check whether an earlier plan was made for the interpreter that is found now."""
         return plan.world.interpreter == self._interpreters.find(plan.environment)
 
-    def _observer(self, finder: StagingFinder | None = None) -> Observer:
-        """Return an observer that has seen nothing yet, except what earlier passes left where that is given."""
+    def _observer(self, finder: StagingFinder | None = None, unfit: frozenset[str] = frozenset()) -> Observer:
+        """Return an observer that has seen nothing yet, except what earlier passes left where that is given.
+
+        ``unfit`` are the names of installers that cannot work with an environment's Python.
+        """
         return Observer(
             self._manifest,
             self._interpreters,
             finder or StagingFinder(self._manifest.state_dir),
             self._verdicts,
+            self._backends.without(unfit) if unfit else self._backends,
         )
 
     def _plan_one(
@@ -222,14 +225,11 @@ class Reconciler:
     def _decide(
         self, environment: desired.Environment, observer: Observer, between: tuple[Conflict, ...]
     ) -> EnvironmentPlan:
-        forced = environment.name in self._rules.force_rebuild
-        plan = decide(
-            environment, observer.observe(environment, installed=forced, deep=self._deep), self._rules, between
-        )
-        if plan.needs_installed:  # only a rebuild has to know what is installed
-            world = observer.observe(environment, installed=True, deep=self._deep)
-            plan = decide(environment, world, self._rules, between)
-        return plan
+        def is_exchanged(world: World) -> bool:
+            return exchanges(environment, world, self._rules, between)
+
+        world = observer.observe(environment, exchanges=is_exchanged, deep=self._deep)
+        return decide(environment, world, self._rules, between)
 
 
 def _undecided(environment: desired.Environment, error: Exception) -> EnvironmentPlan:

@@ -68,7 +68,8 @@ class Inputs:
         return str(file)
 
     def read(self, *, wanted: str = "auto", uv: str | None = "uv", **keys: object) -> Declared:
-        return read_declared(Packages(**keys), self.facts, wanted=wanted, uv=uv)  # type: ignore[arg-type]
+        there = ("uv", "pip") if uv else ("pip",)
+        return read_declared(Packages(**keys), self.facts, wanted=wanted, there=there)  # type: ignore[arg-type]
 
     def requirements(self, text: str | bytes, *, wanted: str = "auto", name: str = "requirements.txt") -> Declared:
         return self.read(requirements=(self.write(name, text),), wanted=wanted)

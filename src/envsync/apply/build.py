@@ -42,6 +42,7 @@ from envsync.write.trees import make_scratch
 
 if TYPE_CHECKING:
     from envsync.model.packages import Change
+    from envsync.model.world import Backend
 
 
 _PAUSE = 3600.0
@@ -94,7 +95,6 @@ class EnvironmentBuilder:
         self.digests = Digests()
         """Of files that were installed and found sound."""
         self.retries = Retries(self.cache)
-        self._builders: dict[tuple[str, ...], str] = {}
         self._templates: dict[Kind, Template] = {}
         self._scripts: tuple[object, Mapping[str, bytes]] = (None, {})
         """The last ones that virtualenv was asked for."""
@@ -122,7 +122,7 @@ class EnvironmentBuilder:
             raise EnvsyncError(Problem("symlinks-unsupported", message, hint)) from error
 
     def _build(self, blueprint: Blueprint, staging_dir: str, name: str) -> None:
-        kind = kind_of(blueprint, self._builder(blueprint))
+        kind = kind_of(blueprint, blueprint.builders[0].name)
         template = self._templates.get(kind)
         if template is not None:
             self._render(template, blueprint, staging_dir, name)
@@ -175,13 +175,6 @@ class EnvironmentBuilder:
         name = blueprint.name.encode()[:200].decode(errors="ignore")  # a file's name has room for 255 bytes
         return f"{self._logs}/{name}.log"
 
-    def _builder(self, blueprint: Blueprint) -> str:
-        wanted = blueprint.builders
-        if wanted not in self._builders:
-            # virtualenv comes with envsync: it need not be looked for where it is wanted first.
-            self._builders[wanted] = wanted[0] if wanted[:1] == ("virtualenv",) else _chosen(wanted)
-        return self._builders[wanted]
-
     def _render(self, template: Template, blueprint: Blueprint, staging_dir: str, name: str) -> None:
         scripts: Mapping[str, bytes] | None = plain_scripts(template, blueprint)
         if scripts is None:
@@ -195,22 +188,19 @@ class EnvironmentBuilder:
 
     def _make(self, blueprint: Blueprint, staging_dir: str) -> Template:
         """Have a template made by the builder that is wanted, or by another if its work names the place of building."""
-        from envsync.apply.builders import BUILDERS  # noqa: PLC0415  # only where there is no template
-
-        wanted = self._builder(blueprint)
+        wanted, *others = blueprint.builders
         try:
             return self._make_with(wanted, blueprint, staging_dir)
         except PathLeftError as error:
             unfit = error
-        for other in BUILDERS:
+        for other in others:
             with contextlib.suppress(EnvsyncError):
-                if other != wanted:
-                    made = self._make_with(other, blueprint, staging_dir)
-                    remark = f"built by {other}: {wanted} is unfit, since {unfit.problem.message}"
-                    return Template(made.entries, made.scripts, remark)
+                made = self._make_with(other, blueprint, staging_dir)
+                remark = f"built by {other.name}: {wanted.name} is unfit, since {unfit.problem.message}"
+                return Template(made.entries, made.scripts, remark)
         raise unfit
 
-    def _make_with(self, builder: str, blueprint: Blueprint, staging_dir: str) -> Template:
+    def _make_with(self, builder: "Backend", blueprint: Blueprint, staging_dir: str) -> Template:
         from envsync.apply.builders import build_bare  # noqa: PLC0415  # only where there is no template
 
         with self._scratch(blueprint, staging_dir) as scratch:
@@ -239,12 +229,6 @@ class EnvironmentBuilder:
             remove_scratch(place)
             if own:
                 remove_staging_dir(own, blueprint.end)
-
-
-def _chosen(wanted: tuple[str, ...]) -> str:
-    from envsync.apply.builders import choose_builder  # noqa: PLC0415  # only where there is something to choose
-
-    return choose_builder(wanted)
 
 
 @contextlib.contextmanager

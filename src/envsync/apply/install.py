@@ -4,10 +4,9 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from envsync.apply.installers import Runner, find_installer, keep_byte_code_of
+from envsync.apply.installers import Runner, UnfitInstallerError, prepared
 from envsync.apply.restore import bring_back
 from envsync.formats.installers.command import AnswerError, Installer, Job
-from envsync.formats.installers.uv import Uv
 from envsync.model.packages import (
     INPUTS,
     INSTALLED,
@@ -20,7 +19,6 @@ from envsync.model.packages import (
 )
 from envsync.model.plan import Blueprint, InstallSpec
 from envsync.model.problems import EnvsyncError, Problem
-from envsync.observe.declared import read_declared
 from envsync.observe.installer import Question, ask, locked_pins
 from envsync.observe.packages import read_installed
 from envsync.write.files import make_directory
@@ -69,30 +67,17 @@ class _Task:
 def install(place: str, blueprint: Blueprint, spec: InstallSpec, space: Space) -> Installed:
     """Install what a plan wants into the environment at ``place``, which is staged.
 
-    Where the manifest leaves the choice, and uv cannot work with this Python, pip does it. Raises ``EnvsyncError``,
-    ``OSError``.
+    Raises ``EnvsyncError``, ``OSError``, and ``UnfitInstallerError`` where the installer cannot work with this Python.
     """
     runner = Runner(space.log)
-    installer = find_installer(spec.installer, blueprint.minor, blueprint.stdlib, space.cache, lambda: space.spare)
-    task = _Task(place, blueprint, spec, installer, runner)
-    try:
-        return _carry_out(task)
-    except EnvsyncError:
-        if not isinstance(installer, Uv) or not _may_be_pip(spec) or runner.succeeds(installer.listing(place)):
-            raise
-        installer = find_installer("pip", blueprint.minor, blueprint.stdlib, space.cache, lambda: space.spare)
-        declared = None
-        if spec.declared is not None and spec.facts is not None:
-            declared = read_declared(spec.packages, spec.facts, wanted="pip", uv=None)
-        return _carry_out(replace(task, installer=installer, spec=replace(spec, declared=declared)))
-    finally:
-        keep_byte_code_of(installer)
-
-
-def _may_be_pip(spec: InstallSpec) -> bool:
-    if spec.declared is None or spec.facts is None:
-        return spec.may_choose
-    return spec.may_choose and not read_declared(spec.packages, spec.facts, wanted="pip", uv=None).problems
+    with prepared(spec.installer, space.cache, lambda: space.spare) as installer:
+        try:
+            return _carry_out(_Task(place, blueprint, spec, installer, runner))
+        except EnvsyncError as error:
+            trial = installer.trial(place)
+            if trial is None or runner.succeeds(trial):
+                raise
+            raise UnfitInstallerError(installer.name, error) from error
 
 
 def _carry_out(task: _Task) -> Installed:
@@ -117,7 +102,7 @@ def _install_declared(task: _Task, declared: Declared, before: InstalledPackages
     """Carry out the declarations, each call where it was written for."""
     spec = task.spec
     job = Job(upgrade=spec.upgrade, only=spec.only, reinstall=spec.reinstall, cached=spec.cached, index=declared.index)
-    if spec.only and not isinstance(task.installer, Uv):  # pip upgrades all that is declared, or what is not there
+    if spec.only and not task.installer.upgrades_some:  # it upgrades all that is declared, or what is not there
         task.runner.run(task.installer.uninstall(task.place, spec.only))
     if spec.upgrade and any(map(is_lock, declared.calls)):
         job = replace(job, constraints=_locked_pins(task))

@@ -1,21 +1,19 @@
-"""Find installers, and run them from outside of the environment: uv where it is, else pip."""
+"""Make installers ready, and run them from outside of the environment."""
 
 import contextlib
-import glob
 import subprocess
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, BinaryIO
 from zipfile import BadZipFile
 
+from envsync.formats.installers import INSTALLERS
 from envsync.formats.installers.command import Command, Installer, gist
-from envsync.formats.installers.pip import Pip
-from envsync.formats.installers.uv import Uv
 from envsync.formats.redact import redacted
 from envsync.model.problems import EnvsyncError, Problem
-from envsync.observe.installer import find_uv
+from envsync.model.world import Backend
 from envsync.observe.processes import started
 from envsync.write.files import new_log
 from envsync.write.unpack import keep_byte_code, unpack
@@ -82,44 +80,41 @@ def _follow(process: "Popen[bytes]", log: BinaryIO, said: list[str]) -> None:
             kept += len(text)
 
 
-def find_installer(name: str, minor: str, stdlib: str, cache: str | None, spare: Callable[[], str]) -> Installer:
-    """Return an installer for a Python: ``uv``, ``pip``, or with ``auto`` uv where it is and knows such a Python.
+class UnfitInstallerError(Exception):
+    """An installer cannot work with an environment's Python at all; another one may."""
 
-    pip is unpacked into the directory ``cache``, or where that cannot be into what ``spare`` returns. Raises
-    ``EnvsyncError``.
+    def __init__(self, name: str, error: EnvsyncError) -> None:
+        super().__init__(f"{name} cannot work with this Python: {error}")
+        self.name = name
+        self.error = error
+        """What it failed with."""
+
+
+@contextlib.contextmanager
+def prepared(backend: Backend, cache: str | None, spare: Callable[[], str]) -> Iterator[Installer]:
+    """Yield an installer that is ready to run.
+
+    A wheel is unpacked into the directory ``cache``, or where that cannot be into what ``spare`` returns; the byte
+    code that Python writes of it meanwhile is kept for later. Raises ``EnvsyncError``.
     """
-    known = tuple(int(part) for part in minor.split(".")) >= (3, 8)
-    uv = find_uv() if name != "pip" and (known or name == "uv") else None
-    if uv is not None:
-        return Uv(uv)
-    if name == "uv":
-        problem = Problem("installer-missing", "uv cannot be found", 'Install it, or set `installer` to "auto".')
-        raise EnvsyncError(problem)
-    wheel = _pip_wheel(minor, stdlib)
+    if backend.missing:
+        raise EnvsyncError(Problem("installer-missing", backend.missing, "Install it, or set another `installer`."))
+    installer = INSTALLERS[backend.name]
+    if not backend.program.endswith(".whl"):
+        yield installer(backend.program)
+        return
+    home = _unpacked(backend.program, cache, spare)
+    try:
+        yield installer(home)
+    finally:
+        keep_byte_code(home)
+
+
+def _unpacked(wheel: str, cache: str | None, spare: Callable[[], str]) -> str:
     if cache is not None:
         with contextlib.suppress(OSError, EnvsyncError, BadZipFile):
-            return Pip(unpack(wheel, cache))
+            return unpack(wheel, cache)
     try:
-        return Pip(unpack(wheel, spare()))
+        return unpack(wheel, spare())
     except BadZipFile as error:
         raise EnvsyncError(Problem("installer-missing", f"{wheel} is damaged: {error}", "Install uv.")) from error
-
-
-def keep_byte_code_of(installer: Installer) -> None:
-    """Keep the byte code that Python has written of an installer in a run that has ended, for the next ones."""
-    if isinstance(installer, Pip):
-        keep_byte_code(installer.home)
-
-
-def _pip_wheel(minor: str, stdlib: str) -> str:
-    """Find a wheel of pip for a Python: virtualenv's, else the one that the Python brings itself."""
-    from virtualenv.seed.wheels.embed import get_embed_wheel  # noqa: PLC0415  # only for installing
-
-    wheel = get_embed_wheel("pip", minor)
-    if wheel is not None:
-        return str(wheel.path)
-    bundled = sorted(glob.glob(f"{glob.escape(stdlib)}/ensurepip/_bundled/pip-*.whl"))
-    if not bundled:
-        message = f"there is no pip for Python {minor}"
-        raise EnvsyncError(Problem("installer-missing", message, "Install uv: the extra `uv` brings it."))
-    return bundled[-1]

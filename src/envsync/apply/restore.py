@@ -197,10 +197,9 @@ class _Restoration:
         """Check that what was installed without a look at its requirements has them, unless that was so before."""
         if not self.loosely or self.spec.only_damaged or self.runner.succeeds(self.installer.check(self.place)):
             return
-        facts, version = self.spec.facts, self.spec.former_python
-        then = facts and replace(facts, version=version, version_info=version) if version else facts
-        before = unmet_requirements(self.spec.former, then)
-        left = unmet_requirements(self._installed().distributions, facts)
+        markers = dict(self.spec.markers)
+        before = unmet_requirements(self.spec.former, markers | _markers_of(self.spec.former_python))
+        left = unmet_requirements(self._installed().distributions, markers)
         new = [one for one in left if one not in before]
         if new and not self.is_locked:
             message = f"what was brought back would not be consistent: {'; '.join(new[:4])}"
@@ -226,6 +225,14 @@ class _Restoration:
     def _install(self, call: Call | Sync, job: Job) -> None:
         job = replace(job, index=self.declared.index)
         self.runner.run(self.installer.install(self.place, call, job))
+
+
+def _markers_of(version: str) -> dict[str, str]:
+    """Return the environment markers that tell the version of a Python (PEP 508); none where it is not known."""
+    if not version:
+        return {}
+    minor = ".".join(version.split(".")[:2])
+    return {"python_full_version": version, "python_version": minor, "implementation_version": version}
 
 
 def _is_back(one: Distribution, there: InstalledPackages) -> bool:

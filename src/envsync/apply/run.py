@@ -119,14 +119,12 @@ def _apply_one(
             if plan.interrupted and plan.state is not State.CONFLICT:
                 clear_away(plan, settings.generations_dir)
                 plan = again(plan.environment)
-            for action in plan.actions:
-                carry_out(action, env_builder)
+            plan = _carry_out(plan, again, env_builder)
             further: list[Action] = []
             after = again(plan.environment)
             more = [action for action in after.actions if isinstance(action, Link) or _was_unasked(plan, action)]
             if plan.actions and more:  # commands that are there only now, packages that could be asked about only now
-                for action in more:
-                    carry_out(action, env_builder)
+                _carry_out(replace(after, actions=tuple(more)), again, env_builder)
                 further = [action for action in more if not isinstance(action, Link)]
                 after = again(plan.environment)
         return report_of(replace(plan, actions=(*plan.actions, *further)), after)
@@ -134,6 +132,26 @@ def _apply_one(
         return EnvironmentReport(plan, Outcome.INTERRUPTED)
     except Exception as error:  # noqa: BLE001  # a mistake of envsync's own, too, must stop only this environment
         return failure(plan, error)
+
+
+def _carry_out(
+    plan: EnvironmentPlan, again: DecideAgain, env_builder: EnvironmentBuilder, unfit: frozenset[str] = frozenset()
+) -> EnvironmentPlan:
+    """Carry out the actions of a plan, and return it.
+
+    Where the installer turns out not to work with the environment's Python, it is planned again without that one.
+    """
+    from envsync.apply.installers import UnfitInstallerError  # noqa: PLC0415  # only here, and it loads much
+
+    try:
+        for action in plan.actions:
+            carry_out(action, env_builder)
+    except UnfitInstallerError as error:
+        others = again(plan.environment, unfit | {error.name})
+        if error.name in unfit or others.conflicts or not others.actions:
+            raise error.error from None
+        return _carry_out(others, again, env_builder, unfit | {error.name})
+    return plan
 
 
 def _was_unasked(plan: EnvironmentPlan, action: Action) -> bool:

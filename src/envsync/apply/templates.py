@@ -20,7 +20,6 @@ from envsync.model.problems import EnvsyncError, Problem
 from envsync.model.system import VARIABLES
 from envsync.observe.activators import open_activators
 from envsync.observe.dependencies import along
-from envsync.observe.installer import find_uv
 from envsync.observe.links import walk
 from envsync.write.files import make_directories
 from envsync.write.trees import Entry, write_tree
@@ -216,8 +215,7 @@ def _origin(kind: Kind, blueprint: Blueprint) -> tuple[str, list[str]]:
     """Return what tells apart all that builds, and its files: the interpreter, the builder, virtualenv's activators."""
     library = f"{blueprint.stdlib}/venv"
     paths = [blueprint.executable, f"{blueprint.stdlib}/os.py", f"{library}/__init__.py", f"{library}/scripts/common"]
-    if kind[0] == "uv":
-        paths.append(find_uv() or "")
+    paths += [one.program for one in blueprint.builders[:1] if one.program]
     spec = PathFinder.find_spec("virtualenv")
     origin = spec.origin if spec else None
     paths += [origin, f"{os.path.dirname(origin)}/version.py"] if origin else [""]

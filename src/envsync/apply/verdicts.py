@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterable, Iterator
+from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 from envsync.apply.build import BUILD_LIMIT
@@ -19,28 +20,30 @@ def remembered_verdicts(cache: Cache) -> Verdicts:
 
     pip is unpacked into the cache's directory, or where that cannot be into a temporary directory.
     """
-    used: list[Installer] = []
-    places: list[str] = []
+    places: ContextVar[tuple[str, contextlib.ExitStack]] = ContextVar("places")
 
     def find(name: str, facts: Facts) -> "Installer":
-        from envsync.apply.installers import find_installer  # noqa: PLC0415  # only where one has to be asked
+        from envsync.apply.installers import prepared  # noqa: PLC0415  # only where one has to be asked
+        from envsync.observe.backends import find_installer  # noqa: PLC0415
 
-        used.append(find_installer(name, facts.minor, facts.stdlib, cache.directory, lambda: places[-1]))
-        return used[-1]
+        place, stack = places.get()
+        return stack.enter_context(prepared(find_installer(name, facts), cache.directory, lambda: place))
 
     @contextlib.contextmanager
     def building(paths: Iterable[str]) -> Iterator[None]:
-        from envsync.apply.installers import keep_byte_code_of  # noqa: PLC0415
         from envsync.write.user_files import temporary_directory  # noqa: PLC0415
 
-        with temporary_directory() as place, _building(paths), temporary_files_in(place):
-            places.append(place)
+        with (
+            temporary_directory() as place,
+            _building(paths),
+            temporary_files_in(place),
+            contextlib.ExitStack() as stack,
+        ):
+            token = places.set((place, stack))
             try:
                 yield
             finally:
-                places.pop()
-        while used:
-            keep_byte_code_of(used.pop())
+                places.reset(token)
 
     return Verdicts(cache, find, building)
 

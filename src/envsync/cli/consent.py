@@ -19,6 +19,7 @@ from envsync.observe.trust import (
     record_for,
     refuse_strangers,
     refused,
+    trust_level,
 )
 from envsync.report.terminal import abbreviate_home, escape
 from envsync.write.user_files import record_trust

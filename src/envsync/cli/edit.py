@@ -18,6 +18,7 @@ from envsync.manifest.edit import Entry, with_entries, without_entry
 from envsync.manifest.find import absolute, current_directory, find
 from envsync.manifest.paths import is_literal
 from envsync.model.desired import Environment, Manifest
+from envsync.model.environment import FoundEnvironment
 from envsync.model.links import EndKind
 from envsync.model.problems import EnvsyncError, ManifestError, Problem, UsageError
 from envsync.model.system import VARIABLES
@@ -28,7 +29,7 @@ from envsync.observe.files import read_regular, read_text
 from envsync.observe.links import walk
 from envsync.observe.packages import read_installed
 from envsync.observe.rights import refuse_as_root
-from envsync.observe.search import FoundEnvironment, environment_behind, marked_by, search, store_of
+from envsync.observe.search import environment_behind, marked_by, search, store_of
 from envsync.plan.adopt import Recorded, adopt, frozen, shortened, template
 from envsync.plan.explain import undeclared, undeclared_line
 from envsync.plan.unowned import listed, unowned_at_top

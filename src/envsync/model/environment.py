@@ -138,6 +138,27 @@ def is_stray_file(name: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
+class FoundEnvironment:
+    """A virtual environment that was found."""
+
+    paths: tuple[str, ...]
+    """The symlinks that lead to it, or its real path where none does."""
+    end: str
+    text: str | None
+    """The link text of the first path, made absolute; ``None`` where that is no symlink."""
+    python: str | None
+    """The interpreter link that it uses, or a stable link to the same tree; ``None`` if unknown."""
+    works: bool
+    """Whether that link leads to anything."""
+    prompt: str | None
+    system_site_packages: bool
+    libraries: tuple[str, ...]
+    """The directories that hold ``site-packages`` for the version in ``pyvenv.cfg``, otherwise all of them."""
+    inputs: tuple[str, ...]
+    """Absolute paths of files beside its first path that may declare its packages."""
+
+
+@dataclass(frozen=True, slots=True)
 class LatestGeneration:
     """The latest generation of an environment."""
 

@@ -104,3 +104,23 @@ class InterpreterProblem:
     chain: Chain | None = None
     searched: bool = False
     """Whether the installed ones were searched: one installed later may fit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An interpreter link, and what its name implies."""
+
+    link: str
+    implementation: str
+    version: tuple[int, ...]
+    """``(3, 12)`` or ``(3, 12, 1)``, as in the name; empty where it has none."""
+    stable: bool
+    """Whether the link survives a patch upgrade."""
+    final: bool = True
+    free_threaded: bool = False
+    build: tuple[int, ...] = ()
+    """The release of an implementation with version numbers of its own: ``(7, 3, 17)`` of PyPy."""
+    floating: bool = False
+    """Whether its name has no minor version: it moves on to the next one."""
+    last_resort: bool = False
+    """Whether it serves another purpose: the installation of conda itself."""

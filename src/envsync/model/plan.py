@@ -7,9 +7,8 @@ from typing import NamedTuple
 
 from envsync.model import desired
 from envsync.model.environment import Script
-from envsync.model.interpreter import Facts
 from envsync.model.packages import Change, Damage, Declared, Distribution
-from envsync.model.world import World
+from envsync.model.world import Backend, World
 
 
 class State(Enum):
@@ -28,6 +27,8 @@ class Drift:
 
     code: str
     message: str
+    link: str = ""
+    """The symlink that is missing, where that is the difference."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,8 @@ class Blueprint:
     """Whether the end can be swapped as a whole; otherwise its entries are swapped one by one, not atomically."""
     layered: bool
     """Whether it is in a lower layer of an overlay: it is copied up before the swap."""
-    builders: tuple[str, ...]
+    builders: tuple[Backend, ...]
+    """The one that builds it, then those that replace it where its work turns out to be unfit."""
     executable: str
     """The real interpreter, for the builder."""
     minor: str
@@ -82,13 +84,10 @@ class Blueprint:
 class InstallSpec:
     """What is to be installed in an environment."""
 
-    installer: str
-    """``uv`` or ``pip``; ``auto`` where nothing declared requires either."""
-    may_choose: bool = False
-    """Whether the manifest leaves the installer open."""
+    installer: Backend
     packages: desired.Packages = field(default_factory=desired.Packages)
-    facts: Facts | None = None
-    """Of the environment's Python, if known."""
+    markers: tuple[tuple[str, str], ...] = ()
+    """The values of environment markers for the environment's Python (PEP 508)."""
     declared: Declared | None = None
     former: tuple[Distribution, ...] = ()
     """What was installed before a rebuild: it is installed again in these versions."""
@@ -247,8 +246,6 @@ class EnvironmentPlan:
     """What the user should know, though nothing is wrong."""
     faults: tuple[str, ...] = ()
     """What does not work in it and envsync cannot repair; each is also among the notes."""
-    needs_installed: bool = False
-    """Whether the plan is incomplete, as it depends on installed packages that were not read."""
     interrupted: bool = False
     """Whether an interrupted pass left something to remove."""
 

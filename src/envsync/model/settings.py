@@ -2,13 +2,20 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from envsync.model import desired
 from envsync.model.plan import EnvironmentPlan
 from envsync.model.report import EnvironmentReport
 
-DecideAgain = Callable[[desired.Environment], EnvironmentPlan]
-"""Observes one environment and plans it again."""
+
+class DecideAgain(Protocol):
+    """Observes one environment and plans it again."""
+
+    def __call__(self, environment: desired.Environment, unfit: frozenset[str] = frozenset()) -> EnvironmentPlan:
+        """Return the plan; ``unfit`` are the names of installers that turned out not to work with its Python."""
+
+
 Progress = Callable[[EnvironmentReport], None]
 """Called in the caller's thread each time an environment is done."""
 

@@ -12,6 +12,18 @@ from envsync.model.packages import Declared, InstalledPackages, Verdict
 
 
 @dataclass(frozen=True, slots=True)
+class Backend:
+    """A builder or an installer, with what is needed to run it."""
+
+    name: str
+    """As a manifest names it: ``virtualenv``, ``venv``, ``uv``, ``pip``."""
+    program: str = ""
+    """The file to run, or the wheel to unpack and run; empty where none is needed (virtualenv, venv)."""
+    missing: str = ""
+    """Why it cannot be used, as a sentence; empty where it can."""
+
+
+@dataclass(frozen=True, slots=True)
 class Redirect:
     """A file that names an environment elsewhere (PEP 832)."""
 
@@ -88,6 +100,9 @@ class SideLink:
     """Whether it has to be a script: through a symlink, Python would not find this environment."""
 
 
+_NOT_SOUGHT = Backend("", missing="no installer was looked for")
+
+
 @dataclass(frozen=True, slots=True)
 class World:
     """What was observed for one environment."""
@@ -107,6 +122,12 @@ class World:
     """What should be installed, if anything is declared."""
     verdict: Verdict | None = None
     """Whether ``declared`` is installed; ``None`` where that is unknown, or nothing is declared."""
+    builders: tuple[Backend, ...] = ()
+    """What can build environments here, the preferred one first; where none can, the reason."""
+    installer: Backend = _NOT_SOUGHT
+    """What installs packages, if any are to be installed."""
+    markers: tuple[tuple[str, str], ...] = ()
+    """The values of environment markers (PEP 508), if packages are to be installed."""
     waiting_for: str | None = None
     """The directory to wait for, if missing."""
     claimed: tuple[str, str] | None = None

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from envsync.model.desired import DefaultPython, PythonVersion
-from envsync.model.interpreter import Interpreter, InterpreterProblem
+from envsync.model.interpreter import Candidate, Interpreter, InterpreterProblem
 from envsync.observe.base import is_script
-from envsync.observe.discover import Candidate, Discovery
+from envsync.observe.discover import Discovery
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -4,22 +4,22 @@ import os
 from collections.abc import Iterator
 from dataclasses import replace
 
+from envsync.formats.installers import INSTALLERS
 from envsync.model.desired import Packages
 from envsync.model.interpreter import Facts
 from envsync.model.packages import Call, Declared, Project
+from envsync.observe.backends import choose_installer
 from envsync.observe.declared_files import Reading, misleading_settings, real
 from envsync.observe.lock_files import pylock_calls
 from envsync.observe.projects import metadata_files, project_calls
 from envsync.observe.requirements import Requirements, is_lock, local_of, read_requirements
 
-_OLDEST_FOR_UV = (3, 8)
 
-
-def read_declared(packages: Packages, facts: Facts, *, wanted: str, uv: str | None) -> Declared:
+def read_declared(packages: Packages, facts: Facts, *, wanted: str, there: tuple[str, ...]) -> Declared:
     """Read all that the package keys name, for an environment's Python; nothing is run.
 
-    ``wanted`` is the manifest's ``installer``, ``uv`` the path of uv where it is there. What is wrong with the
-    declarations is among the result's ``problems``.
+    ``wanted`` is the manifest's ``installer``, ``there`` the names of the installers that are there, the preferred
+    one first. What is wrong with the declarations is among the result's ``problems``.
     """
     reading = Reading()
     files = [_read_file(file, packages, reading) for file in packages.requirements if not is_lock(file)]
@@ -28,7 +28,7 @@ def read_declared(packages: Packages, facts: Facts, *, wanted: str, uv: str | No
     homes = list(dict.fromkeys(one.home for one in (*files, *limits) if one.home)) or [directory]
     listed = Requirements("", [local for text in packages.packages for local in local_of(text, "packages")], homes[0])
     everything = [*files, *limits, listed]
-    installer = _installer(wanted, uv, facts, everything, reading)
+    installer = INSTALLERS[_installer(wanted, there, facts, everything, reading)]
     project = project_calls(packages, facts, reading, installer)
     locks = [file for file in packages.requirements if is_lock(file)]
     first = [project, *(pylock_calls(file, Packages(), facts, reading, installer) for file in locks)]
@@ -37,13 +37,13 @@ def read_declared(packages: Packages, facts: Facts, *, wanted: str, uv: str | No
     built = [one.path for one in projects] + ([packages.project] if packages.project else [])
     metadata = [file for path in dict.fromkeys(built) for file in metadata_files(path, reading)]
     ends = [text for one in limits for text in ("-c", one.file)]
-    ends += _uv_options(everything) if installer == "uv" else []
+    ends += installer.restated([one for file in everything for one in file.index])
     later = tuple(_calls([*packages.packages, *project.arguments], files, homes, ends))
-    if installer == "uv" and later:
+    if installer.reads_projects and later:
         for file, what in misleading_settings(later[0].directory, reading):
             reading.refuse(file, f'{what} would overrule the manifest; take it out, or set `installer` to "pip"')
     return Declared(
-        installer=installer,
+        installer=installer.name,
         calls=(*(call for one in first for call in one.calls), *later),
         index=tuple(dict.fromkeys(line for one in everything for line in one.index_lines(one.home or directory))),
         hashes=tuple(dict.fromkeys(line for one in files for line in one.hashes)),
@@ -88,17 +88,14 @@ def _home(one: Requirements, project: str | None, reading: Reading) -> str:
     return ""
 
 
-def _installer(wanted: str, uv: str | None, facts: Facts, read: list[Requirements], reading: Reading) -> str:
+def _installer(wanted: str, there: tuple[str, ...], facts: Facts, read: list[Requirements], reading: Reading) -> str:
     """Choose the installer, and note what the chosen one cannot do."""
     cannot = [one for file in read for one in file.unsupported]
-    installer = wanted
-    if wanted == "auto":
-        version = tuple(int(part) for part in facts.version_info.split(".")[:2])
-        can = uv is not None and version >= _OLDEST_FOR_UV and not any(name == "uv" for name, _, _ in cannot)
-        installer = "uv" if can else "pip"
+    installer = choose_installer(wanted, there, facts, {name for name, _, _ in cannot})
     for name, place, what in cannot:
         if name == installer:
-            others = {"uv": '"pip" or "auto"', "pip": '"uv"'}[installer]
+            choices = [*(other for other in INSTALLERS if other != installer), *(["auto"] if wanted != "auto" else [])]
+            others = " or ".join(f'"{other}"' for other in choices)
             reading.refuse(place, f"{name} cannot do this: {what}; change it, or set `installer` to {others}")
     return installer
 
@@ -120,11 +117,3 @@ def _calls(arguments: list[str], files: list[Requirements], homes: list[str], en
         words = [*arguments, *words] if home == homes[0] else words
         if words:
             yield Call((*words, *ends), home)
-
-
-def _uv_options(read: list[Requirements]) -> list[str]:
-    """Give what uv passes over in a file and takes on its command line."""
-    options = [one for file in read for one in file.index]
-    hosts = dict.fromkeys(value for name, value in options if name == "--trusted-host")
-    pre = ["--prerelease=allow"] if ("--pre", "") in options else []
-    return [*pre, *(f"--allow-insecure-host={host}" for host in hosts)]

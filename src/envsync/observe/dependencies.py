@@ -4,9 +4,10 @@ import os
 from collections.abc import Iterator
 
 from envsync.model.interpreter import Facts, Interpreter
-from envsync.model.links import Chain
+from envsync.model.links import Chain, EndKind
 from envsync.model.packages import Declared
 from envsync.model.system import VARIABLES
+from envsync.model.world import Directory
 from envsync.observe.base import locations, names_in_home
 from envsync.observe.links import walk
 
@@ -73,6 +74,21 @@ def metadata_files(place: str) -> Iterator[str]:
         for name in sorted(os.listdir(project)) if os.path.isdir(project) else ():
             if name.endswith(".egg-info"):
                 yield from metadata_files(f"{project}/{name}")
+
+
+def directories_of(directory: Directory, *, packages: bool) -> Iterator[str]:
+    """Return the directories of an environment of which each entry counts, with ``packages`` also where those are."""
+    end, found = directory.chain.end, directory.environment
+    if directory.chain.kind is EndKind.DIRECTORY:
+        yield end
+    if found is not None:
+        yield from (f"{end}/bin", f"{end}/lib")
+        if found.lib64 is not None and found.lib64.link_text is None:
+            yield f"{end}/lib64"
+        for library in found.libraries:
+            yield f"{end}/{library}"
+            if packages:
+                yield os.path.realpath(f"{end}/{library}/site-packages")
 
 
 def uv_paths(found: str | None) -> Iterator[str]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from envsync.model.interpreter import Candidate
 from envsync.model.system import VARIABLES
 from envsync.observe.dependencies import along
 from envsync.observe.links import walk
@@ -74,26 +75,6 @@ _FLOATING = re.compile(r"\d+|latest")
 """``3``, ``latest``: mise's links that move on to the next minor version."""
 _MINOR = re.compile(r"\d+\.\d+")
 """``3.12``."""
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """An interpreter link, and what its name implies."""
-
-    link: str
-    implementation: str
-    version: tuple[int, ...]
-    """``(3, 12)`` or ``(3, 12, 1)``, as in the name; empty where it has none."""
-    stable: bool
-    """Whether the link survives a patch upgrade."""
-    final: bool = True
-    free_threaded: bool = False
-    build: tuple[int, ...] = ()
-    """The release of an implementation with version numbers of its own: ``(7, 3, 17)`` of PyPy."""
-    floating: bool = False
-    """Whether its name has no minor version: it moves on to the next one."""
-    last_resort: bool = False
-    """Whether it serves another purpose: the installation of conda itself."""
 
 
 @dataclass(frozen=True, slots=True)

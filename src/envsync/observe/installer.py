@@ -1,7 +1,5 @@
-"""Find uv, and ask an installer whether the packages in an environment are as declared."""
+"""Ask an installer whether the packages in an environment are as declared."""
 
-import os
-import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from subprocess import TimeoutExpired
@@ -10,7 +8,6 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from envsync.formats.installers.command import AnswerError, Command, Installer, Job, Step, gist
-from envsync.formats.installers.uv import Uv
 from envsync.model.packages import (
     SEEDS,
     Call,
@@ -23,22 +20,8 @@ from envsync.model.packages import (
     Verdict,
     is_lock,
 )
-from envsync.model.system import VARIABLES
 from envsync.observe.packages import origin_of
 from envsync.observe.processes import Completed, run
-
-
-def find_uv() -> str | None:
-    """Give the path of uv: the extra's, else the one on PATH."""
-    try:
-        from uv import find_uv_bin  # noqa: PLC0415  # an optional extra
-
-        return os.fsdecode(find_uv_bin())
-    except (ImportError, FileNotFoundError):
-        # A relative directory, such as the current one, may be a stranger's clone.
-        path = [directory for directory in VARIABLES.get("PATH", os.defpath).split(":") if directory.startswith("/")]
-        return shutil.which("uv", path=":".join(path)) if path else None
-
 
 _TIME_LIMIT = 300
 """Seconds: a build backend may have to say what a project needs."""
@@ -79,7 +62,7 @@ def _ask_upgrade(question: Question, installer: Installer, job: Job) -> Verdict:
         coming = _names(step for step in steps if step.installs)
         going = _names(step for step in steps if not step.installs) - coming
         changes = {change.name: change for change in _changes(steps, there, question.declared.projects)}
-        for name in (there.keys() - going) | coming if isinstance(installer, Uv) else coming:
+        for name in (there.keys() - going) | coming if installer.tells_all else coming:
             allowed.setdefault(name, []).append(changes.get(name))
     changed = (_least(found) for found in allowed.values())
     upgrades = tuple(sorted((one for one in changed if one is not None), key=lambda one: one.name))
@@ -110,7 +93,7 @@ def _is_held(one: Distribution, names: set[str]) -> bool:
 
 def _ask_call(question: Question, installer: Installer, call: Call | Sync, job: Job) -> tuple[list[Change], set[str]]:
     """Return what one call would change, and the names that it would not bring."""
-    with_exact = question.exact and isinstance(installer, Uv)
+    with_exact = question.exact and installer.tells_all
     steps = _answer(installer, question.place, call, replace(job, exact=with_exact))
     there = {one.name: one for one in question.installed.distributions}
     coming = _names(step for step in steps if step.installs)
@@ -164,9 +147,10 @@ def _answer(installer: Installer, place: str, call: Call | Sync, job: Job) -> tu
     if command is None:
         raise AnswerError(f"this release of {installer.name} cannot say what it would change")
     done = _run(command)
-    if done.status and isinstance(installer, Uv) and installer.says_json:
-        older = replace(installer, says_json=False)
-        again = _run(older.ask(place, call, job))
+    older = installer.older() if done.status else None
+    asked = older.ask(place, call, job) if older is not None else None
+    if older is not None and asked is not None:
+        again = _run(asked)
         if again.status == 0:
             return older.steps(again.output, again.errors)
     if done.status:

@@ -12,6 +12,7 @@ from packaging.pylock import Package, PackageArchive, PackageDirectory, PackageS
 from packaging.tags import Tag, compatible_tags, cpython_tags, generic_tags, mac_platforms, platform_tags
 from packaging.utils import canonicalize_name, parse_sdist_filename, parse_wheel_filename
 
+from envsync.formats.installers.command import Installer
 from envsync.model.desired import Packages
 from envsync.model.interpreter import Facts
 from envsync.model.packages import Call, Project, Sync
@@ -98,7 +99,7 @@ def uv_projects(file: str, reading: Reading, *, editable: bool) -> list[Project]
     return found
 
 
-def pylock_calls(file: str, packages: Packages, facts: Facts, reading: Reading, installer: str) -> Calls:
+def pylock_calls(file: str, packages: Packages, facts: Facts, reading: Reading, installer: type[Installer]) -> Calls:
     """Read a ``pylock.toml``; what is wrong with it, or is not in it, is a problem."""
     document = reading.toml(file)
     if document is None:
@@ -110,7 +111,7 @@ def pylock_calls(file: str, packages: Packages, facts: Facts, reading: Reading, 
         check_names(file, packages, lock.extras or None, groups or None, reading)
         editables = [(one.directory, bool(one.directory.editable)) for one in lock.packages if one.directory]
         projects = [Project(_directory(file, one), packages.editable and editable) for one, editable in editables]
-        if installer == "uv":
+        if installer.reads_projects:
             plain = ["--no-editable"] if not packages.editable and any(editable for _, editable in editables) else []
             words = ("-r", file, *chosen(packages), *plain)
             return Calls(calls=[Call(words, os.path.dirname(file), dependencies=False, alone=True)], projects=projects)

@@ -13,6 +13,7 @@ from packaging.dependency_groups import DependencyGroupResolver
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from envsync.formats.installers.command import Installer
 from envsync.manifest.globs import TooManyError, matches
 from envsync.model.desired import Packages
 from envsync.model.interpreter import Facts
@@ -31,7 +32,7 @@ _MOST = 2000
 """Files, or texts that may be files, that are looked at for one project."""
 
 
-def project_calls(packages: Packages, facts: Facts, reading: Reading, installer: str) -> Calls:
+def project_calls(packages: Packages, facts: Facts, reading: Reading, installer: type[Installer]) -> Calls:
     """Read the declared project; problems are noted in ``reading``."""
     directory = packages.project
     if directory is None:
@@ -56,7 +57,13 @@ class _Project:
     """What ``pyproject.toml`` says of a project, and what it comes to."""
 
     def __init__(
-        self, packages: Packages, document: dict[str, Any], reading: Reading, installer: str, *, builds: bool
+        self,
+        packages: Packages,
+        document: dict[str, Any],
+        reading: Reading,
+        installer: type[Installer],
+        *,
+        builds: bool,
     ) -> None:
         """Take the document apart; ``builds`` says whether setuptools needs nothing of it. Raises ``Exception``."""
         self.packages, self.document, self.reading, self.installer = packages, document, reading, installer
@@ -85,11 +92,11 @@ class _Project:
         uv_lock, pylock = uv_lock_of(self.directory, self.document, self.reading), f"{self.directory}/pylock.toml"
         # what only the other installer reads counts as well: the digest does not tell which one it is
         locked = {file: self.reading.read(file, optional=True) is not None for file in (uv_lock, pylock)}
-        if locked[pylock] and not (locked[uv_lock] and self.installer == "uv"):
+        if locked[pylock] and not (locked[uv_lock] and self.installer.reads_projects):
             return self._from_pylock(pylock, facts)
         extras = None if "optional-dependencies" in self.dynamic else self.extras
         check_names(self.file, self.packages, extras, self.groups.dependency_groups, self.reading)
-        if locked[uv_lock] and self.installer == "uv":
+        if locked[uv_lock] and self.installer.reads_projects:
             return self._synced(uv_lock)
         if locked[uv_lock]:
             remedy = 'set `installer` to "uv", or write a pylock.toml: uv export --format pylock.toml -o pylock.toml'
@@ -102,7 +109,7 @@ class _Project:
                 return Calls()
         wanted = [name for name in self.packages.groups if canonicalize_name(name) in self.groups.dependency_groups]
         lines = [line for name in wanted for line in self.groups.resolve(name)]
-        arguments = self._by_uv() if self.installer == "uv" else self._by_pip(lines, marker_values(facts))
+        arguments = self._by_uv() if self.installer.reads_projects else self._by_pip(lines, marker_values(facts))
         return Calls(arguments, projects=self._own())
 
     def _synced(self, lock: str) -> Calls:
@@ -118,7 +125,7 @@ class _Project:
 
     def _by_path(self) -> Iterator[Project]:
         """Return the directories that its requirements name: by a ``file:`` URL, or as a source of uv's."""
-        for source in self.sources.values() if self.installer == "uv" else ():
+        for source in self.sources.values() if self.installer.reads_projects else ():
             path = source.get("path") if isinstance(source, dict) else None
             if isinstance(path, str) and os.path.isdir(os.path.join(self.directory, path)):
                 yield Project(real(os.path.join(self.directory, path)), bool(source.get("editable")))

@@ -2,12 +2,11 @@
 
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from envsync.formats import pyvenv_cfg
 from envsync.formats.staging_marker import is_staging_dir_name
 from envsync.manifest.find import absolute
-from envsync.model.environment import Environment, library_name
+from envsync.model.environment import Environment, FoundEnvironment, library_name
 from envsync.model.system import ON_MACOS, VARIABLES
 from envsync.observe.base import base_of
 from envsync.observe.directory import read_redirect
@@ -78,27 +77,6 @@ _UNREAL = frozenset({"/proc", "/sys", "/dev"})
 _CACHE_TAG = "CACHEDIR.TAG"
 _REDIRECT = ".venv"
 _INPUTS = ("requirements.txt", "requirements.in", "pyproject.toml", "uv.lock", "pylock.toml")
-
-
-@dataclass(frozen=True, slots=True)
-class FoundEnvironment:
-    """A virtual environment that was found."""
-
-    paths: tuple[str, ...]
-    """The symlinks that lead to it, or its real path where none does."""
-    end: str
-    text: str | None
-    """The link text of the first path, made absolute; ``None`` where that is no symlink."""
-    python: str | None
-    """The interpreter link that it uses, or a stable link to the same tree; ``None`` if unknown."""
-    works: bool
-    """Whether that link leads to anything."""
-    prompt: str | None
-    system_site_packages: bool
-    libraries: tuple[str, ...]
-    """The directories that hold ``site-packages`` for the version in ``pyvenv.cfg``, otherwise all of them."""
-    inputs: tuple[str, ...]
-    """Absolute paths of files beside its first path that may declare its packages."""
 
 
 def search(tops: Iterable[str], *, cross: bool) -> list[FoundEnvironment]:

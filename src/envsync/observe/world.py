@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from envsync.cache.fingerprint import see
@@ -14,18 +14,19 @@ from envsync.model.links import Chain, EndKind
 from envsync.model.packages import Declared, InstalledPackages, Verdict
 from envsync.model.plan import ForeignStaging
 from envsync.model.world import Directory, SideLink, World
+from envsync.observe.backends import Backends
 from envsync.observe.base import locations, with_ends
 from envsync.observe.dependencies import (
     along,
     beside_interpreter,
     declared_files,
+    directories_of,
     interpreter_paths,
     metadata_files,
     uv_paths,
 )
 from envsync.observe.directory import StagingFinder, read_directory, read_redirect
 from envsync.observe.files import read_text
-from envsync.observe.installer import find_uv
 from envsync.observe.interpreters import Interpreters
 from envsync.observe.libraries import seen_libraries
 from envsync.observe.links import Places, walk
@@ -44,12 +45,14 @@ class Observer:
         interpreters: Interpreters,
         finder: StagingFinder,
         verdicts: Verdicts,
+        backends: Backends,
     ) -> None:
-        """Take the manifest, and what several observers may share: finders of interpreters and leftovers, verdicts."""
+        """Take the manifest, and what several observers may share: finders of all kinds, verdicts."""
         self._manifest = manifest
         self._interpreters = interpreters
         self._staging = finder
         self._verdicts = verdicts
+        self._backends = backends
         self._directories: dict[str, str] = {}
         self._ends: dict[str, Chain] = {}
         self._mounts = Mounts()
@@ -84,13 +87,37 @@ class Observer:
             self._directories[directory] = walk(directory).end
         return self._directories[directory]
 
-    def observe(self, environment: desired.Environment, *, installed: bool = False, deep: bool = False) -> World:
-        """Observe one environment, with what is installed in it if something is declared or ``installed`` asks for it.
+    def observe(
+        self,
+        environment: desired.Environment,
+        *,
+        exchanges: Callable[[World], bool] = lambda _: False,
+        deep: bool = False,
+    ) -> World:
+        """Observe one environment, with what is installed in it where something is declared.
 
-        With ``deep``, every file of what is installed is looked at as well. What the system refuses is part of the
-        answer, never raised.
+        Where ``exchanges`` says of what was seen that the environment is to be exchanged for another, all that an
+        exchange has to know is looked at as well; it is asked before its packages are read, and again afterwards.
+        With ``deep``, every file of what is installed is looked at. What the system refuses is part of the answer,
+        never raised.
         """
         began = time.time_ns()
+        world = self._outline(environment)
+        found, is_rebuilt = world.directory.environment, exchanges(world)
+        libraries: tuple[str, ...] = ()
+        if found is not None and (is_rebuilt or deep or world.declared is not None):
+            libraries = seen_libraries(found, world.interpreter, every=is_rebuilt)
+            seen = _installed(world.directory, libraries, unowned=is_rebuilt, deep=deep)
+            world = replace(world, installed=seen)
+            world = replace(world, verdict=self._judged(world, began, exact=environment.packages.exact))
+        if found is None or is_rebuilt or exchanges(world):
+            world = self.complete(world)
+        dependencies = Paths.of(self._dependencies(environment, world))
+        evidence = see((*dependencies, *self._background(world, libraries)))
+        return replace(world, evidence=evidence, watched=len(dependencies))
+
+    def _outline(self, environment: desired.Environment) -> World:
+        """Observe all but what is installed."""
         end = self.end_of(environment)
         del self._ends[environment.name]  # whoever looks again looks again
         path = end if end.start == environment.path else walk(environment.path)
@@ -102,34 +129,35 @@ class Observer:
         aliases = tuple(_alias(alias, environment.path, there) for alias in environment.aliases)
         exposed = tuple(_exposed(one, environment.path, directory) for one in environment.expose)
         declared = self._declared(environment, interpreter)
-        found = directory.environment if installed or deep or declared is not None else None
-        libraries = None if found is None else seen_libraries(found, interpreter, every=installed)
-        chains = [*there, *_redirected(directory, aliases), *(side.chain for side in (*aliases, *exposed))]
-        seen = None if libraries is None else _installed(directory, libraries, unowned=installed, deep=deep)
-        world = World(
+        return World(
             path=path,
             target=target,
             directory=directory,
             interpreter=interpreter,
             aliases=aliases,
             exposed=exposed,
-            installed=seen,
             declared=declared,
+            builders=self._backends.builders,
             claimed=_claimed(directory, environment.path, self._manifest.file),
             waiting_for=_missing(environment.wait_for),
             hazard=find_hazard(directory, path, (*aliases, *exposed)),
             places=tuple(self.places_of(environment)),
-            listed=Paths.of((*_listed(directory, packages=declared is not None), *self._searched(interpreter))),
+            listed=Paths.of((*directories_of(directory, packages=declared is not None), *self._searched(interpreter))),
         )
-        world = replace(world, verdict=self._judged(world, began, exact=environment.packages.exact))
-        return self._with_evidence(world, environment, chains, libraries or ())
 
-    def _with_evidence(
-        self, world: World, environment: desired.Environment, chains: list[Chain], libraries: tuple[str, ...]
-    ) -> World:
-        dependencies = Paths.of(self._dependencies(world, environment, chains))
-        evidence = see((*dependencies, *self._background(world, libraries)))
-        return replace(world, evidence=evidence, watched=len(dependencies))
+    def complete(self, world: World) -> World:
+        """Look at what an exchange has to know besides: what no package owns, and what is to install packages."""
+        found, installed, interpreter = world.directory.environment, world.installed, world.interpreter
+        if found is not None and found.contents.others and (installed is None or installed.unowned is None):
+            libraries = seen_libraries(found, interpreter, every=True)
+            whole = _installed(world.directory, libraries, unowned=True, deep=False)
+            world = replace(world, installed=whole if installed is None else replace(installed, unowned=whole.unowned))
+        if isinstance(interpreter, Interpreter) and (world.declared is not None or _has_packages(world)):
+            from envsync.observe.lock_files import marker_values  # noqa: PLC0415  # only where packages are installed
+
+            installer = self._backends.installer(interpreter.facts, world.declared)
+            world = replace(world, installer=installer, markers=tuple(marker_values(interpreter.facts).items()))
+        return world
 
     def _declared(
         self, environment: desired.Environment, interpreter: Interpreter | InterpreterProblem
@@ -138,7 +166,8 @@ class Observer:
             return None
         from envsync.observe.declared import read_declared  # noqa: PLC0415  # only where packages are declared
 
-        return read_declared(environment.packages, interpreter.facts, wanted=self._manifest.installer, uv=find_uv())
+        there = self._backends.installers()
+        return read_declared(environment.packages, interpreter.facts, wanted=self._backends.wanted, there=there)
 
     def _judged(self, world: World, began: int, *, exact: bool) -> Verdict | None:
         declared, installed, interpreter = world.declared, world.installed, world.interpreter
@@ -150,9 +179,9 @@ class Observer:
         """Return the directories whose entries decided which interpreter it is, where it was looked for at all."""
         return self._interpreters.searched() if interpreter.searched else ()
 
-    def _dependencies(self, world: World, environment: desired.Environment, chains: list[Chain]) -> Iterator[str]:
+    def _dependencies(self, environment: desired.Environment, world: World) -> Iterator[str]:
         """Yield what a watcher waits for: a change there may change the verdict."""
-        for chain in chains:
+        for chain in _chains(world):
             yield from along(chain)
         if world.directory.environment is not None:
             yield from world.directory.environment.dependencies
@@ -176,18 +205,28 @@ class Observer:
         if world.interpreter.searched:
             yield from self._interpreters.dependencies()
         if world.declared is not None:
-            yield from uv_paths(find_uv())
+            yield from uv_paths(self._backends.program("uv"))
         for place in metadata_places(world.directory.chain.end, libraries):
             yield from metadata_files(place)
 
 
+def _chains(world: World) -> Iterator[Chain]:
+    """Return all chains that bear on an environment, but its interpreter's."""
+    yield from (world.path, world.directory.chain)
+    if world.target is not None:
+        yield world.target
+    for redirect in (world.directory.redirect, *(side.redirect for side in world.aliases)):
+        if redirect is not None:
+            yield walk(f"{redirect.target}/pyvenv.cfg")
+    yield from (side.chain for side in (*world.aliases, *world.exposed))
+
+
+def _has_packages(world: World) -> bool:
+    return world.installed is not None and bool(world.installed.distributions)
+
+
 def _missing(directory: str | None) -> str | None:
     return directory if directory and not os.path.isdir(directory) else None
-
-
-def _redirected(directory: Directory, aliases: tuple[SideLink, ...]) -> list[Chain]:
-    redirects = (directory.redirect, *(side.redirect for side in aliases))
-    return [walk(f"{one.target}/pyvenv.cfg") for one in redirects if one is not None]
 
 
 def _installed(directory: Directory, libraries: tuple[str, ...], *, unowned: bool, deep: bool) -> InstalledPackages:
@@ -210,20 +249,6 @@ def _claimed(directory: Directory, path: str, manifest: str) -> tuple[str, str] 
         return None
     in_use = os.path.exists(other) and walk(its_path).meets(directory.chain)
     return (other, its_path) if in_use else None
-
-
-def _listed(directory: Directory, *, packages: bool) -> Iterator[str]:
-    end, found = directory.chain.end, directory.environment
-    if directory.chain.kind is EndKind.DIRECTORY:
-        yield end
-    if found is not None:
-        yield from (f"{end}/bin", f"{end}/lib")
-        if found.lib64 is not None and found.lib64.link_text is None:
-            yield f"{end}/lib64"
-        for library in found.libraries:
-            yield f"{end}/{library}"
-            if packages:
-                yield os.path.realpath(f"{end}/{library}/site-packages")
 
 
 def _not_its_own(

@@ -9,9 +9,9 @@ from envsync.manifest import checks
 from envsync.manifest.edit import Entry
 from envsync.manifest.paths import is_literal
 from envsync.manifest.wording import Unfit, quoted
+from envsync.model.environment import FoundEnvironment
+from envsync.model.interpreter import Candidate
 from envsync.model.packages import Distribution, InstalledPackages
-from envsync.observe.discover import Candidate
-from envsync.observe.search import FoundEnvironment
 from envsync.plan.explain import asked_for, undeclared
 
 _USUAL = {".venv", "venv", ".env", "env", ".virtualenv", "virtualenv"}

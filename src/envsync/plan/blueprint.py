@@ -18,9 +18,9 @@ class Rules:
     """What a decision depends on beside the environment itself."""
 
     max_hops: int
-    builders: tuple[str, ...]
+    """How many symlinks the kernel follows."""
     keep: int
-    installer: str = "auto"
+    """How many former contents to keep of an environment."""
     generations_dir: str = ""
     """The directory of generations."""
     force_rebuild: frozenset[str] = frozenset()
@@ -59,7 +59,7 @@ def blueprint_of(environment: desired.Environment, world: World, interpreter: In
         staging_parent=world.directory.staging_parent,
         exchangeable=world.directory.exchangeable,
         layered=world.directory.layered,
-        builders=rules.builders,
+        builders=world.builders,
         executable=facts.executable,
         minor=facts.minor,
         stdlib=facts.stdlib,

@@ -1,12 +1,12 @@
 """Find what envsync must not touch, with the remedy for each. Pure."""
 
 import shlex
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from envsync.model import desired
 from envsync.model.interpreter import Interpreter, InterpreterProblem
 from envsync.model.links import Chain, EndKind
-from envsync.model.plan import Conflict
+from envsync.model.plan import Action, Conflict, Create, Install, Rebuild
 from envsync.model.world import Directory, Hazard, Redirect, SideLink, World
 
 _MOUNTED = "It is a mount point, and cannot be moved: unmount it,"
@@ -213,6 +213,19 @@ def meddled_with(hazard: Hazard | None) -> Iterator[Conflict]:
         message = f"anybody may write in {hazard.place}, and change what is made there"
         hint = f"Take that right away: chmod o-w {shlex.quote(hazard.place)}; or choose another directory."
         yield Conflict("unsafe-permissions", message, hint)
+
+
+def lacking_backends(actions: Iterable[Action]) -> Iterator[Conflict]:
+    """Refuse what there is no builder or no installer for."""
+    for action in actions:
+        builder = action.blueprint.builders[0] if isinstance(action, Create | Rebuild) else None
+        if builder is not None and builder.missing:
+            hint = 'Install it (the extra `uv` brings uv), or set `builder` to "uv|virtualenv".'
+            yield Conflict("builder-missing", builder.missing, hint)
+        spec = action.spec if isinstance(action, Create | Rebuild | Install) else None
+        if spec is not None and spec.installer.missing:
+            hint = 'Install uv (the extra `uv` brings it), or set `installer` to "auto".'
+            yield Conflict("installer-missing", spec.installer.missing, hint)
 
 
 def _not_a_venv(directory: Directory) -> Conflict:

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from envsync.formats import pyvenv_cfg
 from envsync.model import desired
 from envsync.model.environment import Environment
 from envsync.model.interpreter import Interpreter
@@ -22,10 +21,11 @@ from envsync.model.plan import (
     Repair,
     State,
 )
-from envsync.model.world import World
+from envsync.model.world import Directory, World
 from envsync.plan.blueprint import Rules, blueprint_of, not_atomic
-from envsync.plan.conflicts import conflicts_of, meddled_with, not_writable
-from envsync.plan.drift import Findings, compare
+from envsync.plan.conflicts import conflicts_of, lacking_backends, meddled_with, not_writable
+from envsync.plan.drift import Difference, compare
+from envsync.plan.layout import reasons_to_rebuild
 from envsync.plan.packages import (
     damage_message,
     damaged_packages,
@@ -54,30 +54,32 @@ from envsync.plan.unowned import (
 def decide(
     environment: desired.Environment, world: World, rules: Rules, between: tuple[Conflict, ...] = ()
 ) -> EnvironmentPlan:
-    """Plan one environment; ``between`` are its conflicts with other environments."""
+    """Plan one environment; ``between`` are its conflicts with other environments.
+
+    Where :func:`exchanges` says so, the world has to hold what no package owns; else ``ValueError`` is raised.
+    """
     if world.waiting_for is not None:
         note = f"waits for {world.waiting_for}"
         return EnvironmentPlan(environment, world, State.WAITING, notes=(note,))
-    conflicts = (*conflicts_of(environment, world, rules.max_hops), *_unreadable(world), *between)
+    conflicts = _conflicts(environment, world, rules, between)
     notes = _notes(world)
-    interpreter = world.interpreter
+    interpreter, found = world.interpreter, world.directory.environment
     if conflicts or not isinstance(interpreter, Interpreter):
         return EnvironmentPlan(environment, world, State.CONFLICT, conflicts=conflicts, notes=notes)
     blueprint = blueprint_of(environment, world, interpreter, rules)
-    found = world.directory.environment
     if found is None:
-        plan = _create(environment, world, blueprint, rules)
+        plan = _create(environment, world, blueprint)
     else:
-        findings = compare(environment, found, interpreter)
-        findings.rebuild = findings.rebuild or environment.name in rules.force_rebuild
-        replaced = None if findings.rebuild else [place.rpartition("/")[2] for place, _ in findings.links]
-        mine = tuple(foreign_pythons(found, world.directory.chain.end, replaced))
+        reasons = tuple(reasons_to_rebuild(found, interpreter.facts))
+        drift, repair = (reasons, None) if reasons else compare(environment, found, interpreter, blueprint)
+        is_rebuilt = bool(reasons) or environment.name in rules.force_rebuild
+        mine = tuple(_foreign_pythons(world.directory, None if is_rebuilt else repair))
         if mine:
-            return EnvironmentPlan(environment, world, State.CONFLICT, tuple(findings.drift), (), mine, notes)
-        if findings.rebuild:
-            plan = _rebuild(environment, world, blueprint, rules, findings)
+            return EnvironmentPlan(environment, world, State.CONFLICT, drift, (), mine, notes)
+        if is_rebuilt:
+            plan = _rebuild(environment, world, blueprint, rules, drift)
         else:
-            plan = _mend(environment, world, blueprint, rules, findings)
+            plan = _mend(environment, world, blueprint, rules, (drift, repair))
     faults = tuple(_faults(found)) if found is not None else ()
     left = bool(world.directory.interrupted_staging or (found is not None and found.partial_files))
     plan = replace(
@@ -86,13 +88,41 @@ def decide(
     return plan if plan.conflicts else _unless_blocked(_with_links(plan))
 
 
+def exchanges(environment: desired.Environment, world: World, rules: Rules, between: tuple[Conflict, ...] = ()) -> bool:
+    """Check whether the environment is to be exchanged for another: then all that is in it has to be known.
+
+    It is where it is rebuilt, for which its packages need not have been read, and where some are to be installed.
+    """
+    found, interpreter = world.directory.environment, world.interpreter
+    if found is None or world.waiting_for is not None or not isinstance(interpreter, Interpreter):
+        return False
+    is_rebuilt = environment.name in rules.force_rebuild or any(reasons_to_rebuild(found, interpreter.facts))
+    if not is_rebuilt and not damaged_packages(world) and not package_drift(world):
+        return False
+    return not _conflicts(environment, world, rules, between)
+
+
 def _unless_blocked(plan: EnvironmentPlan) -> EnvironmentPlan:
     """Refuse work in a directory that is not writable, or not safe; where there is none, it need be neither."""
     works = plan.interrupted or any(not isinstance(action, Link) for action in plan.actions)
     blocked = tuple(not_writable(plan.world.directory)) if works else ()
     if works or plan.actions:
         blocked += tuple(meddled_with(plan.world.hazard))
+    blocked += tuple(lacking_backends(plan.actions))
     return replace(plan, state=State.CONFLICT, actions=(), conflicts=blocked) if blocked else plan
+
+
+def _conflicts(
+    environment: desired.Environment, world: World, rules: Rules, between: tuple[Conflict, ...]
+) -> tuple[Conflict, ...]:
+    return (*conflicts_of(environment, world, rules.max_hops), *_unreadable(world), *between)
+
+
+def _foreign_pythons(directory: Directory, repair: Repair | None) -> Iterator[Conflict]:
+    """Refuse to replace programs of the user's: those that a repair would, or where there is none, any."""
+    names = None if repair is None else [place.rpartition("/")[2] for place, _ in repair.links]
+    if directory.environment is not None:
+        yield from foreign_pythons(directory.environment, directory.chain.end, names)
 
 
 def _unreadable(world: World) -> tuple[Conflict, ...]:
@@ -102,12 +132,12 @@ def _unreadable(world: World) -> tuple[Conflict, ...]:
     return tuple(Conflict("inputs-unreadable", problem, hint) for problem in problems)
 
 
-def _create(environment: desired.Environment, world: World, blueprint: Blueprint, rules: Rules) -> EnvironmentPlan:
+def _create(environment: desired.Environment, world: World, blueprint: Blueprint) -> EnvironmentPlan:
     end = world.directory.chain.end
     stray_files = world.directory.stray_files
     empty = f"{end} holds nothing but {', '.join(stray_files)}" if stray_files else f"{end} is empty"
     reason = f"nothing is at {end}" if world.directory.chain.kind is EndKind.MISSING else empty
-    spec = declared_spec(environment, world, rules.installer)
+    spec = declared_spec(environment, world)
     installing = f" with {_listed(environment)}" if spec else ""
     message = f"create for Python {dict(blueprint.settings)['version']}{installing}"
     action = Create(message, blueprint, world.directory.chain.to_make, spec, stray_files)
@@ -116,15 +146,14 @@ def _create(environment: desired.Environment, world: World, blueprint: Blueprint
 
 
 def _rebuild(
-    environment: desired.Environment, world: World, blueprint: Blueprint, rules: Rules, findings: Findings
+    environment: desired.Environment, world: World, blueprint: Blueprint, rules: Rules, drift: tuple[Drift, ...]
 ) -> EnvironmentPlan:
     if world.installed is None or world.installed.unowned is None or world.directory.environment is None:
-        return EnvironmentPlan(environment, world, State.DRIFT, needs_installed=True)
+        raise ValueError("a rebuild has to know all that is in the environment")
     conflicts = losses(world.directory.environment, world)
-    drift = tuple(findings.drift)
     if conflicts:
         return EnvironmentPlan(environment, world, State.CONFLICT, drift, (), conflicts)
-    spec = rebuilt_spec(environment, world, rules.installer)
+    spec = rebuilt_spec(environment, world)
     count = len(world.installed.distributions)
     reinstall = f" and reinstall {count} package{'s' if count != 1 else ''}" if count else ""
     message = f"rebuild for Python {dict(blueprint.settings)['version']}{reinstall}"
@@ -147,29 +176,27 @@ def _rebuild(
 
 
 def _mend(
-    environment: desired.Environment, world: World, blueprint: Blueprint, rules: Rules, findings: Findings
+    environment: desired.Environment, world: World, blueprint: Blueprint, rules: Rules, difference: Difference
 ) -> EnvironmentPlan:
-    actions: list[Action] = []
-    drift = list(findings.drift)
-    if drift:
-        actions.append(repair_of(blueprint, world, findings))
+    drift, repair = difference
+    actions: list[Action] = [] if repair is None else [repair]
     damaged = damaged_packages(world)
     missing = package_drift(world)
-    drift += [Drift("packages", one) for one in (*map(damage_message, damaged), *missing)]
+    drift += tuple(Drift("packages", one) for one in (*map(damage_message, damaged), *missing))
     conflicts = tuple(irreparable(damaged))
     if conflicts:
-        return EnvironmentPlan(environment, world, State.CONFLICT, tuple(drift), (), conflicts)
+        return EnvironmentPlan(environment, world, State.CONFLICT, drift, (), conflicts)
     installs = list(_installs(environment, world, blueprint, rules, missing))
-    if installs and unlooked(world):  # only what exchanges the directory has to know what else is in it
-        return EnvironmentPlan(environment, world, State.DRIFT, needs_installed=True)
+    if installs and unlooked(world):
+        raise ValueError("what exchanges an environment has to know all that is in it")
     conflicts = conflicts_of_mounts(world) or conflicts_of_copying(world) if installs else ()
     actions += installs
     conflicts = (*conflicts, *through_links(world.directory, actions), *no_scripts(world.directory))
     if conflicts:
-        return EnvironmentPlan(environment, world, State.CONFLICT, tuple(drift), (), conflicts)
+        return EnvironmentPlan(environment, world, State.CONFLICT, drift, (), conflicts)
     state = State.DRIFT if actions else State.IN_SYNC
     notes = not_atomic(world.directory) if installs else ()
-    return EnvironmentPlan(environment, world, state, tuple(drift), tuple(actions), notes=notes)
+    return EnvironmentPlan(environment, world, state, drift, tuple(actions), notes=notes)
 
 
 def _installs(
@@ -178,12 +205,12 @@ def _installs(
     """Give the one installation that puts damaged packages right, and brings what is missing."""
     damaged = damaged_packages(world)
     messages = [reinstall_message(damaged)] if damaged else []
-    spec = declared_spec(environment, world, rules.installer) if missing else None
+    spec = declared_spec(environment, world) if missing else None
     if spec is not None and world.verdict is not None:
         removal = removes_only(world.verdict)
         messages.append(f"remove {listed(world.verdict.extraneous)}" if removal else f"install {_listed(environment)}")
     if messages:
-        wanted = spec or declared_spec(environment, world, rules.installer) or InstallSpec(rules.installer)
+        wanted = spec or declared_spec(environment, world) or InstallSpec(world.installer)
         yield Install(
             ", ".join(messages),
             blueprint,
@@ -194,52 +221,20 @@ def _installs(
         )
 
 
-def _marks(blueprint: Blueprint, world: World) -> tuple[tuple[str, str], ...]:
-    """Give the marks of envsync's own that are out of date: of which manifest an environment is, and where it lies."""
-    found = world.directory.environment
-    wanted = {
-        key: value for key, value in blueprint.settings if key in {"envsync-name", "envsync-manifest", "envsync-end"}
-    }
-    held = {key: found.setting(key) for key in wanted} if found is not None else {}
-    return tuple((key, value) for key, value in wanted.items() if held.get(key) not in {None, value})
-
-
-def repair_of(blueprint: Blueprint, world: World, findings: Findings) -> Repair:
-    """Return the action that puts right what a comparison found."""
-    found = world.directory.environment
-    held = found.setting("prompt") if found is not None else None
-    parts = sorted(
-        {name for name, _ in findings.links}
-        | {f"bin/{script.name}" for script in findings.scripts}
-        | ({"pyvenv.cfg"} if findings.settings else set())
-        | {f"bin/{name}" for name in findings.regenerate}
-    )
-    shown = ", ".join(parts[:4]) + (f" and {len(parts) - 4} more" if len(parts) > 4 else "")  # noqa: PLR2004
-    return Repair(
-        message=f"repair {shown}",
-        blueprint=blueprint,
-        links=tuple(findings.links),
-        settings=(*findings.settings, *_marks(blueprint, world)),
-        scripts=tuple(findings.scripts),
-        regenerate=tuple(sorted(findings.regenerate)),
-        prompt_before=None if held is None else pyvenv_cfg.unquote(held),
-    )
-
-
 def _with_links(plan: EnvironmentPlan) -> EnvironmentPlan:
     """Add the symlinks that lead to the environment: last, when it is there."""
     environment, world = plan.environment, plan.world
     drift: list[Drift] = []
     actions: list[Action] = []
     if environment.target is not None and world.path.end != world.directory.chain.end:
-        drift.append(Drift("link-missing", f"nothing is at {environment.path}"))
+        drift.append(Drift("link-missing", f"nothing is at {environment.path}", environment.path))
         actions.append(_link(environment.path, environment.target, world.path))
     elif world.target is not None and world.directory.moving_to == world.target.end:
         drift.append(Drift("link-missing", f"its move to {environment.target} was interrupted"))
     for code, sides in (("alias-missing", world.aliases), ("expose-missing", world.exposed)):
         for side in sides:
             if not side.leads_there and side.available:
-                drift.append(Drift(code, f"nothing is at {side.link}"))
+                drift.append(Drift(code, f"nothing is at {side.link}", side.link))
                 actions.append(_link(side.link, side.link_text, side.chain, is_launcher=side.is_launcher))
     state = State.DRIFT if drift and plan.state is State.IN_SYNC else plan.state
     return replace(plan, state=state, drift=(*plan.drift, *drift), actions=(*plan.actions, *actions))

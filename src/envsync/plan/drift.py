@@ -1,14 +1,12 @@
 """Compare an environment with what the manifest and its interpreter say of it. Pure."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
 
 from envsync.formats import pyvenv_cfg
 from envsync.model import desired
 from envsync.model.environment import Environment, InnerLink, Script
 from envsync.model.interpreter import Facts, Interpreter
-from envsync.model.plan import Drift
-from envsync.plan.layout import reasons_to_rebuild
+from envsync.model.plan import Blueprint, Drift, Repair
 
 _CODES = {
     "home": "python-home",
@@ -16,31 +14,67 @@ _CODES = {
     "include-system-site-packages": "system-site-packages",
     "envsync-path": "moved",
 }
+_MARKS = frozenset({"envsync-name", "envsync-manifest", "envsync-end"})
+"""Keys of ``pyvenv.cfg`` that say of which manifest an environment is, and where it lies."""
+_SHOWN = 4
+
+Difference = tuple[tuple[Drift, ...], Repair | None]
+"""What is wrong with an environment, and the action that puts it right."""
+Stale = tuple[str, str, Drift]
+"""A symlink in an environment, relative; what it has to hold; what it is instead."""
 
 
-@dataclass(slots=True)
-class Findings:
-    """What is wrong with an environment, and what would put it right."""
+def compare(
+    wanted: desired.Environment, found: Environment, interpreter: Interpreter, blueprint: Blueprint
+) -> Difference:
+    """List each difference that repairing removes, with the action that does so; ``None`` where nothing differs.
 
-    drift: list[Drift] = field(default_factory=list)
-    rebuild: bool = False
-    """Whether repairing is not enough."""
-    links: list[tuple[str, str]] = field(default_factory=list)
-    settings: list[tuple[str, str]] = field(default_factory=list)
-    scripts: list[Script] = field(default_factory=list)
-    regenerate: set[str] = field(default_factory=set)
+    Whether repairing is enough at all, :func:`envsync.plan.layout.reasons_to_rebuild` says.
+    """
+    pythons = tuple(_stale_pythons(found, interpreter))
+    lib64 = tuple(_stale_lib64(found, interpreter.facts))
+    settings = dict(_stale_settings(wanted, found, interpreter))
+    drift = (
+        *(one for _, _, one in (*pythons, *lib64)),
+        *_settings_drift(settings, found, interpreter.facts),
+        *_scripts_drift(wanted, found),
+    )
+    if not drift:
+        return (), None
+    moved = dict(_moved_settings(wanted, found))
+    renamed = found.activators if "prompt" in settings.keys() | moved.keys() else ()
+    links = [(place, text) for place, text, _ in pythons]
+    if "bin/python" in dict(links):  # what led to the former interpreter follows
+        links += [(f"bin/{alias}", "python") for alias in found.contents.aliases]
+    links += [(place, text) for place, text, _ in lib64]
+    regenerate = tuple(sorted({*renamed, *_missing_activator(found)}))
+    held = found.setting("prompt")
+    repair = Repair(
+        message=_message(links, found.scripts, regenerate, edits_settings=bool(settings or moved)),
+        blueprint=blueprint,
+        links=tuple(links),
+        settings=(*settings.items(), *moved.items(), *_stale_marks(found, blueprint)),
+        scripts=found.scripts,
+        regenerate=regenerate,
+        prompt_before=None if held is None else pyvenv_cfg.unquote(held),
+    )
+    return drift, repair
 
 
-def compare(wanted: desired.Environment, found: Environment, interpreter: Interpreter) -> Findings:
-    """List every difference, with the least that removes it."""
-    findings = Findings()
-    reasons = list(reasons_to_rebuild(found, interpreter.facts))
-    if reasons:
-        return Findings(drift=reasons, rebuild=True)
-    _compare_links(findings, found, interpreter)
-    _compare_settings(findings, wanted, found, interpreter)
-    _compare_scripts(findings, wanted, found)
-    return findings
+def _message(
+    links: list[tuple[str, str]], scripts: tuple[Script, ...], regenerate: tuple[str, ...], *, edits_settings: bool
+) -> str:
+    parts = {name for name, _ in links} | {f"bin/{script.name}" for script in scripts}
+    parts |= {"pyvenv.cfg"} if edits_settings else set()
+    names = sorted(parts | {f"bin/{name}" for name in regenerate})
+    return f"repair {', '.join(names[:_SHOWN])}" + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
+
+
+def _stale_marks(found: Environment, blueprint: Blueprint) -> Iterator[tuple[str, str]]:
+    """Return the marks of envsync's own that are out of date; one that is missing is not."""
+    for key, value in blueprint.settings:
+        if key in _MARKS and found.setting(key) not in {None, value}:
+            yield key, value
 
 
 def wanted_links(interpreter: Interpreter) -> tuple[tuple[str, str], ...]:
@@ -74,26 +108,21 @@ def optional_settings(wanted: desired.Environment, interpreter: Interpreter) -> 
     }
 
 
-def _compare_links(findings: Findings, found: Environment, interpreter: Interpreter) -> None:
+def _stale_pythons(found: Environment, interpreter: Interpreter) -> Iterator[Stale]:
     pythons = {link.name: link for link in found.pythons}
     aliases = {link.name: link for link in found.contents.alias_links}
     for name, text in wanted_links(interpreter):
         link = pythons.get(name)
         if link is not None and (link.link_text == text or _arrives(link, pythons | aliases, interpreter)):
             continue
-        findings.links.append((f"bin/{name}", text))
         if link is None:
-            findings.drift.append(
-                Drift("python-dangling" if name == "python" else "python-link", f"bin/{name} is gone")
-            )
+            drift = Drift("python-dangling" if name == "python" else "python-link", f"bin/{name} is gone")
         elif link.link_text is None:
-            findings.drift.append(Drift("python-link", f"bin/{name} is a copy, not a symlink to {text}"))
+            drift = Drift("python-link", f"bin/{name} is a copy, not a symlink to {text}")
         else:
             code = "python-link" if link.works else "python-dangling"
-            findings.drift.append(Drift(code, f"bin/{name} leads to {link.link_text}, not to {text}"))
-    if any(place == "bin/python" for place, _ in findings.links):  # what led to the former interpreter follows
-        findings.links += [(f"bin/{alias}", "python") for alias in found.contents.aliases]
-    _compare_lib64(findings, found, interpreter.facts)
+            drift = Drift(code, f"bin/{name} leads to {link.link_text}, not to {text}")
+        yield f"bin/{name}", text, drift
 
 
 def _arrives(link: InnerLink, pythons: Mapping[str, InnerLink], interpreter: Interpreter) -> bool:
@@ -115,45 +144,42 @@ def _arrives(link: InnerLink, pythons: Mapping[str, InnerLink], interpreter: Int
     return link.link_text == interpreter.link or (beside and link.end == interpreter.chain.end)
 
 
-def _compare_lib64(findings: Findings, found: Environment, facts: Facts) -> None:
+def _stale_lib64(found: Environment, facts: Facts) -> Iterator[Stale]:
     lib64 = found.lib64
     if lib64 is None:
-        if facts.platlibdir != "lib64":
-            return
-        message = "lib64 is gone"
-    elif lib64.link_text in {None, "lib", "./lib"} or (lib64.works and not lib64.link_text.endswith("/lib")):
-        return  # a directory of its own, as some builders make it, or a link of the user's
-    else:
-        message = f"lib64 leads to {lib64.link_text}, not to lib"
-    findings.links.append(("lib64", "lib"))
-    findings.drift.append(Drift("layout", message))
+        if facts.platlibdir == "lib64":
+            yield "lib64", "lib", Drift("layout", "lib64 is gone")
+    elif lib64.link_text not in {None, "lib", "./lib"} and (not lib64.works or lib64.link_text.endswith("/lib")):
+        # else a directory of its own, as some builders make it, or a link of the user's
+        yield "lib64", "lib", Drift("layout", f"lib64 leads to {lib64.link_text}, not to lib")
 
 
-def _compare_settings(
-    findings: Findings, wanted: desired.Environment, found: Environment, interpreter: Interpreter
-) -> None:
+def _stale_settings(
+    wanted: desired.Environment, found: Environment, interpreter: Interpreter
+) -> Iterator[tuple[str, str]]:
+    """Return the keys of ``pyvenv.cfg`` that say something else than they must, with what they must say."""
     present = dict(found.cfg)
     settings = wanted_settings(wanted, interpreter)
     settings |= {key: value for key, value in optional_settings(wanted, interpreter).items() if key in present}
     if not present.keys() & {"version", "version_info", "python-version"}:
         settings["version"] = interpreter.facts.release
-    stale = {}
     for key, value in settings.items():
         held = present.get(key)
-        if held is not None and (_same(key, held, value) or _is_resolved(key, held, interpreter)):
-            continue
-        findings.settings.append((key, value))
-        if key not in _CODES:
-            stale[key] = held
-            continue
-        message = (
-            f"pyvenv.cfg has no {key}, which should be {value}" if held is None else f"{key} is {held}, not {value}"
-        )
-        findings.drift.append(Drift(_CODES[key], message))
-        if key == "prompt":
-            findings.regenerate |= {*found.activators}
+        if held is None or not (_same(key, held, value) or _is_resolved(key, held, interpreter)):
+            yield key, value
+
+
+def _settings_drift(settings: Mapping[str, str], found: Environment, facts: Facts) -> Iterator[Drift]:
+    present = dict(found.cfg)
+    stale = {key: present.get(key) for key in settings if key not in _CODES}
+    for key, value in settings.items():
+        held = present.get(key)
+        if key in _CODES and held is None:
+            yield Drift(_CODES[key], f"pyvenv.cfg has no {key}, which should be {value}")
+        elif key in _CODES:
+            yield Drift(_CODES[key], f"{key} is {held}, not {value}")
     if stale:
-        findings.drift.append(Drift("python-patch", _stale(stale, interpreter.facts)))
+        yield Drift("python-patch", _stale(stale, facts))
 
 
 def _stale(stale: dict[str, str | None], facts: Facts) -> str:
@@ -203,43 +229,50 @@ def _renamed(found: Environment, moved: list[str], path: str) -> str:
     return command
 
 
-def _compare_scripts(findings: Findings, wanted: desired.Environment, found: Environment) -> None:
-    kinds: dict[str, list[Script]] = {"activate": [], "shebang": [], "mode": []}
-    for script in found.scripts:
-        kinds[script.kind].append(script)
-    findings.scripts += found.scripts
-    _compare_former(findings, wanted, found, sorted({one.named for one in kinds["activate"] if one.named}))
+def _scripts_drift(wanted: desired.Environment, found: Environment) -> Iterator[Drift]:
+    former = _former_directories(found)
+    if former:
+        yield Drift("moved", f"the activation scripts name {', '.join(former)}, not {wanted.path}")
     harmful = [f"bin/{script.name}" for script in found.scripts if script.harmful]
     if harmful:
         message = f"{_some(harmful)} may run parts of a name as commands: not quoted for every shell"
-        findings.drift.append(Drift("scripts", message))
-    unreadable = [f"bin/{one.name}" for one in kinds["activate"] if not (one.named or one.harmful)]
+        yield Drift("scripts", message)
+    activate = [script for script in found.scripts if script.kind == "activate"]
+    unreadable = [f"bin/{one.name}" for one in activate if not (one.named or one.harmful)]
     if unreadable:
         message = f"{_some(unreadable)} is missing, or does not name {wanted.path} as far as can be read"
-        findings.drift.append(Drift("scripts", message))
-    strangers = [script for script in kinds["shebang"] if not script.harmful]
+        yield Drift("scripts", message)
+    strangers = [script for script in found.scripts if script.kind == "shebang" and not script.harmful]
     if strangers:
         names = [script.name for script in strangers]
         others = list(dict.fromkeys(script.named for script in strangers))
         message = f"{_some(names)} in bin run with {_some(others)}, not with {wanted.path}/bin/python"
-        findings.drift.append(Drift("scripts", message))
-    if kinds["mode"]:
-        names = [script.name for script in kinds["mode"]]
-        findings.drift.append(Drift("scripts", f"{_some(names)} in bin cannot be executed: no permission"))
-    if "activate" not in found.activators:
-        findings.regenerate.add("activate")
-        findings.drift.append(Drift("scripts", "bin/activate is gone"))
+        yield Drift("scripts", message)
+    unexecutable = [script.name for script in found.scripts if script.kind == "mode"]
+    if unexecutable:
+        yield Drift("scripts", f"{_some(unexecutable)} in bin cannot be executed: no permission")
+    for name in _missing_activator(found):
+        yield Drift("scripts", f"bin/{name} is gone")
 
 
-def _compare_former(findings: Findings, wanted: desired.Environment, found: Environment, moved: list[str]) -> None:
-    """Let what was written for former directories follow a move."""
-    if moved:
-        held = pyvenv_cfg.unquote(found.setting("prompt") or "")
-        if wanted.prompt is None and held and followed_prompt(held, found, wanted.path) != held:
-            findings.settings.append(("prompt", pyvenv_cfg.quote(followed_prompt(held, found, wanted.path))))
-            findings.regenerate |= {*found.activators}
-        findings.settings += [("command", _renamed(found, moved, wanted.path))] if found.setting("command") else []
-        findings.drift.append(Drift("moved", f"the activation scripts name {', '.join(moved)}, not {wanted.path}"))
+def _missing_activator(found: Environment) -> Iterable[str]:
+    return () if "activate" in found.activators else ("activate",)
+
+
+def _former_directories(found: Environment) -> list[str]:
+    return sorted({one.named for one in found.scripts if one.kind == "activate" and one.named})
+
+
+def _moved_settings(wanted: desired.Environment, found: Environment) -> Iterator[tuple[str, str]]:
+    """Return what follows a move of what was written to ``pyvenv.cfg`` for former directories."""
+    former = _former_directories(found)
+    if not former:
+        return
+    held = pyvenv_cfg.unquote(found.setting("prompt") or "")
+    if wanted.prompt is None and held and followed_prompt(held, found, wanted.path) != held:
+        yield "prompt", pyvenv_cfg.quote(followed_prompt(held, found, wanted.path))
+    if found.setting("command"):
+        yield "command", _renamed(found, former, wanted.path)
 
 
 def _some(names: list[str]) -> str:

@@ -8,6 +8,7 @@ from enum import Enum
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
+from envsync.formats.installers import INSTALLERS
 from envsync.model.interpreter import Interpreter, InterpreterProblem
 from envsync.model.packages import SEEDS, Distribution
 from envsync.model.plan import Action, Drift, EnvironmentPlan, Install, Link, Rebuild, State
@@ -66,7 +67,8 @@ def _name(one: Distribution) -> str:
 
 def _is_marked(one: Distribution) -> bool:
     """Check whether a distribution is marked as asked for, by an installer that does not mark all."""
-    return one.requested and not one.legacy and one.installer != "uv"
+    installer = INSTALLERS.get(one.installer)
+    return one.requested and not one.legacy and not (installer is not None and installer.marks_all)
 
 
 def _covered(names: Iterable[str], distributions: Iterable[Distribution]) -> set[str]:
@@ -161,7 +163,7 @@ def reasons(action: Action, drift: tuple[Drift, ...]) -> tuple[str, ...]:
     """Say why an action is to be taken: the drift that it removes."""
     match action:
         case Link():
-            return tuple(one.message for one in drift if one.code in _LINKS and one.message.endswith(action.link))
+            return tuple(one.message for one in drift if one.link == action.link)
         case Install():
             return tuple(one.message for one in drift if one.code == "packages")
         case _:

@@ -1,16 +1,14 @@
 """Decide what to install, what is damaged, and which requirements are not met. Pure."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from envsync.model import desired
-from envsync.model.interpreter import Facts, Interpreter
 from envsync.model.packages import Change, Damage, Distribution, InstalledPackages, Verdict
 from envsync.model.plan import Conflict, InstallSpec
 from envsync.model.world import World
-from envsync.observe.lock_files import marker_values
 from envsync.plan.unowned import brought_along, listed
 
 
@@ -38,7 +36,6 @@ def _said(change: Change) -> str:
 def declared_spec(
     environment: desired.Environment,
     world: World,
-    installer: str,
     *,
     upgrade: bool = False,
     only: tuple[str, ...] = (),
@@ -48,10 +45,9 @@ def declared_spec(
     if declared is None or not (declared.calls or environment.packages.exact):
         return None
     return InstallSpec(
-        installer=declared.installer,
-        may_choose=installer == "auto",
+        installer=world.installer,
         packages=environment.packages,
-        facts=world.interpreter.facts if isinstance(world.interpreter, Interpreter) else None,
+        markers=world.markers,
         declared=declared,
         reinstall=_projects_in(world),
         upgrade=upgrade,
@@ -59,16 +55,15 @@ def declared_spec(
     )
 
 
-def rebuilt_spec(environment: desired.Environment, world: World, installer: str) -> InstallSpec | None:
+def rebuilt_spec(environment: desired.Environment, world: World) -> InstallSpec | None:
     """Say what has to be installed in a rebuild: what was there, at the versions it had, and what is declared."""
     installed = world.installed or InstalledPackages()
     if not installed.distributions and world.declared is None:
         return None
     return InstallSpec(
-        installer=world.declared.installer if world.declared is not None else installer,
-        may_choose=installer == "auto",
+        installer=world.installer,
         packages=environment.packages,
-        facts=world.interpreter.facts if isinstance(world.interpreter, Interpreter) else None,
+        markers=world.markers,
         declared=world.declared,
         former=installed.distributions,
         former_python=_former_python(world),
@@ -110,11 +105,13 @@ def unrestorable(world: World) -> Iterator[str]:
         yield f"installed without wheel metadata, brought back by name and version: {', '.join(legacy)}"
 
 
-def unmet_requirements(distributions: Iterable[Distribution], facts: Facts | None) -> tuple[str, ...]:
-    """List what installed distributions require of each other and do not have; for the Python of ``facts``."""
+def unmet_requirements(distributions: Iterable[Distribution], markers: Mapping[str, str]) -> tuple[str, ...]:
+    """List what installed distributions require of each other and do not have.
+
+    ``markers`` are the values of all environment markers (PEP 508).
+    """
     listed = tuple(distributions)
     versions = {one.name: one.version for one in listed}
-    markers = marker_values(facts) if facts is not None else {}
     return tuple(
         f"{one.name} {one.version} requires {line}, {_found(requirement, versions)}"
         for one in listed
@@ -123,7 +120,7 @@ def unmet_requirements(distributions: Iterable[Distribution], facts: Facts | Non
     )
 
 
-def _applicable(line: str, markers: dict[str, str]) -> Requirement | None:
+def _applicable(line: str, markers: Mapping[str, str]) -> Requirement | None:
     try:
         requirement = Requirement(line)
     except InvalidRequirement:

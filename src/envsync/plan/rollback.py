@@ -12,7 +12,6 @@ from envsync.model.plan import Conflict, EnvironmentPlan, Pin, Repair, Rollback,
 from envsync.model.world import World
 from envsync.plan.blueprint import Rules, blueprint_of, not_atomic
 from envsync.plan.conflicts import meddled_with, not_writable
-from envsync.plan.decide import repair_of
 from envsync.plan.drift import compare
 from envsync.plan.layout import reasons_to_rebuild
 from envsync.plan.unowned import conflicts_at_top, foreign_pythons, listed, through_links
@@ -123,15 +122,16 @@ def _repair(
     world, found = plan.world, former.environment
     if found is None or not isinstance(world.interpreter, Interpreter):
         return None, ()
-    findings = compare(plan.environment, found, world.interpreter)
-    if findings.rebuild or not findings.drift:
+    if any(reasons_to_rebuild(found, world.interpreter.facts)):
         return None, ()
     kept = replace(world, directory=replace(world.directory, environment=found))
     blueprint = blueprint_of(plan.environment, kept, world.interpreter, rules)
     blueprint = replace(blueprint, end=former.place, identity=former.identity)
-    repair = repair_of(blueprint, kept, findings)
+    _, repair = compare(plan.environment, found, world.interpreter, blueprint)
+    if repair is None:
+        return None, ()
     where = replace(kept.directory, chain=replace(kept.directory.chain, end=former.place))
-    names = [place.rpartition("/")[2] for place, _ in findings.links]
+    names = [place.rpartition("/")[2] for place, _ in repair.links]
     obstacles = (*foreign_pythons(found, former.place, names), *through_links(where, [repair]))
     return repair, obstacles
 

@@ -40,9 +40,9 @@ def decide_upgrade(
     if conflicts:
         return replace(plan, state=State.CONFLICT, actions=(), conflicts=tuple(conflicts))
     blueprint = blueprint_of(plan.environment, world, world.interpreter, rules)
-    spec = declared_spec(plan.environment, world, rules.installer, upgrade=True, only=only)
+    spec = declared_spec(plan.environment, world, upgrade=True, only=only)
     names = listed([change.name for change in changes])
-    spec = spec or InstallSpec(rules.installer)
+    spec = spec or InstallSpec(world.installer)
     generations = world.directory.generations
     install = Install(f"upgrade {names}", blueprint, spec, rules.keep, rules.generations_dir, generations)
     drift = tuple(Drift("packages", _said(change)) for change in changes)
@@ -82,8 +82,10 @@ def _notes(plan: EnvironmentPlan) -> Iterator[str]:
 
 
 def _counts(change: Change, only: tuple[str, ...], declared: Declared | None) -> bool:
-    """Check whether a change belongs to the upgrade of some packages; pip can only tell of all at once."""
-    return change.name in only or (declared is not None and declared.installer == "uv")
+    """Check whether a change belongs to the upgrade of some packages; not each installer can say so of some alone."""
+    from envsync.formats.installers import INSTALLERS  # noqa: PLC0415  # only where packages are declared
+
+    return change.name in only or (declared is not None and INSTALLERS[declared.installer].upgrades_some)
 
 
 def _said(change: Change) -> str:

@@ -199,6 +199,6 @@ def _effect(before: EnvironmentPlan, after: EnvironmentPlan) -> tuple[Effect, st
         new = [one for one in after.conflicts if one not in before.conflicts] or list(after.conflicts)
         return Effect.CONFLICT, "; ".join(f"{one.code}: {one.message}" for one in new)
     version = f"Python {then.facts.version} by {then.link}"
-    if after.needs_installed or any(isinstance(action, Rebuild) for action in after.actions):
+    if any(isinstance(action, Rebuild) for action in after.actions):
         return Effect.REBUILDS, f"rebuilt for {version}"
     return Effect.MOVES, f"moved to {version}"

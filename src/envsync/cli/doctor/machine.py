@@ -7,12 +7,12 @@ from collections.abc import Iterable, Iterator
 from subprocess import TimeoutExpired
 
 from envsync.cli.doctor.values import DirectoryCheck, Inotify, Installed, Tool
-from envsync.model.interpreter import InterpreterProblem
+from envsync.model.interpreter import Candidate, InterpreterProblem
 from envsync.model.links import EndKind
 from envsync.model.system import ON_LINUX, VARIABLES
-from envsync.observe.discover import Candidate, discover, stable_twin, version_manager_of
+from envsync.observe.backends import find_uv
+from envsync.observe.discover import discover, stable_twin, version_manager_of
 from envsync.observe.files import read_text
-from envsync.observe.installer import find_uv
 from envsync.observe.interpreters import Interpreters
 from envsync.observe.links import walk
 from envsync.observe.probe import ProbeError, probe

@@ -1,9 +1,9 @@
 """One call of an installer: its words, variables and inputs, and what of its output matters to people."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from envsync.formats.redact import redacted
 from envsync.model.packages import Call, Sync
@@ -68,9 +68,22 @@ class Step:
 class Installer(Protocol):
     """An installer works on the environment at ``place``, which it does not live in."""
 
-    @property
-    def name(self) -> str:
-        """The name of the installer in a manifest."""
+    name: ClassVar[str]
+    """As a manifest, and ``INSTALLER`` in the metadata of what it installed, have it."""
+    oldest: ClassVar[tuple[int, int]]
+    """The oldest Python that it works with."""
+    reads_projects: ClassVar[bool]
+    """Whether it reads projects by itself: their locks, groups and sources (``[tool.uv]``), and settings beside them.
+    """
+    tells_all: ClassVar[bool]
+    """Whether it says of everything that is installed whether a call would keep, replace or remove it."""
+    upgrades_some: ClassVar[bool]
+    """Whether it can upgrade some packages by name and leave the others."""
+    marks_all: ClassVar[bool]
+    """Whether it marks everything that it installs as asked for (``REQUESTED``, PEP 376)."""
+
+    def __init__(self, program: str) -> None:
+        """Take the file, or the directory of unpacked files, that is run."""
 
     def install(self, place: str, call: Call | Sync, job: Job) -> Command:
         """Return what installs."""
@@ -80,6 +93,16 @@ class Installer(Protocol):
 
     def steps(self, output: str, messages: str) -> tuple[Step, ...]:
         """Read the answer to :meth:`ask`, from its two streams. Raises ``AnswerError``."""
+
+    def older(self) -> "Installer | None":
+        """Return the same as an older release that answers in another way; ``None`` where there is no such way."""
+
+    def trial(self, place: str) -> Command | None:
+        """Return what fails where it cannot work with the environment's Python at all; ``None`` where it always can."""
+
+    @staticmethod
+    def restated(options: Collection[tuple[str, str]]) -> Iterator[str]:
+        """Return the words for options that it passes over in requirements files, by name and value."""
 
     def uninstall(self, place: str, names: tuple[str, ...]) -> Command:
         """Return what removes distributions."""

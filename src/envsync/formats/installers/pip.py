@@ -2,8 +2,9 @@
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 from envsync.formats.installers.command import STDIN, AnswerError, Command, Job, Step, inherited
 from envsync.model.packages import Call, Sync
@@ -39,7 +40,12 @@ class Pip:
 
     home: str
     """The directory that holds the package ``pip``."""
-    name: str = "pip"
+    name: ClassVar[str] = "pip"
+    oldest: ClassVar[tuple[int, int]] = (2, 7)
+    reads_projects: ClassVar[bool] = False
+    tells_all: ClassVar[bool] = False
+    upgrades_some: ClassVar[bool] = False
+    marks_all: ClassVar[bool] = False
 
     def install(self, place: str, call: Call | Sync, job: Job) -> Command:
         """Return what installs."""
@@ -77,6 +83,18 @@ class Pip:
             )
         except (ValueError, KeyError, TypeError) as error:
             raise AnswerError(f"pip answered in a way that is not known ({error!r})") from error
+
+    def older(self) -> None:
+        """Return nothing: a release that cannot say as JSON what it would change cannot say it at all."""
+
+    def trial(self, place: str) -> None:
+        """Return nothing: it runs on the environment's own Python."""
+
+    @staticmethod
+    def restated(options: Collection[tuple[str, str]]) -> Iterator[str]:
+        """Return nothing: it heeds every option in a file."""
+        del options
+        yield from ()
 
     def uninstall(self, place: str, names: tuple[str, ...]) -> Command:
         """Return what removes distributions."""

@@ -2,9 +2,9 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 from envsync.formats.installers.command import STDIN, AnswerError, Command, Job, Step, inherited
 from envsync.model.packages import Call, Sync
@@ -37,7 +37,12 @@ class Uv:
     binary: str
     says_json: bool = True
     """Whether it says as JSON what it would do; releases before 0.12.24 do not."""
-    name: str = "uv"
+    name: ClassVar[str] = "uv"
+    oldest: ClassVar[tuple[int, int]] = (3, 8)
+    reads_projects: ClassVar[bool] = True
+    tells_all: ClassVar[bool] = True
+    upgrades_some: ClassVar[bool] = True
+    marks_all: ClassVar[bool] = True
 
     def install(self, place: str, call: Call | Sync, job: Job) -> Command:
         """Return what installs."""
@@ -72,9 +77,21 @@ class Uv:
         """Return what fails where the requirements of installed packages are not met."""
         return self._command(place, ["pip", "check", "--python", f"{place}/bin/python"], "/", Job())
 
-    def listing(self, place: str) -> Command:
+    def older(self) -> "Uv | None":
+        """Return the same as a release before 0.12.24."""
+        return replace(self, says_json=False) if self.says_json else None
+
+    def trial(self, place: str) -> Command:
         """Return what fails where uv cannot work with the environment's Python at all: it refuses one that prints."""
         return self._command(place, ["pip", "list", "--offline", "--python", f"{place}/bin/python"], "/", Job())
+
+    @staticmethod
+    def restated(options: Collection[tuple[str, str]]) -> Iterator[str]:
+        """Return the words for options that uv passes over in requirements files."""
+        if ("--pre", "") in options:
+            yield "--prerelease=allow"
+        for host in dict.fromkeys(value for name, value in options if name == "--trusted-host"):
+            yield f"--allow-insecure-host={host}"
 
     def _pip(self, place: str, call: Call, job: Job) -> Iterator[str]:
         yield from ("--python", f"{place}/bin/python")
@@ -91,7 +108,7 @@ class Uv:
         yield from call.arguments
         if call.lines:
             yield from ("-r", STDIN)
-            yield from _spelled(call.lines)
+            yield from self.restated([(name, value) for name, _, value in (one.partition(" ") for one in call.lines)])
         elif job.constraints and not call.alone:
             yield from ("-c", STDIN)
 
@@ -112,15 +129,6 @@ class Uv:
         if not job.cached:
             variables |= {"UV_NO_CACHE": "1", "UV_LINK_MODE": "copy"}
         return Command((self.binary, *arguments), directory, inherited(_LEFT_OUT, _FAMILIES) | variables, lines)
-
-
-def _spelled(lines: tuple[str, ...]) -> Iterator[str]:
-    """Return the options for lines that uv passes over in a requirements file."""
-    if "--pre" in lines:
-        yield "--prerelease=allow"
-    for line in dict.fromkeys(lines):
-        if line.startswith("--trusted-host "):
-            yield f"--allow-insecure-host={line.partition(' ')[2]}"
 
 
 def _read_change(change: dict[str, Any]) -> Step:
