@@ -8,6 +8,7 @@ from functools import cached_property
 
 from envsync.model.interpreter import Facts
 from envsync.model.packages import Declared
+from envsync.model.system import VARIABLES
 from envsync.model.world import Backend
 
 
@@ -23,7 +24,7 @@ def find_uv() -> str | None:
 
 def _on_path(name: str) -> str | None:
     # A relative directory, such as the current one, may be a stranger's clone.
-    path = [directory for directory in os.environ.get("PATH", os.defpath).split(":") if directory.startswith("/")]
+    path = [directory for directory in VARIABLES.get("PATH", os.defpath).split(":") if directory.startswith("/")]
     return shutil.which(name, path=":".join(path)) if path else None
 
 
