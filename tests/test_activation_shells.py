@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from envsync.formats.activation import is_plain
-from harness.bench import BUILDERS, run, settle
+from harness.bench import BUILDERS, run
 from harness.place import Place
 
 pytestmark = pytest.mark.sampled(3)
@@ -64,19 +64,14 @@ def made(place: Place, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.M
 
 @pytest.mark.parametrize("builder", [name for name in BUILDERS if name != "envsync"])
 def test_every_shell_activates_and_deactivates(
-    builder: str,
-    place: Place,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path_factory: pytest.TempPathFactory,
+    builder: str, here: Place, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settle(place, monkeypatch, tmp_path_factory)
-    for path in made(place, capsys, monkeypatch, builder):
+    for path in made(here, capsys, monkeypatch, builder):
         for shell, (command, script) in SHELLS.items():
             if shell == "xonsh" and is_plain(str(path)) != (builder == "virtualenv"):
                 continue  # it starts slowly, and the scripts of all builders are alike
-            assert_activates(place, shell, command, path, script)
-    assert not [*place.root.rglob("pwned")]
+            assert_activates(here, shell, command, path, script)
+    assert not [*here.root.rglob("pwned")]
 
 
 def assert_activates(place: Place, shell: str, command: list[str], path: Path, script: str) -> None:

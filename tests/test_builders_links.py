@@ -3,26 +3,13 @@
 import os
 import shutil
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from harness.depot import Depot, open_depot
-from harness.place import Place
+from harness.depot import Depot
 
 pytestmark = pytest.mark.sampled(2)
-
-
-@pytest.fixture
-def depot(
-    place: Place,
-    python_of: Callable[[str], str],
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Depot:
-    return open_depot(place, python_of, capsys, monkeypatch, tmp_path_factory)
 
 
 def test_a_link_of_its_own_name_that_venv_was_run_by_comes_back(depot: Depot) -> None:

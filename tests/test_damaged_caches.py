@@ -12,23 +12,15 @@ import pytest
 
 from envsync.cli.main import main
 from harness.bench import Listing, files, listing, staged
-from harness.depot import Depot, open_depot
-from harness.place import Place
+from harness.depot import Depot
 from harness.wheels import make_project, make_repository
 
 MANY = {"many/__init__.py": "one = 1\n", "many/deep/two.py": "two = 2\n" * 9}
 
 
 @pytest.fixture
-def depot(
-    place: Place,
-    python_of: Callable[[str], str],
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Depot:
+def depot(depot: Depot, monkeypatch: pytest.MonkeyPatch) -> Depot:
     """Prepare a place in which the installers have caches of their own, with what envsync remembers beside them."""
-    depot = open_depot(place, python_of, capsys, monkeypatch, tmp_path_factory)
     for version in ("1.0", "2.0"):
         depot.wheel("many", version, files=MANY, scripts={"many": "many:main"})
     monkeypatch.setenv("UV_CACHE_DIR", str(cache(depot)))

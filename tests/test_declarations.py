@@ -1,18 +1,11 @@
 """Requirements files are read for what counts; what they ask for goes to the installer as it stands."""
 
 import os
-from pathlib import Path
 
 import pytest
 
 from envsync.model.packages import Call, Project
-from harness.declaring import Inputs, arguments, facts_of, refuse_processes
-
-
-@pytest.fixture
-def inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Inputs:
-    refuse_processes(monkeypatch)
-    return Inputs(Path(os.path.realpath(tmp_path)))
+from harness.declaring import Inputs, arguments, facts_of
 
 
 def test_what_is_declared_goes_to_the_installer_as_it_stands(inputs: Inputs) -> None:

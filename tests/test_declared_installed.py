@@ -16,8 +16,6 @@ from harness.wheels import make_project, make_wheel
 
 pytestmark = pytest.mark.sampled(3)
 
-BOTH = pytest.mark.parametrize("installer", ["uv", "pip"])
-
 
 @pytest.fixture
 def site(tmp_path: Path) -> Site:
@@ -34,7 +32,7 @@ def _hash(wheel: Path) -> str:
     return hashlib.sha256(wheel.read_bytes()).hexdigest()
 
 
-@BOTH
+@pytest.mark.both_installers
 def test_a_requirements_file_with_much_in_it(
     site: Site, inputs: Inputs, installer: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -47,7 +45,7 @@ def test_a_requirements_file_with_much_in_it(
     assert site.carry_out(found) == {"own": "1.0", "lib": "1.0", "app": "1.0", "speed": "1.0"}
 
 
-@BOTH
+@pytest.mark.both_installers
 def test_pre_releases_that_a_file_asks_for(site: Site, inputs: Inputs, installer: str) -> None:
     assert site.carry_out(inputs.requirements("--pre\nlib\n", wanted=installer)) == {"lib": "3.0rc1"}
 
@@ -58,7 +56,7 @@ def test_what_pip_alone_reads(site: Site, inputs: Inputs) -> None:
     assert site.carry_out(inputs.requirements(text)) == {"lib": "1.0", "own": "1.0", "app": "1.0"}
 
 
-@BOTH
+@pytest.mark.both_installers
 def test_paths_from_the_root_of_a_repository(site: Site, inputs: Inputs, installer: str) -> None:
     make_project(inputs.root, "whole", dependencies=["core"])
     make_project(inputs.root / "core", "core", dependencies=["lib"])
@@ -85,13 +83,13 @@ pins = ["lib==1.0"]
 """
 
 
-@BOTH
+@pytest.mark.both_installers
 def test_a_list_of_dependencies_with_extras_and_groups(site: Site, inputs: Inputs, installer: str) -> None:
     found = inputs.project(VIRTUAL, extras=("all",), groups=("dev",), wanted=installer)
     assert site.carry_out(found) == {"lib": "1.0", "speed": "1.0"}, "app of the index is a stranger"
 
 
-@BOTH
+@pytest.mark.both_installers
 def test_a_package_with_extras_and_groups(site: Site, inputs: Inputs, installer: str) -> None:
     more = 'optional-dependencies = { t = ["speed"] }\n[dependency-groups]\ndev = ["lib==1.0"]'
     make_project(inputs.root, "own", more=more)
@@ -112,7 +110,7 @@ def _lock(directory: Path, wheels: Path, *export: str) -> None:
         (directory / "uv.lock").unlink()
 
 
-@BOTH
+@pytest.mark.both_installers
 def test_a_lock_with_the_project_in_it(site: Site, inputs: Inputs, installer: str) -> None:
     make_project(inputs.root, "own", dependencies=["app"], more='requires-python = ">=3.8"')
     _lock(inputs.root, site.wheels, "--no-dev")
@@ -123,7 +121,7 @@ def test_a_lock_with_the_project_in_it(site: Site, inputs: Inputs, installer: st
     assert [one.path for one in found.projects] == [str(inputs.root)]
 
 
-@BOTH
+@pytest.mark.both_installers
 def test_a_lock_is_held_against_another_file_of_the_same_version(
     site: Site, inputs: Inputs, installer: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -143,7 +141,7 @@ def test_a_lock_is_held_against_another_file_of_the_same_version(
     assert "lib" not in site.installed()
 
 
-@BOTH
+@pytest.mark.both_installers
 def test_groups_and_extras_of_a_lock(site: Site, inputs: Inputs, installer: str) -> None:
     text = 'lock-version = "1.0"\ncreated-by = "test"\nextras = ["t"]\ndependency-groups = ["dev"]\n'
     for name, marker in (("lib", "'dev' in dependency_groups"), ("speed", "'t' in extras"), ("app", "")):

@@ -1,18 +1,9 @@
 """The lines of requirements files: which count, which are left to pip, and which nobody would carry out."""
 
-import os
-from pathlib import Path
-
 import pytest
 
 from envsync.model.packages import Project
-from harness.declaring import Inputs, refuse_processes
-
-
-@pytest.fixture
-def inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Inputs:
-    refuse_processes(monkeypatch)
-    return Inputs(Path(os.path.realpath(tmp_path)))
+from harness.declaring import Inputs
 
 
 @pytest.mark.parametrize(

@@ -2,23 +2,14 @@
 
 import os
 import sys
-from pathlib import Path
 
 import pytest
 from packaging.tags import cpython_tags, platform_tags, sys_tags
 
 from envsync.model.packages import Call, Project, Sync
 from envsync.observe.lock_files import tags_of
-from harness.declaring import FACTS, Inputs, arguments, facts_of, refuse_processes
+from harness.declaring import FACTS, Inputs, arguments, facts_of
 from test_declared_projects import BUILD, EXTRAS, GROUPS, PROJECT
-
-
-@pytest.fixture
-def inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Inputs:
-    refuse_processes(monkeypatch)
-    root = Path(os.path.realpath(tmp_path)) / "p"
-    root.mkdir()
-    return Inputs(root)
 
 
 def test_uvs_lock_is_synced_by_uv_alone(inputs: Inputs) -> None:

@@ -1,14 +1,12 @@
 """Projects are read for what counts, and become calls of the installer."""
 
-import os
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from envsync.model.packages import Call, Project, Sync
-from harness.declaring import Inputs, arguments, refuse_processes
+from harness.declaring import Inputs, arguments
 
 PROJECT = '[project]\nname = "my.app"\nversion = "1"\ndependencies = ["a"]\n'
 BUILD = '[build-system]\nrequires = []\nbuild-backend = "b"\nbackend-path = ["."]\n'
@@ -18,14 +16,6 @@ all = ["My_App[t, w]; os_name == 'posix'"]
 w = ["c ; os_name == 'nt'", "my-app[all]"]
 """
 GROUPS = '[dependency-groups]\nall = [{include-group = "Dev"}, "e"]\ndev = ["d"]\n'
-
-
-@pytest.fixture
-def inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Inputs:
-    refuse_processes(monkeypatch)
-    root = Path(os.path.realpath(tmp_path)) / "p"
-    root.mkdir()
-    return Inputs(root)
 
 
 def test_a_project_with_a_build_backend_is_installed(inputs: Inputs) -> None:

@@ -17,33 +17,16 @@ from envsync.observe import record
 from envsync.observe.libraries import find_libraries
 from envsync.observe.record import find_damage, listed_files
 from harness.bench import Listing, contents, files, listing, staged
-from harness.depot import Depot, open_depot
-from harness.place import Place
+from harness.depot import Depot
 from harness.wheels import make_project, make_repository
 
 pytestmark = pytest.mark.sampled(3)
 
-BOTH = pytest.mark.parametrize("installer", ["uv", "pip"])
 MANY = {"many/__init__.py": "", "many/one.py": "one = 1\n" * 50, "many/deep/two.py": "two = 2\n", "single.py": "x\n"}
 
 
 @pytest.fixture
-def installer() -> str:
-    """Say which installer to use, where a test does not ask for both: pip takes its time."""
-    return "uv"
-
-
-@pytest.fixture
-def depot(  # noqa: PLR0913, PLR0917  # pytest's way to hand things over
-    installer: str,
-    place: Place,
-    python_of: Callable[[str], str],
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Depot:
-    depot = open_depot(place, python_of, capsys, monkeypatch, tmp_path_factory)
-    depot.installer = installer
+def depot(depot: Depot) -> Depot:
     depot.wheel("many", "1.0", files=MANY, scripts={"many": "many.one:main"})
     return depot
 
@@ -119,7 +102,7 @@ SPOIL: dict[str, tuple[str, Callable[[Path], object]]] = {
 }
 
 
-@BOTH
+@pytest.mark.both_installers
 def test_damage_of_every_kind_is_found_told_and_put_right(depot: Depot) -> None:
     depot.make('packages = ["many", "app"]')
     depot.install("tool")
@@ -222,7 +205,7 @@ def test_a_declared_package_whose_metadata_is_gone_is_put_right_with_all_that_is
     assert_sound(depot)
 
 
-@BOTH
+@pytest.mark.both_installers
 def test_nothing_is_found_in_an_environment_that_envsync_has_made_and_changed(depot: Depot) -> None:
     depot.make('packages = ["many", "app"]')
     depot.install("-e", str(make_project(depot.root / "blog", "blog")))
@@ -290,7 +273,7 @@ def test_without_a_trace_of_where_it_came_from_a_package_is_left_alone(depot: De
     assert steady(listing(depot.end)) == before
 
 
-@BOTH
+@pytest.mark.both_installers
 def test_a_package_that_is_not_to_be_had_any_more_leaves_all_as_it_was(depot: Depot) -> None:
     depot.make('packages = ["app"]')
     depot.install("many")

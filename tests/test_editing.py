@@ -11,7 +11,7 @@ import pytest
 from envsync.cli.arguments import COMMANDS
 from envsync.cli.main import main
 from envsync.manifest.tables import EnvironmentTable
-from harness.bench import Listing, listing, run, settle
+from harness.bench import Listing, listing, run
 from harness.place import Place
 from harness.refusals import refused
 
@@ -20,10 +20,9 @@ Edit = Callable[..., dict[str, Any]]
 
 
 @pytest.fixture
-def here(place: Place, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Place:
-    settle(place, monkeypatch, tmp_path_factory)
-    place.manifest.write_text(TWO)
-    return place
+def here(here: Place) -> Place:
+    here.manifest.write_text(TWO)
+    return here
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import os
 import re
 import shutil
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,12 +16,11 @@ from packaging.utils import canonicalize_name, parse_wheel_filename
 from packaging.version import Version
 
 from envsync.cli.main import main
-from harness.depot import Depot, open_depot
-from harness.judged import BOTH, assert_stable, installed_names, make, without
-from harness.place import Place
+from harness.depot import Depot
+from harness.judged import assert_stable, installed_names, make, without
 from harness.wheels import make_project
 
-pytestmark = pytest.mark.sampled(18)
+pytestmark = [pytest.mark.sampled(18), pytest.mark.both_installers]
 
 FIELD = Path(__file__).parent / "field"
 FILES = {
@@ -37,21 +36,6 @@ FILES = {
 }
 SAMPLE = 3
 """So many of the packages are taken away, unless all tests run."""
-
-
-@pytest.fixture(params=BOTH)
-def depot(  # noqa: PLR0913, PLR0917  # pytest's way to hand things over
-    request: pytest.FixtureRequest,
-    place: Place,
-    python_of: Callable[[str], str],
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Depot:
-    depot = open_depot(place, python_of, capsys, monkeypatch, tmp_path_factory)
-    depot.installer = request.param
-    monkeypatch.setenv("UV_NO_INDEX", "1")
-    return depot
 
 
 @dataclass

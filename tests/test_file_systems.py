@@ -6,31 +6,19 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from harness.bench import contents, files, listing
-from harness.depot import Depot, open_depot
+from harness.depot import Depot
 from harness.mounting import mounted
-from harness.place import Place
 
 pytestmark = pytest.mark.sampled(2)
 
 if sys.platform != "linux":
     pytest.skip("mount(8) is Linux's here", allow_module_level=True)
-
-
-@pytest.fixture
-def depot(
-    place: Place,
-    python_of: Callable[[str], str],
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Depot:
-    return open_depot(place, python_of, capsys, monkeypatch, tmp_path_factory)
 
 
 @contextlib.contextmanager

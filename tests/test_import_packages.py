@@ -12,17 +12,16 @@ import pytest
 from envsync.cli.main import main
 from envsync.model.packages import Distribution, Origin
 from envsync.plan.explain import asked_for, undeclared, undeclared_line
-from harness.bench import run, settle
+from harness.bench import run
 from harness.place import Place
 from harness.strangers import fake
 from harness.wheels import make_project, make_wheel
 
 
 @pytest.fixture
-def here(place: Place, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Place:
-    settle(place, monkeypatch, tmp_path_factory)
-    place.manifest.write_text('version = 1\nstate-dir = "state"\n')
-    return place
+def here(here: Place) -> Place:
+    here.manifest.write_text('version = 1\nstate-dir = "state"\n')
+    return here
 
 
 def hold(environment: Path, name: str, *requires: str, requested: bool = False, origin: Any = None) -> None:

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from uv import find_uv_bin
 
-from harness.bench import listing, run, settle
+from harness.bench import listing, run
 from harness.place import SOURCE, Place
 from harness.pythons import PYTHONS
-from harness.strangers import BASE, Import, fake, importer
+from harness.strangers import BASE, Import, fake
 
 HEAD = 'version = 1\nstate-dir = "state"\n'
 PYTHON = PYTHONS.get("3.12") or PYTHONS.get("3.11") or PYTHONS.get("debian") or ""
@@ -18,15 +18,9 @@ PROMPT = 'it\'s "me" \\ \N{WOMAN}\N{ZERO WIDTH JOINER}\N{PERSONAL COMPUTER}'
 
 
 @pytest.fixture
-def here(place: Place, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Place:
-    settle(place, monkeypatch, tmp_path_factory)
-    place.manifest.write_text(HEAD)
-    return place
-
-
-@pytest.fixture
-def imported(here: Place, capsys: pytest.CaptureFixture[str]) -> Import:
-    return importer(here, capsys)
+def here(here: Place) -> Place:
+    here.manifest.write_text(HEAD)
+    return here
 
 
 @pytest.fixture

@@ -10,26 +10,20 @@ import tomllib
 import pytest
 
 from envsync.cli.main import main
-from harness.bench import listing, run, settle
+from harness.bench import listing, run
 from harness.place import Place
 from harness.processes import unprivileged
 from harness.refusals import refused
-from harness.strangers import BASE, Import, fake, importer
+from harness.strangers import BASE, Import, fake
 
 HEAD = 'version = 1\nstate-dir = "state"\n'
 AREA = ".envsync-0123456789abcdef"
 
 
 @pytest.fixture
-def here(place: Place, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Place:
-    settle(place, monkeypatch, tmp_path_factory)
-    place.manifest.write_text(HEAD)
-    return place
-
-
-@pytest.fixture
-def imported(here: Place, capsys: pytest.CaptureFixture[str]) -> Import:
-    return importer(here, capsys)
+def here(here: Place) -> Place:
+    here.manifest.write_text(HEAD)
+    return here
 
 
 def paths(here: Place, found: dict[str, dict[str, str]]) -> set[str]:

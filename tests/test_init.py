@@ -9,16 +9,10 @@ import pytest
 from envsync.manifest import load
 from envsync.observe.discover import Candidate
 from envsync.plan.adopt import template
-from harness.bench import listing, run, settle
+from harness.bench import listing, run
 from harness.links import fingerprint
 from harness.place import Place
 from harness.refusals import refused
-
-
-@pytest.fixture
-def here(place: Place, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Place:
-    settle(place, monkeypatch, tmp_path_factory)
-    return place
 
 
 @pytest.fixture

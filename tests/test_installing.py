@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,36 +10,12 @@ import pytest
 
 from envsync.cli.main import main
 from harness.bench import Listing, changed, files, listing, staged
-from harness.depot import Depot, broken_records, naming, open_depot
-from harness.place import Place
+from harness.depot import Depot, broken_records, naming
 from harness.wheels import make_project, make_repository
 
 pytestmark = pytest.mark.sampled(3)
 
 APP = {"app": "1.0", "lib": "1.1"}
-
-
-BOTH = pytest.mark.parametrize("installer", ["uv", "pip"])
-
-
-@pytest.fixture
-def installer() -> str:
-    """Say which installer to use, where a test does not ask for both: pip takes its time."""
-    return "uv"
-
-
-@pytest.fixture
-def depot(  # noqa: PLR0913, PLR0917  # pytest's way to hand things over
-    installer: str,
-    place: Place,
-    python_of: Callable[[str], str],
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Depot:
-    depot = open_depot(place, python_of, capsys, monkeypatch, tmp_path_factory)
-    depot.installer = installer
-    return depot
 
 
 def assert_whole(depot: Depot) -> None:
@@ -53,7 +28,7 @@ def assert_whole(depot: Depot) -> None:
     assert changed(before, listing(depot.root)) == set()
 
 
-@BOTH
+@pytest.mark.both_installers
 def test_packages_requirements_and_constraints_are_installed_in_a_new_environment(depot: Depot) -> None:
     (depot.root / "more.txt").write_text("tool  # a comment\n")
     (depot.root / "all.txt").write_text("-r more.txt\n")
@@ -84,7 +59,7 @@ def test_a_project_is_installed_with_its_dependencies_extras_and_groups(depot: D
     assert_whole(depot)
 
 
-@BOTH
+@pytest.mark.both_installers
 def test_what_is_declared_later_is_installed_into_the_environment_that_is_there(depot: Depot) -> None:
     depot.make('packages = ["lib==1.0"]')
     before = files(listing(depot.end))
@@ -98,7 +73,7 @@ def test_what_is_declared_later_is_installed_into_the_environment_that_is_there(
     assert_whole(depot)
 
 
-@BOTH
+@pytest.mark.both_installers
 def test_exact_removes_what_nothing_declares_but_not_what_is_needed(depot: Depot) -> None:
     depot.make('packages = ["app", "tool"]', "exact = true")
     depot.declare('packages = ["app"]', "exact = true")
@@ -181,7 +156,7 @@ def assert_same_files(before: Listing, after: Listing) -> None:
             assert seen == staged(after)[name], name
 
 
-@BOTH
+@pytest.mark.both_installers
 def test_a_failed_installation_leaves_the_old_packages(depot: Depot) -> None:
     depot.make('packages = ["app"]')
     before = files(listing(depot.end))
@@ -191,7 +166,7 @@ def test_a_failed_installation_leaves_the_old_packages(depot: Depot) -> None:
     assert depot.partial_files() == []
 
 
-@BOTH
+@pytest.mark.both_installers
 def test_a_failed_build_is_told_with_its_reason(depot: Depot) -> None:
     project = make_project(depot.root / "blog", "blog")
     (project / "backend.py").write_text('raise RuntimeError("the-reason-why")\n')
@@ -217,7 +192,7 @@ def test_files_of_packages_share_the_installers_cache(depot: Depot, monkeypatch:
     assert_whole(depot)
 
 
-@BOTH
+@pytest.mark.both_installers
 def test_the_user_is_not_asked_and_no_setting_leads_elsewhere(depot: Depot, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("PIP_TARGET", "PIP_PREFIX", "UV_PROJECT_ENVIRONMENT", "VIRTUAL_ENV", "UV_PYTHON", "PYTHONPATH"):
         monkeypatch.setenv(name, str(depot.root / "elsewhere"))

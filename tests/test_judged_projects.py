@@ -2,15 +2,13 @@
 
 import hashlib
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from envsync.cli.main import main
-from harness.depot import Depot, open_depot
+from harness.depot import Depot
 from harness.judged import (
-    BOTH,
     assert_conflict,
     assert_each_is_missed,
     assert_fails,
@@ -19,26 +17,10 @@ from harness.judged import (
     make,
     skip_unless,
 )
-from harness.place import Place
 from harness.wheels import make_project
 
-pytestmark = pytest.mark.sampled(12)
+pytestmark = [pytest.mark.sampled(12), pytest.mark.both_installers]
 UNBUILT = '[project]\nname = "blog"\nversion = "1.0"\nrequires-python = ">=3.8"\n'
-
-
-@pytest.fixture(params=BOTH)
-def depot(  # noqa: PLR0913, PLR0917  # pytest's way to hand things over
-    request: pytest.FixtureRequest,
-    place: Place,
-    python_of: Callable[[str], str],
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Depot:
-    depot = open_depot(place, python_of, capsys, monkeypatch, tmp_path_factory)
-    depot.installer = request.param
-    monkeypatch.setenv("UV_NO_INDEX", "1")
-    return depot
 
 
 def project(depot: Depot, more: str = "", *dependencies: str, name: str = "blog") -> Path:

@@ -3,7 +3,6 @@
 import itertools
 import json
 import shutil
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,9 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from harness.bench import files, listing
-from harness.depot import Depot, open_depot
-from harness.judged import BOTH, assert_stable, installed_names, take_away
-from harness.place import Place
+from harness.depot import Depot
+from harness.judged import assert_stable, installed_names, take_away
 from harness.wheels import make_project, make_wheel
 
 SLOW = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
@@ -84,21 +82,6 @@ declarations = st.builds(
 )
 
 
-@pytest.fixture(params=BOTH)
-def depot(  # noqa: PLR0913, PLR0917  # pytest's way to hand things over
-    request: pytest.FixtureRequest,
-    place: Place,
-    python_of: Callable[[str], str],
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Depot:
-    depot = open_depot(place, python_of, capsys, monkeypatch, tmp_path_factory)
-    depot.installer = request.param
-    monkeypatch.setenv("UV_NO_INDEX", "1")
-    return depot
-
-
 def renew(depot: Depot, monkeypatch: pytest.MonkeyPatch, world: list[Wheel]) -> Path:
     """Begin with nothing but wheels, in a directory that no installer's cache knows."""
     for path in (depot.end, depot.root / "blog"):
@@ -132,6 +115,7 @@ def settle(depot: Depot) -> bool:
 
 
 @pytest.mark.sampled(12)
+@pytest.mark.both_installers
 @pytest.mark.parametrize("_batch", range(12))
 @settings(RANDOM, max_examples=2)
 @given(world=worlds, first=declarations, then=declarations, gone=st.integers(0, 5))

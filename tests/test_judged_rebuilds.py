@@ -2,33 +2,16 @@
 
 import json
 import subprocess
-from collections.abc import Callable
 
 import pytest
 
 from envsync.cli.main import main
 from harness.bench import files, listing
-from harness.depot import Depot, open_depot
-from harness.judged import BOTH, assert_fails, assert_stable, change, make
-from harness.place import Place
+from harness.depot import Depot
+from harness.judged import assert_fails, assert_stable, change, make
 from harness.wheels import make_project, make_repository
 
-pytestmark = pytest.mark.sampled(12)
-
-
-@pytest.fixture(params=BOTH)
-def depot(  # noqa: PLR0913, PLR0917  # pytest's way to hand things over
-    request: pytest.FixtureRequest,
-    place: Place,
-    python_of: Callable[[str], str],
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Depot:
-    depot = open_depot(place, python_of, capsys, monkeypatch, tmp_path_factory)
-    depot.installer = request.param
-    monkeypatch.setenv("UV_NO_INDEX", "1")
-    return depot
+pytestmark = [pytest.mark.sampled(12), pytest.mark.both_installers]
 
 
 def release(depot: Depot) -> None:

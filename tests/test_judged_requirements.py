@@ -2,15 +2,13 @@
 
 import hashlib
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from envsync.cli.main import main
-from harness.depot import Depot, open_depot
+from harness.depot import Depot
 from harness.judged import (
-    BOTH,
     assert_conflict,
     assert_each_is_missed,
     assert_fails,
@@ -20,24 +18,9 @@ from harness.judged import (
     skip_unless,
     without,
 )
-from harness.place import Place
 from harness.wheels import make_project, make_repository
 
-pytestmark = pytest.mark.sampled(12)
-
-
-@pytest.fixture(params=BOTH)
-def depot(  # noqa: PLR0913, PLR0917  # pytest's way to hand things over
-    request: pytest.FixtureRequest,
-    place: Place,
-    python_of: Callable[[str], str],
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Depot:
-    depot = open_depot(place, python_of, capsys, monkeypatch, tmp_path_factory)
-    depot.installer = request.param
-    return depot
+pytestmark = [pytest.mark.sampled(12), pytest.mark.both_installers]
 
 
 def write(depot: Depot, name: str, text: str, encoding: str = "utf-8") -> Path:

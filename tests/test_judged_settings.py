@@ -5,35 +5,19 @@ import functools
 import http.server
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from envsync.cli.main import main
 from harness.bench import files, listing
-from harness.depot import Depot, broken_records, naming, open_depot
-from harness.judged import BOTH, assert_each_is_missed, assert_stable, change, make, skip_unless
-from harness.place import Place
+from harness.depot import Depot, broken_records, naming
+from harness.judged import assert_each_is_missed, assert_stable, change, make, skip_unless
 from harness.wheels import make_project, make_wheel
 
-pytestmark = pytest.mark.sampled(12)
+pytestmark = [pytest.mark.sampled(12), pytest.mark.both_installers]
 SECRET = "geheim"  # noqa: S105  # it stands for one
-
-
-@pytest.fixture(params=BOTH)
-def depot(  # noqa: PLR0913, PLR0917  # pytest's way to hand things over
-    request: pytest.FixtureRequest,
-    place: Place,
-    python_of: Callable[[str], str],
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Depot:
-    depot = open_depot(place, python_of, capsys, monkeypatch, tmp_path_factory)
-    depot.installer = request.param
-    monkeypatch.setenv("UV_NO_INDEX", "1")
-    return depot
 
 
 def configure(name: str, text: str) -> None:

@@ -1,36 +1,18 @@
 """Newer releases are taken where somebody asks for them, within the declarations, and told before and after."""
 
-from collections.abc import Callable
-
 import pytest
 
 from envsync.cli.main import main
 from harness.bench import changed, files, listing
-from harness.depot import Depot, open_depot
-from harness.judged import BOTH, assert_stable, make, skip_unless
-from harness.place import Place
+from harness.depot import Depot
+from harness.judged import assert_stable, make, skip_unless
 from harness.wheels import make_project
 
-pytestmark = pytest.mark.sampled(12)
+pytestmark = [pytest.mark.sampled(12), pytest.mark.both_installers]
 AGAIN = [
     {"name": "app", "before": "1.0", "after": "1.5"},
     {"name": "lib", "before": "1.1", "after": "2.0"},
 ]
-
-
-@pytest.fixture(params=BOTH)
-def depot(  # noqa: PLR0913, PLR0917  # pytest's way to hand things over
-    request: pytest.FixtureRequest,
-    place: Place,
-    python_of: Callable[[str], str],
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Depot:
-    depot = open_depot(place, python_of, capsys, monkeypatch, tmp_path_factory)
-    depot.installer = request.param
-    monkeypatch.setenv("UV_NO_INDEX", "1")
-    return depot
 
 
 def release(depot: Depot) -> None:

@@ -2,27 +2,13 @@
 
 import os
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from harness.bench import Bench, build, run, settle
-from harness.place import Place
+from harness.bench import Bench, build, run
 
 pytestmark = pytest.mark.sampled(2)
-
-
-@pytest.fixture
-def bench(
-    place: Place,
-    python_of: Callable[[str], str],
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Bench:
-    settle(place, monkeypatch, tmp_path_factory)
-    return Bench(place, python_of("3.12"), capsys)
 
 
 def texts(bench: Bench) -> str:

@@ -18,25 +18,13 @@ from envsync.write.copy_up import swap_up
 from envsync.write.directories import Root, open_directory
 from envsync.write.staging import make_staging_dir
 from harness.bench import contents, files, listing
-from harness.depot import Depot, broken_records, open_depot
+from harness.depot import Depot, broken_records
 from harness.mounting import overlaid
-from harness.place import Place
 
 pytestmark = pytest.mark.sampled(3)
 
 if sys.platform != "linux":
     pytest.skip("overlays are of Linux", allow_module_level=True)
-
-
-@pytest.fixture
-def depot(
-    place: Place,
-    python_of: Callable[[str], str],
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Depot:
-    return open_depot(place, python_of, capsys, monkeypatch, tmp_path_factory)
 
 
 @pytest.fixture

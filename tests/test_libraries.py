@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,9 +9,8 @@ from uv import find_uv_bin
 
 from envsync.apply import verify
 from envsync.model.plan import Blueprint
-from harness.depot import Depot, open_depot
+from harness.depot import Depot
 from harness.lib64 import make_lib64_python
-from harness.place import Place
 
 pytestmark = pytest.mark.sampled(5)
 
@@ -25,14 +23,7 @@ AGAIN = {
 
 
 @pytest.fixture
-def depot(
-    place: Place,
-    python_of: Callable[[str], str],
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Depot:
-    depot = open_depot(place, python_of, capsys, monkeypatch, tmp_path_factory)
+def depot(depot: Depot) -> Depot:
     depot.wheel("native", "1.0", pure=False, scripts={"native": "native:main"})
     mixed = {"mixed.py": "import mixed_native\n", "mixed-1.0.data/platlib/mixed_native.py": ""}
     depot.wheel("mixed", "1.0", files=mixed)

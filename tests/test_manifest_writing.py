@@ -18,7 +18,7 @@ from envsync.cli.main import main
 from envsync.manifest import load
 from envsync.model.desired import Manifest
 from envsync.write.user_files import new_manifest, replace_manifest
-from harness.bench import listing, run, settle
+from harness.bench import listing, run
 from harness.links import fingerprint
 from harness.place import Place
 from harness.processes import start, unprivileged
@@ -32,10 +32,9 @@ COMMANDS = [("add", "new", "--path", "x"), ("remove", "a")]
 
 
 @pytest.fixture
-def here(place: Place, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Place:
-    settle(place, monkeypatch, tmp_path_factory)
-    place.manifest.write_text(MAIN)
-    return place
+def here(here: Place) -> Place:
+    here.manifest.write_text(MAIN)
+    return here
 
 
 @pytest.fixture

@@ -5,15 +5,15 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from virtualenv.seed.wheels.embed import get_embed_wheel
 
-from harness.depot import Depot, open_depot
-from harness.place import SOURCE, Place
+from harness.depot import Depot
+from harness.place import SOURCE
 
 CUT = {
     "before anything": "move._make_target",
@@ -30,14 +30,7 @@ CUT = {
 
 
 @pytest.fixture
-def depot(
-    place: Place,
-    python_of: Callable[[str], str],
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Depot:
-    depot = open_depot(place, python_of, capsys, monkeypatch, tmp_path_factory)
+def depot(depot: Depot) -> Depot:
     depot.path.unlink()
     return depot
 

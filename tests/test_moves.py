@@ -3,26 +3,12 @@
 import os
 import re
 import shlex
-from collections.abc import Callable
 
 import pytest
 
-from harness.bench import BUILDERS, Bench, changed, files, listing, settle
-from harness.place import Place
+from harness.bench import BUILDERS, Bench, changed, files, listing
 
 MOVES = [("old", 'it\'s a "b" $HOME'), ("old place é", "`x` #c !d &e;"), ("o'ld #1 !", "new"), ("a", "x" * 140)]
-
-
-@pytest.fixture
-def bench(
-    place: Place,
-    python_of: Callable[[str], str],
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Bench:
-    settle(place, monkeypatch, tmp_path_factory)
-    return Bench(place, python_of("3.12"), capsys)
 
 
 @pytest.mark.parametrize("builder", BUILDERS)

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from envsync.formats import pyvenv_cfg
-from harness.bench import build, run, settle
+from harness.bench import build, run
 from harness.place import Place
 from harness.terminals import BASE, SHELLS, Shown, Terminal
 from harness.wheels import make_wheel
@@ -69,13 +69,9 @@ UNFIT_FOR_XONSH = ("$HOME", "${HOME}", "${x-$(touch pwned)}")
 
 @pytest.fixture
 def made(
-    place: Place,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path_factory: pytest.TempPathFactory,
+    here: Place, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., dict[str, Path]]:
     """Give what creates an environment for each of some names; returns where they are."""
-    settle(place, monkeypatch, tmp_path_factory)
     monkeypatch.setenv("DOLLAR", "$")
 
     def make(
@@ -86,12 +82,12 @@ def made(
             path = json.dumps(f"./{number}/{name}".replace("$", "${DOLLAR}"), ensure_ascii=False)
             shown = f"prompt = {json.dumps(name, ensure_ascii=False)}\n" if prompts else ""
             tables.append(f"[envs.e{number}]\npath = {path}\n{shown}")
-        place.write(f'builder = "{builder}"\n' + "".join(tables))
-        entries = run(place, capsys, "apply")["environments"]
+        here.write(f'builder = "{builder}"\n' + "".join(tables))
+        entries = run(here, capsys, "apply")["environments"]
         assert [entry["outcome"] for entry in entries] == [outcome] * len(names)
-        again = run(place, capsys, "apply")["environments"]
+        again = run(here, capsys, "apply")["environments"]
         assert {entry["outcome"] for entry in again} == {"unchanged"}, again
-        return {name: place.root / str(number) / name for number, name in enumerate(names)}
+        return {name: here.root / str(number) / name for number, name in enumerate(names)}
 
     return make
 

@@ -3,29 +3,16 @@
 import os
 import shutil
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from harness.bench import build, listing
-from harness.depot import Depot, open_depot
-from harness.place import Place
+from harness.depot import Depot
 
 pytestmark = pytest.mark.sampled(2)
 
 WRAPPER = '#!/bin/sh\n# mine\nexec python3.11 "$@"\n'
-
-
-@pytest.fixture
-def depot(
-    place: Place,
-    python_of: Callable[[str], str],
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Depot:
-    return open_depot(place, python_of, capsys, monkeypatch, tmp_path_factory)
 
 
 def replace(depot: Depot, name: str) -> Path:

@@ -5,28 +5,15 @@ import os
 import re
 import subprocess
 import time
-from collections.abc import Callable
 
 import pytest
 
 from envsync.cli.main import main
 from harness.bench import changed, listing
-from harness.depot import Depot, open_depot
-from harness.place import Place
+from harness.depot import Depot
 from harness.wheels import make_project, make_repository
 
 pytestmark = pytest.mark.sampled(6)
-
-
-@pytest.fixture
-def depot(
-    place: Place,
-    python_of: Callable[[str], str],
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Depot:
-    return open_depot(place, python_of, capsys, monkeypatch, tmp_path_factory)
 
 
 def assert_in_sync(depot: Depot) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from harness.bench import Listing, build, files, listing, plant, run, settle
+from harness.bench import Listing, build, files, listing, plant, run
 from harness.place import Place
 from harness.processes import unprivileged
 
@@ -154,14 +154,8 @@ def foreign(before: Listing, environment: str) -> Listing:
 
 
 @pytest.fixture
-def command(
-    place: Place,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Command:
-    settle(place, monkeypatch, tmp_path_factory)
-    return partial(run, place, capsys)
+def command(here: Place, capsys: pytest.CaptureFixture[str]) -> Command:
+    return partial(run, here, capsys)
 
 
 def assert_in_conflict(document: dict[str, Any], code: str, message: str) -> None:

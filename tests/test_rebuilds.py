@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from harness.bench import files, listing, run, settle
+from harness.bench import files, listing, run
 from harness.place import Place
 
 pytestmark = pytest.mark.sampled(2)
@@ -62,18 +62,11 @@ class Flip:
 
 
 @pytest.fixture
-def flip(
-    place: Place,
-    python_of: Callable[[str], str],
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Flip:
-    """Give an environment for 3.11 at the end of a relative link."""
-    settle(place, monkeypatch, tmp_path_factory)
-    flip = Flip(place, python_of, capsys)
-    (place.root / "env").symlink_to("ends/../ends/env")
-    (place.root / "ends").mkdir()
+def flip(here: Place, python_of: Callable[[str], str], capsys: pytest.CaptureFixture[str]) -> Flip:
+    """Return an environment for 3.11 at the end of a relative link."""
+    flip = Flip(here, python_of, capsys)
+    (here.root / "env").symlink_to("ends/../ends/env")
+    (here.root / "ends").mkdir()
     flip.point("3.11")
     flip.declare()
     assert flip.apply()["outcome"] == "created"

@@ -1,29 +1,20 @@
 """A file at the path that says where the environment is (PEP 832) is another tool's answer, not in the way."""
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from harness.bench import build, listing, run
-from harness.depot import Depot, open_depot
-from harness.place import Place
+from harness.depot import Depot
 
 
 @pytest.fixture
-def depot(
-    place: Place,
-    python_of: Callable[[str], str],
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Depot:
+def depot(depot: Depot) -> Depot:
     """Make a project with a redirect file to be, and an environment elsewhere."""
-    depot = open_depot(place, python_of, capsys, monkeypatch, tmp_path_factory)
     (depot.root / "proj").mkdir()
     depot.directory = "proj/.venv"
-    build("venv", python_of("3.11"), depot.root / "far/env")
+    build("venv", depot.python_of("3.11"), depot.root / "far/env")
     return depot
 
 

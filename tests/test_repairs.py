@@ -10,24 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from harness.bench import BUILDERS, Bench, changed, contents, files, listing, settle
-from harness.place import Place
+from harness.bench import BUILDERS, Bench, changed, contents, files, listing
 
 pytestmark = pytest.mark.sampled(3)
 
 Damage = Callable[[Bench], None]
-
-
-@pytest.fixture
-def bench(
-    place: Place,
-    python_of: Callable[[str], str],
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Bench:
-    settle(place, monkeypatch, tmp_path_factory)
-    return Bench(place, python_of("3.12"), capsys)
 
 
 def edit(path: Path, pattern: str, text: str) -> None:

@@ -12,24 +12,10 @@ from typing import Any
 import pytest
 
 from harness.bench import Listing, contents, files, listing
-from harness.depot import Depot, broken_records, naming, open_depot
-from harness.place import Place
+from harness.depot import Depot, broken_records, naming
 from harness.wheels import make_project, make_repository
 
 pytestmark = pytest.mark.sampled(6)
-
-BOTH = pytest.mark.parametrize("installer", ["uv", "pip"])
-
-
-@pytest.fixture
-def depot(
-    place: Place,
-    python_of: Callable[[str], str],
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Depot:
-    return open_depot(place, python_of, capsys, monkeypatch, tmp_path_factory)
 
 
 def assert_rebuilt(depot: Depot, minor: str = "3.12") -> dict[str, Any]:
@@ -105,7 +91,7 @@ def test_what_was_requested_is_requested_again_and_nothing_else(depot: Depot) ->
     assert depot.requested() == {"app", "tool"}
 
 
-@BOTH
+@pytest.mark.both_installers
 def test_newer_releases_change_nothing_in_a_rebuild(depot: Depot, installer: str) -> None:
     depot.installer = installer
     depot.make('packages = ["app"]')
@@ -118,7 +104,7 @@ def test_newer_releases_change_nothing_in_a_rebuild(depot: Depot, installer: str
     assert depot.versions() == {"app": "1.0", "lib": "1.0", "tool": "0.5"}
 
 
-@BOTH
+@pytest.mark.both_installers
 def test_a_version_that_the_new_python_lacks_keeps_the_old_environment(depot: Depot, installer: str) -> None:
     depot.installer = installer
     depot.wheel("old", "1.0", python_tag="cp311")

@@ -18,23 +18,11 @@ from envsync.write.copy_up import trade_up
 from envsync.write.directories import Root
 from envsync.write.exchange import roll_back, swap_contents, undo_contents
 from harness.bench import contents, files, listing
-from harness.depot import Depot, broken_records, naming, open_depot
-from harness.place import Place
+from harness.depot import Depot, broken_records, naming
 from harness.processes import unprivileged
 
 OLD = ("bin/python", "lib/old/a", "pyvenv.cfg", "mine/notes", "both/file")
 NEW = ("bin/python", "lib/new/b", "pyvenv.cfg", "extra", "both")
-
-
-@pytest.fixture
-def depot(
-    place: Place,
-    python_of: Callable[[str], str],
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Depot:
-    return open_depot(place, python_of, capsys, monkeypatch, tmp_path_factory)
 
 
 @pytest.fixture

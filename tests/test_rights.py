@@ -13,23 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from harness.depot import Depot, open_depot
+from harness.depot import Depot
 from harness.place import Place
 
 pytestmark = pytest.mark.sampled(3)
 
 OTHER = "nobody"
-
-
-@pytest.fixture
-def depot(
-    place: Place,
-    python_of: Callable[[str], str],
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Depot:
-    return open_depot(place, python_of, capsys, monkeypatch, tmp_path_factory)
 
 
 @pytest.fixture

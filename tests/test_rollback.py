@@ -14,7 +14,7 @@ import pytest
 
 from harness.crash_scenario import ALL, chosen
 from harness.crash_server import Server
-from harness.depot import Depot, open_depot
+from harness.depot import Depot
 from harness.links import fingerprint
 from harness.place import Place
 
@@ -384,17 +384,6 @@ def test_a_rollback_cut_off_between_the_renames_of_an_exchange_in_two_steps_is_u
 
 
 # With packages.
-
-
-@pytest.fixture
-def depot(
-    place: Place,
-    python_of: Callable[[str], str],
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Depot:
-    return open_depot(place, python_of, capsys, monkeypatch, tmp_path_factory)
 
 
 def test_an_install_is_undone_and_the_versions_are_listed(depot: Depot) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from harness.bench import files, listing, run, settle
+from harness.bench import files, listing, run
 from harness.place import Place
 
 
@@ -50,15 +50,8 @@ class Desk:
 
 
 @pytest.fixture
-def desk(
-    place: Place,
-    python_of: Callable[[str], str],
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Desk:
-    settle(place, monkeypatch, tmp_path_factory)
-    return Desk(place, python_of, capsys)
+def desk(here: Place, python_of: Callable[[str], str], capsys: pytest.CaptureFixture[str]) -> Desk:
+    return Desk(here, python_of, capsys)
 
 
 # ---- the environment's path is a symlink

@@ -2,15 +2,13 @@
 
 import os
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from envsync.write.directories import Root
 from envsync.write.trees import contents_of, link_tree
-from harness.depot import Depot, open_depot
-from harness.place import Place
+from harness.depot import Depot
 
 SITE = "lib/python3.12/site-packages"
 EDITED = (
@@ -60,17 +58,6 @@ def test_symlinks_stay_what_they_are(live: Path, tmp_path: Path) -> None:
     link_tree(Root(str(live)), str(tmp_path / "copy"))
     for name in ("bin/python", f"{SITE}/linked.pth"):
         assert os.readlink(tmp_path / "copy" / name) == os.readlink(live / name)
-
-
-@pytest.fixture
-def depot(
-    place: Place,
-    python_of: Callable[[str], str],
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Depot:
-    return open_depot(place, python_of, capsys, monkeypatch, tmp_path_factory)
 
 
 @pytest.mark.parametrize("installer", ["pip", "uv"])

@@ -2,39 +2,18 @@
 
 import os
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from harness.bench import Bench, run, settle
-from harness.depot import Depot, open_depot
-from harness.place import Place
+from harness.bench import Bench, run
+from harness.depot import Depot
 
 
 @pytest.fixture
-def depot(
-    place: Place,
-    python_of: Callable[[str], str],
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Depot:
-    depot = open_depot(place, python_of, capsys, monkeypatch, tmp_path_factory)
+def depot(depot: Depot) -> Depot:
     depot.make('packages = ["app", "tool"]')
     return depot
-
-
-@pytest.fixture
-def bench(
-    place: Place,
-    python_of: Callable[[str], str],
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Bench:
-    settle(place, monkeypatch, tmp_path_factory)
-    return Bench(place, python_of("3.12"), capsys)
 
 
 def first_line(depot: Depot, script: str) -> str:

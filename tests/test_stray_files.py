@@ -1,28 +1,15 @@
 """A directory with nothing in it but small files of other tools counts as empty; they stay as they are."""
 
 import os
-from collections.abc import Callable
 
 import pytest
 
 from harness.bench import listing
-from harness.depot import Depot, open_depot
-from harness.place import Place
+from harness.depot import Depot
 
 pytestmark = pytest.mark.sampled(2)
 
 STRAYS = [".DS_Store", ".gitignore", "CACHEDIR.TAG", ".lock"]
-
-
-@pytest.fixture
-def depot(
-    place: Place,
-    python_of: Callable[[str], str],
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Depot:
-    return open_depot(place, python_of, capsys, monkeypatch, tmp_path_factory)
 
 
 @pytest.mark.parametrize("builder", ["venv", "virtualenv", "uv"])

@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,29 +12,17 @@ import pytest
 from envsync.formats.staging_marker import Marker
 from envsync.write.staging import make_brief_staging_dir
 from envsync.write.user_files import temporary_directory
-from harness.depot import Depot, open_depot
+from harness.depot import Depot
 from harness.place import Place
 from harness.wheels import make_project
+
+pytestmark = pytest.mark.both_installers
 
 _NOTES = """
 import os, pathlib, tempfile, time
 pathlib.Path(os.environ["NOTED"]).write_text(tempfile.mkdtemp(prefix="mine"))
 time.sleep(60)
 """
-
-
-@pytest.fixture(params=["uv", "pip"])
-def depot(  # noqa: PLR0913, PLR0917  # pytest's way to hand things over
-    request: pytest.FixtureRequest,
-    place: Place,
-    python_of: Callable[[str], str],
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Depot:
-    depot = open_depot(place, python_of, capsys, monkeypatch, tmp_path_factory)
-    depot.installer = request.param
-    return depot
 
 
 def own_staging() -> Path:

@@ -3,30 +3,17 @@
 import json
 import os
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from harness.bench import build, listing, run
-from harness.depot import Depot, open_depot
-from harness.place import Place
+from harness.depot import Depot
 from harness.wheels import make_repository
 
 pytestmark = pytest.mark.sampled(2)
 
 SITE = "lib/python3.11/site-packages"
-
-
-@pytest.fixture
-def depot(
-    place: Place,
-    python_of: Callable[[str], str],
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Depot:
-    return open_depot(place, python_of, capsys, monkeypatch, tmp_path_factory)
 
 
 def put(depot: Depot, *names: str) -> None:

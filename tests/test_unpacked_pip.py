@@ -6,14 +6,12 @@ import os
 import stat
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from envsync.write.unpack import keep_byte_code, unpack
-from harness.depot import open_depot
-from harness.place import Place
+from harness.depot import Depot
 from harness.wheels import make_wheel
 
 pytestmark = pytest.mark.sampled(2)
@@ -172,15 +170,8 @@ def test_one_of_another_user_is_never_run(tool: Path, wheel: str, cache: str, ma
         unpack(wheel, cache)
 
 
-def test_pip_itself_is_run_that_way(
-    mark: Path,
-    tmp_path_factory: pytest.TempPathFactory,
-    python_of: Callable[[str], str],
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    root = tmp_path_factory.mktemp("place")
-    depot = open_depot(Place(root, dict(os.environ)), python_of, capsys, monkeypatch, tmp_path_factory)
+def test_pip_itself_is_run_that_way(mark: Path, depot: Depot, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = depot.root
     depot.installer = "pip"
     monkeypatch.setenv("XDG_CACHE_HOME", str(root / "cache"))
     depot.make('packages = ["tool"]')

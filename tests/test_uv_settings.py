@@ -1,24 +1,10 @@
 """Settings of uv's that would have packages installed elsewhere, or in part, are refused by file and key."""
 
-from collections.abc import Callable
-
 import pytest
 
-from harness.depot import Depot, open_depot
-from harness.place import Place
+from harness.depot import Depot
 
 pytestmark = pytest.mark.sampled(5)
-
-
-@pytest.fixture
-def depot(
-    place: Place,
-    python_of: Callable[[str], str],
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Depot:
-    return open_depot(place, python_of, capsys, monkeypatch, tmp_path_factory)
 
 
 @pytest.mark.parametrize("setting", ['target = "elsewhere"', 'prefix = "elsewhere"', "no-deps = true"])

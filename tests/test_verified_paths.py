@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +12,8 @@ from uv import find_uv_bin
 from virtualenv.activation.fish import FishActivator
 
 from envsync.apply import builders
-from harness.bench import Bench, build, contents, files, listing, run, settle
-from harness.depot import Depot, open_depot
+from harness.bench import Bench, build, contents, files, listing, run
+from harness.depot import Depot
 from harness.place import Place
 
 pytestmark = pytest.mark.sampled(2)
@@ -25,16 +24,9 @@ REAL_BUILD = builders.build_bare
 
 
 @pytest.fixture
-def bench(
-    place: Place,
-    python_of: Callable[[str], str],
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Bench:
-    settle(place, monkeypatch, tmp_path_factory)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(place.root.parent / "cache"))
-    return Bench(place, python_of("3.12"), capsys)
+def bench(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Bench:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(bench.place.root.parent / "cache"))
+    return bench
 
 
 def staging_of(place: Place) -> list[Path]:
@@ -129,17 +121,11 @@ def test_quotes_that_depend_on_the_path_are_asked_for_each_time(bench: Bench, mo
 
 
 @pytest.mark.parametrize("content", [b"\0%s/lib\0", b"\0" * (5 << 20) + b"%s\0"], ids=["small", "large"])
-def test_what_an_installer_leaves_behind_is_not_swapped_in(  # noqa: PLR0913, PLR0917  # what pytest hands over
-    content: bytes,
-    place: Place,
-    python_of: Callable[[str], str],
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path_factory: pytest.TempPathFactory,
+def test_what_an_installer_leaves_behind_is_not_swapped_in(
+    content: bytes, depot: Depot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from envsync.apply import install as installing  # noqa: PLC0415  # it is patched
 
-    depot: Depot = open_depot(place, python_of, capsys, monkeypatch, tmp_path_factory)
     depot.make('packages = ["lib==1.0"]')
     before = contents(files(listing(depot.end)))
     install = installing.install

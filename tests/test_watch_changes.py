@@ -11,21 +11,12 @@ import pytest
 
 from harness.bench import listing
 from harness.dotfiles import Dotfiles, named, replace
-from harness.place import Place
 from harness.watching import Watching, watching
 
 pytestmark = pytest.mark.sampled(6)
 
 PythonOf = Callable[[str], str]
 REQUIREMENTS = 'requirements = ["../src/project/requirements.txt"]'
-
-
-@pytest.fixture
-def dotfiles(place: Place, python_of: PythonOf, tmp_path_factory: pytest.TempPathFactory) -> Dotfiles:
-    place.variables["XDG_CACHE_HOME"] = str(tmp_path_factory.getbasetemp() / "cache")
-    dotfiles = Dotfiles(place, python_of)
-    dotfiles.lay_out()
-    return dotfiles
 
 
 @pytest.fixture

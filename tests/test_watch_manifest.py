@@ -11,20 +11,11 @@ import pytest
 
 from harness.bench import listing
 from harness.dotfiles import Dotfiles, named, replace
-from harness.place import Place
 from harness.watching import Watching
 
 pytestmark = pytest.mark.sampled(5)
 
 PythonOf = Callable[[str], str]
-
-
-@pytest.fixture
-def dotfiles(place: Place, python_of: PythonOf, tmp_path_factory: pytest.TempPathFactory) -> Dotfiles:
-    place.variables["XDG_CACHE_HOME"] = str(tmp_path_factory.getbasetemp() / "cache")
-    dotfiles = Dotfiles(place, python_of)
-    dotfiles.lay_out()
-    return dotfiles
 
 
 def assert_mends(dotfiles: Dotfiles, watcher: Watching) -> None:

@@ -15,7 +15,12 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-_LOADED = ("envsync.__main__", "envsync.cli.main", "envsync.cli.apply", "virtualenv", "pydantic", "uv")
+_LOADED = (
+    *("envsync.__main__", "envsync.cli.main", "envsync.cli.apply", "envsync.cli.trust", "envsync.cli.inspect"),
+    *("envsync.manifest.validate", "envsync.manifest.loader", "envsync.apply.builders", "envsync.report.table"),
+    *("virtualenv", "virtualenv.seed.embed.via_app_data.via_app_data", "virtualenv.create.via_global_ref.venv", "uv"),
+)
+"""What commands load when they need it: a fork has it already."""
 _EVENTS = frozenset(
     {"os.chmod", "os.chown", "os.link", "os.mkdir", "os.remove", "os.rename", "os.rmdir", "os.symlink", "os.truncate"}
     | {"os.utime", "os.setxattr", "fcntl.flock", "subprocess.Popen"}

@@ -15,7 +15,6 @@ from envsync.cli.main import main
 from harness.bench import changed, files, listing
 from harness.depot import Depot
 
-BOTH = ("uv", "pip")
 _STARTS = ("subprocess.Popen", "os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn", "os.system")
 _PROBE = "/.envsync-probe"
 _STARTED: list[str] = []

@@ -18,11 +18,6 @@ from harness.manifest_box import Box
 EXAMPLE = os.path.join(os.path.dirname(__file__), "..", "..", "envs.toml.example")
 
 
-@pytest.fixture
-def box(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> Box:
-    return Box(tmp_path, monkeypatch)
-
-
 def problem_at(file: str) -> Problem:
     with pytest.raises(ManifestError) as caught:
         load(file)

@@ -34,11 +34,6 @@ TABLES: dict[type[BaseModel], dict[str, Any]] = {
 KEYS = [(model, key) for model in TABLES for key in known_keys(model)]
 
 
-@pytest.fixture
-def box(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> Box:
-    return Box(tmp_path, monkeypatch)
-
-
 def errors(text: str) -> list[str]:
     """Say what the schema has against a manifest, with the key."""
     found = VALIDATOR.iter_errors(tomllib.loads(textwrap.dedent(text)))
