@@ -47,7 +47,7 @@ EDGES = {
     ],
     "a script": [Step("edit", f"{BLOG}/bin/tool", f"@/src/blog/.venv => @/{BLOG}")],
     "a library that gets a site-packages": [
-        *(Step("folder", f"{BLOG}/lib/python3.10"), NOTED),
+        *(Step("directory", f"{BLOG}/lib/python3.10"), NOTED),
         Step("file", f"{BLOG}/lib/python3.10/site-packages/lib-0.dist-info/METADATA", "Name: lib\nVersion: 0\n"),
     ],
     "where lib64 leads": [Step("link", "plain/lib64", "@/storage/other"), NOTED, Step("remove", "storage/other")],
@@ -70,8 +70,8 @@ EDGES = {
     "an environment with a copy that is none any more": [*COPIED, Step("remove", "copied/pyvenv.cfg")],
     "a better name in the home of an environment with a copy": [*COPIED, Step("copy", "opt/python3.11", "opt/python")],
     "a pyvenv.cfg beside an interpreter link": [Step("file", "pythons/pyvenv.cfg", "home = @/opt\n")],
-    "a library beside an interpreter link": [Step("folder", "lib"), Step("link", "lib/python3.11", "@/stdlib")],
-    "extensions beside an interpreter link": [Step("folder", "lib/python3.11/lib-dynload")],
+    "a library beside an interpreter link": [Step("directory", "lib"), Step("link", "lib/python3.11", "@/stdlib")],
+    "extensions beside an interpreter link": [Step("directory", "lib/python3.11/lib-dynload")],
     "where HOME leads": [Step("link", "home", "@/state/blog")],
     "a tree that is filled": [Step("copy", "pyenvs/a/versions/3.12.99/bin/python", "opt/other")],
     "what a link in a tree leads to": [

@@ -89,7 +89,7 @@ def _replace(place: str, victim: str) -> None:
 def _command(request: dict[str, Any], files: list[int]) -> None:
     """Be the command, in a group of its own, with the three files for its output, its errors and its calls."""
     os.setsid()
-    os.chdir(request["folder"])
+    os.chdir(request["directory"])
     if request["variables"] is not None:
         os.environ.clear()
         os.environ.update(request["variables"])

@@ -39,7 +39,7 @@ class Server:
         Before its mutating call number ``kill`` it is killed, or the first directory of ``replace`` is exchanged for a
         symlink to the second.
         """
-        request: dict[str, Any] = {"folder": str(directory), "arguments": arguments, "watched": kill is not None}
+        request: dict[str, Any] = {"directory": str(directory), "arguments": arguments, "watched": kill is not None}
         request |= {"kill": kill or 0, "variables": variables, "replace": replace}
         assert self._process.stdin is not None
         assert self._process.stdout is not None
