@@ -221,7 +221,7 @@ def killed(directory: Path, variables: dict[str, str], kill: int) -> tuple[Place
     place = Place(directory / "place", variables | {"HOME": str(directory)})
     place.root.mkdir(parents=True)
     declare(place)
-    return place, server(place.variables).run(place.root, ("apply",), kill, place.variables)
+    return place, server(place.variables).run(place.root, ("apply",), place.variables, kill)
 
 
 @pytest.mark.parametrize("cache", ["with a template", "without"])

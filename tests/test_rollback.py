@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from harness.crash_scenario import ALL, chosen
-from harness.crash_server import Server
+from harness.crash_server import Done
 from harness.depot import Depot
 from harness.links import fingerprint
-from harness.place import Place
+from harness.place import Place, server
 
 pytestmark = pytest.mark.sampled(12)
 
@@ -335,37 +335,35 @@ def test_a_pinned_rollback_that_is_killed_at_any_write_is_finished_or_undone(mac
     manifest = machine.place.manifest.read_bytes()
     kept = tmp_path / "kept"
     shutil.copytree(machine.root, kept, symlinks=True)
-    server = Server(machine.place.variables)
-    try:
-        calls = server.run(machine.root, ("rollback", "blog", "--pin", "--json"), 0).calls
-        ends: set[str] = set()
-        for number in chosen(len(calls), 5):
-            shutil.rmtree(machine.root)
-            shutil.copytree(kept, machine.root, symlinks=True)
-            done = server.run(machine.root, ("rollback", "blog", "--pin", "--json"), number)
-            if done.status == 0:
-                continue  # it had fewer caches to write
-            assert done.status == -signal.SIGKILL
-            assert machine.place.python("blog/.venv", "import sys; print(sys.prefix)") == str(
-                machine.root / "blog/.venv"
-            )
-            pinned = machine.place.manifest.read_bytes() != manifest
-            again = server.run(machine.root, ("apply", "--json"))
-            assert again.status == 0, (done.calls[-1], again.out)
-            assert json.loads(again.out)["environments"][0]["outcome"] == "unchanged", (done.calls[-1], again.out)
-            assert machine.version() == ("3.12" if pinned else "3.13"), done.calls[-1]
-            (marker,) = machine.root.glob("state/.envsync-*/envsync.json")
-            told = json.loads(marker.read_text())
-            assert (told["kind"], told["pin"], told["built"]) == ("generation", "", None), done.calls[-1]
-            assert (marker.parent / "env/pyvenv.cfg").is_file()
-            ends.add("finished" if pinned else "undone")
-            if not pinned:
-                assert machine.rollback("--pin")["outcome"] == "rolled-back"
-            machine.assert_stays()
-        print(f"rollback --pin, killed from inside: {len(calls)} calls")  # noqa: T201  # the figure
-        assert ends == {"finished", "undone"} or not ALL
-    finally:
-        server.close()
+
+    def run(*arguments: str, kill: int | None = None) -> Done:
+        return server(machine.place.variables).run(machine.root, (*arguments, "--json"), machine.place.variables, kill)
+
+    calls = run("rollback", "blog", "--pin", kill=0).calls
+    ends: set[str] = set()
+    for number in chosen(len(calls), 5):
+        shutil.rmtree(machine.root)
+        shutil.copytree(kept, machine.root, symlinks=True)
+        done = run("rollback", "blog", "--pin", kill=number)
+        if done.status == 0:
+            continue  # it had fewer caches to write
+        assert done.status == -signal.SIGKILL
+        assert machine.place.python("blog/.venv", "import sys; print(sys.prefix)") == str(machine.root / "blog/.venv")
+        pinned = machine.place.manifest.read_bytes() != manifest
+        again = run("apply")
+        assert again.status == 0, (done.calls[-1], again.out)
+        assert json.loads(again.out)["environments"][0]["outcome"] == "unchanged", (done.calls[-1], again.out)
+        assert machine.version() == ("3.12" if pinned else "3.13"), done.calls[-1]
+        (marker,) = machine.root.glob("state/.envsync-*/envsync.json")
+        told = json.loads(marker.read_text())
+        assert (told["kind"], told["pin"], told["built"]) == ("generation", "", None), done.calls[-1]
+        assert (marker.parent / "env/pyvenv.cfg").is_file()
+        ends.add("finished" if pinned else "undone")
+        if not pinned:
+            assert machine.rollback("--pin")["outcome"] == "rolled-back"
+        machine.assert_stays()
+    print(f"rollback --pin, killed from inside: {len(calls)} calls")  # noqa: T201  # the figure
+    assert ends == {"finished", "undone"} or not ALL
 
 
 def test_a_rollback_cut_off_between_the_renames_of_an_exchange_in_two_steps_is_undone(machine: Machine) -> None:

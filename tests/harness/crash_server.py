@@ -30,11 +30,11 @@ class Server:
         self,
         directory: Path,
         arguments: tuple[str, ...],
+        variables: dict[str, str],
         kill: int | None = None,
-        variables: dict[str, str] | None = None,
         replace: tuple[str, str] | None = None,
     ) -> Done:
-        """Run the command in a directory, with other variables if they are given.
+        """Run the command in a directory.
 
         Before its mutating call number ``kill`` it is killed, or the first directory of ``replace`` is exchanged for a
         symlink to the second.

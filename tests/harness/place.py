@@ -62,7 +62,7 @@ class Place:
         """
         self.trust(**variables)
         if not any(name.startswith(("PYTHON", "LC_", "LANG")) for name in variables):
-            forked = server(self.variables).run(self.root, arguments, variables=self.variables | variables)
+            forked = server(self.variables).run(self.root, arguments, self.variables | variables)
             assert "Traceback" not in forked.err, forked.err
             return Run(forked.status, forked.out.replace("\r\n", "\n"), forked.err)
         done = subprocess.run(

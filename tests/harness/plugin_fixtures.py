@@ -90,10 +90,18 @@ def place(cold_place: Place, warm_cache: Path) -> Place:
     return cold_place
 
 
+@pytest.fixture(scope="session")
+def shared_cache(warm_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a directory of caches for tests that leave them whole: pip is unpacked there once, as are wheels."""
+    shared = tmp_path_factory.mktemp("cache")
+    shutil.copytree(warm_cache, shared / "envsync")
+    return shared
+
+
 @pytest.fixture
-def here(place: Place, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Place:
-    """Return the place, as the working directory, with a cache that all tests share: probing costs more than a test."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))
+def here(place: Place, monkeypatch: pytest.MonkeyPatch, shared_cache: Path) -> Place:
+    """Return the place, as the working directory of this process, with caches that tests share and no network."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(shared_cache))
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("UV_OFFLINE", "1")
     monkeypatch.chdir(place.root)
@@ -146,9 +154,9 @@ def imported(here: Place, capsys: pytest.CaptureFixture[str]) -> Import:
 
 
 @pytest.fixture
-def dotfiles(place: Place, python_of: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory) -> Dotfiles:
-    """Return a manifest behind links, with a cache that all tests share."""
-    place.variables["XDG_CACHE_HOME"] = str(tmp_path_factory.getbasetemp() / "cache")
+def dotfiles(place: Place, python_of: Callable[[str], str], shared_cache: Path) -> Dotfiles:
+    """Return a manifest behind links."""
+    place.variables["XDG_CACHE_HOME"] = str(shared_cache)
     dotfiles = Dotfiles(place, python_of)
     dotfiles.lay_out()
     return dotfiles
