@@ -15,13 +15,13 @@ import pytest
 from envsync.observe import probe as probing
 from envsync.observe.probe import ProbeError, probe
 from harness.place import Place, Run
+from harness.shims import Bad, script
 
 pytestmark = pytest.mark.sampled(2)
 
 pytest_plugins = ["harness.relocatable"]
 
 PythonOf = Callable[[str], str]
-Bad = Callable[[Path], str]
 Listing = dict[str, tuple[int, int, int, bytes]]
 
 
@@ -33,15 +33,6 @@ def listing(directory: Path) -> Listing:
         content = os.readlink(path).encode() if path.is_symlink() else path.read_bytes() if path.is_file() else b""
         found[str(path)] = (status.st_ino, status.st_mtime_ns, status.st_ctime_ns, content)
     return found
-
-
-def script(text: str, message: str = "does not work") -> Bad:
-    def make(place: Path) -> str:
-        place.write_text(f"#!/bin/sh\n{text}\n")
-        place.chmod(0o755)
-        return message
-
-    return make
 
 
 def answer(message: str = "does not work", **changed: object) -> Bad:

@@ -8,8 +8,7 @@ from packaging.tags import cpython_tags, platform_tags, sys_tags
 
 from envsync.model.packages import Call, Project, Sync
 from envsync.observe.lock_files import tags_of
-from harness.declaring import FACTS, Inputs, arguments, facts_of
-from test_declared_projects import BUILD, EXTRAS, GROUPS, PROJECT
+from harness.declaring import BUILD, EXTRAS, FACTS, GROUPS, PROJECT, Inputs, arguments, facts_of
 
 
 def test_uvs_lock_is_synced_by_uv_alone(inputs: Inputs) -> None:

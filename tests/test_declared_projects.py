@@ -6,16 +6,7 @@ from typing import Any
 import pytest
 
 from envsync.model.packages import Call, Project, Sync
-from harness.declaring import Inputs, arguments
-
-PROJECT = '[project]\nname = "my.app"\nversion = "1"\ndependencies = ["a"]\n'
-BUILD = '[build-system]\nrequires = []\nbuild-backend = "b"\nbackend-path = ["."]\n'
-EXTRAS = """[project.optional-dependencies]
-t = ["b"]
-all = ["My_App[t, w]; os_name == 'posix'"]
-w = ["c ; os_name == 'nt'", "my-app[all]"]
-"""
-GROUPS = '[dependency-groups]\nall = [{include-group = "Dev"}, "e"]\ndev = ["d"]\n'
+from harness.declaring import BUILD, EXTRAS, GROUPS, PROJECT, Inputs, arguments
 
 
 def test_a_project_with_a_build_backend_is_installed(inputs: Inputs) -> None:

@@ -1,6 +1,5 @@
 """An entry added to a manifest's text, or taken out of it: every other byte stays."""
 
-import json
 import tomllib
 from typing import Any
 
@@ -10,12 +9,10 @@ from hypothesis import strategies as st
 
 from envsync.manifest.edit import Entry, with_entries, without_entry
 from envsync.model.problems import EnvsyncError
+from harness.manifest_texts import Piece, pieces, written
 
 NEW = Entry("new", (("path", "/new"),))
 ADDED = '[envs.new]\npath = "/new"\n'
-Piece = tuple[str | None, str]
-"""Lines of a manifest, and the environment that they are of."""
-
 STYLES = {
     "nothing but a version": "version = 1\n",
     "comments at the end": "version = 1\n\n# [envs.x]\n# path = 'x'\n",
@@ -136,45 +133,6 @@ def test_an_entry_goes_with_its_comments_and_nothing_else(marked: str, newline: 
     lines = [(line[:1], line[2:] + newline) for line in marked.split("\n")]
     text = "".join(line for _, line in lines)
     assert without_entry(text, "b") == "".join(line for mark, line in lines if mark != "-")
-
-
-NAMES = st.sampled_from(["a", "b-1", "c c", "d.d", "é", '"', "[envs.a]", "#"])
-GAPS = st.lists(st.sampled_from(["", "", " ", "# x", "  # [envs.a]", "#", "# \u2028"]), max_size=3)
-PATHS = st.sampled_from(["'p'", '"#p"', '"""\\\n[envs.a]\n# x\n\n\\"""\\\n"""', "'''p\n'''", '"p"  # "'])
-
-
-def key(name: str) -> str:
-    return json.dumps(name, ensure_ascii=False)
-
-
-@st.composite
-def pieces(draw: st.DrawFn) -> list[Piece]:
-    """Make up a manifest: root keys, tables in any order, environments in all styles."""
-    kinds = draw(st.sampled_from([["root", "table"], ["item", "table"]]))
-    styles = draw(st.dictionaries(NAMES, st.sampled_from(kinds), max_size=5))
-    inline = bool(styles) and draw(st.integers(0, 4)) == 0
-    root: list[Piece] = [(None, "version = 1")]
-    tables: list[list[Piece]] = [[(None, "[pythons]"), (None, "x = '3'")], [(None, "[defaults]")]]
-    items: list[Piece] = [(None, "[envs]")]
-    for name, style in styles.items():
-        path, more = draw(PATHS), draw(st.sampled_from(["exact = true", "packages = [\n 'x', # ]\n\n]"]))
-        one = f"{{ path = {path.partition('  #')[0]}, {more} }}"
-        if style == "root":
-            root += [(name, f"envs.{key(name)}.{line}") for line in (f"path = {path}", more)]
-        elif style == "item":
-            items.append((name, f"{key(name)} = {one}"))
-        else:
-            tables.append([(name, f"[envs.{key(name)}]"), (name, f"path = {path}"), (name, more)])
-    if inline:
-        values = ", ".join(f"{key(name)} = {{ path = 'p' }}" for name in styles)
-        return [(None, "version = 1"), (None, f"envs = {{{values}}}")]
-    tables += [items] if len(items) > 1 else []
-    ordered = [root, *draw(st.permutations(tables))]
-    return [piece for table in ordered for line in table for piece in (*((None, gap) for gap in draw(GAPS)), line)]
-
-
-def written(found: list[Piece], newline: str, *, without: str | None = None) -> str:
-    return "".join(f"{text}\n" for name, text in found if name is None or name != without).replace("\n", newline)
 
 
 def said(text: str) -> dict[str, Any]:

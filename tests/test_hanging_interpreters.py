@@ -17,7 +17,7 @@ from envsync.reconcile import Reconciler
 from envsync.write.files import write_cache
 from harness.place import Place
 from harness.pythons import PYTHONS
-from test_bad_interpreters import script
+from harness.shims import script
 
 COUNT = 8
 

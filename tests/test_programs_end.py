@@ -14,9 +14,10 @@ import pytest
 from envsync.cli.signals import deferred
 from envsync.model.termination import Terminated
 from envsync.observe.processes import Interrupted, ending, run
+from harness.bench import held
 from harness.place import Place
+from harness.processes import OFFLINE, eventually
 from harness.wheels import make_project
-from test_watch_signals import OFFLINE, eventually, held
 
 pytestmark = pytest.mark.sampled(2)
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from envsync.manifest.edit import with_value
 from envsync.model.problems import EnvsyncError
-from test_entries import Piece, pieces, written
+from harness.manifest_texts import Piece, pieces, written
 
 PIN = "~/p/bin/python"
 

@@ -21,8 +21,8 @@ from envsync.watch.signals import Flag
 from envsync.watch.source import Listening
 from harness.place import Place
 from harness.processes import unprivileged
+from harness.syscalls import mutations
 from harness.watching import Watching, watching
-from test_no_writes import mutations
 
 pytestmark = pytest.mark.sampled(5)
 

@@ -7,16 +7,16 @@ import shlex
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from harness.bench import files, listing
+from harness.bench import Held, held
 from harness.place import Place, Run
+from harness.processes import OFFLINE, eventually
 from harness.watching import Watching, watching
 from harness.wheels import make_project
 
@@ -25,14 +25,6 @@ pytestmark = pytest.mark.sampled(3)
 ONE = '[envs.one]\npath = "one"\n'
 PATIENCE = 30.0
 """Seconds until something counts as hanging."""
-OFFLINE = {"UV_OFFLINE": "1", "UV_NO_INDEX": "1", "PIP_NO_INDEX": "1"}
-
-
-def eventually(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not holds():
-        assert time.monotonic() < deadline, "it does not come about"
-        time.sleep(0.02)
 
 
 def is_signal(event: dict[str, Any]) -> bool:
@@ -92,13 +84,6 @@ def sleeping(begun: Path) -> bool:
     process = begun.read_text().strip()
     row = subprocess.run(["ps", "-o", "stat=,args=", "-p", process], check=False, capture_output=True, text=True).stdout
     return "sleep 60" in row and not row.startswith("Z")
-
-
-Held = dict[str, tuple[int, int, str | bytes | None]]
-
-
-def held(environment: Path) -> Held:
-    return {name: (one.inode, one.mode, one.held) for name, one in files(listing(environment)).items()}
 
 
 @contextmanager

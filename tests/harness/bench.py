@@ -74,6 +74,13 @@ def contents(seen: Listing) -> dict[str, tuple[int, str | bytes | None]]:
     return {name: (one.mode, one.held) for name, one in seen.items()}
 
 
+Held = dict[str, tuple[int, int, str | bytes | None]]
+
+
+def held(environment: Path) -> Held:
+    return {name: (one.inode, one.mode, one.held) for name, one in files(listing(environment)).items()}
+
+
 def run(place: Place, capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:
     """Run the command and give its document; symlinks that were there must be there still, untouched."""
     links = fingerprint(place.root)
