@@ -7,9 +7,9 @@ import pytest
 
 from envsync.cli.arguments import COMMANDS
 from harness.emitted import Emitted, codes_in
+from harness.place import ROOT
 from harness.reference import reference
 
-ROOT = Path(__file__).parent.parent
 SECTIONS = {
     "Drift": {"Drift"},
     "Conflicts": {"Conflict", "InterpreterProblem"},

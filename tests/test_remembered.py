@@ -22,7 +22,7 @@ from envsync.manifest import load
 from envsync.manifest.cached import recall, remembered
 from envsync.model.desired import Manifest
 from envsync.model.problems import ManifestError
-from harness.place import Place
+from harness.place import ROOT, Place
 
 pytestmark = pytest.mark.sampled(3)
 
@@ -89,7 +89,7 @@ def memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Memory:
 @pytest.mark.parametrize("hosts", ["laptop*", "*"])
 def test_every_key_is_recalled_as_it_was_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hosts: str) -> None:
     monkeypatch.setenv("DATA_DIR", str(tmp_path))
-    text = (Path(__file__).parent.parent / "envs.toml.example").read_text()
+    text = (ROOT / "envs.toml.example").read_text()
     (tmp_path / "envs.d").mkdir()
     (tmp_path / "envs.d/more.toml").write_text('[defaults]\nexact = true\n[envs.more]\npath = "more"\n')
     (tmp_path / "envs.toml").write_text(text.replace("laptop*", hosts))

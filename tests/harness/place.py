@@ -12,7 +12,9 @@ from harness.crash_server import Server
 from harness.links import Fingerprint, fingerprint
 from harness.trusting import trust
 
-SOURCE = str(Path(__file__).parents[2] / "src")
+ROOT = Path(__file__).parents[2]
+"""The repository."""
+SOURCE = str(ROOT / "src")
 
 
 @dataclass

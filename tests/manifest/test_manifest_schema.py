@@ -21,9 +21,8 @@ from envsync.manifest.tables import DefaultsTable, EnvironmentTable, ManifestTab
 from envsync.manifest.validate import known_keys
 from envsync.model.problems import ManifestError
 from harness.manifest_box import Box, one
-from harness.place import Place
+from harness.place import ROOT, Place
 
-ROOT = Path(__file__).parent.parent.parent
 SCHEMA = manifest_schema()
 VALIDATOR = Draft4Validator(SCHEMA)
 TABLES: dict[type[BaseModel], dict[str, Any]] = {
