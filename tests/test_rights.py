@@ -88,12 +88,12 @@ def test_files_of_an_installers_cache_that_anybody_could_write_to_are_narrowed(d
 
 
 @pytest.mark.parametrize("mask", [0, 0o022, 0o077])
-def test_what_envsync_keeps_for_itself_is_its_users_alone(place: Place, mask: int) -> None:
-    home = Path(place.variables["HOME"])
-    place.write('[envs.a]\npath = "a"\npackages = ["./wheel-1-py3-none-any.whl"]\n')
-    masked(place, mask, "apply")
-    place.write('[envs.a]\npath = "a"\n')
-    assert masked(place, mask, "apply").returncode == 0
+def test_what_envsync_keeps_for_itself_is_its_users_alone(cold_place: Place, mask: int) -> None:
+    home = Path(cold_place.variables["HOME"])
+    cold_place.write('[envs.a]\npath = "a"\npackages = ["./wheel-1-py3-none-any.whl"]\n')
+    masked(cold_place, mask, "apply")
+    cold_place.write('[envs.a]\npath = "a"\n')
+    assert masked(cold_place, mask, "apply").returncode == 0
     cache, state = home / ".cache/envsync", home / ".local/state/envsync"
     for top in (cache, state, state / "locks"):
         assert stat.S_IMODE(top.stat().st_mode) == 0o700
@@ -195,32 +195,32 @@ def test_root_repairs_what_is_roots(place: Place, give: Callable[[Path], None]) 
     assert callable(give)
 
 
-def test_root_in_the_home_of_another_makes_nothing_there(place: Place, give: Callable[[Path], None]) -> None:
+def test_root_in_the_home_of_another_makes_nothing_there(cold_place: Place, give: Callable[[Path], None]) -> None:
     """As with a sudo that keeps HOME: caches and locks of root's would keep their owner out."""
-    home = Path(place.variables["HOME"])
+    home = Path(cold_place.variables["HOME"])
     give(home)
-    place.write('[envs.a]\npath = "a"\n')
-    run = place.envsync("apply", f"--file={place.manifest}")
+    cold_place.write('[envs.a]\npath = "a"\n')
+    run = cold_place.envsync("apply", f"--file={cold_place.manifest}")
     assert run.status == 0, run
     assert "another user's" in run.err
     assert everything(home) == []
-    assert (place.root / "a/pyvenv.cfg").exists()
+    assert (cold_place.root / "a/pyvenv.cfg").exists()
 
 
 @pytest.mark.parametrize("mode", [0o777, 0o770, 0o722])
-def test_a_cache_that_others_may_write_to_is_not_used(place: Place, mode: int) -> None:
-    cache = Path(place.variables["HOME"]) / ".cache/envsync"
+def test_a_cache_that_others_may_write_to_is_not_used(cold_place: Place, mode: int) -> None:
+    cache = Path(cold_place.variables["HOME"]) / ".cache/envsync"
     cache.mkdir(parents=True)
     cache.chmod(mode)
-    place.write('[envs.a]\npath = "a"\n')
-    run = place.envsync("apply")
+    cold_place.write('[envs.a]\npath = "a"\n')
+    run = cold_place.envsync("apply")
     assert run.status == 0
     assert "others may write" in run.err
     assert everything(cache) == []
-    checks = {one["code"]: one for one in place.envsync("doctor", "--json").document["checks"]}
+    checks = {one["code"]: one for one in cold_place.envsync("doctor", "--json").document["checks"]}
     assert checks["cache"]["status"] == "warning"
     cache.chmod(0o700)
-    assert place.envsync("apply").err == ""
+    assert cold_place.envsync("apply").err == ""
     assert everything(cache) != []
 
 

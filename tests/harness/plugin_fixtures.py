@@ -1,8 +1,9 @@
 """What most tests stand in: a home of their own, real interpreters, a place with a manifest, a depot of wheels."""
 
+import itertools
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -30,16 +31,26 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("installer", INSTALLERS)
 
 
+@pytest.fixture(scope="session")
+def _numbered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Return directories that are still to be made; ``mktemp`` would look at all that are there, for each test."""
+    root = tmp_path_factory.mktemp("own")
+    return (root / str(number) for number in itertools.count())
+
+
 @pytest.fixture(autouse=True)
-def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+def _own_home(_numbered: Iterator[Path], monkeypatch: pytest.MonkeyPatch) -> None:
     """Let each test have a HOME and XDG directories of its own, and no setting of the tester's."""
-    home = tmp_path_factory.mktemp("home")
+    own = next(_numbered)
+    home, temporary = own / "home", own / "tmp"
+    for directory in (own, home, temporary):
+        directory.mkdir(mode=0o700)
     for name in list(os.environ):
         if name.startswith(("XDG_", "ENVSYNC_", "UV_", "PIP_", "VIRTUALENV_", "PYTHON", "PYENV_", "MISE_", "ASDF_")):
             monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(home))
     # What other tests put beside each other into one directory would be seen by whoever looks up from a Python in it.
-    monkeypatch.setenv("TMPDIR", str(tmp_path_factory.mktemp("tmp")))
+    monkeypatch.setenv("TMPDIR", str(temporary))
     monkeypatch.setenv("PYTHONPATH", SOURCE)
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.setenv("PATH", PATH)
