@@ -13,7 +13,7 @@ import pytest
 from envsync.cli.main import main
 from harness.bench import files, listing
 from harness.depot import Depot, broken_records, naming
-from harness.judged import assert_each_is_missed, assert_stable, change, make, skip_unless
+from harness.stability import assert_each_is_missed, assert_stable, change, make, skip_unless
 from harness.wheels import make_project, make_wheel
 
 pytestmark = [pytest.mark.sampled(12), pytest.mark.both_installers]

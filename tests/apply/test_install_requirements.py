@@ -8,7 +8,7 @@ import pytest
 
 from envsync.cli.main import main
 from harness.depot import Depot
-from harness.judged import (
+from harness.stability import (
     assert_conflict,
     assert_each_is_missed,
     assert_fails,

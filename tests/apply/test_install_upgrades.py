@@ -5,7 +5,7 @@ import pytest
 from envsync.cli.main import main
 from harness.bench import changed, files, listing
 from harness.depot import Depot
-from harness.judged import assert_stable, make, skip_unless
+from harness.stability import assert_stable, make, skip_unless
 from harness.wheels import make_project
 
 pytestmark = [pytest.mark.sampled(12), pytest.mark.both_installers]

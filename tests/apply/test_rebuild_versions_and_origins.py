@@ -8,7 +8,7 @@ import pytest
 from envsync.cli.main import main
 from harness.bench import files, listing
 from harness.depot import Depot
-from harness.judged import assert_fails, assert_stable, change, make
+from harness.stability import assert_fails, assert_stable, change, make
 from harness.wheels import make_project, make_repository
 
 pytestmark = [pytest.mark.sampled(12), pytest.mark.both_installers]

@@ -17,8 +17,8 @@ from packaging.version import Version
 
 from envsync.cli.main import main
 from harness.depot import Depot
-from harness.judged import assert_stable, installed_names, make, without
 from harness.place import ROOT
+from harness.stability import assert_stable, installed_names, make, without
 from harness.wheels import make_project
 
 pytestmark = [pytest.mark.sampled(18), pytest.mark.both_installers]

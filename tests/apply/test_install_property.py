@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from harness.bench import files, listing
 from harness.depot import Depot
-from harness.judged import assert_stable, installed_names, take_away
+from harness.stability import assert_stable, installed_names, take_away
 from harness.wheels import make_project, make_wheel
 
 SLOW = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
