@@ -10,8 +10,9 @@ import pytest
 
 from envsync.cli.commands import MODULES
 from envsync.cli.options import parse
+from harness.place import ROOT
 
-SOURCE = Path(__file__).parent.parent / "src" / "envsync"
+SOURCE = ROOT / "src" / "envsync"
 ROOMS = (
     *("model", "formats", "cache", "manifest", "observe", "plan", "write", "apply"),
     *("reconcile", "watch", "report", "cli", "__main__"),

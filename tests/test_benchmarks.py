@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
+from harness.place import ROOT
 from harness.pythons import PYTHONS
 
 pytestmark = pytest.mark.sampled(2)
 
-BENCHMARKS = Path(__file__).parent / "benchmarks"
+BENCHMARKS = ROOT / "tests/benchmarks"
 PARTS = ("noop-one,noop-many,growth,calls", "create,create-many,watch,start,cold", "rebuild")
 """All rows, in parts that run side by side."""
 

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from envsync.cli.arguments import COMMANDS
-from harness.emitted import codes_in, documented
+from harness.emitted import Emitted, codes_in, documented
+from harness.place import ROOT
 from harness.reference import reference
 
-ROOT = Path(__file__).parent.parent
 SECTIONS = {
     "Drift": {"Drift"},
     "Conflicts": {"Conflict", "InterpreterProblem"},
@@ -18,7 +18,6 @@ SECTIONS = {
 }
 """The sections of docs/codes.md, and the classes that carry their codes."""
 PAGES = sorted({*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/**/*.md")})
-EMITTED = codes_in(ROOT / "src")
 
 
 def test_the_reference_is_what_the_code_says() -> None:
@@ -27,14 +26,19 @@ def test_the_reference_is_what_the_code_says() -> None:
     )
 
 
-def test_every_code_of_the_source_can_be_followed() -> None:
-    assert EMITTED.unknown == []
-    assert set(EMITTED.codes) == set.union(*SECTIONS.values())
+@pytest.fixture(scope="module")
+def emitted() -> Emitted:
+    return codes_in(ROOT / "src")
+
+
+def test_every_code_of_the_source_can_be_followed(emitted: Emitted) -> None:
+    assert emitted.unknown == []
+    assert set(emitted.codes) == set.union(*SECTIONS.values())
 
 
 @pytest.mark.parametrize("section", SECTIONS)
-def test_the_documented_codes_are_those_that_can_be_emitted(section: str) -> None:
-    assert documented(section) == set.union(*(EMITTED.codes[name] for name in SECTIONS[section]))
+def test_the_documented_codes_are_those_that_can_be_emitted(section: str, emitted: Emitted) -> None:
+    assert documented(section) == set.union(*(emitted.codes[name] for name in SECTIONS[section]))
 
 
 PLANTED = """

@@ -15,10 +15,9 @@ import pytest
 
 from harness.bench import listing
 from harness.links import fingerprint
-from harness.place import SOURCE
+from harness.place import ROOT, SOURCE
 from harness.wheels import make_wheel
 
-ROOT = Path(__file__).parent.parent
 EXAMPLES = ROOT / "examples"
 HOOKS = ROOT / ".pre-commit-hooks.yaml"
 SCRIPTS = {

@@ -74,13 +74,11 @@ def contents(seen: Listing) -> dict[str, tuple[int, str | bytes | None]]:
     return {name: (one.mode, one.held) for name, one in seen.items()}
 
 
-def settle(place: Place, monkeypatch: pytest.MonkeyPatch, factory: pytest.TempPathFactory) -> None:
-    """Work in the place's directory, with a cache that all tests share: probing costs more than a test."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(factory.getbasetemp() / "cache"))
-    monkeypatch.setenv("PIP_NO_INDEX", "1")
-    monkeypatch.setenv("UV_OFFLINE", "1")
-    monkeypatch.chdir(place.root)
-    place.trust()
+Held = dict[str, tuple[int, int, str | bytes | None]]
+
+
+def held(environment: Path) -> Held:
+    return {name: (one.inode, one.mode, one.held) for name, one in files(listing(environment)).items()}
 
 
 def run(place: Place, capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:

@@ -4,9 +4,11 @@ A process of its own. Each line that it reads is a request, each line that it wr
 """
 
 import contextlib
+import gc
 import importlib
 import json
 import os
+import pkgutil
 import signal
 import sys
 import tempfile
@@ -15,7 +17,15 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-_LOADED = ("envsync.__main__", "envsync.cli.main", "envsync.cli.apply", "virtualenv", "pydantic", "uv")
+import envsync
+
+_LOADED = (
+    "rich.console",
+    "uv",
+    "virtualenv.create.via_global_ref.venv",
+    "virtualenv.seed.embed.via_app_data.via_app_data",
+)
+"""What envsync loads from others when it needs it."""
 _EVENTS = frozenset(
     {"os.chmod", "os.chown", "os.link", "os.mkdir", "os.remove", "os.rename", "os.rmdir", "os.symlink", "os.truncate"}
     | {"os.utime", "os.setxattr", "fcntl.flock", "subprocess.Popen"}
@@ -84,10 +94,9 @@ def _replace(place: str, victim: str) -> None:
 def _command(request: dict[str, Any], files: list[int]) -> None:
     """Be the command, in a group of its own, with the three files for its output, its errors and its calls."""
     os.setsid()
-    os.chdir(request["folder"])
-    if request["variables"] is not None:
-        os.environ.clear()
-        os.environ.update(request["variables"])
+    os.chdir(request["directory"])
+    os.environ.clear()
+    os.environ.update(request["variables"])
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(files[0], 1)
     os.dup2(files[1], 2)
@@ -122,8 +131,9 @@ def _serve(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def main() -> None:
-    for name in _LOADED:
+    for name in (*_LOADED, *(module.name for module in pkgutil.walk_packages(envsync.__path__, "envsync."))):
         importlib.import_module(name)
+    gc.freeze()
     for line in sys.stdin:
         print(json.dumps(_serve(json.loads(line))), flush=True)  # noqa: T201  # the answer
 

@@ -281,7 +281,6 @@ def prepared(kind: str, factory: pytest.TempPathFactory) -> Scenario:
         pytest.skip("needs Python 3.11 and 3.12")
     if kind not in _PREPARED:
         scenario = OTHERS.get(kind, Scenario)(kind, factory.mktemp(kind) / "s")
-        atexit.register(scenario.server.close)
         scenario.begin()
         _PREPARED[kind] = scenario
     _PREPARED[kind].restore()

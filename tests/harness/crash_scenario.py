@@ -17,9 +17,9 @@ from typing import Any
 from uv import find_uv_bin
 
 from harness.crash_parts import Tree, difference, make_wheel, tree
-from harness.crash_server import Done, Server
+from harness.crash_server import Done
 from harness.links import Fingerprint, fingerprint
-from harness.place import SOURCE
+from harness.place import SOURCE, server
 from harness.plugin_sampling import seed
 from harness.pythons import PYTHONS
 from harness.trusting import trust
@@ -74,7 +74,6 @@ class Scenario:
             "UV_FIND_LINKS": str(self.root / "wheels"),
             "UV_CACHE_DIR": str(home / "uv"),
         }
-        self.server = Server(self.variables)
 
     @property
     def place(self) -> Path:
@@ -152,7 +151,9 @@ class Scenario:
         subprocess.run(command, check=True, env=self.variables)
 
     def run(self, *arguments: str, kill: int | None = None, replace: tuple[str, str] | None = None) -> Done:
-        return self.server.run(self.place, arguments or ("apply", "--json"), kill, self.altered, replace)
+        return server(self.variables).run(
+            self.place, arguments or ("apply", "--json"), self.altered or self.variables, kill, replace
+        )
 
     def assert_links_kept(self) -> None:
         after = fingerprint(self.root)

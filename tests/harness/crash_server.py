@@ -30,16 +30,16 @@ class Server:
         self,
         directory: Path,
         arguments: tuple[str, ...],
+        variables: dict[str, str],
         kill: int | None = None,
-        variables: dict[str, str] | None = None,
         replace: tuple[str, str] | None = None,
     ) -> Done:
-        """Run the command in a directory, with other variables if they are given.
+        """Run the command in a directory.
 
         Before its mutating call number ``kill`` it is killed, or the first directory of ``replace`` is exchanged for a
         symlink to the second.
         """
-        request: dict[str, Any] = {"folder": str(directory), "arguments": arguments, "watched": kill is not None}
+        request: dict[str, Any] = {"directory": str(directory), "arguments": arguments, "watched": kill is not None}
         request |= {"kill": kill or 0, "variables": variables, "replace": replace}
         assert self._process.stdin is not None
         assert self._process.stdout is not None

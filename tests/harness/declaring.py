@@ -22,6 +22,14 @@ from envsync.model.packages import Call, Declared, Sync
 from envsync.observe.declared import read_declared
 from harness.wheels import make_wheel
 
+PROJECT = '[project]\nname = "my.app"\nversion = "1"\ndependencies = ["a"]\n'
+BUILD = '[build-system]\nrequires = []\nbuild-backend = "b"\nbackend-path = ["."]\n'
+EXTRAS = """[project.optional-dependencies]
+t = ["b"]
+all = ["My_App[t, w]; os_name == 'posix'"]
+w = ["c ; os_name == 'nt'", "my-app[all]"]
+"""
+GROUPS = '[dependency-groups]\nall = [{include-group = "Dev"}, "e"]\ndev = ["d"]\n'
 FACTS = Facts(
     version="3.11.7",
     implementation="cpython",

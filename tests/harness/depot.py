@@ -16,7 +16,7 @@ import pytest
 from uv import find_uv_bin
 from virtualenv.seed.wheels.embed import get_embed_wheel
 
-from harness.bench import run, settle
+from harness.bench import run
 from harness.place import Place
 from harness.wheels import make_wheel
 
@@ -136,27 +136,14 @@ class Depot:
         return [path.parent / "env" for path in staging_dirs if '"kind": "generation"' in path.read_text()]
 
 
-def open_depot(
-    place: Place,
-    python_of: Callable[[str], str],
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-    factory: pytest.TempPathFactory,
-) -> Depot:
-    """Prepare a place: wheels to install, no index, and a link at ``env`` that leads to nothing yet."""
-    settle(place, monkeypatch, factory)
-    depot = Depot(place, python_of, capsys)
-    monkeypatch.setenv("PIP_FIND_LINKS", str(depot.wheels))
-    monkeypatch.setenv("UV_FIND_LINKS", str(depot.wheels))
-    (place.root / "ends").mkdir()
-    depot.path.symlink_to("ends/env")
-    depot.flip("3.11")
+def make_depot_wheels(directory: Path) -> Path:
+    """Make the wheels that every depot begins with."""
     for version in ("1.0", "1.1"):
-        depot.wheel("lib", version)
-    depot.wheel("app", "1.0", "lib>=1", scripts={"app": "app:main"}, extras={"fast": ["speed"]})
-    depot.wheel("speed", "3.0")
-    depot.wheel("tool", "0.5", scripts={"tool": "tool:main"})
-    return depot
+        make_wheel(directory, "lib", version)
+    make_wheel(directory, "app", "1.0", ["lib>=1"], scripts={"app": "app:main"}, extras={"fast": ["speed"]})
+    make_wheel(directory, "speed", "3.0")
+    make_wheel(directory, "tool", "0.5", scripts={"tool": "tool:main"})
+    return directory
 
 
 def broken_records(environment: Path, site: Path) -> Iterator[str]:

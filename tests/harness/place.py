@@ -12,7 +12,9 @@ from harness.crash_server import Server
 from harness.links import Fingerprint, fingerprint
 from harness.trusting import trust
 
-SOURCE = str(Path(__file__).parents[2] / "src")
+ROOT = Path(__file__).parents[2]
+"""The repository."""
+SOURCE = str(ROOT / "src")
 
 
 @dataclass
@@ -62,7 +64,7 @@ class Place:
         """
         self.trust(**variables)
         if not any(name.startswith(("PYTHON", "LC_", "LANG")) for name in variables):
-            forked = server(self.variables).run(self.root, arguments, variables=self.variables | variables)
+            forked = server(self.variables).run(self.root, arguments, self.variables | variables)
             assert "Traceback" not in forked.err, forked.err
             return Run(forked.status, forked.out.replace("\r\n", "\n"), forked.err)
         done = subprocess.run(

@@ -1,11 +1,13 @@
 """The marker ``sampled(step)``: of a module's tests one in ``step`` runs, chosen by a seed; ``--all-tests`` runs all.
 
 The whole suite takes longer than anyone waits for, and most of its length is the same promise under many circumstances.
+The same seed chooses kill points (``crash_scenario.chosen``) and Hypothesis' examples.
 """
 
 import os
 import random
 from collections import defaultdict
+from collections.abc import Iterable
 
 import pytest
 
@@ -25,11 +27,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--seed", help=f"what chooses the samples (or set {_SEED}): that of a run is printed at its head")
 
 
+@pytest.hookimpl(tryfirst=True)  # before Hypothesis reads its own option
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "sampled(step): of this module's tests, run one in so many, chosen by a seed")
     given = config.getoption("--seed") or os.environ.get(_SEED) or str(random.SystemRandom().randrange(1 << 32))
     os.environ[_SEED] = given  # one for all worker processes
     _CHOSEN[:] = [given]
+    if config.option.hypothesis_seed is None:
+        config.option.hypothesis_seed = given
 
 
 def pytest_report_header() -> str:
@@ -44,15 +49,21 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     named = any("::" in argument for argument in config.args) or bool(config.getoption("keyword"))
     if config.getoption("--all-tests") or os.environ.get(_ALL) or named:
         return
+    skipped = left_out(items, seed())
+    if skipped:
+        items[:] = [item for item in items if item not in skipped]
+        config.hook.pytest_deselected(items=[*skipped])
+
+
+def left_out(items: Iterable[pytest.Item], seed: str) -> set[pytest.Item]:
+    """Return the tests that a run with this seed leaves out."""
     groups: defaultdict[tuple[str, int], list[pytest.Item]] = defaultdict(list)
     for item in items:
         mark = item.get_closest_marker("sampled")
         if mark is not None:
             groups[item.nodeid.partition("::")[0], mark.args[0]].append(item)
-    left_out: set[pytest.Item] = set()
+    skipped: set[pytest.Item] = set()
     for (module, step), group in groups.items():
-        taken = random.Random(f"{seed()} {module}").sample(group, -(-len(group) // step))  # noqa: S311  # no secret
-        left_out |= {*group} - {*taken}
-    if left_out:
-        items[:] = [item for item in items if item not in left_out]
-        config.hook.pytest_deselected(items=[*left_out])
+        taken = random.Random(f"{seed} {module}").sample(group, -(-len(group) // step))  # noqa: S311  # no secret
+        skipped |= {*group} - {*taken}
+    return skipped

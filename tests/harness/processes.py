@@ -8,6 +8,8 @@ import struct
 import subprocess
 import sys
 import termios
+import time
+from collections.abc import Callable
 
 from harness.place import Place, Run
 
@@ -20,6 +22,18 @@ if os.geteuid() == 0:
             sys.exit(77)
 os.execv(sys.executable, [sys.executable, "-m", "envsync", *sys.argv[1:]])
 """
+
+
+OFFLINE = {"UV_OFFLINE": "1", "UV_NO_INDEX": "1", "PIP_NO_INDEX": "1"}
+_PATIENCE = 30.0
+"""Seconds until something counts as hanging."""
+
+
+def eventually(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + _PATIENCE
+    while not holds():
+        assert time.monotonic() < deadline, "it does not come about"
+        time.sleep(0.02)
 
 
 def start(place: Place, *arguments: str) -> "subprocess.Popen[str]":

@@ -14,13 +14,9 @@ from envsync.manifest.tables import DefaultsTable, EnvironmentTable, ManifestTab
 from envsync.manifest.toml import MAX_BYTES
 from envsync.model.problems import ManifestError, Problem
 from harness.manifest_box import Box
+from harness.place import ROOT
 
-EXAMPLE = os.path.join(os.path.dirname(__file__), "..", "..", "envs.toml.example")
-
-
-@pytest.fixture
-def box(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> Box:
-    return Box(tmp_path, monkeypatch)
+EXAMPLE = str(ROOT / "envs.toml.example")
 
 
 def problem_at(file: str) -> Problem:

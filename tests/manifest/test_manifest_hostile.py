@@ -1,7 +1,5 @@
 """Whatever the text: a manifest, or problems that can be shown; never another exception."""
 
-import os
-
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -10,8 +8,9 @@ from envsync.manifest import load
 from envsync.manifest.document import Positions
 from envsync.model.desired import Manifest
 from envsync.model.problems import ManifestError
+from harness.place import ROOT
 
-with open(os.path.join(os.path.dirname(__file__), "..", "..", "envs.toml.example"), encoding="utf-8") as example:
+with open(ROOT / "envs.toml.example", encoding="utf-8") as example:
     EXAMPLE = example.read()
 
 WORDS = st.sampled_from(

@@ -11,11 +11,6 @@ from harness.manifest_box import Box
 MAIN = 'version = 1\ninclude = ["{}"]\n'
 
 
-@pytest.fixture
-def box(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> Box:
-    return Box(tmp_path, monkeypatch)
-
-
 def names(box: Box, text: str) -> list[str]:
     return [env.name for env in box.load(text).environments]
 

@@ -9,11 +9,6 @@ from envsync.model.problems import ManifestError
 from harness.manifest_box import Box
 
 
-@pytest.fixture
-def box(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> Box:
-    return Box(tmp_path, monkeypatch)
-
-
 def locate(file: str | None) -> str:
     return find(file)[0]
 

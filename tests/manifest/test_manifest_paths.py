@@ -13,11 +13,6 @@ from envsync.manifest.wording import Unfit
 from harness.manifest_box import Box
 
 
-@pytest.fixture
-def box(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> Box:
-    return Box(tmp_path, monkeypatch)
-
-
 @pytest.mark.parametrize(
     ("text", "expected"),
     [

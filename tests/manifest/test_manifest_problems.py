@@ -9,11 +9,6 @@ from envsync.model.problems import ManifestError
 from harness.manifest_box import Box, one
 
 
-@pytest.fixture
-def box(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> Box:
-    return Box(tmp_path, monkeypatch)
-
-
 @pytest.mark.parametrize(
     ("body", "key", "message", "hint"),
     [

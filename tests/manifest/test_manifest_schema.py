@@ -23,9 +23,8 @@ from envsync.manifest.tables import DefaultsTable, EnvironmentTable, ManifestTab
 from envsync.model import desired
 from envsync.model.problems import ManifestError
 from harness.manifest_box import Box, one
-from harness.place import Place
+from harness.place import ROOT, Place
 
-ROOT = Path(__file__).parent.parent.parent
 SCHEMA = manifest_schema()
 VALIDATOR = Draft4Validator(SCHEMA)
 TABLES: dict[type[BaseModel], dict[str, Any]] = {
@@ -34,11 +33,6 @@ TABLES: dict[type[BaseModel], dict[str, Any]] = {
     EnvironmentTable: SCHEMA["definitions"]["EnvironmentTable"],
 }
 KEYS = [(model, key) for model in TABLES for key in [key.name for key in keys_of(model)]]
-
-
-@pytest.fixture
-def box(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> Box:
-    return Box(tmp_path, monkeypatch)
 
 
 def errors(text: str) -> list[str]:

@@ -6,11 +6,6 @@ from envsync.model.desired import DefaultPython, Exposed, Packages, PythonPath, 
 from harness.manifest_box import Box
 
 
-@pytest.fixture
-def box(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> Box:
-    return Box(tmp_path, monkeypatch)
-
-
 def test_the_smallest_manifest_has_the_documented_defaults(box: Box) -> None:
     manifest = box.load("version = 1\n")
     assert manifest.file == box.file

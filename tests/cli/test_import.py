@@ -1,0 +1,168 @@
+"""``import``: environments that are there already, whoever made them, are declared as they are, and not touched."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from uv import find_uv_bin
+
+from harness.bench import listing, run
+from harness.place import SOURCE, Place
+from harness.pythons import PYTHONS
+from harness.strangers import BASE, Import, fake
+
+HEAD = 'version = 1\nstate-dir = "state"\n'
+PYTHON = PYTHONS.get("3.12") or PYTHONS.get("3.11") or PYTHONS.get("debian") or ""
+PROMPT = 'it\'s "me" \\ \N{WOMAN}\N{ZERO WIDTH JOINER}\N{PERSONAL COMPUTER}'
+
+
+@pytest.fixture
+def here(here: Place) -> Place:
+    here.manifest.write_text(HEAD)
+    return here
+
+
+@pytest.fixture
+def zoo(tmp_path: Path) -> Path:
+    """Build environments with each tool."""
+    if not PYTHON:
+        pytest.skip("needs a Python to build environments with, which is not installed here")
+    root = tmp_path / "zoo"
+    (root / "home").mkdir(parents=True)
+    own = 'version = 1\nstate-dir = "state"\n[envs.own]\npath = "src/own/.venv"\ntarget = "own"\n'
+    (root / "envs.toml").write_text(f'{own}python = "{PYTHON}"\nprompt = "own"\n')
+    venv = [PYTHON, "-m", "venv", "--without-pip"]
+    virtualenv = [sys.executable, "-m", "virtualenv", "-q", "--no-seed", "-p", PYTHON]
+    uv = [find_uv_bin(), "venv", "-q", "--no-config", "--no-project", "--python", PYTHON]
+    for command in (
+        [*venv, "--prompt", PROMPT, "--system-site-packages", "src/venv/.venv"],
+        [*venv, "--copies", "src/copied/env"],
+        [*virtualenv, "--prompt", "a b", "--system-site-packages", "src/virtualenv/.venv"],
+        [*uv, "--prompt", "uv's", "--system-site-packages", "src/uv/.venv"],
+        [*uv, "ends/linked"],
+        [sys.executable, "-m", "envsync", "apply", "--file", "envs.toml"],
+    ):
+        variables = {
+            "HOME": f"{root}/home",
+            "PATH": "/usr/bin:/bin",
+            "PYTHONPATH": SOURCE if "apply" in command else "",
+        }
+        subprocess.run(command, check=True, capture_output=True, cwd=root, env=variables)
+    for link, text in (("a/.venv", "../../ends/linked"), ("b/.venv", "../a/.venv"), ("c/.venv", f"{root}/ends/linked")):
+        (root / "src" / link).parent.mkdir()
+        (root / "src" / link).symlink_to(text)
+    return root
+
+
+def test_environments_of_every_tool_are_declared_as_they_are_not_touched_and_never_built_anew(
+    here: Place, zoo: Path, imported: Import, capsys: pytest.CaptureFixture[str]
+) -> None:
+    here.manifest.write_text(f'version = 1\nstate-dir = "{zoo}/state"\n')
+    before = listing(zoo)
+    found = imported(str(zoo), "--freeze")
+    planned = run(here, capsys, "plan")["environments"]
+    assert listing(zoo) == before
+    assert {Path(one.pop("python")).parent for one in found.values()} == {Path(PYTHON).parent}
+    sees = {"system-site-packages": True}
+    assert found == {
+        "a": {"path": f"{zoo}/src/a/.venv", "target": f"{zoo}/ends/linked"}
+        | {"aliases": [f"{zoo}/src/b/.venv", f"{zoo}/src/c/.venv"]},
+        "copied": {"path": f"{zoo}/src/copied/env"},
+        "own": {"path": f"{zoo}/src/own/.venv", "target": "own", "prompt": "own"},
+        "uv": {"path": f"{zoo}/src/uv/.venv", "prompt": "uv's"} | sees,
+        "venv": {"path": f"{zoo}/src/venv/.venv", "prompt": PROMPT} | sees,
+        "virtualenv": {"path": f"{zoo}/src/virtualenv/.venv", "prompt": "a b"} | sees,
+    }
+    assert len(planned) == len(found)
+    for one in planned:
+        assert one["state"] in {"in-sync", "drift"}, one
+        assert {action["kind"] for action in one["actions"]} <= {"repair", "link"}, one
+    assert {one["name"] for one in planned if one["state"] == "in-sync"} >= {"own", "uv", "virtualenv"}
+
+
+def test_names_come_from_the_directories_and_are_unique(here: Place, imported: Import) -> None:
+    places = [
+        "x/.venv",
+        "y/x/.venv",
+        "z/x/venv",
+        "tools/3.12",
+        "my blog (2)/.venv",
+        "ünï 🐍/.venv",
+        "☃/.venv",
+        "-a/.venv",
+    ]
+    places += ["other/my blog [2]/env", f"{'n' * 120}/.venv", "new\u200dline/.venv"]
+    for place in places:
+        fake(here.root / place)
+    here.manifest.write_text(f'{HEAD}[envs.x]\npath = "elsewhere"\nhosts = ["nobodys"]\n')
+    names = [name for name in imported() if name != "x"]
+    assert len(names) == len(places) - 1
+    expected = {"place-x", "y-x", "z-x", "3.12", "my-blog-2", "other-my-blog-2", "ünï", "a", "n" * 80}
+    assert expected - {*names} == set()
+
+
+def test_each_way_to_an_environment_is_found_once(here: Place, imported: Import) -> None:
+    """By overlapping directories, by a link to a directory, through a chain of links, and past a link to a directory
+    above.
+    """
+    end = fake(here.root / "ends/e")
+    for link, text in (
+        ("p/.venv", "../q/.venv"),
+        ("q/.venv", "../r/.venv"),
+        ("r/.venv", str(end)),
+        ("s/.venv", "../p/.venv"),
+    ):
+        (here.root / link).parent.mkdir()
+        (here.root / link).symlink_to(text)
+    (here.root / "p/up").symlink_to("..")
+    (here.root / "p/here").symlink_to(".")
+    (here.root / "again").symlink_to("p")
+    root = str(here.root)
+    assert imported(".", "p", "again", f"{root}//p/../q/") == {
+        "p": {
+            "path": f"{root}/p/.venv",
+            "target": f"{root}/q/.venv",
+            "python": BASE,
+            "aliases": [f"{root}/r/.venv", f"{root}/s/.venv"],
+        }
+    }
+
+
+@pytest.mark.parametrize("top", ["env", "link", "env/"])
+def test_an_environment_may_be_named_itself(here: Place, imported: Import, top: str) -> None:
+    fake(here.root / "env")
+    (here.root / "link").symlink_to("env")
+    ((_, found),) = imported(top).items()
+    assert found["path"] == str(here.root / top.rstrip("/"))
+
+
+def test_a_stable_link_to_the_same_interpreter_is_preferred(here: Place, imported: Import) -> None:
+    versions = here.root / "versions"
+    versions.mkdir()
+    for name, text in (("3.12.1", sys.base_prefix), ("3.12", "3.12.1"), ("3", "3.12.1"), ("3.11", "/nowhere")):
+        (versions / name).symlink_to(text)
+    fake(here.root / "a", f"{versions}/3.12.1/bin/python3")
+    fake(here.root / "b", f"{versions}/3/bin/python3")
+    fake(here.root / "c", str(here.root / "a/bin/python"))
+    found = {name: one["python"].removeprefix(f"{versions}/") for name, one in imported().items()}
+    assert found == {"a": "3.12/bin/python3", "b": "3/bin/python3", "c": "3.12/bin/python3"}
+
+
+def test_what_may_belong_into_it_is_suggested(here: Place, imported: Import) -> None:
+    for directory, names in (
+        ("a", "requirements.in requirements.txt"),
+        ("b", "pyproject.toml uv.lock"),
+        ("c", ""),
+        ('d"', "requirements.in"),
+    ):
+        fake(here.root / directory / ".venv")
+        for name in names.split():
+            (here.root / directory / name).write_text("")
+    assert all(one.keys() == {"path", "python"} for one in imported().values())
+    text, root = here.manifest.read_text(), here.root
+    assert [line for line in text.split("\n") if line.startswith("#")] == [
+        f'# requirements = ["{root}/a/requirements.txt"]',
+        f'# project = "{root}/b"',
+        f'# requirements = ["{root}/d\\"/requirements.in"]',
+    ]
