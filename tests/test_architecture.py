@@ -49,7 +49,7 @@ def _modules() -> dict[str, Path]:
 
 
 def _imports(path: Path, *, lazy: bool) -> Iterator[str]:
-    """Give the modules of envsync that a module imports; without ``lazy`` only those imported with it."""
+    """Yield the modules of envsync that a module imports; without ``lazy`` only those imported with it."""
     tree = ast.parse(path.read_text())
     nodes = ast.walk(tree) if lazy else tree.body
     for node in nodes:

@@ -64,8 +64,8 @@ def test_all_contenders_do_the_work(rows: str, tmp_path: Path) -> None:
 def test_a_row_that_is_not_there_is_a_mistake(tmp_path: Path) -> None:
     done = measure(tmp_path, "--only", "create,speed")
     assert done.returncode == 2
-    told, _, known = done.stderr.strip().partition("; there are ")
-    assert "no such row: speed" in told
+    reported, _, known = done.stderr.strip().partition("; there are ")
+    assert "no such row: speed" in reported
     assert sorted(known.split(", ")) == sorted(",".join(PARTS).split(","))
 
 

@@ -80,7 +80,7 @@ def tools(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def desk(tmp_path: Path, tools: Path) -> Desk:
-    """Give an empty home, with no setting of the tester's for git, direnv or pip."""
+    """Return an empty home, with no setting of the tester's for git, direnv or pip."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("GIT_", "DIRENV_", "PYTHON"))}
     places = {"HOME": str(tmp_path), "PATH": f"{tools}:{kept['PATH']}", "PRE_COMMIT_HOME": str(tmp_path / "pre-commit")}
     offline = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(tools), "UV_OFFLINE": "1", "UV_FIND_LINKS": str(tools)}
@@ -132,9 +132,9 @@ def test_stowed_dotfiles_make_the_environments_keep_every_link_and_the_second_ru
     linked = {os.path.relpath(os.path.realpath(link), dotfiles) for link in stowed}
     place = "envsync/.config/envsync"
     assert linked == {f"{place}/envs.toml", f"{place}/envs.d/blog.toml"}
-    said = desk.run("envsync", "apply")
-    assert re.search(r"^\+ created +tools ", said, re.MULTILINE), said
-    assert ("created    menu" in said) == (sys.platform == "darwin")
+    output = desk.run("envsync", "apply")
+    assert re.search(r"^\+ created +tools ", output, re.MULTILINE), output
+    assert ("created    menu" in output) == (sys.platform == "darwin")
     assert desk.end(desk.home / ".venvs/tools") == desk.home / ".local/state/envsync/envs/tools"
     assert desk.run(desk.home / ".local/bin/ruff").startswith("ruff 1.0 ")
     assert stowed.items() <= fingerprint(desk.home).items()
@@ -195,8 +195,8 @@ def test_direnv_activates_the_environment_and_is_silent_once_it_is_in_sync(desk:
     first, again = (desk.run(*command, where=project) for _ in range(2))
     assert "created    app" in first
     assert f"{project}/.venv {project}/.venv" in first
-    said = [line for line in again.splitlines() if "direnv: " not in line]
-    assert said == [f"{project}/.venv {project}/.venv"]
+    output = [line for line in again.splitlines() if "direnv: " not in line]
+    assert output == [f"{project}/.venv {project}/.venv"]
 
 
 def test_direnv_tells_of_a_conflict_and_the_shell_goes_on(desk: Desk) -> None:
@@ -206,10 +206,10 @@ def test_direnv_tells_of_a_conflict_and_the_shell_goes_on(desk: Desk) -> None:
     (project / ".venv/mine").touch()
     desk.run("direnv", "allow", project)
     desk.run("envsync", "trust", project)
-    said = desk.run("direnv", "exec", ".", "sh", "-c", "echo VIRTUAL_ENV: ${VIRTUAL_ENV-none}", where=project)
-    assert "not as envs.toml says" in said
-    assert "conflict" in said
-    assert "VIRTUAL_ENV: none" in said
+    output = desk.run("direnv", "exec", ".", "sh", "-c", "echo VIRTUAL_ENV: ${VIRTUAL_ENV-none}", where=project)
+    assert "not as envs.toml says" in output
+    assert "conflict" in output
+    assert "VIRTUAL_ENV: none" in output
     assert os.listdir(project / ".venv") == ["mine"]
 
 

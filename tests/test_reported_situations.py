@@ -240,7 +240,7 @@ def test_a_patch_upgrade_is_followed_at_once_and_then_only_noted_down(desk: Desk
 
 @pytest.fixture
 def versions(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give pyenv's directory of versions: real trees, behind links named after their patch releases."""
+    """Return pyenv's directory of versions: real trees, behind links named after their patch releases."""
     monkeypatch.setenv("PYENV_ROOT", str(desk.root / "pyenv"))
     for version in ("3.11", "3.12"):
         tree = Path(desk.python_of(version)).parent.parent

@@ -187,7 +187,7 @@ class Reconciler:
         return lambda fresh: fresh
 
     def _finder(self) -> Interpreters:
-        """Give a finder of interpreters that has not looked at any yet."""
+        """Return a finder of interpreters that has not looked at any yet."""
         self._facts.begin_pass()
         by_path = {one.path: one for one in self._manifest.environments}
         return Interpreters(by_path, self._facts.ask, without=self._without)

@@ -101,7 +101,7 @@ def assert_complete(place: Place, *names: str) -> None:
 @pytest.mark.parametrize(
     "sharing", [{"state": 6}, {"state": 5, "a/deep/three": 1}, {"a": 3, "a/deep/three": 1, "state": 0}]
 )
-def test_directories_that_are_alike_share_a_staging_area(group: Group, sharing: dict[str, int]) -> None:
+def test_directories_that_are_alike_share_a_staging_dir(group: Group, sharing: dict[str, int]) -> None:
     held: dict[str, int] = {}
     for directory, mode in {"a/deep/three": 0o2755, "state": 0o775 if "a" in sharing else 0o755}.items():
         if (
@@ -150,7 +150,7 @@ FAILURES: dict[str, tuple[str, str, Exception, Iterable[str], str, range]] = {
     "a disk that is full at first": ("flush", "", FULL, TABLES, "disk-full", range(1)),
     "a disk that is full at last": ("flush", "", FULL, TABLES, "disk-full", range(1, 2)),
 }
-"""A step, what is in its arguments where it fails, and how; whom that stops, what they are told, and how often."""
+"""A step, what is in its arguments where it fails, and how; whom that stops, what they are reported, and how often."""
 
 
 OWNERS = {"render": build, "build_bare": builders, "runs_as": verify}
@@ -281,14 +281,14 @@ def test_all_that_is_brought_in_was_flushed_before(place: Place, *, made: bool) 
 def test_progress_is_told_for_each_in_the_thread_that_asked(place: Place) -> None:
     place.write(SEVENTY)
     reconciler = envsync.Reconciler(envsync.load(str(place.manifest)), envsync.FactsCache(None))
-    told: list[tuple[str, bool]] = []
+    reported: list[tuple[str, bool]] = []
 
-    def tell(report: EnvironmentReport) -> None:
-        told.append((report.plan.environment.name, threading.current_thread() is threading.main_thread()))
+    def note(report: EnvironmentReport) -> None:
+        reported.append((report.plan.environment.name, threading.current_thread() is threading.main_thread()))
 
     cache, locks, logs, state = (str(place.root / name) for name in ("cache", "locks", "logs", "state"))
-    reconciler.apply(reconciler.plan(), envsync.Settings(cache, locks, logs, 4, 1.0, state), tell)
-    assert sorted(told) == [(f"e{number:02}", True) for number in range(70)]
+    reconciler.apply(reconciler.plan(), envsync.Settings(cache, locks, logs, 4, 1.0, state), note)
+    assert sorted(reported) == [(f"e{number:02}", True) for number in range(70)]
 
 
 _INTERRUPTED = """

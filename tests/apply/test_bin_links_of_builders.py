@@ -17,7 +17,7 @@ PythonOf = Callable[[str], str]
 
 @pytest.fixture
 def bin_of(place: Place, python_of: PythonOf) -> Path:
-    """Give a directory of interpreter links: ``python``, ``python3`` and ``python3.12``, each by itself."""
+    """Return a directory of interpreter links: ``python``, ``python3`` and ``python3.12``, each by itself."""
     directory = place.root / "tools"
     directory.mkdir()
     for name in ("python", "python3", "python3.12"):

@@ -66,7 +66,7 @@ def sound(depot: Depot) -> bool:
     return depot.command("check", "--deep")["damage"] == [] and main(["check", "--deep"]) == 0
 
 
-def told(entry: dict[str, Any]) -> str:
+def reported(entry: dict[str, Any]) -> str:
     return "; ".join(entry["notes"])
 
 
@@ -86,7 +86,7 @@ def test_a_module_that_is_damaged_in_the_cache_is_installed_again_without_it(
     depot.declare('packages = ["many==1.0", "app"]')
     entry = depot.apply()
     assert (entry["outcome"], depot.site.joinpath("many/deep/two.py").read_text()) == ("created", "two = 2\n" * 9)
-    assert "installed again without the installer's cache, where they are damaged: many" in told(entry)
+    assert "installed again without the installer's cache, where they are damaged: many" in reported(entry)
     assert sound(depot)
     assert depot.apply()["outcome"] == "unchanged"
     assert depot.partial_files() == []
@@ -187,7 +187,7 @@ def test_a_wheel_that_is_damaged_itself_is_told_and_nothing_changes(depot: Depot
 
 @pytest.mark.sampled(6)
 @pytest.mark.parametrize("kind", ["truncated", "empty", "as long, but zeros"])
-def test_a_cache_that_a_loss_of_power_has_spoilt_altogether_stops_nobody(depot: Depot, kind: str) -> None:
+def test_a_cache_that_a_loss_of_power_has_damaged_altogether_stops_nobody(depot: Depot, kind: str) -> None:
     url, commit = make_repository(depot.root / "repo.git", "gitty")
     project = make_project(depot.root / "blog", "blog")
     declared = ["many==1.0", "app", f"gitty @ {url}@{commit}", f"blog @ file://{project}"]
@@ -218,7 +218,7 @@ def test_a_damaged_wheel_in_the_cache_of_pip_is_built_again(depot: Depot) -> Non
     shutil.rmtree(depot.end)
     entry = depot.apply()
     assert (entry["outcome"], depot.versions()) == ("created", {"gitty": "1.0"})
-    assert "installed without the installer's cache" in told(entry)
+    assert "installed without the installer's cache" in reported(entry)
 
 
 def attempts() -> int:
@@ -249,8 +249,8 @@ def test_a_rollback_says_what_is_damaged_in_the_generation(depot: Depot) -> None
     module.touch()
     entry = depot.command("rollback", "one")
     assert depot.versions() == {"many": "1.0"}
-    assert "many 1.0: 1 file is changed (many/deep/two.py)" in told(entry)
-    assert "envsync apply --deep one" in told(entry)
+    assert "many 1.0: 1 file is changed (many/deep/two.py)" in reported(entry)
+    assert "envsync apply --deep one" in reported(entry)
 
 
 def test_an_empty_record_lists_nothing_and_says_so(depot: Depot) -> None:

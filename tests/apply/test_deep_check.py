@@ -44,8 +44,8 @@ def assert_sound(depot: Depot) -> None:
     assert main(["check", "--deep"]) == 0
 
 
-def said(depot: Depot) -> str:
-    """Give what a deep plan says is wrong; the exit status of a check says so too."""
+def output(depot: Depot) -> str:
+    """Return what a deep plan says is wrong; the exit status of a check says so too."""
     assert main(["check", "--deep"]) == 3
     return "; ".join(one["message"] for one in depot.command("plan", "--deep")["drift"])
 
@@ -112,7 +112,7 @@ def test_damage_of_every_kind_is_found_told_and_put_right(depot: Depot) -> None:
         (damage,) = check(depot).values()
         assert (damage["package"], damage["version"], damage[how]) == ("many", "1.0", ["many/deep/two.py"]), kind
         verb = "gone" if how == "missing" else "changed"
-        assert said(depot) == f"many 1.0: 1 file is {verb} (many/deep/two.py)", kind
+        assert output(depot) == f"many 1.0: 1 file is {verb} (many/deep/two.py)", kind
         assert main(["check"]) == 0
         assert_only_repaired(depot)
         assert (depot.site / "many/deep/two.py").read_text() == "two = 2\n"
@@ -129,7 +129,7 @@ def test_what_was_written_into_a_file_is_not_brought_back_from_a_cache(
     depot.make('packages = ["many", "tool"]')
     with (depot.site / "many/one.py").open("a") as file:  # into the inode, which the cache may share
         file.write("damaged = True\n")
-    assert said(depot) == "many 1.0: 1 file is changed (many/one.py)"
+    assert output(depot) == "many 1.0: 1 file is changed (many/one.py)"
     assert_only_repaired(depot)
     assert "damaged" not in (depot.site / "many/one.py").read_text()
 
@@ -180,7 +180,7 @@ def test_an_interrupted_installation_is_found_told_and_put_right(depot: Depot) -
     for kind, (words, spoil) in INTERRUPTED.items():
         spoil(depot.site / "many-1.0.dist-info")
         assert list(check(depot)) == ["many"], kind
-        assert words in said(depot), kind
+        assert words in output(depot), kind
         assert_only_repaired(depot, "~any", "~any-1.0.dist-info")
         assert contents(listing(depot.site / "many")).keys() >= {"deep/two.py", "one.py"}, kind
         assert not [*depot.site.glob("~*")], kind
@@ -304,7 +304,7 @@ def test_a_package_that_is_offered_damaged_leaves_all_as_it_was(
             archive.writestr(name, b"" if name == "many/one.py" else content)
     monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "fresh"))  # the usual one holds it whole
     replaced(depot.site / "many/one.py", b"")
-    assert said(depot) == "many 1.0: 1 file is changed (many/one.py)"
+    assert output(depot) == "many 1.0: 1 file is changed (many/one.py)"
     assert "1 file is changed (many/one.py)" in assert_refused(depot, "package-missing")
 
 
@@ -350,7 +350,7 @@ def test_only_a_deep_look_reads_the_files(depot: Depot, monkeypatch: pytest.Monk
         assert "damage" not in depot.command(command)
 
 
-def test_what_vouches_for_a_plain_check_does_not_answer_for_a_deep_one(depot: Depot) -> None:
+def test_the_evidence_of_a_plain_check_does_not_answer_for_a_deep_one(depot: Depot) -> None:
     depot.make('packages = ["many"]')
     replaced(depot.site / "many/one.py", b"")
     assert depot.place.envsync("check", **os.environ).status == 0
@@ -368,7 +368,7 @@ def test_long_lists_are_cut_and_counted(depot: Depot) -> None:
     (damage,) = check(depot).values()
     assert (len(damage["missing"]), damage["missing_count"], damage["changed"]) == (20, 30, [])
     assert depot.command("plan", "--deep")["actions"] == [{"kind": "install", "message": "reinstall big 1.0"}]
-    assert said(depot) == "big 1.0: 30 files are gone (big/10.py, big/11.py, big/12.py and 27 more)"
+    assert output(depot) == "big 1.0: 30 files are gone (big/10.py, big/11.py, big/12.py and 27 more)"
 
 
 def test_byte_code_of_a_damaged_file_does_not_outlive_it(depot: Depot) -> None:
@@ -415,7 +415,7 @@ LIBRARY = "lib/python3.11"
 
 @pytest.fixture
 def site(tmp_path: Path) -> Path:
-    """Give the directory of packages of an environment, with two in it."""
+    """Return the directory of packages of an environment, with two in it."""
     site = tmp_path / "end" / LIBRARY / "site-packages"
     for name in ("app", "lib"):
         (site / name).mkdir(parents=True)

@@ -159,10 +159,10 @@ def test_an_earlier_envsyncs_dead_paths_are_found_and_rendered(bench: Bench) -> 
     for script in ("activate.csh", "activate.xsh"):
         text = (bench.path / "bin" / script).read_text()
         assert (".envsync-" in text, text.endswith("# my own\n")) == (False, True)
-    said = subprocess.run(
+    output = subprocess.run(
         ["tcsh", "-f", "-c", f"source {bench.path}/bin/activate.csh; which python"], check=True, capture_output=True
     )
-    assert said.stdout.decode().strip() == f"{bench.path}/bin/python"
+    assert output.stdout.decode().strip() == f"{bench.path}/bin/python"
     assert bench.apply()["outcome"] == "unchanged"
 
 

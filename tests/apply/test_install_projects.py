@@ -173,9 +173,9 @@ def test_a_lock_that_is_behind_its_project_is_told(depot: Depot) -> None:
     edit(directory, "dependencies = []", 'dependencies = ["lib"]')
     assert main(["check"]) in {1, 3}
     entry = depot.apply()
-    told = entry["error"] or entry["conflict"]
+    reported = entry["error"] or entry["conflict"]
     assert entry["outcome"] in {"failed", "conflict"}
-    assert "uv lock" in f"{told['message']} {told['hint']}"
+    assert "uv lock" in f"{reported['message']} {reported['hint']}"
 
 
 def test_what_pip_cannot_carry_out_is_refused(depot: Depot) -> None:

@@ -84,7 +84,7 @@ class Stubs:
 
 
 def _versions(requirements: list[Requirement]) -> Iterator[str]:
-    """Give a version that meets them all; where none does, they are for different platforms: one for each."""
+    """Yield a version that meets them all; where none does, they are for different platforms: one for each."""
     all_of_them = SpecifierSet(",".join(str(one.specifier) for one in requirements))
     for specifier in [all_of_them] if (found := _version(all_of_them)) else [one.specifier for one in requirements]:
         version = found or _version(specifier)
@@ -140,7 +140,7 @@ def test_a_file_of_the_field_is_stable_and_each_of_its_packages_is_missed(
 
 
 def _applying(file: Path) -> set[str]:
-    """Give the names of the requirements in one file that are for this platform."""
+    """Return the names of the requirements in one file that are for this platform."""
     found: set[str] = set()
     for line in file.read_text().splitlines():
         try:

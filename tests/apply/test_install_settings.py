@@ -159,7 +159,7 @@ class _Guarded(http.server.SimpleHTTPRequestHandler):
             self.end_headers()
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Report nothing."""
 
 
 @pytest.fixture

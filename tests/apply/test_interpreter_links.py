@@ -21,7 +21,7 @@ def env(name: str, python: str | Path) -> str:
     return f'[envs.{name}]\npath = "{name}"\npython = "{python}"\n'
 
 
-def said(python: str | Path, code: str) -> str:
+def output(python: str | Path, code: str) -> str:
     done = subprocess.run([python, "-I", "-c", f"import sys, os; {code}"], check=True, capture_output=True, text=True)
     return done.stdout.strip()
 
@@ -37,7 +37,7 @@ def assert_made(place: Place, name: str, link: str | Path, home: str | Path) -> 
     assert os.readlink(directory / "bin" / "python") == str(link)
     assert home_of(directory) == str(home)
     assert place.python(name, "import sys; print(sys.prefix)") == str(directory)
-    assert place.python(name, f"import sys; {VERSION}") == said(link, VERSION)
+    assert place.python(name, f"import sys; {VERSION}") == output(link, VERSION)
 
 
 def make_link(link: Path, text: str | Path) -> Path:

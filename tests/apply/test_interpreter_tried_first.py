@@ -24,7 +24,7 @@ def files_of(directory: Path) -> dict[str, bytes]:
 
 @pytest.fixture
 def deceiver(place: Place, python_of: PythonOf) -> Path:
-    """Give a program that is told apart from a Python by nothing but the environment that it does not make."""
+    """Return a program that is reported apart from a Python by nothing but the environment that it does not make."""
     body = f"""
         if (!strstr(v[0], "envsync-probe")) v[0] = "{python_of("3.12")}";
         return execv("{python_of("3.12")}", v);

@@ -50,10 +50,10 @@ def test_a_moved_environment_names_its_new_path(builder: str, former: str, new: 
 def assert_lives_at_its_new_path(bench: Bench, mine: str) -> None:
     new = str(bench.path)
     assert mine or "my own: kept" in (bench.path / "bin/activate.orig").read_text()
-    said = bench.activated(
+    output = bench.activated(
         'printf "%s\\n" "$VIRTUAL_ENV" "$MINE" "$(command -v python)"; python -c "import sys; print(sys.prefix)"'
     )
-    assert said.splitlines() == [new, mine, f"{new}/bin/python", new]
+    assert output.splitlines() == [new, mine, f"{new}/bin/python", new]
     assert bench.run_script("short") == f"{new} 0"
     assert bench.run_script("trampoline") == f"{new} 0"
     assert bench.run_script("mine") == f"{os.path.dirname(os.path.dirname(bench.python))} 1"

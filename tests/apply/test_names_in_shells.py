@@ -71,7 +71,7 @@ UNFIT_FOR_XONSH = ("$HOME", "${HOME}", "${x-$(touch pwned)}")
 def made(
     here: Place, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., dict[str, Path]]:
-    """Give what creates an environment for each of some names; returns where they are."""
+    """Return what creates an environment for each of some names; returns where they are."""
     monkeypatch.setenv("DOLLAR", "$")
 
     def make(
@@ -93,7 +93,7 @@ def made(
 
 
 def shown_as(shell: str, text: str) -> str:
-    """Give what the shell makes of a text that is safe in it."""
+    """Return what the shell makes of a text that is safe in it."""
     if shell == "bash" and os.geteuid() == 0:
         return text.replace("$", "#")  # virtualenv writes \$, which bash shows so to root
     if shell == "xonsh":

@@ -1,4 +1,4 @@
-"""Where nothing is wrong, nothing is told: read-only places, and mount points."""
+"""Where nothing is wrong, nothing is reported: read-only places, and mount points."""
 
 import os
 import subprocess
@@ -37,9 +37,9 @@ def read_only(directory: Path) -> Iterator[None]:
 
 
 def outcomes(depot: Depot) -> set[str]:
-    """Give the state that each command tells of the environment, with caches and without."""
-    told = [run(depot.place, depot.capsys, *look, *more) for look in LOOKS for more in ((), ("--no-cache",))]
-    return {one["environments"][0]["state"] for one in told}
+    """Return the state that each command tells of the environment, with caches and without."""
+    reported = [run(depot.place, depot.capsys, *look, *more) for look in LOOKS for more in ((), ("--no-cache",))]
+    return {one["environments"][0]["state"] for one in reported}
 
 
 @pytest.mark.parametrize("which", ["ends", "."])

@@ -101,7 +101,7 @@ def listing(root: Path) -> dict[str, tuple[int, int]]:
         for name in (*directories, *files):
             status = os.lstat(f"{directory}/{name}")
             found[f"{directory}/{name}"] = (status.st_ino, status.st_mtime_ns)
-    return {path: told for path, told in found.items() if "/.cache" not in path and "/.local" not in path}
+    return {path: reported for path, reported in found.items() if "/.cache" not in path and "/.local" not in path}
 
 
 def test_a_rollback_says_when_the_generation_was_replaced(machine: Machine) -> None:
@@ -355,8 +355,8 @@ def test_a_pinned_rollback_that_is_killed_at_any_write_is_finished_or_undone(mac
         assert json.loads(again.out)["environments"][0]["outcome"] == "unchanged", (done.calls[-1], again.out)
         assert machine.version() == ("3.12" if pinned else "3.13"), done.calls[-1]
         (marker,) = machine.root.glob("state/.envsync-*/envsync.json")
-        told = json.loads(marker.read_text())
-        assert (told["kind"], told["pin"], told["built"]) == ("generation", "", None), done.calls[-1]
+        reported = json.loads(marker.read_text())
+        assert (reported["kind"], reported["pin"], reported["built"]) == ("generation", "", None), done.calls[-1]
         assert (marker.parent / "env/pyvenv.cfg").is_file()
         ends.add("finished" if pinned else "undone")
         if not pinned:
@@ -372,8 +372,8 @@ def test_a_rollback_cut_off_between_the_renames_of_an_exchange_in_two_steps_is_u
     machine.place.apply("--force-rebuild", "blog")
     (marker,) = machine.root.glob("state/.envsync-*/envsync.json")
     staging_dir, inode = marker.parent, machine.end.stat().st_ino
-    told = json.loads(marker.read_text())
-    marker.write_text(json.dumps(told | {"built": (staging_dir / "env").stat().st_ino}))
+    reported = json.loads(marker.read_text())
+    marker.write_text(json.dumps(reported | {"built": (staging_dir / "env").stat().st_ino}))
     machine.end.rename(staging_dir / "former")
     assert machine.place.apply("--no-cache")["blog"]["outcome"] == "unchanged"
     assert machine.end.stat().st_ino == inode

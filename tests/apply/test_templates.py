@@ -89,7 +89,7 @@ class Foundry:
 
 
 def written(path: Path) -> dict[str, tuple[int, bytes]]:
-    """Give the modes of all entries, and the contents of the files, but of what envsync sets."""
+    """Return the modes of all entries, and the contents of the files, but of what envsync sets."""
     entries = {
         str(one.relative_to(path)): (one.lstat().st_mode, one.read_bytes() if one.is_file() else b"")
         for one in path.rglob("*")
@@ -163,7 +163,7 @@ def test_every_shell_sources_what_is_rendered(foundry: Foundry, builder: str) ->
 @pytest.mark.parametrize(
     ("builder", "name"), [(builder, name) for builder in MANGLED for name in MANGLED[builder] if name != BROKEN]
 )
-def test_no_staging_area_is_named_whatever_a_builder_makes_of_a_name(
+def test_no_staging_dir_is_named_whatever_a_builder_makes_of_a_name(
     foundry: Foundry, builder: str, name: str, python_of: PythonOf
 ) -> None:
     foundry.top, foundry.settings = f'builder = "{builder}"\n', f'python = "{python_of("3.8")}"\n'

@@ -191,7 +191,7 @@ def test_no_generation_is_kept_for_empty_directories(depot: Depot, builder: str)
     depot.make('packages = ["app"]', head=f'builder = "{builder}"\nkeep = 0')
     (depot.end / "include/python3.11").mkdir(parents=True, exist_ok=True)
     (depot.end / "share/man/man1").mkdir(parents=True, exist_ok=True)
-    (depot.site / "empty/folder").mkdir(parents=True)
+    (depot.site / "empty/directory").mkdir(parents=True)
     assert depot.apply("--force-rebuild", "one")["outcome"] == "rebuilt"
     assert depot.generations() == []
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).parent.parent))  # what tests and benchmarks share lies there
 
-from contenders import Bench, Scale, tell
+from contenders import Bench, Scale, report
 from machine import describe
 from results import Figure, Result
 from rows import ROWS
@@ -29,7 +29,7 @@ _SMALL = Scale(
     slow=1,
     slowest=1,
     settle=0.1,
-    patience=0.1,
+    timeout=0.1,
     idle=0.2,
 )
 
@@ -47,7 +47,7 @@ def main() -> int:
         if options.json:
             document = {"machine": machine, "rows": [result.document() for result in results]}
             Path(options.json).write_text(json.dumps(document, indent=1) + "\n")
-        tell("end", "removes what was made")
+        report("end", "removes what was made")
     return int(any(result.failed for result in results))
 
 

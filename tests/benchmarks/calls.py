@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from contenders import Bench, tell
+from contenders import Bench, report
 from results import Figure, Result
 from timing import Failed, Job, run
 
@@ -18,7 +18,7 @@ _NOTABLE = 0.05
 def calls(bench: Bench) -> Iterator[Result]:
     """Count those of passes over more and over fewer environments: the difference is what each of them costs."""
     work = "nothing to do, system calls for each environment"
-    tell("calls", work)
+    report("calls", work)
     few, many = bench.scale.some, bench.scale.many
     if not _may_trace(bench):
         yield Figure("calls", work, skipped="strace is not there, or may not trace")

@@ -27,7 +27,7 @@ class Scale:
     slowest: int = 3
     settle: float = 2.1
     """Until stamps can be trusted on any file system, those that keep whole seconds included."""
-    patience: float = 0.5
+    timeout: float = 0.5
     """The watcher's settle time."""
     idle: float = 20.0
 
@@ -50,43 +50,43 @@ class Bench:
 
     @property
     def tools(self) -> Tools:
-        """Give the programs."""
+        """Return the programs."""
         return self.world.tools
 
     def contest(self, row: str, work: str, contenders: Sequence[Contender], rounds: int) -> Contest:
         """Let contenders do the same work in turn; the first is envsync."""
-        tell(row, work)
+        report(row, work)
         ours, *others = race(contenders, rounds, rehearsed=self.scale.rehearsed)
         return Contest(row, work, ours, tuple(others))
 
     @property
     def uv(self) -> tuple[str, ...]:
-        """Give the command with which uv makes an environment."""
+        """Return the command with which uv makes an environment."""
         return (self.tools.uv, "venv", "--quiet", "--python", self.tools.python)
 
     @property
     def virtualenv(self) -> tuple[str, ...]:
-        """Give the command with which virtualenv makes an environment without pip."""
+        """Return the command with which virtualenv makes an environment without pip."""
         return (self.tools.virtualenv, "--quiet", "--no-seed", "--python", self.tools.python)
 
-    def job(self, directory: Path, *command: str, said: str = "") -> Job:
-        """Give a run of one program, which has to say something."""
-        return Job([command], directory, self.world.variables(), lambda printed: said in printed)
+    def job(self, directory: Path, *command: str, output: str = "") -> Job:
+        """Return a run of one program, which has to say something."""
+        return Job([command], directory, self.world.variables(), lambda printed: output in printed)
 
-    def apply(self, directory: Path, said: str, home: Path | None = None) -> Job:
-        """Give a run of ``envsync apply`` on the manifest of a directory."""
+    def apply(self, directory: Path, output: str, home: Path | None = None) -> Job:
+        """Return a run of ``envsync apply`` on the manifest of a directory."""
         command = (*self.tools.envsync, "apply", "--file", str(directory / "envs.toml"))
-        return Job([command], directory, self.world.variables(home), lambda printed: said in printed)
+        return Job([command], directory, self.world.variables(home), lambda printed: output in printed)
 
     def creates(self, count: int, *, cold: bool = False) -> Job:
-        """Give a run in which envsync creates environments."""
+        """Return a run in which envsync creates environments."""
         directory = self.world.fresh()
         places = make_manifest(directory, count, self.tools.python)
         job = self.apply(directory, f"{count} created", self.world.fresh() if cold else None)
-        return replace(job, is_right=lambda said: job.is_right(said) and are_environments(directory, places))
+        return replace(job, is_right=lambda output: job.is_right(output) and are_environments(directory, places))
 
     def creates_singly(self, command: Sequence[str], count: int, *, cold: bool = False) -> Job:
-        """Give a run in which a program creates one environment after the other."""
+        """Return a run in which a program creates one environment after the other."""
         directory = self.world.fresh()
         places = make_projects(directory, count)
         variables = self.world.variables(self.world.fresh() if cold else None)
@@ -94,51 +94,51 @@ class Bench:
         return Job(commands, directory, variables, lambda _: are_environments(directory, places))
 
     def converges(self, count: int) -> Job:
-        """Give a run in which venvs creates environments, side by side."""
+        """Return a run in which venvs creates environments, side by side."""
         directory = self.world.fresh()
         make_store(directory, count, self.tools.python)
         places = [f"e{number}" for number in range(count)]
         return replace(self._venvs(directory), is_right=lambda _: are_environments(directory, places))
 
     def standing(self, count: int, who: str = "envsync") -> Standing:
-        """Give a directory with environments in sync, made at the first call."""
+        """Return a directory with environments in sync, made at the first call."""
         key = (who, count)
         if key not in self._standing:
             if count > 1:
                 self.standing(1, who)  # warms the caches
-            tell(who, f"makes {count:,}")
+            report(who, f"makes {count:,}")
             job = self.creates(count) if who == "envsync" else self.converges(count)
             self._standing[key] = Standing(job.directory, run(job))
             time.sleep(self.scale.settle)
         return self._standing[key]
 
     def stays(self, count: int) -> Job:
-        """Give a run of envsync that finds nothing to do."""
+        """Return a run of envsync that finds nothing to do."""
         return self.apply(self.standing(count).directory, f"{count} unchanged")
 
     def converges_again(self, count: int) -> Job:
-        """Give a run of venvs that finds nothing to do."""
+        """Return a run of venvs that finds nothing to do."""
         job = self._venvs(self.standing(count, "venvs").directory)
         return replace(job, is_right=lambda printed: not printed)
 
     def foresees(self, count: int) -> Job:
-        """Give a run of venvs that only says what it would do, which is nothing."""
-        return self._venvs(self.standing(count, "venvs").directory, "--dry-run", said="no changes")
+        """Return a run of venvs that only says what it would do, which is nothing."""
+        return self._venvs(self.standing(count, "venvs").directory, "--dry-run", output="no changes")
 
     def looks(self, count: int) -> Job:
-        """Give a run of the floor of a pass that finds nothing to do."""
+        """Return a run of the floor of a pass that finds nothing to do."""
         directory = self.standing(count).directory
         return self.job(directory, sys.executable, "-I", _FLOOR, str(directory), str(count), self.tools.minor)
 
-    def _venvs(self, directory: Path, *options: str, said: str = "") -> Job:
-        return self.job(directory, self.tools.venvs, "converge", *options, "--root", str(directory), said=said)
+    def _venvs(self, directory: Path, *options: str, output: str = "") -> Job:
+        return self.job(directory, self.tools.venvs, "converge", *options, "--root", str(directory), output=output)
 
     def bare(self, goal: float | None = None) -> Contender:
-        """Give the floor of everything that Python runs."""
+        """Return the floor of everything that Python runs."""
         command = (sys.executable, "-I", "-c", "pass")
         return Contender("python -I -c pass", lambda _: self.job(self.world.fresh(), *command), goal=goal)
 
 
-def tell(row: str, work: str) -> None:
-    """Say what is under way."""
+def report(row: str, work: str) -> None:
+    """Report what is under way."""
     print(f"{row}: {work}", file=sys.stderr, flush=True)

@@ -3,7 +3,7 @@
 import statistics
 from collections.abc import Iterator
 
-from contenders import Bench, tell
+from contenders import Bench, report
 from results import Figure, Result
 from timing import Sample, run
 
@@ -17,7 +17,7 @@ def growth(bench: Bench) -> Iterator[Result]:
         each = {}
         samples: list[Sample] = []
         for count in (1, bench.scale.some, many, most):
-            tell("growth", f"{kind}, {count:,}")
+            report("growth", f"{kind}, {count:,}")
             samples = measure(bench, count)
             times = tuple(sample.seconds for sample in samples)
             each[count] = statistics.median(times) / count

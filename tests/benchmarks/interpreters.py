@@ -11,12 +11,12 @@ _QUESTION = "import sys; print('.'.join(map(str, sys.version_info[:2])))"
 
 
 def this() -> str:
-    """Give the interpreter that this runs on: neither an environment's nor a shim."""
+    """Return the interpreter that this runs on: neither an environment's nor a shim."""
     return os.path.realpath(getattr(sys, "_base_executable", sys.executable))
 
 
 def other() -> str:
-    """Give the newest CPython of this machine that is of another minor version; empty text where there is none."""
+    """Return the newest CPython of this machine that is of another minor version; empty text where there is none."""
     fitting = [
         one
         for one in discover().candidates

@@ -12,7 +12,7 @@ _MOUNTS = Path("/proc/self/mounts")
 
 
 def describe(bench: Bench) -> dict[str, str | int | None]:
-    """Tell of processors, platform, Python, file system and tools; ``None`` for what is not there."""
+    """Return of processors, platform, Python, file system and tools; ``None`` for what is not there."""
     tools = bench.tools
     programs = {"envsync": tools.envsync, "uv": (tools.uv,), "virtualenv": (tools.virtualenv,), "venvs": (tools.venvs,)}
     system = {
@@ -25,7 +25,7 @@ def describe(bench: Bench) -> dict[str, str | int | None]:
 
 
 def _file_system(directory: str) -> str | None:
-    """Give the type of the mount that a directory lies on, where the system tells."""
+    """Return the type of the mount that a directory lies on, where the system tells."""
     if not _MOUNTS.exists():
         return None
     mounts = [line.split() for line in _MOUNTS.read_text().splitlines()]

@@ -48,7 +48,7 @@ def _flipped(bench: Bench, names: Sequence[str], installer: str, _count: int) ->
     link.unlink()
     link.symlink_to(bench.tools.python)
     job = bench.apply(directory, "1 rebuilt")
-    return replace(job, is_right=lambda said: job.is_right(said) and _are_there(bench, directory / place, names))
+    return replace(job, is_right=lambda output: job.is_right(output) and _are_there(bench, directory / place, names))
 
 
 def _uv(bench: Bench, names: Sequence[str], _count: int) -> Job:
@@ -66,7 +66,7 @@ def _pip(bench: Bench, names: Sequence[str], options: Sequence[str], _count: int
 
 
 def _with_pip(bench: Bench, names: Sequence[str]) -> Path:
-    """Give an environment whose pip has run, and so is compiled; made at the first call."""
+    """Return an environment whose pip has run, and so is compiled; made at the first call."""
     place = bench.world.root / "pip"
     if not place.exists():
         run(bench.job(bench.world.fresh(), bench.tools.virtualenv, "--python", bench.tools.python, str(place)))

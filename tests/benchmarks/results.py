@@ -31,9 +31,9 @@ class Contest:
         pairs = list(zip(self.ours.seconds, other.seconds, strict=False))
         if not pairs:
             return None
-        mine, its = (statistics.median(times) for times in zip(*pairs, strict=True))
+        mine, theirs = (statistics.median(times) for times in zip(*pairs, strict=True))
         single = [one / another for one, another in pairs]
-        return Ratio(mine / its, min(single), max(single))
+        return Ratio(mine / theirs, min(single), max(single))
 
     @property
     def failed(self) -> bool:
@@ -41,7 +41,7 @@ class Contest:
         return any(one.failed for one in (self.ours, *self.others))
 
     def document(self) -> dict[str, Any]:
-        """Give everything, for JSON."""
+        """Return everything, for JSON."""
         against = []
         for other in self.others:
             ratio = self.ratio(other)
@@ -67,11 +67,11 @@ class Figure:
 
     @property
     def value(self) -> float | None:
-        """Give the median."""
+        """Return the median."""
         return statistics.median(self.values) if self.values else None
 
     def document(self) -> dict[str, Any]:
-        """Give everything, for JSON."""
+        """Return everything, for JSON."""
         more = {"kind": "figure", "value": self.value, "met": is_met(self.value, self.limit)}
         return asdict(self) | more
 

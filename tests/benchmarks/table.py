@@ -12,7 +12,7 @@ _FIGURES = ("WORK", "MEASURED", "RANGE", "GOAL", "", "WITH")
 
 
 def plain(results: Sequence[Result], machine: Mapping[str, str | int | None]) -> Iterator[str]:
-    """Give the lines for a terminal: what is compared first, then what has a limit at most."""
+    """Yield the lines for a terminal: what is compared first, then what has a limit at most."""
     yield ", ".join(f"{name} {value}" for name, value in machine.items() if value is not None)
     contests = [cells for result in results if isinstance(result, Contest) for cells in _contest_cells(result)]
     figures = [_figure_cells(result) for result in results if isinstance(result, Figure)]
@@ -26,7 +26,7 @@ def plain(results: Sequence[Result], machine: Mapping[str, str | int | None]) ->
 
 
 def markdown(results: Sequence[Result]) -> Iterator[str]:
-    """Give the lines of the README's table."""
+    """Yield the lines of the README's table."""
     yield "| work | goal | measured | against rivals |"
     yield "|---|---|---|---|"
     for result in results:
@@ -86,11 +86,11 @@ def _contest_summary(contest: Contest) -> tuple[str, str, str]:
     rivals = []
     for other in contest.others:
         ratio = contest.ratio(other)
-        said = _number(ratio.value) if ratio else other.skipped or "failed"
+        output = _number(ratio.value) if ratio else other.skipped or "failed"
         if other.goal is not None:
-            goal, measured = f"<= {other.goal:g} times `{other.name}`", said
+            goal, measured = f"<= {other.goal:g} times `{other.name}`", output
         else:
-            rivals.append(f"{said} times `{other.name}`" if ratio else f"`{other.name}` {said}")
+            rivals.append(f"{output} times `{other.name}`" if ratio else f"`{other.name}` {output}")
     times = _time(contest.ours.median) if contest.ours.samples else "failed"
     return goal, f"{measured} ({times})" if measured else times, ", ".join(rivals)
 
@@ -113,7 +113,7 @@ def _time(seconds: float) -> str:
 
 
 def _number(value: float) -> str:
-    """Give three digits, or all of those before the point."""
+    """Return three digits, or all of those before the point."""
     if abs(value) >= 100 or isinstance(value, int):
         return f"{value:,.0f}"
     return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"

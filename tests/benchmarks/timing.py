@@ -28,7 +28,7 @@ class Job:
     directory: Path
     variables: Mapping[str, str]
     is_right: Callable[[str], bool] = lambda _printed: True
-    """Tells from what was printed, and from the disk, whether the work was done."""
+    """Checks by what was printed, and from the disk, whether the work was done."""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from contenders import Bench, tell
+from contenders import Bench, report
 from results import Figure, Result
 from timing import Failed
 from worlds import make_manifest
@@ -24,7 +24,7 @@ def watch(bench: Bench) -> Iterator[Result]:
         yield Figure("watch", "watch", skipped="needs /proc")
         return
     for count in (1, bench.scale.some):
-        tell("watch", f"{count} watched")
+        report("watch", f"{count} watched")
         yield from _watched(bench, count)
 
 
@@ -42,7 +42,7 @@ def _watched(bench: Bench, count: int) -> Iterator[Figure]:
             yield Figure(
                 "watch", f"{about}: all repaired in one pass", "s", (_repair_all(bench, directory, watcher, count),)
             )
-        time.sleep(6 * bench.scale.patience)
+        time.sleep(6 * bench.scale.timeout)
         used, began = _processor_time(watcher.pid), time.monotonic()
         time.sleep(bench.scale.idle)
         share = (_processor_time(watcher.pid) - used) / (time.monotonic() - began)
@@ -51,7 +51,7 @@ def _watched(bench: Bench, count: int) -> Iterator[Figure]:
 
 
 def _started(bench: Bench, directory: Path) -> _Watcher:
-    options = ("--json", f"--settle={bench.scale.patience}", f"--file={directory}/envs.toml")
+    options = ("--json", f"--settle={bench.scale.timeout}", f"--file={directory}/envs.toml")
     return subprocess.Popen(
         [*bench.tools.envsync, "watch", *options],
         stdin=subprocess.DEVNULL,
@@ -71,21 +71,21 @@ def _until(watcher: _Watcher, outcome: str) -> dict[str, Any]:
 
 
 def _repair(bench: Bench, directory: Path, watcher: _Watcher, number: int) -> float:
-    """Give the milliseconds from breaking an environment, at any moment of the watcher's waiting, to its repair."""
-    time.sleep(bench.scale.patience * 3 + number % 7 / 50)
+    """Return the milliseconds from breaking an environment, at any moment of the watcher's waiting, to its repair."""
+    time.sleep(bench.scale.timeout * 3 + number % 7 / 50)
     link = directory / "src/e0/.venv/bin/python"
     link.unlink()
     began = time.monotonic()
     while not os.path.lexists(link) and watcher.poll() is None:
         time.sleep(0.001)
-    delay = time.monotonic() - began - bench.scale.patience
+    delay = time.monotonic() - began - bench.scale.timeout
     _until(watcher, "repaired")
     return delay * 1000
 
 
 def _repair_all(bench: Bench, directory: Path, watcher: _Watcher, count: int) -> float:
-    """Give the seconds of the pass that repairs all environments."""
-    time.sleep(bench.scale.patience * 4)
+    """Return the seconds of the pass that repairs all environments."""
+    time.sleep(bench.scale.timeout * 4)
     for number in range(count):
         (directory / f"src/e{number}/.venv/bin/python").unlink()
     done = _until(watcher, "repaired")
@@ -95,7 +95,7 @@ def _repair_all(bench: Bench, directory: Path, watcher: _Watcher, count: int) ->
 
 
 def _processor_time(process: int) -> float:
-    """Give the seconds of all threads, by the clock that ``clock_getcpuclockid`` tells: /proc counts in whole ticks."""
+    """Return the seconds of all threads, by ``clock_getcpuclockid``: /proc counts in whole ticks."""
     return time.clock_gettime(~process << 3 | 2)
 
 

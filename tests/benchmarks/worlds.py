@@ -35,7 +35,7 @@ class Tools:
 
     @property
     def minor(self) -> str:
-        """Give the minor version of ``python``, as 3.12."""
+        """Return the minor version of ``python``, as 3.12."""
         return f"{sys.version_info[0]}.{sys.version_info[1]}"
 
 
@@ -56,7 +56,7 @@ class World:
         return Path(tempfile.mkdtemp(dir=self.root))
 
     def variables(self, home: Path | None = None) -> dict[str, str]:
-        """Give all variables that a contender sees: a home of its own, no index, and PATH with uv on it."""
+        """Return all variables that a contender sees: a home of its own, no index, and PATH with uv on it."""
         place = home or self.root / "home"
         directories = [os.path.dirname(tool) for tool in (sys.executable, self.tools.uv) if tool]
         mine = {

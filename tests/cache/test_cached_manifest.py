@@ -42,8 +42,8 @@ FILES = {
     "real/envs.toml": MAIN,
     "real/more.toml": '[defaults]\nprompt = "more"\n[envs.b]\npath = "~/b"\nhosts = ["*"]\n',
     "real/envs.d/one.toml": '[envs.one]\npath = "../one"\n',
-    "real/envs.d/folder.toml/x": "",
-    "other/folder/x": "",
+    "real/envs.d/directory.toml/x": "",
+    "other/directory/x": "",
     "other/envs.toml": 'version = 1\n[envs.x]\npath = "x"\n',
     "other/file": '[envs.two]\npath = "two"\n',
 }
@@ -62,8 +62,8 @@ class Memory:
             (self.root / name).parent.mkdir(parents=True, exist_ok=True)
             (self.root / name).write_text(text)
         (self.root / "settings").symlink_to("real")
-        (self.root / "real/link").symlink_to("../other/folder")
-        (self.root / "real/envs.d/leads.toml").symlink_to("../../other/folder")
+        (self.root / "real/link").symlink_to("../other/directory")
+        (self.root / "real/envs.d/leads.toml").symlink_to("../../other/directory")
         os.link(self.root / "real/more.toml", self.root / "real/same.toml")
 
     def remember(self, read: Callable[[str], Manifest] = load, file: str = "settings/envs.toml") -> None:
@@ -173,7 +173,7 @@ CHANGES: dict[str, Callable[[Path], None]] = {
     "one more of many": lambda root: save(root / "real/envs.d/two.toml"),
     "one less of many": lambda root: remove(root / "real/envs.d/one.toml"),
     "where one of many leads": lambda root: point(root / "real/envs.d/leads.toml", "../../other/file"),
-    "a directory among many": lambda root: save(root / "real/envs.d/folder.toml"),
+    "a directory among many": lambda root: save(root / "real/envs.d/directory.toml"),
     "a directory of many that is missing": lambda root: os.mkdir(root / "real/late"),
     "a link before two dots": lambda root: save(root / "real/link"),
     "where the directory of the manifest leads": lambda root: point(root / "settings", "other"),
@@ -228,7 +228,7 @@ def test_a_variable_that_changes_is_seen(
         ("sys.base_prefix", "/elsewhere"),
     ],
 )
-def test_surroundings_that_change_are_seen(memory: Memory, where: str, what: object) -> None:
+def test_fingerprint_that_change_are_seen(memory: Memory, where: str, what: object) -> None:
     with mock.patch(where, what):
         assert memory.recall() is None
     assert memory.recall() == memory.manifest

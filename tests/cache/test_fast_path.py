@@ -65,7 +65,7 @@ TABLES = '[envs.a]\npath = "a"\n[envs.b]\npath = "b/.venv"\ntarget = "b"\n'
 
 @pytest.fixture
 def calm(place: Place) -> Place:
-    """Give a place where nothing is to be done."""
+    """Return a place where nothing is to be done."""
     place.write(TABLES)
     settle(place)
     return place
@@ -171,7 +171,7 @@ NESTED = st.recursive(
 
 @RANDOM
 @given(values=st.lists(NESTED, max_size=5))
-def test_what_was_sealed_is_given_again(values: list[object]) -> None:
+def test_what_was_checked_is_given_again(values: list[object]) -> None:
     assert list(unseal(seal(values))) == values
 
 

@@ -31,7 +31,7 @@ def here(here: Place) -> Place:
 
 @pytest.fixture
 def edit(here: Place, capsys: pytest.CaptureFixture[str]) -> Edit:
-    """Give a way to edit the manifest, and what comes of it: its tables are those that are returned."""
+    """Return a way to edit the manifest, and what comes of it: its tables are those that are returned."""
 
     def carry_out(*arguments: str) -> dict[str, Any]:
         assert run(here, capsys, *arguments)["changed"] is True
@@ -42,7 +42,7 @@ def edit(here: Place, capsys: pytest.CaptureFixture[str]) -> Edit:
 
 @pytest.fixture
 def refuse(here: Place, capsys: pytest.CaptureFixture[str]) -> Edit:
-    """Give a way to run what cannot succeed."""
+    """Return a way to run what cannot succeed."""
 
     def carry_out(*arguments: str) -> dict[str, Any]:
         return refused(here, capsys, *arguments)
@@ -124,7 +124,7 @@ def test_an_environment_may_have_any_name_that_a_manifest_allows(here: Place, ed
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "reported"),
     [
         ("new", "--path"),
         ("a --path x", "called a already"),
@@ -152,10 +152,10 @@ def test_an_environment_may_have_any_name_that_a_manifest_allows(here: Place, ed
         ("new --path x --expose a/b", "does not name a command"),
     ],
 )
-def test_what_would_be_no_good_manifest_is_refused_and_told(refuse: Edit, arguments: str, told: str) -> None:
+def test_what_would_be_no_good_manifest_is_refused_and_told(refuse: Edit, arguments: str, reported: str) -> None:
     document = refuse("add", *arguments.split(" "))
     assert document["exit_code"] == 2
-    assert told in document["errors"][0]["message"]
+    assert reported in document["errors"][0]["message"]
 
 
 @pytest.mark.parametrize("directory", [b"a${HOME}b", b"$x", b"a\nb", b"a\xffb"])

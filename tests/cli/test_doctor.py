@@ -144,7 +144,9 @@ def test_file_systems_are_told_apart() -> None:
     assert one_of_each_device(["/nowhere", "/usr", "/usr/bin/..", other]) == ("/usr", other)
 
 
-def test_a_trial_makes_areas_and_removes_them_whatever_happens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_trial_makes_staging_dirs_and_removes_them_whatever_happens(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     seen = []
 
     def refuse(one: str, other: str) -> bool:

@@ -16,7 +16,7 @@ MINORS = ("3.10", "3.12", "3.13")
 
 @pytest.fixture
 def versions(place: Place, python_of: PythonOf) -> Path:
-    """Give a pyenv with three minor versions, of which one has a stable link, and environments for them."""
+    """Return a pyenv with three minor versions, of which one has a stable link, and environments for them."""
     directory = place.root / "pyenv" / "versions"
     directory.mkdir(parents=True)
     for minor in MINORS:

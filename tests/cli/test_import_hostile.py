@@ -17,7 +17,7 @@ from harness.refusals import refused
 from harness.strangers import BASE, Import, fake
 
 HEAD = 'version = 1\nstate-dir = "state"\n'
-AREA = ".envsync-0123456789abcdef"
+STAGING_DIR = ".envsync-0123456789abcdef"
 
 
 @pytest.fixture
@@ -31,12 +31,22 @@ def paths(here: Place, found: dict[str, dict[str, str]]) -> set[str]:
 
 
 def test_stores_and_caches_are_passed_over(here: Place, imported: Import) -> None:
-    stores = ("node_modules", "lib/site-packages", ".tox", ".nox", ".cache", ".git", "tagged", AREA, f"state/{AREA}")
+    stores = (
+        "node_modules",
+        "lib/site-packages",
+        ".tox",
+        ".nox",
+        ".cache",
+        ".git",
+        "tagged",
+        STAGING_DIR,
+        f"state/{STAGING_DIR}",
+    )
     for directory in (*stores, "dev", "proc", "src/.hidden", ".envsync-mine"):
         fake(here.root / directory / "inner/env")
-    fake(here.root / f"src/{AREA}")
+    fake(here.root / f"src/{STAGING_DIR}")
     (here.root / "tagged/CACHEDIR.TAG").write_text("Signature: 8a477f597d28d172789f06886806bc55")
-    (here.root / "src/kept").symlink_to(here.root / f"state/{AREA}/inner/env")
+    (here.root / "src/kept").symlink_to(here.root / f"state/{STAGING_DIR}/inner/env")
     fake(here.root / "uv/.venv")
     (here.root / "uv/.venv/CACHEDIR.TAG").write_text("")
     fake(here.root / "uv/.venv/lib/inner")

@@ -34,9 +34,9 @@ def test_a_new_manifest_names_the_interpreters_by_their_stable_links(
     assert (document["changed"], document["manifest"]) == (True, str(here.manifest))
     assert listing(trees) == before
     text = here.manifest.read_text()
-    said = tomllib.loads(text)
-    assert said.keys() == {"version", "pythons"}
-    assert {name: path for name, path in said["pythons"].items() if path.startswith("~")} == {
+    output = tomllib.loads(text)
+    assert output.keys() == {"version", "pythons"}
+    assert {name: path for name, path in output["pythons"].items() if path.startswith("~")} == {
         "3.91": "~/.pyenv/versions/3.91/bin/python",
         "pypy3.99": "~/.pyenv/versions/pypy3.99/bin/python",
     }
@@ -76,8 +76,8 @@ def test_it_stands_where_it_is_looked_for(
 
 def test_dangling_links_are_written_through(here: Place, capsys: pytest.CaptureFixture[str]) -> None:
     (here.root / "config").mkdir()
-    (here.root / "config/folder").symlink_to("../dotfiles/new")
-    (here.root / "second").symlink_to(here.root / "config/folder/deep/envs.toml")
+    (here.root / "config/directory").symlink_to("../dotfiles/new")
+    (here.root / "second").symlink_to(here.root / "config/directory/deep/envs.toml")
     here.manifest.symlink_to("./second")
     links = fingerprint(here.root)
     assert len(links) == 3
@@ -107,7 +107,7 @@ def test_nothing_is_ever_replaced(here: Place, capsys: pytest.CaptureFixture[str
 
 
 @pytest.mark.parametrize(
-    ("file", "told"),
+    ("file", "reported"),
     [
         ("loop", "leads back to itself"),
         ("loop/envs.toml", "leads back to itself"),
@@ -118,11 +118,11 @@ def test_nothing_is_ever_replaced(here: Place, capsys: pytest.CaptureFixture[str
     ],
 )
 def test_a_place_where_no_file_can_be_is_told(
-    here: Place, capsys: pytest.CaptureFixture[str], file: str, told: str
+    here: Place, capsys: pytest.CaptureFixture[str], file: str, reported: str
 ) -> None:
     (here.root / "loop").symlink_to("loop")
     (here.root / "file").write_text("")
-    assert told.lower() in refused(here, capsys, "init", "--file", file)["errors"][0]["message"].lower()
+    assert reported.lower() in refused(here, capsys, "init", "--file", file)["errors"][0]["message"].lower()
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from harness.wheels import make_project
 pytestmark = pytest.mark.sampled(2)
 
 ONE = '[envs.one]\npath = "one"\n'
-PATIENCE = 30.0
+WAIT_LIMIT = 30.0
 Popen = subprocess.Popen[str]
 
 
@@ -79,7 +79,7 @@ def applying(place: Place, *arguments: str, before: tuple[str, ...] = (), code: 
     finally:
         started = family(process.pid)
         process.kill()
-        process.communicate(timeout=PATIENCE)
+        process.communicate(timeout=WAIT_LIMIT)
         eventually(lambda: not started.keys() & processes().keys())
 
 
@@ -87,7 +87,7 @@ def applying(place: Place, *arguments: str, before: tuple[str, ...] = (), code: 
 def installing(
     place: Place, installer: str = "uv", *, until: str = "gone", before: tuple[str, ...] = (), code: str = "pass"
 ) -> Iterator[Popen]:
-    """Give a command in the middle of an installation into an environment that was there."""
+    """Yield a command in the middle of an installation into an environment that was there."""
     place.write(ONE)
     place.apply()
     begun = slow_project(place, until=until)
@@ -107,7 +107,7 @@ def assert_mended(place: Place) -> None:
 
 
 def ended(process: Popen) -> tuple[int, str, str]:
-    out, err = process.communicate(timeout=PATIENCE)
+    out, err = process.communicate(timeout=WAIT_LIMIT)
     assert "Traceback" not in out + err, out + err
     return process.returncode, out, err
 
@@ -254,7 +254,7 @@ def test_a_step_that_must_not_be_cut_is_completed_before_a_first_signal_does_any
 
 def test_while_programs_are_being_ended_none_is_begun_and_afterwards_they_are_again() -> None:
     def true() -> int:
-        return run(["true"], os.environ, limit=PATIENCE).status
+        return run(["true"], os.environ, limit=WAIT_LIMIT).status
 
     with ending(), pytest.raises(Interrupted):
         true()
@@ -269,7 +269,7 @@ def test_nothing_that_a_program_leaves_behind_goes_on(leave: Callable[[], None],
     script = f"sleep 600 >/dev/null 2>&1 & echo $! > {file}"
     try:
         with started(["sh", "-c", script], os.environ) as process:
-            process.communicate(timeout=PATIENCE)
+            process.communicate(timeout=WAIT_LIMIT)
             leave()
     except pytest.fail.Exception:
         pass

@@ -21,8 +21,8 @@ def violation_at(scenario: Scenario, number: int) -> str:
         return ""  # it had fewer caches to write than the run that was counted
     if done.status != -signal.SIGKILL:
         return f"it was to be killed, and ended with {done.status}: {done.err[-500:]}"
-    said = scenario.violation(done, killed=True)
-    return f"before {done.calls[-1]}: {said}" if said else ""
+    output = scenario.violation(done, killed=True)
+    return f"before {done.calls[-1]}: {output}" if output else ""
 
 
 @pytest.mark.parametrize(("kind", "shard", "shards"), SHARDS)
@@ -36,5 +36,5 @@ def test_killed_before_any_of_its_writes_it_leaves_the_old_or_the_new(
     calls = scenario.run(*scenario.command, kill=0).calls
     assert len(calls) > 5, "the counter sees the writes"
     points = chosen(len(calls), STEP if shards > 1 else STEP // 2, shard, shards)
-    violations = {number: said for number in points if (said := violation_at(scenario, number))}
+    violations = {number: output for number in points if (output := violation_at(scenario, number))}
     report(f"{kind}, killed from inside, of {len(calls)} calls", len(points), violations)

@@ -39,12 +39,12 @@ SPOKEN = re.compile(r"[12]\b")
 """How the arguments of a write begin that goes to a terminal or a pipe of the caller's."""
 
 
-def told(scenario: Scenario, status: int, out: str, err: str) -> str:
-    """Say what is wrong with how a run told of its failure."""
+def reported(scenario: Scenario, status: int, out: str, err: str) -> str:
+    """Return what is wrong with how a run reported its failure."""
     if status not in {0, 1} or "Traceback" in out + err or "internal-error" in out + err:
         return f"exit {status}: {out[-300:]} {err[-900:]}"
     if err.startswith("envsync: ") and err.endswith(": standard output\n"):
-        return ""  # the report itself could not be written, and that is told
+        return ""  # the report itself could not be written, and that is reported
     try:
         document = json.loads(out)
     except ValueError:
@@ -63,8 +63,8 @@ def killed_at(tracer: Tracer, point: Point, *, group: bool) -> str:
     if not was_met(done):
         return NEVER_MET
     killed = done.status == -signal.SIGKILL
-    said = "" if killed else told(tracer.scenario, done.status, done.out, done.err)
-    return said or tracer.scenario.violation(done, killed=killed)
+    output = "" if killed else reported(tracer.scenario, done.status, done.out, done.err)
+    return output or tracer.scenario.violation(done, killed=killed)
 
 
 def failed_at(tracer: Tracer, point: Point, error: str) -> str:
@@ -72,14 +72,14 @@ def failed_at(tracer: Tracer, point: Point, error: str) -> str:
     done = tracer.fail(point, error)
     if not was_met(done):
         return NEVER_MET
-    return told(tracer.scenario, done.status, done.out, done.err) or tracer.scenario.violation(done, killed=False)
+    return reported(tracer.scenario, done.status, done.out, done.err) or tracer.scenario.violation(done, killed=False)
 
 
 def conclude(title: str, found: dict[str, str]) -> None:
     """Report; of the points of programs with several threads a few may not be met again."""
-    missed = [point for point, said in found.items() if said == NEVER_MET]
+    missed = [point for point, output in found.items() if output == NEVER_MET]
     assert len(missed) <= len(found) // 3, missed
-    violations = {point: said for point, said in found.items() if said and said != NEVER_MET}
+    violations = {point: output for point, output in found.items() if output and output != NEVER_MET}
     report(title, len(found) - len(missed), violations)
 
 

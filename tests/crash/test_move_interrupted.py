@@ -37,7 +37,7 @@ def depot(depot: Depot) -> Depot:
 
 @pytest.fixture
 def elsewhere() -> Iterator[Path]:
-    """Give a directory on another file system."""
+    """Yield a directory on another file system."""
     places = [Path(one) for one in ("/dev/shm", "/run/user") if os.access(one, os.W_OK)]
     if not places or places[0].stat().st_dev == Path.cwd().stat().st_dev:
         pytest.skip("needs a second file system")

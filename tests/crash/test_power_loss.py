@@ -14,7 +14,7 @@ pytestmark = pytest.mark.sampled(5)
 
 
 def brought_in(scenario: Scenario, trace: str) -> tuple[set[str], set[str]]:
-    """Give what was written aside before the environment was brought in, and what of it was not flushed then."""
+    """Return what was written aside before the environment was brought in, and what of it was not flushed then."""
     disk, end = Disk(str(scenario.place)), str(scenario.end)
     for call, places in disk.follow(trace):
         if call in RENAMING and end in places:
@@ -24,7 +24,7 @@ def brought_in(scenario: Scenario, trace: str) -> tuple[set[str], set[str]]:
 
 
 def at_the_end(scenario: Scenario, trace: str) -> set[str]:
-    """Give what in the place of the environments was not flushed when the command ended."""
+    """Return what in the place of the environments was not flushed when the command ended."""
     disk = Disk(str(scenario.place))
     for _ in disk.follow(trace):
         pass

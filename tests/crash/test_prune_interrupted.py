@@ -13,7 +13,7 @@ from harness.place import Place
 
 @pytest.fixture
 def made(place: Place) -> Place:
-    """Give an environment, in a state directory."""
+    """Return an environment, in a state directory."""
     place.write('[envs.one]\npath = "one"\ntarget = "deep/one"\n')
     place.apply()
     return place

@@ -32,13 +32,13 @@ def made(place: Place) -> Place:
     return place
 
 
-def test_a_staging_area_of_the_same_environment_is_removed(made: Place) -> None:
+def test_a_staging_dir_of_the_same_environment_is_removed(made: Place) -> None:
     left = staging_dir(made.root / "state", made.root / "state" / "blog")
     assert made.envsync("apply", "--no-cache", "--verbose").status == 0
     assert not left.exists()
 
 
-def test_a_staging_area_of_another_manifests_environment_is_removed(made: Place) -> None:
+def test_a_staging_dir_of_another_manifests_environment_is_removed(made: Place) -> None:
     left = staging_dir(made.root / "state", made.root / "state" / "elsewhere")
     made.envsync("plan", "--verbose")
     assert left.exists(), "plan writes nothing"
@@ -54,7 +54,7 @@ def test_a_generation_of_another_manifests_environment_stays(made: Place) -> Non
     assert left.exists()
 
 
-def test_an_area_with_something_foreign_in_it_keeps_it(made: Place) -> None:
+def test_an_staging_dir_with_something_foreign_in_it_keeps_it(made: Place) -> None:
     left = staging_dir(made.root / "state", made.root / "state" / "blog")
     (left / "precious.txt").write_text("mine")
     made.envsync("apply", "--no-cache", "--verbose")
@@ -72,7 +72,7 @@ def test_a_directory_that_is_not_marked_as_envsyncs_stays(made: Place, text: str
 
 
 @pytest.mark.parametrize("name", ["env", "former", "scratch"])
-def test_a_link_in_an_area_is_never_followed(made: Place, name: str) -> None:
+def test_a_link_in_an_staging_dir_is_never_followed(made: Place, name: str) -> None:
     left = staging_dir(made.root / "state", made.root / "state" / "blog")
     precious = made.root / "precious"
     precious.mkdir()
@@ -104,7 +104,7 @@ def test_half_written_files_in_an_environment_are_removed(made: Place) -> None:
     assert not (end / "bin" / NAME).exists()
 
 
-def test_an_area_that_became_a_generation_since_it_was_listed_stays(made: Place) -> None:
+def test_an_staging_dir_that_became_a_generation_since_it_was_listed_stays(made: Place) -> None:
     end = made.root / "state" / "blog"
     left = staging_dir(made.root / "state", end, kind="generation", made="2026-01-01T00:00:00")
     clear_staging_dir(str(left), str(end), str(made.root / "state"))

@@ -36,7 +36,7 @@ Listing = dict[str, Seen]
 
 
 def listing(root: Path) -> Listing:
-    """Give what is to be seen of ``root`` and every entry under it."""
+    """Return what is to be seen of ``root`` and every entry under it."""
     found: Listing = {}
     for directory, directories, files in os.walk(root):
         for name in (".", *directories, *files):

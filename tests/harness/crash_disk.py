@@ -15,7 +15,7 @@ _CREATING = re.compile(r"O_CREAT|O_TRUNC")
 
 
 def _whole(trace: str) -> Iterator[str]:
-    """Give the lines of a trace, those that strace has split joined, at the time when the call returned."""
+    """Yield the lines of a trace, those that strace has split joined, at the time when the call returned."""
     begun: dict[str, str] = {}
     for line in trace.splitlines():
         thread, _, rest = line.partition(" ")

@@ -39,8 +39,8 @@ _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 class Counter:
     """Counts the mutating calls of this process, and does ``harm`` right before the one with the given number."""
 
-    def __init__(self, number: int, told: int, harm: Callable[[], None]) -> None:
-        self.number, self.told, self.harm, self.count = number, told, harm, 0
+    def __init__(self, number: int, reported: int, harm: Callable[[], None]) -> None:
+        self.number, self.reported, self.harm, self.count = number, reported, harm, 0
         self.lock = threading.RLock()  # what harm calls is counted as well
 
     def begin(self) -> None:
@@ -50,7 +50,7 @@ class Counter:
 
     def _counted(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         def counted(*arguments: Any) -> Any:
-            if name != "write" or arguments[0] != self.told:
+            if name != "write" or arguments[0] != self.reported:
                 self._step(f"{name} {arguments[0]}")
             return function(*arguments)
 
@@ -68,7 +68,7 @@ class Counter:
     def _step(self, call: str) -> None:
         with self.lock:
             self.count += 1
-            os.write(self.told, f"{call}\n".encode(errors="replace"))
+            os.write(self.reported, f"{call}\n".encode(errors="replace"))
             if self.count == self.number:
                 self.count += 1 << 32  # what the harm itself calls does not count
                 self.harm()

@@ -48,7 +48,7 @@ class _Other(Scenario):
         return ""
 
     def kept(self) -> set[Path]:
-        """Return the directories in which generations may be: they are no leftovers."""
+        """Return the directories in which generations may be: they are no interrupted."""
         return set()
 
     def assert_whole(self) -> None:
@@ -276,7 +276,7 @@ ALL_KINDS = (*KINDS, *OTHERS)
 
 
 def prepared(kind: str, factory: pytest.TempPathFactory) -> Scenario:
-    """Give a scenario that is ready to be restored and run; all tests of this process share it."""
+    """Return a scenario that is ready to be restored and run; all tests of this process share it."""
     if not {"3.11", "3.12"} <= PYTHONS.keys():
         pytest.skip("needs Python 3.11 and 3.12")
     if kind not in _PREPARED:

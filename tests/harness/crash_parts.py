@@ -23,7 +23,7 @@ def make_wheel(directory: Path, name: str, version: str) -> None:
 
 
 def tree(directory: Path) -> Tree:
-    """Give all that is in an environment, but what Python caches by itself."""
+    """Return all that is in an environment, but what Python caches by itself."""
     found: Tree = {}
     for place, directories, files in os.walk(directory):
         directories[:] = [name for name in directories if name != "__pycache__"]

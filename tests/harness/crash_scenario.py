@@ -207,7 +207,7 @@ class Scenario:
         kept = list(self.generations())
         found = self.place.rglob(".envsync-*")
         left = [str(one) for one in found if not any(one.is_relative_to(staging_dir) for staging_dir in kept)]
-        assert left == [], f"debris: {left}"
+        assert left == [], f"partial_files: {left}"
         if self.kind in {"rebuild", "install", "rollback"} or (self.kind == "upgrade" and seen == self.new):
             former = self.old if seen == self.new else self.new
             contents = [difference(tree(staging_dir / "env"), former) for staging_dir in kept]
@@ -222,7 +222,7 @@ class Scenario:
                 yield staging_dir
 
     def violation(self, done: Done, *, killed: bool) -> str:
-        """Say what does not hold after a killed or failed run, empty if all does."""
+        """Return what does not hold after a killed or failed run, empty if all does."""
         try:
             was = self.assert_old_or_new() if self.kind in ATOMIC else {}
             self.assert_links_kept()

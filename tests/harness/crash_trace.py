@@ -53,7 +53,7 @@ class Point:
 
 
 def strace() -> str:
-    """Give the path of strace, or skip the test where it is not there or may not trace."""
+    """Return the path of strace, or skip the test where it is not there or may not trace."""
     found = shutil.which("strace")
     if found is None:
         pytest.skip("needs strace")

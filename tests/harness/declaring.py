@@ -47,7 +47,7 @@ FACTS = Facts(
 
 
 def facts_of(version: str) -> Facts:
-    """Give the facts of a CPython, by ``3.12`` or ``3.13t``."""
+    """Return the facts of a CPython, by ``3.12`` or ``3.13t``."""
     number = version.removesuffix("t")
     library = f"lib/python{version}/site-packages"
     digits = version.replace(".", "")
@@ -87,12 +87,12 @@ class Inputs:
         return self.read(project=str(self.root), wanted=wanted, uv=uv, **keys)
 
     def shown(self, declared: Declared) -> list[str]:
-        """Give the problems, with paths from the root."""
+        """Return the problems, with paths from the root."""
         return [one.replace(f"{self.root}/", "").replace(str(self.root), ".") for one in declared.problems]
 
 
 def arguments(declared: Declared, number: int = 0) -> tuple[str, ...]:
-    """Give the arguments of one call."""
+    """Return the arguments of one call."""
     call = declared.calls[number]
     assert isinstance(call, Call)
     return call.arguments

@@ -98,7 +98,7 @@ class Depot:
 
     @staticmethod
     def pip_wheel() -> Path:
-        """Give a wheel of pip, which runs as it is."""
+        """Return a wheel of pip, which runs as it is."""
         wheel = get_embed_wheel("pip", "3.11")
         assert wheel is not None
         return Path(wheel.path)
@@ -107,12 +107,12 @@ class Depot:
         yield from importlib.metadata.distributions(path=[str(self.site)])
 
     def versions(self) -> dict[str, str]:
-        """Give what is installed, as ``importlib.metadata`` sees it, without the seeds."""
+        """Return what is installed, as ``importlib.metadata`` sees it, without the seeds."""
         found = {one.metadata["Name"]: one.version for one in self.distributions()}
         return {name: version for name, version in found.items() if name not in SEEDS}
 
     def origins(self) -> dict[str, Any]:
-        """Give where packages were installed from, by name."""
+        """Return where packages were installed from, by name."""
         texts = {one.metadata["Name"]: one.read_text("direct_url.json") for one in self.distributions()}
         return {name: _plain(json.loads(text)) for name, text in texts.items() if text}
 

@@ -71,7 +71,7 @@ class Dotfiles:
         self.place.variables |= {"UV_OFFLINE": "1", "PIP_NO_INDEX": "1", "UV_FIND_LINKS": str(self.root / "wheels")}
 
     def one(self, *lines: str, python: str = "../pycur/bin/python") -> str:
-        """Give the table of the environment at ``path``, which leads to ``end``."""
+        """Return the table of the environment at ``path``, which leads to ``end``."""
         return self.table("one", "../project/.venv", 'target = "one"', *lines, python=python)
 
     @staticmethod

@@ -45,7 +45,7 @@ class _Scope:
 
 
 class _Blind(Exception):  # noqa: N818  # told with the place, not a failure of its own
-    """An expression whose values cannot be told."""
+    """An expression whose values cannot be reported."""
 
 
 def codes_in(sources: Path) -> Emitted:
@@ -104,7 +104,7 @@ class _Search:
         self._callables[node.name].append(_Callable(names, defaults))
 
     def run(self) -> Emitted:
-        """Give what reaches each carrier's field."""
+        """Return what reaches each carrier's field."""
         codes: dict[str, set[str]] = {}
         unknown: list[str] = []
         for carrier in sorted(self._carriers):
@@ -117,7 +117,7 @@ class _Search:
         return Emitted(codes, unknown)
 
     def _argument(self, name: str, call: ast.Call, scope: _Scope, parameter: str) -> set[str]:
-        """Give what one call passes for a parameter of what is called so."""
+        """Return what one call passes for a parameter of what is called so."""
         for keyword in call.keywords:
             if keyword.arg == parameter:
                 return self._values(keyword.value, scope)
@@ -134,7 +134,7 @@ class _Search:
         return set()
 
     def _values(self, node: ast.expr, scope: _Scope) -> set[str]:
-        """Give the strings that an expression may be. Raises ``_Blind``."""
+        """Return the strings that an expression may be. Raises ``_Blind``."""
         match node:
             case ast.Constant(str(value)):
                 found = {value}
@@ -169,7 +169,7 @@ class _Search:
         raise _Blind(name)
 
     def _passed_for(self, parameter: str, names: list[str], file: str | None) -> set[str]:
-        """Give what all calls of functions or classes pass for a parameter or field: in one file, or in all."""
+        """Return what all calls of functions or classes pass for a parameter or field: in one file, or in all."""
         key = (*names, parameter, file)
         if key in self._passed:
             return set()
@@ -189,7 +189,7 @@ class _Search:
         return set().union(*found)
 
     def _entries(self, table: ast.expr, scope: _Scope) -> set[str]:
-        """Give the strings in a table of the module's."""
+        """Return the strings in a table of the module's."""
         if isinstance(table, ast.Name):
             for node in scope.module.body:
                 for value in _assigned(table.id, node):
@@ -216,7 +216,7 @@ def _name_of(called: ast.expr) -> str | None:
 
 
 def _bindings(name: str, function: Function) -> Iterator[ast.expr]:
-    """Give what a name is bound to in a function: by assignments, and by loops over what is written out."""
+    """Yield what a name is bound to in a function: by assignments, and by loops over what is written out."""
     for node in ast.walk(function):
         yield from _assigned(name, node)
         if isinstance(node, ast.For | ast.comprehension) and isinstance(node.iter, ast.Tuple | ast.List):
@@ -237,7 +237,7 @@ def _assigned(name: str, node: ast.AST) -> Iterator[ast.expr]:
 
 
 def _matched(name: str, target: ast.expr, value: ast.expr) -> Iterator[ast.expr]:
-    """Give the part of a value that a target binds to a name."""
+    """Yield the part of a value that a target binds to a name."""
     if isinstance(target, ast.Name) and target.id == name:
         yield value
     elif isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple):
@@ -250,9 +250,9 @@ def _matched(name: str, target: ast.expr, value: ast.expr) -> Iterator[ast.expr]
 
 
 def _parts(value: ast.expr, at: int) -> Iterator[ast.expr]:
-    """Give the parts at a place in the tuples of a table that is looked into: ``{1: (a, b)}.get(key, (c, d))``."""
+    """Yield the parts at a place in the tuples of a table that is looked into: ``{1: (a, b)}.get(key, (c, d))``."""
     match value:
         case ast.Call(ast.Attribute(ast.Dict(values=values), "get"), [_, default]):
             yield from (part.elts[at] for part in (*values, default) if isinstance(part, ast.Tuple))
         case _:
-            yield value  # which nothing can be told of
+            yield value  # which nothing can be reported of

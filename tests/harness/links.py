@@ -7,7 +7,7 @@ Fingerprint = dict[str, tuple[int, str]]
 
 
 def fingerprint(root: Path) -> Fingerprint:
-    """Give inode and text of every symlink under ``root`` that is not inside a virtual environment."""
+    """Return inode and text of every symlink under ``root`` that is not inside a virtual environment."""
     links: Fingerprint = {}
     for directory, directories, files in os.walk(root):
         if "pyvenv.cfg" in files:

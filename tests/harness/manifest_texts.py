@@ -8,7 +8,7 @@ Piece = tuple[str | None, str]
 """Lines of a manifest, and the environment that they are of."""
 
 NAMES = st.sampled_from(["a", "b-1", "c c", "d.d", "é", '"', "[envs.a]", "#"])
-GAPS = st.lists(st.sampled_from(["", "", " ", "# x", "  # [envs.a]", "#", "# \u2028"]), max_size=3)
+PLACES_BETWEEN = st.lists(st.sampled_from(["", "", " ", "# x", "  # [envs.a]", "#", "# \u2028"]), max_size=3)
 PATHS = st.sampled_from(["'p'", '"#p"', '"""\\\n[envs.a]\n# x\n\n\\"""\\\n"""', "'''p\n'''", '"p"  # "'])
 
 
@@ -39,7 +39,12 @@ def pieces(draw: st.DrawFn) -> list[Piece]:
         return [(None, "version = 1"), (None, f"envs = {{{values}}}")]
     tables += [items] if len(items) > 1 else []
     ordered = [root, *draw(st.permutations(tables))]
-    return [piece for table in ordered for line in table for piece in (*((None, gap) for gap in draw(GAPS)), line)]
+    return [
+        piece
+        for table in ordered
+        for line in table
+        for piece in (*((None, between) for between in draw(PLACES_BETWEEN)), line)
+    ]
 
 
 def written(found: list[Piece], newline: str, *, without: str | None = None) -> str:

@@ -109,7 +109,7 @@ _SERVERS: list[Server] = []
 
 
 def server(variables: dict[str, str]) -> Server:
-    """Give the one that runs the command for all tests of this process."""
+    """Return the one that runs the command for all tests of this process."""
     if not _SERVERS:
         _SERVERS.append(Server(variables))
         atexit.register(_SERVERS[0].close)

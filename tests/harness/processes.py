@@ -25,12 +25,12 @@ os.execv(sys.executable, [sys.executable, "-m", "envsync", *sys.argv[1:]])
 
 
 OFFLINE = {"UV_OFFLINE": "1", "UV_NO_INDEX": "1", "PIP_NO_INDEX": "1"}
-_PATIENCE = 30.0
+_WAIT_LIMIT = 30.0
 """Seconds until something counts as hanging."""
 
 
 def eventually(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + _PATIENCE
+    deadline = time.monotonic() + _WAIT_LIMIT
     while not holds():
         assert time.monotonic() < deadline, "it does not come about"
         time.sleep(0.02)

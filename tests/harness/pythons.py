@@ -6,7 +6,7 @@ import re
 
 
 def _installed() -> dict[str, str]:
-    """Give interpreters by patch version and by minor version, without running any: the name of the tree tells."""
+    """Return interpreters by patch version and by minor version, without running any: the name of the tree tells."""
     root = os.environ.get("PYENV_ROOT") or os.path.expanduser("~/.pyenv")
     found = {}
     for tree in sorted(glob.glob(f"{root}/versions/*"), key=lambda tree: [int(n) for n in re.findall(r"\d+", tree)]):

@@ -24,7 +24,7 @@ _COUNTS = {"*": "[{}...]", "+": "{}...", "?": "[{}]"}
 
 
 def reference() -> str:
-    """Give the text of the page."""
+    """Return the text of the page."""
     schema = manifest_schema()
     environment = schema["definitions"]["EnvironmentTable"]["properties"]
     own = [f"`{key}`" for key in environment if key not in schema["definitions"]["DefaultsTable"]["properties"]]

@@ -14,7 +14,7 @@ _VERSION = "3.12"
 
 @pytest.fixture(scope="session")
 def relocatable(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """Give two install trees that find their standard library only by where their executable lies."""
+    """Return two install trees that find their standard library only by where their executable lies."""
     if _VERSION not in PYTHONS:
         pytest.skip(f"needs Python {_VERSION} in a tree of its own, which is not installed here")
     original = Path(os.path.realpath(PYTHONS[_VERSION])).parent.parent
@@ -51,7 +51,7 @@ def _relocate(original: Path, tree: Path, name: str) -> None:
     binary = (original / name).read_bytes()
     prefix = os.fsencode(original)
     if len(os.path.dirname(prefix)) < len("/install"):
-        pytest.skip(f"{original} is too short a path to be exchanged for another")
+        pytest.skip(f"{original} is too short a path to be swapped as a whole")
     run_path = prefix + b"/lib\0"
     binary = binary.replace(run_path, b"$ORIGIN/../lib".ljust(len(run_path), b"\0"))
     # The last component stays: linkers let a constant that is the end of another, such as the version, share its bytes.

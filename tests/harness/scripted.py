@@ -1,4 +1,4 @@
-"""A clock that only waiting moves, and a source of changes that is told what happens when; all else is real."""
+"""A clock that only waiting moves, and a source of changes that is reported what happens when; all else is real."""
 
 import contextlib
 import os
@@ -36,7 +36,7 @@ class Stage:
     until: float = 20.0
     now: float = 0.0
     script: list[tuple[float, Act, bool]] = field(default_factory=list)
-    told: list[tuple[float, Event]] = field(default_factory=list)
+    reported: list[tuple[float, Event]] = field(default_factory=list)
     scopes: list[Scope] = field(default_factory=list)
     on_arm: list[Act] = field(default_factory=list)
     """What happens while it is armed, for the first, second... time."""
@@ -55,16 +55,16 @@ class Stage:
         passes = Passes(str(self.place.manifest), load, self._settings, names=names)
         watch_options = WatchOptions(self.settle, self.interval, once=once, clock=lambda: self.now)
         self.script.sort(key=lambda entry: entry[0])
-        listeners = Listeners(lambda event: self.told.append((round(self.now, 3), event)), ServiceManager({}))
+        listeners = Listeners(lambda event: self.reported.append((round(self.now, 3), event)), ServiceManager({}))
         return Watcher(passes, self, self.control, watch_options, listeners).run(polling=False)
 
     def passes(self) -> list[tuple[float, str]]:
-        """Give the seconds and reasons of the passes that were made."""
-        return [(second, event.reason.value) for second, event in self.told if isinstance(event, Passed)]
+        """Return the seconds and reasons of the passes that were made."""
+        return [(second, event.reason.value) for second, event in self.reported if isinstance(event, Passed)]
 
     def events(self, kind: type[T]) -> list[tuple[float, T]]:
-        """Give what was told of one kind, with the seconds."""
-        return [(second, event) for second, event in self.told if isinstance(event, kind)]
+        """Return what was reported of one kind, with the seconds."""
+        return [(second, event) for second, event in self.reported if isinstance(event, kind)]
 
     def arm(self, scope: Scope) -> Problem | None:
         self.scopes.append(scope)
@@ -98,7 +98,7 @@ class Stage:
 
 
 def flip(link: os.PathLike[str], to: str) -> Act:
-    """Give the act of pointing a link elsewhere, in one step; to nothing: of removing it."""
+    """Return the act of pointing a link elsewhere, in one step; to nothing: of removing it."""
 
     def act() -> None:
         if not to:

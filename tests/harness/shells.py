@@ -23,7 +23,7 @@ SHELLS = {
     "fish": (["fish", "--no-config"], ["set -g fish_autosuggestion_enabled 0"]),
     "tcsh": (["tcsh", "-f"], []),
 }
-"""How each shell is started, without settings of the tester's, and what it is told first."""
+"""How each shell is started, without settings of the tester's, and what it is reported first."""
 
 _ENVSYNC = """\
 #!/bin/sh
@@ -59,7 +59,7 @@ def type_into(place: Place, shell: str, lines: Iterable[str], by: str = "") -> l
 
 
 def offered(place: Place, shell: str, lines: Iterable[str]) -> list[set[str]]:
-    """Give what the shell would offer at the end of each line; words of the lines stand a blank apart."""
+    """Return what the shell would offer at the end of each line; words of the lines stand a blank apart."""
     command, settings = _started(shell)
     bin_dir = _bin_dir(place, shell)
     source = f"source {shlex.quote(str(bin_dir / 'script'))}"
@@ -104,7 +104,7 @@ def _started(shell: str) -> tuple[list[str], list[str]]:
 
 
 def _bin_dir(place: Place, shell: str) -> Path:
-    """Give a directory with an envsync for PATH, the completion script, and a file for what happens."""
+    """Return a directory with an envsync for PATH, the completion script, and a file for what happens."""
     bin_dir = place.root.parent / "bin"
     bin_dir.mkdir()
     (bin_dir / "script").write_text(script(shell))

@@ -38,7 +38,7 @@ def _note(event: str, arguments: tuple[object, ...]) -> None:
 def assert_stable(depot: Depot) -> None:
     """It is in sync, and a further pass starts nothing and changes nothing.
 
-    A Python may be asked once more what it is: beside files that are written just now, by others too, nobody can tell.
+    A Python may be probed once more: beside files that are written just now, by others too, no stamp is evidence.
     """
     with processes() as started:
         assert main(["check"]) == 0, depot.command("plan")

@@ -26,7 +26,7 @@ def fake(environment: Path, python: str = BASE, settings: str = "") -> Path:
 
 
 def importer(place: Place, capsys: pytest.CaptureFixture[str]) -> Import:
-    """Give a way to import: what is declared then; nothing may change but the manifest, and that only once."""
+    """Return a way to import: what is declared then; nothing may change but the manifest, and that only once."""
 
     def carry_out(*arguments: str) -> dict[str, Any]:
         before = {name: one for name, one in listing(place.root).items() if name not in {".", "envs.toml"}}

@@ -38,7 +38,7 @@ class Shell:
     command: tuple[str, ...]
     script: str
     settings: tuple[str, ...]
-    tell: str
+    report: str
     """Prints the directory, the text to show, and the Python that would run; ``none`` where nothing is active."""
     shows: bool = True
     """Whether activation changes the prompt."""
@@ -46,7 +46,7 @@ class Shell:
     """What it writes when it takes lines; what is typed before would be lost. Others keep it."""
 
 
-_TELL = (
+_REPORT = (
     r"""printf '\036%s\037%s\037%s\037%s\035\n' "${VIRTUAL_ENV-none}" "${VIRTUAL_ENV_PROMPT-none}" """
     '"$(command -v python)" "$PATH"'
 )
@@ -55,19 +55,19 @@ _FISH = (
     "(set -q VIRTUAL_ENV_PROMPT; and echo -- $VIRTUAL_ENV_PROMPT; or echo none) "
     "(command -v python; or echo) (string join : $PATH)"
 )
-_TCSH = "sh -c '" + _TELL.replace("'", '"') + "'"
+_TCSH = "sh -c '" + _REPORT.replace("'", '"') + "'"
 _XONSH = (
     r"""print('\x1e' + '\x1f'.join((${...}.get('VIRTUAL_ENV') or 'none', ${...}.get('VIRTUAL_ENV_PROMPT') or 'none', """
     r"""__import__('shutil').which('python', path=':'.join($PATH)) or '', ':'.join($PATH))), end='\x1d\n')"""
 )
 SHELLS = {
-    "bash": Shell(("bash", "--norc", "--noprofile", "-i"), "activate", ("HISTFILE=", f"PS1='{BASE}'"), _TELL),
-    "zsh": Shell(("zsh", "-f", "-i"), "activate", ("unsetopt prompt_cr prompt_sp", f"PS1='{BASE}'"), _TELL),
+    "bash": Shell(("bash", "--norc", "--noprofile", "-i"), "activate", ("HISTFILE=", f"PS1='{BASE}'"), _REPORT),
+    "zsh": Shell(("zsh", "-f", "-i"), "activate", ("unsetopt prompt_cr prompt_sp", f"PS1='{BASE}'"), _REPORT),
     "zsh, prompt_subst": Shell(
         ("zsh", "-f", "-i"),
         "activate",
         ("unsetopt prompt_cr prompt_sp", "setopt prompt_subst prompt_bang", f"PS1='{BASE}'"),
-        _TELL,
+        _REPORT,
     ),
     "fish": Shell(
         ("fish", "--no-config", "-i"),
@@ -80,7 +80,7 @@ SHELLS = {
         _FISH,
     ),
     "tcsh": Shell(("tcsh", "-f", "-i"), "activate.csh", (f"set prompt='{BASE}'",), _TCSH),
-    "dash": Shell(("dash", "-i"), "activate", (f"PS1='{BASE}'",), _TELL, shows=False),
+    "dash": Shell(("dash", "-i"), "activate", (f"PS1='{BASE}'",), _REPORT, shows=False),
     "xonsh": Shell(
         (sys.executable, "-m", "xonsh", "--no-rc", "-i", "--shell-type", "readline"),
         "activate.xsh",
@@ -149,12 +149,12 @@ class Terminal:
             self._wait(re.escape(self.shell.ready))
 
     def ask(self) -> Shown:
-        """Give what the shell says now; the line that asks shows its prompt."""
-        self.type(self.shell.tell)
+        """Return what the shell says now; the line that asks shows its prompt."""
+        self.type(self.shell.report)
         self._wait("\x1e[^\x1d]*\x1d.*" + re.escape(BASE))
-        told, _, rest = self._read.rpartition("\x1e")[2].partition("\x1d")
+        reported, _, rest = self._read.rpartition("\x1e")[2].partition("\x1d")
         prompt = _CONTROL.sub("", rest).lstrip("\n")
-        return Shown(prompt, *told.split("\x1f"))
+        return Shown(prompt, *reported.split("\x1f"))
 
     def _wait(self, pattern: str) -> None:
         end = time.monotonic() + _ENDLESS

@@ -13,7 +13,7 @@ __all__ = ["compiled", "forwarding", "make_tree", "minor_of"]
 
 
 def minor_of(tree: Path) -> str:
-    """Give the name of a tree's library: ``python3.12``."""
+    """Return the name of a tree's library: ``python3.12``."""
     (library,) = (tree / "lib").glob("python3.*")
     return library.name
 

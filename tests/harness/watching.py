@@ -17,7 +17,7 @@ from harness.place import Place
 __all__ = ["Watching", "watching"]
 
 Event = dict[str, Any]
-_PATIENCE = 30.0
+_WAIT_LIMIT = 30.0
 """Seconds until a test gives up; nothing is concluded from how long anything takes."""
 
 
@@ -31,9 +31,9 @@ class Watching:
         self._lines: queue.Queue[str | None] = queue.Queue()
         threading.Thread(target=self._read, daemon=True).start()
 
-    def next(self, patience: float = _PATIENCE) -> Event:
+    def next(self, timeout: float = _WAIT_LIMIT) -> Event:
         """Wait for the next event."""
-        line = self._lines.get(timeout=patience)
+        line = self._lines.get(timeout=timeout)
         assert line is not None, f"it has ended: {self.events}"
         event = json.loads(line)
         assert isinstance(event, dict)
@@ -42,7 +42,7 @@ class Watching:
 
     def until(self, name: str, holds: Callable[[Event], bool] = lambda _: True) -> Event:
         """Wait for an event of this name for which something holds, reading those before it."""
-        deadline = time.monotonic() + _PATIENCE
+        deadline = time.monotonic() + _WAIT_LIMIT
         while time.monotonic() < deadline:
             event = self.next()
             if event["event"] == name and holds(event):
@@ -54,7 +54,7 @@ class Watching:
         return self.until("applied", lambda e: _names(e) == (environment, outcome))
 
     def rest(self, seconds: float) -> list[Event]:
-        """Give what is told within so many seconds."""
+        """Return what is reported within so many seconds."""
         deadline = time.monotonic() + seconds
         heard: list[Event] = []
         while (left := deadline - time.monotonic()) > 0:
@@ -72,7 +72,7 @@ class Watching:
     def stop(self, number: int = signal.SIGTERM) -> int:
         """Send a signal, wait for the end, and give the exit status."""
         self.process.send_signal(number)
-        return self.process.wait(_PATIENCE)
+        return self.process.wait(_WAIT_LIMIT)
 
     def _read(self) -> None:
         assert self.process.stdout is not None
@@ -112,5 +112,5 @@ def watching(
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
-        _, errors = process.communicate(timeout=_PATIENCE)
+        _, errors = process.communicate(timeout=_WAIT_LIMIT)
         assert "Traceback" not in errors, errors

@@ -125,7 +125,7 @@ def _build(directory: str, *, editable: bool) -> str:
 
 
 def _metadata() -> dict[str, Any]:
-    """Give what ``[project]`` says, else ``setup.cfg``; dynamic dependencies stand in ``requirements.txt``."""
+    """Return what ``[project]`` says, else ``setup.cfg``; dynamic dependencies stand in ``requirements.txt``."""
     table = tomllib.loads(Path("pyproject.toml").read_text()).get("project")
     if table is None:
         config = RawConfigParser()

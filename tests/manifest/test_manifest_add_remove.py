@@ -41,7 +41,7 @@ STYLES = {
 @pytest.mark.parametrize("text", STYLES.values(), ids=list(STYLES))
 def test_an_entry_that_is_added_and_removed_leaves_no_trace(text: str) -> None:
     added = with_entries(text, [NEW])
-    assert said(added)["envs"]["new"] == {"path": "/new"}
+    assert output(added)["envs"]["new"] == {"path": "/new"}
     assert without_entry(added, "new") == text
     assert ("\r\n" in added) == ("\r\n" in text)
     assert "\r\n" not in text or "\n" not in added.replace("\r\n", "")
@@ -135,12 +135,12 @@ def test_an_entry_goes_with_its_comments_and_nothing_else(marked: str, newline: 
     assert without_entry(text, "b") == "".join(line for mark, line in lines if mark != "-")
 
 
-def said(text: str) -> dict[str, Any]:
+def output(text: str) -> dict[str, Any]:
     return tomllib.loads(text.removeprefix("\ufeff"))
 
 
 def stated(text: str) -> list[str]:
-    """Give the lines that say something."""
+    """Return the lines that say something."""
     return [line for line in text.split("\n") if line.strip() and not line.lstrip().startswith("#")]
 
 
@@ -155,8 +155,8 @@ def test_whatever_the_manifest_an_entry_comes_and_goes_without_a_trace(
     if names:
         gone = data.draw(st.sampled_from(names))
         left = without_entry(text, gone)
-        declared = said(text)["envs"]
-        assert said(left).get("envs", {}) == {name: one for name, one in declared.items() if name != gone}
+        declared = output(text)["envs"]
+        assert output(left).get("envs", {}) == {name: one for name, one in declared.items() if name != gone}
         rest = "\ufeff" * bom + written(found, newline, without=gone)
         assert stated(left.rstrip() + newline) == stated(rest.rstrip() + newline)
 
@@ -181,7 +181,7 @@ def test_several_entries_stand_one_behind_the_other() -> None:
     rest = '\n[envs.x]\npath = "x"\n# r = 1\n\n[envs.y]\npath = "y"\n\n[envs.z]\npath = "z"\n\n[pythons]\n'
     assert added == "version = 1\n[envs.a]\npath = 'a'\n" + rest
     assert without_entry(added, "x") == added.replace('[envs.x]\npath = "x"\n# r = 1\n\n', "")
-    assert said(with_entries("version = 1\nenvs = {}\n", others))["envs"] == {n: {"path": n} for n in "xyz"}
+    assert output(with_entries("version = 1\nenvs = {}\n", others))["envs"] == {n: {"path": n} for n in "xyz"}
 
 
 def test_a_long_list_is_written_with_an_item_on_each_line() -> None:
@@ -189,4 +189,4 @@ def test_a_long_list_is_written_with_an_item_on_each_line() -> None:
     text = with_entries("version = 1\n", [Entry("a", (("packages", many), ("groups", few)))])
     assert '\n    "package-7",\n' in text
     assert 'groups = ["a", "b"]\n' in text
-    assert said(text)["envs"]["a"] == {"packages": many, "groups": few}
+    assert output(text)["envs"]["a"] == {"packages": many, "groups": few}

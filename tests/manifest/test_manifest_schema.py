@@ -284,9 +284,9 @@ def test_no_module_spells_keys_that_it_can_follow_from_the_tables() -> None:
     keys = {"requires-python", "system-site-packages", "on-missing", "constraints", "prompt"}
     for place in ("manifest/validate.py", "manifest/loader.py", "cli/arguments.py", "cli/edit.py"):
         tree = ast.parse((ROOT / "src/envsync" / place).read_text(encoding="utf-8"))
-        said = {
+        output = {
             node.value.replace("_", "-")
             for node in ast.walk(tree)
             if isinstance(node, ast.Constant) and isinstance(node.value, str)
         }
-        assert not said & keys, place
+        assert not output & keys, place

@@ -128,10 +128,10 @@ def test_whatever_the_manifest_only_that_key_changes(
     name = data.draw(st.sampled_from(names))
     text = "\ufeff" * bom + written(found, newline)
     text = text.removesuffix(newline) if cut else text
-    wanted = said(text)
+    wanted = output(text)
     wanted["envs"][name]["python"] = PIN
     new = with_value(text, name, "python", PIN)
-    assert said(new) == wanted
+    assert output(new) == wanted
     assert ("\r\n" in new) == ("\r\n" in text)
     rest = iter(new)
     assert all(sign in rest for sign in text)
@@ -139,5 +139,5 @@ def test_whatever_the_manifest_only_that_key_changes(
     assert again.replace('"3.12"', f'"{PIN}"') == new
 
 
-def said(text: str) -> dict[str, Any]:
+def output(text: str) -> dict[str, Any]:
     return tomllib.loads(text.removeprefix("\ufeff").replace("\r\n", "\n"))

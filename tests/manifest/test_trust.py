@@ -111,7 +111,7 @@ TELLING = {"apply", "plan", "check", "status", "explain", "graph", "run", "watch
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Place:
-    """Give a clone whose manifest names nothing but traps, and the command, run in it with nothing trusted."""
+    """Return a clone whose manifest names nothing but traps, and the command, run in it with nothing trusted."""
     place = Untrusting(tmp_path / "clone", dict(os.environ))
     home, ran = tmp_path / "home", tmp_path / "ran"
     own = [f"home/{name}" for name in (".cache/envsync", ".local/state/envsync", ".config/envsync")]
@@ -213,7 +213,7 @@ def test_another_users_manifest_cannot_be_trusted_but_named(clone: Place) -> Non
 
 @pytest.fixture
 def plain(clone: Place) -> Place:
-    """Give a clone whose manifest declares one environment, and an include, that work."""
+    """Return a clone whose manifest declares one environment, and an include, that work."""
     clone.manifest.write_text(
         'version = 1\nstate-dir = "state"\ninclude = ["more.toml"]\n'
         f'[envs.app]\npath = "env"\npython = "{sys.executable}"\n'
@@ -514,17 +514,17 @@ def test_a_manifest_that_cannot_be_read_is_not_trusted(plain: Place) -> None:
 
 
 def test_doctor_says_whether_the_manifest_is_trusted_and_why(plain: Place) -> None:
-    def told(*arguments: str) -> str:
+    def reported(*arguments: str) -> str:
         document = plain.envsync("doctor", "--json", *arguments).document
         (check,) = (one for one in document["checks"] if one["code"] == "trust")
         return f"{check['status']}: {check['message']}"
 
-    assert told() == "warning: the manifest is not trusted: it may run programs and change files"
-    assert told("--file", "envs.toml") == "ok: the manifest may be applied: it is named by --file"
+    assert reported() == "warning: the manifest is not trusted: it may run programs and change files"
+    assert reported("--file", "envs.toml") == "ok: the manifest may be applied: it is named by --file"
     status(plain, "trust")
-    assert "you trusted it, and it has not changed since" in told()
+    assert "you trusted it, and it has not changed since" in reported()
     plain.manifest.write_text(plain.manifest.read_text() + "# more\n")
-    assert "it has changed since" in told()
+    assert "it has changed since" in reported()
 
 
 def test_a_watcher_stops_carrying_out_what_is_untrusted_and_goes_on_when_it_is_trusted_again(plain: Place) -> None:
@@ -553,8 +553,8 @@ PLAIN = 'version = 1\ninclude = ["{place}/more.toml"]\nstate-dir = "{place}/stat
 
 def test_a_hook_is_never_asked(plain: Place) -> None:
     before = listing(plain.root)
-    code, said = answered(plain, "y", "apply", "--as-trusted")
-    assert (code, "Trust it?" in said) == (1, False)
+    code, output = answered(plain, "y", "apply", "--as-trusted")
+    assert (code, "Trust it?" in output) == (1, False)
     assert listing(plain.root) == before
 
 

@@ -24,7 +24,7 @@ if sys.platform != "linux":
 
 @pytest.fixture
 def twice(place: Place) -> Iterator[Place]:
-    """Give a place of which the directory ``one`` is there as ``two`` as well."""
+    """Yield a place of which the directory ``one`` is there as ``two`` as well."""
     for name in ("one", "two"):
         (place.root / name).mkdir()
     with mounted("--bind", place.root / "one", place.root / "two"):

@@ -1,4 +1,4 @@
-"""Interpreters that do not work: the reason is told, nothing is made, and what is there stays as it is."""
+"""Interpreters that do not work: the reason is reported, nothing is made, and what is there stays as it is."""
 
 import json
 import os
@@ -26,7 +26,7 @@ Listing = dict[str, tuple[int, int, int, bytes]]
 
 
 def listing(directory: Path) -> Listing:
-    """Give inode, change of content, change of anything, and content of all that is in a directory."""
+    """Return inode, change of content, change of anything, and content of all that is in a directory."""
     found: Listing = {}
     for path in [directory, *sorted(directory.rglob("*"))]:
         status = path.lstat()
@@ -36,12 +36,12 @@ def listing(directory: Path) -> Listing:
 
 
 def answer(message: str = "does not work", **changed: object) -> Bad:
-    """Give a shim that answers as an interpreter would, except what is changed."""
-    said = {"version_info": "3.12.1.final.0", "version": "3.12.1", "implementation": "cpython", "abi": "x"}
+    """Return a shim that answers as an interpreter would, except what is changed."""
+    output = {"version_info": "3.12.1.final.0", "version": "3.12.1", "implementation": "cpython", "abi": "x"}
     texts = ("prefix", "base_prefix", "base_exec_prefix", "executable", "base_executable", "stdlib")
-    said |= dict.fromkeys(texts, "/nowhere") | {"platlibdir": "lib"}
-    said |= dict.fromkeys(("purelib", "platlib"), "lib/python3.12/site-packages")
-    return script(f"echo 'envsync:{json.dumps(said | changed)}'", message)
+    output |= dict.fromkeys(texts, "/nowhere") | {"platlibdir": "lib"}
+    output |= dict.fromkeys(("purelib", "platlib"), "lib/python3.12/site-packages")
+    return script(f"echo 'envsync:{json.dumps(output | changed)}'", message)
 
 
 def not_executable(place: Path) -> str:
@@ -113,13 +113,13 @@ def declare(place: Place, python: str | Path) -> None:
 
 @pytest.fixture
 def settled(place: Place, python_of: PythonOf) -> Place:
-    """Give a place with an environment that works."""
+    """Return a place with an environment that works."""
     subprocess.run([python_of("3.12"), "-m", "venv", "--without-pip", place.root / "old"], check=True)
     return place
 
 
 def assert_refused(place: Place, message: str = "", code: str = "interpreter-missing") -> Run:
-    """Apply, and assert that nothing is made or changed, and that the reason is told without driving the terminal."""
+    """Apply, and assert that nothing is made or changed, and that the reason is reported as plain text."""
     before, at_root = listing(place.root / "old"), sorted(os.listdir(place.root))
     run = place.envsync("apply", "--json")
     assert run.status == 1
@@ -159,9 +159,9 @@ def test_what_an_interpreter_prints_is_quoted_but_cannot_drive_the_terminal(sett
     message = script(r"printf '\033]0;owned\007 out of order\n' >&2; exit 3")(settled.root / "python")
     declare(settled, settled.root / "python")
     run = assert_refused(settled, message)
-    told = run.environments["new"]["conflict"]["message"]
-    assert "exit status 3" in told
-    assert "out of order" in told
+    reported = run.environments["new"]["conflict"]["message"]
+    assert "exit status 3" in reported
+    assert "out of order" in reported
 
 
 @pytest.mark.parametrize("command", ["plan", "status", "check", "explain"])
@@ -234,9 +234,9 @@ def test_a_base_that_vanishes_between_plan_and_apply_fails_and_leaves_nothing(
     entry = run.environments["new"]
     assert run.status == 1
     assert entry["outcome"] in {"failed", "conflict"}
-    told = entry["error"] or entry["conflict"]
-    assert told["code"] in {"interpreter-missing", "verify-failed", "builder-failed"}
-    assert told["hint"]
+    reported = entry["error"] or entry["conflict"]
+    assert reported["code"] in {"interpreter-missing", "verify-failed", "builder-failed"}
+    assert reported["hint"]
     assert sorted(os.listdir(place.root)) == ["envs.toml"]
 
 

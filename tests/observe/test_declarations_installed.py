@@ -193,7 +193,7 @@ FOR_PIP = [
 """What pip alone reads, and is chosen for."""
 
 
-def _surroundings(inputs: Inputs, monkeypatch: pytest.MonkeyPatch) -> None:
+def _fingerprint(inputs: Inputs, monkeypatch: pytest.MonkeyPatch) -> None:
     """Make what the lines name."""
     for name, value in (("VERSION", "1.0"), ("PACKAGE", "lib"), ("HERE", str(inputs.root))):
         monkeypatch.setenv(name, value)
@@ -208,7 +208,7 @@ def test_uv_reads_refuses_or_skips_just_what_is_said(
     site: Site, inputs: Inputs, text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each line is given to uv as it is; what it does not refuse must be what the reader lets pass."""
-    _surroundings(inputs, monkeypatch)
+    _fingerprint(inputs, monkeypatch)
     found = inputs.requirements(text, wanted="uv")
     done = site.run("uv", Call(("--dry-run", "-r", f"{inputs.root}/requirements.txt"), str(inputs.root)))
     assert (done.returncode == 0) == (text not in REFUSED), done.stderr
@@ -217,7 +217,7 @@ def test_uv_reads_refuses_or_skips_just_what_is_said(
 
 def test_pip_takes_what_is_left_to_it(site: Site, inputs: Inputs, monkeypatch: pytest.MonkeyPatch) -> None:
     """All lines that only pip can carry out stand in one file."""
-    _surroundings(inputs, monkeypatch)
+    _fingerprint(inputs, monkeypatch)
     for text in FOR_PIP:
         assert inputs.requirements(text).installer == "pip"
         assert inputs.requirements(text, wanted="uv").problems

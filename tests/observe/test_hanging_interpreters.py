@@ -50,7 +50,7 @@ def problems(plan: Plan) -> list[str]:
 
 @pytest.fixture
 def hanging(place: Place) -> list[Path]:
-    """Give interpreters that hang, each of which notes that it was run."""
+    """Return interpreters that hang, each of which notes that it was run."""
     links = list(shims(place, f'echo "$0" >> "{place.root}/runs"\nexec sleep 600'))
     declare(place, links)
     outwait_slack()  # what has changed just before is not remembered
@@ -58,7 +58,7 @@ def hanging(place: Place) -> list[Path]:
 
 
 def runs(place: Place) -> int:
-    """Tell how often one was run since this was last asked."""
+    """Return how often one was run since this was last asked."""
     file = place.root / "runs"
     count = len(file.read_text().splitlines()) if file.exists() else 0
     file.unlink(missing_ok=True)
@@ -76,14 +76,14 @@ def test_they_are_asked_side_by_side(place: Place, monkeypatch: pytest.MonkeyPat
 def test_each_is_run_once_in_a_pass_and_not_again_in_the_next(place: Place, hanging: list[Path]) -> None:
     directory = str(place.root.parent / "cache")
     cache = Cache(directory)
-    told = problems(plan(place, FactsCache(cache)))
-    assert (len(told), runs(place)) == (COUNT, COUNT)
-    assert all("did not answer within 1 seconds" in one for one in told)
+    reported = problems(plan(place, FactsCache(cache)))
+    assert (len(reported), runs(place)) == (COUNT, COUNT)
+    assert all("did not answer within 1 seconds" in one for one in reported)
     cache.save(write_cache)
-    assert (problems(plan(place, FactsCache(Cache(directory)))), runs(place)) == (told, 0)
-    assert (problems(plan(place, FactsCache(None))), runs(place)) == (told, COUNT)
+    assert (problems(plan(place, FactsCache(Cache(directory)))), runs(place)) == (reported, 0)
+    assert (problems(plan(place, FactsCache(None))), runs(place)) == (reported, COUNT)
     hanging[3].chmod(0o700)
-    assert (problems(plan(place, FactsCache(Cache(directory)))), runs(place)) == (told, 1)
+    assert (problems(plan(place, FactsCache(Cache(directory)))), runs(place)) == (reported, 1)
 
 
 def test_they_are_asked_again_after_a_while_or_when_somebody_wants_work_done(

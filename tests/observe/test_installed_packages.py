@@ -1,4 +1,4 @@
-"""What is installed is read from the disk alone, as the field's own tools see it; what is broken is told."""
+"""What is installed is read from the disk alone, as the field's own tools see it; what is broken is reported."""
 
 import importlib.metadata
 import json
@@ -267,7 +267,7 @@ def test_an_egg_info_counts_as_legacy(site: Path, as_file: bool) -> None:
     assert (found.name, found.version, found.legacy) == ("old", "1.0", True)
 
 
-def test_what_no_package_has_is_loose(site: Path) -> None:
+def test_what_no_package_has_is_unowned(site: Path) -> None:
     unpack(site, "app", scripts={"app": "app:main"})
     end = site.parents[2]
     mine = ["notes.txt", "share/a", "bin/mine", f"{LIBRARY}/site-packages/mine.py"]
@@ -281,18 +281,18 @@ def test_what_no_package_has_is_loose(site: Path) -> None:
     for name in (*mine, "bin/python3", "bin/activate", "pyvenv.cfg", f"{LIBRARY}/site-packages/__pycache__/app.pyc"):
         (end / name).parent.mkdir(parents=True, exist_ok=True)
         (end / name).write_text("")
-    told = installed(site, unowned=True).unowned or ()
-    assert [name for name in mine if not any(name == one or name.startswith(f"{one}/") for one in told)] == []
-    assert [one for one in told if not any(name == one or name.startswith(f"{one}/") for name in mine)] == []
+    reported = installed(site, unowned=True).unowned or ()
+    assert [name for name in mine if not any(name == one or name.startswith(f"{one}/") for one in reported)] == []
+    assert [one for one in reported if not any(name == one or name.startswith(f"{one}/") for name in mine)] == []
 
 
-def test_a_file_of_a_users_inside_a_package_is_loose(site: Path) -> None:
+def test_a_file_of_a_users_inside_a_package_is_unowned(site: Path) -> None:
     unpack(site, "app", files={"app/__init__.py": ""})
     (site / "app/mine.py").write_text("")
     assert installed(site, unowned=True).unowned == (f"{LIBRARY}/site-packages/app/mine.py",)
 
 
-def test_a_script_of_a_package_is_not_loose(site: Path) -> None:
+def test_a_script_of_a_package_is_not_unowned(site: Path) -> None:
     info = unpack(site, "app")
     (site.parents[2] / "bin").mkdir()
     (site.parents[2] / "bin/app").write_text("")
@@ -303,7 +303,7 @@ def test_a_script_of_a_package_is_not_loose(site: Path) -> None:
 
 @pytest.fixture
 def real(tmp_path: Path, python_of: Callable[[str], str], monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give an environment with packages of every kind, as uv installs them."""
+    """Return an environment with packages of every kind, as uv installs them."""
     monkeypatch.setenv("UV_OFFLINE", "1")
     end = tmp_path / "end"
     build("uv", python_of("3.11"), end)
@@ -317,7 +317,7 @@ def real(tmp_path: Path, python_of: Callable[[str], str], monkeypatch: pytest.Mo
     return end
 
 
-def test_stock_is_what_other_tools_see_and_needs_no_interpreter(real: Path) -> None:
+def test_installed_is_what_other_tools_see_and_needs_no_interpreter(real: Path) -> None:
     site = real / LIBRARY / "site-packages"
     command = [find_uv_bin(), "pip", "list", "-q", "--format", "json", "--python", f"{real}/bin/python"]
     listed = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)

@@ -145,7 +145,7 @@ def test_one_of_unknown_version_is_found_by_asking_it(place: Place, python_of: P
 
 @pytest.fixture
 def usr(place: Place) -> Path:
-    """Give a system with a ``bin`` that two other names lead to."""
+    """Return a system with a ``bin`` that two other names lead to."""
     make_tree(place.root / "usr")
     (place.root / "usr/sbin").symlink_to("bin")
     (place.root / "bin").symlink_to("usr/bin")
@@ -209,6 +209,6 @@ def test_links_without_a_minor_version_are_offered_by_no_name(place: Place, pyth
     assert place.envsync("init", "--file", str(place.manifest)).status == 0
     lines = [line for line in place.manifest.read_text().splitlines() if str(root) in line]
     assert lines == [f'"3.12" = "{root}/3.12/bin/python"']
-    told = place.envsync("doctor").out
-    assert f"{root}/3.12/bin/python" in told
-    assert f"{root}/latest/" not in told
+    reported = place.envsync("doctor").out
+    assert f"{root}/3.12/bin/python" in reported
+    assert f"{root}/latest/" not in reported

@@ -18,7 +18,7 @@ USED = ("packaging", "platformdirs", "pydantic", "rich", "tomlkit", "typing_exte
 
 @pytest.fixture
 def modules(place: Place) -> Path:
-    """Give a directory of modules that must not be imported, with plugins for what envsync uses."""
+    """Return a directory of modules that must not be imported, with plugins for what envsync uses."""
     directory = place.root / "modules"
     for name in (*USED, "plugin"):
         (directory / name).mkdir(parents=True)
@@ -51,10 +51,10 @@ def test_nothing_of_it_is_imported_or_breaks_a_pass(builder: str, place: Place, 
     path = f"{modules}:{SOURCE}"
     for command in (("apply",), ("check", "--no-cache"), ("apply", "--no-cache", "--force-rebuild", "one")):
         assert envsync(place, *command, PYTHONPATH=path)[0] == 0
-    status, said = envsync(
+    status, output = envsync(
         place, "run", "one", "--", "python", "-c", "import os; print(os.environ['PYTHONPATH'])", PYTHONPATH=path
     )
-    assert (status, said.strip()) == (0, path)
+    assert (status, output.strip()) == (0, path)
 
 
 @pytest.mark.parametrize("path", ["modules", "/nowhere:", "{modules}/"])
@@ -63,8 +63,10 @@ def test_relative_and_empty_entries_are_left_out_as_well(path: str, place: Place
     (place.root / "envs.toml").rename(modules / "envs.toml")
     place.root = modules if path == "/nowhere:" else place.root
     found = ("--file", str(modules / "envs.toml"))
-    told = envsync(place, *found, "check", "--no-cache", PYTHONPATH=path.format(modules=modules), PYTHONSAFEPATH="1")
-    assert told == (0, "0 environments in sync\n")
+    reported = envsync(
+        place, *found, "check", "--no-cache", PYTHONPATH=path.format(modules=modules), PYTHONSAFEPATH="1"
+    )
+    assert reported == (0, "0 environments in sync\n")
 
 
 @pytest.mark.parametrize(
@@ -75,8 +77,8 @@ def test_what_would_be_on_the_path_without_it_stays(
     own: str, options: tuple[str, ...], place: Place, modules: Path
 ) -> None:
     place.write("")
-    status, said = envsync(place, "check", "--no-cache", python=options, PYTHONPATH=f"{own}:{modules}")
-    assert (status, said) == (0, "0 environments in sync\n")
+    status, output = envsync(place, "check", "--no-cache", python=options, PYTHONPATH=f"{own}:{modules}")
+    assert (status, output) == (0, "0 environments in sync\n")
 
 
 def test_an_envsync_that_is_found_through_it_finds_what_it_needs(place: Place) -> None:

@@ -54,7 +54,7 @@ def plant(root: str, tree: list[tuple[str, str | bytes | None]]) -> None:
 
 
 def refusal(path: str) -> int:
-    """Tell the error with which the kernel refuses a path; 0 where it finds something."""
+    """Return the error with which the kernel refuses a path; 0 where it finds something."""
     try:
         os.stat(path)
     except OSError as error:
@@ -115,7 +115,7 @@ def test_a_walk_ends_where_the_kernel_does(tree: list[tuple[str, str | bytes | N
                 assert chain.kind is EndKind.LOOP
                 assert chain.reason
             case errno.ENOTDIR:
-                # A file with nothing but a slash or dot after it is told as what it is.
+                # A file with nothing but a slash or dot after it is reported as what it is.
                 assert chain.kind is EndKind.UNREADABLE or (chain.kind is EndKind.FILE and os.path.isfile(chain.end))
             case other:
                 pytest.fail(f"unforeseen: {os.strerror(other)}")

@@ -33,7 +33,7 @@ def pyenv(place: Place, versions: dict[str, str], stable: dict[str, str]) -> Pat
 
 @pytest.fixture
 def versions(place: Place, python_of: PythonOf) -> Path:
-    """Give a pyenv with 3.10, 3.12 and 3.13, of which two have stable links."""
+    """Return a pyenv with 3.10, 3.12 and 3.13, of which two have stable links."""
     found = {os.path.basename(tree_of(python_of(minor))): python_of(minor) for minor in ("3.10", "3.12", "3.13")}
     stable = {".".join(version.split(".")[:2]): version for version in found if not version.startswith("3.10")}
     return pyenv(place, found, stable)

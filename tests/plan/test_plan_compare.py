@@ -37,7 +37,9 @@ class Case:
     def run(self) -> bool:
         drift, repair = compare(self.wanted, self.found, self.interpreter, blueprint(self.found, self.interpreter))
         assert [one.code for one in drift] == [code for code, _ in self.drift]
-        assert all(one.message.startswith(told) for one, (_, told) in zip(drift, self.drift, strict=True)), drift
+        assert all(one.message.startswith(reported) for one, (_, reported) in zip(drift, self.drift, strict=True)), (
+            drift
+        )
         assert (repair is None) == (not drift)
         if repair is not None:
             assert (repair.links, repair.settings) == (self.links, self.settings)

@@ -52,8 +52,8 @@ class Case:
         conflicts = conflicts_of(self.wanted, self.world, 40)
         assert all(one.hint for one in conflicts)
         assert len(conflicts) == len(self.expected), conflicts
-        told = zip(conflicts, self.expected, strict=True)
-        return tuple((one.code, part if part in one.message else one.message) for one, (_, part) in told)
+        reported = zip(conflicts, self.expected, strict=True)
+        return tuple((one.code, part if part in one.message else one.message) for one, (_, part) in reported)
 
 
 CASES = [

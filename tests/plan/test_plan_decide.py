@@ -446,7 +446,7 @@ def test_a_lost_project_is_a_fault_and_no_drift() -> None:
         ),
         (
             world(found(), interpreter=OTHER, installed=installed(), exchangeable=False),
-            f"{PATH} cannot be exchanged for another directory: its contents are, one by one",
+            f"{PATH} cannot be swapped as a whole; its entries are swapped one by one, not atomically",
         ),
         (
             world(found(), interpreter=OTHER, installed=installed(unowned=("share/x",))),

@@ -1,4 +1,4 @@
-"""What is told of packages, what becomes of files of the user's, what is upgraded and pruned: from values alone."""
+"""What is reported of packages, what becomes of files of the user's, what is upgraded and pruned: from values alone."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ def needs(*lines: str) -> tuple[Any, ...]:
     return (package("app", requires=lines), package("lib", "1.5"))
 
 
-def told(*distributions: Any, markers: dict[str, str] = MARKERS) -> tuple[Any, ...]:
+def reported(*distributions: Any, markers: dict[str, str] = MARKERS) -> tuple[Any, ...]:
     return (distributions, markers)
 
 
@@ -86,22 +86,27 @@ def generation(*, is_irreplaceable: bool = False, is_surplus: bool = True) -> Ge
 NEWER = Change("app", "1.0", "2.0")
 CASES = [
     # requirements
-    Case("met", unmet_requirements, told(*needs("lib>=1")), ()),
-    Case("none", unmet_requirements, told(), ()),
-    Case("too old", unmet_requirements, told(*needs("lib>=2")), ("app 1.0 requires lib>=2, 1.5 is installed",)),
-    Case("missing", unmet_requirements, told(*needs("other")), ("app 1.0 requires other, which is not installed",)),
-    Case("not for this Python", unmet_requirements, told(*needs('other; python_version < "3.9"')), ()),
+    Case("met", unmet_requirements, reported(*needs("lib>=1")), ()),
+    Case("none", unmet_requirements, reported(), ()),
+    Case("too old", unmet_requirements, reported(*needs("lib>=2")), ("app 1.0 requires lib>=2, 1.5 is installed",)),
+    Case("missing", unmet_requirements, reported(*needs("other")), ("app 1.0 requires other, which is not installed",)),
+    Case("not for this Python", unmet_requirements, reported(*needs('other; python_version < "3.9"')), ()),
     Case(
         "for a former Python",
         unmet_requirements,
-        told(*needs('other; python_version < "3.9"'), markers=OLD),
+        reported(*needs('other; python_version < "3.9"'), markers=OLD),
         ('app 1.0 requires other; python_version < "3.9", which is not installed',),
     ),
-    Case("not for this system", unmet_requirements, told(*needs('other; sys_platform == "win32"')), ()),
-    Case("of an extra", unmet_requirements, told(*needs('other; extra == "test"')), ()),
-    Case("no requirement at all", unmet_requirements, told(*needs("other @@ 1")), ()),
-    Case("a pre-release", unmet_requirements, told(package("app", requires=("lib>=1",)), package("lib", "2.0rc1")), ()),
-    Case("a name in capitals", unmet_requirements, told(*needs("LIB")), ()),
+    Case("not for this system", unmet_requirements, reported(*needs('other; sys_platform == "win32"')), ()),
+    Case("of an extra", unmet_requirements, reported(*needs('other; extra == "test"')), ()),
+    Case("no requirement at all", unmet_requirements, reported(*needs("other @@ 1")), ()),
+    Case(
+        "a pre-release",
+        unmet_requirements,
+        reported(package("app", requires=("lib>=1",)), package("lib", "2.0rc1")),
+        (),
+    ),
+    Case("a name in capitals", unmet_requirements, reported(*needs("LIB")), ()),
     # what is not as declared
     Case("nobody was asked", drift, (None,), []),
     Case("as declared", drift, (Verdict(met=True),), []),

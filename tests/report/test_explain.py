@@ -43,7 +43,7 @@ def explain(place: Place, *names: str) -> str:
 
 
 def commands(out: str) -> list[str]:
-    """Give the commands that are shown ready to copy."""
+    """Return the commands that are shown ready to copy."""
     _, found, rest = out.partition("\nCommands to resolve it; review each before running it:\n")
     assert bool(found) == bool(rest)
     return [line.removeprefix("  ") for line in rest.splitlines()]
@@ -114,7 +114,7 @@ def make_directory(place: Place) -> None:
 
 
 def with_command(place: Place) -> dict[str, str]:
-    """Give the variables of a shell that has envsync on its PATH."""
+    """Return the variables of a shell that has envsync on its PATH."""
     command = place.root.parent / "commands/envsync"
     command.parent.mkdir(exist_ok=True)
     command.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m envsync "$@"\n')
@@ -274,6 +274,6 @@ def test_a_tree_shows_whose_child_is_whose() -> None:
 def test_every_drift_and_conflict_is_among_what_was_examined(place: Place) -> None:
     make_file(place)
     (plan,) = Reconciler(load(str(place.manifest)), FactsCache(None)).plan().environments
-    told = {text for item in examined(plan) for text in item.found if item.finding is Finding.CONFLICT}
-    assert told == {conflict.message for conflict in plan.conflicts}
-    assert len(told) == 3
+    reported = {text for item in examined(plan) for text in item.found if item.finding is Finding.CONFLICT}
+    assert reported == {conflict.message for conflict in plan.conflicts}
+    assert len(reported) == 3

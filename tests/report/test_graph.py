@@ -83,7 +83,7 @@ def read_dot(text: str) -> Drawn:
 
 
 def ways(drawn: Drawn, start: str) -> list[str]:
-    """Give the labels on the way from a node to the end, where each has one way on."""
+    """Return the labels on the way from a node to the end, where each has one way on."""
     labels, edges, _ = drawn
     here = next(node for node, label in labels.items() if label.split("\n")[0] == start)
     seen = [labels[here]]
@@ -95,7 +95,7 @@ def ways(drawn: Drawn, start: str) -> list[str]:
 
 @pytest.fixture
 def linked(place: Place, python_of: PythonOf) -> Place:
-    """Give two environments that share an interpreter link, one of them behind links of its own."""
+    """Return two environments that share an interpreter link, one of them behind links of its own."""
     (place.root / "py").symlink_to(python_of("3.12"))
     place.write(
         '[envs.a]\npath = "a/.venv"\ntarget = "a"\npython = "./py"\n[envs.b]\npath = "b"\npython = "./py"\n'
@@ -178,7 +178,7 @@ def test_a_circle_of_links_is_drawn_and_ends(place: Place) -> None:
 
 @pytest.fixture
 def hostile(place: Place) -> Place:
-    """Give environments whose names, paths and links have in them whatever could mean something."""
+    """Return environments whose names, paths and links have in them whatever could mean something."""
     text = ""
     for number, name in enumerate(HOSTILE):
         directory = place.root / f"{number} {name.replace('/', '')}"

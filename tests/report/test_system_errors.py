@@ -1,4 +1,4 @@
-"""What the system refuses is told with what it is, where, and what to do: never as a mistake of envsync's."""
+"""What the system refuses is reported with what it is, where, and what to do: never as a mistake of envsync's."""
 
 import errno
 import os
@@ -45,7 +45,7 @@ def test_a_state_dir_behind_a_dangling_link_is_made_where_that_leads(place: Plac
 
 def test_no_room_in_memory_is_told(place: Place) -> None:
     place.write(ONE)
-    told = set()
+    reported = set()
     for limit in (30_000, 60_000):
         command = f'ulimit -v {limit}; exec "$0" -m envsync plan'
         done = subprocess.run(
@@ -55,9 +55,9 @@ def test_no_room_in_memory_is_told(place: Place) -> None:
             env=place.variables,
             capture_output=True,
         )
-        told.add(b"there is not enough memory" in done.stderr)
+        reported.add(b"there is not enough memory" in done.stderr)
         assert b"mistake" not in done.stderr, (limit, done.stderr)
-    assert True in told
+    assert True in reported
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ Verify = Callable[[str], None]
 
 @pytest.fixture
 def verify(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Verify:
-    """Give what lets systemd itself read a unit."""
+    """Return what lets systemd itself read a unit."""
     if shutil.which("systemd-analyze") is None:
         pytest.skip("needs systemd-analyze")
     runtime = tmp_path_factory.mktemp("runtime")
@@ -78,8 +78,8 @@ def values(text: str, key: str) -> list[str]:
 
 def command_in(text: str) -> list[str]:
     (command,) = values(text, "ExecStart")
-    said = words(command, expands=True)
-    return said[3:] if said[0] == "/bin/sh" else said
+    output = words(command, expands=True)
+    return output[3:] if output[0] == "/bin/sh" else output
 
 
 def variables_in(text: str) -> dict[str, str]:
@@ -113,8 +113,8 @@ def test_the_command_itself_may_lie_anywhere(place: Place, verify: Verify, name:
     command.write_text(f"#!{sys.executable}\nimport sys\nfrom envsync.__main__ import main\nsys.exit(main())\n")
     command.chmod(0o755)
     show = (command, "service", "show")
-    said = subprocess.run(show, cwd=place.root, check=True, capture_output=True, env=place.variables).stdout
-    verify(said.decode(errors="surrogateescape"))
+    output = subprocess.run(show, cwd=place.root, check=True, capture_output=True, env=place.variables).stdout
+    verify(output.decode(errors="surrogateescape"))
 
 
 def test_what_the_manifests_meaning_hangs_on_is_recorded_and_no_secret_is(place: Place, verify: Verify) -> None:
@@ -179,10 +179,10 @@ class Manager:
         self._command.chmod(0o755)
 
     def asked(self) -> list[str]:
-        """Give what it was asked for since the last time."""
-        said = self._log.read_text().splitlines() if self._log.exists() else []
+        """Return what it was asked for since the last time."""
+        output = self._log.read_text().splitlines() if self._log.exists() else []
         self._log.unlink(missing_ok=True)
-        return [line.removeprefix("--user ").removesuffix(" envsync.service") for line in said]
+        return [line.removeprefix("--user ").removesuffix(" envsync.service") for line in output]
 
     def service(self, *words: str) -> Run:
         run = self.place.envsync("service", *words, "--json")

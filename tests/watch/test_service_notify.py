@@ -16,26 +16,26 @@ from harness.wheels import make_project
 pytestmark = pytest.mark.sampled(2)
 
 ONE = '[envs.one]\npath = "one"\n'
-PATIENCE = 30.0
+WAIT_LIMIT = 30.0
 SETTLE = 0.2
 
 
 class Manager:
-    """Reads what is told, each message a mapping."""
+    """Reads what is reported, each message a mapping."""
 
     def __init__(self, address: str) -> None:
         self.address = address
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.bind(f"\0{address[1:]}" if address.startswith("@") else address)
 
-    def next(self, patience: float = PATIENCE) -> dict[str, str]:
-        self._socket.settimeout(patience)
+    def next(self, timeout: float = WAIT_LIMIT) -> dict[str, str]:
+        self._socket.settimeout(timeout)
         text = self._socket.recv(65536).decode()
         return dict(line.split("=", 1) for line in text.split("\n"))
 
     def until(self, key: str) -> dict[str, str]:
         """Wait for a message that tells a certain thing."""
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + WAIT_LIMIT
         while time.monotonic() < deadline:
             message = self.next()
             if key in message:
@@ -43,12 +43,12 @@ class Manager:
         raise AssertionError(f"nothing of {key}")
 
     def rest(self, seconds: float = 0.3) -> list[dict[str, str]]:
-        """Give what is told until nothing has been for so many seconds."""
-        told: list[dict[str, str]] = []
+        """Return what is reported until nothing has been for so many seconds."""
+        reported: list[dict[str, str]] = []
         with contextlib.suppress(TimeoutError):
             while True:
-                told.append(self.next(seconds))
-        return told
+                reported.append(self.next(seconds))
+        return reported
 
     def close(self) -> None:
         self._socket.close()

@@ -20,7 +20,7 @@ REQUIREMENTS = 'requirements = ["../src/project/requirements.txt"]'
 
 
 @pytest.fixture
-def furnished(dotfiles: Dotfiles) -> Dotfiles:
+def installed(dotfiles: Dotfiles) -> Dotfiles:
     """Declare a package by means of a requirements file."""
     (dotfiles.root / "src/project/requirements.txt").write_text("tool\n")
     dotfiles.file.write_text(dotfiles.manifest(dotfiles.one(REQUIREMENTS)))
@@ -73,12 +73,12 @@ def test_a_flip_to_a_tree_that_is_as_good_costs_one_pass_and_no_work(dotfiles: D
     (dotfiles.root / "trees/other").symlink_to(tree)
     with dotfiles.watched() as watcher:
         watcher.calm(0.8)
-        before, told = listing(dotfiles.end), len(watcher.events)
+        before, reported = listing(dotfiles.end), len(watcher.events)
         (dotfiles.root / "pycur.new").symlink_to("trees/other")
         (dotfiles.root / "pycur.new").replace(dotfiles.pycur)
         assert watcher.until("pass")["reason"] == "change"
         watcher.rest(0.8)
-        assert [event["event"] for event in watcher.events[told:]] == ["pass"]
+        assert [event["event"] for event in watcher.events[reported:]] == ["pass"]
         assert listing(dotfiles.end) == before
         assert_mends(dotfiles, watcher)
 
@@ -87,7 +87,7 @@ def test_a_flip_to_a_tree_that_is_as_good_costs_one_pass_and_no_work(dotfiles: D
 def test_an_interpreter_gone_for_less_than_the_settle_time_is_not_missed(dotfiles: Dotfiles, impatient: bool) -> None:
     dotfiles.python_of("3.12")
     with dotfiles.watched(settle=1) as watcher:
-        before, told = listing(dotfiles.end), len(watcher.events)
+        before, reported = listing(dotfiles.end), len(watcher.events)
         for version, state in ((None, "conflict"), ("3.12", "drift"), (None, "conflict"), ("3.11", "in-sync")):
             dotfiles.point(version)
             time.sleep(0.1)
@@ -95,7 +95,7 @@ def test_an_interpreter_gone_for_less_than_the_settle_time_is_not_missed(dotfile
                 watcher.process.send_signal(signal.SIGHUP)
                 assert watcher.until("pass")["states"][state] == 1
         watcher.rest(2.5)
-        assert {event["event"] for event in watcher.events[told:]} == {"pass"}
+        assert {event["event"] for event in watcher.events[reported:]} == {"pass"}
         assert watcher.events[-1]["states"]["in-sync"] == 1
         assert listing(dotfiles.end) == before
 
@@ -151,25 +151,25 @@ def test_what_was_damaged_is_mended(dotfiles: Dotfiles, damage: str) -> None:
         assert watcher.rest(0.8) == [], "its own writes wake it"
 
 
-def test_a_declared_package_that_was_removed_is_installed_again(furnished: Dotfiles) -> None:
-    with furnished.watched() as watcher:
-        shutil.rmtree(furnished.site / "tool-1.0.dist-info")
-        (furnished.site / "tool.py").unlink()
+def test_a_declared_package_that_was_removed_is_installed_again(installed: Dotfiles) -> None:
+    with installed.watched() as watcher:
+        shutil.rmtree(installed.site / "tool-1.0.dist-info")
+        (installed.site / "tool.py").unlink()
         watcher.applied("one", "installed")
-        assert furnished.place.python(furnished.path, "import tool; print(tool.version)") == "1.0"
+        assert installed.place.python(installed.path, "import tool; print(tool.version)") == "1.0"
         watcher.until("pass")
         assert watcher.rest(0.8) == [], "its own writes wake it"
-        assert_mends(furnished, watcher)
+        assert_mends(installed, watcher)
 
 
-def test_what_a_requirements_file_says_once_it_is_replaced_is_installed(furnished: Dotfiles) -> None:
-    with furnished.watched() as watcher:
+def test_what_a_requirements_file_says_once_it_is_replaced_is_installed(installed: Dotfiles) -> None:
+    with installed.watched() as watcher:
         for _ in range(2):
-            replace(furnished.root / "src/project/requirements.txt", "tool\nlib\n")
+            replace(installed.root / "src/project/requirements.txt", "tool\nlib\n")
             watcher.applied("one", "installed")
-            assert furnished.place.python(furnished.path, "import lib; print(lib.version)") == "2.0"
+            assert installed.place.python(installed.path, "import lib; print(lib.version)") == "2.0"
             watcher.until("pass")
-            shutil.rmtree(furnished.site / "lib-2.0.dist-info")
+            shutil.rmtree(installed.site / "lib-2.0.dist-info")
 
 
 def _pour(directory: Path) -> None:
@@ -189,42 +189,42 @@ def _exchange(site: Path) -> None:
     ("storm", "settle"), [(_pour, 1), (_exchange, 0.5)], ids=["files written", "directory replaced"]
 )
 def test_after_a_storm_comes_one_pass_and_silence(
-    furnished: Dotfiles, storm: Callable[[Path], None], settle: float
+    installed: Dotfiles, storm: Callable[[Path], None], settle: float
 ) -> None:
-    with furnished.watched(settle=settle) as watcher:
+    with installed.watched(settle=settle) as watcher:
         watcher.calm(1.3)
-        told = len(watcher.events)
-        storm(furnished.site)
+        reported = len(watcher.events)
+        storm(installed.site)
         assert watcher.until("pass")["states"]["in-sync"] == 1
         watcher.rest(1.5)
-        assert [event["event"] for event in watcher.events[told:]] == ["pass"]
-        assert watcher.events[told]["reason"] == "change"
-        (furnished.site / "poured_0.py").unlink()
+        assert [event["event"] for event in watcher.events[reported:]] == ["pass"]
+        assert watcher.events[reported]["reason"] == "change"
+        (installed.site / "poured_0.py").unlink()
         assert watcher.until("pass")["reason"] == "change"
 
 
-def assert_does_not_mind(furnished: Dotfiles, *directories: str) -> None:
-    with furnished.watched() as watcher:
+def assert_does_not_mind(installed: Dotfiles, *directories: str) -> None:
+    with installed.watched() as watcher:
         watcher.calm(0.8)
-        told = len(watcher.events)
-        furnished.place.python(furnished.path, "import tool")
+        reported = len(watcher.events)
+        installed.place.python(installed.path, "import tool")
         for directory in directories:
-            unrelated = furnished.root / directory / "unrelated"
+            unrelated = installed.root / directory / "unrelated"
             unrelated.parent.mkdir(exist_ok=True)
             unrelated.write_text("")
             unrelated.replace(unrelated.with_name("renamed")).unlink()
         watcher.rest(0.8)
-        assert watcher.events[told:] == []
-        assert_mends(furnished, watcher)
+        assert watcher.events[reported:] == []
+        assert_mends(installed, watcher)
 
 
-def test_what_comes_and_goes_beside_what_matters_does_not_wake_it(furnished: Dotfiles) -> None:
+def test_what_comes_and_goes_beside_what_matters_does_not_wake_it(installed: Dotfiles) -> None:
     cache = "state/one/lib/python3.11/site-packages/__pycache__"
-    assert_does_not_mind(furnished, cache, "project", "dotfiles", "state")
+    assert_does_not_mind(installed, cache, "project", "dotfiles", "state")
 
 
-def test_what_comes_and_goes_beside_the_link_to_the_manifest_does_not_wake_it(furnished: Dotfiles) -> None:
-    assert_does_not_mind(furnished, "config")
+def test_what_comes_and_goes_beside_the_link_to_the_manifest_does_not_wake_it(installed: Dotfiles) -> None:
+    assert_does_not_mind(installed, "config")
 
 
 def test_only_what_is_named_is_looked_after(dotfiles: Dotfiles) -> None:

@@ -11,7 +11,7 @@ import pytest
 from envsync.watch.signals import Control
 from envsync.watch.source import Listening
 
-PATIENCE = 20
+WAIT_LIMIT = 20
 """Seconds until something counts as hanging."""
 
 
@@ -40,7 +40,7 @@ def interrupted(work: Callable[[], object], count: int) -> bool:
 
 @pytest.fixture
 def control() -> Iterator[Control]:
-    """Give what listens to the signals of this process; a test that hangs fails."""
+    """Yield what listens to the signals of this process; a test that hangs fails."""
 
     def give_up(number: int, _: FrameType | None) -> None:
         raise TimeoutError(signal.Signals(number).name)
@@ -50,7 +50,7 @@ def control() -> Iterator[Control]:
     control = Control(lambda _: None)
     control.listen()
     signal.signal(signal.SIGALRM, give_up)
-    signal.alarm(PATIENCE)
+    signal.alarm(WAIT_LIMIT)
     yield control
     signal.alarm(0)
     for number, handler in former.items():

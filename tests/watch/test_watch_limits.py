@@ -49,7 +49,7 @@ os.execv(sys.argv[1], sys.argv[1:])
 
 
 def limited(name: str, value: int) -> tuple[str, ...]:
-    """Give a command that runs another in a user namespace of its own, with a limit that holds there alone."""
+    """Return a command that runs another in a user namespace of its own, with a limit that holds there alone."""
     script = f'echo {value} > /proc/sys/user/{name} && exec "$@"'
     command = ("unshare", "--user", "--map-root-user", "sh", "-c", script, "sh")
     if (
@@ -74,7 +74,7 @@ def assert_limit_told(watcher: Watching, what: str, name: str) -> None:
 
 
 def assert_repairs(place: Place, watcher: Watching) -> None:
-    """Whatever was told so far, changes are noticed."""
+    """Whatever was reported so far, changes are noticed."""
     (place.root / "one/bin/python").unlink()
     watcher.applied("one", "repaired")
 
@@ -114,7 +114,7 @@ def test_a_limit_that_is_reached_later_is_told_then(place: Place) -> None:
 
 
 def directories_of(place: Place) -> int:
-    """Tell how many directories are watched for an environment that is there."""
+    """Return how many directories are watched for an environment that is there."""
     with watching(place) as watcher:
         return int(watcher.events[0]["folders"])
 
@@ -159,7 +159,7 @@ def powerless(place: Place, *arguments: str) -> Iterator[Watching]:
 
 @pytest.fixture
 def closed(place: Place) -> Iterator[Path]:
-    """Give a directory that may be searched and written to, but not read."""
+    """Yield a directory that may be searched and written to, but not read."""
     directory = place.root / "closed"
     (directory / "open").mkdir(parents=True)
     directory.chmod(0o311)
@@ -213,7 +213,7 @@ def declare(manifest: Path, name: str) -> None:
 
 
 def aside(place: Place) -> Path:
-    """Give a directory that is not watched: what is written there is no news."""
+    """Return a directory that is not watched: what is written there is no changes."""
     directory = place.root.parent / "aside"
     directory.mkdir(exist_ok=True)
     return directory
@@ -255,7 +255,7 @@ def test_a_change_whose_event_the_kernel_has_dropped_is_noticed(tmp_path: Path) 
     assert source.wait(30, expectant=False).changed
 
 
-def test_what_comes_and_goes_beside_what_matters_is_no_news(tmp_path: Path) -> None:
+def test_what_comes_and_goes_beside_what_matters_is_no_changes(tmp_path: Path) -> None:
     source = Listening(Flag(), 0.01, polling=False)
     assert source.arm(scope_of((), [Inputs((str(tmp_path / "file"),))])) is None
     (tmp_path / "other").touch()
@@ -294,7 +294,7 @@ def traced(process: int, trace: Path, *options: str) -> Iterator[None]:
 
 
 def calls(trace: Path) -> list[str]:
-    """Give the names of the system calls, but those that take what others do in a directory that is watched."""
+    """Return the names of the system calls, but those that take what others do in a directory that is watched."""
     found = (re.match(r"\d+ +(\w+)\((?!\d+<(?:anon_inode:)?inotify>)", line) for line in trace.read_text().splitlines())
     return [call[1] for call in found if call]
 

@@ -20,7 +20,7 @@ PythonOf = Callable[[str], str]
 
 @pytest.fixture
 def link(place: Place, python_of: PythonOf) -> Path:
-    """Give an interpreter link that a test can flip: ``py`` leads to the tree of Python 3.11."""
+    """Return an interpreter link that a test can flip: ``py`` leads to the tree of Python 3.11."""
     (place.root / "py").symlink_to(tree(python_of("3.11")))
     place.write('[envs.one]\npath = "one"\npython = "py/bin/python3"\n')
     return place.root / "py"
@@ -28,7 +28,7 @@ def link(place: Place, python_of: PythonOf) -> Path:
 
 @pytest.fixture
 def stage(place: Place, link: Path) -> Stage:
-    """Give a stage on which the environment is there and in sync."""
+    """Return a stage on which the environment is there and in sync."""
     del link
     assert place.apply()["one"]["outcome"] == "created"
     return Stage(place)
@@ -90,8 +90,8 @@ def test_an_interpreter_that_is_away_for_less_than_the_settle_time_causes_nothin
 def test_an_interpreter_that_is_away_for_longer_is_one_conflict_and_the_end_of_it(stage: Stage, link: Path) -> None:
     stage.at(5.0, flip(link, "")).at(7.0).at(9.0).at(12.0, flip(link, os.readlink(link)))
     stage.run()
-    told = [(at, [one.code for one in event.plan.conflicts]) for at, event in stage.events(Conflicted)]
-    assert told == [(5.5, ["interpreter-missing"]), (12.5, [])]
+    reported = [(at, [one.code for one in event.plan.conflicts]) for at, event in stage.events(Conflicted)]
+    assert reported == [(5.5, ["interpreter-missing"]), (12.5, [])]
     assert outcomes(stage) == []
 
 
@@ -223,8 +223,8 @@ def test_a_manifest_that_breaks_is_told_once_and_the_last_good_one_stays(stage: 
     stage.at(5.0, lambda: place.manifest.write_text(good + "x = [\n")).at(6.0, breaks(place)).at(8.0)
     stage.at(9.0, lambda: place.manifest.write_text(good))
     stage.run()
-    told = [(at, [one.line for one in event.problems]) for at, event in stage.events(ManifestFailed)]
-    assert told == [(5.5, [good.count("\n") + 1]), (9.5, [])]
+    reported = [(at, [one.line for one in event.problems]) for at, event in stage.events(ManifestFailed)]
+    assert reported == [(5.5, [good.count("\n") + 1]), (9.5, [])]
     assert outcomes(stage) == [(6.5, "one", Outcome.REPAIRED)]
 
 

@@ -23,7 +23,7 @@ from harness.wheels import make_project
 pytestmark = pytest.mark.sampled(3)
 
 ONE = '[envs.one]\npath = "one"\n'
-PATIENCE = 30.0
+WAIT_LIMIT = 30.0
 """Seconds until something counts as hanging."""
 
 
@@ -88,7 +88,7 @@ def sleeping(begun: Path) -> bool:
 
 @contextmanager
 def installing(place: Place, *before: str) -> Iterator[Watching]:
-    """Give a watcher in the middle of a long installation into an environment that was there."""
+    """Yield a watcher in the middle of a long installation into an environment that was there."""
     place.write(ONE)
     place.apply()
     begun = slow_project(place)
@@ -117,14 +117,14 @@ def test_an_installation_that_takes_too_long_is_cut_off_and_harms_nothing(place:
     with installing(place) as watcher:
         before = held(place.root / "one")
         watcher.process.send_signal(signal.SIGTERM)
-        assert watcher.process.wait(PATIENCE) == 0
+        assert watcher.process.wait(WAIT_LIMIT) == 0
         event = watcher.until("stopped")
         assert (event["signal"], event["exit_code"], event["at_once"]) == ("SIGTERM", 0, True)
         assert_mended(place, before)
 
 
 def test_a_second_signal_ends_it_at_once(place: Place) -> None:
-    # The first one alone would not, within the patience of this test.
+    # The first one alone would not, within the timeout of this test.
     code = (
         "import envsync.apply.failure as work, envsync.watch.signals as control, runpy, sys;"
         "work.GRACE = control._LAST = 10_000; sys.argv[1:] = sys.argv[4:];"
@@ -141,7 +141,7 @@ def test_a_second_signal_ends_it_at_once(place: Place) -> None:
 
 
 def only(run: Run) -> dict[str, Any]:
-    """Give the one event that a watcher tells which cannot begin."""
+    """Return the one event that a watcher tells which cannot begin."""
     (line,) = run.out.splitlines()
     event = json.loads(line)
     assert isinstance(event, dict)
@@ -220,7 +220,7 @@ def telling(place: Place, *arguments: str, out: str = "", **variables: str) -> I
     assert "Traceback" not in err.read_text()
 
 
-def told(place: Place) -> tuple[list[str], list[str]]:
+def reported(place: Place) -> tuple[list[str], list[str]]:
     out, err = ((place.root.parent / name).read_text().splitlines() for name in ("out", "err"))
     return out, err
 
@@ -234,7 +234,7 @@ def test_it_ends_in_peace_when_nobody_reads_any_more(place: Place, form: str) ->
         eventually((place.root / "one/bin/python").is_symlink)
         os.close(reader)
         process.send_signal(signal.SIGHUP)  # there will be something to tell
-        assert process.wait(PATIENCE) == 0
+        assert process.wait(WAIT_LIMIT) == 0
     assert "Errno" not in (place.root.parent / "err").read_text()
 
 
@@ -247,7 +247,7 @@ def test_a_full_disk_below_the_log_is_no_reason_to_end(place: Place, form: str) 
             python.unlink()
             eventually(python.is_symlink)
         process.terminate()
-        process.wait(PATIENCE)
+        process.wait(WAIT_LIMIT)
 
 
 QUIET, JOURNAL = ("--quiet",), {"JOURNAL_STREAM": "8:1"}
@@ -260,14 +260,14 @@ def test_people_get_a_line_for_each_change_and_messages_apart(
 ) -> None:
     python = place.root / "one/bin/python"
     with telling(place, *arguments, **variables) as process:
-        eventually(lambda: len(told(place)[0]) == 1)
+        eventually(lambda: len(reported(place)[0]) == 1)
         python.unlink()
-        eventually(lambda: len(told(place)[0]) == 2)
+        eventually(lambda: len(reported(place)[0]) == 2)
         process.terminate()
-        assert process.wait(PATIENCE) == 0
+        assert process.wait(WAIT_LIMIT) == 0
     stamp = "" if variables else r"\d\d:\d\d:\d\d "
     changes = [rf"{stamp}\+ created +one  .*Python.*", rf"{stamp}~ repaired +one  .*"]
     messages = [rf"{stamp}watching \d+ directories for 1 environment of .*envs\.toml", f"{stamp}stopped by SIGTERM"]
-    for lines, expected in zip(told(place), (changes, [] if arguments else messages), strict=True):
+    for lines, expected in zip(reported(place), (changes, [] if arguments else messages), strict=True):
         assert len(lines) == len(expected), lines
         assert all(map(re.fullmatch, expected, lines))

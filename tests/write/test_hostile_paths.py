@@ -76,7 +76,7 @@ def test_the_marker_of_another_user_proves_nothing(made: Place) -> None:
     assert listing(staging_dir) == before
 
 
-def test_a_marker_cannot_name_places_outside_of_its_area(made: Place) -> None:
+def test_a_marker_cannot_name_places_outside_of_its_staging_dir(made: Place) -> None:
     precious = made.root / "precious"
     precious.mkdir()
     staging_dir = forged(made, contents={"../../precious/keys": 5, "pyvenv.cfg": 1})

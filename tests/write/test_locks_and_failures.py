@@ -74,7 +74,7 @@ def test_two_applies_at_once_in_one_directory_do_not_take_each_others_work(place
 
 @pytest.fixture
 def locked(place: Place) -> Iterator[Place]:
-    """Give a place with an environment that needs repair, and whose lock this process holds."""
+    """Yield a place with an environment that needs repair, and whose lock this process holds."""
     place.write(env("a", "a") + env("b", "b"))
     place.apply("a")
     locks = list(Path(place.variables["HOME"]).glob("**/locks/*.lock"))
@@ -121,7 +121,7 @@ def test_a_pass_waits_for_a_lock_and_goes_on_when_it_is_free(place: Place) -> No
 
 @pytest.fixture
 def tiny(place: Place) -> Iterator[Path]:
-    """Give a directory on a file system that is too small for an environment."""
+    """Yield a directory on a file system that is too small for an environment."""
     directory = place.root / "tiny"
     directory.mkdir()
     mount = shutil.which("mount")
@@ -175,8 +175,8 @@ def test_a_parent_on_a_read_only_file_system_stops_only_its_environment(place: P
     place.write(env("a", "tiny/there/a") + env("b", "b"))
     run = place.envsync("apply", "--json")
     entry = run.environments["a"]
-    told = entry["error"] or entry["conflict"]
-    assert (run.status, told["code"]) == (1, "not-writable")
+    reported = entry["error"] or entry["conflict"]
+    assert (run.status, reported["code"]) == (1, "not-writable")
     assert run.environments["b"]["outcome"] == "created"
 
 

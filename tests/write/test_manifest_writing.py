@@ -39,7 +39,7 @@ def here(here: Place) -> Place:
 
 @pytest.fixture
 def tiny(here: Place) -> Iterator[Path]:
-    """Give a directory on a file system that has no room left."""
+    """Yield a directory on a file system that has no room left."""
     directory = here.root / "tiny"
     directory.mkdir()
     if sys.platform != "linux" or os.geteuid() != 0:
@@ -64,8 +64,8 @@ def test_a_manifest_behind_links_is_written_at_their_end(here: Place, capsys: py
     dotfiles.mkdir(parents=True)
     here.manifest.rename(dotfiles / "e.toml")
     (here.root / "folder").symlink_to("dotfiles/real")
-    (here.root / "second").symlink_to(here.root / "folder/e.toml")
-    here.manifest.symlink_to("./folder/../../second")
+    (here.root / "second").symlink_to(here.root / "directory/e.toml")
+    here.manifest.symlink_to("./directory/../../second")
     links = fingerprint(here.root)
     assert len(links) == 3
     run(here, capsys, "add", "new", "--path", "x")
@@ -230,7 +230,7 @@ def test_of_two_who_replace_at_once_one_is_told(here: Place, monkeypatch: pytest
     """The first takes its time to flush, and the second comes while it does."""
     flush = os.fsync
     done: list[bytes] = []
-    told: list[int | None] = []
+    reported: list[int | None] = []
 
     def slowly(descriptor: int) -> None:
         time.sleep(0.1)
@@ -241,7 +241,7 @@ def test_of_two_who_replace_at_once_one_is_told(here: Place, monkeypatch: pytest
             replace_manifest(str(here.manifest), MAIN.encode(), content)
             done.append(content)
         except OSError as error:
-            told.append(error.errno)
+            reported.append(error.errno)
 
     monkeypatch.setattr("envsync.write.directories.os.fsync", slowly)
     threads = [threading.Thread(target=replace, args=(content,)) for content in (b"one", b"two", b"three")]
@@ -249,7 +249,7 @@ def test_of_two_who_replace_at_once_one_is_told(here: Place, monkeypatch: pytest
         thread.start()
     for thread in threads:
         thread.join()
-    assert (done, told) == ([here.manifest.read_bytes()], [errno.ESTALE] * 2)
+    assert (done, reported) == ([here.manifest.read_bytes()], [errno.ESTALE] * 2)
 
 
 def test_of_many_commands_at_once_each_that_succeeds_has_its_entry(here: Place) -> None:
@@ -257,7 +257,7 @@ def test_of_many_commands_at_once_each_that_succeeds_has_its_entry(here: Place) 
     done = {
         f"e{number}": (process.communicate(timeout=60), process.returncode) for number, process in enumerate(processes)
     }
-    assert all(status == 0 or (status == 1 and "meanwhile" in said[1]) for said, status in done.values()), done
+    assert all(status == 0 or (status == 1 and "meanwhile" in output[1]) for output, status in done.values()), done
     declared = {one.name for one in load(str(here.manifest)).environments}
     assert declared == {"a"} | {name for name, (_, status) in done.items() if status == 0}
 

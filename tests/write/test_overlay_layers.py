@@ -29,7 +29,7 @@ if sys.platform != "linux":
 
 @pytest.fixture
 def layered(depot: Depot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Depot]:
-    """Give an environment that was made, with all around it, before an overlay was laid over it."""
+    """Yield an environment that was made, with all around it, before an overlay was laid over it."""
     depot.make('packages = ["app"]')
     with overlaid(depot.root, tmp_path / "layers", depot.root):
         monkeypatch.chdir("/")
@@ -228,7 +228,7 @@ def test_wherever_copying_up_is_cut_off_old_or_new_is_there_in_the_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: BaseException, *, written: bool
 ) -> None:
     """And a file that somebody wrote in between is there as well."""
-    lower, point, generations_dir = tmp_path / "lower", tmp_path / "point", tmp_path / "point/shelf"
+    lower, point, generations_dir = tmp_path / "lower", tmp_path / "point", tmp_path / "point/generations_dir"
     point.mkdir()
     plant(lower / "end", OLD)
     ends = []
@@ -249,7 +249,7 @@ def test_wherever_copying_up_is_cut_off_old_or_new_is_there_in_the_end(
                 assert found.pop("lib/mine") == "mine"
             assert found in (OLD, NEW)
             ends.append(found["pyvenv.cfg"])
-            assert [one.name for one in point.iterdir() if one.name not in {"end", "shelf"}] == []
+            assert [one.name for one in point.iterdir() if one.name not in {"end", "generations_dir"}] == []
             if found == NEW:
                 assert [held(one / BUILT) for one in generations_dir.iterdir()] == [OLD]
         if left() > 0:
@@ -271,9 +271,9 @@ def test_what_somebody_has_made_at_the_place_meanwhile_stays(tmp_path: Path, mon
                 swap_up(str(staging_dir), Root(str(end)))
         shutil.rmtree(end)
         plant(end, {"pyvenv.cfg": "another"})
-        clear_staging_dir(str(staging_dir), str(end), str(point / "shelf"))
+        clear_staging_dir(str(staging_dir), str(end), str(point / "generations_dir"))
         assert held(end) == {"pyvenv.cfg": "another"}
-        assert [held(one / BUILT) for one in (point / "shelf").iterdir()] == [OLD]
+        assert [held(one / BUILT) for one in (point / "generations_dir").iterdir()] == [OLD]
 
 
 def _killed(*_: object) -> None:

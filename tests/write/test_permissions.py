@@ -23,7 +23,7 @@ OTHER = "nobody"
 
 @pytest.fixture
 def give() -> Callable[[Path], None]:
-    """Give directories and all in them to another user; needs root."""
+    """Return directories and all in them to another user; needs root."""
     if os.geteuid() != 0:
         pytest.skip("only root gives files away")
     other = pwd.getpwnam(OTHER)
@@ -231,17 +231,17 @@ def test_doctor_tells_of_directories_in_which_anybody_can_replace_what_is_used(p
     place.write(f'[envs.a]\npath = "deep/a"\npython = "{python}"\n')
     place.apply()
 
-    def told() -> list[tuple[str, str]]:
+    def reported() -> list[tuple[str, str]]:
         checks = place.envsync("doctor", "--json").document["checks"]
         return [(one["status"], one["message"]) for one in checks if one["code"] == "shared-directory"]
 
-    assert [status for status, _ in told()] == ["ok"]
+    assert [status for status, _ in reported()] == ["ok"]
     for name in ("deep", "open"):
         (place.root / name).chmod(0o777)
-    assert [status for status, _ in told()] == ["warning"] * 2
-    assert all(any(f"{place.root}/{name}" in message for _, message in told()) for name in ("deep", "open"))
+    assert [status for status, _ in reported()] == ["warning"] * 2
+    assert all(any(f"{place.root}/{name}" in message for _, message in reported()) for name in ("deep", "open"))
     (place.root / "deep").chmod(0o1777)
-    assert len(told()) == 1
+    assert len(reported()) == 1
 
 
 def test_doctor_tells_of_an_interpreter_of_another_user(place: Place, give: Callable[[Path], None]) -> None:
@@ -256,7 +256,7 @@ def test_doctor_tells_of_an_interpreter_of_another_user(place: Place, give: Call
 
 @pytest.fixture
 def open_place() -> Iterator[Place]:
-    """Give a place that other users can reach, and the command as one of them runs it."""
+    """Yield a place that other users can reach, and the command as one of them runs it."""
     if os.geteuid() != 0 or shutil.which("setpriv") is None:
         pytest.skip("only root becomes another user, by setpriv(1)")
     root = Path(tempfile.mkdtemp(dir="/tmp"))

@@ -73,8 +73,8 @@ def test_a_directory_that_becomes_a_symlink_leads_nowhere(
         violations = {}
         points = chosen(len(calls), STEP)
         for number in points:
-            if said := violation_at(scenario, number, place):
-                violations[number] = said
+            if output := violation_at(scenario, number, place):
+                violations[number] = output
             away = Path(f"{place}-away")
             if away.is_dir():  # the scenario's directory itself is brought back by its next beginning
                 Path(place).unlink(missing_ok=True)

@@ -27,7 +27,7 @@ NEW = ("bin/python", "lib/new/b", "pyvenv.cfg", "extra", "both")
 
 @pytest.fixture
 def mount(depot: Depot) -> Iterator[Path]:
-    """Give an empty mount point where the environment is to be; needs root."""
+    """Yield an empty mount point where the environment is to be; needs root."""
     if sys.platform != "linux" or os.geteuid() != 0:
         pytest.skip("only root mounts")
     point = depot.root / "ends/env"
@@ -147,7 +147,7 @@ def held(directory: Path) -> dict[str, str]:
 
 
 def prepared(end: Path, names: tuple[str, ...] = NEW) -> Path:
-    """Give a staging directory in ``end`` with a new environment in it."""
+    """Return a staging directory in ``end`` with a new environment in it."""
     shutil.rmtree(end, ignore_errors=True)
     plant(end, OLD, "old")
     staging_dir = Path(staging_dirs.make_staging_dir(str(end), Marker("one", str(end), str(end))))

@@ -205,7 +205,7 @@ def _changed(work: _Work) -> Iterator[str]:
 
 def _confirm(work: _Work, again: DecideAgain) -> None:
     # Of thousands of plans, each need not be held twice: that of before tells what was done, too, if it was the same.
-    plan = work.planned if _told(work.planned) == _told(work.plan) else work.plan
+    plan = work.planned if _outcome_key(work.planned) == _outcome_key(work.plan) else work.plan
     after = again(plan.environment)
     more = [action for action in after.actions if isinstance(action, Link)]
     if more:  # commands that are there only now
@@ -216,5 +216,5 @@ def _confirm(work: _Work, again: DecideAgain) -> None:
     work.report = report_of(plan, after)
 
 
-def _told(plan: EnvironmentPlan) -> tuple[object, ...]:
+def _outcome_key(plan: EnvironmentPlan) -> tuple[object, ...]:
     return (plan.state, plan.drift, plan.notes, [(action.kind, action.message) for action in plan.actions])

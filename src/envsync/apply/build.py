@@ -162,7 +162,7 @@ class EnvironmentBuilder:
         return hold_sources(self._locks, paths, BUILD_LIMIT)
 
     def turn(self, plan: EnvironmentPlan) -> AbstractContextManager[object]:
-        """Give what to hold while a plan is carried out.
+        """Return what to hold while a plan is carried out.
 
         Installers run beside each other. Work that is all short calls of Python's own is faster one at a time: threads
         would only hand each other the interpreter lock.

@@ -27,7 +27,7 @@ _KEPT = 1 << 20
 
 
 class InstallError(EnvsyncError):
-    """An installer failed; what it said is in its problem, trimmed, with the place of the full log."""
+    """An installer failed; what it output is in its problem, trimmed, with the place of the full log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Runner:
 
     def run(self, command: Command) -> None:
         """Run one command. Raises ``InstallError`` or ``OSError``."""
-        said: list[str] = []
+        output: list[str] = []
         with new_log(self.log) as stream:
             began = datetime.now(UTC).isoformat(timespec="seconds")
             head = redacted(f"[{began}] $ {' '.join(command.arguments)}\n")
@@ -48,9 +48,9 @@ class Runner:
                 command.arguments, command.environment, directory=command.directory, stdin=subprocess.PIPE, merged=True
             ) as process:
                 threading.Thread(target=_feed, args=(process, command.lines), daemon=True).start()
-                _follow(process, stream, said)
+                _follow(process, stream, output)
         if process.returncode:
-            message = gist("".join(said)) or f"exit status {process.returncode}"
+            message = gist("".join(output)) or f"exit status {process.returncode}"
             raise InstallError(Problem("install-failed", message, f"The full log: {self.log}"))
 
     def succeeds(self, command: Command) -> bool:
@@ -68,7 +68,7 @@ def _feed(process: "Popen[bytes]", lines: tuple[str, ...]) -> None:
             stdin.write("".join(f"{line}\n" for line in lines).encode())
 
 
-def _follow(process: "Popen[bytes]", log: BinaryIO, said: list[str]) -> None:
+def _follow(process: "Popen[bytes]", log: BinaryIO, output: list[str]) -> None:
     """Copy what a process says to a log, line by line, and keep the beginning of it."""
     kept = 0
     for line in process.stdout or ():
@@ -76,7 +76,7 @@ def _follow(process: "Popen[bytes]", log: BinaryIO, said: list[str]) -> None:
         log.write(text.encode(errors="backslashreplace"))
         log.flush()
         if kept < _KEPT:
-            said.append(text)
+            output.append(text)
             kept += len(text)
 
 

@@ -22,7 +22,7 @@ from envsync.write.files import write_cache
 from envsync.write.locks import hold, restrictive_umask
 
 _GROUP = 64
-"""Environments that are created as one at most: progress is told, and an interruption heeded, after each group."""
+"""The largest batch: progress is reported, and an interruption heeded, after each."""
 _DESCRIPTORS = 4
 """For each environment of a group: its lock, and what is open for a moment."""
 
@@ -32,7 +32,7 @@ def apply_plans(plan: Plan, again: DecideAgain, settings: Settings, progress: Pr
     """Carry out a plan; ``again`` observes and decides one environment again.
 
     Meanwhile nothing is made that anybody may write to, whatever the process's umask. An interruption begins no other
-    environment, lets those under way be completed or undoes them, and is told in the report.
+    environment, completes or undoes those under way, and is part of the report.
     """
     generations_dir = os.path.realpath(settings.generations_dir)  # once: it may lead elsewhere later
     settings = replace(settings, generations_dir=generations_dir)
@@ -83,7 +83,7 @@ def _remarked(report: EnvironmentReport, env_builder: EnvironmentBuilder) -> Env
 
 
 def _groups(plan: Plan) -> Iterator[list[EnvironmentPlan]]:
-    """Give what has work: plain cases many at once, every other by itself."""
+    """Yield what has work: plain cases many at once, every other by itself."""
     working = [one for one in plan.environments if one.has_work]
     plain = [one for one in working if is_plain(one)]
     yield from ([one] for one in working if not is_plain(one))

@@ -1,4 +1,4 @@
-"""Build and furnish environments in staging directories; what fails leaves nothing of them."""
+"""Build environments and install packages in staging directories; a failure leaves nothing of them."""
 
 import os
 from collections.abc import Callable

@@ -184,8 +184,8 @@ def _rebuild(action: Rebuild, env_builder: EnvironmentBuilder) -> None:
         irreplaceable = holds_more(f"{staging_dir}/{BUILT}", action)
         staying = release_repeated(action.generations, staging_dir) if irreplaceable else 0
         if staying:
-            told = f"{staying + 1} earlier contents are kept, since each holds files of yours that no other has"
-            env_builder.remark(blueprint, f"{told}: see `envsync prune`")
+            kept = f"{staying + 1} earlier contents are kept, since each holds files of yours that no other has"
+            env_builder.remark(blueprint, f"{kept}: see `envsync prune`")
         keep(staging_dir, action, irreplaceable=irreplaceable)
 
 

@@ -74,7 +74,7 @@ def _absence_predates(path: str, began: int) -> bool:
 
 
 def see(paths: "Iterable[str]") -> "Evidence":
-    """Return how paths are now, each once, whether or not that can be told from what comes next."""
+    """Return how paths are now, each once, whether or not a later change would show."""
     from envsync.model.evidence import Evidence, Paths  # noqa: PLC0415  # the fast path does without
 
     packed = Paths.of(paths)
@@ -107,7 +107,7 @@ def holds(evidence: "Evidence") -> bool:
 
 
 def outwait_slack() -> None:
-    """Wait until what was just written can be told from what is written next."""
+    """Wait until the next write gets another change time than the last one."""
     time.sleep(1.1 * _SLACK / 1e9)
 
 

@@ -1,4 +1,4 @@
-"""Where envsync keeps its own files, the sealed bytes of its caches, and the store of what earlier passes found.
+"""Where envsync keeps its own files, the bytes of its cache files, and the store of what earlier passes found.
 
 marshal loads faster than anything else at hand, and only ever makes values: nothing that it reads is run. A cache is
 believed only where the file is the user's own, and nobody else can read it. This module is on the fast path.

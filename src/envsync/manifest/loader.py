@@ -182,7 +182,7 @@ def _validated(gathering: Gathering, state_dir: str, bin_dir: str, recorder: Rec
 
 
 def _without_project(document: Document, name: str, own: Values, values: Values) -> Iterator[Problem]:
-    """Tell of an environment's keys that say something of a project, where it has none."""
+    """Yield of an environment's keys that say something of a project, where it has none."""
     for key in ("groups", "extras"):
         if own.get(key) and not values.get("project"):
             hint = "they are the project's: name its directory, or leave them out"

@@ -30,7 +30,7 @@ def _matching(pattern: str) -> WithJsonSchema:
 
 
 def _orders(names: Iterable[str]) -> list[str]:
-    """Give every choice of some of ``names``, in every order, with ``|`` between them."""
+    """Return every choice of some of ``names``, in every order, with ``|`` between them."""
     chosen = tuple(names)
     sizes = range(1, len(chosen) + 1)
     return ["|".join(order) for size in sizes for order in itertools.permutations(chosen, size)]

@@ -162,7 +162,7 @@ def written(table: BaseModel) -> dict[str, Any]:
 
 
 def settings(document: Document, scope: PathContext, problems: list[Problem]) -> ManifestTable | None:
-    """Everything in ``document`` but its environments; None where any of that is at fault."""
+    """Return everything in ``document`` except its environments; ``None`` where any of that is faulty."""
     table = dict(document.table)
     if isinstance(table.get("envs"), dict):
         del table["envs"]

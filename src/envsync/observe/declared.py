@@ -111,7 +111,7 @@ def _projects(one: Requirements, directory: str, reading: Reading) -> Iterator[P
 
 
 def _calls(arguments: list[str], files: list[Requirements], homes: list[str], ends: list[str]) -> Iterator[Call]:
-    """Give the calls for all but locks, each in the directory that its paths are written for; most need just one."""
+    """Yield the calls for all but locks, each in the directory that its paths are written for; most need just one."""
     for home in homes:
         words = [text for one in files if (one.home or homes[0]) == home for text in ("-r", one.file)]
         words = [*arguments, *words] if home == homes[0] else words

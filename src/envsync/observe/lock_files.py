@@ -26,7 +26,7 @@ _IMPLEMENTATIONS = {"cpython": "CPython", "pypy": "PyPy", "graalpy": "GraalVM"}
 
 
 def marker_values(facts: Facts) -> dict[str, str]:
-    """Give the values of environment markers for an interpreter of this machine (PEP 508)."""
+    """Return the values of environment markers for an interpreter of this machine (PEP 508)."""
     from packaging.markers import default_environment  # noqa: PLC0415  # only where packages are declared
 
     values = {key: str(value) for key, value in default_environment().items()}
@@ -135,13 +135,13 @@ def check_names(
 
 
 def chosen(packages: Packages) -> Iterator[str]:
-    """Give extras and groups as options of uv."""
+    """Yield extras and groups as options of uv."""
     yield from (text for extra in packages.extras for text in ("--extra", extra))
     yield from (text for group in packages.groups for text in ("--group", group))
 
 
 def _pip_calls(file: str, lock: Pylock, packages: Packages, facts: Facts) -> Iterator[Call]:
-    """Give what a lock says for an environment's Python: files with hashes, then all else."""
+    """Yield what a lock says for an environment's Python: files with hashes, then all else."""
     groups = {canonicalize_name(one) for one in (*(lock.dependency_groups or ()), *(lock.default_groups or ()))}
     selected = list(
         lock.select(
@@ -160,7 +160,7 @@ def _pip_calls(file: str, lock: Pylock, packages: Packages, facts: Facts) -> Ite
 
 
 def _lines(file: str, package: Package, source: _Source) -> Iterator[str]:
-    """Give the lines by which pip takes just that file: of all with that name and version, the one with its hash."""
+    """Yield the lines by which pip takes just that file: of all with that name and version, the one with its hash."""
     if not isinstance(source, PackageWheel | PackageSdist):
         return
     parse = parse_wheel_filename if isinstance(source, PackageWheel) else parse_sdist_filename
@@ -195,7 +195,7 @@ def _directory(file: str, source: PackageDirectory) -> str:
 
 
 def _location(file: str, source: PackageWheel | PackageSdist | PackageArchive) -> str:
-    """Give where a file is: PEP 751 has the path preferred where both are named."""
+    """Return where a file is: PEP 751 has the path preferred where both are named."""
     path = os.path.normpath(os.path.join(os.path.dirname(file), source.path or ""))
     return source.url if source.url and not os.path.isfile(path) else _url(path)
 
@@ -205,7 +205,7 @@ def _url(path: str) -> str:
 
 
 def tags_of(facts: Facts) -> Iterator[Tag]:
-    """Give the tags of wheels that an interpreter of this machine takes, the best first."""
+    """Yield the tags of wheels that an interpreter of this machine takes, the best first."""
     version = (int(facts.minor.partition(".")[0]), int(facts.minor.partition(".")[2]))
     name = f"{_MARKS.get(facts.implementation, facts.implementation)}{version[0]}{version[1]}"
     system, _, machine = facts.platform.partition("-")

@@ -196,7 +196,7 @@ def metadata_files(directory: str, reading: Reading) -> list[str]:
 
 
 def _cache_keys(directory: str, keys: object, reading: Reading) -> Iterator[str]:
-    """Give the files of ``[tool.uv] cache-keys``, which say when uv builds a project again."""
+    """Yield the files of ``[tool.uv] cache-keys``, which say when uv builds a project again."""
     for key in keys if isinstance(keys, list) else ():
         parts = key if isinstance(key, dict) else {"file": key}
         if isinstance(name := parts.get("env"), str):

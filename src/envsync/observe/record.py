@@ -86,7 +86,7 @@ def _read(place: str, package: Distribution | None) -> _Installed | None:
 
 
 def _named(place: str) -> Distribution:
-    """Tell from the name of a metadata directory what it is of; nothing where it does not tell."""
+    """Return from the name of a metadata directory what it is of; nothing where it does not tell."""
     name, _, version = os.path.basename(place).removesuffix(".dist-info").partition("-")
     try:
         origin = read_origin(read_text(f"{place}/direct_url.json"))
@@ -156,7 +156,7 @@ class _Check:
         )
 
     def _look(self, row: Row) -> str:
-        """Give ``missing``, ``changed``, or nothing for a file that is as it should be."""
+        """Return ``missing``, ``changed``, or nothing for a file that is as it should be."""
         if row.file not in self._seen:
             self._seen[row.file] = self._state(row)
         return self._seen[row.file]
@@ -210,7 +210,7 @@ def _remnants(end: str, libraries: tuple[str, ...], installed: list[_Installed])
 
 
 def _merge(compared: list[Damage], remnants: list[tuple[str, str]]) -> Iterator[Damage]:
-    """Make one value for each name: of several metadata directories the sound one counts, the spoilt are left over."""
+    """Return one value for each name: of several metadata directories the sound one counts, the others are remnants."""
     names: dict[str, list[Damage]] = {}
     for one in sorted(compared, key=lambda one: (is_partial(one.metadata), one.damaged)):
         names.setdefault(one.package.name, []).append(one)

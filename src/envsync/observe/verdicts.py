@@ -68,7 +68,7 @@ class Verdicts:
         return self._ask(place, declared, installed, facts, upgrade=True, only=only)
 
     def extraneous(self, place: str, declared: Declared, installed: InstalledPackages, facts: Facts) -> tuple[str, ...]:
-        """Ask which installed packages no declaration brings; none where that cannot be told without the network."""
+        """Return the installed packages that no declaration needs; none where that takes the network to know."""
         return self._ask(place, declared, installed, facts, exact=True).extraneous
 
     def _ask(  # noqa: PLR0913  # what is asked about, and how

@@ -73,7 +73,7 @@ class Observer:
         return self._ends[environment.name]
 
     def places_of(self, environment: desired.Environment) -> Iterator[str]:
-        """Give where an environment's own links really are: its path, its aliases, its exposed commands."""
+        """Yield where an environment's own links really are: its path, its aliases, its exposed commands."""
         for link in (environment.path, *environment.aliases, *(one.link for one in environment.expose)):
             directory, _, name = link.rpartition("/")
             yield f"{self._real(directory or '/').rstrip('/')}/{name}"
@@ -96,8 +96,8 @@ class Observer:
     ) -> World:
         """Observe one environment, with what is installed in it where something is declared.
 
-        Where ``exchanges`` says of what was seen that the environment is to be exchanged for another, all that an
-        exchange has to know is looked at as well; it is asked before its packages are read, and again afterwards.
+        Where ``exchanges`` finds that the environment will be swapped, all that a swap has to know is observed too;
+        it is asked before packages are read, and again afterwards.
         With ``deep``, every file of what is installed is looked at. What the system refuses is part of the answer,
         never raised.
         """

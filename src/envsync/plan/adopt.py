@@ -39,7 +39,7 @@ def adopt(
     state_dir: str,
     recorded: Mapping[str, Recorded],
 ) -> list[Entry]:
-    """Give an entry for each environment, in order, under a name that is not among ``taken``.
+    """Return an entry for each environment, in order, under a name that is not among ``taken``.
 
     ``recorded`` says by the end of an environment what of its packages is to be in its entry.
     """
@@ -49,11 +49,11 @@ def adopt(
         name = _free(_names(one.paths[0]), names)
         names.add(name)
         values = [("path", shortened(one.paths[0], home)), *_values(one, home, state_dir)]
-        its = recorded[one.end]
-        values += [("packages", list(its.packages))] if its.packages else []
-        values += [("project", shortened(its.project, home))] if its.project else []
-        remarks = _remarks(one, home, suggests_project=its.project is None)
-        entries.append(Entry(name, tuple(values), (*remarks, *(f"left out: {reason}" for reason in its.left_out))))
+        packages = recorded[one.end]
+        values += [("packages", list(packages.packages))] if packages.packages else []
+        values += [("project", shortened(packages.project, home))] if packages.project else []
+        remarks = _remarks(one, home, suggests_project=packages.project is None)
+        entries.append(Entry(name, tuple(values), (*remarks, *(f"left out: {reason}" for reason in packages.left_out))))
     return entries
 
 
@@ -135,7 +135,7 @@ def _remarks(one: FoundEnvironment, home: str, *, suggests_project: bool) -> Ite
 
 
 def _names(path: str) -> Iterable[str]:
-    """Give names for the environment at ``path``, the shortest first."""
+    """Yield names for the environment at ``path``, the shortest first."""
     parts = [part for part in map(_fit, path.split("/")) if part]
     if path.rpartition("/")[2] in _USUAL and len(parts) > 1:
         parts.pop()
@@ -153,7 +153,7 @@ def _free(names: Iterable[str], taken: Collection[str]) -> str:
 
 
 def _fit(part: str) -> str:
-    """Give a part of a path as it may stand in a name."""
+    """Return a part of a path as it may stand in a name."""
     return re.sub(r"[^\w.+@-]+", "-", part).strip("-.")
 
 
@@ -178,7 +178,7 @@ _OLDEST = (3, 7)
 
 
 def template(candidates: Iterable[Candidate], home: str) -> str:
-    """Give a commented manifest that names the interpreters found, by the links that survive upgrades.
+    """Return a commented manifest that names the interpreters found, by the links that survive upgrades.
 
     One without such a link stands in a comment: by name it would be pinned, where a version request follows.
     """

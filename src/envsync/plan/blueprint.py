@@ -1,4 +1,4 @@
-"""Say how an environment is to be built, and make the plans of those that are not observed. Pure."""
+"""Return how an environment is to be built, and make the plans of those that are not observed. Pure."""
 
 import shlex
 from dataclasses import dataclass
@@ -76,7 +76,7 @@ def not_atomic(directory: Directory) -> tuple[str, ...]:
     """Report why the end cannot be exchanged in one step; nothing where it can."""
     end = directory.chain.end
     if not directory.exchangeable:
-        return (f"{end} cannot be exchanged for another directory: its contents are, one by one",)
+        return (f"{end} cannot be swapped as a whole; its entries are swapped one by one, not atomically",)
     if directory.layered:
         return (f"{end} is part of a lower layer of an overlay: it is copied up before it is exchanged",)
     return ()

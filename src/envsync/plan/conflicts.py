@@ -142,12 +142,12 @@ def _redirected(path: str, redirect: Redirect) -> Conflict:
 
 
 def _unlinking(chain: Chain) -> tuple[tuple[str, ...], ...]:
-    """Give what removes the link at the start of a chain, if there is one: never what it leads to."""
+    """Return what removes the link at the start of a chain, if there is one: never what it leads to."""
     return (("rm", chain.start),) if chain.is_link else ()
 
 
 def _clearing(chain: Chain) -> tuple[tuple[str, ...], ...]:
-    """Give what makes room at a path: without the link that is there, or with what is there moved away."""
+    """Return what makes room at a path: without the link that is there, or with what is there moved away."""
     return _unlinking(chain) or (("mv", chain.end, f"{chain.end}.old"),)
 
 
@@ -195,7 +195,7 @@ def _is_text(path: str) -> bool:
 
 
 def not_writable(directory: Directory) -> Iterator[Conflict]:
-    """Say what keeps envsync from writing where an environment is or is to be; nothing in it may have to be done."""
+    """Yield what keeps envsync from writing where an environment is or is to be; nothing in it may have to be done."""
     if not directory.writable:
         place = shlex.quote(directory.blocked_by)
         hint = f"Make it writable for you (it may be mounted read-only), or choose another path; see: ls -ld {place}"

@@ -89,7 +89,7 @@ def decide(
 
 
 def exchanges(environment: desired.Environment, world: World, rules: Rules, between: tuple[Conflict, ...] = ()) -> bool:
-    """Check whether the environment is to be exchanged for another: then all that is in it has to be known.
+    """Check whether the environment will be swapped for a new one: then all that is in it has to be known.
 
     It is where it is rebuilt, for which its packages need not have been read, and where some are to be installed.
     """
@@ -202,7 +202,7 @@ def _mend(
 def _installs(
     environment: desired.Environment, world: World, blueprint: Blueprint, rules: Rules, missing: list[str]
 ) -> Iterator[Install]:
-    """Give the one installation that puts damaged packages right, and brings what is missing."""
+    """Yield the one installation that puts damaged packages right, and brings what is missing."""
     damaged = damaged_packages(world)
     messages = [reinstall_message(damaged)] if damaged else []
     spec = declared_spec(environment, world) if missing else None
@@ -271,7 +271,7 @@ def _faults(found: Environment) -> Iterator[str]:
 
 
 def _missing_commands(plan: EnvironmentPlan) -> tuple[str, ...]:
-    """Tell which exposed commands an environment lacks, unless what is about to be done may bring them."""
+    """Return which exposed commands an environment lacks, unless what is about to be done may bring them."""
     if any(isinstance(action, Create | Rebuild | Install) for action in plan.actions):
         return ()
     return tuple(

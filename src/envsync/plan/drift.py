@@ -78,12 +78,12 @@ def _stale_marks(found: Environment, blueprint: Blueprint) -> Iterator[tuple[str
 
 
 def wanted_links(interpreter: Interpreter) -> tuple[tuple[str, str], ...]:
-    """Give the ``python*`` entries of ``bin`` with their texts."""
+    """Return the ``python*`` entries of ``bin`` with their texts."""
     return (("python", interpreter.link), *((name, "python") for name in interpreter.facts.names))
 
 
 def wanted_settings(wanted: desired.Environment, interpreter: Interpreter) -> dict[str, str]:
-    """Give what every ``pyvenv.cfg`` must say."""
+    """Return what every ``pyvenv.cfg`` must say."""
     settings = {
         "home": interpreter.home,
         "include-system-site-packages": "true" if wanted.system_site_packages else "false",
@@ -94,7 +94,7 @@ def wanted_settings(wanted: desired.Environment, interpreter: Interpreter) -> di
 
 
 def optional_settings(wanted: desired.Environment, interpreter: Interpreter) -> dict[str, str]:
-    """Give what ``pyvenv.cfg`` must say of the keys that only some builders write (PEP 838 for ``python-version``)."""
+    """Return the keys of ``pyvenv.cfg`` that only some builders write (PEP 838 for ``python-version``)."""
     facts = interpreter.facts
     return {
         "version": facts.release,
@@ -183,7 +183,7 @@ def _settings_drift(settings: Mapping[str, str], found: Environment, facts: Fact
 
 
 def _stale(stale: dict[str, str | None], facts: Facts) -> str:
-    """Tell in one sentence that ``pyvenv.cfg`` is behind its interpreter."""
+    """Return in one sentence that ``pyvenv.cfg`` is behind its interpreter."""
     held = stale.get("version") or stale.get("version_info")
     if held is not None:
         return f"pyvenv.cfg is for Python {held}, the link is now {facts.version}"
@@ -222,7 +222,7 @@ def _is_resolved(key: str, held: str, interpreter: Interpreter) -> bool:
 
 
 def _renamed(found: Environment, moved: list[str], path: str) -> str:
-    """Give the command that made an environment with its former paths replaced."""
+    """Return the command that made an environment with its former paths replaced."""
     command = found.setting("command") or ""
     for former in moved:
         command = command.replace(former, path)

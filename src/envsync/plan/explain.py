@@ -139,13 +139,13 @@ def examined(plan: EnvironmentPlan) -> tuple[Examined, ...]:
     distrust = tuple(one.message for one in plan.conflicts if one.code == "untrusted")
     if distrust:
         return (Examined("everything", Finding.CONFLICT, distrust),)
-    told = [(one.code, one.message, Finding.CONFLICT) for one in plan.conflicts]
-    told += [(one.code, one.message, Finding.DIFFERS) for one in plan.drift]
+    findings = [(one.code, one.message, Finding.CONFLICT) for one in plan.conflicts]
+    findings += [(one.code, one.message, Finding.DIFFERS) for one in plan.drift]
     listed = []
     unseen: dict[str, list[str]] = {}
     for subject, codes, describe in _SUBJECTS:
-        mine = [(message, finding) for code, message, finding in told if code in codes]
-        told = [one for one in told if one[0] not in codes]
+        mine = [(message, finding) for code, message, finding in findings if code in codes]
+        findings = [one for one in findings if one[0] not in codes]
         if mine:
             worst = Finding.CONFLICT if any(finding is Finding.CONFLICT for _, finding in mine) else Finding.DIFFERS
             listed.append(Examined(subject, worst, tuple(message for message, _ in mine)))
@@ -155,12 +155,12 @@ def examined(plan: EnvironmentPlan) -> tuple[Examined, ...]:
             listed.append(Examined(subject, Finding.FITS, (found,)))
     if plan.interrupted:
         listed.append(Examined("leftovers", Finding.DIFFERS, ("an interrupted pass left something to clear away",)))
-    listed += [Examined("more", finding, (message,)) for _, message, finding in told]
+    listed += [Examined("more", finding, (message,)) for _, message, finding in findings]
     return (*listed, *(Examined(", ".join(subjects), Finding.UNSEEN, (why,)) for why, subjects in unseen.items()))
 
 
 def reasons(action: Action, drift: tuple[Drift, ...]) -> tuple[str, ...]:
-    """Say why an action is to be taken: the drift that it removes."""
+    """Return why an action is to be taken: the drift that it removes."""
     match action:
         case Link():
             return tuple(one.message for one in drift if one.link == action.link)
@@ -171,7 +171,7 @@ def reasons(action: Action, drift: tuple[Drift, ...]) -> tuple[str, ...]:
 
 
 def _unseen(plan: EnvironmentPlan, subject: str) -> str:
-    """Say why something was not looked at; nothing if it was."""
+    """Return why something was not looked at; nothing if it was."""
     if subject in {"path", "aliases", "commands", "interpreter", "contents"}:
         return ""
     if plan.world.directory.environment is None:

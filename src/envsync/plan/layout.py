@@ -52,7 +52,7 @@ def _label(found: Environment, facts: Facts) -> str:
 
 
 def _own_library_gone(found: Environment, facts: Facts) -> Drift:
-    """Say what is there instead of the library of the environment's own Python."""
+    """Return what is there instead of the library of the environment's own Python."""
     own = library_name(facts.library).rstrip("td")
     others = [one for one in found.libraries if library_name(one).rstrip("td") == own]
     if others:  # free-threaded and not, or another implementation: one version, two libraries
@@ -62,7 +62,7 @@ def _own_library_gone(found: Environment, facts: Facts) -> Drift:
 
 
 def _unseen_packages(found: Environment, facts: Facts) -> Iterator[Drift]:
-    """Say which packages are left in libraries that the environment's own Python does not import from."""
+    """Yield which packages are left in libraries that the environment's own Python does not import from."""
     unseen = [library for library in found.contents.populated if library not in facts.libraries]
     if unseen:
         same = all(library_name(one) == library_name(facts.library) for one in unseen)

@@ -13,16 +13,16 @@ from envsync.plan.unowned import brought_along, listed
 
 
 def package_drift(world: World) -> list[str]:
-    """Say what is not as declared, as the installer has it."""
+    """Return what is not as declared, as the installer has it."""
     verdict = world.verdict
     if verdict is None or verdict.met:
         return []
-    said = [_said(change) for change in verdict.changes]
-    said += [f"{name} is installed, and nothing declares it" for name in verdict.extraneous]
-    return said or [verdict.reason]
+    messages = [_change_text(change) for change in verdict.changes]
+    messages += [f"{name} is installed, and nothing declares it" for name in verdict.extraneous]
+    return messages or [verdict.reason]
 
 
-def _said(change: Change) -> str:
+def _change_text(change: Change) -> str:
     if change.before is None:
         return f"{change.name} is not installed"
     if change.after is None:
@@ -40,7 +40,7 @@ def declared_spec(
     upgrade: bool = False,
     only: tuple[str, ...] = (),
 ) -> InstallSpec | None:
-    """Say what has to be installed for what is declared; ``None`` where nothing is."""
+    """Return what has to be installed for what is declared; ``None`` where nothing is."""
     declared = world.declared
     if declared is None or not (declared.calls or environment.packages.exact):
         return None
@@ -56,7 +56,7 @@ def declared_spec(
 
 
 def rebuilt_spec(environment: desired.Environment, world: World) -> InstallSpec | None:
-    """Say what has to be installed in a rebuild: what was there, at the versions it had, and what is declared."""
+    """Return what has to be installed in a rebuild: what was there, at the versions it had, and what is declared."""
     installed = world.installed or InstalledPackages()
     if not installed.distributions and world.declared is None:
         return None
@@ -92,7 +92,7 @@ def _projects_in(world: World) -> tuple[str, ...]:
 
 
 def unrestorable(world: World) -> Iterator[str]:
-    """Say what becomes in a rebuild of what no installer knows: copied along, or left in the generation."""
+    """Yield what becomes in a rebuild of what no installer knows: copied along, or left in the generation."""
     installed = world.installed or InstalledPackages()
     brought = brought_along(world.directory.chain.end, installed)
     if brought:
@@ -149,7 +149,7 @@ def damaged_packages(world: World) -> tuple[Damage, ...]:
 
 
 def damage_message(one: Damage) -> str:
-    """Say what is wrong with a package, in a line."""
+    """Return what is wrong with a package, in a line."""
     parts = []
     if one.missing:
         parts.append(f"{_files(one.missing)} gone")
@@ -166,7 +166,7 @@ def damage_message(one: Damage) -> str:
 
 
 def reinstall_message(damaged: tuple[Damage, ...]) -> str:
-    """Say what is to be done about packages."""
+    """Return what is to be done about packages."""
     titles = [_title(one) for one in damaged if one.damaged]
     if titles:
         return f"reinstall {_some(titles)}"
@@ -174,7 +174,7 @@ def reinstall_message(damaged: tuple[Damage, ...]) -> str:
 
 
 def irreparable(damaged: tuple[Damage, ...]) -> Iterator[Conflict]:
-    """Say which packages are not to be installed again, and why."""
+    """Yield which packages are not to be installed again, and why."""
     links = list(dict.fromkeys(link for one in damaged for link in one.links))
     if links:
         message = f"putting damaged packages right would replace your symlinks: {_some(links)}"
@@ -182,12 +182,12 @@ def irreparable(damaged: tuple[Damage, ...]) -> Iterator[Conflict]:
     for one in damaged:
         if one.damaged and not one.known:
             hint = "Install it again by hand, or remove its metadata directory, then apply again."
-            message = f"{damage_message(one)}; and nothing tells which version it was and where it came from"
+            message = f"{damage_message(one)}; its version and origin cannot be determined"
             yield Conflict("origin-unknown", message, hint)
 
 
 def uncheckable(world: World) -> Iterator[str]:
-    """Tell which packages nobody can check, though nothing may be wrong with them."""
+    """Yield which packages nobody can check, though nothing may be wrong with them."""
     found = world.installed.damage if world.installed is not None else None
     legacy = [f"{_title(one)}, since {one.unchecked}" for one in found or () if one.package.legacy]
     if legacy:

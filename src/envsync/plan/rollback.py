@@ -156,7 +156,7 @@ def _moment(made: str) -> str:
 
 
 def _notes(world: World, former: LatestGeneration, found: Environment) -> Iterator[str]:
-    """Say what the next pass would do again, and how to keep it from that."""
+    """Yield what the next pass would do again, and how to keep it from that."""
     if isinstance(world.interpreter, Interpreter):
         for drift in reasons_to_rebuild(found, world.interpreter.facts):
             yield f"the next apply rebuilds it: {drift.message}"

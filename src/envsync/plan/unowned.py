@@ -58,7 +58,7 @@ def _written(action: Action, found: Environment) -> set[str]:
 
 
 def _to_packages(found: Environment) -> set[str]:
-    """Give the directories behind which packages are, and those that are called as if they were."""
+    """Return the directories behind which packages are, and those that are called as if they were."""
     named = [link.removesuffix("/site-packages") for link in found.contents.links]
     libraries = {*found.libraries, *(one for one in named if library_name(one))}
     return {"lib", "lib64", *libraries, *(f"{library}/site-packages" for library in libraries)}

@@ -45,14 +45,14 @@ def decide_upgrade(
     spec = spec or InstallSpec(world.installer)
     generations = world.directory.generations
     install = Install(f"upgrade {names}", blueprint, spec, rules.keep, rules.generations_dir, generations)
-    drift = tuple(Drift("packages", _said(change)) for change in changes)
+    drift = tuple(Drift("packages", _change_text(change)) for change in changes)
     judged = replace(world, verdict=Verdict(met=False, changes=changes))
     actions, notes = (*plan.actions, install), (*plan.notes, *not_atomic(world.directory))
     return replace(plan, world=judged, state=State.DRIFT, drift=(*plan.drift, *drift), actions=actions, notes=notes)
 
 
 def _refusal(plan: EnvironmentPlan, verdict: Verdict | None, only: tuple[str, ...]) -> Conflict | None:
-    """Say why nothing can be said about newer releases, if so."""
+    """Return why nothing can be said about newer releases, if so."""
     if any(not isinstance(action, Link) for action in plan.actions):
         return Conflict("not-in-sync", "it is not in sync", "Apply first, then upgrade.")
     there = plan.world.installed.versions() if plan.world.installed is not None else {}
@@ -88,7 +88,7 @@ def _counts(change: Change, only: tuple[str, ...], declared: Declared | None) ->
     return change.name in only or (declared is not None and INSTALLERS[declared.installer].upgrades_some)
 
 
-def _said(change: Change) -> str:
+def _change_text(change: Change) -> str:
     if change.before is None:
         return f"{change.name} {change.after} is needed".replace("  ", " ")
     return f"{change.name} {change.before} is installed; {change.after or 'another one'} is available"

@@ -107,7 +107,7 @@ class Listening:
         return problem
 
     def poll(self, problem: Problem) -> Problem | None:
-        """Give up listening."""
+        """Return up listening."""
         if self._polling:
             return None
         self._close()

@@ -62,8 +62,8 @@ def _matches_seal(place: str, size: int) -> bool:
     try:
         found = os.lstat(place)
         private = stat.S_ISDIR(found.st_mode) and stat.S_IMODE(found.st_mode) == 0o700  # noqa: PLR2004  # of a user
-        sealed, known = _read_seal(place)
-        if not private or found.st_uid != os.geteuid() or sealed != size:
+        known_size, known = _read_seal(place)
+        if not private or found.st_uid != os.geteuid() or known_size != size:
             return False
         missing = {name for name in known if not _is_byte_code(name)}
         for name, digest in _digests(place):

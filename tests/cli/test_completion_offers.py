@@ -25,8 +25,8 @@ def test_every_command_is_offered_first(place: Place, shell: str) -> None:
 
 def test_every_option_of_a_command_is_offered(place: Place, shell: str) -> None:
     found = offered(place, shell, [f"envsync {command.name} --" for command in COMMANDS])
-    told = {command.name: words for command, words in zip(COMMANDS, found, strict=True)}
-    assert told == {command.name: long_options(command.arguments) for command in COMMANDS}
+    reported = {command.name: words for command, words in zip(COMMANDS, found, strict=True)}
+    assert reported == {command.name: long_options(command.arguments) for command in COMMANDS}
 
 
 def test_environments_choices_and_files_are_offered_where_they_belong(place: Place, shell: str) -> None:

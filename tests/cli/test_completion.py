@@ -47,7 +47,7 @@ def offered(place: Place, line: str, **variables: Any) -> list[str]:
     return output.splitlines()
 
 
-def told(place: Place, file: str | None = None) -> list[str]:
+def reported(place: Place, file: str | None = None) -> list[str]:
     """Return the names that are offered for environments."""
     return offered(place, "envsync apply " if file is None else f"envsync --file '{file}' apply ")
 
@@ -116,9 +116,9 @@ def test_names_are_those_that_the_manifest_and_its_includes_declare(place: Place
     (more / "inner").mkdir()
     (more / "inner" / "deep.toml").write_text('\ufeff[envs."büro"]\r\npath = "e"\r\n', encoding="utf-8", newline="")
     (place.root / "plain.toml").write_text('include = ["envs.toml", "plain.toml"]\n[envs.f]\npath = "f"\n')
-    assert told(place) == ["b", "a", "c", "d", "büro"]
+    assert reported(place) == ["b", "a", "c", "d", "büro"]
     place.variables["PLAIN"] = "plain.toml"
-    assert set(told(place)) == {"b", "a", "c", "d", "büro", "f"}
+    assert set(reported(place)) == {"b", "a", "c", "d", "büro", "f"}
 
 
 def test_the_manifest_is_found_as_every_command_finds_it(place: Place) -> None:
@@ -128,44 +128,44 @@ def test_the_manifest_is_found_as_every_command_finds_it(place: Place) -> None:
     home.mkdir()
     (home / "own.toml").write_text('[envs.own]\npath = "a"\n')
     place.variables["HOME"] = str(home)
-    assert told(place) == ["here"]
-    assert told(place, "o ther.toml") == ["other"]
-    assert told(place, "~/own.toml") == ["own"]
-    assert told(place, "$HOME/own.toml") == ["own"]
+    assert reported(place) == ["here"]
+    assert reported(place, "o ther.toml") == ["other"]
+    assert reported(place, "~/own.toml") == ["own"]
+    assert reported(place, "$HOME/own.toml") == ["own"]
     place.variables["ENVSYNC_FILE"] = str(home / "own.toml")
-    assert told(place) == ["own"]
+    assert reported(place) == ["own"]
 
 
 def test_what_is_wrong_is_left_out_and_nothing_is_said(place: Place) -> None:
-    assert told(place) == []
-    assert told(place, "gone.toml") == told(place, ".") == told(place, "") == []
+    assert reported(place) == []
+    assert reported(place, "gone.toml") == reported(place, ".") == reported(place, "") == []
     os.mkfifo(place.root / "fifo")
-    assert told(place, "fifo") == told(place, "/dev/zero") == []
+    assert reported(place, "fifo") == reported(place, "/dev/zero") == []
     for text in (b"[envs.a\n", b"\xff", b"envs = 1\n", b"envs = [1]\n", b'envs = "\xc3\xa4"\n', b"a = " + b"[" * 9999):
         place.manifest.write_bytes(text)
-        assert told(place) in ([], ["ä"])
+        assert reported(place) in ([], ["ä"])
     place.write('include = ["fifo", ".", 3]\n[envs.a]\npath = 3\n[pythons.x]\n')
-    assert told(place) == ["a"]
+    assert reported(place) == ["a"]
 
 
 def test_what_could_not_be_typed_or_would_be_an_option_is_left_out(place: Place) -> None:
     place.write(
         "".join(f'[envs."{name}"]\n' for name in ("a\\nb", "\\u001b[0m", "", "--yes", "a b", "$(x)", "\\u00a0"))
     )
-    assert told(place) == ["a b", "$(x)"]
+    assert reported(place) == ["a b", "$(x)"]
 
 
 def test_names_are_bounded_in_number_size_and_time(place: Place) -> None:
     place.write("".join(f"[envs.e{number}]\n" for number in range(2000)))
-    assert len(told(place)) == 1000
+    assert len(reported(place)) == 1000
     place.manifest.write_text(f"[envs.a]\n#{'x' * (1 << 20)}\n")
-    assert told(place) == []
+    assert reported(place) == []
     place.manifest.write_text(f"{'a.' * 200_000}b = 1\n")  # would take hours
-    assert told(place) == []
+    assert reported(place) == []
     place.manifest.write_text('include = ["*.toml"]\n')
     for number in range(200):
         (place.root / f"{number}.toml").write_text(f"[envs.e{number}]\n")
-    assert 50 < len(told(place)) <= 100
+    assert 50 < len(reported(place)) <= 100
 
 
 @pytest.mark.parametrize(
@@ -243,7 +243,7 @@ def test_files_that_no_shell_could_take_as_they_are_offered_are_left_out(place: 
 def test_completing_neither_asks_nor_writes_where_the_manifest_is_a_strangers(place: Place) -> None:
     place.manifest.write_text('[envs."$(touch pwned)"]\npath = "a"\npython = "./pwn"\n')
     before = sorted(Path(place.root.parent).rglob("*"))
-    assert told(place) == ["$(touch pwned)"]
+    assert reported(place) == ["$(touch pwned)"]
     assert sorted(Path(place.root.parent).rglob("*")) == before
 
 

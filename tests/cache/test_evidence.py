@@ -42,7 +42,7 @@ def test_numbers_are_kept_as_they_are() -> None:
 
 @pytest.fixture
 def paths(tmp_path: Path) -> list[str]:
-    """Give a file, a link to it, a directory with an entry, a link that leads nowhere, and a path where nothing is."""
+    """Return a file, a link to it, a directory with an entry, a dangling link, and a path where nothing is."""
     (tmp_path / "file").write_text("one")
     (tmp_path / "link").symlink_to("file")
     (tmp_path / "nowhere").symlink_to("missing")

@@ -31,7 +31,7 @@ def declare(place: Place, *names: str, file: str = "envs.toml") -> None:
 
 
 def words(arguments: list[str]) -> list[str]:
-    """Give arguments with each ``--option=value`` as two."""
+    """Return arguments with each ``--option=value`` as two."""
     return [word for one in arguments for word in (one.split("=", 1) if one.startswith("--") else [one])]
 
 
