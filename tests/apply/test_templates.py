@@ -105,7 +105,8 @@ def assert_activates(path: Path) -> None:
         assert ".envsync-" not in content
         reading = activation.read(file.name, content, str(path))
         assert reading.right or (reading == activation.UNREADABLE and not activation.is_plain(str(path)))
-    for shell, command in {"sh": ["sh"], **{name: command for name, (command, _) in SHELLS.items()}}.items():
+    shells = {name: command for name, (command, _) in SHELLS.items() if name != "tcsh"}  # it has another syntax
+    for shell, command in {"sh": ["sh"], **shells}.items():
         code, script, more = '. "$1" && printf %s "$VIRTUAL_ENV"', "activate", [shell]
         if shell == "fish":
             code, script, more = code.replace("$1", "$argv[1]"), "activate.fish", []

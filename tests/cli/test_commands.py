@@ -278,7 +278,7 @@ def test_a_current_directory_that_is_gone_gets_a_message(place: Place) -> None:
     )
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
-    assert "gone" in done.stderr
+    assert "no longer exists" in done.stderr
 
 
 def test_a_home_that_cannot_be_written_to_stops_no_look(place: Place) -> None:

@@ -153,7 +153,7 @@ def test_what_outlives_even_that_keeps_the_lock_and_any_later_pass_clears_up(pla
         (place.root / "one/bin/python").unlink()  # so that there is work
         run = place.envsync("apply", "--json", "--lock-timeout=0.1")
         assert (run.status, run.environments["one"]["error"]["code"]) == (1, "locked")
-        assert "goes on without it" in run.environments["one"]["error"]["message"]
+        assert "that is still running" in run.environments["one"]["error"]["message"]
         for child in started:
             if child in processes():
                 os.kill(child, signal.SIGKILL)

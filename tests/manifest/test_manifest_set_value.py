@@ -114,7 +114,7 @@ def test_a_key_is_replaced_or_added_and_nothing_else(marked: str, newline: str, 
 
 
 def test_an_environment_that_is_not_declared_is_refused() -> None:
-    with pytest.raises(EnvsyncError, match="declares no b"):
+    with pytest.raises(EnvsyncError, match="no longer declares b"):
         with_value('version = 1\n[envs.a]\npath = "a"\n', "b", "python", PIN)
 
 

@@ -157,7 +157,7 @@ def test_an_environment_at_a_mount_that_no_table_shows_is_rebuilt_entry_by_entry
     with mounted("--bind", place.root / "env", place.root / "env"):
         assert "not atomically" in without_a_table(place, "apply", "--force-rebuild", "a", "-v")
         assert place.apply()["a"]["outcome"] == "unchanged"
-        assert "rolled-back" in without_a_table(place, "rollback", "a")
+        assert "rolled back" in without_a_table(place, "rollback", "a")
         assert place.apply()["a"]["outcome"] == "unchanged"
 
 
