@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from envsync.apply import builders
 from harness.bench import files, listing, run, settle
 from harness.place import Place
 
@@ -235,7 +236,7 @@ def test_an_environment_that_works_again_is_in_sync_again(flip: Flip) -> None:
 def test_a_failed_rebuild_leaves_the_old_environment(flip: Flip, monkeypatch: pytest.MonkeyPatch) -> None:
     before = listing(flip.end)
     flip.declare(head='builder = "venv"')
-    monkeypatch.setattr("envsync.apply.builders._with_venv", _refuse)
+    monkeypatch.setattr(builders, "_with_venv", _refuse)
     flip.point("3.12")
     entry = flip.apply()
     assert entry["outcome"] == "failed"

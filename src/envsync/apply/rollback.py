@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator
 
 from envsync.apply.exchange import mark_former
 from envsync.formats.staging_marker import BUILT
+from envsync.model.edits import Pin
 from envsync.model.interpreter import Interpreter
-from envsync.model.plan import EnvironmentPlan, Pin, Repair, Rollback
+from envsync.model.plan import EnvironmentPlan, Repair, Rollback
 from envsync.model.problems import EnvsyncError, Problem
 from envsync.observe.files import Sizes
 from envsync.observe.libraries import find_libraries

@@ -5,9 +5,10 @@ from dataclasses import replace
 
 from envsync.manifest.paths import is_literal
 from envsync.model import desired
+from envsync.model.edits import Pin
 from envsync.model.environment import Former
 from envsync.model.interpreter import Interpreter
-from envsync.model.plan import EnvironmentPlan, Pin, Rollback
+from envsync.model.plan import EnvironmentPlan, Rollback
 from envsync.model.world import World
 from envsync.observe.choose import fits as is_asked_for
 from envsync.observe.generations import former_interpreters, own_interpreter, read_former
@@ -51,7 +52,7 @@ class Rollbacks:
         ``plan_for`` plans the environment as it would be declared then. Raises ``EnvsyncError`` or ``ManifestError``
         where the manifest cannot be changed so.
         """
-        from envsync.apply.pin import pinned  # noqa: PLC0415  # it brings pydantic
+        from envsync.apply.declare import pinned  # noqa: PLC0415  # it brings pydantic
 
         former = read_former(plan.world.directory, plan.environment.path, plan.world.interpreter)
         back = self.plan(plan)

@@ -1,17 +1,45 @@
-"""Give what is known of installed packages, and ask installers for what is not, with what asking takes."""
+"""What passes found out of interpreters and of installed packages, and how to ask for what they did not."""
 
 import contextlib
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from envsync.apply.build import BUILD_LIMIT
 from envsync.cache.store import state_directories
 from envsync.model.interpreter import Facts
+from envsync.observe.facts import FactsCache
 from envsync.observe.processes import temporary_files_in
 from envsync.observe.verdicts import Verdicts
+from envsync.write.files import write_cache
 
 if TYPE_CHECKING:
     from envsync.formats.installers.command import Installer
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What earlier passes found out, and this one: it saves the next ones time."""
+
+    directory: str | None
+    """The directory of the caches; ``None`` where nothing is remembered."""
+    facts: FactsCache
+    verdicts: Verdicts
+
+    @classmethod
+    def read(cls, directory: str | None) -> "Known":
+        """Return what is known by the caches in ``directory``; nothing where that is ``None``."""
+        facts = FactsCache(None if directory is None else f"{directory}/interpreters")
+        return cls(directory, facts, remembered_verdicts(directory and f"{directory}/verdicts", directory))
+
+    def save(self) -> None:
+        """Write down what is new; a failure to do so is no failure."""
+        if self.directory is None:
+            return
+        for name, one in (("interpreters", self.facts), ("verdicts", self.verdicts)):
+            if one.changed:
+                with contextlib.suppress(OSError):
+                    write_cache(f"{self.directory}/{name}", one.content())
 
 
 def remembered_verdicts(file: str | None, cache: str | None) -> Verdicts:
@@ -31,7 +59,7 @@ def remembered_verdicts(file: str | None, cache: str | None) -> Verdicts:
     @contextlib.contextmanager
     def building(paths: Iterable[str]) -> Iterator[None]:
         from envsync.apply.installers import keep_byte_code_of  # noqa: PLC0415
-        from envsync.write.user_files import temporary_directory  # noqa: PLC0415
+        from envsync.write.temporary import temporary_directory  # noqa: PLC0415
 
         with temporary_directory() as place, _building(paths), temporary_files_in(place):
             places.append(place)

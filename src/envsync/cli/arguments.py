@@ -4,6 +4,8 @@ import argparse
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from envsync.manifest.keys import PATH_KEYS
+
 
 class Argument(NamedTuple):
     """One option or position, with what argparse is told of it."""
@@ -114,17 +116,10 @@ _FLAG_KEYS = (
     ("system-site-packages", "let it see the packages of its base"),
 )
 
-PATH_KEYS = frozenset({"path", "project", "wait-for", "requirements", "constraints", "aliases"})
-"""Keys whose relative values mean the current directory on a command line, but the manifest's directory in a manifest.
-"""
-
 
 def _value(key: str) -> str:
     return "PATH" if key in PATH_KEYS else "VALUE"
 
-
-KEYS = tuple(name for name, _ in (*_TEXT_KEYS, *_LIST_KEYS, *_FLAG_KEYS))
-"""The keys of an environment, in the order in which they are written."""
 
 COMMANDS = (
     Command(

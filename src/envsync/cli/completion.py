@@ -5,9 +5,8 @@ The script asks for names of environments by ``envsync completion --names``, whi
 """
 
 from envsync.cli.options import Options
-from envsync.cli.session import DONE, Result
+from envsync.cli.result import DONE, Result, Verdict
 from envsync.cli.shells import bash, fish, zsh
-from envsync.report.json import Verdict
 
 _SCRIPTS = {"bash": bash.script, "zsh": zsh.script, "fish": fish.script}
 

@@ -4,21 +4,21 @@ import contextlib
 import os
 import sys
 from dataclasses import dataclass, replace
-from enum import Enum
+from enum import StrEnum
 
 from envsync.cache.fast_path import cache_file
 from envsync.cache.store import read_cache_file
 from envsync.cli.options import Options
 from envsync.manifest import load
 from envsync.manifest.cached import recall
-from envsync.manifest.find import NAMED, OWN, SET, demanded, find
+from envsync.manifest.find import OWN, demanded, find
 from envsync.model.desired import Manifest
-from envsync.observe.trust import Standing, advice_for, distrust_of, record_for, refuse_strangers, refused, standing
+from envsync.observe.trust import Standing, advice_for, distrust_of, record_for, refuse_strangers, refused, standing_of
 from envsync.report.terminal import abbreviate_home, escape
 from envsync.write.user_files import note_trust
 
 
-class Untrusted(Enum):
+class Untrusted(StrEnum):
     """What a command does about a manifest that is not trusted."""
 
     REFUSE = "refuse"
@@ -98,30 +98,11 @@ def _judged(manifest: Manifest, needed: int) -> Manifest:
     return manifest if known >= needed else replace(manifest, distrust=distrust_of(known))
 
 
-def standing_of(manifest: Manifest) -> Standing:
-    """Return how far a manifest is trusted, as it was read."""
-    return standing(manifest.file, manifest.sources)
-
-
 def warn(options: Options, manifest: Manifest) -> None:
     """Say that a manifest is not trusted, for a command whose lines do not."""
     if manifest.distrust and not (options.json or options.quiet):
         line = f"{manifest.file} {manifest.distrust}; nothing that it names was looked at. {advice_for(manifest.file)}"
         sys.stderr.write(f"envsync: {abbreviate_home(line)}\n")
-
-
-def trust_written(options: Options, manifest: Manifest) -> None:
-    """Note that a manifest is trusted that was just written where the options say: it may be found there later."""
-    if find(options.file)[1] in {NAMED, SET}:
-        with contextlib.suppress(OSError):  # then it has to be trusted by hand
-            note_trust(record_for(manifest))
-
-
-def renew(before: Manifest, now: Manifest) -> None:
-    """Note what a manifest says after a change by envsync itself, where it was trusted as it was before."""
-    if now.sources != before.sources and standing_of(before) is Standing.UNCHANGED:
-        with contextlib.suppress(OSError):  # then hooks ask again
-            note_trust(record_for(now))
 
 
 def _may_ask(options: Options) -> bool:

@@ -3,59 +3,33 @@
 import contextlib
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import partial
-from typing import Any
 
-from envsync.apply.verdicts import remembered_verdicts
+from envsync.apply.settings import Progress, Settings
+from envsync.apply.verdicts import Known
 from envsync.cache.fast_path import cache_file
 from envsync.cache.fingerprint import settle
 from envsync.cache.in_sync import KnownInSync
-from envsync.cache.store import cache_directory, staging_directory, state_directories
-from envsync.cli.consent import Untrusted, opened, standing_of
+from envsync.cache.store import cache_directory
+from envsync.cli.consent import Untrusted, opened
 from envsync.cli.options import Options
+from envsync.cli.result import DONE, TROUBLE, Result, Verdict
+from envsync.manifest import check_names
 from envsync.manifest.cached import remembered
-from envsync.model import desired
-from envsync.model.plan import EnvironmentPlan, Plan, State
-from envsync.model.problems import Problem, UsageError
-from envsync.model.report import EnvironmentReport, Report
-from envsync.model.settings import Progress, Settings
-from envsync.observe.facts import FactsCache
-from envsync.observe.generations import KeptGeneration
-from envsync.observe.verdicts import Verdicts
+from envsync.model.document import status_of
+from envsync.model.plan import Plan
+from envsync.model.report import Report
+from envsync.observe.trust import standing_of
 from envsync.reconcile import Reconciler
 from envsync.report import text
-from envsync.report.json import Verdict, environment_entry, report_entry
 from envsync.report.terminal import Paint
 from envsync.write import snapshot
 from envsync.write.files import write_cache
 
-DONE, TROUBLE, DRIFT = 0, 1, 3
-"""Exit statuses."""
 _WORKING = frozenset({"apply", "upgrade", "rollback", "move", "doctor"})
 """Commands that ask an interpreter again that did not answer in time: whoever gives them has a reason to."""
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What a command came to, ready to be shown one way or the other."""
-
-    manifest: str | None
-    verdict: Verdict
-    environments: tuple[EnvironmentPlan, ...] | tuple[EnvironmentReport, ...]
-    lines: Callable[[Paint], Iterable[str]]
-    kept: Mapping[str, tuple[KeptGeneration, ...]] = field(default_factory=dict)
-    """The generations of each environment, where the command looked at them."""
-    more: dict[str, Any] = field(default_factory=dict)
-    """What else stands in the JSON document."""
-
-    def entry(self, one: EnvironmentPlan | EnvironmentReport) -> dict[str, Any]:
-        """Give an environment's entry in the JSON document."""
-        if isinstance(one, EnvironmentReport):
-            return report_entry(one)
-        kept = self.kept.get(one.environment.name)
-        return environment_entry(one) | ({} if kept is None else {"kept": [asdict(generation) for generation in kept]})
 
 
 class Session:
@@ -67,14 +41,18 @@ class Session:
         self._read_at = time.time_ns()
         found = opened(options, untrusted)
         self.manifest, self.origin, self._known = found.manifest, found.origin, found.known
-        self.settings = settings_of(self.manifest, options)
+        self.settings = settings_of(options)
         check_names(self.manifest, (*options.names, *options.force_rebuild))
-        self.facts = FactsCache(None if options.no_cache else f"{cache_directory()}/interpreters")
+        self._found_out = Known.read(None if options.no_cache else cache_directory())
+        self.facts = self._found_out.facts
         if options.command in _WORKING:
             self.facts.forget_hanging()
-        self.verdicts = verdicts_of(options)
         self.reconciler = Reconciler(
-            self.manifest, self.facts, force_rebuild=options.force_rebuild, deep=options.deep, verdicts=self.verdicts
+            self.manifest,
+            self.facts,
+            force_rebuild=options.force_rebuild,
+            deep=options.deep,
+            verdicts=self._found_out.verdicts,
         )
         self._began = 0
 
@@ -106,12 +84,7 @@ class Session:
             return
         if not self._known:
             self._remember_manifest()
-        if self.facts.changed:
-            with contextlib.suppress(OSError):
-                write_cache(f"{cache_directory()}/interpreters", self.facts.content())
-        if self.verdicts.changed:
-            with contextlib.suppress(OSError):
-                write_cache(f"{cache_directory()}/verdicts", self.verdicts.content())
+        self._found_out.save()
         if not self.options.names:
             done = text.unchanged_line(plan)
             snapshot.take(
@@ -129,42 +102,13 @@ class Session:
                 write_cache(cache_file("manifest", self.manifest.file), content)
 
 
-def verdicts_of(options: Options) -> Verdicts:
-    """Give what is known of installed packages from earlier passes."""
-    if options.no_cache:
-        return remembered_verdicts(None, None)
-    return remembered_verdicts(f"{cache_directory()}/verdicts", cache_directory())
-
-
-def settings_of(manifest: desired.Manifest, options: Options, *, lock_timeout: float = 60.0) -> Settings:
-    """Say how to apply a manifest."""
-    locks, logs = state_directories()
+def settings_of(options: Options, *, lock_timeout: float = 60.0) -> Settings:
+    """Return how to apply: in the directories of the command, so that every pass finds the same locks."""
     return Settings(
-        cache=cache_directory(),
-        locks=locks,
-        logs=logs,
         jobs=options.jobs,
         lock_timeout=lock_timeout if options.lock_timeout is None else options.lock_timeout,
-        generations_dir=os.path.realpath(manifest.state_dir),  # once: it may lead elsewhere later
-        staging=staging_directory(),
         remembers=not options.no_cache,
     )
-
-
-def check_names(manifest: desired.Manifest, names: Iterable[str]) -> None:
-    """Raise ``UsageError`` for a name that is not among a manifest's environments for this host."""
-    known = [environment.name for environment in manifest.environments]
-    for name in names:
-        if name in manifest.elsewhere:
-            raise UsageError(
-                Problem("unknown-name", f"{name} is not for this host", "See its `hosts` and `platforms`.")
-            )
-        if name not in known:
-            import difflib  # noqa: PLC0415  # only where something is wrong
-
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(known[:20]) or 'none'}."
-            raise UsageError(Problem("unknown-name", f"no environment is called {name}", hint, file=manifest.file))
 
 
 def look(
@@ -183,10 +127,6 @@ def look(
 
 
 def verdict_of_plan(plan: Plan, *, on_drift: int) -> Verdict:
-    """Say how a command ended that only shows a plan."""
-    states = {one.state for one in plan.environments}
-    if State.CONFLICT in states:
-        return Verdict("conflict", TROUBLE)
-    if states & {State.DRIFT, State.MISSING}:
-        return Verdict("drift", on_drift)
-    return Verdict("in-sync", DONE)
+    """Return how a command ended that only shows a plan."""
+    status = status_of({one.state for one in plan.environments})
+    return Verdict(status, {"conflict": TROUBLE, "drift": on_drift}.get(status, DONE))

@@ -1,17 +1,19 @@
 """What a plan consists of: states, drift, actions, conflicts. Complete values, so that applying decides nothing."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from enum import Enum
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
 
 from envsync.model import desired
+from envsync.model.document import Entry, document, status_of
+from envsync.model.edits import Pin
 from envsync.model.environment import Script
 from envsync.model.interpreter import Facts
 from envsync.model.packages import Change, Damage, Declared, Distribution
 from envsync.model.world import World
 
 
-class State(Enum):
+class State(StrEnum):
     """How an environment stands to what the manifest says."""
 
     IN_SYNC = "in-sync"
@@ -38,6 +40,10 @@ class Conflict:
     hint: str
     remedy: tuple[tuple[str, ...], ...] = ()
     """Commands that resolve it, one after the other, as lists of words; empty where that takes a decision."""
+
+    def to_dict(self) -> Entry:
+        """Return its entry in the JSON document."""
+        return asdict(self) | {"remedy": [list(command) for command in self.remedy]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,34 +170,15 @@ class Rebuild:
 
 @dataclass(frozen=True, slots=True)
 class Install:
-    """Install what is declared into an environment that is there."""
+    """Install what is declared into an environment that is there; ``keep`` and its likes as for a :class:`Rebuild`."""
 
     message: str
     blueprint: Blueprint
     spec: InstallSpec
     keep: int = 0
-    """How many former contents to keep."""
     generations_dir: str = ""
-    """The directory that generations are moved to where it is on the same file system."""
     generations: tuple[str, ...] = ()
-    """Staging directories of the contents that are kept already, the oldest first."""
     kind: str = "install"
-
-
-@dataclass(frozen=True, slots=True)
-class Pin:
-    """A change of the manifest, so that one environment names its interpreter by its path."""
-
-    file: str
-    """The manifest, or the one of its includes that declares the environment."""
-    former: bytes
-    """What it holds now."""
-    content: bytes
-    """What it is to hold."""
-    python: str
-    """What ``python`` is to say there."""
-    link: str
-    """The interpreter link that this means."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,20 +241,31 @@ class EnvironmentPlan:
     @property
     def packages(self) -> tuple[Change, ...]:
         """Which versions would change: as far as an installer could say, or by the two contents of a rollback."""
-        rollbacks = [action for action in self.actions if isinstance(action, Rollback)]
-        if rollbacks:
-            return rollbacks[0].changes
-        verdict = self.world.verdict
-        if verdict is None or not any(isinstance(action, Install) for action in self.actions):
-            return ()
-        versions = self.world.installed.versions() if self.world.installed is not None else {}
-        gone = (Change(name, versions.get(name), None) for name in verdict.extraneous)
-        return (*verdict.changes, *gone)
+        for action in self.actions:
+            if isinstance(action, Rollback):
+                return action.changes
+        return self.world.changes() if any(isinstance(action, Install) for action in self.actions) else ()
 
     @property
     def has_work(self) -> bool:
         """Whether applying it would change anything."""
         return bool(self.actions) or (self.interrupted and not self.conflicts)
+
+    def to_dict(self) -> Entry:
+        """Return its entry in the JSON document."""
+        return (
+            {"name": self.environment.name, "path": self.environment.path}
+            | self.world.to_dict()
+            | {
+                "state": self.state.value,
+                "drift": [asdict(one) for one in self.drift],
+                "actions": [{"kind": one.kind, "message": one.message} for one in self.actions],
+                "conflict": self.conflicts[0].to_dict() if self.conflicts else None,
+                "conflicts": [one.to_dict() for one in self.conflicts],
+                "notes": list(self.notes),
+                "packages": [one.to_dict() for one in self.packages],
+            }
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,8 +278,22 @@ class Plan:
     """Staging directories, each with its end, of environments that this manifest does not declare."""
     between: Mapping[str, tuple[Conflict, ...]] = field(default_factory=dict)
     """Conflicts with other environments of the manifest, by name, where there are any."""
+    force_rebuild: frozenset[str] = frozenset()
+    """The names of environments that are rebuilt in any case."""
+    deep: bool = False
+    """Whether every file of every installed package was compared with what was installed."""
 
     @property
     def has_work(self) -> bool:
         """Whether applying it would change anything."""
         return bool(self.foreign_staging) or any(one.has_work for one in self.environments)
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is in conflict."""
+        return not any(one.state is State.CONFLICT for one in self.environments)
+
+    def to_dict(self) -> Entry:
+        """Return the document of ``envsync plan --json``."""
+        status = status_of({one.state for one in self.environments})
+        return document("plan", self.manifest.file, status, [one.to_dict() for one in self.environments])

@@ -1,14 +1,15 @@
 """All that bears on one environment."""
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import chain
 
+from envsync.model.document import Entry
 from envsync.model.environment import Environment
 from envsync.model.evidence import Paths
 from envsync.model.interpreter import Interpreter, InterpreterProblem
 from envsync.model.links import Chain
-from envsync.model.packages import Declared, InstalledPackages, Verdict
+from envsync.model.packages import Change, Declared, InstalledPackages, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,9 +124,39 @@ class World:
     places: tuple[str, ...] = ()
     """Where the environment's own links really are: its path, its aliases, its exposed commands."""
 
+    def changes(self) -> tuple[Change, ...]:
+        """Return the versions that installing what is declared would change, as far as an installer could say."""
+        if self.verdict is None:
+            return ()
+        versions = self.installed.versions() if self.installed is not None else {}
+        return (*self.verdict.changes, *(Change(name, versions.get(name), None) for name in self.verdict.extraneous))
+
+    def to_dict(self) -> Entry:
+        """Return what an environment's entry in the JSON document says of what was found."""
+        found: Entry = {
+            "end": self.directory.chain.end,
+            "hops": self.path.hop_entries(),
+            "python": self._python(),
+            "generations": list(self.directory.generations),
+        }
+        damage = self.installed.damage if self.installed is not None else None
+        return found if damage is None else found | {"damage": [one.to_dict() for one in damage]}
+
+    def _python(self) -> Entry:
+        interpreter, chain = self.interpreter, self.interpreter.chain
+        facts = interpreter.facts if isinstance(interpreter, Interpreter) else None
+        return {
+            "declared": interpreter.declared,
+            "link": interpreter.link,
+            "end": chain.end if chain else None,
+            "hops": chain.hop_entries() if chain else [],
+            "version": facts.version if facts else None,
+            "implementation": facts.implementation if facts else None,
+        }
+
     def evidence(self) -> Iterator[str]:
         """Give all paths that vouch."""
-        return chain(self.dependencies, self.further)
+        return itertools.chain(self.dependencies, self.further)
 
     def outline(self) -> "World":
         """Give what is told of it once all is decided, with what vouches for it: a fraction of its size."""

@@ -95,6 +95,11 @@ def standing(file: str, sources: tuple[Source, ...] = ()) -> Standing:
     return Standing.UNCHANGED if record.digests == _digests(sources) else Standing.TRUSTED
 
 
+def standing_of(manifest: Manifest) -> Standing:
+    """Return how far a manifest is trusted, as it was read."""
+    return standing(manifest.file, manifest.sources)
+
+
 def refuse_strangers(sources: Iterable[Source | str]) -> None:
     """Raise ``UntrustedError`` where a file, or a link on the way to it, is another user's, or others may write to it.
 
@@ -166,7 +171,7 @@ def load(file: str | None = None, *, hostname: str | None = None, platform: str 
     """
     path, origin = (file, NAMED) if file is not None else located()
     manifest = manifests.load(path, hostname=hostname, platform=platform)
-    if origin == FOUND:
+    if origin in {FOUND, OWN}:
         refuse_strangers(manifest.sources)
     return manifest
 

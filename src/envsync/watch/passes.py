@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from envsync.apply.settings import Settings
 from envsync.apply.verdicts import remembered_verdicts
 from envsync.cache.fingerprint import proven, stamp
 from envsync.cache.in_sync import KnownInSync
@@ -13,7 +14,6 @@ from envsync.model.desired import Inputs, Manifest
 from envsync.model.plan import EnvironmentPlan, Plan
 from envsync.model.problems import ManifestError, Problem
 from envsync.model.report import Report
-from envsync.model.settings import Settings
 from envsync.observe.facts import FactsCache
 from envsync.observe.links import walk
 from envsync.reconcile import Reconciler
@@ -38,7 +38,7 @@ class Passes:
         self,
         file: str,
         load: Callable[[str], Manifest],
-        settings: Callable[[Manifest], Settings],
+        settings: Settings,
         *,
         names: tuple[str, ...] = (),
         facts: str | None = None,
@@ -97,7 +97,7 @@ class Passes:
             look.plan, environments=tuple(chosen), foreign_staging=look.plan.foreign_staging if foreign_staging else ()
         )
         reconciler = self._reconciler or Reconciler(manifest, self._facts, verdicts=self._verdicts)
-        return reconciler.apply(plan, self._settings(manifest), steady=True)
+        return reconciler.apply(plan, self._settings, steady=True)
 
     def inputs_of(self, plan: EnvironmentPlan) -> object:
         """Give what the fate of an environment depends on, to Check whether it has changed."""

@@ -16,6 +16,7 @@ _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _SEARCHED = getattr(os, "O_PATH", 0) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NOFOLLOW_ANY = getattr(os, "O_NOFOLLOW_ANY", 0)  # macOS 11 and later, open(2)
 _OPENAT2, _AT_FDCWD, _NO_SYMLINKS = 437, -100, 0x04  # openat2(2), the number is the same on all but Alpha
+_OTHERS = 0o077
 _REPLACED = "a symlink is on the way to it, where a directory was"
 
 
@@ -249,3 +250,31 @@ def flush_directory(path: str) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def make_own(directory: str) -> None:
+    """Make a directory of envsync's own, and those above it, for its user alone; one that is wider is narrowed.
+
+    One behind a symlink stays as it is. Raises ``OSError``.
+    """
+    try:
+        os.mkdir(directory, 0o700)
+    except FileNotFoundError:
+        make_own(os.path.dirname(directory))
+        with contextlib.suppress(FileExistsError):  # another pass was quicker
+            os.mkdir(directory, 0o700)
+    except FileExistsError:
+        if not os.path.isdir(directory):
+            raise
+        _narrow(directory)
+
+
+def _narrow(directory: str) -> None:
+    with contextlib.suppress(OSError):  # a link, or gone again
+        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            found = os.fstat(descriptor)
+            if found.st_mode & _OTHERS and found.st_uid == os.geteuid():
+                os.fchmod(descriptor, stat.S_IMODE(found.st_mode) & ~_OTHERS)
+        finally:
+            os.close(descriptor)

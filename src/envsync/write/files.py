@@ -15,6 +15,7 @@ from envsync.write.directories import (
     clear_partial,
     flush_open,
     kind_of,
+    make_own,
     make_way,
     open_directory,
     open_parent,
@@ -22,7 +23,6 @@ from envsync.write.directories import (
     read_in,
     replace_in,
 )
-from envsync.write.locks import make_own
 from envsync.write.rename import Place, move_new
 
 

@@ -1,4 +1,4 @@
-"""Hold one pass at a time for each environment (flock(2)), and keep envsync's own directories private."""
+"""Hold one pass at a time for each environment (flock(2))."""
 
 import contextlib
 import fcntl
@@ -11,36 +11,9 @@ from envsync.model.problems import EnvsyncError, Problem
 from envsync.observe.locks import lock_name
 from envsync.observe.mounts import name_of
 from envsync.observe.processes import handing_down
+from envsync.write.directories import make_own
 
 _OTHERS = 0o077
-
-
-def make_own(directory: str) -> None:
-    """Make a directory of envsync's own, and those above it, for its user alone; one that is wider is narrowed.
-
-    One behind a symlink stays as it is. Raises ``OSError``.
-    """
-    try:
-        os.mkdir(directory, 0o700)
-    except FileNotFoundError:
-        make_own(os.path.dirname(directory))
-        with contextlib.suppress(FileExistsError):  # another pass was quicker
-            os.mkdir(directory, 0o700)
-    except FileExistsError:
-        if not os.path.isdir(directory):
-            raise
-        _narrow(directory)
-
-
-def _narrow(directory: str) -> None:
-    with contextlib.suppress(OSError):  # a link, or gone again
-        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-        try:
-            found = os.fstat(descriptor)
-            if found.st_mode & _OTHERS and found.st_uid == os.geteuid():
-                os.fchmod(descriptor, stat.S_IMODE(found.st_mode) & ~_OTHERS)
-        finally:
-            os.close(descriptor)
 
 
 @contextlib.contextmanager

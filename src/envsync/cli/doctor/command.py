@@ -9,13 +9,14 @@ from functools import partial
 from typing import Any
 
 from envsync.cache.store import cache_directory
-from envsync.cli.consent import Untrusted, minding_trust, standing_of
+from envsync.cli.consent import Untrusted, minding_trust
 from envsync.cli.doctor.checks import Check, Health, check_manifest, check_trust, check_unreadable
 from envsync.cli.doctor.interpreters import Dependent, Effect, Usage, dependents
 from envsync.cli.doctor.look import check_machine, check_plan
 from envsync.cli.options import Options
 from envsync.cli.output import layout
-from envsync.cli.session import DONE, TROUBLE, Result, Session
+from envsync.cli.result import DONE, TROUBLE, Result, Verdict
+from envsync.cli.session import Session
 from envsync.manifest.find import current_directory
 from envsync.manifest.paths import Recorder
 from envsync.manifest.pythons import Pythons
@@ -26,9 +27,8 @@ from envsync.model.problems import ManifestError, Problem, UsageError
 from envsync.observe.facts import FactsCache
 from envsync.observe.interpreters import Interpreters
 from envsync.observe.links import walk
-from envsync.observe.trust import Standing
+from envsync.observe.trust import Standing, standing_of
 from envsync.reconcile import Reconciler
-from envsync.report.json import Verdict
 from envsync.report.terminal import Layout, Paint, abbreviate_home, escape, hanging, tilde
 
 _HEALTH = {Health.OK: "green", Health.WARNING: "yellow", Health.PROBLEM: "red"}
