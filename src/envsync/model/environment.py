@@ -174,6 +174,7 @@ class Orphan:
     end: str
     identity: tuple[int, int]
     size: int
+    """Bytes on the disk."""
     linked: bool
     """Whether there is a symlink at ``path`` that leads to it still."""
     unowned: tuple[str, ...]
@@ -191,7 +192,9 @@ class Generation:
     made: str
     """When it was replaced, ISO 8601."""
     version: str | None
+    """Of its Python, as ``pyvenv.cfg`` has it."""
     size: int
+    """Bytes on the disk."""
     declared: bool
     """Whether the environment is declared still."""
     irreplaceable: bool
