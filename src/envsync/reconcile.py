@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 
-from envsync.apply.rollback_plan import Rollbacks, rolls_back
+from envsync.apply.rollback import Rollbacks, rolls_back
 from envsync.apply.run import apply_plans
 from envsync.apply.settings import Progress, Settings
 from envsync.apply.verdicts import remembered_verdicts
@@ -177,7 +177,7 @@ class Reconciler:
                 return replace(fresh, actions=())
             return asked[environment.name](fresh)
 
-        return apply_plans(plan, again, replace(settings, generations_dir=self._rules.generations_dir), progress)
+        return apply_plans(plan, again, settings.at(self._rules.generations_dir), progress)
 
     def _asked(self, planned: EnvironmentPlan) -> Callable[[EnvironmentPlan], EnvironmentPlan]:
         """Return what makes of a fresh plan the one that was asked for, where that is more than to reconcile."""

@@ -18,7 +18,7 @@ from envsync.write.directories import Root
 from envsync.write.locks import hold
 from envsync.write.relocate import remove_environment, remove_exposed
 from envsync.write.staging import read_marker_of, remove_staging_dir
-from envsync.write.temporary import remove_temporary
+from envsync.write.trees import remove_temporary
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,8 +58,8 @@ class Settings:
     """The directory to build in where others may write beside an environment, and to the manifest's ``state-dir``."""
     remembers: bool = True
     """Whether to use what is in ``cache``, and to keep what this pass builds there."""
-    generations_dir: str = ""
-    """The real path of the manifest's ``state-dir``; what applies sets it, whatever is given."""
+    generations_dir: str = field(default="", init=False)
+    """The real path of the manifest's ``state-dir``, set by what applies."""
 
     def __post_init__(self) -> None:
         """Raise ``UsageError`` for what cannot be meant."""
@@ -77,7 +77,13 @@ class Settings:
 
     def of(self, manifest: desired.Manifest) -> "Settings":
         """Return these settings for one manifest, whose ``state-dir`` is resolved now: it may lead elsewhere later."""
-        return replace(self, generations_dir=os.path.realpath(manifest.state_dir))
+        return self.at(os.path.realpath(manifest.state_dir))
+
+    def at(self, generations_dir: str) -> "Settings":
+        """Return these settings for a manifest whose ``state-dir`` really is there."""
+        settings = replace(self)
+        object.__setattr__(settings, "generations_dir", generations_dir)
+        return settings
 
     @property
     def memory(self) -> str | None:

@@ -59,7 +59,7 @@ def remembered_verdicts(file: str | None, cache: str | None) -> Verdicts:
     @contextlib.contextmanager
     def building(paths: Iterable[str]) -> Iterator[None]:
         from envsync.apply.installers import keep_byte_code_of  # noqa: PLC0415
-        from envsync.write.temporary import temporary_directory  # noqa: PLC0415
+        from envsync.write.trees import temporary_directory  # noqa: PLC0415
 
         with temporary_directory() as place, _building(paths), temporary_files_in(place):
             places.append(place)
