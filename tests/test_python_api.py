@@ -30,7 +30,7 @@ def here(place: Place, monkeypatch: pytest.MonkeyPatch) -> Place:
 
 
 def as_printed(result: Any) -> Any:
-    """Give a result as the command would print it."""
+    """Return a result as the command would print it."""
     return json.loads(json.dumps(result.to_dict()))
 
 

@@ -109,7 +109,7 @@ def renew_trust(before: Manifest, now: Manifest) -> None:
 
 
 def _refuse_taken(name: str, manifest: Manifest) -> None:
-    """Refuse an environment whose path is another one's: from then on neither would be looked after."""
+    """Refuse an environment whose path is another one's: neither would be managed from then on."""
     new = [one for one in manifest.environments if one.name == name]
     for other in manifest.environments:
         if other.name != name and any(one.path in {other.path, *other.aliases} for one in new):

@@ -120,6 +120,6 @@ def look(
 
 
 def verdict_of_plan(plan: Plan, *, on_drift: int) -> Verdict:
-    """Return how a command ended that only shows a plan."""
+    """Return the verdict of a command that only shows a plan."""
     status = status_of({one.state for one in plan.environments})
     return Verdict(status, {"conflict": TROUBLE, "drift": on_drift}.get(status, DONE))

@@ -8,18 +8,18 @@ from envsync.model.document import Entry, document
 
 @dataclass(frozen=True, slots=True)
 class Pin:
-    """A change of the manifest, so that one environment names its interpreter by its path."""
+    """A change of the manifest: one environment's ``python`` becomes a path."""
 
     file: str
-    """The manifest, or the one of its includes that declares the environment."""
+    """The manifest, or the include that declares the environment."""
     former: bytes
-    """What it holds now."""
+    """Its content now."""
     content: bytes
-    """What it is to hold."""
+    """Its new content."""
     python: str
-    """What ``python`` is to say there."""
+    """The new value of ``python``."""
     link: str
-    """The interpreter link that this means."""
+    """The interpreter link that the value means."""
 
 
 @dataclass(frozen=True, slots=True)

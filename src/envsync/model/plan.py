@@ -258,7 +258,7 @@ class EnvironmentPlan:
             | self.world.to_dict()
             | {
                 "state": self.state.value,
-                "drift": [asdict(one) for one in self.drift],
+                "drift": [{"code": one.code, "message": one.message} for one in self.drift],
                 "actions": [{"kind": one.kind, "message": one.message} for one in self.actions],
                 "conflict": self.conflicts[0].to_dict() if self.conflicts else None,
                 "conflicts": [one.to_dict() for one in self.conflicts],
@@ -285,7 +285,7 @@ class Plan:
     @property
     def has_work(self) -> bool:
         """Whether applying it would change anything."""
-        return bool(self.foreign_staging) or any(one.has_work for one in self.environments)
+        return bool(self.foreign_staging) or any(plan.has_work for plan in self.environments)
 
     @property
     def ok(self) -> bool:
