@@ -7,7 +7,6 @@ from functools import partial
 
 from packaging.utils import canonicalize_name
 
-from envsync.apply.declare import renew_trust
 from envsync.cli import signals
 from envsync.cli.consent import Untrusted, warn
 from envsync.cli.options import Options
@@ -68,6 +67,8 @@ def _rollback(options: Options) -> Result:
     snapshot.forget(plan.manifest.file)
     report = session.reconciler.apply(plan, session.settings)
     if options.pin:
+        from envsync.apply.declare import renew_trust  # noqa: PLC0415  # loads what edits manifests
+
         with contextlib.suppress(ManifestError):  # it is being changed
             renew_trust(session.manifest, load(session.manifest.file))
     show = partial(text.report_lines, report, verbose=True)
