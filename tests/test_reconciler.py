@@ -21,9 +21,8 @@ TWO = '[envs.a]\npath = "a"\n[envs.b]\npath = "b"\ntarget = "b"\n'
 
 
 @pytest.fixture
-def settings(place: Place) -> envsync.Settings:
-    cache, locks, logs = (str(place.root / name) for name in ("cache", "locks", "logs"))
-    return envsync.Settings(cache, locks, logs, 2, 1.0, str(place.root / "state"))
+def settings() -> envsync.Settings:
+    return envsync.Settings(jobs=2, lock_timeout=1.0)
 
 
 def fresh(place: Place, force_rebuild: tuple[str, ...] = ()) -> envsync.Reconciler:

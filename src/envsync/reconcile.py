@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 
-from envsync.apply.rollback_plan import Rollbacks, rolls_back
+from envsync.apply.rollback import Rollbacks, rolls_back
 from envsync.apply.run import apply_plans
+from envsync.apply.settings import Progress, Settings
 from envsync.apply.verdicts import remembered_verdicts
 from envsync.cache.in_sync import KnownInSync
 from envsync.cache.store import Cache
@@ -17,7 +18,6 @@ from envsync.model.interpreter import Interpreter
 from envsync.model.packages import Declared
 from envsync.model.plan import Conflict, EnvironmentPlan, Install, Plan, Rebuild, Rollback, State
 from envsync.model.report import Report
-from envsync.model.settings import Progress, Settings
 from envsync.model.world import World
 from envsync.observe.backends import Backends
 from envsync.observe.directory import StagingFinder
@@ -91,7 +91,8 @@ class Reconciler:
         still = {name: plan for name, plan in in_sync.items() if name not in between and self._suits(plan)}
         chosen = [environment for environment in everyone if not names or environment.name in names]
         plans = tuple(still.get(one.name) or self._plan_one(one, observer, between) for one in chosen)
-        return Plan(self._manifest, plans, observer.foreign_staging({*ends.values()}), between)
+        foreign = observer.foreign_staging({*ends.values()})
+        return Plan(self._manifest, plans, foreign, between, self._rules.force_rebuild, self._deep)
 
     def plan_rollback(self, name: str, *, pin: bool = False) -> Plan:
         """Decide on exchanging one environment for the generation that is kept of it; writes nothing.
@@ -176,7 +177,7 @@ class Reconciler:
                 return replace(fresh, actions=())
             return asked[environment.name](fresh)
 
-        return apply_plans(plan, again, settings, progress)
+        return apply_plans(plan, again, settings.at(self._rules.generations_dir), progress)
 
     def _asked(self, planned: EnvironmentPlan) -> Callable[[EnvironmentPlan], EnvironmentPlan]:
         """Return what makes of a fresh plan the one that was asked for, where that is more than to reconcile."""

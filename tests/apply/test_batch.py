@@ -286,8 +286,7 @@ def test_progress_is_told_for_each_in_the_thread_that_asked(place: Place) -> Non
     def note(report: EnvironmentReport) -> None:
         reported.append((report.plan.environment.name, threading.current_thread() is threading.main_thread()))
 
-    cache, locks, logs, state = (str(place.root / name) for name in ("cache", "locks", "logs", "state"))
-    reconciler.apply(reconciler.plan(), envsync.Settings(cache, locks, logs, 4, 1.0, state), note)
+    reconciler.apply(reconciler.plan(), envsync.Settings(jobs=4, lock_timeout=1.0), note)
     assert sorted(reported) == [(f"e{number:02}", True) for number in range(70)]
 
 

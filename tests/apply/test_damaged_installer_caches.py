@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from envsync.apply import build
 from envsync.cli.main import main
 from harness.bench import Listing, files, listing, staged
 from harness.depot import Depot
@@ -26,7 +27,7 @@ def depot(depot: Depot, monkeypatch: pytest.MonkeyPatch) -> Depot:
     monkeypatch.setenv("UV_CACHE_DIR", str(cache(depot)))
     monkeypatch.setenv("PIP_CACHE_DIR", str(depot.root / "pip-cache"))
     # What failed in one test must not keep another from trying; but templates may be shared.
-    monkeypatch.setattr("envsync.apply.build._PAUSE", 0.0)
+    monkeypatch.setattr(build, "_PAUSE", 0.0)
     return depot
 
 
@@ -229,7 +230,7 @@ def attempts() -> int:
 def test_what_fails_without_the_cache_as_well_is_not_tried_twice_again(
     depot: Depot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("envsync.apply.build._PAUSE", 3600.0)
+    monkeypatch.setattr(build, "_PAUSE", 3600.0)
     depot.declare('packages = ["no-such-package"]')
     counted = []
     for _ in range(3):

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from envsync.__main__ import fast_answer
+from envsync.apply import steps
 from envsync.cli.main import main
 from envsync.observe import record
 from envsync.observe.libraries import find_libraries
@@ -402,7 +403,7 @@ def test_a_killed_pass_leaves_all_as_it_was_and_the_next_one_finishes(depot: Dep
 def test_an_exchange_that_fails_leaves_all_as_it_was(depot: Depot, monkeypatch: pytest.MonkeyPatch) -> None:
     depot.make('packages = ["many"]')
     (depot.site / "many/one.py").unlink()
-    monkeypatch.setattr("envsync.apply.steps.flush", refuse)
+    monkeypatch.setattr(steps, "flush", refuse)
     assert_refused(depot, "disk-full")
 
 

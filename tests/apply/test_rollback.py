@@ -315,8 +315,7 @@ def test_a_manifest_that_changes_meanwhile_is_not_overwritten(
     machine.rebuild()
     for name, value in machine.place.variables.items():
         monkeypatch.setenv(name, value)
-    cache, locks, logs = (str(machine.root / name) for name in ("cache", "locks", "logs"))
-    settings = envsync.Settings(cache, locks, logs, 1, 1.0, str(machine.root / "state"))
+    settings = envsync.Settings(jobs=1, lock_timeout=1.0)
     reconciler = envsync.Reconciler(envsync.load(str(machine.place.manifest)), envsync.FactsCache(None))
     plan = reconciler.plan_rollback("blog", pin=True)
     changed = machine.place.manifest.read_text() + "# somebody's\n"

@@ -10,6 +10,7 @@ from growth import growth
 from rebuild import rebuild
 from results import Result
 from timing import Contender, Job
+
 from watch import watch
 
 _ENVSYNC = "envsync apply"

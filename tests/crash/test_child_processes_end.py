@@ -182,7 +182,7 @@ def test_what_was_begun_is_completed_and_nothing_else_begun(
     assert not (place.root / "two").exists()
 
 
-GRACE = "import envsync.apply.failure as one; one.GRACE = {}"
+GRACE = "from envsync.apply import failure as one; one.GRACE = {}"
 
 
 def test_what_takes_too_long_is_undone(place: Place) -> None:

@@ -7,10 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from envsync.apply.settings import Settings
 from envsync.manifest import load
-from envsync.model.desired import Manifest
 from envsync.model.problems import Problem
-from envsync.model.settings import Settings
 from envsync.watch.events import Event, Passed
 from envsync.watch.loop import Listeners, Watcher, WatchOptions
 from envsync.watch.notify import ServiceManager
@@ -52,7 +51,7 @@ class Stage:
     def run(self, *names: str, once: bool = False) -> int:
         """Run the watcher until the time is over, and give its exit status."""
         self.control = Control(lambda _: None)
-        passes = Passes(str(self.place.manifest), load, self._settings, names=names)
+        passes = Passes(str(self.place.manifest), load, self._settings(), names=names)
         watch_options = WatchOptions(self.settle, self.interval, once=once, clock=lambda: self.now)
         self.script.sort(key=lambda entry: entry[0])
         listeners = Listeners(lambda event: self.reported.append((round(self.now, 3), event)), ServiceManager({}))
@@ -92,9 +91,12 @@ class Stage:
             self.control.stopped_by = signal.SIGTERM
         return Heard(changed=False)
 
-    def _settings(self, manifest: Manifest) -> Settings:
-        root = self.place.root
-        return Settings(f"{root}/cache", f"{root}/locks", f"{root}/logs", 2, 0.0, manifest.state_dir)
+    def _settings(self) -> Settings:
+        own = [self.place.root / name for name in ("cache", "locks", "logs")]
+        for directory in own:
+            directory.mkdir(mode=0o700, exist_ok=True)
+        cache, locks, logs = map(str, own)
+        return Settings(cache=cache, locks=locks, logs=logs, jobs=2, lock_timeout=0.0)
 
 
 def flip(link: os.PathLike[str], to: str) -> Act:

@@ -126,7 +126,7 @@ def test_an_installation_that_takes_too_long_is_cut_off_and_harms_nothing(place:
 def test_a_second_signal_ends_it_at_once(place: Place) -> None:
     # The first one alone would not, within the timeout of this test.
     code = (
-        "import envsync.apply.failure as work, envsync.watch.signals as control, runpy, sys;"
+        "import runpy, sys; from envsync.apply import failure as work; from envsync.watch import signals as control;"
         "work.GRACE = control._LAST = 10_000; sys.argv[1:] = sys.argv[4:];"
         "runpy.run_module('envsync', run_name='__main__')"
     )

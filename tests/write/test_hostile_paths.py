@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from envsync.apply import stage
 from envsync.cli.main import main
 from envsync.observe.mounts import name_of
 from envsync.write.flush import flush
@@ -96,7 +97,7 @@ def test_a_link_that_comes_to_the_end_while_it_is_built_stays(
         end.rename(made.root / "moved")
         end.symlink_to(precious)
 
-    monkeypatch.setattr("envsync.apply.stage.flush", replace_end)
+    monkeypatch.setattr(stage, "flush", replace_end)
     monkeypatch.chdir(made.root)
     assert main(["apply", "--json", "--force-rebuild", "blog"]) == 1
     assert json.loads(capsys.readouterr().out)["environments"][0]["outcome"] == "failed"

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from envsync.cli import edit
+from envsync.apply import declare
 from envsync.cli.main import main
 from envsync.manifest import load
 from envsync.model.desired import Manifest
@@ -212,7 +212,7 @@ def other_hand(here: Place, monkeypatch: pytest.MonkeyPatch, content: str) -> No
             here.manifest.write_text(content)
         return found
 
-    monkeypatch.setattr(edit, "load", load_late)
+    monkeypatch.setattr(declare, "load", load_late)
 
 
 @pytest.mark.parametrize("arguments", COMMANDS)

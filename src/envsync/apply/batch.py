@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterator
 
 from envsync.apply.build import EnvironmentBuilder
 from envsync.apply.failure import check_end, failure
+from envsync.apply.settings import DecideAgain, Settings
 from envsync.apply.staging import Staging, marker_of
 from envsync.cache.fingerprint import outwait_slack
 from envsync.formats.staging_marker import built_name
 from envsync.model.plan import Blueprint, Create, EnvironmentPlan, Link
 from envsync.model.problems import EnvsyncError
 from envsync.model.report import EnvironmentReport, report_of
-from envsync.model.settings import DecideAgain, Settings
 from envsync.observe.rights import inherited_attributes
 from envsync.write.exchange import NOT_RENAMED
 from envsync.write.files import make_directories, make_directory, make_launcher, make_link

@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 from envsync.apply import verify
+from envsync.apply.settings import Settings
 from envsync.apply.staging import marker_of, staging_of
 from envsync.apply.templates import (
     Kind,
@@ -30,7 +31,6 @@ from envsync.formats.staging_marker import BUILT
 from envsync.model.evidence import Evidence
 from envsync.model.plan import Blueprint, EnvironmentPlan, InstallSpec
 from envsync.model.problems import EnvsyncError, Problem
-from envsync.model.settings import Settings
 from envsync.observe.files import Digests
 from envsync.observe.processes import temporary_files_in
 from envsync.write.directories import Root

@@ -12,17 +12,19 @@ one began:
 
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from envsync.apply.build import edit_settings
 from envsync.apply.copies import is_contained, is_copy, make_copy, refuse_difference
+from envsync.apply.settings import Settings
 from envsync.apply.staging import Staging, staging_of
 from envsync.formats.staging_marker import MARKER, Marker, is_staging_dir_name, parent_of, read_marker
 from envsync.model import desired
+from envsync.model.document import Entry, document
 from envsync.model.links import Chain, EndKind
-from envsync.model.plan import EnvironmentPlan
+from envsync.model.plan import Plan
 from envsync.model.problems import EnvsyncError, Problem
-from envsync.model.settings import Settings
 from envsync.model.world import Directory
 from envsync.observe.files import read_text
 from envsync.observe.libraries import find_libraries
@@ -31,6 +33,7 @@ from envsync.observe.mounts import on_one_mount
 from envsync.observe.packages import read_installed
 from envsync.plan.conflicts import meddled_with
 from envsync.plan.unowned import conflicts_at_top
+from envsync.write import snapshot
 from envsync.write.directories import Root
 from envsync.write.files import make_directories, make_directory
 from envsync.write.locks import hold, restrictive_umask
@@ -45,29 +48,51 @@ from envsync.write.staging import make_staging_dir, read_marker_of, remove_stagi
 from envsync.write.swap import settle_exchange
 
 
-@restrictive_umask()
-def move(plan: EnvironmentPlan, settings: Settings, manifest: str) -> bool:
-    """Move it; Check whether there was anything to do.
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """An environment whose path is a symlink to its target."""
+
+    manifest: str
+    name: str
+    path: str
+    target: str
+    changed: bool
+    """Whether it was moved; it may have been there already."""
+
+    @property
+    def ok(self) -> bool:
+        """True: what cannot be moved raises an error."""
+        return True
+
+    def to_dict(self) -> Entry:
+        """Return the document of ``envsync move --json``."""
+        return document("move", self.manifest, "applied" if self.changed else "in-sync") | {"changed": self.changed}
+
+
+def move(plan: Plan, settings: Settings) -> Moved:
+    """Move the only environment of a plan.
 
     The target is complete before the path becomes a symlink, in one exchange: a second directory that shares its files
     with the first by hard links, or on another file system holds copies that were compared with them. What a killed
     one leaves, the next pass finishes. Raises ``EnvsyncError`` or ``OSError``; then the path is what it was.
     """
-    environment = plan.environment
+    manifest, environment = plan.manifest, plan.environments[0].environment
     if environment.target is None:
         hint = f'Declare one: target = "{environment.name}"'
         raise EnvsyncError(Problem("no-target", f"{environment.name} has no target to move to", hint))
+    snapshot.forget(manifest.file)
     source, target = walk(environment.path), walk(environment.target)
+    moved = Moved(manifest.file, environment.name, environment.path, environment.target, changed=True)
     if source.is_link and source.meets(target) and target.kind is EndKind.DIRECTORY:
-        return False
-    for conflict in meddled_with(plan.world.hazard):
+        return replace(moved, changed=False)
+    for conflict in meddled_with(plan.environments[0].world.hazard):
         raise EnvsyncError(Problem(conflict.code, conflict.message, conflict.hint))
-    with hold(settings.locks, source.end, settings.lock_timeout):
+    with restrictive_umask(), hold(settings.locks, source.end, settings.lock_timeout):
         if (walk(environment.path).end, walk(environment.target).end) != (source.end, target.end):
             message = f"{environment.path} or its target leads elsewhere by now"
             raise EnvsyncError(Problem("changed-meanwhile", message, "Nothing was changed. Try again."))
-        _move(environment, settings, manifest)
-    return True
+        _move(environment, settings.of(manifest), manifest.file)
+    return moved
 
 
 def finish_move(environment: desired.Environment, directory: Directory, settings: Settings) -> None:

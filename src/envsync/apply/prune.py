@@ -1,18 +1,69 @@
-"""Remove what a prune plans, and clear what interrupted passes left."""
+"""Find what nothing needs any more, remove it, and clear what interrupted passes left."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 from envsync.apply.move import settle_move
+from envsync.apply.settings import Settings
 from envsync.apply.steps import clear_staging_dir
+from envsync.model.desired import Manifest
+from envsync.model.document import Entry, document
 from envsync.model.problems import EnvsyncError, Problem
-from envsync.model.settings import Settings
-from envsync.plan.prune import Removal
+from envsync.observe.generations import find_exposed, find_generations, find_orphans
+from envsync.observe.staging import find_interrupted
+from envsync.plan.prune import Removal, plan_prune
+from envsync.write import snapshot
 from envsync.write.directories import Root
 from envsync.write.locks import hold
 from envsync.write.relocate import remove_environment, remove_exposed
 from envsync.write.staging import read_marker_of, remove_staging_dir
-from envsync.write.user_files import remove_temporary
+from envsync.write.trees import remove_temporary
+
+
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """What nothing needs any more, and what became of it."""
+
+    manifest: str
+    removals: tuple[Removal, ...]
+    done: Mapping[str, Problem | None] | None = field(default=None)
+    """By place: why it could not be removed, ``None`` for what is gone; ``None`` as a whole: nothing was tried."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether all that was to be removed is gone."""
+        return not any((self.done or {}).values())
+
+    def to_dict(self) -> Entry:
+        """Return the document of ``envsync prune --json``."""
+        status = "failed" if not self.ok else "applied" if self.done else "drift" if self.removals else "in-sync"
+        entries = [one.to_dict(self.done or {}) for one in self.removals]
+        return document("prune", self.manifest, status) | {"removals": entries}
+
+
+def find_removals(manifest: Manifest, settings: Settings, *, everything: bool = False) -> Pruned:
+    """Return what may go of what a manifest's passes have made; with ``everything`` the generations that are kept too.
+
+    Raises ``EnvsyncError`` where a directory of includes is missing: what they declare is not known.
+    """
+    orphans = find_orphans(manifest)
+    for directory in manifest.inputs.listed:
+        if not os.path.isdir(directory):  # unmounted, or not checked out
+            message = f"{directory}, from which manifests are included, is not there"
+            raise EnvsyncError(Problem("manifest-missing", message, "Nothing was pruned. Bring it back first."))
+    exposed = find_exposed(manifest, [one for one in orphans if not (one.unowned or one.linked)])
+    interrupted = find_interrupted(manifest, settings.locks)
+    removals = plan_prune(orphans, find_generations(manifest), interrupted, exposed, everything=everything)
+    return Pruned(manifest.file, removals)
+
+
+def prune(manifest: Manifest, found: Pruned, settings: Settings) -> Pruned:
+    """Remove all that may go of what was found, except what has to stay; each failure is in the result."""
+    if not found.removals:
+        return found
+    snapshot.forget(found.manifest)
+    return Pruned(found.manifest, found.removals, _removed(found.removals, settings.of(manifest)))
 
 
 def clear_interrupted(staging_dir: str, end: str, settings: Settings, *, timeout: float = 0.0) -> None:
@@ -32,8 +83,7 @@ def clear_interrupted(staging_dir: str, end: str, settings: Settings, *, timeout
             clear_staging_dir(staging_dir, end, os.path.dirname(staging_dir))  # where its own manifest looks for it
 
 
-def prune(removals: Iterable[Removal], settings: Settings) -> dict[str, Problem | None]:
-    """Remove all that may go; gives by place what went wrong, ``None`` for what is gone."""
+def _removed(removals: Iterable[Removal], settings: Settings) -> dict[str, Problem | None]:
     return {one.place: _remove(one, settings) for one in removals if not one.kept_because}
 
 
@@ -53,5 +103,5 @@ def _remove(one: Removal, settings: Settings) -> Problem | None:
     except EnvsyncError as error:
         return error.problem
     except OSError as error:
-        return Problem("system-error", f"{one.place}: {error.strerror}", "Prune again when that is mended.")
+        return Problem("system-error", f"{one.place}: {error.strerror}", "Fix that, then prune again.")
     return None

@@ -12,11 +12,11 @@ from envsync.apply.build import EnvironmentBuilder
 from envsync.apply.failure import check_end, failure, finish_or_end
 from envsync.apply.move import finish_move
 from envsync.apply.prune import clear_interrupted
+from envsync.apply.settings import DecideAgain, Progress, Settings
 from envsync.apply.steps import carry_out, clear_away
 from envsync.model.plan import Action, EnvironmentPlan, Install, Link, Plan, State
 from envsync.model.problems import EnvsyncError
 from envsync.model.report import EnvironmentReport, Outcome, Report, outcome_of, report_of
-from envsync.model.settings import DecideAgain, Progress, Settings
 from envsync.observe.processes import Interrupted
 from envsync.write.files import write_cache
 from envsync.write.locks import hold, restrictive_umask
@@ -34,8 +34,6 @@ def apply_plans(plan: Plan, again: DecideAgain, settings: Settings, progress: Pr
     Meanwhile nothing is made that anybody may write to, whatever the process's umask. An interruption begins no other
     environment, completes or undoes those under way, and is part of the report.
     """
-    generations_dir = os.path.realpath(settings.generations_dir)  # once: it may lead elsewhere later
-    settings = replace(settings, generations_dir=generations_dir)
     for staging_dir, end in plan.foreign_staging:
         with contextlib.suppress(EnvsyncError, OSError):  # its own pass is at work, or it cannot be
             clear_interrupted(staging_dir, end, settings)
@@ -46,7 +44,7 @@ def apply_plans(plan: Plan, again: DecideAgain, settings: Settings, progress: Pr
         if not one.has_work
     }
     interrupted = False
-    executor = ThreadPoolExecutor(max_workers=max(1, settings.jobs), thread_name_prefix="envsync")
+    executor = ThreadPoolExecutor(max_workers=settings.side_by_side, thread_name_prefix="envsync")
 
     def work(group: list[EnvironmentPlan]) -> list[EnvironmentReport]:
         done = [_remarked(one, env_builder) for one in _apply_group(group, again, settings, env_builder)]

@@ -10,9 +10,9 @@ import errno
 import os
 from collections.abc import Callable
 
+from envsync.apply.settings import Settings
 from envsync.formats.staging_marker import Marker
 from envsync.model.plan import Blueprint
-from envsync.model.settings import Settings
 from envsync.observe.rights import inherited, is_private
 from envsync.write.files import make_directories
 from envsync.write.flush import flush

@@ -1,4 +1,4 @@
-"""Return what is known of installed packages, and ask installers for what is not, with what asking takes."""
+"""What passes found about interpreters and installed packages, and how installers are asked about the rest."""
 
 import contextlib
 from collections.abc import Iterable, Iterator
@@ -31,7 +31,7 @@ def remembered_verdicts(cache: Cache) -> Verdicts:
 
     @contextlib.contextmanager
     def building(paths: Iterable[str]) -> Iterator[None]:
-        from envsync.write.user_files import temporary_directory  # noqa: PLC0415
+        from envsync.write.trees import temporary_directory  # noqa: PLC0415
 
         with (
             temporary_directory() as place,

@@ -8,16 +8,16 @@ from functools import partial
 from packaging.utils import canonicalize_name
 
 from envsync.cli import signals
-from envsync.cli.consent import Untrusted, renew, warn
+from envsync.cli.consent import Untrusted, warn
 from envsync.cli.options import Options
 from envsync.cli.output import paint
-from envsync.cli.session import DONE, DRIFT, TROUBLE, Result, Session, look, settings_of, verdict_of_plan
+from envsync.cli.result import DONE, DRIFT, TROUBLE, Result, Verdict
+from envsync.cli.session import Session, look, verdict_of_plan
 from envsync.manifest import load
 from envsync.model.plan import Plan, State
 from envsync.model.problems import ManifestError
-from envsync.model.report import EnvironmentReport, Outcome, Report, outcome_of
+from envsync.model.report import EnvironmentReport, Report, outcome_of
 from envsync.report import text
-from envsync.report.json import Verdict
 from envsync.report.terminal import ProgressDisplay
 from envsync.write import snapshot
 
@@ -65,25 +65,20 @@ def _rollback(options: Options) -> Result:
         show = partial(text.plan_lines, plan, verbose=True)
         return Result(plan.manifest.file, verdict_of_plan(plan, on_drift=DONE), plan.environments, show)
     snapshot.forget(plan.manifest.file)
-    settings = settings_of(session.manifest, options)
-    report = session.reconciler.apply(plan, settings)
+    report = session.reconciler.apply(plan, session.settings)
     if options.pin:
+        from envsync.apply.declare import renew_trust  # noqa: PLC0415  # loads what edits manifests
+
         with contextlib.suppress(ManifestError):  # it is being changed
-            renew(session.manifest, load(session.manifest.file))
+            renew_trust(session.manifest, load(session.manifest.file))
     show = partial(text.report_lines, report, verbose=True)
     return Result(plan.manifest.file, verdict_of_report(report), report.environments, show)
 
 
 def verdict_of_report(report: Report) -> Verdict:
     """Return the verdict of a command that applied a plan."""
-    outcomes = {one.outcome for one in report.environments}
-    if report.interrupted:
-        return Verdict("failed", signals.status())
-    if Outcome.FAILED in outcomes:
-        return Verdict("failed", TROUBLE)
-    if Outcome.CONFLICT in outcomes:
-        return Verdict("conflict", TROUBLE)
-    return Verdict("in-sync" if outcomes <= {Outcome.UNCHANGED, Outcome.SKIPPED} else "applied", DONE)
+    status = signals.status() if report.interrupted else DONE if report.ok else TROUBLE
+    return Verdict(report.status, status)
 
 
 def _upgrade(options: Options) -> Result:
@@ -96,7 +91,7 @@ def _upgrade(options: Options) -> Result:
     if plan.has_work:
         snapshot.forget(plan.manifest.file)
         with _progress(plan, options) as display:
-            report = session.reconciler.apply(plan, settings_of(session.manifest, options), display.tick)
+            report = session.reconciler.apply(plan, session.settings, display.tick)
     show = partial(text.report_lines, report, verbose=options.verbose)
     return Result(plan.manifest.file, verdict_of_report(report), report.environments, show)
 

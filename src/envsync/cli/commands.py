@@ -5,7 +5,7 @@ from importlib import import_module
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from envsync.cli.options import Options
-    from envsync.cli.session import Result
+    from envsync.cli.result import Result
 
 
 MODULES = {

@@ -6,8 +6,7 @@ The script runs envsync with ``_ARGCOMPLETE`` in its environment, which :mod:`en
 from argcomplete.shell_integration import shellcode
 
 from envsync.cli.options import Options
-from envsync.cli.session import DONE, Result
-from envsync.report.json import Verdict
+from envsync.cli.result import DONE, Result, Verdict
 
 _TCSH = (
     "complete envsync 'c/--file=/f/' 'n/--file/f/' 'C@~/*@f@' 'p@*@`env _ARGCOMPLETE=1 _ARGCOMPLETE_SHELL=tcsh "

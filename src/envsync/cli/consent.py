@@ -1,16 +1,15 @@
 """Open a command's manifest: one that was found, not named, may have to be trusted first."""
 
-import contextlib
 import os
 import sys
 from dataclasses import dataclass, replace
-from enum import Enum
+from enum import StrEnum
 
 from envsync.cache.store import Cache, cache_directory
 from envsync.cli.options import Options
 from envsync.manifest import load
 from envsync.manifest.cached import recall
-from envsync.manifest.find import NAMED, OWN, SET, demanded, find
+from envsync.manifest.find import OWN, demanded, find
 from envsync.model.desired import Manifest
 from envsync.observe.trust import (
     TrustLevel,
@@ -19,13 +18,13 @@ from envsync.observe.trust import (
     record_for,
     refuse_strangers,
     refused,
-    trust_level,
+    trust_level_of,
 )
 from envsync.report.terminal import abbreviate_home, escape
 from envsync.write.user_files import record_trust
 
 
-class Untrusted(Enum):
+class Untrusted(StrEnum):
     """What a command does about a manifest that is not trusted."""
 
     REFUSE = "refuse"
@@ -105,30 +104,11 @@ def _judged(manifest: Manifest, needed: int) -> Manifest:
     return manifest if known >= needed else replace(manifest, distrust=distrust_of(known))
 
 
-def trust_level_of(manifest: Manifest) -> TrustLevel:
-    """Return how far a manifest is trusted, with the content that was read."""
-    return trust_level(manifest.file, manifest.sources)
-
-
 def warn(options: Options, manifest: Manifest) -> None:
     """Report that a manifest is not trusted, for a command whose output does not."""
     if manifest.distrust and not (options.json or options.quiet):
         line = f"{manifest.file} {manifest.distrust}; nothing that it names was looked at. {advice_for(manifest.file)}"
         sys.stderr.write(f"envsync: {abbreviate_home(line)}\n")
-
-
-def trust_written(options: Options, manifest: Manifest) -> None:
-    """Trust a manifest that was just written where the options name it: it may be found there later."""
-    if find(options.file)[1] in {NAMED, SET}:
-        with contextlib.suppress(OSError):  # then the user has to trust it
-            record_trust(record_for(manifest))
-
-
-def renew(before: Manifest, now: Manifest) -> None:
-    """Trust a manifest as changed by envsync itself, where its former content was trusted."""
-    if now.sources != before.sources and trust_level_of(before) is TrustLevel.UNCHANGED:
-        with contextlib.suppress(OSError):  # then hooks ask again
-            record_trust(record_for(now))
 
 
 def _may_ask(options: Options) -> bool:

@@ -7,33 +7,31 @@ import shlex
 import shutil
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 
 from envsync.apply.move import move
-from envsync.apply.prune import prune
+from envsync.apply.prune import find_removals, prune
 from envsync.cli.consent import Untrusted, opened, warn
 from envsync.cli.options import Options
 from envsync.cli.output import layout
-from envsync.cli.session import DONE, TROUBLE, Result, Session, check_names, look, settings_of
+from envsync.cli.result import DONE, Result, Verdict
+from envsync.cli.session import Session, look, settings_of
 from envsync.cli.signals import deferred
 from envsync.formats import pyvenv_cfg
-from envsync.manifest import manifest_schema
+from envsync.manifest import check_names, manifest_schema
 from envsync.model.desired import Environment, Manifest
 from envsync.model.plan import EnvironmentPlan, Plan
 from envsync.model.problems import CannotRunError, EnvsyncError, Problem, UsageError
 from envsync.model.system import VARIABLES
 from envsync.observe.discover import version_manager_of, version_managers_here
 from envsync.observe.files import read_text
-from envsync.observe.generations import StoredGeneration, find_exposed, find_generations, find_orphans, read_generation
-from envsync.observe.staging import find_interrupted
+from envsync.observe.generations import StoredGeneration, find_orphans, read_generation
 from envsync.plan.prune import Removal, plan_prune
 from envsync.report import explain, table
 from envsync.report.graph import dot_lines, graph_entry, graph_of, mermaid_lines
-from envsync.report.json import Verdict
-from envsync.report.table import removal_entries, removal_lines
+from envsync.report.table import removal_lines
 from envsync.report.terminal import Paint, abbreviate_home
-from envsync.write import snapshot
 
 
 def _status(options: Options) -> Result:
@@ -54,8 +52,9 @@ def _status(options: Options) -> Result:
     plans = [one for one in result.environments if isinstance(one, EnvironmentPlan)]
     more = {}
     if options.orphans:
-        more = {"orphans": table.removal_entries(_orphans(session.manifest), None)}
-    return replace(result, kept=_kept(plans), more=more)
+        more = {"orphans": [one.to_dict({}) for one in _orphans(session.manifest)]}
+    kept = {name: [asdict(one) for one in generations] for name, generations in _kept(plans).items()}
+    return replace(result, kept=kept, more=more)
 
 
 def _orphans(manifest: Manifest) -> tuple[Removal, ...]:
@@ -131,40 +130,25 @@ def _schema(_: Options) -> Result:
 
 def _prune(options: Options) -> Result:
     manifest = opened(options).manifest  # one that cannot be read declares nothing, and prunes nothing
-    orphans = find_orphans(manifest)
-    for directory in manifest.inputs.listed:
-        if not os.path.isdir(directory):  # unmounted, or not checked out: what it declares is not known
-            message = f"{directory}, from which manifests are included, is not there"
-            raise EnvsyncError(Problem("manifest-missing", message, "Nothing was pruned. Bring it back first."))
-    exposed = find_exposed(manifest, [one for one in orphans if not (one.unowned or one.linked)])
-    settings = settings_of(manifest, options)
-    interrupted = find_interrupted(manifest, settings.locks)
-    removals = plan_prune(orphans, find_generations(manifest), interrupted, exposed, everything=options.everything)
-    done = None
-    if options.yes and removals:
-        snapshot.forget(manifest.file)
+    settings = settings_of(options)
+    pruned = find_removals(manifest, settings, everything=options.everything)
+    if options.yes:
         with deferred():
-            done = prune(removals, settings)
-    failed = any((done or {}).values())
-    status = "failed" if failed else "applied" if done else "in-sync" if not removals else "drift"
-    verdict = Verdict(status, TROUBLE if failed else DONE)
-    show = partial(removal_lines, removals, done)
-    return Result(manifest.file, verdict, (), show, more={"removals": removal_entries(removals, done)})
+            pruned = prune(manifest, pruned, settings)
+    document = pruned.to_dict()
+    verdict = Verdict(document["status"], document["exit_code"])
+    return Result(manifest.file, verdict, (), partial(removal_lines, pruned.removals, pruned.done), more=document)
 
 
 def _move(options: Options) -> Result:
     session = Session(options)
-    plan = session.plan().environments[0]
-    snapshot.forget(session.manifest.file)
+    plan = session.plan()
     with deferred():
-        moved = move(plan, session.settings, session.manifest.file)
-    path, target = plan.environment.path, plan.environment.target
-    line = f"{path} is a symlink to {target} now" if moved else f"{path} is a symlink to {target} already"
-
-    def show(_: Paint) -> list[str]:
-        return [abbreviate_home(line)]
-
-    return Result(session.manifest.file, Verdict("applied" if moved else "in-sync", DONE), (), show)
+        moved = move(plan, session.settings)
+    line = f"{moved.path} is a symlink to {moved.target} {'now' if moved.changed else 'already'}"
+    document = moved.to_dict()
+    show = [abbreviate_home(line)]
+    return Result(moved.manifest, Verdict(document["status"], DONE), (), lambda _: show, more=document)
 
 
 COMMANDS = {

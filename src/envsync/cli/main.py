@@ -14,11 +14,11 @@ from envsync.cli.options import Options, parse
 
 
 def mind_cache(*, quiet: bool) -> None:
-    """Say so, and use an empty directory instead, where others could have put something into the caches."""
+    """Use an empty cache directory, with a warning, where others could have put something into the usual one."""
     problem = cache_problem()
     if not problem:
         return
-    from envsync.write.user_files import temporary_directory  # noqa: PLC0415  # hardly ever
+    from envsync.write.trees import temporary_directory  # noqa: PLC0415  # hardly ever
 
     stack = contextlib.ExitStack()
     use_cache_directory(stack.enter_context(temporary_directory()))

@@ -4,7 +4,6 @@ Named tuples, here and in ``arguments``: the module for dataclasses alone takes 
 """
 
 import argparse
-import os
 from collections.abc import Container, Iterable
 from typing import Any, NamedTuple, NoReturn
 
@@ -92,7 +91,6 @@ def parse(arguments: list[str]) -> Options:
     for name in ("names", "force_rebuild", "paths", "words", "package"):
         given[name] = tuple(given.get(name) or ())
     given["values"] = tuple((key.removeprefix("key_"), given.pop(key)) for key in [*given] if key.startswith("key_"))
-    given.setdefault("jobs", min(32, 2 * (os.cpu_count() or 1)))
     return Options(**given)
 
 

@@ -8,21 +8,21 @@ from typing import Any, TextIO
 
 from envsync.cli.commands import FITTED, SHOWING
 from envsync.cli.options import Options
-from envsync.cli.session import TROUBLE, Result
+from envsync.cli.result import TROUBLE, Result
 from envsync.cli.signals import WORDS
 from envsync.formats.redact import redacted, redacted_in
+from envsync.model.document import document
 from envsync.model.problems import EnvsyncError, ManifestError, Problem
 from envsync.model.system import VARIABLES
-from envsync.report.json import Verdict, document
 from envsync.report.terminal import Layout, Paint, wrapped
-from envsync.report.text import problem_lines
 
 
 def show(options: Options, result: Result) -> int:
     """Print a command's result, and return the exit status."""
     if options.json:
-        entries = [result.entry(one) for one in result.environments]
-        _print_json(document(options.command, result.manifest, result.verdict, entries) | result.more)
+        verdict = result.verdict
+        base = document(options.command, result.manifest, verdict.status, result.entries(), verdict.exit_code)
+        _print_json(base | result.more)
     elif not options.quiet or result.verdict.exit_code or options.command in SHOWING or options.action == "show":
         lines = result.lines(paint(options, sys.stdout.isatty()))
         _print_lines(sys.stdout, fitting(lines) if options.command in FITTED else lines)
@@ -55,8 +55,11 @@ def _show_problems(options: Options, problems: tuple[Problem, ...], exit_code: i
         _print_json(failure_entry(exit_code, problems, now()), indent=None)
     elif options.json:
         manifest = next((problem.file for problem in problems if problem.file), None)
-        _print_json(document(options.command, manifest, Verdict("error", exit_code), (), problems))
+        base = document(options.command, manifest, "error", exit_code=exit_code)
+        _print_json(base | {"errors": [problem.to_dict() for problem in problems]})
     else:
+        from envsync.report.text import problem_lines  # noqa: PLC0415  # only where something is wrong
+
         _print_lines(sys.stderr, problem_lines(problems, paint(options, sys.stderr.isatty())))
     return exit_code
 

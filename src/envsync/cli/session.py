@@ -2,57 +2,32 @@
 
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import partial
-from typing import Any
 
+from envsync.apply.settings import Progress, Settings
 from envsync.apply.verdicts import remembered_verdicts
 from envsync.cache.fingerprint import outwait_slack
 from envsync.cache.in_sync import KnownInSync
-from envsync.cache.store import cache_directory, staging_directory, state_directories
-from envsync.cli.consent import Untrusted, cache_for, opened, trust_level_of
+from envsync.cli.consent import Untrusted, cache_for, opened
 from envsync.cli.options import Options
+from envsync.cli.result import DONE, TROUBLE, Result, Verdict
+from envsync.manifest import check_names
 from envsync.manifest.cached import remember
-from envsync.model import desired
-from envsync.model.plan import EnvironmentPlan, Plan, State
-from envsync.model.problems import Problem, UsageError
-from envsync.model.report import EnvironmentReport, Report
-from envsync.model.settings import Progress, Settings
+from envsync.model.document import status_of
+from envsync.model.plan import Plan
+from envsync.model.report import Report
 from envsync.observe.facts import FactsCache
-from envsync.observe.generations import StoredGeneration
+from envsync.observe.trust import trust_level_of
 from envsync.reconcile import Reconciler
 from envsync.report import text
-from envsync.report.json import Verdict, environment_entry, report_entry
 from envsync.report.terminal import Paint
 from envsync.write import snapshot
 from envsync.write.files import write_cache
 
-DONE, TROUBLE, DRIFT = 0, 1, 3
-"""Exit statuses."""
 _WORKING = frozenset({"apply", "upgrade", "rollback", "move", "doctor"})
 """Commands that ask an interpreter again that did not answer in time: whoever gives them has a reason to."""
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What a command came to, ready to be shown one way or the other."""
-
-    manifest: str | None
-    verdict: Verdict
-    environments: tuple[EnvironmentPlan, ...] | tuple[EnvironmentReport, ...]
-    lines: Callable[[Paint], Iterable[str]]
-    kept: Mapping[str, tuple[StoredGeneration, ...]] = field(default_factory=dict)
-    """The generations of each environment, where the command looked at them."""
-    more: dict[str, Any] = field(default_factory=dict)
-    """What else stands in the JSON document."""
-
-    def entry(self, one: EnvironmentPlan | EnvironmentReport) -> dict[str, Any]:
-        """Give an environment's entry in the JSON document."""
-        if isinstance(one, EnvironmentReport):
-            return report_entry(one)
-        kept = self.kept.get(one.environment.name)
-        return environment_entry(one) | ({} if kept is None else {"kept": [asdict(generation) for generation in kept]})
 
 
 class Session:
@@ -64,7 +39,7 @@ class Session:
         self._read_at = time.time_ns()
         found = opened(options, untrusted)
         self.manifest, self.origin, self._known = found.manifest, found.origin, found.known
-        self.settings = settings_of(self.manifest, options)
+        self.settings = settings_of(options)
         check_names(self.manifest, (*options.names, *options.force_rebuild))
         self._cache = cache_for(options)
         self.facts = FactsCache(self._cache)
@@ -72,7 +47,11 @@ class Session:
             self.facts.forget_hanging()
         self.verdicts = remembered_verdicts(self._cache)
         self.reconciler = Reconciler(
-            self.manifest, self.facts, force_rebuild=options.force_rebuild, deep=options.deep, verdicts=self.verdicts
+            self.manifest,
+            self.facts,
+            force_rebuild=options.force_rebuild,
+            deep=options.deep,
+            verdicts=self.verdicts,
         )
         self._began = 0
 
@@ -116,35 +95,13 @@ class Session:
             )
 
 
-def settings_of(manifest: desired.Manifest, options: Options, *, lock_timeout: float = 60.0) -> Settings:
-    """Say how to apply a manifest."""
-    locks, logs = state_directories()
+def settings_of(options: Options, *, lock_timeout: float = 60.0) -> Settings:
+    """Return how to apply: in the directories of the command, so that every pass finds the same locks."""
     return Settings(
-        cache=cache_directory(),
-        locks=locks,
-        logs=logs,
         jobs=options.jobs,
         lock_timeout=lock_timeout if options.lock_timeout is None else options.lock_timeout,
-        generations_dir=os.path.realpath(manifest.state_dir),  # once: it may lead elsewhere later
-        staging=staging_directory(),
         remembers=not options.no_cache,
     )
-
-
-def check_names(manifest: desired.Manifest, names: Iterable[str]) -> None:
-    """Raise ``UsageError`` for a name that is not among a manifest's environments for this host."""
-    known = [environment.name for environment in manifest.environments]
-    for name in names:
-        if name in manifest.elsewhere:
-            raise UsageError(
-                Problem("unknown-name", f"{name} is not for this host", "See its `hosts` and `platforms`.")
-            )
-        if name not in known:
-            import difflib  # noqa: PLC0415  # only where something is wrong
-
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(known[:20]) or 'none'}."
-            raise UsageError(Problem("unknown-name", f"no environment is called {name}", hint, file=manifest.file))
 
 
 def look(
@@ -163,10 +120,6 @@ def look(
 
 
 def verdict_of_plan(plan: Plan, *, on_drift: int) -> Verdict:
-    """Say how a command ended that only shows a plan."""
-    states = {one.state for one in plan.environments}
-    if State.CONFLICT in states:
-        return Verdict("conflict", TROUBLE)
-    if states & {State.DRIFT, State.MISSING}:
-        return Verdict("drift", on_drift)
-    return Verdict("in-sync", DONE)
+    """Return the verdict of a command that only shows a plan."""
+    status = status_of({one.state for one in plan.environments})
+    return Verdict(status, {"conflict": TROUBLE, "drift": on_drift}.get(status, DONE))

@@ -3,12 +3,11 @@
 import os
 
 from envsync.cli.options import Options
-from envsync.cli.session import DONE, Result
+from envsync.cli.result import DONE, Result, Verdict
 from envsync.manifest import load
 from envsync.manifest.find import NAME, OWN, absolute, current_directory, find, upwards
 from envsync.model.problems import ManifestError, Problem, UsageError
 from envsync.observe.trust import Record, place_of, record_for, record_of, records, refuse_strangers
-from envsync.report.json import Verdict
 from envsync.report.terminal import Paint, abbreviate_home
 from envsync.write.user_files import forget_trust, record_trust
 

@@ -16,13 +16,14 @@ from envsync.cache.store import cache_directory, state_directories
 from envsync.cli.consent import Untrusted, cache_for, opened, reopened
 from envsync.cli.options import Options
 from envsync.cli.output import paint
-from envsync.cli.session import Result, check_names, settings_of
+from envsync.cli.result import Result, Verdict
+from envsync.cli.session import settings_of
 from envsync.formats.redact import redacted, redacted_in
+from envsync.manifest import check_names
 from envsync.model.desired import Manifest, PythonPath
 from envsync.model.problems import EnvsyncError, Problem
 from envsync.model.system import VARIABLES
 from envsync.observe.files import read_text
-from envsync.report.json import Verdict
 from envsync.report.terminal import Paint, abbreviate_home, wrapped
 from envsync.report.watching import event_entry, event_lines, is_result, now
 from envsync.watch.events import Event, Started, Stopped
@@ -53,7 +54,7 @@ def _watch(options: Options) -> int:
     passes = Passes(
         file,
         partial(reopened, origin=found.origin, as_trusted=options.as_trusted),
-        lambda manifest: settings_of(manifest, options, lock_timeout=_LOCK_TIMEOUT),
+        settings_of(options, lock_timeout=_LOCK_TIMEOUT),
         names=options.names,
         cache=cache_for(options),
     )

@@ -5,12 +5,13 @@ A pass over an unchanged manifest only has to find it: the parser and the valida
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from types import ModuleType
     from typing import Any
 
     from envsync.manifest.schema import Key
     from envsync.model.desired import Manifest
+    from envsync.model.problems import UsageError
 
 
 _PLUGINS = "PYDANTIC_DISABLE_PLUGINS"
@@ -42,6 +43,26 @@ def environment_keys() -> "tuple[Key, ...]":
     """Return the keys of an environment, in the order in which they are written."""
     keys: tuple[Key, ...] = _validating("schema").environment_keys()
     return keys
+
+
+def check_names(manifest: "Manifest", names: "Iterable[str]") -> None:
+    """Raise ``UsageError`` for a name that is not among a manifest's environments for this host."""
+    known = [environment.name for environment in manifest.environments]
+    for name in names:
+        if name not in known:
+            raise _unknown(manifest, name, known)
+
+
+def _unknown(manifest: "Manifest", name: str, known: "list[str]") -> "UsageError":
+    import difflib  # noqa: PLC0415  # only where something is wrong
+
+    from envsync.model.problems import Problem, UsageError  # noqa: PLC0415
+
+    if name in manifest.elsewhere:
+        return UsageError(Problem("unknown-name", f"{name} is not for this host", "See its `hosts` and `platforms`."))
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(known[:20]) or 'none'}."
+    return UsageError(Problem("unknown-name", f"no environment is called {name}", hint, file=manifest.file))
 
 
 def manifest_schema() -> "dict[str, Any]":

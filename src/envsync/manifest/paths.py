@@ -74,6 +74,11 @@ def is_literal(path: str) -> bool:
     return path.isprintable() and not (_DOLLAR.search(path) or _BARE_VARIABLE.search(path))
 
 
+def shortened(path: str, home: str) -> str:
+    """Write a path as one would in a manifest, with ``~`` for the home directory."""
+    return f"~{path[len(home) :]}" if len(home) > 1 and f"{path}/".startswith(f"{home}/") else path
+
+
 def expand(text: str, recorder: Recorder, quote: Callable[[str], str] = str) -> str:
     """Return ``text`` with ``~`` and ``${VAR}`` replaced by their values, each passed through ``quote``.
 

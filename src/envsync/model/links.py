@@ -1,10 +1,10 @@
 """A link chain, and what stands at its end."""
 
 from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
 
 
-class EndKind(Enum):
+class EndKind(StrEnum):
     """What stands at the end of a link chain."""
 
     MISSING = "nothing"
@@ -42,6 +42,10 @@ class Chain:
     """For ``LOOP`` and ``UNREADABLE``: the system's error, and where it occurred."""
     identity: tuple[int, int] | None = None
     """Device and inode of a directory at the end."""
+
+    def hop_entries(self) -> list[dict[str, str]]:
+        """Return its hops as the JSON document has them."""
+        return [{"link": hop.link, "text": hop.link_text} for hop in self.hops]
 
     def meets(self, other: "Chain") -> bool:
         """Check whether two chains have one end, under the same name or another."""

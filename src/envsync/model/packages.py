@@ -2,6 +2,10 @@
 
 from dataclasses import dataclass
 
+from envsync.model.document import Entry
+
+_MOST = 20
+"""Files that are listed of a damaged package."""
 SEEDS = frozenset({"pip", "setuptools", "wheel"})
 """What builders seed environments with: it need not be declared."""
 
@@ -65,6 +69,19 @@ class Damage:
     known: bool = True
     """Whether its version and origin are known."""
 
+    def to_dict(self) -> Entry:
+        """Return its entry in the JSON document, with the first files of each list."""
+        return {
+            "package": self.package.name,
+            "version": self.package.version,
+            "missing": list(self.missing[:_MOST]),
+            "missing_count": len(self.missing),
+            "changed": list(self.changed[:_MOST]),
+            "changed_count": len(self.changed),
+            "unchecked": self.unchecked or None,
+            "leftovers": list(self.partial[:_MOST]),
+        }
+
     @property
     def damaged(self) -> bool:
         """Whether it has to be installed again; without wheel metadata that is unknown."""
@@ -112,6 +129,10 @@ class Change:
     """``None`` where it is not installed."""
     after: str | None
     """``None`` where it is removed; empty where the version is only known once it is built."""
+
+    def to_dict(self) -> dict[str, str | None]:
+        """Return its entry among the ``packages`` of the JSON document."""
+        return {"name": self.name, "before": self.before, "after": self.after or None}
 
 
 def changes_between(before: InstalledPackages, after: InstalledPackages) -> tuple[Change, ...]:

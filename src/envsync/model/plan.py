@@ -1,17 +1,18 @@
 """A plan: states, drift, actions, conflicts. Complete values, so that applying decides nothing."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from enum import Enum
-from typing import NamedTuple
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
 
 from envsync.model import desired
+from envsync.model.document import Entry, document, status_of
+from envsync.model.edits import Pin
 from envsync.model.environment import Script
 from envsync.model.packages import Change, Damage, Declared, Distribution
-from envsync.model.world import Backend, World
+from envsync.model.world import Backend, ForeignStaging, World
 
 
-class State(Enum):
+class State(StrEnum):
     """How an environment compares to the manifest."""
 
     IN_SYNC = "in-sync"
@@ -40,6 +41,10 @@ class Conflict:
     hint: str
     remedy: tuple[tuple[str, ...], ...] = ()
     """Commands that resolve it, in order, each as its words; empty where the user has to decide."""
+
+    def to_dict(self) -> Entry:
+        """Return its entry in the JSON document."""
+        return asdict(self) | {"remedy": [list(command) for command in self.remedy]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,22 +184,6 @@ class Install:
 
 
 @dataclass(frozen=True, slots=True)
-class Pin:
-    """A change of the manifest: one environment's ``python`` becomes a path."""
-
-    file: str
-    """The manifest, or the include that declares the environment."""
-    former: bytes
-    """Its content now."""
-    content: bytes
-    """Its new content."""
-    python: str
-    """The new value of ``python``."""
-    link: str
-    """The interpreter link that the value means."""
-
-
-@dataclass(frozen=True, slots=True)
 class Rollback:
     """Swap an environment with its latest generation."""
 
@@ -252,28 +241,31 @@ class EnvironmentPlan:
     @property
     def packages(self) -> tuple[Change, ...]:
         """The versions that would change, as far as an installer reports them, or by the two contents of a rollback."""
-        rollbacks = [action for action in self.actions if isinstance(action, Rollback)]
-        if rollbacks:
-            return rollbacks[0].changes
-        verdict = self.world.verdict
-        if verdict is None or not any(isinstance(action, Install) for action in self.actions):
-            return ()
-        versions = self.world.installed.versions() if self.world.installed is not None else {}
-        removed = (Change(name, versions.get(name), None) for name in verdict.extraneous)
-        return (*verdict.changes, *removed)
+        for action in self.actions:
+            if isinstance(action, Rollback):
+                return action.changes
+        return self.world.changes() if any(isinstance(action, Install) for action in self.actions) else ()
 
     @property
     def has_work(self) -> bool:
         """Whether applying it would change anything."""
         return bool(self.actions) or (self.interrupted and not self.conflicts)
 
-
-class ForeignStaging(NamedTuple):
-    """A staging directory of an environment that this manifest does not declare."""
-
-    staging_dir: str
-    end: str
-    """Of the environment."""
+    def to_dict(self) -> Entry:
+        """Return its entry in the JSON document."""
+        return (
+            {"name": self.environment.name, "path": self.environment.path}
+            | self.world.to_dict()
+            | {
+                "state": self.state.value,
+                "drift": [{"code": one.code, "message": one.message} for one in self.drift],
+                "actions": [{"kind": one.kind, "message": one.message} for one in self.actions],
+                "conflict": self.conflicts[0].to_dict() if self.conflicts else None,
+                "conflicts": [one.to_dict() for one in self.conflicts],
+                "notes": list(self.notes),
+                "packages": [one.to_dict() for one in self.packages],
+            }
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,8 +277,22 @@ class Plan:
     foreign_staging: tuple[ForeignStaging, ...] = ()
     between: Mapping[str, tuple[Conflict, ...]] = field(default_factory=dict)
     """Conflicts with other environments of the manifest, by name of the environment."""
+    force_rebuild: frozenset[str] = frozenset()
+    """The names of environments that are rebuilt in any case."""
+    deep: bool = False
+    """Whether every file of every installed package was compared with what was installed."""
 
     @property
     def has_work(self) -> bool:
         """Whether applying it would change anything."""
         return bool(self.foreign_staging) or any(plan.has_work for plan in self.environments)
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is in conflict."""
+        return not any(one.state is State.CONFLICT for one in self.environments)
+
+    def to_dict(self) -> Entry:
+        """Return the document of ``envsync plan --json``."""
+        status = status_of({one.state for one in self.environments})
+        return document("plan", self.manifest.file, status, [one.to_dict() for one in self.environments])

@@ -1,9 +1,11 @@
 """The ways in which envsync fails, each with what happened, where, and what to do."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from envsync.model.desired import Inputs
 
 
@@ -23,6 +25,14 @@ class Problem:
     key: str | None = None
     """Dotted manifest key, such as ``envs.blog.path``."""
 
+    def to_dict(self) -> "dict[str, Any]":
+        """Return its entry among the ``errors`` of the JSON document."""
+        return asdict(self)
+
+    def brief(self) -> "dict[str, Any]":
+        """Return its entry where the document says already what it is about."""
+        return {"code": self.code, "message": self.message, "hint": self.hint}
+
 
 class EnvsyncError(Exception):
     """A failure that is a message, never a traceback."""
@@ -35,7 +45,7 @@ class EnvsyncError(Exception):
 
 
 class UsageError(EnvsyncError):
-    """Wrong usage of the command."""
+    """Wrong usage of the command, or a wrong argument of a function."""
 
     exit_code = 2
 

@@ -2,15 +2,16 @@
 
 import shlex
 from dataclasses import dataclass, replace
-from enum import Enum
+from enum import StrEnum
 
 from envsync.model import desired
+from envsync.model.document import Entry, document
 from envsync.model.packages import Change
 from envsync.model.plan import Action, EnvironmentPlan, Install, Rollback, State
 from envsync.model.problems import Problem
 
 
-class Outcome(Enum):
+class Outcome(StrEnum):
     """What happened to one environment."""
 
     UNCHANGED = "unchanged"
@@ -50,6 +51,14 @@ class EnvironmentReport:
     packages: tuple[Change, ...] = ()
     """The versions that changed."""
 
+    def to_dict(self) -> Entry:
+        """Return its entry in the JSON document."""
+        return self.plan.to_dict() | {
+            "outcome": self.outcome.value,
+            "packages": [one.to_dict() for one in self.packages],
+            "error": self.error.brief() if self.error else None,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Report:
@@ -58,6 +67,29 @@ class Report:
     manifest: desired.Manifest
     environments: tuple[EnvironmentReport, ...]
     interrupted: bool = False
+    """Whether a signal ended it early."""
+
+    @property
+    def status(self) -> str:
+        """``failed``, ``conflict``, ``applied``, or ``in-sync`` where there was nothing to do."""
+        outcomes = {one.outcome for one in self.environments}
+        if self.interrupted or Outcome.FAILED in outcomes:
+            return "failed"
+        if Outcome.CONFLICT in outcomes:
+            return "conflict"
+        return "in-sync" if outcomes <= {Outcome.UNCHANGED, Outcome.SKIPPED} else "applied"
+
+    @property
+    def ok(self) -> bool:
+        """Whether every environment is as declared, or waits for what it was declared to wait for."""
+        return self.status in {"applied", "in-sync"}
+
+    def to_dict(self) -> Entry:
+        """Return the document of ``envsync apply --json``."""
+        exit_code = 130 if self.interrupted else None  # as after SIGINT
+        return document(
+            "apply", self.manifest.file, self.status, [one.to_dict() for one in self.environments], exit_code
+        )
 
 
 def outcome_of(state: State, actions: tuple[Action, ...]) -> Outcome:

@@ -3,12 +3,14 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
+from typing import NamedTuple
 
+from envsync.model.document import Entry
 from envsync.model.environment import Environment
 from envsync.model.evidence import Evidence, Paths
 from envsync.model.interpreter import Interpreter, InterpreterProblem
 from envsync.model.links import Chain
-from envsync.model.packages import Declared, InstalledPackages, Verdict
+from envsync.model.packages import Change, Declared, InstalledPackages, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +23,14 @@ class Backend:
     """The file to run, or the wheel to unpack and run; empty where none is needed (virtualenv, venv)."""
     missing: str = ""
     """Why it cannot be used, as a sentence; empty where it can."""
+
+
+class ForeignStaging(NamedTuple):
+    """A staging directory of an environment that this manifest does not declare."""
+
+    staging_dir: str
+    end: str
+    """Of the environment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +157,36 @@ class World:
     def dependencies(self) -> Iterator[str]:
         """Yield the paths to watch: when one changes, the environment has to be looked at again."""
         return islice(self.evidence.paths, self.watched)
+
+    def changes(self) -> tuple[Change, ...]:
+        """Return the versions that installing what is declared would change, as far as an installer could say."""
+        if self.verdict is None:
+            return ()
+        versions = self.installed.versions() if self.installed is not None else {}
+        return (*self.verdict.changes, *(Change(name, versions.get(name), None) for name in self.verdict.extraneous))
+
+    def to_dict(self) -> Entry:
+        """Return what an environment's entry in the JSON document says of what was found."""
+        found: Entry = {
+            "end": self.directory.chain.end,
+            "hops": self.path.hop_entries(),
+            "python": self._python(),
+            "generations": list(self.directory.generations),
+        }
+        damage = self.installed.damage if self.installed is not None else None
+        return found if damage is None else found | {"damage": [one.to_dict() for one in damage]}
+
+    def _python(self) -> Entry:
+        interpreter, chain = self.interpreter, self.interpreter.chain
+        facts = interpreter.facts if isinstance(interpreter, Interpreter) else None
+        return {
+            "declared": interpreter.declared,
+            "link": interpreter.link,
+            "end": chain.end if chain else None,
+            "hops": chain.hop_entries() if chain else [],
+            "version": facts.version if facts else None,
+            "implementation": facts.implementation if facts else None,
+        }
 
     def outline(self) -> "World":
         """Return what is reported of it once all is decided, with its evidence: a fraction of its size."""

@@ -9,8 +9,7 @@ from envsync.cache.store import staging_directory
 from envsync.formats.staging_marker import LOST_AND_FOUND, MARKER, Marker, is_staging_dir_name, parent_of, read_marker
 from envsync.manifest.find import absolute
 from envsync.model.links import Chain, EndKind
-from envsync.model.plan import ForeignStaging
-from envsync.model.world import Directory, Redirect
+from envsync.model.world import Directory, ForeignStaging, Redirect
 from envsync.observe.environment import read_environment
 from envsync.observe.files import read_regular, read_text
 from envsync.observe.mounts import Mounts

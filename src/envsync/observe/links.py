@@ -3,10 +3,13 @@
 import os
 import stat
 import sys
+from typing import TYPE_CHECKING
 
 from envsync.model.links import Chain, EndKind, Hop
 from envsync.model.system import ON_MACOS
-from envsync.observe.mounts import Mounts
+
+if TYPE_CHECKING:
+    from envsync.observe.mounts import Mounts
 
 MAX_HOPS = 32 if ON_MACOS else 40
 """How many symlinks the kernel follows in one look-up: MAXSYMLINKS, path_resolution(7)."""
@@ -121,7 +124,7 @@ def _kind_of(mode: int) -> EndKind:
 class Places:
     """Names real paths so that two names are equal exactly if the places are one."""
 
-    def __init__(self, mounts: Mounts) -> None:
+    def __init__(self, mounts: "Mounts") -> None:
         """Take the current mounts."""
         self._mounts = mounts
         self._known: dict[str, str] = {}

@@ -96,6 +96,11 @@ def trust_level(file: str, sources: tuple[Source, ...] = ()) -> TrustLevel:
     return TrustLevel.UNCHANGED if record.digests == _digests(sources) else TrustLevel.TRUSTED
 
 
+def trust_level_of(manifest: Manifest) -> TrustLevel:
+    """Return how far a manifest is trusted, with the content that was read."""
+    return trust_level(manifest.file, manifest.sources)
+
+
 def refuse_strangers(sources: Iterable[Source | str]) -> None:
     """Raise ``UntrustedError`` where a file, or a link on the way to it, is another user's, or others may write to it.
 
@@ -167,7 +172,7 @@ def load(file: str | None = None, *, hostname: str | None = None, platform: str 
     """
     path, origin = (file, NAMED) if file is not None else located()
     manifest = manifests.load(path, hostname=hostname, platform=platform)
-    if origin == FOUND:
+    if origin in {FOUND, OWN}:
         refuse_strangers(manifest.sources)
     return manifest
 

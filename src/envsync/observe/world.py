@@ -12,8 +12,7 @@ from envsync.model.evidence import Paths
 from envsync.model.interpreter import Interpreter, InterpreterProblem
 from envsync.model.links import Chain, EndKind
 from envsync.model.packages import Declared, InstalledPackages, Verdict
-from envsync.model.plan import ForeignStaging
-from envsync.model.world import Directory, SideLink, World
+from envsync.model.world import Directory, ForeignStaging, SideLink, World
 from envsync.observe.backends import Backends
 from envsync.observe.base import locations, with_ends
 from envsync.observe.dependencies import (

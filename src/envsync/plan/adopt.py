@@ -7,7 +7,7 @@ from typing import Any
 
 from envsync.manifest import checks
 from envsync.manifest.edit import Entry
-from envsync.manifest.paths import is_literal
+from envsync.manifest.paths import is_literal, shortened
 from envsync.manifest.wording import Unfit, quoted
 from envsync.model.environment import FoundEnvironment
 from envsync.model.interpreter import Candidate
@@ -32,7 +32,7 @@ class Recorded:
     """Names of what comes with nothing that is recorded."""
 
 
-def adopt(
+def entries_for(
     found: Iterable[FoundEnvironment],
     taken: Collection[str],
     home: str,
@@ -91,11 +91,6 @@ def _requirement_line(one: Distribution, *, versions: bool) -> str:
     if one.origin is not None:
         return f"{one.name} @ {one.origin.requirement}"
     return f"{one.name}=={one.version}" if versions else one.name
-
-
-def shortened(path: str, home: str) -> str:
-    """Write a path as one would in a manifest, with ``~`` for the home directory."""
-    return f"~{path[len(home) :]}" if len(home) > 1 and f"{path}/".startswith(f"{home}/") else path
 
 
 def _is_requirement(line: str) -> bool:

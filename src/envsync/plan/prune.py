@@ -1,10 +1,12 @@
 """Decide what may go of what a manifest's passes have made. Pure."""
 
 import shlex
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from envsync.model.document import Entry
 from envsync.model.environment import ExposedOrphan, Generation, InterruptedStaging, Orphan
+from envsync.model.problems import Problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +20,7 @@ class Removal:
     detail: str
     """What it is, for people."""
     size: int
+    """Bytes on the disk; 0 where that was not counted."""
     made: str = ""
     """When a generation was replaced, ISO 8601."""
     end: str = ""
@@ -29,6 +32,14 @@ class Removal:
     """What a command's symlink holds."""
     kept_because: str = ""
     """Why it stays all the same."""
+
+    def to_dict(self, done: Mapping[str, Problem | None]) -> Entry:
+        """Return its entry in the JSON document; ``done`` says by place what became of what was to be removed."""
+        keys = ("kind", "name", "place", "detail", "size", "made", "end", "path", "kept_because")
+        problem = done.get(self.place)
+        removed = self.place in done and problem is None
+        found = {key: getattr(self, key) for key in keys} | {"unowned": [*self.unowned]}
+        return found | {"removed": removed, "error": problem.brief() if problem else None}
 
 
 def plan_prune(

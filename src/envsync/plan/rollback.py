@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 
+from envsync.model.edits import Pin
 from envsync.model.environment import Environment, LatestGeneration
 from envsync.model.interpreter import Interpreter
 from envsync.model.packages import Change, InstalledPackages, changes_between
-from envsync.model.plan import Conflict, EnvironmentPlan, Pin, Repair, Rollback, State
+from envsync.model.plan import Conflict, EnvironmentPlan, Repair, Rollback, State
 from envsync.model.world import World
 from envsync.plan.blueprint import Rules, blueprint_of, not_atomic
 from envsync.plan.conflicts import meddled_with, not_writable

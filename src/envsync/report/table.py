@@ -1,8 +1,6 @@
 """The table of ``status`` and the lists of ``prune``: aligned columns anywhere, rich tables on a terminal."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
-from typing import Any
 
 from envsync.model.interpreter import Interpreter
 from envsync.model.plan import EnvironmentPlan, Plan, State
@@ -124,20 +122,6 @@ def removal_lines(
             yield f"    {paint('red', 'error:')} {abbreviate_home(problem.message)}"
             yield f"    {paint('dim', 'hint:')} {abbreviate_in_commands(problem.hint)}"
     yield _summary(removals, done)
-
-
-def removal_entries(removals: Sequence[Removal], done: Mapping[str, Problem | None] | None) -> list[dict[str, Any]]:
-    """Return the entries of the JSON document; sizes in bytes."""
-    keys = ("kind", "name", "place", "detail", "size", "made", "end", "path", "unowned", "kept_because")
-    entries = []
-    for one in removals:
-        problem = (done or {}).get(one.place)
-        error = {"code": problem.code, "message": problem.message, "hint": problem.hint} if problem else None
-        removed = done is not None and one.place in done and problem is None
-        entries.append(
-            {key: asdict(one)[key] for key in keys} | {"unowned": [*one.unowned]} | {"removed": removed, "error": error}
-        )
-    return entries
 
 
 def _word(one: Removal, done: Mapping[str, Problem | None] | None) -> tuple[str, str]:

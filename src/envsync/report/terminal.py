@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from envsync.model.report import EnvironmentReport
 from envsync.model.system import VARIABLES
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
+
+    from envsync.model.report import EnvironmentReport
 
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
@@ -194,7 +195,7 @@ class ProgressDisplay:
         if self._display is not None:
             self._display[0].stop()
 
-    def tick(self, report: EnvironmentReport) -> None:
+    def tick(self, report: "EnvironmentReport") -> None:
         """Count one environment."""
         self._done += 1
         if self._shown and self._display is None and time.monotonic() - self._began > _DELAY:

@@ -8,7 +8,6 @@ from typing import Any, assert_never
 from envsync import __version__
 from envsync.model.plan import State
 from envsync.model.problems import Problem
-from envsync.report.json import environment_entry, problem_entry, report_entry
 from envsync.report.terminal import Paint, abbreviate_home, abbreviate_in_commands, tilde
 from envsync.report.text import environments, outcome_lines, problem_lines, state_lines
 from envsync.watch.events import Applied, Conflicted, Degraded, Event, ManifestFailed, Passed, Started, Stopped
@@ -89,7 +88,7 @@ def event_entry(event: Event, time: str) -> dict[str, Any]:
 def failure_entry(exit_code: int, problems: Iterable[Problem], time: str) -> dict[str, Any]:
     """Return the only event of a watcher that could not start."""
     entry = event_entry(Stopped(exit_code, None), time)
-    return entry | {"errors": [problem_entry(one) for one in problems]}
+    return entry | {"errors": [one.to_dict() for one in problems]}
 
 
 def _fields(event: Event) -> tuple[str, dict[str, Any]]:
@@ -101,11 +100,11 @@ def _fields(event: Event) -> tuple[str, dict[str, Any]]:
         case Passed():
             fields = _counts(event)
         case Applied(report, retry_in):
-            fields = {"environment": report_entry(report), "retry_in": retry_in}
+            fields = {"environment": report.to_dict(), "retry_in": retry_in}
         case Conflicted(plan):
-            fields = {"environment": environment_entry(plan)}
+            fields = {"environment": plan.to_dict()}
         case ManifestFailed(manifest, problems):
-            fields = {"manifest": manifest, "errors": [problem_entry(one) for one in problems]}
+            fields = {"manifest": manifest, "errors": [one.to_dict() for one in problems]}
         case Degraded(problem):
             fields = {"code": problem.code, "message": problem.message, "hint": problem.hint}
         case Stopped(exit_code, signal, at_once):

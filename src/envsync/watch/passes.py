@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from envsync.apply.settings import Settings
 from envsync.apply.verdicts import remembered_verdicts
 from envsync.cache.fingerprint import holds, see, take
 from envsync.cache.in_sync import KnownInSync
@@ -13,7 +14,6 @@ from envsync.model.desired import Inputs, Manifest
 from envsync.model.plan import EnvironmentPlan, Plan
 from envsync.model.problems import ManifestError, Problem
 from envsync.model.report import Report
-from envsync.model.settings import Settings
 from envsync.observe.dependencies import along
 from envsync.observe.facts import FactsCache
 from envsync.observe.links import walk
@@ -42,7 +42,7 @@ class Passes:
         self,
         file: str,
         load: Callable[[str], Manifest],
-        settings: Callable[[Manifest], Settings],
+        settings: Settings,
         *,
         names: tuple[str, ...] = (),
         cache: Cache | None = None,
@@ -100,7 +100,7 @@ class Passes:
             look.plan, environments=tuple(chosen), foreign_staging=look.plan.foreign_staging if foreign_staging else ()
         )
         reconciler = self._reconciler or Reconciler(manifest, self._facts, verdicts=self._verdicts)
-        return reconciler.apply(plan, self._settings(manifest), steady=True)
+        return reconciler.apply(plan, self._settings, steady=True)
 
     def inputs_of(self, plan: EnvironmentPlan) -> object:
         """Return what the fate of an environment depends on, to check whether it has changed."""

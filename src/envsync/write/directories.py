@@ -17,6 +17,8 @@ _SEARCHED = getattr(os, "O_PATH", 0) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLO
 _NOFOLLOW_ANY = getattr(os, "O_NOFOLLOW_ANY", 0)  # macOS 11 and later, open(2)
 _OPENAT2, _AT_FDCWD, _NO_SYMLINKS = 437, -100, 0x04  # openat2(2), the number is the same on all but Alpha
 _REPLACED = "a directory above it was replaced by a symlink"
+_OTHERS = 0o077
+"""The permission bits of group and others."""
 
 
 class _How(ctypes.Structure):
@@ -247,3 +249,31 @@ def flush_directory(path: str) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def make_private(directory: str) -> None:
+    """Make a directory of envsync's own, and those above it, for its user alone.
+
+    An existing one loses the permissions of others, unless it is a symlink. Raises ``OSError``.
+    """
+    try:
+        os.mkdir(directory, 0o700)
+    except FileNotFoundError:
+        make_private(os.path.dirname(directory))
+        with contextlib.suppress(FileExistsError):  # another pass has made it
+            os.mkdir(directory, 0o700)
+    except FileExistsError:
+        if not os.path.isdir(directory):
+            raise
+        _restrict(directory)
+
+
+def _restrict(directory: str) -> None:
+    with contextlib.suppress(OSError):  # a link, or gone again
+        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            found = os.fstat(descriptor)
+            if found.st_mode & _OTHERS and found.st_uid == os.geteuid():
+                os.fchmod(descriptor, stat.S_IMODE(found.st_mode) & ~_OTHERS)
+        finally:
+            os.close(descriptor)

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from hashlib import blake2b
 from typing import BinaryIO
 
-from envsync.formats import record
 from envsync.formats.shebang import launcher
 from envsync.formats.staging_marker import PREFIX
 from envsync.write.directories import (
@@ -16,13 +15,13 @@ from envsync.write.directories import (
     clear_partial,
     flush_open,
     kind_of,
+    make_private,
     open_directory,
     open_parent,
     read_in,
     replace_in,
     replace_unflushed,
 )
-from envsync.write.locks import make_private
 from envsync.write.rename import Place, move_no_replace
 
 
@@ -146,6 +145,8 @@ def edit_inner_file(root: Root, relative: str, edit: Callable[[bytes], bytes]) -
 
 def remove_recorded(root: Root, metadata: str, name: str) -> None:
     """Remove a file in the metadata of a distribution that is being installed, and its ``RECORD`` line (PEP 376)."""
+    from envsync.formats import record  # noqa: PLC0415  # only where packages are installed
+
     with open_directory(root, metadata) as directory:
         os.unlink(name, dir_fd=directory)
 

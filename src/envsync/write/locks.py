@@ -1,4 +1,4 @@
-"""Lock environments for one pass at a time (flock(2)), and keep envsync's own directories private."""
+"""Lock environments for one pass at a time (flock(2))."""
 
 import contextlib
 import fcntl
@@ -11,37 +11,10 @@ from envsync.formats.staging_marker import lock_name
 from envsync.model.problems import EnvsyncError, Problem
 from envsync.observe.mounts import name_of
 from envsync.observe.processes import handing_down
+from envsync.write.directories import make_private
 
 _OTHERS = 0o077
 """The permission bits of group and others."""
-
-
-def make_private(directory: str) -> None:
-    """Make a directory of envsync's own, and those above it, for its user alone.
-
-    An existing one loses the permissions of others, unless it is a symlink. Raises ``OSError``.
-    """
-    try:
-        os.mkdir(directory, 0o700)
-    except FileNotFoundError:
-        make_private(os.path.dirname(directory))
-        with contextlib.suppress(FileExistsError):  # another pass has made it
-            os.mkdir(directory, 0o700)
-    except FileExistsError:
-        if not os.path.isdir(directory):
-            raise
-        _restrict(directory)
-
-
-def _restrict(directory: str) -> None:
-    with contextlib.suppress(OSError):  # a link, or gone again
-        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-        try:
-            found = os.fstat(descriptor)
-            if found.st_mode & _OTHERS and found.st_uid == os.geteuid():
-                os.fchmod(descriptor, stat.S_IMODE(found.st_mode) & ~_OTHERS)
-        finally:
-            os.close(descriptor)
 
 
 @contextlib.contextmanager

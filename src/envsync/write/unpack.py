@@ -14,8 +14,9 @@ from hashlib import blake2b
 from zipfile import ZipFile
 
 from envsync.cache.store import read_cache_file, seal, unseal
+from envsync.write.directories import make_private
 from envsync.write.files import write_cache
-from envsync.write.locks import hold, make_private
+from envsync.write.locks import hold
 
 _TIME_LIMIT = 60.0
 """Seconds to wait for another pass that unpacks it."""

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from envsync.cache.store import state_directories, usual_cache_directory
-from envsync.cli.consent import Untrusted, cache_for, trust_level_of, with_trust_record
+from envsync.cli.consent import Untrusted, cache_for, with_trust_record
 from envsync.cli.doctor import checks as judge
 from envsync.cli.doctor.checks import Check, Health
 from envsync.cli.doctor.interpreters import (
@@ -35,7 +35,8 @@ from envsync.cli.doctor.machine import (
 from envsync.cli.doctor.values import ExchangeCheck, ForeignEnvironment, Service
 from envsync.cli.options import Options
 from envsync.cli.output import layout
-from envsync.cli.session import DONE, TROUBLE, Result, Session
+from envsync.cli.result import DONE, TROUBLE, Result, Verdict
+from envsync.cli.session import Session
 from envsync.manifest.find import current_directory
 from envsync.manifest.paths import Recorder
 from envsync.manifest.pythons import Pythons
@@ -49,9 +50,8 @@ from envsync.observe.interpreters import Interpreters
 from envsync.observe.links import walk
 from envsync.observe.rights import foreign_owner, shared_directories
 from envsync.observe.search import store_of
-from envsync.observe.trust import TrustLevel
+from envsync.observe.trust import TrustLevel, trust_level_of
 from envsync.reconcile import Reconciler
-from envsync.report.json import Verdict
 from envsync.report.terminal import Layout, Paint, abbreviate_home, abbreviate_in_commands, escape, hanging, tilde
 from envsync.watch.scope import scope_of
 from envsync.watch.service import supervisor

@@ -1,0 +1,171 @@
+"""Declare environments that are there already, and write the manifest to begin with. No environment is touched."""
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from unicodedata import category
+
+from envsync.apply.declare import edit
+from envsync.manifest.edit import with_entries
+from envsync.manifest.find import absolute, current_directory
+from envsync.manifest.paths import is_literal
+from envsync.model.desired import Manifest
+from envsync.model.edits import Adopted, Declaration, Written
+from envsync.model.environment import FoundEnvironment
+from envsync.model.links import EndKind
+from envsync.model.problems import EnvsyncError, Problem, UsageError
+from envsync.model.world import Directory
+from envsync.observe.directory import StagingFinder, read_directory
+from envsync.observe.discover import discover
+from envsync.observe.links import walk
+from envsync.observe.packages import read_installed
+from envsync.observe.rights import refuse_as_root
+from envsync.observe.search import environment_behind, marked_by, search, store_of
+from envsync.plan.adopt import Recorded, entries_for, frozen, template
+from envsync.plan.explain import undeclared
+from envsync.plan.unowned import listed, unowned_at_top
+from envsync.write.user_files import new_manifest
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What to look at and to record."""
+
+    cross: bool = False
+    """Whether to look into other file systems too."""
+    freeze: bool = False
+    """Whether to record the packages that were asked for by name."""
+    versions: bool = False
+    """Whether to record them at the versions that are installed."""
+    dry_run: bool = False
+    """Whether to write nothing."""
+
+
+def write_first(file: str) -> Written:
+    """Write a manifest with the interpreters of this machine, where none is. Raises ``EnvsyncError``."""
+    chain = walk(file)
+    if chain.reason:
+        raise EnvsyncError(_unwritten(file, chain.reason))
+    if chain.kind is not EndKind.MISSING:
+        hint = "Nothing was written. Edit it, or write another: envsync init --file PATH"
+        raise EnvsyncError(Problem("manifest-exists", f"{file} is there already", hint))
+    refuse_as_root(chain.to_make[0] if chain.to_make else chain.end)
+    try:
+        new_manifest(chain.end, chain.to_make, template(discover().candidates, _home()).encode())
+    except OSError as error:
+        raise EnvsyncError(_unwritten(file, error.strerror)) from error
+    return Written(file)
+
+
+def adopt(manifest: Manifest, directories: Iterable[str], choices: Choices) -> Adopted:
+    """Declare the environments below some directories that are not declared yet, as far as a manifest can.
+
+    A directory may be relative, begin with ``~``, or be a file that names an environment (PEP 832). Raises
+    ``UsageError`` for one that is not there, ``EnvsyncError`` or ``ManifestError`` where the manifest cannot be
+    changed.
+    """
+    if choices.versions and not choices.freeze:
+        raise UsageError(Problem("usage", "--versions goes with --freeze", "Nothing was changed."))
+    found = search([_directory(path) for path in directories], cross=choices.cross)
+    ends = {os.path.realpath(place) for one in manifest.environments for place in (one.path, one.target or one.path)}
+    new = [one for one in found if one.end not in ends]
+    finder = StagingFinder(manifest.state_dir)
+    unfit = {one.end: reason for one in new if (reason := _unfit(one, manifest, finder))}
+    fit = [one for one in new if one.end not in unfit]
+    recorded = {one.end: _recorded(one, choices) for one in fit}
+    names = {*(one.name for one in manifest.environments), *manifest.elsewhere}
+    entries = entries_for(fit, names, _home(), manifest.state_dir, recorded)
+    changed = bool(entries) and not choices.dry_run
+    if changed:
+        edit(manifest, manifest.file, lambda text: with_entries(text, entries))
+    declared = (
+        Declaration(entry.name, entry.values, recorded[one.end].undeclared, recorded[one.end].left_out)
+        for entry, one in zip(entries, fit, strict=True)
+    )
+    skipped = tuple((one.paths[0], unfit[one.end]) for one in new if one.end in unfit)
+    return Adopted(manifest.file, tuple(declared), skipped, len(found) - len(new), changed)
+
+
+def _directory(path: str) -> str:
+    directory = absolute(os.path.expanduser(path), current_directory())
+    if os.path.isfile(directory):
+        directory = next(environment_behind(directory), directory)
+    if not path or not os.path.isdir(directory):
+        raise UsageError(
+            Problem("usage", f"{path or repr(path)} is no directory", "Name the directories to look into.")
+        )
+    return directory
+
+
+def _unwritten(file: str, reason: str | None) -> Problem:
+    return Problem("edit-failed", f"{file}: {reason}", "Nothing was written.")
+
+
+def _home() -> str:
+    return os.path.expanduser("~")
+
+
+def _unfit(one: FoundEnvironment, manifest: Manifest, finder: StagingFinder) -> str:
+    """Return why an environment cannot be declared as it is, empty if it can."""
+    if not _is_expressible(one, manifest.state_dir):
+        return "no manifest can say what it is called or what it shows"
+    owner = _tool_of(one.end)
+    if owner:
+        return owner
+    directory = read_directory(walk(one.end), one.paths[0], manifest.file, finder)
+    return directory.unsafe or _beside(directory)
+
+
+def _tool_of(end: str) -> str:
+    """Return which other tool an environment belongs to, empty if to none: that tool makes and removes it at will."""
+    tool = marked_by(end)
+    if tool is not None:
+        return f"it belongs to {tool}"
+    store = store_of(end)
+    return f"it belongs to {store[0]}, which keeps it in {store[1]}" if store is not None else ""
+
+
+def _beside(directory: Directory) -> str:
+    """Name the unowned files in an environment's directory that a rebuild could not exchange; empty if none."""
+    if directory.environment is None or not directory.environment.contents.others:
+        return ""
+    end = directory.chain.end
+    try:
+        mine = unowned_at_top(end, read_installed(end, directory.environment.libraries, unowned=True))
+    except OSError as error:
+        return f"it cannot be looked at: {error.strerror}"
+    return (
+        f"it holds files that are not the environment's: {listed(mine)}; give it a directory of its own" if mine else ""
+    )
+
+
+def _is_expressible(one: FoundEnvironment, state_dir: str) -> bool:
+    """Check whether a manifest could say all of it, and would mean the same."""
+    texts = [*one.paths, *([one.text] if one.text else []), *([one.python] if one.python else [])]
+    return (
+        all(text.startswith("/") and is_literal(text) for text in texts)
+        and not any(":" in path for path in one.paths)
+        and one.text != state_dir
+        and not any(category(sign) in {"Cc", "Cs", "Zl", "Zp"} for sign in one.prompt or "")
+    )
+
+
+def _recorded(one: FoundEnvironment, choices: Choices) -> Recorded:
+    try:
+        installed = read_installed(one.end, one.libraries)
+    except OSError as error:
+        if not choices.freeze:
+            return Recorded()
+        raise EnvsyncError(Problem("not-readable", f"{one.end}: {error.strerror}", "Leave out --freeze.")) from error
+    if not choices.freeze:
+        return Recorded(undeclared=undeclared(installed.distributions, ()))
+    return frozen(installed, tuple(_projects_above(one.paths[0])), versions=choices.versions)
+
+
+def _projects_above(path: str) -> Iterator[str]:
+    """Return the directories of projects that an environment lies in."""
+    directory = os.path.realpath(os.path.dirname(path))
+    while len(directory) > 1:
+        if os.path.isfile(f"{directory}/pyproject.toml") and is_literal(directory):
+            yield directory
+        directory = os.path.dirname(directory)

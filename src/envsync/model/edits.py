@@ -1,0 +1,112 @@
+"""Changes of the manifest. Pure values."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from envsync.model.document import Entry, document
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """A change of the manifest: one environment's ``python`` becomes a path."""
+
+    file: str
+    """The manifest, or the include that declares the environment."""
+    former: bytes
+    """Its content now."""
+    content: bytes
+    """Its new content."""
+    python: str
+    """The new value of ``python``."""
+    link: str
+    """The interpreter link that the value means."""
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """An environment's entry in the manifest."""
+
+    name: str
+    values: tuple[tuple[str, Any], ...]
+    """Each key as the manifest has it, kebab-case, with its value: text, a boolean, or a list of texts."""
+    undeclared: tuple[str, ...] = ()
+    """Names of installed packages that nothing in it declares."""
+    left_out: tuple[str, ...] = ()
+    """Which packages are not in it though they were asked for by name, and why: a sentence for each."""
+
+    def to_dict(self) -> Entry:
+        """Return its entry in the JSON document."""
+        return {"name": self.name, **dict(self.values)}
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """What became of a manifest."""
+
+    manifest: str
+    """Its absolute path."""
+
+    @property
+    def ok(self) -> bool:
+        """True: what cannot be done raises an error."""
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class Written(Edit):
+    """A manifest was written where none was."""
+
+    def to_dict(self) -> Entry:
+        """Return the document of ``envsync init --json``."""
+        return document("init", self.manifest, "applied") | {"changed": True}
+
+
+@dataclass(frozen=True, slots=True)
+class Added(Edit):
+    """An environment was declared."""
+
+    declared: Declaration
+
+    def to_dict(self) -> Entry:
+        """Return the document of ``envsync add --json``."""
+        return document("add", self.manifest, "applied") | {"changed": True, "declared": [self.declared.to_dict()]}
+
+
+@dataclass(frozen=True, slots=True)
+class Removed(Edit):
+    """An environment is declared no more; all that it consisted of is where it was."""
+
+    name: str
+    file: str
+    """The file that declared it: the manifest, or one that it includes."""
+    left: tuple[str, ...] = ()
+    """Absolute paths of what it leaves on the disk: symlinks, scripts, its directory."""
+
+    def to_dict(self) -> Entry:
+        """Return the document of ``envsync remove --json``."""
+        more = {"changed": True, "removed": self.name, "left": list(self.left)}
+        return document("remove", self.manifest, "applied") | more
+
+
+@dataclass(frozen=True, slots=True)
+class Adopted(Edit):
+    """Environments that were found below some directories are declared."""
+
+    declared: tuple[Declaration, ...]
+    """Those that were not declared before."""
+    skipped: tuple[tuple[str, str], ...]
+    """The path of each that cannot be declared as it is, and why."""
+    known: int
+    """How many were declared already."""
+    changed: bool
+    """Whether the manifest was written."""
+
+    def to_dict(self) -> Entry:
+        """Return the document of ``envsync import --json``."""
+        return document("import", self.manifest, "applied" if self.changed else "in-sync") | {
+            "changed": self.changed,
+            "declared": [one.to_dict() for one in self.declared],
+            "skipped": [path for path, _ in self.skipped],
+            "undeclared": {one.name: list(one.undeclared) for one in self.declared},
+            "left_out": {one.name: list(one.left_out) for one in self.declared},
+        }
