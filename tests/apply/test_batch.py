@@ -75,10 +75,10 @@ def check(entries: Iterable[Any], usual: str, names: Iterable[str], other: str, 
 
 
 @pytest.fixture
-def group(place: Place, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Group:
-    monkeypatch.chdir(place.root)
-    declare(place)
-    return Group(place, capsys)
+def group(cold_place: Place, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Group:
+    monkeypatch.chdir(cold_place.root)
+    declare(cold_place)
+    return Group(cold_place, capsys)
 
 
 def declare(place: Place, *names: str) -> None:
@@ -295,7 +295,7 @@ import os, signal, sys, time
 from envsync.apply import batch
 from envsync.cli.main import main
 left = [signal.SIGINT]
-batch.settle = lambda: left and (os.kill(os.getpid(), left.pop()), time.sleep(1))  # until it is minded
+batch.outwait_slack = lambda: left and (os.kill(os.getpid(), left.pop()), time.sleep(1))  # until it is minded
 sys.exit(main(sys.argv[1:]))
 """
 

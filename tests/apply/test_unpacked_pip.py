@@ -131,9 +131,9 @@ def test_without_its_seal_it_is_unpacked_again(
     tool: Path, wheel: str, cache: str, mark: Path, seal: bytes | None
 ) -> None:
     (tool / "tool/inner.py").write_text(telling(mark))
-    tool.with_name(f"{tool.name}.checked").unlink()
+    tool.with_name(f"{tool.name}.sealed").unlink()
     if seal is not None:
-        tool.with_name(f"{tool.name}.checked").write_bytes(seal)
+        tool.with_name(f"{tool.name}.sealed").write_bytes(seal)
     unpack(wheel, cache)
     ran(tool)
     assert not mark.exists()

@@ -63,7 +63,7 @@ def test_a_manifest_behind_links_is_written_at_their_end(here: Place, capsys: py
     dotfiles = here.root / "dotfiles/real"
     dotfiles.mkdir(parents=True)
     here.manifest.rename(dotfiles / "e.toml")
-    (here.root / "folder").symlink_to("dotfiles/real")
+    (here.root / "directory").symlink_to("dotfiles/real")
     (here.root / "second").symlink_to(here.root / "directory/e.toml")
     here.manifest.symlink_to("./directory/../../second")
     links = fingerprint(here.root)

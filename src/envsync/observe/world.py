@@ -221,7 +221,9 @@ def _chains(world: World) -> Iterator[Chain]:
 
 
 def _has_packages(world: World) -> bool:
-    return world.installed is not None and bool(world.installed.distributions)
+    """Check whether packages are installed, readable or not: a rebuild or a repair installs them again."""
+    installed = world.installed
+    return installed is not None and bool(installed.distributions or installed.broken or installed.damage)
 
 
 def _missing(directory: str | None) -> str | None:
