@@ -12,7 +12,7 @@ import pytest
 from harness.place import ROOT
 from harness.pythons import PYTHONS
 
-pytestmark = pytest.mark.sampled(2)
+pytestmark = pytest.mark.sampled(3)
 
 BENCHMARKS = ROOT / "tests/benchmarks"
 PARTS = ("noop-one,noop-many,growth,calls", "create,create-many,watch,start,cold", "rebuild")

@@ -12,7 +12,7 @@ from envsync.formats.activation import is_plain
 from harness.bench import BUILDERS, run
 from harness.place import Place
 
-pytestmark = pytest.mark.sampled(3)
+pytestmark = pytest.mark.sampled(5)
 
 SHELLS = {
     "bash": (["bash", "--norc", "--noprofile"], "activate"),

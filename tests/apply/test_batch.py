@@ -33,7 +33,7 @@ from harness.crash_trace import RENAMING, strace
 from harness.place import Place, server
 from harness.processes import start, unprivileged
 
-pytestmark = pytest.mark.sampled(4)
+pytestmark = pytest.mark.sampled(6)
 
 TABLES = {
     "a1": 'path = "a/one"',

@@ -10,7 +10,7 @@ import pytest
 
 from harness.place import Place
 
-pytestmark = pytest.mark.sampled(2)
+pytestmark = pytest.mark.sampled(3)
 
 PythonOf = Callable[[str], str]
 

@@ -11,7 +11,7 @@ from harness.crash_kinds import prepared
 from harness.crash_scenario import ALL, Scenario
 from harness.pythons import PYTHONS
 
-pytestmark = pytest.mark.sampled(2)
+pytestmark = pytest.mark.sampled(3)
 
 REBUILDS = 50 if ALL else 8
 

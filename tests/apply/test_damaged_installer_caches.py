@@ -75,7 +75,7 @@ def steady(seen: Listing) -> Listing:
     return {name: one for name, one in staged(files(seen)).items() if name != ".lock"}
 
 
-@pytest.mark.sampled(6)
+@pytest.mark.sampled(9)
 @pytest.mark.parametrize("link_mode", ["hardlink", "copy"])
 @pytest.mark.parametrize("kind", DAMAGE)
 def test_a_module_that_is_damaged_in_the_cache_is_installed_again_without_it(
@@ -93,7 +93,7 @@ def test_a_module_that_is_damaged_in_the_cache_is_installed_again_without_it(
     assert depot.partial_files() == []
 
 
-@pytest.mark.sampled(8)
+@pytest.mark.sampled(12)
 @pytest.mark.parametrize("kind", DAMAGE)
 @pytest.mark.parametrize("name", ["METADATA", "RECORD", "WHEEL", "entry_points.txt"])
 def test_what_describes_a_package_may_be_damaged_as_well(depot: Depot, name: str, kind: str) -> None:
@@ -128,7 +128,7 @@ def deeply(depot: Depot) -> None:
 WAYS = {"installed": installed, "upgraded": upgraded, "rebuilt": rebuilt, "deeply": deeply}
 
 
-@pytest.mark.sampled(4)
+@pytest.mark.sampled(6)
 @pytest.mark.parametrize("way", WAYS)
 def test_no_way_by_which_packages_come_brings_damaged_ones(depot: Depot, way: str) -> None:
     WAYS[way](depot)
@@ -171,7 +171,7 @@ def make_wrong(wheel: Path) -> None:
             archive.writestr(name, b"" if name.endswith("two.py") else content)
 
 
-@pytest.mark.sampled(4)
+@pytest.mark.sampled(6)
 @pytest.mark.parametrize("installer", ["uv", "pip"])
 def test_a_wheel_that_is_damaged_itself_is_told_and_nothing_changes(depot: Depot, installer: str) -> None:
     depot.installer = installer
@@ -186,7 +186,7 @@ def test_a_wheel_that_is_damaged_itself_is_told_and_nothing_changes(depot: Depot
     assert depot.partial_files() == []
 
 
-@pytest.mark.sampled(6)
+@pytest.mark.sampled(9)
 @pytest.mark.parametrize("kind", ["truncated", "empty", "as long, but zeros"])
 def test_a_cache_that_a_loss_of_power_has_damaged_altogether_stops_nobody(depot: Depot, kind: str) -> None:
     url, commit = make_repository(depot.root / "repo.git", "gitty")

@@ -21,7 +21,7 @@ from harness.bench import Listing, contents, files, listing, staged
 from harness.depot import Depot
 from harness.wheels import make_project, make_repository
 
-pytestmark = pytest.mark.sampled(3)
+pytestmark = pytest.mark.sampled(5)
 
 MANY = {"many/__init__.py": "", "many/one.py": "one = 1\n" * 50, "many/deep/two.py": "two = 2\n", "single.py": "x\n"}
 

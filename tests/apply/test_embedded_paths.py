@@ -18,7 +18,7 @@ from harness.bench import Bench, build, contents, files, listing, run
 from harness.depot import Depot
 from harness.place import Place
 
-pytestmark = pytest.mark.sampled(2)
+pytestmark = pytest.mark.sampled(3)
 
 UNKNOWN = "set-directory <<{place}>>\n"
 """Of a shell that nobody knows."""

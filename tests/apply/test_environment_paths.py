@@ -9,7 +9,7 @@ import pytest
 from harness.place import Place, Run
 from harness.processes import unprivileged
 
-pytestmark = pytest.mark.sampled(2)
+pytestmark = pytest.mark.sampled(3)
 
 HOST = os.uname().nodename
 

@@ -12,7 +12,7 @@ import pytest
 from envsync.formats.shebang import launched, launcher
 from harness.place import Place, Run
 
-pytestmark = pytest.mark.sampled(2)
+pytestmark = pytest.mark.sampled(3)
 
 NAMES = ["blog", 'it\'s a "b" `x` \\', "é #1 !", "-dash"]
 

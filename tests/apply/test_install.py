@@ -13,7 +13,7 @@ from harness.bench import Listing, changed, files, listing, staged
 from harness.depot import Depot, broken_records, naming
 from harness.wheels import make_project, make_repository
 
-pytestmark = pytest.mark.sampled(3)
+pytestmark = pytest.mark.sampled(5)
 
 APP = {"app": "1.0", "lib": "1.1"}
 

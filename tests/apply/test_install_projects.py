@@ -19,7 +19,7 @@ from harness.stability import (
 )
 from harness.wheels import make_project
 
-pytestmark = [pytest.mark.sampled(12), pytest.mark.both_installers]
+pytestmark = [pytest.mark.sampled(18), pytest.mark.both_installers]
 UNBUILT = '[project]\nname = "blog"\nversion = "1.0"\nrequires-python = ">=3.8"\n'
 
 

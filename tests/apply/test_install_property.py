@@ -114,7 +114,7 @@ def settle(depot: Depot) -> bool:
     return True
 
 
-@pytest.mark.sampled(12)
+@pytest.mark.sampled(18)
 @pytest.mark.both_installers
 @pytest.mark.parametrize("_batch", range(12))
 @settings(RANDOM, max_examples=2)

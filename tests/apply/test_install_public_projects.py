@@ -21,7 +21,7 @@ from harness.place import ROOT
 from harness.stability import assert_stable, installed_names, make, without
 from harness.wheels import make_project
 
-pytestmark = [pytest.mark.sampled(18), pytest.mark.both_installers]
+pytestmark = [pytest.mark.sampled(27), pytest.mark.both_installers]
 
 FIELD = ROOT / "tests/field"
 FILES = {

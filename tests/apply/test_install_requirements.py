@@ -23,7 +23,7 @@ from harness.stability import (
 )
 from harness.wheels import make_project, make_repository
 
-pytestmark = [pytest.mark.sampled(12), pytest.mark.both_installers]
+pytestmark = [pytest.mark.sampled(18), pytest.mark.both_installers]
 
 
 def write(depot: Depot, name: str, text: str, encoding: str = "utf-8") -> Path:

@@ -16,7 +16,7 @@ from harness.depot import Depot, broken_records, naming
 from harness.stability import assert_each_is_missed, assert_stable, change, make, skip_unless
 from harness.wheels import make_project, make_wheel
 
-pytestmark = [pytest.mark.sampled(12), pytest.mark.both_installers]
+pytestmark = [pytest.mark.sampled(18), pytest.mark.both_installers]
 SECRET = "geheim"  # noqa: S105  # it stands for one
 
 

@@ -8,7 +8,7 @@ from harness.depot import Depot
 from harness.stability import assert_stable, make, skip_unless
 from harness.wheels import make_project
 
-pytestmark = [pytest.mark.sampled(12), pytest.mark.both_installers]
+pytestmark = [pytest.mark.sampled(18), pytest.mark.both_installers]
 AGAIN = [
     {"name": "app", "before": "1.0", "after": "1.5"},
     {"name": "lib", "before": "1.1", "after": "2.0"},

@@ -9,7 +9,7 @@ import pytest
 
 from harness.place import Place
 
-pytestmark = pytest.mark.sampled(5)
+pytestmark = pytest.mark.sampled(8)
 
 pytest_plugins = ["harness.relocatable"]
 

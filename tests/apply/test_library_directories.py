@@ -12,7 +12,7 @@ from envsync.model.plan import Blueprint
 from harness.depot import Depot
 from harness.lib64 import make_lib64_python
 
-pytestmark = pytest.mark.sampled(5)
+pytestmark = pytest.mark.sampled(8)
 
 BUILDERS = ("virtualenv", "venv", "uv")
 AGAIN = {

@@ -9,7 +9,7 @@ import pytest
 
 from harness.depot import Depot
 
-pytestmark = pytest.mark.sampled(2)
+pytestmark = pytest.mark.sampled(3)
 
 
 def test_a_link_of_its_own_name_that_venv_was_run_by_comes_back(depot: Depot) -> None:

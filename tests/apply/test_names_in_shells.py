@@ -134,7 +134,7 @@ def activated(place: Place, terminal: Terminal, script: Path) -> Shown:
     return terminal.ask()
 
 
-@pytest.mark.sampled(36)
+@pytest.mark.sampled(54)
 @pytest.mark.parametrize("part", range(PARTS))
 @pytest.mark.parametrize("builder", BUILDERS)
 @pytest.mark.parametrize("shell", SHELLS)
@@ -144,7 +144,7 @@ def test_names_are_shown_and_nothing_runs(
     assert_right(place, shell, made(builder, NAMES[part::PARTS]))
 
 
-@pytest.mark.sampled(16)
+@pytest.mark.sampled(24)
 @pytest.mark.parametrize("shell", SHELLS)
 @pytest.mark.parametrize(
     ("builder", "prompts"),

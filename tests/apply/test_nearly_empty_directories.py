@@ -7,7 +7,7 @@ import pytest
 from harness.bench import listing
 from harness.depot import Depot
 
-pytestmark = pytest.mark.sampled(2)
+pytestmark = pytest.mark.sampled(3)
 
 STRAY_FILES = [".DS_Store", ".gitignore", "CACHEDIR.TAG", ".lock"]
 

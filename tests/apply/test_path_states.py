@@ -15,7 +15,7 @@ from harness.bench import Listing, build, files, listing, plant, run
 from harness.place import Place
 from harness.processes import unprivileged
 
-pytestmark = pytest.mark.sampled(3)
+pytestmark = pytest.mark.sampled(5)
 
 LIMIT = 32 if sys.platform == "darwin" else 40
 """How many symlinks the kernel follows."""

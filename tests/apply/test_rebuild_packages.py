@@ -15,7 +15,7 @@ from harness.bench import Listing, contents, files, listing
 from harness.depot import Depot, broken_records, naming
 from harness.wheels import make_project, make_repository
 
-pytestmark = pytest.mark.sampled(6)
+pytestmark = pytest.mark.sampled(9)
 
 
 def assert_rebuilt(depot: Depot, minor: str = "3.12") -> dict[str, Any]:

@@ -11,7 +11,7 @@ from harness.depot import Depot
 from harness.stability import assert_fails, assert_stable, change, make
 from harness.wheels import make_project, make_repository
 
-pytestmark = [pytest.mark.sampled(12), pytest.mark.both_installers]
+pytestmark = [pytest.mark.sampled(18), pytest.mark.both_installers]
 
 
 def release(depot: Depot) -> None:

@@ -17,7 +17,7 @@ from envsync.apply import builders
 from harness.bench import files, listing, run
 from harness.place import Place
 
-pytestmark = pytest.mark.sampled(2)
+pytestmark = pytest.mark.sampled(3)
 
 SITE = "lib/python3.11/site-packages/"
 

@@ -12,7 +12,7 @@ import pytest
 
 from harness.bench import BUILDERS, Bench, changed, contents, files, listing
 
-pytestmark = pytest.mark.sampled(3)
+pytestmark = pytest.mark.sampled(5)
 
 Damage = Callable[[Bench], None]
 

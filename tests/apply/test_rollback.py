@@ -18,7 +18,7 @@ from harness.depot import Depot
 from harness.links import fingerprint
 from harness.place import Place, server
 
-pytestmark = pytest.mark.sampled(12)
+pytestmark = pytest.mark.sampled(18)
 
 PLAIN = '[envs.blog]\npath = "blog/.venv"\ntarget = "blog"\npython = "pythons/current/bin/python"\n'
 PIN = "~/.pyenv/versions/3.12/bin/python"

@@ -24,7 +24,7 @@ from harness.place import Place
 from harness.processes import unprivileged
 from harness.shells import SHELLS
 
-pytestmark = pytest.mark.sampled(10)
+pytestmark = pytest.mark.sampled(15)
 
 PythonOf = Callable[[str], str]
 NAMES = [

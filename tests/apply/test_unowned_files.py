@@ -11,7 +11,7 @@ from harness.bench import build, listing, run
 from harness.depot import Depot
 from harness.wheels import make_repository
 
-pytestmark = pytest.mark.sampled(2)
+pytestmark = pytest.mark.sampled(3)
 
 SITE = "lib/python3.11/site-packages"
 

@@ -14,7 +14,7 @@ from envsync.write.unpack import keep_byte_code, unpack
 from harness.depot import Depot
 from harness.wheels import make_wheel
 
-pytestmark = pytest.mark.sampled(2)
+pytestmark = pytest.mark.sampled(3)
 
 MODULES = {
     "tool/__init__.py": "",

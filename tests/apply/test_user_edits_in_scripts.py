@@ -8,7 +8,7 @@ import pytest
 
 from harness.bench import Bench, build, run
 
-pytestmark = pytest.mark.sampled(2)
+pytestmark = pytest.mark.sampled(3)
 
 
 def texts(bench: Bench) -> str:

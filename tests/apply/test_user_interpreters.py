@@ -10,7 +10,7 @@ import pytest
 from harness.bench import build, listing
 from harness.depot import Depot
 
-pytestmark = pytest.mark.sampled(2)
+pytestmark = pytest.mark.sampled(3)
 
 WRAPPER = '#!/bin/sh\n# mine\nexec python3.11 "$@"\n'
 

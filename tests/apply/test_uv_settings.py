@@ -4,7 +4,7 @@ import pytest
 
 from harness.depot import Depot
 
-pytestmark = pytest.mark.sampled(5)
+pytestmark = pytest.mark.sampled(8)
 
 
 @pytest.mark.parametrize("setting", ['target = "elsewhere"', 'prefix = "elsewhere"', "no-deps = true"])

@@ -124,7 +124,7 @@ def called(name: str, *values: object) -> ParameterSet:
     return pytest.param(*values, id=name)
 
 
-@pytest.mark.sampled(12)
+@pytest.mark.sampled(18)
 @pytest.mark.parametrize("steps", [called(name, steps) for name, steps in EDGES.items()])
 def test_a_change_at_the_edge_of_what_is_looked_at_is_seen(world: World, steps: list[Step]) -> None:
     world.renew()
@@ -134,7 +134,7 @@ def test_a_change_at_the_edge_of_what_is_looked_at_is_seen(world: World, steps: 
     assert_same(world, "check", "plan --json")
 
 
-@pytest.mark.sampled(12)
+@pytest.mark.sampled(18)
 @pytest.mark.parametrize("code", [called(name, code) for name, code in MEANWHILE.items()])
 def test_a_change_while_apply_is_at_work_is_seen(world: World, code: str) -> None:
     world.renew()
@@ -145,7 +145,7 @@ def test_a_change_while_apply_is_at_work_is_seen(world: World, code: str) -> Non
     assert_same(world, "check", "plan --json")
 
 
-@pytest.mark.sampled(12)
+@pytest.mark.sampled(18)
 @pytest.mark.parametrize("steps", [called(name, steps) for name, steps in LATE.items()])
 def test_a_change_between_the_look_and_the_note_of_it_is_seen(
     world: World, steps: list[Step], capfd: pytest.CaptureFixture[str]
@@ -165,7 +165,7 @@ def test_a_change_between_the_look_and_the_note_of_it_is_seen(
     assert_same(world, "check", "plan --json")
 
 
-@pytest.mark.sampled(6)
+@pytest.mark.sampled(9)
 def test_an_interpreter_that_is_replaced_while_it_is_asked_is_asked_again(world: World) -> None:
     world.renew()
     do(world, Step("edit", "settings/a/more.toml", "/lead => /shim"))
@@ -179,7 +179,7 @@ def test_an_interpreter_that_is_replaced_while_it_is_asked_is_asked_again(world:
     assert_same(world, "check", "plan --json")
 
 
-@pytest.mark.sampled(6)
+@pytest.mark.sampled(9)
 def test_the_mask_of_another_pass_does_not_count(world: World) -> None:
     world.renew()
     modes = []
@@ -191,7 +191,7 @@ def test_the_mask_of_another_pass_does_not_count(world: World) -> None:
     assert modes[1] == modes[2]
 
 
-@pytest.mark.sampled(6)
+@pytest.mark.sampled(9)
 def test_uv_that_is_found_no_longer_is_missed(world: World, capfd: pytest.CaptureFixture[str]) -> None:
     world.renew()
     (wheel,) = (world.root.parent / "wheels").glob("tool-*")
@@ -210,7 +210,7 @@ def test_uv_that_is_found_no_longer_is_missed(world: World, capfd: pytest.Captur
     capfd.readouterr()
 
 
-@pytest.mark.sampled(6)
+@pytest.mark.sampled(9)
 def test_a_kernel_that_a_marker_names_counts(world: World, capfd: pytest.CaptureFixture[str]) -> None:
     world.renew()
     do(world, Step("append", "src/blog/base.txt", 'nowhere; platform_release == "new"\n'))

@@ -14,7 +14,7 @@ pytest_plugins = ["harness.plugin_world"]
 RANDOM = settings(deadline=None, database=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
 
 
-@pytest.mark.sampled(36)
+@pytest.mark.sampled(54)
 @pytest.mark.parametrize("_batch", range(24))
 @settings(RANDOM, max_examples=4)
 @given(damages=st.lists(st.tuples(DAMAGES, SETTLING), max_size=4))
@@ -87,7 +87,7 @@ def test_whatever_the_words_the_answer_is_that_of_a_pass_without_caches(world: W
     assert world.envsync(*words) == world.envsync("--no-cache", *words)
 
 
-@pytest.mark.sampled(16)
+@pytest.mark.sampled(24)
 @pytest.mark.parametrize(
     "step",
     [

@@ -27,7 +27,7 @@ from envsync.model.problems import ManifestError
 from envsync.write.files import write_cache
 from harness.place import ROOT, Place
 
-pytestmark = pytest.mark.sampled(3)
+pytestmark = pytest.mark.sampled(5)
 
 RANDOM = settings(deadline=None, database=None, print_blob=True, max_examples=40)
 MAIN = """version = 1

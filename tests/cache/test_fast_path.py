@@ -22,7 +22,7 @@ from envsync.cache.store import cache_directory, config_directory, read_cache_fi
 from harness.crash_trace import strace
 from harness.place import Place, Run
 
-pytestmark = pytest.mark.sampled(3)
+pytestmark = pytest.mark.sampled(5)
 
 RANDOM = settings(deadline=None, database=None, print_blob=True)
 HEAVY = {"pydantic", "tomlkit", "virtualenv", "rich", "asyncio", "logging", "importlib.metadata", "packaging"}

@@ -10,7 +10,7 @@ import pytest
 from envsync import __version__
 from harness.place import Place
 
-pytestmark = pytest.mark.sampled(2)
+pytestmark = pytest.mark.sampled(3)
 
 COMMANDS = ("apply", "plan", "check", "status", "explain")
 THREE = "".join(f'[envs.{name}]\npath = "{name}"\n' for name in ("alpha", "beta", "gamma"))

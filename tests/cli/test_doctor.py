@@ -33,7 +33,7 @@ from envsync.write.rename import try_exchange
 from harness.place import Place
 from harness.processes import unprivileged
 
-pytestmark = pytest.mark.sampled(2)
+pytestmark = pytest.mark.sampled(3)
 
 pytest_plugins = ["harness.relocatable"]
 PythonOf = Callable[[str], str]

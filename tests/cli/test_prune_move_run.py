@@ -12,7 +12,7 @@ from harness.place import Place
 from harness.pythons import PYTHONS
 from harness.wheels import make_wheel
 
-pytestmark = pytest.mark.sampled(4)
+pytestmark = pytest.mark.sampled(6)
 
 ONE = '[envs.one]\npath = "one"\ntarget = "one"\n'
 TWO = '[envs.two]\npath = "two"\n'

@@ -19,7 +19,7 @@ from harness.place import Place
 from harness.processes import OFFLINE, eventually
 from harness.wheels import make_project
 
-pytestmark = pytest.mark.sampled(2)
+pytestmark = pytest.mark.sampled(3)
 
 ONE = '[envs.one]\npath = "one"\n'
 WAIT_LIMIT = 30.0

@@ -7,7 +7,7 @@ import pytest
 from harness.crash_kinds import ALL_KINDS, prepared
 from harness.crash_scenario import Scenario, chosen, report
 
-pytestmark = pytest.mark.sampled(6)
+pytestmark = pytest.mark.sampled(9)
 
 STEP = 30
 LONG = ("rebuild", "create")

@@ -10,7 +10,7 @@ from harness.crash_kinds import ALL_KINDS, prepared
 from harness.crash_scenario import ALL, Scenario, chosen, report
 from harness.crash_trace import Point, Tracer, points_of, was_met
 
-pytestmark = pytest.mark.sampled(8)
+pytestmark = pytest.mark.sampled(12)
 
 STEPS = {
     "rebuild": 60,

@@ -102,7 +102,7 @@ def move(depot: Depot) -> dict[str, Any]:
     return depot.place.envsync("move", "one", "--json", **os.environ).document
 
 
-@pytest.mark.sampled(8)
+@pytest.mark.sampled(12)
 @pytest.mark.parametrize("by", ["apply", "move"])
 @pytest.mark.parametrize("where", CUT)
 def test_a_move_that_is_cut_off_is_finished_by_the_next_pass(depot: Depot, where: str, by: str) -> None:
@@ -121,7 +121,7 @@ def test_a_move_that_is_cut_off_is_finished_by_the_next_pass(depot: Depot, where
     assert depot.apply()["outcome"] in {"unchanged", "repaired"}
 
 
-@pytest.mark.sampled(8)
+@pytest.mark.sampled(12)
 @pytest.mark.parametrize("where", [*CUT, ""])
 def test_on_another_file_system_too(depot: Depot, elsewhere: Path, where: str) -> None:
     make(depot, str(elsewhere / "one"))
@@ -205,7 +205,7 @@ def test_byte_code_that_the_trial_run_itself_writes_is_no_difference(depot: Depo
     assert_moved(depot, depot.root / "state/one")
 
 
-@pytest.mark.sampled(4)
+@pytest.mark.sampled(6)
 @pytest.mark.parametrize("kind", ["rebuild", "move"])
 @pytest.mark.parametrize("step", [1, 2, 3])
 def test_an_exchange_in_steps_that_is_cut_off_loses_nothing(depot: Depot, step: int, kind: str) -> None:

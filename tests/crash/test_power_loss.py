@@ -10,7 +10,7 @@ from harness.crash_kinds import prepared
 from harness.crash_scenario import Scenario
 from harness.crash_trace import RENAMING, Tracer
 
-pytestmark = pytest.mark.sampled(5)
+pytestmark = pytest.mark.sampled(8)
 
 
 def brought_in(scenario: Scenario, trace: str) -> tuple[set[str], set[str]]:

@@ -10,7 +10,7 @@ import pytest
 from envsync.apply.steps import clear_staging_dir
 from harness.place import Place
 
-pytestmark = pytest.mark.sampled(3)
+pytestmark = pytest.mark.sampled(5)
 
 NAME = ".envsync-0123456789abcdef"
 

@@ -11,7 +11,7 @@ from harness.place import Place
 from harness.pythons import PYTHONS
 from harness.watching import watching
 
-pytestmark = pytest.mark.sampled(3)
+pytestmark = pytest.mark.sampled(5)
 
 PYTHON = PYTHONS.get("3.12") or PYTHONS.get("3.11") or ""
 SECRET = "geheim"  # noqa: S105  # it stands for one

@@ -171,7 +171,7 @@ def test_nothing_that_an_untrusted_manifest_names_is_run_or_changed_by_any_comma
     assert_refused(clone, line)
 
 
-@pytest.mark.sampled(10)
+@pytest.mark.sampled(15)
 @pytest.mark.parametrize("line", WITH_OPTIONS, ids=" ".join)
 def test_so_it_is_with_each_option(clone: Place, line: tuple[str, ...]) -> None:
     assert_refused(clone, line)
@@ -183,7 +183,7 @@ def give_away(clone: Place) -> None:
             os.lchown(os.path.join(directory, name), NOBODY, NOBODY)
 
 
-@pytest.mark.sampled(10)
+@pytest.mark.sampled(15)
 @pytest.mark.skipif(not ROOT, reason="only root can give files away")
 @pytest.mark.parametrize("line", LINES, ids=" ".join)
 def test_one_of_another_user_is_refused_by_every_command(clone: Place, line: tuple[str, ...]) -> None:

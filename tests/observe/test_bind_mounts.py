@@ -16,7 +16,7 @@ from envsync.write.locks import hold
 from harness.mounting import mounted
 from harness.place import Place
 
-pytestmark = pytest.mark.sampled(3)
+pytestmark = pytest.mark.sampled(5)
 
 if sys.platform != "linux":
     pytest.skip("bind mounts are of Linux", allow_module_level=True)

@@ -17,7 +17,7 @@ from envsync.observe.probe import ProbeError, probe
 from harness.place import Place, Run
 from harness.shims import Bad, script
 
-pytestmark = pytest.mark.sampled(2)
+pytestmark = pytest.mark.sampled(3)
 
 pytest_plugins = ["harness.relocatable"]
 

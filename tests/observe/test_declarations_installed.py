@@ -14,7 +14,7 @@ from envsync.model.packages import Call
 from harness.declaring import Inputs, Site
 from harness.wheels import make_project, make_wheel
 
-pytestmark = pytest.mark.sampled(3)
+pytestmark = pytest.mark.sampled(5)
 
 
 @pytest.fixture

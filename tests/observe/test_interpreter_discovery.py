@@ -11,7 +11,7 @@ from envsync.observe.discover import named
 from harness.place import Place
 from harness.trees import make_tree
 
-pytestmark = pytest.mark.sampled(2)
+pytestmark = pytest.mark.sampled(3)
 
 PythonOf = Callable[[str], str]
 

@@ -12,7 +12,7 @@ from envsync.__main__ import fast_answer
 from harness.place import Place
 from harness.trees import make_tree
 
-pytestmark = pytest.mark.sampled(4)
+pytestmark = pytest.mark.sampled(6)
 
 PythonOf = Callable[[str], str]
 

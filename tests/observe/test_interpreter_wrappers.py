@@ -15,7 +15,7 @@ from envsync.observe.links import walk
 from harness.place import Place
 from harness.trees import compiled, forwarding
 
-pytestmark = pytest.mark.sampled(2)
+pytestmark = pytest.mark.sampled(3)
 
 pytest_plugins = ["harness.relocatable"]
 

@@ -14,7 +14,7 @@ from harness.place import Place
 from harness.trees import make_tree
 from harness.wheels import make_wheel
 
-pytestmark = pytest.mark.sampled(2)
+pytestmark = pytest.mark.sampled(3)
 
 PythonOf = Callable[[str], str]
 

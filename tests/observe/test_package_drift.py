@@ -13,7 +13,7 @@ from harness.bench import changed, listing
 from harness.depot import Depot
 from harness.wheels import make_project, make_repository
 
-pytestmark = pytest.mark.sampled(6)
+pytestmark = pytest.mark.sampled(9)
 
 
 def assert_in_sync(depot: Depot) -> None:

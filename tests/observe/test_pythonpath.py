@@ -10,7 +10,7 @@ import pytest
 
 from harness.place import SOURCE, Place
 
-pytestmark = pytest.mark.sampled(2)
+pytestmark = pytest.mark.sampled(3)
 
 SITE = os.path.dirname(os.path.dirname(pydantic.__file__))
 USED = ("packaging", "platformdirs", "pydantic", "rich", "tomlkit", "typing_extensions", "uv", "virtualenv")

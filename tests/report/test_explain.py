@@ -19,7 +19,7 @@ from envsync.report.explain import Hints, explain_lines
 from envsync.report.terminal import Layout, Node, Paint, shell_quoted, tree_lines
 from harness.place import Place
 
-pytestmark = pytest.mark.sampled(2)
+pytestmark = pytest.mark.sampled(3)
 
 PythonOf = Callable[[str], str]
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")

@@ -11,7 +11,7 @@ from envsync import __version__
 from harness.emitted import documented
 from harness.place import Place, Run
 
-pytestmark = pytest.mark.sampled(2)
+pytestmark = pytest.mark.sampled(3)
 
 COMMANDS = ("apply", "plan", "check", "status", "explain")
 DOCUMENT = {"schema", "envsync", "command", "manifest", "status", "exit_code", "environments", "errors"}

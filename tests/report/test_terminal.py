@@ -14,7 +14,7 @@ import pytest
 from harness.place import Place
 from harness.processes import on_terminal, start
 
-pytestmark = pytest.mark.sampled(6)
+pytestmark = pytest.mark.sampled(9)
 
 PythonOf = Callable[[str], str]
 COMMANDS = ("apply", "plan", "check", "status", "explain")

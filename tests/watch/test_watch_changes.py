@@ -13,7 +13,7 @@ from harness.bench import listing
 from harness.dotfiles import Dotfiles, named, replace
 from harness.watching import Watching, watching
 
-pytestmark = pytest.mark.sampled(6)
+pytestmark = pytest.mark.sampled(9)
 
 PythonOf = Callable[[str], str]
 REQUIREMENTS = 'requirements = ["../src/project/requirements.txt"]'

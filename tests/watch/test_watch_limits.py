@@ -24,7 +24,7 @@ from harness.processes import unprivileged
 from harness.syscalls import mutations
 from harness.watching import Watching, watching
 
-pytestmark = pytest.mark.sampled(5)
+pytestmark = pytest.mark.sampled(8)
 
 ONE = '[envs.one]\npath = "one"\n'
 SETTLE = 0.2

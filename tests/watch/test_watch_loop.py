@@ -13,7 +13,7 @@ from envsync.write.locks import hold
 from harness.place import Place
 from harness.scripted import Stage, flip
 
-pytestmark = pytest.mark.sampled(2)
+pytestmark = pytest.mark.sampled(3)
 
 PythonOf = Callable[[str], str]
 

@@ -13,7 +13,7 @@ from harness.bench import listing
 from harness.dotfiles import Dotfiles, named, replace
 from harness.watching import Watching
 
-pytestmark = pytest.mark.sampled(5)
+pytestmark = pytest.mark.sampled(8)
 
 PythonOf = Callable[[str], str]
 

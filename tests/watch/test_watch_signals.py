@@ -20,7 +20,7 @@ from harness.processes import OFFLINE, eventually
 from harness.watching import Watching, watching
 from harness.wheels import make_project
 
-pytestmark = pytest.mark.sampled(3)
+pytestmark = pytest.mark.sampled(5)
 
 ONE = '[envs.one]\npath = "one"\n'
 WAIT_LIMIT = 30.0

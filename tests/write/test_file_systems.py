@@ -16,7 +16,7 @@ from harness.depot import Depot
 from harness.mounting import mounted
 from harness.place import Place
 
-pytestmark = pytest.mark.sampled(2)
+pytestmark = pytest.mark.sampled(3)
 
 if sys.platform != "linux":
     pytest.skip("mount(8) is Linux's here", allow_module_level=True)

@@ -9,7 +9,7 @@ import pytest
 from harness.place import Place
 from harness.wheels import make_wheel
 
-pytestmark = pytest.mark.sampled(2)
+pytestmark = pytest.mark.sampled(3)
 
 
 def local(place: Place) -> None:

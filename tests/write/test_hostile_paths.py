@@ -17,7 +17,7 @@ from envsync.write.flush import flush
 from harness.bench import listing
 from harness.place import Place
 
-pytestmark = pytest.mark.sampled(2)
+pytestmark = pytest.mark.sampled(3)
 
 NAME = ".envsync-0123456789abcdef"
 ONE = '[envs.blog]\npath = "blog/.venv"\ntarget = "blog"\n'

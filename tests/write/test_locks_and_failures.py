@@ -18,7 +18,7 @@ from harness.links import fingerprint
 from harness.place import Place
 from harness.processes import start
 
-pytestmark = pytest.mark.sampled(3)
+pytestmark = pytest.mark.sampled(5)
 
 PythonOf = Callable[[str], str]
 

@@ -21,7 +21,7 @@ from harness.bench import contents, files, listing
 from harness.depot import Depot, broken_records
 from harness.mounting import overlaid
 
-pytestmark = pytest.mark.sampled(3)
+pytestmark = pytest.mark.sampled(5)
 
 if sys.platform != "linux":
     pytest.skip("overlays are of Linux", allow_module_level=True)

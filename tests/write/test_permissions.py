@@ -16,7 +16,7 @@ import pytest
 from harness.depot import Depot
 from harness.place import Place
 
-pytestmark = pytest.mark.sampled(3)
+pytestmark = pytest.mark.sampled(5)
 
 OTHER = "nobody"
 

@@ -10,7 +10,7 @@ from harness.crash_kinds import prepared
 from harness.crash_parts import Tree, difference, tree
 from harness.crash_scenario import Scenario, chosen, report
 
-pytestmark = pytest.mark.sampled(16)
+pytestmark = pytest.mark.sampled(24)
 
 KINDS = ("create", "batch", "rebuild", "install", "rollback", "repair", "move", "prune")
 STEP = 12
