@@ -182,9 +182,16 @@ def test_a_directory_that_cannot_be_meant_is_refused(tmp_path: Path, name: str, 
     assert caught.value.problem.code == "settings"
 
 
-@pytest.mark.parametrize("given", [{"jobs": -1}, {"lock_timeout": -1.0}, {"lock_timeout": float("nan")}])
-def test_a_number_that_cannot_be_meant_is_refused(given: Any) -> None:
-    with pytest.raises(envsync.UsageError, match="0 or more"):
+@pytest.mark.parametrize(
+    "given",
+    [
+        *({"jobs": value} for value in (-1, "x", None, 2.5)),
+        *({"lock_timeout": value} for value in (-1.0, float("nan"), None)),
+        *({"cache": value} for value in (None, b"/tmp")),
+    ],
+)
+def test_a_setting_that_cannot_be_meant_is_refused(given: Any) -> None:
+    with pytest.raises(envsync.UsageError, match="0 or more|not an absolute path"):
         envsync.Settings(**given)
 
 
@@ -229,6 +236,34 @@ def test_an_environment_that_cannot_be_declared_leaves_the_manifest(here: Place)
     with pytest.raises(envsync.ManifestError, match="colour"):
         envsync.add("other", path="other", colour="red")
     assert here.manifest.read_bytes() == before
+
+
+@pytest.mark.parametrize("values", [{"path": object()}, {"path": "x", "exact": None}, {"packages": ["a"]}, {}])
+def test_values_that_no_manifest_holds_are_refused(here: Place, values: dict[str, Any]) -> None:
+    before = here.manifest.read_bytes()
+    with pytest.raises(envsync.UsageError, match=r"cannot hold|a path is missing"):
+        envsync.add("new", **values)
+    assert here.manifest.read_bytes() == before
+
+
+def test_paths_may_be_path_objects(here: Place) -> None:
+    envsync.add("new", file=here.manifest, path=Path("x"), requirements=[Path("r.txt")])
+    assert [one.environment.name for one in envsync.plan(file=here.manifest).environments] == ["blog", "new"]
+    assert 'requirements = ["r.txt"]' in here.manifest.read_text().replace(f"{here.root}/", "")
+
+
+@pytest.mark.parametrize("file", ["", "a\0b", "nowhere.toml"])
+@pytest.mark.usefixtures("here")
+def test_a_manifest_that_is_not_there_is_named(file: str) -> None:
+    with pytest.raises(envsync.ManifestError, match=r"is empty|NUL|nowhere\.toml"):
+        envsync.plan(file=file)
+
+
+@pytest.mark.usefixtures("here")
+def test_one_name_to_rebuild_need_not_be_a_list() -> None:
+    assert envsync.plan(force_rebuild="blog").ok
+    with pytest.raises(envsync.UsageError, match="7"):
+        envsync.plan(7)  # type: ignore[arg-type]
 
 
 def test_adopting_declares_what_import_declares(here: Place) -> None:

@@ -1,3 +1,5 @@
+"""The command runs, makes an environment, and finds nothing to do the second time."""
+
 from harness.place import Place
 
 

@@ -19,6 +19,7 @@ TYPE_CHECKING = False  # as in typing, without importing it: this is on the fast
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from os import PathLike
     from typing import Any
 
     from envsync.apply.move import Moved
@@ -118,7 +119,7 @@ sys.modules[__name__].__class__ = _Face
 
 def plan(
     *names: str,
-    file: "str | None" = None,
+    file: "str | PathLike[str] | None" = None,
     force_rebuild: "Iterable[str]" = (),
     deep: bool = False,
     settings: "Settings | None" = None,
@@ -136,7 +137,7 @@ def plan(
     from envsync.observe.trust import load
     from envsync.write.files import write_cache
 
-    manifest, forced = load(file), tuple(force_rebuild)
+    manifest, forced = load(file), (force_rebuild,) if isinstance(force_rebuild, str) else tuple(force_rebuild)
     check_names(manifest, (*names, *forced))
     cache = Cache((settings or Settings()).memory)
     found = _reconciler(manifest, cache, forced, deep=deep).plan(names and (*names, *forced))
@@ -181,7 +182,7 @@ def apply(
     return report
 
 
-def add(name: str, *, file: "str | None" = None, **values: "Any") -> "Added":
+def add(name: str, *, file: "str | PathLike[str] | None" = None, **values: "Any") -> "Added":
     """Declare an environment in the manifest ``file``; nothing is made before it is applied.
 
     ``values`` are the keys of ``[envs.NAME]`` with ``_`` for ``-``: ``path="~/src/blog/.venv"``,
@@ -196,7 +197,7 @@ def add(name: str, *, file: "str | None" = None, **values: "Any") -> "Added":
     return declare.add(load(file), name, {key.replace("_", "-"): value for key, value in values.items()})
 
 
-def remove(name: str, *, file: "str | None" = None) -> "Removed":
+def remove(name: str, *, file: "str | PathLike[str] | None" = None) -> "Removed":
     """Declare an environment no more, in the file that declares it; nothing else is removed.
 
     Raises ``UsageError`` for a name that is not declared, ``ManifestError``, ``EnvsyncError``.
@@ -209,7 +210,7 @@ def remove(name: str, *, file: "str | None" = None) -> "Removed":
 
 def adopt(  # the options of `envsync import`
     *directories: str,
-    file: "str | None" = None,
+    file: "str | PathLike[str] | None" = None,
     cross: bool = False,
     freeze: bool = False,
     versions: bool = False,
@@ -232,7 +233,7 @@ def adopt(  # the options of `envsync import`
 
 def prune(
     *,
-    file: "str | None" = None,
+    file: "str | PathLike[str] | None" = None,
     everything: bool = False,
     remove: bool = False,
     settings: "Settings | None" = None,
@@ -253,7 +254,7 @@ def prune(
     return carry_out(manifest, found, chosen) if remove else found
 
 
-def move(name: str, *, file: "str | None" = None, settings: "Settings | None" = None) -> "Moved":
+def move(name: str, *, file: "str | PathLike[str] | None" = None, settings: "Settings | None" = None) -> "Moved":
     """Make the directory at an environment's path its target, and its path a symlink to that.
 
     Raises ``UsageError`` for a name that is not declared, ``ManifestError``, ``EnvsyncError`` or ``OSError`` where it

@@ -32,7 +32,7 @@ def removals(place: Place, *arguments: str) -> list[tuple[str, str, bool]]:
 
 @pytest.fixture
 def orphaned(place: Place) -> Place:
-    """Return a place whose environment ``one`` was made, with an exposed command, and is declared no more."""
+    """Return a place whose environment ``one`` was made, with an exposed command, and is no longer declared."""
     make_wheel(place.root / "wheels", "tool", "1", scripts={"tool": "tool:main"})
     place.variables |= {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(place.root / "wheels")}
     place.variables |= {"UV_OFFLINE": "1", "UV_FIND_LINKS": str(place.root / "wheels")}

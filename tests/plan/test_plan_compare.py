@@ -231,7 +231,7 @@ CASES = [
     Case(
         "a script that runs with another Python",
         found(scripts=(Script("app", "shebang", "/old/python"),)),
-        (("scripts", f"app in bin run with /old/python, not with {PATH}/bin/python"),),
+        (("scripts", f"app in bin runs with /old/python, not with {PATH}/bin/python"),),
     ),
     Case(
         "a script that cannot be executed",

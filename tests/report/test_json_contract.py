@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -247,3 +248,12 @@ def test_a_name_that_no_text_encoding_holds_is_still_valid_json(place: Place, py
         json.loads(run.out.encode("utf-8"))
         assert run.status == 0
         assert "Traceback" not in place.envsync(command).err
+
+
+def test_a_kept_generation_has_the_keys_that_it_always_had(place: Place) -> None:
+    place.write('[envs.blog]\npath = "blog"\n')
+    place.apply()
+    place.apply("--force-rebuild", "blog")
+    (kept,) = place.envsync("status", "--json").environments["blog"]["kept"]
+    assert {*kept} == {"area", "made", "version", "size", "sound"}
+    assert Path(kept["area"]).is_dir()

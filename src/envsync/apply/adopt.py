@@ -91,9 +91,7 @@ def _directory(path: str) -> str:
     if os.path.isfile(directory):
         directory = next(environment_behind(directory), directory)
     if not path or not os.path.isdir(directory):
-        raise UsageError(
-            Problem("usage", f"{path or repr(path)} is no directory", "Name the directories to look into.")
-        )
+        raise UsageError(Problem("usage", f"{path or repr(path)} is not a directory", "Name directories to search."))
     return directory
 
 

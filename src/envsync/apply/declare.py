@@ -36,16 +36,37 @@ def add(manifest: Manifest, name: str, values: Mapping[str, Any]) -> Added:
     them means the current directory. Raises ``UsageError`` for a name or a path that is another environment's,
     ``ManifestError`` for values that a manifest cannot hold, ``EnvsyncError`` where the file cannot be changed.
     """
+    if not isinstance(name, str):
+        raise _unfit("the name", name)
+    values = {key: _plain(key, value) for key, value in values.items()}
     if name in {*(one.name for one in manifest.environments), *manifest.elsewhere}:
         raise UsageError(Problem("name-taken", f"an environment is called {name} already", "Choose another name."))
     if "path" not in values:
         hint = f"envsync add {shlex.quote(name)} --path PATH"
-        raise UsageError(Problem("usage", "--path says where people and tools find it", hint))
+        raise UsageError(Problem("usage", "a path is missing: where people and tools find it", hint))
     keys = {key.name: key for key in environment_keys()}
     ordered = (*(key for key in keys if key in values), *(key for key in values if key not in keys))
     entry = Entry(name, tuple((key, _written(keys.get(key), values[key])) for key in ordered))
     edit(manifest, manifest.file, lambda text: with_entries(text, [entry]), partial(_refuse_taken, name))
     return Added(manifest.file, Declaration(name, entry.values))
+
+
+def _plain(key: str, value: object) -> object:
+    """Return a value as TOML has it. Raises ``UsageError`` for one that it cannot hold."""
+    match value:
+        case os.PathLike():
+            return os.fspath(value)
+        case list() | tuple():
+            return [_plain(key, one) for one in value]
+        case str() | bool() | int():
+            return value
+        case _:
+            raise _unfit(key, value)
+
+
+def _unfit(what: str, value: object) -> UsageError:
+    message = f"{what} is a {type(value).__name__}, which a manifest cannot hold"
+    return UsageError(Problem("usage", message, "Pass text, a path, a boolean, or a list of texts."))
 
 
 def remove(manifest: Manifest, name: str) -> Removed:
@@ -147,7 +168,7 @@ def _written(key: "Key | None", value: Any) -> Any:
 
 
 def _left(gone: Environment) -> list[str]:
-    """Return what an environment that is declared no more leaves on the disk."""
+    """Return what an environment that is no longer declared leaves on the disk."""
     links = [link for link in (gone.path, *gone.aliases, *(one.link for one in gone.expose)) if os.path.islink(link)]
     links += [one.link for one in gone.expose if launched(read_text(one.link)) == f"{gone.path}/bin/{one.command}"]
     ends = dict.fromkeys(walk(place).end for place in (gone.path, gone.target) if place is not None)

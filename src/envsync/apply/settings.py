@@ -70,7 +70,9 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Raise ``UsageError`` for what cannot be meant."""
-        if not (self.jobs >= 0 and self.lock_timeout >= 0):
+        jobs: object = self.jobs  # whoever calls may have no type checker
+        timeout: object = self.lock_timeout
+        if not (isinstance(jobs, int) and isinstance(timeout, int | float) and jobs >= 0 and timeout >= 0):
             raise _refused("jobs and lock_timeout are numbers of 0 or more", "lock_timeout is in seconds.")
         unsafe = cache_problem() if self.cache == usual_cache_directory() else ""
         if unsafe:
@@ -78,6 +80,9 @@ class Settings:
         usual = {"cache": cache_directory(), "locks": _locks(), "logs": _logs(), "staging": staging_directory()}
         for name, directory in usual.items():
             given = getattr(self, name)
+            if isinstance(given, os.PathLike):
+                given = os.fspath(given)
+                object.__setattr__(self, name, given)
             problem = "" if given == directory else _problem(given)
             if problem:
                 raise _refused(f"{name}: {given!r} {problem}", f"Leave it out, for the command's own: {directory}")
@@ -107,16 +112,16 @@ def _refused(message: str, hint: str) -> UsageError:
     return UsageError(Problem("settings", message, hint))
 
 
-def _problem(directory: str) -> str:
+def _problem(directory: object) -> str:
     """Return why a directory cannot be used, empty if it can."""
-    if not os.path.isabs(directory):
-        return "is no absolute path"
+    if not isinstance(directory, str) or not os.path.isabs(directory):
+        return "is not an absolute path"
     try:
         found = os.stat(directory)
     except (OSError, ValueError):
         return "is not there"
     if not stat.S_ISDIR(found.st_mode):
-        return "is no directory"
+        return "is not a directory"
     if found.st_uid != os.geteuid():
         return "is another user's"
     return "can be written to by others" if found.st_mode & _OTHERS_WRITE else ""

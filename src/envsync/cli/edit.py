@@ -50,7 +50,7 @@ def _add(options: Options) -> Result:
 
 def _remove(options: Options) -> Result:
     removed = remove(opened(options).manifest, options.names[0])
-    line = f"{removed.name} is declared no more in {removed.file}; nothing else was removed"
+    line = f"{removed.name} is no longer declared in {removed.file}; nothing else was removed"
     return _result(removed, [line, *(f"left: {one}" for one in removed.left)])
 
 

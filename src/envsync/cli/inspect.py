@@ -7,7 +7,7 @@ import shlex
 import shutil
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import partial
 
 from envsync.apply.move import move
@@ -53,7 +53,7 @@ def _status(options: Options) -> Result:
     more = {}
     if options.orphans:
         more = {"orphans": [one.to_dict({}) for one in _orphans(session.manifest)]}
-    kept = {name: [asdict(one) for one in generations] for name, generations in _kept(plans).items()}
+    kept = {name: [one.to_dict() for one in generations] for name, generations in _kept(plans).items()}
     return replace(result, kept=kept, more=more)
 
 

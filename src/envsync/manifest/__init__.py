@@ -53,11 +53,12 @@ def check_names(manifest: "Manifest", names: "Iterable[str]") -> None:
             raise _unknown(manifest, name, known)
 
 
-def _unknown(manifest: "Manifest", name: str, known: "list[str]") -> "UsageError":
+def _unknown(manifest: "Manifest", name: object, known: "list[str]") -> "UsageError":
     import difflib  # noqa: PLC0415  # only where something is wrong
 
     from envsync.model.problems import Problem, UsageError  # noqa: PLC0415
 
+    name = str(name)
     if name in manifest.elsewhere:
         return UsageError(Problem("unknown-name", f"{name} is not for this host", "See its `hosts` and `platforms`."))
     near = difflib.get_close_matches(name, known, n=1)

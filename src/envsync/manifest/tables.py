@@ -175,7 +175,7 @@ class _Settings(_Table):
         "ruff",
         "flask:flask-app",
     )
-    wait_for: Path = _optional("until this directory is there, do nothing; default: the project", "~/src/blog")
+    wait_for: Path = _optional("do nothing until this directory exists; default: the project", "~/src/blog")
     hosts: list[Annotated[str, AfterValidator(checks.host_pattern), VISIBLE]] = _optional(
         "patterns of the hosts where the environment applies; default: everywhere", ["laptop*"], min_length=1
     )

@@ -74,7 +74,7 @@ class Added(Edit):
 
 @dataclass(frozen=True, slots=True)
 class Removed(Edit):
-    """An environment is declared no more; all that it consisted of is where it was."""
+    """An environment that is no longer declared; all that it consisted of is where it was."""
 
     name: str
     file: str

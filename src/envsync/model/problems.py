@@ -66,7 +66,7 @@ class ManifestError(Exception):
     def __init__(self, problems: tuple[Problem, ...], inputs: "Inputs | None" = None) -> None:
         from envsync.model.desired import Inputs  # noqa: PLC0415  # not needed for wrong usage
 
-        super().__init__("; ".join(problem.message for problem in problems))
+        super().__init__("; ".join(": ".join(filter(None, (problem.file, problem.message))) for problem in problems))
         self.problems = problems
         self.inputs = inputs or Inputs()
         """What was read or looked for: fixing the manifest changes some of it."""

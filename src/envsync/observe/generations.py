@@ -2,7 +2,8 @@
 
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 from envsync.cache.store import staging_directory
 from envsync.formats import pyvenv_cfg
@@ -38,6 +39,11 @@ class StoredGeneration:
     """Bytes on the disk."""
     sound: bool
     """Whether it is still an environment."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return its entry in the JSON document of ``status``, whose keys are a contract."""
+        fields = asdict(self)
+        return {"area": fields.pop("staging_dir"), **fields}
 
 
 def read_generation(staging_dir: str) -> StoredGeneration:

@@ -15,7 +15,7 @@ from enum import IntEnum
 
 from envsync import manifest as manifests
 from envsync.cache.store import trust_directory
-from envsync.manifest.find import FOUND, NAMED, OWN, find
+from envsync.manifest.find import FOUND, OWN, find
 from envsync.model.desired import Manifest, Source
 from envsync.model.problems import Problem, UntrustedError
 from envsync.observe.links import walk
@@ -143,12 +143,12 @@ def refused(file: str, distrust: str) -> UntrustedError:
     return UntrustedError((Problem("untrusted", f"{file} {distrust}", advice_for(file)),))
 
 
-def located(file: str | None = None) -> tuple[str, str]:
+def located(file: str | os.PathLike[str] | None = None) -> tuple[str, str]:
     """Return the absolute path of ``file``, or of the manifest that the command would find, and how it was found.
 
     Raises ``ManifestError`` where there is none, ``UntrustedError`` where it was found and is not trusted.
     """
-    path, origin = find(file)
+    path, origin = find(None if file is None else os.fspath(file))
     if origin in {FOUND, OWN}:
         refuse_strangers([path])
     if origin == FOUND and trust_level(path) < TrustLevel.TRUSTED:
@@ -156,7 +156,7 @@ def located(file: str | None = None) -> tuple[str, str]:
     return path, origin
 
 
-def locate(file: str | None = None) -> str:
+def locate(file: str | os.PathLike[str] | None = None) -> str:
     """Return the absolute path of ``file``, or of the manifest that the command would find.
 
     One that is found upwards from the current directory has to be trusted, once, by ``envsync trust``. Raises
@@ -165,12 +165,14 @@ def locate(file: str | None = None) -> str:
     return located(file)[0]
 
 
-def load(file: str | None = None, *, hostname: str | None = None, platform: str | None = None) -> Manifest:
+def load(
+    file: str | os.PathLike[str] | None = None, *, hostname: str | None = None, platform: str | None = None
+) -> Manifest:
     """Return a manifest with its includes, for this host; without ``file``, the one that the command would find.
 
     Raises ``ManifestError`` with every problem found in all of them, and what :func:`locate` raises.
     """
-    path, origin = (file, NAMED) if file is not None else located()
+    path, origin = located(file)
     manifest = manifests.load(path, hostname=hostname, platform=platform)
     if origin in {FOUND, OWN}:
         refuse_strangers(manifest.sources)

@@ -246,7 +246,8 @@ def _scripts_drift(wanted: desired.Environment, found: Environment) -> Iterator[
     if strangers:
         names = [script.name for script in strangers]
         others = list(dict.fromkeys(script.named for script in strangers))
-        message = f"{_some(names)} in bin run with {_some(others)}, not with {wanted.path}/bin/python"
+        runs = "runs" if len(names) == 1 else "run"
+        message = f"{_some(names)} in bin {runs} with {_some(others)}, not with {wanted.path}/bin/python"
         yield Drift("scripts", message)
     unexecutable = [script.name for script in found.scripts if script.kind == "mode"]
     if unexecutable:

@@ -94,7 +94,7 @@ def _staging(one: InterruptedStaging) -> Removal:
 
 def _generation(one: Generation, *, everything: bool) -> Removal:
     what = f"Python {one.version}" if one.version else "an earlier content"
-    whose = "" if one.declared else ", of an environment that is declared no more"
+    whose = "" if one.declared else ", of an environment that is no longer declared"
     unowned = "" if everything or not one.irreplaceable else "it holds what no package owns; to remove it: --all"
     return Removal(
         kind="generation",
