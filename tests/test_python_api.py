@@ -191,7 +191,7 @@ def test_a_directory_that_cannot_be_meant_is_refused(tmp_path: Path, name: str, 
     ],
 )
 def test_a_setting_that_cannot_be_meant_is_refused(given: Any) -> None:
-    with pytest.raises(envsync.UsageError, match="0 or more|not an absolute path"):
+    with pytest.raises(envsync.UsageError, match=r"0 or more|not an absolute path"):
         envsync.Settings(**given)
 
 
