@@ -236,13 +236,20 @@ class Mounted(Scenario):
         while os.path.ismount(self.end):
             subprocess.run(["umount", "-l", str(self.end)], check=True)
 
+    def holds_new(self) -> bool:
+        return self._seen() == self.new
+
+    def _seen(self) -> Tree:
+        """Return what is in the environment, except the staging directories, which can only be inside of it."""
+        return {name: held for name, held in tree(self.path).items() if not name.startswith(".envsync-")}
+
     def violation(self, done: Done, *, killed: bool) -> str:  # noqa: ARG002  # how it ended does not matter
         try:
             self.assert_links_kept()
             again = self.run()
             assert (again.status, again.err.count("Traceback")) == (0, 0), f"{again.out[-600:]} {again.err[-600:]}"
             self.assert_links_kept()
-            seen = {name: held for name, held in tree(self.path).items() if not name.startswith(".envsync-")}
+            seen = self._seen()
             assert seen == self.new, difference(seen, self.new)
             self.assert_runs(self.version, seen)
             staging_dirs = [one for one in self.place.rglob(".envsync-*") if one.parent == self.end]
