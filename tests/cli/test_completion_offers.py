@@ -6,6 +6,8 @@ from envsync.cli.arguments import COMMANDS, EVERYWHERE, Argument
 from harness.place import Place
 from harness.shells import SHELLS, offered
 
+pytestmark = pytest.mark.sampled(4)
+
 ENVIRONMENTS = '[envs.blog]\npath = "blog"\n[envs.api]\npath = "api"\n'
 
 

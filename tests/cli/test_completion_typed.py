@@ -9,6 +9,8 @@ from envsync.cli.completion import script
 from harness.place import Place
 from harness.shells import SHELLS, type_into
 
+pytestmark = pytest.mark.sampled(4)
+
 NAMES = (
     *("0a b", "1it's", '2quo"te', "3$HOME", "4$(touch pwned)`touch pwned`", "5back\\slash", "6büro 名前", "7c:d=e@f"),
     *("8*?[x]{a,b}", "9;&|<>()#~", "aex!cl", "b'", 'c"', "d$", "e\\", "f`"),
