@@ -51,7 +51,7 @@ def commands(out: str) -> list[str]:
 
 def lines_of(place: Place, layout: Layout, *, colours: bool = False) -> list[str]:
     plan = Reconciler(load(str(place.manifest)), FactsCache(None)).plan()
-    hints = Hints(version_manager_of, ("pyenv",))
+    hints = Hints(version_manager_of)
     return [line for one in plan.environments for line in explain_lines(one, Paint(colours=colours), layout, hints)]
 
 

@@ -24,7 +24,7 @@ from envsync.model.desired import Environment, Manifest
 from envsync.model.plan import EnvironmentPlan, Plan
 from envsync.model.problems import CannotRunError, EnvsyncError, Problem, UsageError
 from envsync.model.system import VARIABLES
-from envsync.observe.discover import version_manager_of, version_managers_here
+from envsync.observe.discover import version_manager_of
 from envsync.observe.files import read_text
 from envsync.observe.generations import StoredGeneration, find_orphans, read_generation
 from envsync.plan.prune import Removal, plan_prune
@@ -67,7 +67,7 @@ def _kept(plans: Iterable[EnvironmentPlan]) -> dict[str, tuple[StoredGeneration,
 
 def _explain(options: Options) -> Result:
     session = Session(options, Untrusted.SHOW)
-    hints = explain.Hints(version_manager_of, version_managers_here(), session.reconciler.undeclared)
+    hints = explain.Hints(version_manager_of, session.reconciler.undeclared)
 
     def lines(plan: Plan, paint: Paint) -> Iterator[str]:
         for number, one in enumerate(plan.environments):

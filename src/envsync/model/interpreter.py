@@ -104,6 +104,8 @@ class InterpreterProblem:
     chain: Chain | None = None
     searched: bool = False
     """Whether the installed ones were searched: one installed later may fit."""
+    remedy: tuple[tuple[str, ...], ...] = ()
+    """Commands that bring it back, each as its words; empty where there is a choice to make."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from envsync.model.desired import DefaultPython, PythonVersion
 from envsync.model.interpreter import Candidate, Interpreter, InterpreterProblem
 from envsync.observe.base import is_script
 from envsync.observe.discover import Discovery
+from envsync.observe.remedies import of_request
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,13 +42,15 @@ def best(
             return replace(result, asked=asked or result.asked, searched=True)
         # A script that fails now may run another program, one that works, in the next pass.
         asked = asked or _leads_to_script(result)
+    remedy = of_request(wanted)
     return InterpreterProblem(
         declared=request.declared,
         link=None,
         code="interpreter-missing",
         message=f"no installed interpreter is {_wanted(wanted)}; found: {_listing(found)}",
-        hint="Install it (pyenv, mise, uv, Homebrew or the system's packages), or name an interpreter by its path.",
+        hint=remedy.hint,
         searched=True,
+        remedy=remedy.commands,
     )
 
 

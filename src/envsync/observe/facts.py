@@ -11,11 +11,14 @@ from typing import Any
 
 from envsync.cache.fingerprint import take
 from envsync.cache.store import Cache
-from envsync.model.interpreter import Facts, InterpreterProblem
+from envsync.model.interpreter import Candidate, Facts, InterpreterProblem
 from envsync.model.links import Chain, EndKind
+from envsync.observe.base import base_of
 from envsync.observe.dependencies import along, landmarks
 from envsync.observe.links import walk
 from envsync.observe.probe import ProbeAnswer, ProbeError, probe
+from envsync.observe.remedies import of_directory, of_loop, of_nothing, of_unreadable
+from envsync.observe.unrunnable import of_file
 
 
 def cycle(declared: str, through: tuple[str, ...]) -> InterpreterProblem:
@@ -28,25 +31,37 @@ def cycle(declared: str, through: tuple[str, ...]) -> InterpreterProblem:
     return InterpreterProblem(declared, through[-1], "interpreter-cycle", message, hint)
 
 
-def unusable(declared: str, link: str, chain: Chain) -> InterpreterProblem | None:
-    """Return why a link cannot be run at all, by what is at its end; ``None`` where it may be."""
-    hint = "Install that Python, or name another link. The environment is left as it is."
+def unusable(
+    declared: str, link: str, chain: Chain, installed: Callable[[], Iterable[Candidate]]
+) -> InterpreterProblem | None:
+    """Return why a link cannot be run at all, by what is at its end; ``None`` where it may be.
+
+    ``installed`` finds what could be used instead.
+    """
     match chain.kind:
         case EndKind.MISSING if chain.hops:
+            base = base_of(link)
             message = f"{link} leads to {chain.end}, and nothing is there"
+            if base is not None:
+                message = f"{link} belongs to the environment {base.environment}, whose own Python {chain.end} is gone"
+            remedy = of_nothing(link, chain, installed)
         case EndKind.MISSING:
-            message = f"nothing is at {link}"
+            message, remedy = f"nothing is at {link}", of_nothing(link, chain, installed)
         case EndKind.DIRECTORY:
-            inner = f"{link}/bin/python"
-            message = f"{link} is a directory, not an interpreter"
-            hint = f"Write {inner}." if os.path.exists(inner) else "Name the executable itself."
+            message, remedy = f"{link} is a directory, not an interpreter", of_directory(link)
         case EndKind.FILE if not os.access(chain.end, os.X_OK):
-            message = f"{chain.end} is not executable"
+            trait, remedy = of_file(chain)
+            message = f"{chain.end} {trait}"
         case EndKind.FILE:
             return None
+        case EndKind.LOOP:
+            message, remedy = f"{link} leads to {chain.kind.value}: {chain.reason}", of_loop(chain)
         case _:
             message = f"{link} leads to {chain.kind.value}" + (f": {chain.reason}" if chain.reason else "")
-    return InterpreterProblem(declared, link, "interpreter-missing", message, hint, chain)
+            remedy = of_unreadable(chain)
+    return InterpreterProblem(
+        declared, link, "interpreter-missing", message, remedy.hint, chain, remedy=remedy.commands
+    )
 
 
 Ask = Callable[[str, str | None, Chain], ProbeAnswer]

@@ -13,7 +13,9 @@ from envsync.observe.choose import best, fits, fitting, is_pinned, same_version
 from envsync.observe.discover import Discovery, discover, stable_twin
 from envsync.observe.facts import ASKED_AGAIN, Ask, Hedged, cycle, unusable
 from envsync.observe.links import walk
-from envsync.observe.probe import ProbeAnswer, ProbeError, is_same_file, remedy
+from envsync.observe.probe import ProbeAnswer, ProbeError, is_same_file
+from envsync.observe.remedies import of_failure
+from envsync.observe.unrunnable import Remedy
 
 _Result = Interpreter | InterpreterProblem
 
@@ -155,27 +157,29 @@ class Interpreters:
         if link in seen:
             return cycle(declared, (*seen, link))
         chain = self._walk(link)
-        problem = unusable(declared, link, chain)
+        problem = unusable(declared, link, chain, lambda: self._all().candidates)
         if problem is not None:
             return problem
         try:
             found = self._look(declared, link, chain, notes)
         except ProbeError as error:
-            hint = (error.hint or remedy(link)) + (ASKED_AGAIN if error.timed_out else "")
+            remedy = Remedy(error.hint) if error.hint else of_failure(link, chain)
+            hint = remedy.hint + (ASKED_AGAIN if error.timed_out else "")
+            message = f"{link} does not work: {error}"
             return InterpreterProblem(
-                declared, link, "interpreter-missing", f"{link} does not work: {error}", hint, chain
+                declared, link, "interpreter-missing", message, hint, chain, remedy=remedy.commands
             )
         if isinstance(found, Interpreter):
             return replace(found, through=seen)
         result = self._by_path(declared, found.link, (*notes, found.note), (*seen, link))
-        return _having_asked(result, link, found) if found.asked else result
+        return _after(result, link, found)
 
     def _look(self, declared: str, link: str, chain: Chain, notes: tuple[str, ...]) -> "Interpreter | _Onward":
         """Return the interpreter at a link, or what leads on to one. Raises ``ProbeError``."""
         into = base_of(link)
         if into is not None:
             note = f"{link} belongs to the environment {into.environment}; its own base {into.link} is used"
-            return _Onward(into.link, note, asked=False)
+            return _Onward(into.link, note, asked=False, environment=into.environment)
         if is_script(chain.end):
             onward = _onward(link, chain, self._ask(link, None, chain), "is a script")
             if onward is None:
@@ -235,6 +239,8 @@ class _Onward:
     note: str
     asked: bool
     """Whether it was run to find out."""
+    environment: str = ""
+    """The environment that was led through; empty if none."""
 
 
 def _onward(link: str, chain: Chain, answer: ProbeAnswer, trait: str) -> _Onward | None:
@@ -255,10 +261,12 @@ def _hinted(result: Interpreter) -> Interpreter:
     return replace(result, notes=(*result.notes, note))
 
 
-def _having_asked(result: _Result, link: str, onward: _Onward) -> _Result:
+def _after(result: _Result, link: str, onward: _Onward) -> _Result:
+    """Return what another link led on to, with how it was reached."""
     if isinstance(result, Interpreter):
-        return replace(result, asked=True)
-    return replace(result, message=f"{link} runs {onward.link}, and {result.message}")
+        return replace(result, asked=True) if onward.asked else result
+    how = f"{link} runs {onward.link}" if onward.asked else f"{link} belongs to the environment {onward.environment}"
+    return replace(result, message=f"{how}, and {result.message}")
 
 
 def _python_of(environment: desired.Environment) -> str:

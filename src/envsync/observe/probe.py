@@ -3,7 +3,6 @@
 import json
 import os
 import selectors
-import shlex
 import signal
 import subprocess
 import time
@@ -14,6 +13,7 @@ from typing import Any
 from envsync.model.interpreter import Facts
 from envsync.model.system import variables_without
 from envsync.observe.processes import started
+from envsync.observe.unrunnable import of_refusal
 
 TIME_LIMIT = 10.0
 """Seconds that an interpreter may run."""
@@ -173,11 +173,6 @@ def _senseless(output: bytes) -> ProbeError:
     return ProbeError(f"its answer makes no sense{_tail(output)}")
 
 
-def remedy(link: str) -> str:
-    """Return the hint for a link that does not work for an unknown reason."""
-    return f"Try it: {shlex.quote(link)} -c 'print(1)'. The environment is left as it is until the link works."
-
-
 def image_of(executable: str) -> str:
     """Return the real path of the program that runs when ``executable`` is started: of a wrapper, what it starts.
 
@@ -225,7 +220,8 @@ def _run(
         with started(arguments, environment, executable=executable) as process:
             return _collect(process, limit)
     except OSError as error:
-        raise ProbeError(f"it cannot be run: {error.strerror}") from error
+        why, hint = of_refusal(executable, error)
+        raise ProbeError(f"it cannot be run: {why}", hint=hint) from error
 
 
 def _collect(process: "subprocess.Popen[bytes]", limit: float) -> tuple[int, bytes, bytes]:

@@ -17,7 +17,7 @@ def conflicts_of(environment: desired.Environment, world: World, max_hops: int) 
     found = [*_at_path(environment, world), *_at_directory(environment, world)]
     if isinstance(world.interpreter, InterpreterProblem):
         problem = world.interpreter
-        found.append(Conflict(problem.code, problem.message, problem.hint))
+        found.append(Conflict(problem.code, problem.message, problem.hint, problem.remedy))
     else:
         found += _held(environment, world.interpreter)
         found += _too_many_hops(world, world.interpreter, max_hops)

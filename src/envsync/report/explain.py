@@ -1,12 +1,11 @@
 """Explain one environment: its chains hop by hop, each check with its finding, and the actions that follow."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from envsync.model.desired import PythonVersion
 from envsync.model.environment import Environment
 from envsync.model.interpreter import Interpreter, InterpreterProblem
-from envsync.model.links import Chain, EndKind
+from envsync.model.links import Chain
 from envsync.model.plan import EnvironmentPlan, State
 from envsync.observe.discover import VersionManager
 from envsync.plan.explain import Finding, examined, reasons, undeclared_line
@@ -35,16 +34,6 @@ _FOUND = {
     Finding.CONFLICT: ("conflict", "red"),
     Finding.UNSEEN: ("unseen", "dim"),
 }
-_INSTALLERS = {
-    "pyenv": ("pyenv", "install", "{}"),
-    "mise": ("mise", "install", "python@{}"),
-    "asdf": ("asdf", "install", "python", "{}"),
-    "uv": ("uv", "python", "install", "{}"),
-    "Homebrew": ("brew", "install", "python@{}"),
-}
-"""The command with which each tool installs an interpreter, ``{}`` being the version."""
-_LINKLESS = frozenset({"pyenv", "asdf"})
-"""Tools that make no link for a minor version, such as ``3.12``, when they install a patch release."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +41,6 @@ class Hints:
     """What is known of this machine's interpreters besides the plan."""
 
     version_manager_of: Callable[[str], VersionManager | None] = lambda _: None
-    tools: tuple[str, ...] = field(default=())
-    """Version managers that have interpreters here."""
     undeclared: Callable[[EnvironmentPlan], tuple[str, ...]] = lambda _: ()
     """Return the installed packages that nothing declares."""
 
@@ -63,7 +50,7 @@ def explain_lines(one: EnvironmentPlan, paint: Paint, layout: Layout, hints: Hin
     parts = (*_chains(one, hints), _environment(one), _checks(one), *_outcome(one, hints))
     root = Node(f"{escape(one.environment.name)}: {one.state.value}", "", _STYLES[one.state], parts)
     yield from tree_lines(root, paint, layout)
-    remedy = [command for conflict in one.conflicts for command in conflict.remedy] + [*_reinstall_commands(one, hints)]
+    remedy = [command for conflict in one.conflicts for command in conflict.remedy]
     if remedy:
         yield ""
         yield "Commands to resolve it; review each before running it:"
@@ -166,19 +153,3 @@ def _outcome(one: EnvironmentPlan, hints: Hints) -> Iterator[Node]:
         yield Node("note", escape(undeclared_line(undeclared)))
     if not (one.conflicts or one.actions):
         yield Node("nothing", "to do", "green")
-
-
-def _reinstall_commands(one: EnvironmentPlan, hints: Hints) -> Iterator[tuple[str, ...]]:
-    """Yield the command that reinstalls a missing interpreter, if its version manager is known."""
-    found, request = one.world.interpreter, one.environment.python
-    if not isinstance(found, InterpreterProblem) or found.code != "interpreter-missing":
-        return
-    tool, release = "", ""
-    if isinstance(request, PythonVersion) and request.implementation == "cpython" and not request.free_threaded:
-        tool, release = "".join(hints.tools[:1]), request.specifier.removeprefix("==").removesuffix(".*")
-    elif found.chain is not None and found.chain.kind is EndKind.MISSING:
-        manager = hints.version_manager_of(found.chain.end)
-        if manager is not None and not (manager.stable and manager.tool in _LINKLESS):
-            tool, release = manager.tool, manager.version
-    if tool in _INSTALLERS and release.replace(".", "").isdigit():
-        yield tuple(word.format(release) for word in _INSTALLERS[tool])
