@@ -37,7 +37,8 @@ def pyenv(place: Place, python: str, *links: tuple[str, str]) -> Path:
 
 
 def explain(place: Place, *names: str) -> str:
-    run = place.envsync("explain", *names)
+    """Return all that is explained."""
+    run = place.envsync("explain", "--verbose", *names)
     assert run.err == ""
     return run.out
 
@@ -76,7 +77,7 @@ def test_every_check_is_told_though_all_is_in_sync(place: Place) -> None:
     expected = ["path", "aliases", "commands", "interpreter", "built for", "bin/python", "pyvenv.cfg", "scripts"]
     assert subjects == [*expected, "packages"]
     assert "nothing      to do" in out
-    assert out.startswith("a: in-sync\n")
+    assert out.startswith("a: in sync\n├─ nothing      to do\n")
 
 
 def test_what_differs_is_told_with_what_would_be_done_and_why(place: Place) -> None:
@@ -106,6 +107,55 @@ def test_an_environment_that_waits_says_for_what_and_is_not_judged(place: Place)
     out = explain(place, "a")
     assert f"unseen  everything: waits for {place.root}/clone" in out
     assert "ok" not in re.findall(r"\w+", out.partition("checks")[2])
+
+
+def brief(place: Place, *names: str) -> str:
+    """Return what is explained without ``--verbose``."""
+    return place.envsync("explain", *names).out
+
+
+def test_the_verdict_comes_first_and_what_passed_is_only_counted(place: Place) -> None:
+    place.write('[envs.a]\npath = "a"\nprompt = "one"\n')
+    place.apply()
+    assert brief(place, "a").splitlines()[:2] == ["a: in sync", "├─ nothing  to do"]
+    assert "ok  7 passed; -v lists them" in brief(place, "a")
+    place.write('[envs.a]\npath = "a"\nprompt = "two"\n')
+    lines = brief(place, "a").splitlines()
+    assert lines[0] == "a: drift"
+    assert lines[1].startswith("├─ would")
+    assert lines[2].endswith("because  prompt is one, not two")
+    assert "ok  6 passed; -v lists them" in brief(place, "a")
+    assert "pyvenv.cfg" not in brief(place, "a")
+    assert lines == [line for line in lines if line.count("prompt is one") == 0 or line == lines[2]]
+
+
+def test_a_circle_of_links_is_shown_once(place: Place) -> None:
+    for name, text in (("one", "two"), ("two", "three"), ("three", "two")):
+        (place.root / name).symlink_to(text)
+    place.write('[envs.a]\npath = "one"\n')
+    root = place.root
+    out = brief(place, "a")
+    links = [line.partition("link  ")[2] for line in out.splitlines() if "link  /" in line and str(root) in line]
+    assert links == [f"{root}/one -> two", f"{root}/two -> three", f"{root}/three -> two"]
+    assert f"{root}/two leads back to itself" in out
+    assert f"hint  Look at the links (ls -l {root}/one {root}/two {root}/three)" in out
+    assert out.count("conflict  link-loop") == 1
+
+
+def test_of_a_manifest_that_is_not_trusted_nothing_is_claimed(place: Place) -> None:
+    place.write('[envs.a]\npath = "a"\n')
+    run = place.envsync("explain", "a", "--as-trusted")
+    assert run.status == 1
+    head, commands_ = run.out.split("\n\n")
+    assert [line.split()[1] for line in head.splitlines()] == ["conflict", "conflict", "hint"]
+    assert "envsync trust" in commands_
+
+
+def test_links_that_cannot_be_made_yet_are_not_called_ok(place: Place) -> None:
+    place.write('[envs.a]\npath = "a"\naliases = ["later/b"]\nexpose = ["flask"]\n')
+    out = brief(place, "a")
+    assert "unseen  aliases: 0 of 1 lead there; the others wait for the directories" in out
+    assert "unseen  commands: 0 of 1 lead there; the others wait for the commands" in out
 
 
 def make_directory(place: Place) -> None:

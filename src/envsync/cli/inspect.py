@@ -73,7 +73,7 @@ def _explain(options: Options) -> Result:
         for number, one in enumerate(plan.environments):
             if number:
                 yield ""
-            yield from explain.explain_lines(one, paint, layout(), hints)
+            yield from explain.explain_lines(one, paint, layout(), hints, verbose=options.verbose)
 
     result = look(options, lines, session=session)
     plans = [one for one in result.environments if isinstance(one, EnvironmentPlan)]

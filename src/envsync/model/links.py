@@ -43,6 +43,11 @@ class Chain:
     identity: tuple[int, int] | None = None
     """Device and inode of a directory at the end."""
 
+    @property
+    def once(self) -> tuple[Hop, ...]:
+        """Its hops; where they lead in a circle, each once."""
+        return tuple({hop.link: hop for hop in self.hops}.values())
+
     def hop_entries(self) -> list[dict[str, str]]:
         """Return its hops as the JSON document has them."""
         return [{"link": hop.link, "text": hop.link_text} for hop in self.hops]

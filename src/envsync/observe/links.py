@@ -98,11 +98,12 @@ class _Walker:
         self.starts_with_link = self.starts_with_link or not self.pending
         self.hops.append(Hop(place, text))
         if len(self.hops) > MAX_HOPS:
-            self.here = place
-            is_circle = any(hop.link == place for hop in self.hops[:-1])
-            reason = (
-                f"{place} leads back to itself" if is_circle else f"more than {MAX_HOPS} symlinks, the kernel's limit"
-            )
+            links = [hop.link for hop in self.hops]
+            circle = [link for link in links if links.count(link) > 1]
+            self.here = circle[0] if circle else place
+            reason = f"{self.here} leads back to itself"
+            if not circle:
+                reason = f"more than {MAX_HOPS} symlinks, the kernel's limit"
             raise _StoppedError(EndKind.LOOP, reason)
         if text.startswith("/"):
             self.here = ""

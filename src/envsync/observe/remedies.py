@@ -91,12 +91,9 @@ def of_unreadable(chain: Chain) -> Remedy:
 
 def circle_of(chain: Chain) -> tuple[Hop, ...]:
     """Return the hops of a circle once, in order; those of the whole chain where it is none."""
-    seen: dict[str, int] = {}
-    for number, hop in enumerate(chain.hops):
-        if hop.link in seen:
-            return chain.hops[seen[hop.link] : number]
-        seen[hop.link] = number
-    return chain.hops
+    links = [hop.link for hop in chain.hops]
+    first = next((number for number, link in enumerate(links) if links.count(link) > 1), 0)
+    return chain.once[first:]
 
 
 def of_failure(link: str, chain: Chain) -> Remedy:

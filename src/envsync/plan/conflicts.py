@@ -9,6 +9,8 @@ from envsync.model.links import Chain, EndKind
 from envsync.model.plan import Action, Conflict, Create, Install, Rebuild
 from envsync.model.world import Directory, Hazard, Redirect, SideLink, World
 
+_MOST = 3
+"""Links of a circle that a hint names."""
 _MOUNTED = "It is a mount point, and cannot be moved: unmount it,"
 
 
@@ -112,7 +114,8 @@ def _at_path(environment: desired.Environment, world: World) -> Iterator[Conflic
 def _chain_conflict(chain: Chain, *, mounted: bool = False) -> Conflict | None:
     match chain.kind:
         case EndKind.LOOP:
-            hint = f"Look at the links (ls -l {shlex.quote(chain.end)}) and let one of them lead to a directory."
+            links = shlex.join(hop.link for hop in chain.once[:_MOST])
+            hint = f"Look at the links (ls -l {links}) and let one of them lead to a directory."
             return Conflict("link-loop", f"{chain.start}: {chain.reason}", hint, _unlinking(chain))
         case EndKind.UNREADABLE:
             hint = "Make it readable for you, or correct the path."
@@ -254,6 +257,8 @@ def _held(environment: desired.Environment, interpreter: Interpreter) -> Iterato
 
 
 def _too_many_hops(world: World, interpreter: Interpreter, max_hops: int) -> Iterator[Conflict]:
+    if world.path.kind is EndKind.LOOP:
+        return
     # python3 leads to python, python to the interpreter link, and that one on through its own chain.
     hops = len(world.path.hops) + 2 + len(interpreter.chain.hops)
     if world.target is not None and world.path.end != world.directory.chain.end:

@@ -11,7 +11,7 @@ from packaging.utils import canonicalize_name
 from envsync.formats.installers import INSTALLERS
 from envsync.model.interpreter import Interpreter, InterpreterProblem
 from envsync.model.packages import SEEDS, Distribution
-from envsync.model.plan import Action, Drift, EnvironmentPlan, Install, Link, Rebuild, State
+from envsync.model.plan import Action, Conflict, Drift, EnvironmentPlan, Install, Link, Rebuild, State
 from envsync.model.world import SideLink
 
 _EXTRA = re.compile(r"""\bextra *== *["']([^"']+)["']""")
@@ -152,11 +152,24 @@ def examined(plan: EnvironmentPlan) -> tuple[Examined, ...]:
         elif why := _unseen(plan, subject):
             unseen.setdefault(why, []).append(subject)
         elif found := describe(plan):
-            listed.append(Examined(subject, Finding.FITS, (found,)))
+            finding = Finding.UNSEEN if subject in _later(plan) else Finding.FITS
+            listed.append(Examined(subject, finding, (found,)))
     if plan.interrupted:
         listed.append(Examined("leftovers", Finding.DIFFERS, ("an interrupted pass left something to clear away",)))
     listed += [Examined("more", finding, (message,)) for _, message, finding in findings]
     return (*listed, *(Examined(", ".join(subjects), Finding.UNSEEN, (why,)) for why, subjects in unseen.items()))
+
+
+_CHAINED = frozenset({"link-loop", "link-elsewhere", "not-a-link", "not-a-directory", "not-a-venv"})
+_OF_PYTHON = frozenset({"interpreter-missing", "interpreter-cycle", "interpreter-held"})
+
+
+def shows_more(plan: EnvironmentPlan, conflict: Conflict) -> bool:
+    """Check whether explaining an environment shows more of a conflict: the links that lead to it."""
+    if conflict.code in _OF_PYTHON:
+        chain = plan.world.interpreter.chain
+        return chain is not None and bool(chain.hops)
+    return conflict.code in _CHAINED and bool(plan.world.path.hops)
 
 
 def reasons(action: Action, drift: tuple[Drift, ...]) -> tuple[str, ...]:
@@ -190,16 +203,25 @@ def _path(plan: EnvironmentPlan) -> str:
     return f"leads to {directory.chain.end}, where nothing is yet"
 
 
+def _later(plan: EnvironmentPlan) -> set[str]:
+    """Return which links cannot be made yet: what they are of, or where they are to be, is not there."""
+    sides = {"aliases": plan.world.aliases, "commands": plan.world.exposed}
+    return {subject for subject, links in sides.items() if not all(side.leads_there for side in links)}
+
+
 def _aliases(plan: EnvironmentPlan) -> str:
-    return _sides(plan.world.aliases)
+    return _sides(plan.world.aliases, "the others wait for the directories that they are to be in")
 
 
 def _commands(plan: EnvironmentPlan) -> str:
-    return _sides(plan.world.exposed)
+    return _sides(plan.world.exposed, "the others wait for the commands that they lead to")
 
 
-def _sides(sides: tuple[SideLink, ...]) -> str:
-    return f"{sum(side.leads_there for side in sides)} of {len(sides)} lead there" if sides else ""
+def _sides(sides: tuple[SideLink, ...], waiting: str) -> str:
+    there = sum(side.leads_there for side in sides)
+    if not sides:
+        return ""
+    return f"{there} of {len(sides)} lead there" + (f"; {waiting}" if there < len(sides) else "")
 
 
 def _interpreter(plan: EnvironmentPlan) -> str:

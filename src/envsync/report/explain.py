@@ -45,10 +45,18 @@ class Hints:
     """Return the installed packages that nothing declares."""
 
 
-def explain_lines(one: EnvironmentPlan, paint: Paint, layout: Layout, hints: Hints) -> Iterator[str]:
-    """Yield the tree of everything observed, then the commands that resolve what is wrong."""
-    parts = (*_chains(one, hints), _environment(one), _checks(one), *_outcome(one, hints))
-    root = Node(f"{escape(one.environment.name)}: {one.state.value}", "", _STYLES[one.state], parts)
+def explain_lines(
+    one: EnvironmentPlan, paint: Paint, layout: Layout, hints: Hints, *, verbose: bool = True
+) -> Iterator[str]:
+    """Yield a tree: the verdict, what differs, the links, what was observed; then the commands that resolve conflicts.
+
+    Unless ``verbose``, what is in the environment and the checks that passed are left out.
+    """
+    parts = [*_outcome(one, hints)]
+    if not any(conflict.code == "untrusted" for conflict in one.conflicts):  # of which nothing was looked at
+        parts += [*_checks(one, verbose=verbose), *_chains(one, hints)]
+        parts += [_environment(one)] if verbose else []
+    root = Node(f"{escape(one.environment.name)}: {one.state.words}", "", _STYLES[one.state], tuple(parts))
     yield from tree_lines(root, paint, layout)
     remedy = [command for conflict in one.conflicts for command in conflict.remedy]
     if remedy:
@@ -73,7 +81,7 @@ def _chain(word: str, chain: Chain, hints: Hints) -> Node:
 
 
 def _hops(chain: Chain, hints: Hints) -> Iterator[Node]:
-    for hop in chain.hops:
+    for hop in chain.once:
         yield Node("link", f"{tilde(hop.link)} -> {escape(hop.link_text)}{_manager(hop.link, hints)}")
     reason = f": {abbreviate_home(chain.reason)}" if chain.reason else ""
     yield Node("end", f"{tilde(chain.end)}, {chain.kind.value}{reason}{_manager(chain.end, hints)}")
@@ -129,13 +137,20 @@ def _libraries(found: Environment) -> str:
     return ", ".join(f"{escape(library)}/site-packages" for library in found.libraries) or "no site-packages"
 
 
-def _checks(one: EnvironmentPlan) -> Node:
+def _checks(one: EnvironmentPlan, *, verbose: bool) -> Iterator[Node]:
+    """Yield what was checked; unless ``verbose``, what is not shown already as a conflict or a reason."""
+    found = examined(one)
+    shown = [item for item in found if verbose or item.finding is Finding.UNSEEN]
     nodes = []
-    for item in examined(one):
+    for item in shown:
         word, style = _FOUND[item.finding]
         first, *more = (abbreviate_home(text) for text in item.found)
         nodes.append(Node(word, f"{item.subject}: {first}", style, tuple(Node("and", text) for text in more)))
-    return Node("checks", "", "bold", tuple(nodes))
+    passed = sum(item.finding is Finding.FITS for item in found)
+    if passed and not verbose:
+        nodes.append(Node("ok", f"{passed} passed; -v lists them", "green"))
+    if nodes:
+        yield Node("checks", "", "bold", tuple(nodes))
 
 
 def _outcome(one: EnvironmentPlan, hints: Hints) -> Iterator[Node]:
@@ -151,5 +166,5 @@ def _outcome(one: EnvironmentPlan, hints: Hints) -> Iterator[Node]:
     undeclared = hints.undeclared(one)
     if undeclared:
         yield Node("note", escape(undeclared_line(undeclared)))
-    if not (one.conflicts or one.actions):
+    if one.state is State.IN_SYNC:
         yield Node("nothing", "to do", "green")
