@@ -19,8 +19,8 @@ from envsync.cli.doctor.checks import (
     check_service,
     check_tools,
 )
-from envsync.cli.doctor.command import check_lines
 from envsync.cli.doctor.interpreters import END_OF_LIFE, Usage, check_interpreters, check_venv
+from envsync.cli.doctor.lines import check_lines
 from envsync.cli.doctor.machine import one_of_each_device, read_inotify, read_installed
 from envsync.cli.doctor.values import DirectoryCheck, ExchangeCheck, Inotify, Installed, Service, Tool
 from envsync.formats.staging_marker import is_staging_dir_name
@@ -65,15 +65,45 @@ def installed(minor: str, **more: Any) -> Installed:
 
 def test_a_machine_on_which_all_is_well(place: Place) -> None:
     place.write('[envs.a]\npath = "a"\n')
-    run = place.envsync("doctor")
+    run = place.envsync("doctor", "--verbose")
     assert (run.status, run.err) == (0, "")
     lines = run.out.splitlines()
     assert all(re.match(r"(ok|warning|problem)? +\S", line) for line in lines[:-1])
-    assert re.fullmatch(r"\d+ ok, \d+ warnings?, 0 problems", lines[-1])
+    assert re.fullmatch(r"\d+ checks passed, \d+ warnings?, 0 problems", lines[-1])
     assert f"ok       manifest {place.manifest}: 1 environment" in lines
     assert "bin-dir" not in run.out  # nothing is exposed
     assert f"ok       state-dir {place.root}/state does not exist yet; it can be created" in lines
     assert place.envsync("doctor", "--quiet").out == ""
+
+
+def test_what_is_well_is_counted_and_the_manifest_in_force_is_always_named(place: Place) -> None:
+    place.write('[envs.a]\npath = "a"\n')
+    whole = place.envsync("doctor", "-v").out.splitlines()
+    first, *shown, last = place.envsync("doctor").out.splitlines()
+    assert first == f"ok       manifest {place.manifest}: 1 environment"
+    assert not [line for line in shown if line.startswith("ok")]
+    passed = sum(line.startswith("ok") for line in whole)
+    assert last.startswith(f"{passed} checks passed (-v lists them), ")
+
+
+def test_a_manifest_of_ones_own_that_another_hides_is_named(place: Place) -> None:
+    place.write('[envs.a]\npath = "a"\n')
+    own = Path(place.variables["HOME"]) / ".config/envsync/envs.toml"
+    own.parent.mkdir(parents=True, exist_ok=True)
+    assert "hides" not in checks_of(place)["manifest"][0]["message"]
+    own.write_text("version = 1\n")
+    assert checks_of(place)["manifest"][0]["message"].endswith(f"; it hides {own}: use --file {own}")
+
+
+def test_environments_with_one_problem_share_a_line(place: Place) -> None:
+    place.write("".join(f'[envs.e{n}]\npath = "e{n}"\npython = "./gone"\n' for n in range(5)))
+    out = place.envsync("doctor").out
+    expected = f"problem  5 environments: nothing is at {place.root}/gone: e0, e1, e2 and 2 more (-v lists them)\n"
+    assert expected in out
+    assert "e0, e1, e2, e3, e4\n" in place.envsync("doctor", "-v").out
+    assert [one["message"] for one in checks_of(place)["interpreter-missing"]] == [
+        f"e{n}: nothing is at {place.root}/gone" for n in range(5)
+    ]
 
 
 def test_a_problem_is_exit_status_1_and_a_warning_is_not(place: Place) -> None:
@@ -380,7 +410,7 @@ def test_lines_are_broken_to_fit_and_the_word_says_what_the_colour_says() -> Non
         "         seven",
         r"         hint: do\x1b[31m this",
         "ok       x",
-        "1 ok, 1 warning, 0 problems",
+        "1 check passed, 1 warning, 0 problems",
     ]
     coloured = list(check_lines(checks, Paint(colours=True), Layout(36)))
     assert [re.sub(r"\x1b\[\d*m", "", line) for line in coloured] == plain

@@ -113,12 +113,33 @@ def test_a_script_in_front_of_an_interpreter_may_go_as_well(place: Place, python
 def test_lines_tell_first_what_hangs_on_it(place: Place, versions: Path, python_of: PythonOf) -> None:
     out = place.envsync("doctor", "3.13").out.splitlines()
     real = os.path.realpath(python_of("3.13"))
-    assert out[0].startswith("without cpython 3.13.")
-    assert out[0].endswith(f" at {real}:")
-    assert out[1].startswith(f"conflict   other, through {versions}/3.13.")
-    assert out[2] == "untouched  path, exact, wide, held, inner"
-    assert len(out) == 3
-    assert place.envsync("doctor", "3.10").out.startswith("no environment depends on cpython 3.10.")
+    assert out[0].startswith(f"3.13 is {versions}/3.13.")
+    assert out[0].endswith(f" at {real}")
+    assert out[1] == "without it:"
+    assert out[2].startswith(f"conflict   other, through {versions}/3.13.")
+    assert out[3] == "untouched  path, exact, wide and 2 more (-v lists them)"
+    assert len(out) == 4
+    assert place.envsync("doctor", "3.13", "-v").out.endswith("untouched  path, exact, wide, held, inner\n")
+    assert place.envsync("doctor", "3.10").out.splitlines()[1] == "no environment depends on it"
+
+
+def test_environments_that_share_a_fate_share_a_line(place: Place) -> None:
+    place.write("".join(f'[envs.e{n}]\npath = "e{n}"\npython = "./py"\n' for n in range(5)))
+    (place.root / "py").symlink_to("gone")
+    (line,) = [line for line in place.envsync("doctor", "./py").out.splitlines() if "conflict" in line]
+    assert line.startswith(f"conflict   5 environments, through {place.root}/py: interpreter-missing: ")
+    assert line.endswith(": e0, e1, e2 and 2 more (-v lists them)")
+
+
+def test_the_name_of_a_command_is_the_one_that_the_shell_finds(place: Place, python_of: PythonOf) -> None:
+    commands = place.root / "commands"
+    commands.mkdir()
+    (commands / "python3").symlink_to(python_of("3.10"))
+    place.write(f'[envs.a]\npath = "a"\npython = "{python_of("3.10")}"\n')
+    run = place.envsync("doctor", "python3", PATH=str(commands))
+    first = run.out.splitlines()[0]
+    assert first.startswith(f"python3 is {commands}/python3, cpython 3.10.")
+    assert place.envsync("doctor", "python3", "--json", PATH=str(commands)).document["understood"] == first
 
 
 def test_an_interpreter_that_is_gone_already_has_dependents_still(place: Place) -> None:

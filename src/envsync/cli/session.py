@@ -15,6 +15,7 @@ from envsync.cli.options import Options
 from envsync.cli.result import DONE, TROUBLE, Result, Verdict
 from envsync.manifest import check_names
 from envsync.manifest.cached import remember
+from envsync.manifest.find import hidden
 from envsync.model.document import status_of
 from envsync.model.plan import Plan
 from envsync.model.report import Report
@@ -39,6 +40,8 @@ class Session:
         self._read_at = time.time_ns()
         found = opened(options, untrusted)
         self.manifest, self.origin, self._known = found.manifest, found.origin, found.known
+        self.hidden = hidden(self.manifest.file, self.origin)
+        """The user's own manifest, where another is in force because it was found; empty if none is."""
         self.settings = settings_of(options)
         check_names(self.manifest, (*options.names, *options.force_rebuild))
         self._cache = cache_for(options)

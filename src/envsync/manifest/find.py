@@ -95,6 +95,12 @@ def find(file: str | None = None) -> tuple[str, str]:
     )
 
 
+def hidden(file: str, origin: str) -> str:
+    """Return the user's own manifest where one that was ``FOUND`` takes its place; empty where none is hidden."""
+    own = _of_user()
+    return own if origin == FOUND and file != own and os.path.lexists(own) else ""
+
+
 def demanded(origin: str, *, as_trusted: bool) -> int:
     """Return the trust that a manifest needs, as a :class:`envsync.observe.trust.TrustLevel`.
 

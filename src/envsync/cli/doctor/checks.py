@@ -1,7 +1,7 @@
 """Judge what was observed of a machine: the fact, then the remedy. Pure."""
 
 import shlex
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -14,6 +14,10 @@ _PRIVATE = frozenset({"cache", "locks"})
 """Directories that only their user may read; a state-dir may be shared."""
 _SHARE = 4
 """Watches are short if ``watch`` would take more than one in this many of the limit."""
+
+
+_LISTED = 3
+"""Names that a line lists."""
 
 
 class Health(Enum):
@@ -33,14 +37,28 @@ class Check:
     health: Health
     message: str
     hint: str = ""
+    environment: str = ""
+    """The one that it is about, for what several may share; empty if none."""
+
+    @property
+    def text(self) -> str:
+        """The fact, with the environment that it is about."""
+        return f"{self.environment}: {self.message}" if self.environment else self.message
 
 
-def check_manifest(manifest: Manifest, chain: Chain) -> Check:
-    """Report which manifest is used, and where its links lead."""
+def listed(names: Sequence[str], more: str = "") -> str:
+    """Return the first few names, and how many more there are; ``more`` says where."""
+    rest = len(names) - _LISTED
+    return ", ".join(names[:_LISTED]) + (f" and {rest} more{more}" if rest > 0 else "")
+
+
+def check_manifest(manifest: Manifest, chain: Chain, hidden: str = "") -> Check:
+    """Report which manifest is used, where its links lead, and which one of the user's own it hides."""
     count = len(manifest.environments)
     others = f", {len(manifest.elsewhere)} for other hosts" if manifest.elsewhere else ""
     where = f"; it leads to {chain.end}" if chain.hops else ""
-    message = f"manifest {manifest.file}: {count} environment{'' if count == 1 else 's'}{others}{where}"
+    hides = f"; it hides {hidden}: use --file {shlex.quote(hidden)}" if hidden else ""
+    message = f"manifest {manifest.file}: {count} environment{'' if count == 1 else 's'}{others}{where}{hides}"
     return Check("manifest", Health.OK, message)
 
 
@@ -158,12 +176,13 @@ def check_inotify(limits: Inotify | None, directories: int) -> Iterator[Check]:
         return
     free = limits.watches - limits.watches_taken
     needs = f"watch needs {directories} watches" if directories else "watch needs no watches"
-    message = f"{needs}; {limits.watches_taken} of {limits.watches} (fs.inotify.max_user_watches) are in use"
+    message = f"{needs}; {max(free, 0)} of {limits.watches} (fs.inotify.max_user_watches) are free"
     raised = max(2 * limits.watches, _SHARE * directories, 65536)
     hint = f"{_raising('max_user_watches', raised)} Otherwise watch polls every few seconds."
     short = directories > free or _SHARE * directories > limits.watches
     yield Check("inotify-watches", *((Health.WARNING, message, hint) if short else (Health.OK, message)))
-    message = f"{limits.instances_taken} of {limits.instances} watchers (fs.inotify.max_user_instances) are in use"
+    free = max(limits.instances - limits.instances_taken, 0)
+    message = f"watch needs an inotify instance; {free} of {limits.instances} (fs.inotify.max_user_instances) are free"
     raised = max(2 * limits.instances, 256)
     hint = _raising("max_user_instances", raised)
     short = limits.instances_taken + 1 > limits.instances
@@ -182,7 +201,7 @@ def check_tools(tools: Iterable[Tool], builders: tuple[str, ...], installer: str
             hint = f"Install it again, or remove it from PATH: {shlex.quote(tool.path or '')}"
             yield Check(f"tool-{tool.name}", Health.WARNING, f"{tool.path} does not work: {tool.problem}", hint)
         elif tool.path is None:
-            yield Check(f"tool-{tool.name}", Health.OK, f"{tool.name} is not installed")
+            yield Check(f"tool-{tool.name}", Health.OK, f"{tool.name} is not installed, nor is it needed")
         else:
             where = {"uv": f" at {tool.path}", "pip": ", as a wheel of virtualenv's"}.get(tool.name, "")
             yield Check(f"tool-{tool.name}", Health.OK, f"{tool.name} {tool.version}{where}")

@@ -1,19 +1,18 @@
 """The command ``doctor``: checks of this machine, or the environments that depend on an interpreter."""
 
 import os
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, replace
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import date, datetime
 from functools import partial
-from typing import Any
+from shutil import which
 
 from envsync.cache.store import state_directories, usual_cache_directory
 from envsync.cli.consent import Untrusted, cache_for, with_trust_record
 from envsync.cli.doctor import checks as judge
 from envsync.cli.doctor.checks import Check, Health
 from envsync.cli.doctor.interpreters import (
-    Dependent,
     Effect,
     Usage,
     check_interpreters,
@@ -22,6 +21,7 @@ from envsync.cli.doctor.interpreters import (
     dependents,
     usage_of,
 )
+from envsync.cli.doctor.lines import check_entries, check_lines, dependent_entries, dependent_lines
 from envsync.cli.doctor.machine import (
     check_directory,
     is_on_path,
@@ -45,6 +45,7 @@ from envsync.model.desired import Environment, Manifest, PythonPath, PythonReque
 from envsync.model.interpreter import Interpreter
 from envsync.model.plan import EnvironmentPlan, Plan
 from envsync.model.problems import EnvsyncError, ManifestError, Problem, UsageError
+from envsync.model.system import VARIABLES
 from envsync.observe.facts import FactsCache
 from envsync.observe.interpreters import Interpreters
 from envsync.observe.links import walk
@@ -52,64 +53,13 @@ from envsync.observe.rights import foreign_owner, shared_directories
 from envsync.observe.search import store_of
 from envsync.observe.trust import TrustLevel, trust_level_of
 from envsync.reconcile import Reconciler
-from envsync.report.terminal import Layout, Paint, abbreviate_home, abbreviate_in_commands, escape, hanging, tilde
+from envsync.report.terminal import Paint
 from envsync.watch.scope import scope_of
 from envsync.watch.service import supervisor
 from envsync.write.rename import try_exchange
 
-_HEALTH = {Health.OK: "green", Health.WARNING: "yellow", Health.PROBLEM: "red"}
-_EFFECTS = {Effect.MOVES: "yellow", Effect.REBUILDS: "yellow", Effect.CONFLICT: "red", Effect.UNTOUCHED: "dim"}
-
-
-def check_lines(checks: Sequence[Check], paint: Paint, layout: Layout) -> Iterator[str]:
-    """Yield a line for each check, with the remedy unless it is ok."""
-    width = max(len(health.value) for health in Health)
-    for check in checks:
-        word = paint(_HEALTH[check.health], f"{check.health.value:<{width}}")
-        yield from _entry(word, width, abbreviate_home(check.message), layout)
-        if check.hint and check.health is not Health.OK:
-            yield from _entry(" " * width, width, f"hint: {abbreviate_in_commands(check.hint)}", layout)
-    counts = Counter(check.health for check in checks)
-    warnings, problems = _many(counts[Health.WARNING], "warning"), _many(counts[Health.PROBLEM], "problem")
-    yield f"{counts[Health.OK]} ok, {warnings}, {problems}"
-
-
-def check_entries(checks: Iterable[Check]) -> list[dict[str, Any]]:
-    """Return the checks for the JSON document."""
-    return [{"code": one.code, "status": one.health.value, "message": one.message, "hint": one.hint} for one in checks]
-
-
-def dependent_lines(about: str, found: Sequence[Dependent], paint: Paint, layout: Layout) -> Iterator[str]:
-    """Yield what would happen to each environment without an interpreter."""
-    dependent = [one for one in found if one.effect is not Effect.UNTOUCHED]
-    if not dependent:
-        yield f"no environment depends on {abbreviate_home(about)}"
-        return
-    yield f"without {abbreviate_home(about)}:"
-    width = max(len(effect.value) for effect in Effect)
-    for one in dependent:
-        word = paint(_EFFECTS[one.effect], f"{one.effect.value:<{width}}")
-        through = f", through {tilde(one.link)}" if one.link else ""
-        yield from _entry(word, width, f"{escape(one.environment)}{through}: {abbreviate_home(one.message)}", layout)
-    untouched = [escape(one.environment) for one in found if one.effect is Effect.UNTOUCHED]
-    if untouched:
-        yield from _entry(paint("dim", Effect.UNTOUCHED.value), width, ", ".join(untouched), layout)
-
-
-def dependent_entries(found: Iterable[Dependent]) -> list[dict[str, Any]]:
-    """Return the environments for the JSON document."""
-    return [asdict(one) | {"effect": one.effect.value} for one in found]
-
-
-def _entry(word: str, width: int, text: str, layout: Layout) -> Iterator[str]:
-    """Yield a text broken to fit, after a word of ``width`` columns."""
-    first, *rest = hanging(text, width + 2, layout)
-    yield f"{word}  {first}"
-    yield from (f"{' ' * (width + 2)}{line}" for line in rest)
-
-
-def _many(count: int, word: str) -> str:
-    return f"{count} {word}" if count == 1 else f"{count} {word}s"
+_COMMAND = re.compile(r"(python|pypy|graalpy)\d?(\.\d+)?t?")
+"""``python3``, ``python3.12``: the name of a command."""
 
 
 def _doctor(options: Options) -> Result:
@@ -122,18 +72,17 @@ def _examine(options: Options) -> Result:
     try:
         session = Session(options, Untrusted.SHOW)
     except ManifestError as error:
-        return _checked(None, [*judge.check_unreadable(error.problems), *_machine(options, today)])
+        return _checked(options, None, [*judge.check_unreadable(error.problems), *_machine(options, today)])
     manifest = session.manifest
     trust = judge.check_trust(manifest, session.origin, changed=trust_level_of(manifest) is TrustLevel.TRUSTED)
+    known = judge.check_manifest(manifest, walk(manifest.file), session.hidden)
     if manifest.distrust:
-        known = judge.check_manifest(manifest, walk(manifest.file))
-        return _checked(manifest.file, [known, trust, *_machine(options, today)])
+        return _checked(options, manifest.file, [known, trust, *_machine(options, today)])
     plan = session.plan()
     watched = replace(plan, manifest=with_trust_record(plan.manifest, session.origin))
-    first, *more = check_plan(watched, _interpreters(session), today)
-    checks = [first, trust, *more]
+    checks = [known, trust, *check_plan(watched, _interpreters(session), today)]
     session.remember(plan)
-    return _checked(plan.manifest.file, checks)
+    return _checked(options, plan.manifest.file, checks)
 
 
 def _machine(options: Options, today: date) -> Iterator[Check]:
@@ -143,17 +92,18 @@ def _machine(options: Options, today: date) -> Iterator[Check]:
     return check_machine(Interpreters({}, facts.ask), usage, "auto", 0, today)
 
 
-def _checked(manifest: str | None, checks: list[Check]) -> Result:
+def _checked(options: Options, manifest: str | None, checks: list[Check]) -> Result:
     bad = any(check.health is Health.PROBLEM for check in checks)
     verdict = Verdict("failed", TROUBLE) if bad else Verdict("in-sync", DONE)
     more = {"checks": check_entries(checks)}
-    return Result(manifest, verdict, (), partial(check_lines, checks, layout=layout()), more=more)
+    show = partial(check_lines, checks, layout=layout(), verbose=options.verbose)
+    return Result(manifest, verdict, (), show, more=more)
 
 
 def _without(options: Options, text: str) -> Result:
     session = Session(options)
     request = _request(session.manifest, text)
-    gone, about = _meant(request, _interpreters(session))
+    gone, about = _meant(text, request, _interpreters(session))
     before = session.plan()
     after = Reconciler(session.manifest, session.facts, without=gone).plan()
     found = dependents(before, after, gone)
@@ -163,9 +113,9 @@ def _without(options: Options, text: str) -> Result:
         raise UsageError(Problem("interpreter-missing", f"nothing is at {request.path}", "Check the path."))
 
     def lines(paint: Paint) -> list[str]:
-        return list(dependent_lines(about, found, paint, layout()))
+        return list(dependent_lines(about, found, paint, layout(), verbose=options.verbose))
 
-    more = {"python": gone, "dependents": dependent_entries(found)}
+    more = {"python": gone, "understood": about, "dependents": dependent_entries(found)}
     return Result(session.manifest.file, Verdict("in-sync", DONE), (), lines, more=more)
 
 
@@ -174,10 +124,16 @@ def _interpreters(session: Session) -> Interpreters:
 
 
 def _request(manifest: Manifest, text: str) -> PythonRequest:
-    """Return the request that a text means in a manifest, with paths relative to the current directory."""
-    named = (one.python for one in manifest.environments if one.python.declared == text)
+    """Return the request that a text means: in a manifest, as a command on PATH, or as a path from here.
+
+    ``python3`` is what the user's shell finds by that name, not the newest of all.
+    """
+    named = next((one.python for one in manifest.environments if one.python.declared == text), None)
+    command = which(text, path=VARIABLES.get("PATH", "")) if _COMMAND.fullmatch(text) else None
+    if named is None and command is not None:
+        return PythonPath(text, os.path.abspath(command))
     try:
-        found = next(named, None) or Pythons(current_directory(), Recorder(), {}, complete=True).request(text)
+        found = named or Pythons(current_directory(), Recorder(), {}, complete=True).request(text)
     except Unfit as unfit:
         raise UsageError(Problem("usage", unfit.message, unfit.hint)) from unfit
     if found is None:
@@ -185,17 +141,19 @@ def _request(manifest: Manifest, text: str) -> PythonRequest:
     return found
 
 
-def _meant(request: PythonRequest, interpreters: Interpreters) -> tuple[str, str]:
-    """Return the real path of the interpreter or tree that is requested, and its description."""
+def _meant(text: str, request: PythonRequest, interpreters: Interpreters) -> tuple[str, str]:
+    """Return the real path of the interpreter or tree that is requested, and what was understood."""
     if isinstance(request, PythonPath) and os.path.isdir(request.path):
         tree = walk(request.path).end
-        return tree, f"the interpreters in {tree}"
+        return tree, f"{text} is the interpreters in {tree}"
     found = interpreters.find(Environment("", "/", python=request))
     if isinstance(found, Interpreter):
-        return found.chain.end, f"{found.facts.implementation} {found.facts.version} at {found.chain.end}"
+        link = request.path if isinstance(request, PythonPath) else found.link
+        by = f"{link}, " if link not in {text, found.chain.end} else ""
+        return found.chain.end, f"{text} is {by}{found.facts.implementation} {found.facts.version} at {found.chain.end}"
     if isinstance(request, PythonPath):
         end = walk(request.path).end
-        return end, f"{end}, which does not work"
+        return end, f"{text} is {end}, which does not work"
     raise UsageError(Problem(found.code, found.message, found.hint))
 
 
@@ -204,9 +162,8 @@ _BOOTED = "/run/systemd/system"
 
 
 def check_plan(plan: Plan, interpreters: Interpreters, today: date) -> Iterator[Check]:
-    """Check the manifest, what its environments need, and the machine."""
+    """Check what the environments of a manifest need, and the machine."""
     manifest, plans = plan.manifest, plan.environments
-    yield judge.check_manifest(manifest, walk(manifest.file))
     yield from judge.check_directories([check_directory("state-dir", manifest.state_dir)])
     if any(one.environment.expose for one in plans):
         bin_dir = manifest.bin_dir

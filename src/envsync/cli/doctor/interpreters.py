@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from enum import Enum
 
-from envsync.cli.doctor.checks import Check, Health
+from envsync.cli.doctor.checks import Check, Health, listed
 from envsync.cli.doctor.values import Installed
 from envsync.model.desired import PythonVersion
 from envsync.model.interpreter import Interpreter, InterpreterProblem
@@ -58,7 +58,7 @@ def check_missing(plans: Iterable[EnvironmentPlan]) -> Iterator[Check]:
     for plan in plans:
         found = plan.world.interpreter
         if isinstance(found, InterpreterProblem) and plan.state is not State.WAITING:
-            yield Check(found.code, Health.PROBLEM, f"{plan.environment.name}: {found.message}", found.hint)
+            yield Check(found.code, Health.PROBLEM, found.message, found.hint, plan.environment.name)
 
 
 def check_interpreters(installed: Iterable[Installed], usage: Usage, today: date) -> Iterator[Check]:
@@ -75,7 +75,7 @@ def check_interpreters(installed: Iterable[Installed], usage: Usage, today: date
             "" if one.has_venv else "without the module venv",
         )
         line = ", ".join(filter(None, (f"{_named(one)} {one.link} ({_kept(one)})", *traits)))
-        yield Check("interpreter", Health.OK, f"{line}; for {_listed(using)}" if using else line)
+        yield Check("interpreter", Health.OK, f"{line}; for {listed(using)}" if using else line)
         if using:
             yield from _warnings(one, usage, today)
 
@@ -90,7 +90,7 @@ def check_venv(installed: Iterable[Installed]) -> Check:
 
 def _warnings(one: Installed, usage: Usage, today: date) -> Iterator[Check]:
     """Warn about an interpreter that environments use."""
-    using = _listed(usage.users[one.link])
+    using = listed(usage.users[one.link])
     if not one.stable and one.link not in usage.pinned:
         message = f"{one.link} names one patch release, and is used for {using}"
         yield Check("interpreter-patch-path", Health.WARNING, message, _lasting(one))
@@ -123,10 +123,6 @@ def _named(one: Installed) -> str:
 def _kept(one: Installed) -> str:
     path = "stable path" if one.stable else "path of one patch release"
     return f"{one.manager}, {path}" if one.manager else path
-
-
-def _listed(names: tuple[str, ...]) -> str:
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")  # noqa: PLR2004
 
 
 def _ends(one: Installed, today: date) -> str:
