@@ -21,11 +21,6 @@ class State(StrEnum):
     CONFLICT = "conflict"
     WAITING = "waiting"
 
-    @property
-    def words(self) -> str:
-        """What people read: ``in sync``."""
-        return self.value.replace("-", " ")
-
 
 @dataclass(frozen=True, slots=True)
 class Drift:

@@ -9,6 +9,7 @@ from envsync.model.links import Chain
 from envsync.model.plan import EnvironmentPlan, State
 from envsync.observe.discover import VersionManager
 from envsync.plan.explain import Finding, examined, reasons, undeclared_line
+from envsync.report.table import STATES
 from envsync.report.terminal import (
     Layout,
     Node,
@@ -21,13 +22,6 @@ from envsync.report.terminal import (
     tree_lines,
 )
 
-_STYLES = {
-    State.IN_SYNC: "green",
-    State.MISSING: "yellow",
-    State.DRIFT: "yellow",
-    State.CONFLICT: "red",
-    State.WAITING: "dim",
-}
 _FOUND = {
     Finding.FITS: ("ok", "green"),
     Finding.DIFFERS: ("differs", "yellow"),
@@ -56,7 +50,8 @@ def explain_lines(
     if not any(conflict.code == "untrusted" for conflict in one.conflicts):  # of which nothing was looked at
         parts += [*_checks(one, verbose=verbose), *_chains(one, hints)]
         parts += [_environment(one)] if verbose else []
-    root = Node(f"{escape(one.environment.name)}: {one.state.words}", "", _STYLES[one.state], tuple(parts))
+    word, style = STATES[one.state]
+    root = Node(f"{escape(one.environment.name)}: {word}", "", style, tuple(parts))
     yield from tree_lines(root, paint, layout)
     remedy = [command for conflict in one.conflicts for command in conflict.remedy]
     if remedy:

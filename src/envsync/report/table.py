@@ -13,13 +13,14 @@ from envsync.report.text import nothing_declared
 Generations = Mapping[str, tuple[StoredGeneration, ...]]
 """Generations by environment name."""
 _HEAD = ("NAME", "STATE", "PYTHON", "PATH", "END", "KEPT")
-_STYLES = {
-    State.IN_SYNC: "green",
-    State.MISSING: "yellow",
-    State.DRIFT: "yellow",
-    State.CONFLICT: "red",
-    State.WAITING: "dim",
+STATES = {
+    State.IN_SYNC: ("in sync", "green"),
+    State.MISSING: ("missing", "yellow"),
+    State.DRIFT: ("drift", "yellow"),
+    State.CONFLICT: ("conflict", "red"),
+    State.WAITING: ("waiting", "dim"),
 }
+"""What people read of a state, and its colour."""
 
 
 def plain_lines(plan: Plan, kept: Generations) -> Iterator[str]:
@@ -49,7 +50,7 @@ def terminal_text(plan: Plan, kept: Generations, width: int) -> str:
         table.add_column(_HEAD[column], overflow="fold")
     for one, row in zip(plan.environments, rows, strict=True):
         cells = [Text(row[column]) for column in shown]
-        cells[1].stylize(_STYLES[one.state])
+        cells[1].stylize(STATES[one.state][1])
         table.add_row(*cells)
     console = Console(force_terminal=True, width=width, highlight=False)
     with console.capture() as captured:
@@ -86,7 +87,7 @@ def _row(one: EnvironmentPlan, kept: Generations) -> tuple[str, ...]:
     shown_end = "" if end == one.environment.path else tilde(end)
     return (
         escape(one.environment.name),
-        f"{one.state.value}{detail}",
+        f"{STATES[one.state][0]}{detail}",
         _version(one),
         tilde(one.environment.path),
         shown_end,
