@@ -101,15 +101,15 @@ def test_progress_of_long_work_is_drawn_on_terminals_that_want_colours(
     assert (status, "0/1" in text, "\x1b[2K" in text) == (0, shown, shown)
 
 
-def test_the_table_of_status_fits_the_terminal_and_a_pipe_gets_lines(place: Place) -> None:
+def test_the_table_of_status_has_what_is_there_and_in_a_pipe_every_column(place: Place) -> None:
     place.write(many(3))
     _, drawn = on_terminal(place, "status")
-    assert "\u2500" in drawn
     assert all(name in drawn for name in ("NAME", "e000", "e002", "missing"))
+    assert "KEPT" not in drawn  # nothing is
     lines = place.envsync("status").out.splitlines()
-    assert lines[0].split()[:5] == ["NAME", "STATE", "PYTHON", "PATH", "END"]
+    assert lines[0].split()[:6] == ["NAME", "STATE", "PYTHON", "PATH", "END", "KEPT"]
     assert [line.split()[0] for line in lines[1:4]] == ["e000", "e001", "e002"]
-    assert "\u2500" not in "".join(lines)
+    assert lines[4:] == ["", f"3 environments of {place.manifest}: 3 missing"]
 
 
 def test_errors_are_coloured_on_a_terminal_and_plain_in_a_pipe(place: Place) -> None:

@@ -2,7 +2,8 @@
 
 import contextlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 
 from packaging.utils import canonicalize_name
@@ -18,7 +19,8 @@ from envsync.model.plan import Plan, State
 from envsync.model.problems import ManifestError
 from envsync.model.report import EnvironmentReport, Report, outcome_of
 from envsync.report import text
-from envsync.report.terminal import ProgressDisplay
+from envsync.report.table import in_force_lines
+from envsync.report.terminal import Paint, ProgressDisplay, tilde
 from envsync.write import snapshot
 
 
@@ -49,7 +51,16 @@ def _progress(plan: Plan, options: Options) -> ProgressDisplay:
 
 
 def _plan(options: Options) -> Result:
-    return look(options, partial(text.plan_lines, verbose=options.verbose))
+    session = Session(options, Untrusted.SHOW)
+
+    def lines(plan: Plan, paint: Paint) -> Iterator[str]:
+        yield from text.plan_lines(plan, paint, verbose=options.verbose)
+        if options.verbose:
+            yield f"manifest: {tilde(plan.manifest.file)}"
+            yield from in_force_lines(plan.manifest.file, session.hidden)
+
+    result = look(options, lines, session=session)
+    return replace(result, more=result.more | session.in_force()) if options.json else result
 
 
 def _check(options: Options) -> Result:

@@ -4,8 +4,6 @@ import errno
 import json
 import os
 import shlex
-import shutil
-import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import partial
@@ -35,24 +33,22 @@ from envsync.report.terminal import Paint, abbreviate_home
 
 
 def _status(options: Options) -> Result:
+    session = Session(options, Untrusted.SHOW)
+
     def lines(plan: Plan, paint: Paint) -> Iterator[str]:
         kept = _kept(plan.environments)
-        if paint.colours and sys.stdout.isatty():
-            yield table.terminal_text(plan, kept, shutil.get_terminal_size().columns)
-        else:
-            yield from table.plain_lines(plan, kept)
+        yield from table.status_lines(plan, kept, paint, layout().width, session.hidden)
         if options.orphans:
             yield from ("", *table.removal_lines(_orphans(plan.manifest), None, paint))
 
-    session = Session(options, Untrusted.SHOW)
     warn(options, session.manifest)
     result = look(options, lines, session=session)
     if not options.json:
         return result
     plans = [one for one in result.environments if isinstance(one, EnvironmentPlan)]
-    more = {}
+    more = session.in_force()
     if options.orphans:
-        more = {"orphans": [one.to_dict({}) for one in _orphans(session.manifest)]}
+        more |= {"orphans": [one.to_dict({}) for one in _orphans(session.manifest)]}
     kept = {name: [one.to_dict() for one in generations] for name, generations in _kept(plans).items()}
     return replace(result, kept=kept, more=more)
 

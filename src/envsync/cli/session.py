@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from envsync.apply.settings import Progress, Settings
 from envsync.apply.verdicts import remembered_verdicts
@@ -57,6 +58,10 @@ class Session:
             verdicts=self.verdicts,
         )
         self._began = 0
+
+    def in_force(self) -> dict[str, Any]:
+        """Return how the manifest was found, and what it hides, for the JSON document."""
+        return {"found_by": self.origin, "hides": self.hidden or None}
 
     def plan(self) -> Plan:
         """Plan for the environments that were named."""

@@ -1,4 +1,4 @@
-"""The table of ``status`` and the lists of ``prune``: aligned columns anywhere, rich tables on a terminal."""
+"""The table of ``status`` and the lists of ``prune``: aligned columns, fitted to a terminal."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -7,12 +7,21 @@ from envsync.model.plan import EnvironmentPlan, Plan, State
 from envsync.model.problems import Problem
 from envsync.observe.generations import StoredGeneration
 from envsync.plan.prune import Removal
-from envsync.report.terminal import Paint, abbreviate_home, abbreviate_in_commands, escape, tilde
-from envsync.report.text import nothing_declared
+from envsync.report.terminal import (
+    Layout,
+    Paint,
+    abbreviate_home,
+    abbreviate_in_commands,
+    escape,
+    hanging,
+    listed,
+    shell_quoted,
+    tilde,
+)
+from envsync.report.text import environments, nothing_declared
 
 Generations = Mapping[str, tuple[StoredGeneration, ...]]
 """Generations by environment name."""
-_HEAD = ("NAME", "STATE", "PYTHON", "PATH", "END", "KEPT")
 STATES = {
     State.IN_SYNC: ("in sync", "green"),
     State.MISSING: ("missing", "yellow"),
@@ -23,50 +32,81 @@ STATES = {
 """What people read of a state, and its colour."""
 
 
-def plain_lines(plan: Plan, kept: Generations) -> Iterator[str]:
-    """Yield the table as aligned text."""
+_HEAD = ("NAME", "STATE", "PYTHON", "PATH", "END", "KEPT")
+_STATE, _PATH = _HEAD.index("STATE"), _HEAD.index("PATH")
+_LEFT_OUT = ("END", "KEPT")
+"""Columns that a narrow terminal does without, the first that goes first."""
+_A_SCREEN = 40
+"""Rows of a table that are seen at once; of a longer one, the line of totals names what needs attention."""
+
+
+def status_lines(plan: Plan, kept: Generations, paint: Paint, width: int | None, hidden: str = "") -> Iterator[str]:
+    """Yield a row for each environment, then the totals, with the manifest in force.
+
+    ``width`` is that of the terminal; ``None`` in a pipe, where all columns are there. A path is never broken: one for
+    which there is no room has a line of its own. ``hidden`` is the user's own manifest, where this one hides it.
+    """
     if not plan.environments:
         yield nothing_declared(plan)
-        return
-    rows = [_HEAD, *(_row(one, kept) for one in plan.environments)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEAD))]
-    for row in rows:
-        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+    else:
+        rows = [_row(one, kept) for one in plan.environments]
+        columns = _fitting(rows, width)
+        widths = {column: max(len(row[column]) for row in (_HEAD, *rows)) for column in columns}
+        if width is not None and sum(widths.values()) + 2 * len(widths) > width:
+            room = width - sum(widths[column] + 2 for column in columns if column != _PATH)
+            fits = [len(row[_PATH]) for row in rows if len(row[_PATH]) <= room]
+            widths[_PATH] = max(fits, default=len(_HEAD[_PATH]))
+        yield paint("bold", "  ".join(_HEAD[column].ljust(widths[column]) for column in columns).rstrip())
+        for one, row in zip(plan.environments, rows, strict=True):
+            yield from _lines(row, widths, STATES[one.state][1], paint)
+        yield ""
+        yield from hanging(_totals(plan), 0, Layout(width))
+    for line in in_force_lines(plan.manifest.file, hidden):
+        yield from hanging(line, 0, Layout(width))
 
 
-def terminal_text(plan: Plan, kept: Generations, width: int) -> str:
-    """Return the table as rich draws it, for a terminal of ``width`` columns."""
-    if not plan.environments:
-        return nothing_declared(plan)
-    from rich import box  # noqa: PLC0415  # only on a terminal
-    from rich.console import Console  # noqa: PLC0415
-    from rich.table import Table  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
-
-    rows = [_row(one, kept) for one in plan.environments]
-    shown = _fitting(rows, width)
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in shown:
-        table.add_column(_HEAD[column], overflow="fold")
-    for one, row in zip(plan.environments, rows, strict=True):
-        cells = [Text(row[column]) for column in shown]
-        cells[1].stylize(STATES[one.state][1])
-        table.add_row(*cells)
-    console = Console(force_terminal=True, width=width, highlight=False)
-    with console.capture() as captured:
-        console.print(table)
-    return captured.get().rstrip("\n")
+def in_force_lines(file: str, hidden: str) -> Iterator[str]:
+    """Yield which manifest of the user's own another one hides, and how to use it all the same."""
+    if hidden:
+        command = shell_quoted(("envsync", "--file", hidden))
+        yield f"{tilde(file)} is in force here, and hides {tilde(hidden)}; for that one: {command} ..."
 
 
-def _fitting(rows: list[tuple[str, ...]], width: int) -> list[int]:
-    """Return the numbers of the columns that fit, dropping END first, then KEPT."""
-    shown = list(range(len(_HEAD)))
-    for drop in (_HEAD.index("END"), _HEAD.index("KEPT")):
+def _lines(row: tuple[str, ...], widths: Mapping[int, int], style: str, paint: Paint) -> Iterator[str]:
+    """Yield the cells of a row, aligned; a path without room on a line below."""
+    overflows = len(row[_PATH]) > widths[_PATH]
+    cells = []
+    for column, room in widths.items():
+        cell = "" if column == _PATH and overflows else row[column]
+        cells.append(paint(style, cell) + " " * (room - len(cell)) if column == _STATE else cell.ljust(room))
+    yield "  ".join(cells).rstrip()
+    if overflows:
+        yield f"    {row[_PATH]}"
+
+
+def _fitting(rows: Sequence[tuple[str, ...]], width: int | None) -> list[int]:
+    """Return the numbers of the columns to show: on a terminal those with something in them, and only what fits."""
+    shown = [column for column in range(len(_HEAD)) if width is None or any(row[column] for row in rows)]
+    for name in _LEFT_OUT:
         taken = sum(max(len(row[column]) for row in (_HEAD, *rows)) + 2 for column in shown)
-        if taken <= width:
-            break
-        shown.remove(drop)
+        if width is not None and taken > width + 2:
+            shown = [column for column in shown if _HEAD[column] != name]
     return shown
+
+
+def _totals(plan: Plan) -> str:
+    """Return how many environments are in which state, of which manifest."""
+    names: dict[State, list[str]] = {}
+    for one in plan.environments:
+        names.setdefault(one.state, []).append(escape(one.environment.name))
+    parts = []
+    for state, (word, _) in STATES.items():
+        if found := names.get(state):
+            is_long = len(plan.environments) > max(_A_SCREEN, len(found))
+            which = f" ({listed(found)})" if is_long and state is not State.IN_SYNC else ""
+            parts.append(f"{len(found)} {'in ' if state is State.CONFLICT else ''}{word}{which}")
+    others = [f"{len(plan.manifest.elsewhere)} for other hosts"] if plan.manifest.elsewhere else []
+    return f"{environments(len(plan.environments))} of {tilde(plan.manifest.file)}: {', '.join([*parts, *others])}"
 
 
 def _version(one: EnvironmentPlan) -> str:

@@ -5,7 +5,7 @@ import shlex
 import sys
 import textwrap
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -82,6 +82,16 @@ def tilde(path: str) -> str:
     if len(home) > 1 and (path == home or path.startswith(f"{home}/")):
         path = f"~{path[len(home) :]}"
     return escape(path)
+
+
+_LISTED = 3
+"""Names that a line lists."""
+
+
+def listed(names: Sequence[str], more: str = "") -> str:
+    """Return the first few names, and how many more there are; ``more`` says where."""
+    rest = len(names) - _LISTED
+    return ", ".join(names[:_LISTED]) + (f" and {rest} more{more}" if rest > 0 else "")
 
 
 def shell_quoted(command: Iterable[str]) -> str:

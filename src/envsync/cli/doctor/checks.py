@@ -1,7 +1,7 @@
 """Judge what was observed of a machine: the fact, then the remedy. Pure."""
 
 import shlex
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 
@@ -14,10 +14,6 @@ _PRIVATE = frozenset({"cache", "locks"})
 """Directories that only their user may read; a state-dir may be shared."""
 _SHARE = 4
 """Watches are short if ``watch`` would take more than one in this many of the limit."""
-
-
-_LISTED = 3
-"""Names that a line lists."""
 
 
 class Health(Enum):
@@ -44,12 +40,6 @@ class Check:
     def text(self) -> str:
         """The fact, with the environment that it is about."""
         return f"{self.environment}: {self.message}" if self.environment else self.message
-
-
-def listed(names: Sequence[str], more: str = "") -> str:
-    """Return the first few names, and how many more there are; ``more`` says where."""
-    rest = len(names) - _LISTED
-    return ", ".join(names[:_LISTED]) + (f" and {rest} more{more}" if rest > 0 else "")
 
 
 def check_manifest(manifest: Manifest, chain: Chain, hidden: str = "") -> Check:

@@ -77,12 +77,12 @@ def _examine(options: Options) -> Result:
     trust = judge.check_trust(manifest, session.origin, changed=trust_level_of(manifest) is TrustLevel.TRUSTED)
     known = judge.check_manifest(manifest, walk(manifest.file), session.hidden)
     if manifest.distrust:
-        return _checked(options, manifest.file, [known, trust, *_machine(options, today)])
+        return _checked(options, session, [known, trust, *_machine(options, today)])
     plan = session.plan()
     watched = replace(plan, manifest=with_trust_record(plan.manifest, session.origin))
     checks = [known, trust, *check_plan(watched, _interpreters(session), today)]
     session.remember(plan)
-    return _checked(options, plan.manifest.file, checks)
+    return _checked(options, session, checks)
 
 
 def _machine(options: Options, today: date) -> Iterator[Check]:
@@ -92,12 +92,12 @@ def _machine(options: Options, today: date) -> Iterator[Check]:
     return check_machine(Interpreters({}, facts.ask), usage, "auto", 0, today)
 
 
-def _checked(options: Options, manifest: str | None, checks: list[Check]) -> Result:
+def _checked(options: Options, session: Session | None, checks: list[Check]) -> Result:
     bad = any(check.health is Health.PROBLEM for check in checks)
     verdict = Verdict("failed", TROUBLE) if bad else Verdict("in-sync", DONE)
-    more = {"checks": check_entries(checks)}
+    more = {"checks": check_entries(checks), **(session.in_force() if session else {})}
     show = partial(check_lines, checks, layout=layout(), verbose=options.verbose)
-    return Result(manifest, verdict, (), show, more=more)
+    return Result(session.manifest.file if session else None, verdict, (), show, more=more)
 
 
 def _without(options: Options, text: str) -> Result:

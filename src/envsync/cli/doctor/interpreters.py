@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from datetime import date
 from enum import Enum
 
-from envsync.cli.doctor.checks import Check, Health, listed
+from envsync.cli.doctor.checks import Check, Health
 from envsync.cli.doctor.values import Installed
 from envsync.model.desired import PythonVersion
 from envsync.model.interpreter import Interpreter, InterpreterProblem
 from envsync.model.plan import EnvironmentPlan, Plan, Rebuild, State
+from envsync.report.terminal import listed
 
 END_OF_LIFE = {
     "3.8": (2024, 10),

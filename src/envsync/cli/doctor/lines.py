@@ -5,9 +5,18 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-from envsync.cli.doctor.checks import Check, Health, listed
+from envsync.cli.doctor.checks import Check, Health
 from envsync.cli.doctor.interpreters import Dependent, Effect
-from envsync.report.terminal import Layout, Paint, abbreviate_home, abbreviate_in_commands, escape, hanging, tilde
+from envsync.report.terminal import (
+    Layout,
+    Paint,
+    abbreviate_home,
+    abbreviate_in_commands,
+    escape,
+    hanging,
+    listed,
+    tilde,
+)
 
 _HEALTH = {Health.OK: "green", Health.WARNING: "yellow", Health.PROBLEM: "red"}
 _EFFECTS = {Effect.MOVES: "yellow", Effect.REBUILDS: "yellow", Effect.CONFLICT: "red", Effect.UNTOUCHED: "dim"}
