@@ -176,7 +176,7 @@ def test_the_example_is_a_sound_manifest(box: Box) -> None:
     box.monkeypatch.setenv("DATA_DIR", "/data")
     with open(EXAMPLE, encoding="utf-8") as file:
         manifest = box.load(file.read())
-    assert [env.name for env in manifest.environments] == ["blog", "notebook", "scratch"]
+    assert [env.name for env in manifest.environments] == ["blog", "notebook", "site", "scratch"]
 
 
 @pytest.mark.parametrize("model", [ManifestTable, DefaultsTable, EnvironmentTable])
@@ -195,7 +195,7 @@ def test_the_models_give_a_json_schema_of_strings_and_known_keys() -> None:
     assert schema["additionalProperties"] is environment["additionalProperties"] is False
     assert environment["properties"]["python"]["type"] == "string"
     assert environment["properties"]["on-missing"]["enum"] == ["fail", "relax"]
-    assert environment["required"] == ["path"]
+    assert "required" not in environment
     assert all("description" in field for field in environment["properties"].values())
 
 

@@ -79,10 +79,11 @@ def test_every_default_and_example_is_valid(box: Box, model: type[BaseModel], ke
 def manifest_with(model: type[BaseModel], line: str) -> str:
     if model is ManifestTable:
         return f"version = 1\n{line}\n"
+    top = 'bundles.tools = ["ruff"]' if line.startswith("bundles") else ""
     if model is EnvironmentTable:
         more = 'project = "p"' if line.startswith(("groups", "extras")) else ""
-        return one(f"{line}\n{more}")
-    return one("", defaults=line)
+        return one(f"{line}\n{more}", top=top)
+    return one("", top=top, defaults=line)
 
 
 def toml(value: object) -> str:
@@ -201,7 +202,10 @@ def test_a_fault_in_an_environment_is_seen_by_schema_and_loader_alike(box: Box, 
         ("pythons.' ' = '3'", "pythons"),
         ("envs = 1", "envs"),
         ("envs.a = 1", "envs.a"),
-        ("envs.a = {}", "path"),
+        ("defaults.target = '{nam}'", "target"),
+        ("bundles.x = 'y'", "x"),
+        ("bundles.x = ['./y']", "x"),
+        ("bundles.' ' = []", "bundles"),
         ("envs.'a b'.path = 'x'", "a b"),
         ("envs.'-a'.path = 'x'", "-a"),
         ("envs.'a/b'.path = 'x'", "a/b"),
@@ -261,6 +265,7 @@ def test_taplo_checks_manifests_by_the_schema(tmp_path: Path) -> None:
 
 
 WHERE_IT_APPLIES = {"hosts", "platforms"}
+OF_PACKAGES = {"bundles"}
 
 
 def fields_of(kind: type[Any]) -> dict[str, dataclasses.Field[Any]]:
@@ -270,7 +275,7 @@ def fields_of(kind: type[Any]) -> dict[str, dataclasses.Field[Any]]:
 @pytest.mark.parametrize("name", [*EnvironmentTable.model_fields])
 def test_a_key_goes_to_the_field_of_its_name_which_has_its_default(name: str) -> None:
     field = {**fields_of(desired.Environment), **fields_of(desired.Packages)}.get(name)
-    assert (field is None) == (name in WHERE_IT_APPLIES)
+    assert (field is None) == (name in WHERE_IT_APPLIES | OF_PACKAGES)
     default = SCHEMA["definitions"]["EnvironmentTable"]["properties"][name.replace("_", "-")].get("default")
     assert field is None or default in (None, [], field.default)
 

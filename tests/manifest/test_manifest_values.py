@@ -35,7 +35,7 @@ def test_an_environment_with_nothing_but_a_path(box: Box) -> None:
     assert (env.name, env.path, env.target) == ("a", f"{box.root}/a/.venv", None)
     assert env.python == DefaultPython()
     assert env.packages == Packages()
-    assert (env.requires_python, env.prompt, env.wait_for, env.aliases, env.expose) == (None, None, None, (), ())
+    assert (env.requires_python, env.prompt, env.aliases, env.expose) == (None, None, (), ())
     assert env.system_site_packages is False
 
 
@@ -81,8 +81,103 @@ def test_every_key_of_an_environment_is_taken_over(box: Box) -> None:
     assert env.wait_for == f"{box.home}/mnt"
 
 
-def test_wait_for_defaults_to_the_project(box: Box) -> None:
-    assert box.env('project = "p"').wait_for == f"{box.root}/p"
+@pytest.mark.parametrize(
+    ("body", "awaited"),
+    [
+        ('project = "p"', "/p"),
+        ("", "/a"),
+        ('path = "x/venv"', "/x"),
+        ('path = "x/.env"', "/x"),
+        ('path = "x/env"', "/x"),
+        ('path = "x/.venv"\ntarget = "t"', "/x"),
+        ('path = "x/blog"', None),
+        ('path = "x/blog"\nproject = "p"', "/p"),
+        ('project = "p"\nwait-for = ""', None),
+        ('wait-for = ""', None),
+        ('project = "p"\nwait-for = "mount"', "/mount"),
+    ],
+)
+def test_wait_for_defaults_to_the_project_that_holds_the_environment(box: Box, body: str, awaited: str | None) -> None:
+    assert box.env(body).wait_for == (f"{box.root}{awaited}" if awaited else None)
+
+
+NAMED = """
+version = 1
+state-dir = "s"
+[defaults]
+path = "src/{name}/.venv"
+target = "{name}-312"
+bundles = ["tools"]
+[bundles]
+tools = ["ruff>=0.5", "pytest"]
+docs = ["sphinx", "ruff>=0.5"]
+[envs.blog]
+[envs.shop]
+path = "shop"
+target = ""
+packages = ["flask", "pytest"]
+[envs.site]
+bundles = ["docs", "tools"]
+"""
+
+
+def test_defaults_say_by_name_where_each_environment_is(box: Box) -> None:
+    manifest = box.load(NAMED)
+    assert [(one.name, one.path, one.target) for one in manifest.environments] == [
+        ("blog", f"{box.root}/src/blog/.venv", f"{box.root}/s/blog-312"),
+        ("shop", f"{box.root}/shop", None),
+        ("site", f"{box.root}/src/site/.venv", f"{box.root}/s/site-312"),
+    ]
+    assert manifest.default_places == ("path", "target")
+
+
+def test_bundles_add_their_packages_each_once(box: Box) -> None:
+    packages = [one.packages.packages for one in box.load(NAMED).environments]
+    assert packages == [
+        ("ruff>=0.5", "pytest"),
+        ("flask", "pytest", "ruff>=0.5"),
+        ("sphinx", "ruff>=0.5", "pytest"),
+    ]
+    assert box.env('bundles = ["none"]', top="bundles.none = []").packages.declared == ("packages",)
+
+
+def test_a_name_is_no_variable_and_no_home_directory(box: Box) -> None:
+    text = 'version = 1\n[defaults]\npath = "{name}/x"\n[envs."a${HOME}"]\n[envs."~root"]\n[envs."{name}"]\n'
+    paths = [one.path for one in box.load(text).environments]
+    assert paths == [f"{box.root}/a${{HOME}}/x", f"{box.root}/~root/x", f"{box.root}/{{name}}/x"]
+
+
+def test_an_included_file_has_the_names_and_the_bundles_of_all(box: Box) -> None:
+    box.write('[bundles]\nmore = ["flask"]\n[envs.two]\nbundles = ["more", "tools"]\n', "sub/more.toml")
+    head = 'version = 1\ninclude = ["sub/more.toml"]\n[defaults]\npath = "src/{name}"\n'
+    one, two = box.load(head + '[bundles]\ntools = ["ruff"]\n[envs.one]\nbundles = ["more"]\n').environments
+    assert (one.path, two.path) == (f"{box.root}/src/one", f"{box.root}/src/two")
+    assert (one.packages.packages, two.packages.packages) == (("flask",), ("flask", "ruff"))
+    problem = box.problem(head + "[bundles]\ntools = []\nmore = []\n")
+    assert (problem.code, problem.key) == ("manifest-duplicate", "bundles.more")
+
+
+@pytest.mark.parametrize(
+    ("defaults", "body", "key", "message"),
+    [
+        ('path = "{name}"', 'target = "../a"', "envs.a.target", "is the environment's path itself"),
+        ('target = "{name}"', 'path = "s/a"', "envs.a", "is the environment's path itself"),
+        ('path = "{name}"', 'aliases = ["a"]', "envs.a.aliases", "has the environment's path in it"),
+        ("", "", "envs.a", "`path` is missing"),
+        ("", 'path = "x/{name}"', "envs.a.path", "{name} is only replaced in [defaults]"),
+        ("", 'path = "x"\ntarget = "{name}"', "envs.a.target", "{name} is only replaced in [defaults]"),
+        ('path = "{nope}"', "", "defaults.path", '"{nope}" is not replaced'),
+        ("", 'path = "x"\nbundles = ["x"]', "envs.a.bundles", '"x" is not a name in [bundles]'),
+    ],
+)
+def test_what_does_not_go_together_is_reported_where_it_stands(
+    box: Box, defaults: str, body: str, key: str, message: str
+) -> None:
+    problem = box.problem(f'version = 1\nstate-dir = "s"\n[defaults]\n{defaults}\n[envs.a]\n{body}\n')
+    assert (problem.code, (problem.key or "").startswith(key)) == ("manifest-value", True), problem
+    assert message in problem.message
+    assert problem.line
+    assert problem.hint
 
 
 def test_an_absolute_target_stays_where_it_is(box: Box) -> None:

@@ -41,7 +41,7 @@ def add(manifest: Manifest, name: str, values: Mapping[str, Any]) -> Added:
     values = {key: _plain(key, value) for key, value in values.items()}
     if name in {*(one.name for one in manifest.environments), *manifest.elsewhere}:
         raise UsageError(Problem("name-taken", f"an environment is called {name} already", "Choose another name."))
-    if "path" not in values:
+    if "path" not in {*values, *manifest.default_places}:
         hint = f"envsync add {shlex.quote(name)} --path PATH"
         raise UsageError(Problem("usage", "a path is missing: where people and tools find it", hint))
     keys = {key.name: key for key in environment_keys()}

@@ -5,6 +5,7 @@ import re
 from unicodedata import category
 
 from envsync.formats.redact import redacted
+from envsync.manifest.paths import NAME_FIELD
 from envsync.manifest.wording import Unfit, listing, quoted, shown
 
 BUILDERS = ("virtualenv", "uv", "venv")
@@ -43,6 +44,20 @@ def python_name(name: str) -> str:
     if not name.strip() or not name.isprintable():
         raise Unfit(f"{quoted(name)} is not a valid name for an interpreter", "a name is printable and not blank")
     return name
+
+
+def bundle_name(name: str) -> str:
+    """Check a name for a list of packages."""
+    if not name.strip() or not name.isprintable():
+        raise Unfit(f"{quoted(name)} is not a valid name for a bundle", "a name is printable and not blank")
+    return name
+
+
+def without_field(text: str) -> str:
+    """Check that an environment's own path has no ``{name}`` in it."""
+    if NAME_FIELD in text:
+        raise Unfit(f"{NAME_FIELD} is only replaced in [defaults]", "write the name itself")
+    return text
 
 
 def builder(text: str) -> str:

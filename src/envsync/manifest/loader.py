@@ -10,19 +10,28 @@ import platformdirs
 from envsync.manifest.document import Document, Gathering
 from envsync.manifest.find import absolute, current_directory
 from envsync.manifest.paths import Recorder, full_path
-from envsync.manifest.pythons import PathContext, Pythons
+from envsync.manifest.pythons import Bundles, PathContext, Pythons
 from envsync.manifest.tables import ManifestTable
-from envsync.manifest.validate import MOST_PROBLEMS, Values, applies, environment, environment_values, settings, written
+from envsync.manifest.validate import (
+    MOST_PROBLEMS,
+    Values,
+    applies,
+    environment,
+    environment_values,
+    resolved,
+    settings,
+    written,
+)
 from envsync.manifest.wording import Unfit, escaped, quoted
 from envsync.model.desired import Environment, Manifest, PythonRequest, Source
 from envsync.model.problems import ManifestError, Problem
 from envsync.model.system import PLATFORM
 
-_NAMED = {"envs": "the environment", "pythons": "the interpreter"}
+_NAMED = {"envs": "the environment", "pythons": "the interpreter", "bundles": "the bundle"}
 
 
 def names(documents: Sequence[Document]) -> Iterator[Problem]:
-    """Environments and interpreters that two files declare (within one, TOML itself forbids it)."""
+    """Environments, interpreters and bundles that two files declare (within one, TOML itself forbids it)."""
     for table, kind in _NAMED.items():
         first: dict[str, Document] = {}
         for document in documents:
@@ -53,6 +62,7 @@ def _place(document: Document, table: str, name: str) -> str:
 
 
 _NONE: Mapping[str, str] = {}
+_NO_VALUES: Values = {}
 _BIN_DIR = "~/.local/bin"
 
 
@@ -71,6 +81,8 @@ class _Found:
     documents: list[Document] = field(default_factory=list)
     """Where each of ``here`` is declared."""
     elsewhere: list[str] = field(default_factory=list)
+    defaults: Values = field(default_factory=dict)
+    """Of the main table."""
 
 
 def load(
@@ -104,6 +116,7 @@ def load(
         builders=tuple(found.top.builder.split("|")),
         installer=found.top.installer,
         elsewhere=tuple(found.elsewhere),
+        default_places=tuple(key for key in ("path", "target") if key in found.defaults),
         inputs=recorder.inputs(),
         sources=tuple(Source(one.file, one.owner, _digest(one.text)) for one in documents),
     )
@@ -160,21 +173,30 @@ def _directory(main: Document, key: str, recorder: Recorder) -> str | None:
 def _validated(gathering: Gathering, state_dir: str, bin_dir: str, recorder: Recorder, machine: _Machine) -> _Found:
     """Validate every document, and build each environment at once: raw tables take much memory."""
     names = _named_pythons(gathering.documents, recorder)
+    bundles = Bundles(_bundles(gathering.documents), gathering.complete)
     found = _Found()
     defaults: dict[int, Values] = {}
+    hidden = False  # whether the paths of faulty defaults are unknown
     for document in gathering.documents:
         pythons = Pythons(document.directory, recorder, names, complete=gathering.complete)
-        scope = PathContext(document.directory, state_dir, bin_dir, pythons, recorder)
+        scope = PathContext(document.directory, state_dir, bin_dir, pythons, recorder, bundles)
         table = settings(document, scope, gathering.problems)
+        common = {**defaults.get(id(document.parent), _NO_VALUES), **(written(table.defaults) if table else {})}
         if document.parent is None:
-            found.top = table
-        common = {**defaults.get(id(document.parent), {}), **(written(table.defaults) if table else {})}
+            found.top, found.defaults = table, common
         defaults[id(document)] = common
+        raw = document.table.get("defaults")
+        hidden = hidden or (table is None and isinstance(raw, dict) and "path" in raw)
         for name, own in environment_values(document, scope, gathering.problems):
-            values = {**common, **own}
+            together = {**common, **own}
+            if "path" not in together and hidden:
+                continue
+            values = resolved(document, name, together, gathering.problems)
+            if values is None:
+                continue
             gathering.problems.extend(_without_project(document, name, own, values))
             if applies(values, machine.hostname, machine.platform):
-                found.here.append(environment(name, values))
+                found.here.append(environment(name, values, bundles))
                 found.documents.append(document)
             else:
                 found.elsewhere.append(name)
@@ -202,6 +224,17 @@ def _named_pythons(documents: list[Document], recorder: Recorder) -> dict[str, P
                 value = None
             names.setdefault(name, value)
     return names
+
+
+def _bundles(documents: list[Document]) -> dict[str, tuple[str, ...]]:
+    """Return the packages of each bundle in any file, as far as they are text; validation objects to others."""
+    found: dict[str, tuple[str, ...]] = {}
+    for document in documents:
+        table = document.table.get("bundles")
+        for name, packages in table.items() if isinstance(table, dict) else ():
+            items = packages if isinstance(packages, list) else ()
+            found.setdefault(name, tuple(one for one in items if isinstance(one, str)))
+    return found
 
 
 def _in_order(problems: list[Problem], documents: list[Document]) -> tuple[Problem, ...]:

@@ -56,17 +56,33 @@ class Recorder:
 
 _DOLLAR = re.compile(r"\$\{([^}/]*)(\}?)")
 """``${HOME}``, or an unclosed ``${HOME``."""
+NAME_FIELD = "{name}"
+"""What stands for each environment's name in a path of ``[defaults]``."""
+_FIELD = re.compile(r"\$\{([^}/]*)(\}?)|\{name\}")
+"""A variable, or the above."""
+_BRACES = re.compile(r"\{[^{}]*\}?|\}")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _BARE_VARIABLE = re.compile(r"(?:^|/)\$([A-Za-z_][A-Za-z0-9_]*)")
 """``$HOME``, which is not expanded."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
-def full_path(text: str, directory: str, recorder: Recorder) -> str:
+def full_path(text: str, directory: str, recorder: Recorder, name: str | None = None) -> str:
     """Return ``text`` expanded and absolute, relative to ``directory``. Raises ``Unfit``."""
-    path = absolute(expand(text, recorder), directory, recorder.saw)
+    path = absolute(expand(text, recorder, name=name), directory, recorder.saw)
     _refuse_control(path)  # the directory of the manifest may have any name
     return path
+
+
+def check_template(text: str) -> None:
+    """Check a path of ``[defaults]``: ``{name}`` is in it, no other braces are. Raises ``Unfit``."""
+    fields = _BRACES.findall(_DOLLAR.sub("", text))
+    for field in fields:
+        if field != NAME_FIELD:
+            raise Unfit(f"{quoted(field)} is not replaced", f"only {NAME_FIELD} is, by the name of each environment")
+    if not fields:
+        hint = f"write {NAME_FIELD} where the name of each environment belongs, or the path in [envs.NAME]"
+        raise Unfit("would be the same path for all environments", hint)
 
 
 def is_literal(path: str) -> bool:
@@ -79,19 +95,19 @@ def shortened(path: str, home: str) -> str:
     return f"~{path[len(home) :]}" if len(home) > 1 and f"{path}/".startswith(f"{home}/") else path
 
 
-def expand(text: str, recorder: Recorder, quote: Callable[[str], str] = str) -> str:
+def expand(text: str, recorder: Recorder, quote: Callable[[str], str] = str, name: str | None = None) -> str:
     """Return ``text`` with ``~`` and ``${VAR}`` replaced by their values, each passed through ``quote``.
 
-    Values are not expanded again. Raises ``Unfit`` for an unset variable, an unknown user, control characters, and an
-    empty result.
+    With a ``name``, ``{name}`` is replaced too. Values are not expanded again. Raises ``Unfit`` for an unset variable,
+    an unknown user, control characters, and an empty result.
     """
     _refuse_control(text)
     head, rest = "", text
     if text.startswith("~"):
         user, slash, tail = text.partition("/")
         head, rest = quote(_home(user, recorder)), slash + tail
-    if "$" in rest:
-        rest = _with_variables(rest, recorder, quote)
+    if "$" in rest or name is not None:
+        rest = _with_variables(rest, recorder, quote, name)
     expanded = head + rest
     if not expanded:
         raise Unfit("is an empty path" if not text else f"{quoted(text)} expands to nothing", "leave the key out")
@@ -120,17 +136,19 @@ def _home(user: str, recorder: Recorder) -> str:
     return home.rstrip("/") or "/"
 
 
-def _with_variables(text: str, recorder: Recorder, quote: Callable[[str], str]) -> str:
+def _with_variables(text: str, recorder: Recorder, quote: Callable[[str], str], name: str | None) -> str:
     if bare := _BARE_VARIABLE.search(text):
         raise Unfit(f"${bare[1]} is not expanded", f"write ${{{bare[1]}}}")
 
     def value(match: re.Match[str]) -> str:
-        name = match[1]
-        if not match[2] or not _NAME.fullmatch(name):
+        variable = match[1]
+        if variable is None:
+            return match[0] if name is None else name
+        if not match[2] or not _NAME.fullmatch(variable):
             raise Unfit(f"{quoted(match[0])} is not a variable", "write ${NAME}; no other forms are supported")
-        found = recorder.variable(name)
+        found = recorder.variable(variable)
         if found is None:
-            raise Unfit(f"the environment variable {name} is not set", f"set {name}, or write the path out")
+            raise Unfit(f"the environment variable {variable} is not set", f"set {variable}, or write the path out")
         return quote(found)
 
-    return _DOLLAR.sub(value, text)
+    return _FIELD.sub(value, text)

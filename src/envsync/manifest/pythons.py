@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from envsync.manifest.paths import Recorder, full_path
@@ -113,10 +113,13 @@ class PathContext:
     bin_dir: str
     pythons: Pythons
     recorder: Recorder
+    bundles: "Bundles"
+    name: str | None = None
+    """What ``{name}`` stands for in a path, if for anything."""
 
     def path(self, text: str) -> str:
         """Return ``text`` as a path relative to the file's directory. Raises ``Unfit``."""
-        return full_path(text, self.directory, self.recorder)
+        return full_path(text, self.directory, self.recorder, self.name)
 
     def place(self, text: str) -> str:
         """Return ``text`` as the path of an environment, which has to fit into PATH. Raises ``Unfit``."""
@@ -129,7 +132,44 @@ class PathContext:
 
     def target(self, text: str) -> str:
         """Return ``text`` as a path relative to state-dir, but not that directory itself. Raises ``Unfit``."""
-        path = full_path(text, self.state_dir, self.recorder)
+        path = full_path(text, self.state_dir, self.recorder, self.name)
         if path == self.state_dir:
             raise Unfit("is state-dir itself", "name a directory in it, such as the environment's name")
         return path
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A path of ``[defaults]``, with ``{name}`` in it."""
+
+    text: str
+    context: PathContext
+    """Of the file that it stands in."""
+    is_target: bool
+
+    def path_for(self, name: str) -> str:
+        """Return the path for the environment of a name. Raises ``Unfit``."""
+        context = replace(self.context, name=name)
+        return context.target(self.text) if self.is_target else context.place(self.text)
+
+
+@dataclass(frozen=True, slots=True)
+class Bundles:
+    """The lists of packages with names that all files declare, not validated."""
+
+    lists: Mapping[str, tuple[str, ...]]
+    complete: bool = True
+    """Whether every file that may declare one could be read."""
+
+    def check(self, name: str) -> str:
+        """Check that a name is one of them. Raises ``Unfit``."""
+        if name in self.lists or not self.complete:
+            return name
+        near = difflib.get_close_matches(name[:100], self.lists, 1)
+        names = ", ".join(quoted(one) for one in [*self.lists][:_MOST_NAMES])
+        hint = f"there are: {names}" if names else f'declare it: [bundles], {quoted(name)} = ["..."]'
+        raise Unfit(f"{quoted(name)} is not a name in [bundles]", f"did you mean {quoted(near[0])}?" if near else hint)
+
+    def packages(self, names: Iterable[str]) -> list[str]:
+        """Return the packages of the bundles of some names."""
+        return [package for name in names for package in self.lists.get(name, ())]

@@ -17,9 +17,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from envsync.manifest import checks
 from envsync.manifest.checks import BUILDERS
-from envsync.manifest.paths import expand
-from envsync.manifest.pythons import PathContext
-from envsync.manifest.wording import Unfit
+from envsync.manifest.paths import check_template, expand
+from envsync.manifest.pythons import PathContext, Template
 from envsync.model.desired import DefaultPython, Exposed, PythonRequest
 
 _CONTROL = r"\x00-\x1f\x7f-\x9f"
@@ -41,6 +40,10 @@ VERSION = WithJsonSchema({"type": "integer", "enum": [1]})
 
 LINE = _matching(f"^[^{_CONTROL}]+$")
 """A path or a prompt."""
+ANY_LINE = _matching(f"^[^{_CONTROL}]*$")
+"""The same, or nothing."""
+NAMED = _matching(rf"^[^{_CONTROL}]*\{{name\}}[^{_CONTROL}]*$")
+"""A path with ``{name}`` in it."""
 VISIBLE = _matching(r"\S")
 ENVIRONMENT = _matching(rf"^[^\s/.\-{_CONTROL}][^\s/{_CONTROL}]*$")
 COMMAND = _matching(f"^[^/:{_CONTROL}]+(:[^/:{_CONTROL}]+)?$")
@@ -70,26 +73,38 @@ def _path(text: str, info: ValidationInfo) -> str:
     return _scope(info).path(text)
 
 
+def _awaited(text: str, info: ValidationInfo) -> str:
+    return text and _path(text, info)
+
+
 def _pattern(text: str, info: ValidationInfo) -> str:
     return expand(text, _scope(info).recorder)
 
 
 def _place(text: str, info: ValidationInfo) -> str:
-    return _scope(info).place(text)
+    return _scope(info).place(checks.without_field(text))
+
+
+def _named_path(text: str, info: ValidationInfo) -> Template:
+    return _template(Template(text, _scope(info), is_target=False))
+
+
+def _named_target(text: str, info: ValidationInfo) -> Template:
+    return _template(Template(text, _scope(info), is_target=True))
+
+
+def _template(template: Template) -> Template:
+    check_template(template.text)
+    template.path_for("name")
+    return template
 
 
 def _target(text: str, info: ValidationInfo) -> str:
-    path = _scope(info).target(text)
-    if path == info.data.get("path"):
-        raise Unfit("is the environment's path itself", "leave target out: the environment is then a directory at path")
-    return path
+    return text and _scope(info).target(checks.without_field(text))
 
 
-def _aliases(paths: list[str], info: ValidationInfo) -> list[str]:
-    for key in ("path", "target"):
-        if info.data.get(key) in paths:
-            raise Unfit(f"has the environment's {key} in it", "aliases are further symlinks beside `path`")
-    return checks.distinct(paths)
+def _bundle(name: str, info: ValidationInfo) -> str:
+    return _scope(info).bundles.check(name)
 
 
 def _interpreter(text: str, info: ValidationInfo) -> PythonRequest:
@@ -108,6 +123,7 @@ def _exposed(text: str, info: ValidationInfo) -> Exposed:
 Path = Annotated[str, AfterValidator(_path), LINE, Mark.RELATIVE]
 Pattern = Annotated[str, AfterValidator(_pattern), LINE]
 Place = Annotated[str, AfterValidator(_place), LINE, Mark.RELATIVE]
+Awaited = Annotated[str, AfterValidator(_awaited), ANY_LINE, Mark.RELATIVE]
 Line = Annotated[str, AfterValidator(checks.line), LINE]
 # Text for the schema and the type check before it; a PythonRequest or an Exposed afterwards.
 Python = Annotated[str, AfterValidator(_python), VISIBLE, Mark.RELATIVE_WITH_SLASH]
@@ -155,6 +171,9 @@ class _Settings(_Table):
     packages: list[Annotated[str, AfterValidator(checks.package), PACKAGE]] = _list(
         'packages to install (PEP 508); add "pip" if you want pip inside', "ruff>=0.5", "flask"
     )
+    bundles: list[Annotated[str, AfterValidator(_bundle), VISIBLE]] = _list(
+        "names of lists in [bundles], whose packages are installed as well", "tools"
+    )
     constraints: list[Path] = _list("constraints files for the installer", "constraints.txt")
     project: Path = _optional("directory of a project to install, with its lock where it has one", "~/src/blog")
     groups: list[PackageName] = _list("dependency groups of the project (PEP 735)", "dev")
@@ -175,7 +194,11 @@ class _Settings(_Table):
         "ruff",
         "flask:flask-app",
     )
-    wait_for: Path = _optional("do nothing until this directory exists; default: the project", "~/src/blog")
+    wait_for: Awaited = _optional(
+        'do nothing until this directory exists; "": wait for nothing; default: `project`, else the directory that '
+        "holds a `path` called .venv, venv, .env or env",
+        "~/src/blog",
+    )
     hosts: list[Annotated[str, AfterValidator(checks.host_pattern), VISIBLE]] = _optional(
         "patterns of the hosts where the environment applies; default: everywhere", ["laptop*"], min_length=1
     )
@@ -189,19 +212,29 @@ class DefaultsTable(_Settings):
 
     model_config = ConfigDict(title="[defaults]")
 
+    # Text for the schema and the type check before it; a Template afterwards.
+    path: Annotated[str, AfterValidator(_named_path), NAMED] = _optional(
+        "where people and tools find each environment, with {name} for its name", "~/src/{name}/.venv"
+    )
+    target: Annotated[str, AfterValidator(_named_target), NAMED] = _optional(
+        "the directory that the symlink at each path leads to, with {name} for the environment's name", "{name}"
+    )
+
 
 class _Own(_Table):
-    """What an environment has to say for itself: ``[defaults]`` cannot."""
+    """What an environment says for itself: of this, ``[defaults]`` has only paths with ``{name}``."""
 
-    path: Place = Field(
-        description="where people and tools find the environment: a directory, or with `target` a symlink",
-        examples=["~/src/blog/.venv"],
+    path: Place = _optional(
+        "where people and tools find the environment: a directory, or with `target` a symlink; in [defaults] with "
+        "{name} for the name of each",
+        "~/src/blog/.venv",
     )
-    target: Annotated[str, AfterValidator(_target), LINE] = _optional(
-        "the directory that a symlink at path leads to; relative: in state-dir; default: no symlink",
+    target: Annotated[str, AfterValidator(_target), ANY_LINE] = _optional(
+        "the directory that a symlink at path leads to; relative: in state-dir; in [defaults] with {name}; empty or "
+        "left out: no symlink",
         "blog",
     )
-    aliases: Annotated[list[Place], AfterValidator(_aliases)] = _list(
+    aliases: Annotated[list[Place], AfterValidator(checks.distinct)] = _list(
         "further symlinks to the same environment, for worktrees", "~/wt/feature/.venv"
     )
 
@@ -245,6 +278,10 @@ class ManifestTable(_Table):
     pythons: dict[Annotated[str, AfterValidator(checks.python_name), VISIBLE], Interpreter] = _named(
         "names for interpreter links, or for version requests", fast="pypy3.10"
     )
+    bundles: dict[
+        Annotated[str, AfterValidator(checks.bundle_name), VISIBLE],
+        list[Annotated[str, AfterValidator(checks.package), PACKAGE]],
+    ] = _named("lists of packages by name, for `bundles` of environments", tools=["ruff>=0.5", "pytest"])
     envs: dict[Annotated[str, AfterValidator(checks.environment_name), ENVIRONMENT], EnvironmentTable] = _named(
         "the environments by name", blog={"path": "~/src/blog/.venv"}
     )

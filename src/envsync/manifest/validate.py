@@ -2,7 +2,7 @@
 
 import difflib
 import fnmatch
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import fields
 from typing import Any
 
@@ -11,7 +11,8 @@ from pydantic_core import ErrorDetails
 
 from envsync.manifest import checks
 from envsync.manifest.document import Document
-from envsync.manifest.pythons import PathContext
+from envsync.manifest.paths import NAME_FIELD
+from envsync.manifest.pythons import Bundles, PathContext, Template
 from envsync.manifest.schema import keys_of
 from envsync.manifest.tables import DefaultsTable, EnvironmentTable, ManifestTable, Mark
 from envsync.manifest.wording import Unfit, listing, quoted, shown
@@ -124,16 +125,57 @@ Values = Mapping[str, Any]
 _PACKAGES = tuple(field.name for field in fields(Packages))
 _ENVIRONMENT = frozenset(field.name for field in fields(Environment)) - {"packages"}
 _NO_PACKAGES = Packages()
+_IN_PROJECTS = frozenset({".venv", "venv", ".env", "env"})
 
 
-def environment(name: str, values: Values) -> Environment:
+def resolved(document: Document, name: str, values: Values, problems: list[Problem]) -> Values | None:
+    """Return an environment's values with the paths that ``[defaults]`` means for it; ``None`` if one is faulty."""
+    try:
+        paths = {
+            key: value.path_for(name) if isinstance(value := values.get(key), Template) else value
+            for key in ("path", "target")
+        }
+    except Unfit as unfit:
+        message = f"with the path of [defaults], {unfit.message}"
+        problems.append(document.problem("manifest-value", message, ("envs", name), "write its `path` and `target`"))
+        return None
+    if not paths["path"]:
+        hint = f'write path = "…", or in [defaults] one with {NAME_FIELD} for all'
+        problems.append(document.problem("manifest-value", "`path` is missing", ("envs", name, "path"), hint))
+        return None
+    faults = list(_faults_of_places(document, name, paths["path"], paths["target"], values.get("aliases", ())))
+    problems.extend(faults)
+    return None if faults else {**values, **paths}
+
+
+def _faults_of_places(
+    document: Document, name: str, path: str, target: str | None, aliases: Collection[str]
+) -> Iterator[Problem]:
+    """Yield of the places of an environment that are one."""
+    if target == path:
+        hint = "leave target out: the environment is then a directory at path"
+        yield document.problem("manifest-value", "is the environment's path itself", ("envs", name, "target"), hint)
+    for key, place in (("path", path), ("target", target)):
+        if place in aliases:
+            message, hint = f"has the environment's {key} in it", "aliases are further symlinks beside `path`"
+            yield document.problem("manifest-value", message, ("envs", name, "aliases"), hint)
+
+
+def environment(name: str, values: Values, bundles: Bundles) -> Environment:
     """Return the environment that ``values``, with the defaults in them, describe: each key in the field of its name.
 
     What is not declared keeps the default of its field.
     """
     own = {key: _frozen(value) for key, value in values.items() if key in _ENVIRONMENT}
-    own.setdefault("wait_for", values.get("project"))
-    return Environment(name=name, packages=_packages(values), **own)
+    own["target"] = own.get("target") or None
+    own["wait_for"] = values.get("wait_for", values.get("project") or _project_around(own["path"])) or None
+    return Environment(name=name, packages=_packages(values, bundles), **own)
+
+
+def _project_around(path: str) -> str | None:
+    """Return the directory that holds an environment with one of the names that they have in projects."""
+    directory, _, name = path.rpartition("/")
+    return directory if name in _IN_PROJECTS else None
 
 
 def applies(values: Values, hostname: str, platform: str) -> bool:
@@ -146,8 +188,10 @@ def applies(values: Values, hostname: str, platform: str) -> bool:
     return platforms is None or platform in platforms
 
 
-def _packages(values: Values) -> Packages:
+def _packages(values: Values, bundles: Bundles) -> Packages:
     own = {key: _frozen(values[key]) for key in _PACKAGES if key in values}
+    if "bundles" in values:
+        own["packages"] = tuple(dict.fromkeys((*own.get("packages", ()), *bundles.packages(values["bundles"]))))
     return Packages(**own, declared=tuple(key.replace("_", "-") for key in own)) if own else _NO_PACKAGES
 
 

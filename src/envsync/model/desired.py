@@ -83,6 +83,7 @@ class Environment:
     aliases: tuple[str, ...] = ()
     expose: tuple[Exposed, ...] = ()
     wait_for: str | None = None
+    """A directory; ``None`` where nothing is waited for."""
     packages: Packages = field(default_factory=Packages)
 
 
@@ -129,6 +130,8 @@ class Manifest:
     installer: str = "auto"
     elsewhere: tuple[str, ...] = ()
     """Names of environments whose ``hosts`` or ``platforms`` exclude this machine."""
+    default_places: tuple[str, ...] = ()
+    """Which of ``path`` and ``target`` its own ``[defaults]`` give each environment."""
     inputs: Inputs = field(default_factory=Inputs)
     sources: tuple[Source, ...] = ()
     """The manifest itself, and what it includes, in the order in which they were read."""

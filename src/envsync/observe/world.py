@@ -138,7 +138,7 @@ class Observer:
             declared=declared,
             builders=self._backends.builders,
             claimed=_claimed(directory, environment.path, self._manifest.file),
-            waiting_for=_missing(environment.wait_for),
+            waiting_for=_awaited(environment, path),
             hazard=find_hazard(directory, path, (*aliases, *exposed)),
             places=tuple(self.places_of(environment)),
             listed=Paths.of((*directories_of(directory, packages=declared is not None), *self._searched(interpreter))),
@@ -226,8 +226,13 @@ def _has_packages(world: World) -> bool:
     return installed is not None and bool(installed.distributions or installed.broken or installed.damage)
 
 
-def _missing(directory: str | None) -> str | None:
-    return directory if directory and not os.path.isdir(directory) else None
+def _awaited(environment: desired.Environment, path: Chain) -> str | None:
+    """Return the directory to wait for, if missing; what is in its place, or closes the way to it, is a conflict."""
+    directory = environment.wait_for
+    if not directory or os.path.isdir(directory):
+        return None
+    is_around = environment.path.startswith(f"{directory.rstrip('/')}/")
+    return None if is_around and path.kind in {EndKind.LOOP, EndKind.UNREADABLE} else directory
 
 
 def _installed(directory: Directory, libraries: tuple[str, ...], *, unowned: bool, deep: bool) -> InstalledPackages:
