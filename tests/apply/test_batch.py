@@ -38,14 +38,14 @@ pytestmark = pytest.mark.sampled(6)
 TABLES = {
     "a1": 'path = "a/one"',
     "a2": 'path = "a/two"\naliases = ["alias-two"]\nexpose = ["activate:two"]',
-    "a3": 'path = "a/deep/three/.venv"\naliases = ["alias-three"]',
+    "a3": 'path = "a/deep/three/own"\naliases = ["alias-three"]',
     "a4": 'path = "a/four"',
-    "b1": 'path = "b/one/.venv"\ntarget = "one"\nexpose = ["activate:one", "nothing:none"]',
+    "b1": 'path = "b/one/own"\ntarget = "one"\nexpose = ["activate:one", "nothing:none"]',
     "b2": 'path = "b/two"\ntarget = "two"\naliases = ["alias-b"]',
 }
-ENDS = {"a1": "a/one", "a2": "a/two", "a3": "a/deep/three/.venv", "a4": "a/four", "b1": "state/one", "b2": "state/two"}
-LINKS = {"alias-two": "a/two", "alias-three": "a/deep/three/.venv", "alias-b": "b/two", "b/one/.venv": "state/one"}
-LINKS |= {"b/two": "state/two", "exposed/two": "a/two/bin/activate", "exposed/one": "b/one/.venv/bin/activate"}
+ENDS = {"a1": "a/one", "a2": "a/two", "a3": "a/deep/three/own", "a4": "a/four", "b1": "state/one", "b2": "state/two"}
+LINKS = {"alias-two": "a/two", "alias-three": "a/deep/three/own", "alias-b": "b/two", "b/one/own": "state/one"}
+LINKS |= {"b/two": "state/two", "exposed/two": "a/two/bin/activate", "exposed/one": "b/one/own/bin/activate"}
 SEVENTY = "".join(f'[envs.e{number:02}]\npath = "e{number:02}"\n' for number in range(70))
 
 
@@ -125,7 +125,7 @@ def test_directories_that_are_alike_share_a_staging_dir(group: Group, sharing: d
     assert {os.path.dirname(staging_dir): count for staging_dir, count in held.items()} == {
         name: count for name, count in sharing.items() if count
     }
-    assert group.place.python("b/one/.venv", "import sys; print(sys.prefix)") == f"{group.place.root}/b/one/.venv"
+    assert group.place.python("b/one/own", "import sys; print(sys.prefix)") == f"{group.place.root}/b/one/own"
 
 
 FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

@@ -2,6 +2,7 @@
 
 import os
 import stat
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,108 @@ def test_an_environment_waits_for_its_project_unless_told_otherwise(place: Place
     place.write('[envs.a]\npath = "clone/.venv"\nproject = "clone"\nwait-for = "mount"\n')
     assert place.apply()["a"]["state"] == "waiting"
     assert not (place.root / "clone").exists()
+
+
+TEN = '[defaults]\npath = "src/{name}/.venv"\ntarget = "{name}"\n' + "".join(f"[envs.e{one}]\n" for one in range(10))
+
+
+def test_on_an_empty_machine_nothing_is_in_the_way_of_clones(place: Place) -> None:
+    place.write(TEN + 'requirements = ["src/e9/requirements.txt"]\nconstraints = ["src/e9/limits.txt"]\n')
+    made = place.root / "made"
+    made.mkdir()
+    for command, out in (("apply", "10 waiting\n"), ("check", "0 environments in sync, 10 waiting\n")):
+        for _ in range(2):
+            run = place.envsync(command)
+            assert (run.status, run.out) == (0, out)
+    assert place.envsync("doctor").status == 0
+    assert not (place.root / "src").exists()
+    assert not (place.root / "state").exists()
+    subprocess.run(["git", "init", "-q", "made"], check=True, cwd=place.root)
+    for name in ("e0", "e9"):
+        subprocess.run(["git", "clone", "-q", "made", f"src/{name}"], check=True, cwd=place.root, capture_output=True)
+    assert place.envsync("check").status == 3
+    run = place.envsync("apply", "--json")
+    outcomes = {name: one["outcome"] for name, one in run.environments.items()}
+    assert outcomes == {f"e{one}": "skipped" for one in range(1, 9)} | {"e0": "created", "e9": "conflict"}
+    assert os.readlink(place.root / "src/e0/.venv") == f"{place.root}/state/e0"
+    for name in ("requirements.txt", "limits.txt"):
+        (place.root / "src/e9" / name).write_text("")
+    assert place.apply()["e9"]["outcome"] == "created"
+
+
+def test_an_environment_that_is_there_does_not_wait(place: Place) -> None:
+    (place.root / "elsewhere/.venv").mkdir(parents=True)
+    (place.root / "blog").symlink_to("elsewhere")
+    place.write('[envs.a]\npath = "blog/.venv"\n[envs.b]\npath = "gone/.venv"\n[envs.c]\npath = "new/own"\n')
+    (place.root / "gone").symlink_to("unmounted")
+    outcomes = {name: one["outcome"] for name, one in place.apply().items()}
+    assert outcomes == {"a": "created", "b": "skipped", "c": "created"}
+    assert not (place.root / "unmounted").exists()
+
+
+@pytest.mark.parametrize("kind", ["file", "loop"])
+def test_what_is_in_place_of_the_project_is_a_conflict(place: Place, kind: str) -> None:
+    project = place.root / "blog"
+    project.write_text("") if kind == "file" else project.symlink_to("blog")
+    place.write('[envs.a]\npath = "blog/.venv"\n')
+    run = place.envsync("apply", "--json")
+    assert (run.status, run.environments["a"]["outcome"]) == (1, "conflict")
+
+
+@pytest.mark.parametrize("key", ["", 'target = "a"\n', 'project = "src/blog"\n'])
+@pytest.mark.parametrize("moved", [("src/blog", "src/newname"), ("src", "code")])
+def test_a_renamed_project_is_found_by_its_environment(place: Place, key: str, moved: tuple[str, str]) -> None:
+    place.write(f'[envs.a]\npath = "src/blog/.venv"\n{key.replace("project", "constraints = []#")}', "src/blog")
+    place.apply()
+    place.write(f'[envs.a]\npath = "src/blog/.venv"\n{key}[envs.b]\npath = "src/other/.venv"\n', "src/other/.venv")
+    former, now = moved
+    (place.root / former).rename(place.root / now)
+    notes = place.envsync("plan", "--json").environments
+    found = f"{place.root}/{now}" + "/blog" * (former == "src")
+    more = ", and project accordingly" if key.startswith("project") else ""
+    assert notes["a"]["notes"] == [
+        f"waits for {place.root}/src/blog",
+        f'moved? found at {found}: in [envs.a], set path = "{found}/.venv"{more}',
+    ]
+    assert "moved?" not in str(notes["b"]["notes"])
+    place.write(f'[envs.a]\npath = "{found}/.venv"\n{key.replace("src/blog", found)}')
+    assert place.apply()["a"]["outcome"] == "repaired" if not more else True
+    assert place.envsync("check").status == 0 or more
+
+
+def test_a_copy_that_is_declared_has_not_moved(place: Place) -> None:
+    place.write('[envs.a]\npath = "blog/.venv"\n', "blog")
+    place.apply()
+    (place.root / "blog").rename(place.root / "news")
+    place.write('[envs.a]\npath = "blog/.venv"\n[envs.b]\npath = "news/.venv"\n')
+    assert place.envsync("plan", "--json").environments["a"]["notes"] == [f"waits for {place.root}/blog"]
+
+
+WORKTREES = '[envs.a]\npath = "wt/main/.venv"\naliases = ["wt/*/.venv"]\n'
+
+
+def test_an_alias_with_a_glob_is_made_in_each_directory_that_is_there(place: Place) -> None:
+    (place.root / "wt").mkdir()
+    (place.root / "wt/notes.txt").write_text("")
+    place.write(WORKTREES + '[envs.b]\npath = "wt/own/.venv"\n', "wt/main", "wt/one", "wt/own", "wt/.hidden")
+    assert {one["outcome"] for one in place.apply().values()} == {"created"}
+    links = [link for link in (place.root / "wt").glob("*/.venv") if link.is_symlink()]
+    assert [(str(link.relative_to(place.root)), os.readlink(link)) for link in links] == [
+        ("wt/one/.venv", f"{place.root}/wt/main/.venv")
+    ]
+    for command in ("check", "apply", "check"):
+        assert place.envsync(command).status == 0
+    (place.root / "wt/two").mkdir()
+    run = place.envsync("check", "--json")
+    assert (run.status, [one["code"] for one in run.environments["a"]["drift"]]) == (3, ["alias-missing"])
+    assert place.apply()["a"]["outcome"] == "linked"
+    assert (place.root / "wt/two/.venv/pyvenv.cfg").exists()
+
+
+def test_two_environments_with_one_glob_are_in_conflict(place: Place) -> None:
+    place.write(f'{WORKTREES}[envs.b]\npath = "b"\naliases = ["wt/*/.venv"]\n', "wt/main", "wt/one")
+    run = place.envsync("plan", "--json")
+    assert {one["conflict"]["code"] for one in run.environments.values()} == {"path-shared"}
 
 
 def test_a_file_in_place_of_the_awaited_directory_is_no_directory(place: Place) -> None:

@@ -54,7 +54,7 @@ CELLS: dict[str, tuple[str, str | None, str]] = {
     "socket": ("not-a-directory", None, "not-a-directory"),
     "device": ("not-a-directory", None, "not-a-directory"),
 }
-WHERE = {"nothing, missing parents": "new/deep/env", "link in a linked directory": "linked/env"}
+WHERE = {"nothing, missing parents": "new/deep/own", "link in a linked directory": "linked/env"}
 TARGETS = (None, "ends/env", "other/deep/place")
 CASES = [
     pytest.param((state, target, outcome), id=f"{state} - {'no target' if target is None else target}")

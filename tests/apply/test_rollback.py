@@ -49,7 +49,8 @@ class Machine:
 
     def prepare(self) -> None:
         self.versions.mkdir(parents=True)
-        (self.root / "pythons").mkdir()
+        for directory in ("pythons", "blog"):
+            (self.root / directory).mkdir()
         for version in ("3.12", "3.13"):
             tree = Path(self.python_of(version)).parent.parent
             (self.versions / tree.name).symlink_to(tree)

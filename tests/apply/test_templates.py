@@ -72,7 +72,7 @@ class Foundry:
         count = len(self.built)
         paths = [json.dumps("./" + name.replace("$", "${DOLLAR}"), ensure_ascii=False) for name in self.names]
         tables = [f"[envs.e{number}]\npath = {path}\n{self.settings}" for number, path in enumerate(paths)]
-        self.place.write(self.top + DEFAULTS + "".join(tables))
+        self.place.write(self.top + DEFAULTS + 'wait-for = ""\n' + "".join(tables))
         found = run(self.place, self.capsys, "apply", *options)["environments"]
         assert [one["outcome"] for one in found[-len(names) :]] == ["created"] * len(names)
         return len(self.built) - count
@@ -181,13 +181,13 @@ def test_every_file_is_the_environments_own(foundry: Foundry) -> None:
 def test_a_later_pass_finds_the_template_and_loads_no_builder(foundry: Foundry) -> None:
     foundry.create("one/.venv")
     with foundry.place.manifest.open("a") as manifest:
-        manifest.write('[envs.late]\npath = "late/.venv"\n')
+        manifest.write('[envs.late]\npath = "late/own"\n')
     command = [sys.executable, "-B", "-X", "importtime", "-m", "envsync", "apply"]
     done = subprocess.run(command, check=True, cwd=foundry.place.root, capture_output=True, text=True)
     loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
     assert "envsync.apply.templates" in loaded
     assert {"virtualenv", "envsync.apply.builders"} & loaded == set()
-    foundry.assert_as_from_virtualenv("late/.venv", "--prompt", "late")
+    foundry.assert_as_from_virtualenv("late/own", "--prompt", "late")
 
 
 def renamed(content: bytes, *, kind: str = "", key: str = "") -> bytes:
@@ -280,10 +280,10 @@ def test_a_cache_directory_that_cannot_be_written_costs_only_time(foundry: Found
     cache.write_text("") if obstacle == "a file" else cache.mkdir(mode=0o500)
     foundry.place.variables = {**os.environ}
     for name in ("one", "two"):
-        foundry.place.write(f'{DEFAULTS}[envs.a]\npath = "{name}/.venv"\n')
+        foundry.place.write(f'{DEFAULTS}[envs.a]\npath = "{name}/own"\n')
         done = unprivileged(foundry.place, "apply") or pytest.skip("this root cannot give up its power")
         assert (done.status, done.err) == (0, "")
-        foundry.assert_as_from_virtualenv(f"{name}/.venv", "--prompt", "a")
+        foundry.assert_as_from_virtualenv(f"{name}/own", "--prompt", "a")
     assert not list(cache.parent.rglob("template-*"))
 
 

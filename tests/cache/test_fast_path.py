@@ -66,7 +66,7 @@ TABLES = '[envs.a]\npath = "a"\n[envs.b]\npath = "b/.venv"\ntarget = "b"\n'
 @pytest.fixture
 def calm(place: Place) -> Place:
     """Return a place where nothing is to be done."""
-    place.write(TABLES)
+    place.write(TABLES, "b")
     settle(place)
     return place
 
@@ -118,7 +118,7 @@ def calls_of(place: Place, trace: Path) -> Counter[str]:
 def test_a_pass_without_work_only_looks_and_not_too_often(place: Place, tmp_path: Path) -> None:
     counts = []
     for number in (5, 25):
-        place.write("".join(f'[envs.e{one}]\npath = "e{one}/.venv"\n' for one in range(number)))
+        place.write("".join(f'[envs.e{one}]\npath = "e{one}/own"\n' for one in range(number)))
         place.envsync("apply")
         for cache in Path(place.variables["HOME"]).rglob("unchanged-*"):
             cache.unlink()

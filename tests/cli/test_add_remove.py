@@ -70,9 +70,12 @@ def test_every_option_is_written_as_its_key_and_relative_paths_mean_the_current_
 ) -> None:
     sub = here.root / "sub"
     sub.mkdir()
+    here.manifest.write_text(f"{TWO}\n[bundles]\ntools = []\n")
     monkeypatch.chdir(sub)
     given = "--path p/.venv --target t --python ./py --requires-python >=3.8 --project . --prompt (x) --wait-for ../w"
-    given += " --requirements r.txt --requirements ~/r.txt --packages a>=1 --packages b --constraints c.txt"
+    given += (
+        " --requirements r.txt --requirements ~/r.txt --packages a>=1 --packages b --bundles tools --constraints c.txt"
+    )
     given += " --groups g --extras e --aliases al/.venv --expose x:y --hosts * --platforms linux --on-missing relax"
     given += " --exact --system-site-packages --no-editable"
     words = given.split()
@@ -90,6 +93,7 @@ def test_every_option_is_written_as_its_key_and_relative_paths_mean_the_current_
         "wait-for": f"{here.root}/w",
         "requirements": [f"{sub}/r.txt", "~/r.txt"],
         "packages": ["a>=1", "b"],
+        "bundles": ["tools"],
         "constraints": [f"{sub}/c.txt"],
         "groups": ["g"],
         "extras": ["e"],
@@ -141,7 +145,10 @@ def test_an_environment_may_have_any_name_that_a_manifest_allows(here: Place, ed
         ("new --path ${NOPE}/x", "NOPE is not set"),
         ("new --path ~nobody-has-this-name/x", "unknown user"),
         ("new --path x --target .", "state-dir itself"),
-        ("new --path x --target ", "empty path"),
+        ("new --path x --target {name}", "only replaced in [defaults]"),
+        ("new --path x --bundles tools", "not a name in [bundles]"),
+        ("new --path x --aliases y/*", "does not name the link itself"),
+        ("new --path x --aliases **/y", "directories of any depth"),
         ("new --path x --prompt \x1b[0m", "control character"),
         ("new --path x --prompt ", "prompt: is empty"),
         ("new --path x --python nope", "not a name in [pythons]"),

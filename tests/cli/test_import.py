@@ -30,7 +30,7 @@ def zoo(tmp_path: Path) -> Path:
         pytest.skip("needs a Python to build environments with, which is not installed here")
     root = tmp_path / "zoo"
     (root / "home").mkdir(parents=True)
-    own = 'version = 1\nstate-dir = "state"\n[envs.own]\npath = "src/own/.venv"\ntarget = "own"\n'
+    own = 'version = 1\nstate-dir = "state"\n[envs.own]\npath = "src/own/.venv"\ntarget = "own"\nwait-for = ""\n'
     (root / "envs.toml").write_text(f'{own}python = "{PYTHON}"\nprompt = "own"\n')
     venv = [PYTHON, "-m", "venv", "--without-pip"]
     virtualenv = [sys.executable, "-m", "virtualenv", "-q", "--no-seed", "-p", PYTHON]

@@ -27,7 +27,7 @@ def staging_dir(directory: Path, end: Path, **more: object) -> Path:
 
 @pytest.fixture
 def made(place: Place) -> Place:
-    place.write('[envs.blog]\npath = "blog/.venv"\ntarget = "blog"\n')
+    place.write('[envs.blog]\npath = "blog/.venv"\ntarget = "blog"\n', "blog")
     assert place.apply()["blog"]["outcome"] == "created"
     return place
 

@@ -47,8 +47,13 @@ class Place:
     def manifest(self) -> Path:
         return self.root / "envs.toml"
 
-    def write(self, text: str) -> None:
-        """Write a manifest: ``version = 1`` and a state directory of its own stand before ``text``."""
+    def write(self, text: str, *projects: str) -> None:
+        """Write a manifest: ``version = 1`` and a state directory of its own stand before ``text``.
+
+        ``projects`` are directories to make for it: an environment called ``.venv`` waits for the one around it.
+        """
+        for project in projects:
+            (self.root / project).mkdir(parents=True, exist_ok=True)
         head = 'version = 1\nstate-dir = "state"\nbin-dir = "exposed"\n'
         self.manifest.write_text(head + text, encoding="utf-8")
         self.trust()

@@ -51,7 +51,7 @@ def test_an_environment_inside_another_by_another_name_is_in_conflict(place: Pla
     for name in ("env/share", "elsewhere"):
         (place.root / name).mkdir()
     with mounted("--bind", place.root / "env/share", place.root / "elsewhere"):
-        place.write('[envs.a]\npath = "env"\n[envs.b]\npath = "elsewhere/deep/env"\n')
+        place.write('[envs.a]\npath = "env"\n[envs.b]\npath = "elsewhere/deep/own"\n')
         assert codes(place) == {"a": "path-nested", "b": "path-nested"}
 
 

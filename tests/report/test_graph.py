@@ -99,7 +99,8 @@ def linked(place: Place, python_of: PythonOf) -> Place:
     (place.root / "py").symlink_to(python_of("3.12"))
     place.write(
         '[envs.a]\npath = "a/.venv"\ntarget = "a"\npython = "./py"\n[envs.b]\npath = "b"\npython = "./py"\n'
-        '[envs.c]\npath = "c"\npython = "./gone"\n'
+        '[envs.c]\npath = "c"\npython = "./gone"\n',
+        "a",
     )
     place.apply()
     return place

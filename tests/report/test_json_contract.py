@@ -116,7 +116,7 @@ def of(command: str, *names: str) -> tuple[str, ...]:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_missing_environments(place: Place, command: str) -> None:
-    place.write('[envs.a]\npath = "x/.venv"\ntarget = "a"\n')
+    place.write('[envs.a]\npath = "x/.venv"\ntarget = "a"\n', "x")
     expected = {"apply": ("applied", 0), "check": ("drift", 3)}.get(command, ("drift", 0))
     (entry,) = assert_contract(place.envsync(*of(command, "a")), command, str(place.manifest), *expected)
     assert entry["state"] == "missing"

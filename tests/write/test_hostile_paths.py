@@ -26,7 +26,7 @@ as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can do this")
 
 @pytest.fixture
 def made(place: Place) -> Place:
-    place.write(ONE)
+    place.write(ONE, "blog")
     assert place.apply()["blog"]["outcome"] == "created"
     return place
 
@@ -132,7 +132,7 @@ def test_inputs_that_make_no_sense_stop_only_their_environment(place: Place, mor
     (place.root / "proj").mkdir()
     (place.root / "proj/pyproject.toml").write_text("[dependency-groups]\n")
     (place.root / "nul.txt").write_text("-r a\0b\n")
-    place.write(f'{ONE}[envs.bad]\npath = "bad"\n{more}\n')
+    place.write(f'{ONE}[envs.bad]\npath = "bad"\n{more}\n', "blog")
     run = place.envsync("apply", "--json")
     if run.status == 2:
         return  # the manifest itself says so already
@@ -141,7 +141,7 @@ def test_inputs_that_make_no_sense_stop_only_their_environment(place: Place, mor
 
 
 def test_a_worktree_that_appears_gets_its_alias(place: Place) -> None:
-    place.write('[envs.blog]\npath = "blog/.venv"\naliases = ["wt/feature/.venv"]\n')
+    place.write('[envs.blog]\npath = "blog/.venv"\naliases = ["wt/feature/.venv"]\n', "blog")
     place.apply()
     assert place.envsync("check").status == 0
     (place.root / "wt/feature").mkdir(parents=True)
@@ -205,9 +205,9 @@ def test_more_generations_are_kept_where_more_are_to_be_kept(made: Place) -> Non
 
 
 def test_a_path_that_the_locale_cannot_name_is_a_conflict(place: Place) -> None:
-    place.write('[envs.blog]\npath = "\u6f22/.venv"\n')
+    place.write('[envs.blog]\npath = "\u6f22/own"\n')
     plain = {"LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
     run = place.envsync("plan", "--json", **plain)
     assert (run.status, run.environments["blog"]["conflict"]["code"]) == (1, "not-readable")
-    place.write('[envs.blog]\npath = "\u6f22/.venv"\n')
+    place.write('[envs.blog]\npath = "\u6f22/own"\n')
     assert place.envsync("apply", PYTHONIOENCODING="ascii").status == 0

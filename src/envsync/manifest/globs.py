@@ -8,6 +8,10 @@ import glob
 import os
 import time
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from envsync.manifest.paths import Recorder
 
 _MOST_ENTRIES = 100_000
 _MOST_SECONDS = 5.0
@@ -17,19 +21,21 @@ class TooManyError(Exception):
     """A pattern leads through too many files, or takes too long; the message is a predicate."""
 
 
-def matches(pattern: str, directory: str, *, hidden: bool = False) -> list[str]:
+def matches(pattern: str, directory: str, *, hidden: bool = False, recorder: "Recorder | None" = None) -> list[str]:
     """Return the paths of any kind that match a pattern, which may be relative to ``directory``, sorted.
 
     ``**`` stands for directories of any depth, each of them once, also behind symlinks. Names with a leading dot match
-    only a pattern with one, or with ``hidden``. Raises ``TooManyError``.
+    only a pattern with one, or with ``hidden``. ``recorder`` records all that the answer depends on. Raises
+    ``TooManyError``.
     """
     parts = [part for part in pattern.split("/") if part]
     start = "/" if pattern.startswith("/") else directory
-    return sorted(dict.fromkeys(_Search(hidden=hidden).under(start, parts)))
+    return sorted(dict.fromkeys(_Search(recorder, hidden=hidden).under(start, parts)))
 
 
 class _Search:
-    def __init__(self, *, hidden: bool) -> None:
+    def __init__(self, recorder: "Recorder | None", *, hidden: bool) -> None:
+        self._recorder = recorder
         self._hidden = hidden
         self._left = _MOST_ENTRIES
         self._end = time.monotonic() + _MOST_SECONDS
@@ -45,12 +51,21 @@ class _Search:
                 yield from self._files(directory) if not rest else self.under(directory, rest)
         elif glob.has_magic(first):
             for entry in self._entries(place, first):
+                if entry.is_symlink():
+                    self._saw(entry.path)
                 if not rest or entry.is_dir():
                     yield from self.under(entry.path, rest)
         else:
-            path = os.path.join(place, first)
+            # All up to the next pattern at once: the directories on the way may be anybody's, and never at rest.
+            count = next((at for at, part in enumerate(parts) if part == "**" or glob.has_magic(part)), len(parts))
+            path, rest = os.path.join(place, *parts[:count]), parts[count:]
+            self._saw(path)
             if os.path.isdir(path) if rest else os.path.lexists(path):
                 yield from self.under(path, rest)
+
+    def _saw(self, path: str) -> None:
+        if self._recorder is not None:
+            self._recorder.saw(path)
 
     def _directories(self, top: str) -> Iterator[str]:
         """Yield a directory and all below it."""
@@ -72,6 +87,8 @@ class _Search:
 
     def _entries(self, directory: str, pattern: str = "*") -> Iterator["os.DirEntry[str]"]:
         """Yield the entries of a directory that match; none where it cannot be read."""
+        if self._recorder is not None:
+            self._recorder.listed(directory)
         try:
             with os.scandir(directory) as entries:
                 for entry in entries:

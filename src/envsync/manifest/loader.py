@@ -3,10 +3,11 @@
 import hashlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import platformdirs
 
+from envsync.manifest.aliases import AliasPattern
 from envsync.manifest.document import Document, Gathering
 from envsync.manifest.find import absolute, current_directory
 from envsync.manifest.paths import Recorder, full_path
@@ -80,6 +81,8 @@ class _Found:
     here: list[Environment] = field(default_factory=list)
     documents: list[Document] = field(default_factory=list)
     """Where each of ``here`` is declared."""
+    patterns: list[list[AliasPattern]] = field(default_factory=list)
+    """The aliases of each of ``here`` that have globs."""
     elsewhere: list[str] = field(default_factory=list)
     defaults: Values = field(default_factory=dict)
     """Of the main table."""
@@ -105,6 +108,7 @@ def load(
     machine = _Machine(hostname or os.uname().nodename, platform or PLATFORM)
     found = _validated(gathering, state_dir, bin_dir, recorder, machine)
     problems.extend(commands(found.here, found.documents))
+    problems.extend(_expand_aliases(found, recorder))
     if problems or found.top is None:
         raise ManifestError(_in_order(problems, documents), recorder.inputs())
     return Manifest(
@@ -196,11 +200,26 @@ def _validated(gathering: Gathering, state_dir: str, bin_dir: str, recorder: Rec
                 continue
             gathering.problems.extend(_without_project(document, name, own, values))
             if applies(values, machine.hostname, machine.platform):
+                found.patterns.append([one for one in values.get("aliases", ()) if isinstance(one, AliasPattern)])
                 found.here.append(environment(name, values, bundles))
                 found.documents.append(document)
             else:
                 found.elsewhere.append(name)
     return found
+
+
+def _expand_aliases(found: _Found, recorder: Recorder) -> Iterator[Problem]:
+    """Give environments the aliases that their globs mean: one in each directory without an environment of its own."""
+    taken = {place for one in found.here for place in (one.path, one.target, *one.aliases) if place is not None}
+    for at, patterns in enumerate(found.patterns):
+        for pattern in patterns:
+            one, document = found.here[at], found.documents[at]
+            try:
+                links = tuple(pattern.links(recorder, taken))
+            except Unfit as unfit:
+                yield document.problem("manifest-value", unfit.message, ("envs", one.name, "aliases"), unfit.hint)
+                continue
+            found.here[at] = replace(one, aliases=tuple(dict.fromkeys((*one.aliases, *links))))
 
 
 def _without_project(document: Document, name: str, own: Values, values: Values) -> Iterator[Problem]:

@@ -8,6 +8,7 @@ Validators need a :class:`envsync.manifest.pythons.PathContext` as context. A ke
 ``model_fields_set``; its default is that of the field that it goes to, and the one here is for the schema's readers.
 """
 
+import glob
 import itertools
 from collections.abc import Iterable
 from enum import Enum
@@ -16,6 +17,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, WithJsonSchema
 
 from envsync.manifest import checks
+from envsync.manifest.aliases import AliasPattern, pattern_of
 from envsync.manifest.checks import BUILDERS
 from envsync.manifest.paths import check_template, expand
 from envsync.manifest.pythons import PathContext, Template
@@ -99,6 +101,13 @@ def _template(template: Template) -> Template:
     return template
 
 
+def _alias(text: str, info: ValidationInfo) -> str | AliasPattern:
+    scope = _scope(info)
+    if not glob.has_magic(text):
+        return _place(text, info)
+    return pattern_of(checks.without_field(text), scope.directory, scope.recorder)
+
+
 def _target(text: str, info: ValidationInfo) -> str:
     return text and _scope(info).target(checks.without_field(text))
 
@@ -124,6 +133,8 @@ Path = Annotated[str, AfterValidator(_path), LINE, Mark.RELATIVE]
 Pattern = Annotated[str, AfterValidator(_pattern), LINE]
 Place = Annotated[str, AfterValidator(_place), LINE, Mark.RELATIVE]
 Awaited = Annotated[str, AfterValidator(_awaited), ANY_LINE, Mark.RELATIVE]
+# Text for the schema and the type check before it; an AliasPattern afterwards where there is a glob in it.
+Alias = Annotated[str, AfterValidator(_alias), LINE, Mark.RELATIVE]
 Line = Annotated[str, AfterValidator(checks.line), LINE]
 # Text for the schema and the type check before it; a PythonRequest or an Exposed afterwards.
 Python = Annotated[str, AfterValidator(_python), VISIBLE, Mark.RELATIVE_WITH_SLASH]
@@ -234,8 +245,10 @@ class _Own(_Table):
         "left out: no symlink",
         "blog",
     )
-    aliases: Annotated[list[Place], AfterValidator(checks.distinct)] = _list(
-        "further symlinks to the same environment, for worktrees", "~/wt/feature/.venv"
+    aliases: Annotated[list[Alias], AfterValidator(checks.distinct)] = _list(
+        "further symlinks to the same environment, for worktrees; a glob makes one in each directory that is there",
+        "~/wt/feature/.venv",
+        "~/wt/*/.venv",
     )
 
 

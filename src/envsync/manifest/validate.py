@@ -167,6 +167,7 @@ def environment(name: str, values: Values, bundles: Bundles) -> Environment:
     What is not declared keeps the default of its field.
     """
     own = {key: _frozen(value) for key, value in values.items() if key in _ENVIRONMENT}
+    own["aliases"] = tuple(one for one in own.get("aliases", ()) if isinstance(one, str))
     own["target"] = own.get("target") or None
     own["wait_for"] = values.get("wait_for", values.get("project") or _project_around(own["path"])) or None
     return Environment(name=name, packages=_packages(values, bundles), **own)

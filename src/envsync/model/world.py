@@ -140,6 +140,8 @@ class World:
     """The values of environment markers (PEP 508), if packages are to be installed."""
     waiting_for: str | None = None
     """The directory to wait for, if missing."""
+    moved_to: str | None = None
+    """Where that directory seems to be now: its environment is there."""
     claimed: tuple[str, str] | None = None
     """The other manifest that made the environment and still uses it, and the path that it declares for it."""
     hazard: Hazard | None = None

@@ -30,6 +30,7 @@ from envsync.observe.interpreters import Interpreters
 from envsync.observe.libraries import seen_libraries
 from envsync.observe.links import Places, walk
 from envsync.observe.mounts import Mounts
+from envsync.observe.moved import MovedProjects
 from envsync.observe.packages import metadata_places, read_all, read_installed
 from envsync.observe.rights import find_hazard
 from envsync.observe.verdicts import Verdicts, judge
@@ -56,6 +57,7 @@ class Observer:
         self._ends: dict[str, Chain] = {}
         self._mounts = Mounts()
         self._places = Places(self._mounts)
+        self._moved = MovedProjects(manifest)
         self._home = along(walk(os.path.expanduser("~")))
 
     def foreign_staging(self, ends: set[str]) -> tuple[ForeignStaging, ...]:
@@ -128,6 +130,7 @@ class Observer:
         aliases = tuple(_alias(alias, environment.path, there) for alias in environment.aliases)
         exposed = tuple(_exposed(one, environment.path, directory) for one in environment.expose)
         declared = self._declared(environment, interpreter)
+        waiting_for = _awaited(environment, path)
         return World(
             path=path,
             target=target,
@@ -138,7 +141,8 @@ class Observer:
             declared=declared,
             builders=self._backends.builders,
             claimed=_claimed(directory, environment.path, self._manifest.file),
-            waiting_for=_awaited(environment, path),
+            waiting_for=waiting_for,
+            moved_to=self._moved.find(environment, waiting_for) if waiting_for else None,
             hazard=find_hazard(directory, path, (*aliases, *exposed)),
             places=tuple(self.places_of(environment)),
             listed=Paths.of((*directories_of(directory, packages=declared is not None), *self._searched(interpreter))),

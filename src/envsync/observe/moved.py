@@ -1,0 +1,52 @@
+"""Find a project that was renamed: by the mark in the environment that it holds."""
+
+import os
+from collections.abc import Iterator
+
+from envsync.formats.pyvenv_cfg import parse
+from envsync.model import desired
+from envsync.observe.files import read_text
+
+_MOST = 1000
+"""Directories that are looked at beside a missing one."""
+
+
+class MovedProjects:
+    """Looks beside missing directories, for all environments of a manifest; in each place once."""
+
+    def __init__(self, manifest: desired.Manifest) -> None:
+        """Take the manifest: what it declares elsewhere has not moved."""
+        self._manifest = manifest.file
+        self._declared = {one.path for one in manifest.environments}
+        self._known: dict[tuple[str, str], dict[str, str]] = {}
+
+    def find(self, environment: desired.Environment, missing: str) -> str | None:
+        """Return what the directory ``missing``, which held an environment, may be called now.
+
+        Only the siblings of the highest directory that is missing are looked at, each at one place.
+        """
+        if not environment.path.startswith(f"{missing}/"):
+            return None
+        top = missing
+        while not os.path.isdir(parent := os.path.dirname(top)):
+            top = parent
+        inside = environment.path[len(top) :]
+        key = (parent, inside)
+        if key not in self._known:
+            self._known[key] = dict(self._marks(parent, inside))
+        found = self._known[key].get(environment.path)
+        return None if found is None else found + missing[len(top) :]
+
+    def _marks(self, parent: str, inside: str) -> Iterator[tuple[str, str]]:
+        """Yield the path that each environment was made for, with the sibling that holds it; the last name first."""
+        try:
+            with os.scandir(parent) as entries:
+                siblings = [entry.path for _, entry in zip(range(_MOST), entries, strict=False)]
+        except OSError:
+            return
+        for sibling in sorted(siblings, reverse=True):
+            if f"{sibling}{inside}" in self._declared or os.path.islink(sibling):
+                continue
+            settings = dict(parse(read_text(f"{sibling}{inside}/pyvenv.cfg")))
+            if settings.get("envsync-manifest", self._manifest) == self._manifest:
+                yield settings.get("envsync-path", ""), sibling
