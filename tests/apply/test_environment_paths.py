@@ -142,8 +142,8 @@ def test_a_renamed_project_is_found_by_its_environment(place: Place, key: str, m
 def test_a_copy_that_is_declared_has_not_moved(place: Place) -> None:
     place.write('[envs.a]\npath = "blog/.venv"\n', "blog")
     place.apply()
-    (place.root / "blog").rename(place.root / "news")
-    place.write('[envs.a]\npath = "blog/.venv"\n[envs.b]\npath = "news/.venv"\n')
+    (place.root / "blog").rename(place.root / "later")
+    place.write('[envs.a]\npath = "blog/.venv"\n[envs.b]\npath = "later/.venv"\n')
     assert place.envsync("plan", "--json").environments["a"]["notes"] == [f"waits for {place.root}/blog"]
 
 

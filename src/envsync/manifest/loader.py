@@ -192,10 +192,10 @@ def _validated(gathering: Gathering, state_dir: str, bin_dir: str, recorder: Rec
         raw = document.table.get("defaults")
         hidden = hidden or (table is None and isinstance(raw, dict) and "path" in raw)
         for name, own in environment_values(document, scope, gathering.problems):
-            together = {**common, **own}
-            if "path" not in together and hidden:
+            merged = {**common, **own}
+            if "path" not in merged and hidden:
                 continue
-            values = resolved(document, name, together, gathering.problems)
+            values = resolved(document, name, merged, gathering.problems)
             if values is None:
                 continue
             gathering.problems.extend(_without_project(document, name, own, values))
@@ -209,7 +209,7 @@ def _validated(gathering: Gathering, state_dir: str, bin_dir: str, recorder: Rec
 
 
 def _expand_aliases(found: _Found, recorder: Recorder) -> Iterator[Problem]:
-    """Give environments the aliases that their globs mean: one in each directory without an environment of its own."""
+    """Add the aliases that globs mean, except where an environment is declared; yield what is wrong with them."""
     taken = {place for one in found.here for place in (one.path, one.target, *one.aliases) if place is not None}
     for at, patterns in enumerate(found.patterns):
         for pattern in patterns:

@@ -9,51 +9,30 @@ Validators need a :class:`envsync.manifest.pythons.PathContext` as context. A ke
 """
 
 import glob
-import itertools
-from collections.abc import Iterable
 from enum import Enum
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
 
 from envsync.manifest import checks
 from envsync.manifest.aliases import AliasPattern, pattern_of
-from envsync.manifest.checks import BUILDERS
 from envsync.manifest.paths import check_template, expand
+from envsync.manifest.patterns import (
+    ANY_LINE,
+    BUILDER,
+    COMMAND,
+    ENVIRONMENT,
+    INTERPRETER,
+    LINE,
+    NAMED,
+    PACKAGE,
+    PACKAGE_NAME,
+    SPECIFIER,
+    VERSION,
+    VISIBLE,
+)
 from envsync.manifest.pythons import PathContext, Template
 from envsync.model.desired import DefaultPython, Exposed, PythonRequest
-
-_CONTROL = r"\x00-\x1f\x7f-\x9f"
-
-
-def _matching(pattern: str) -> WithJsonSchema:
-    return WithJsonSchema({"type": "string", "pattern": pattern})
-
-
-def _orders(names: Iterable[str]) -> list[str]:
-    """Return every choice of some of ``names``, in every order, with ``|`` between them."""
-    chosen = tuple(names)
-    sizes = range(1, len(chosen) + 1)
-    return ["|".join(order) for size in sizes for order in itertools.permutations(chosen, size)]
-
-
-BUILDER = WithJsonSchema({"type": "string", "enum": _orders(BUILDERS)})
-VERSION = WithJsonSchema({"type": "integer", "enum": [1]})
-
-LINE = _matching(f"^[^{_CONTROL}]+$")
-"""A path or a prompt."""
-ANY_LINE = _matching(f"^[^{_CONTROL}]*$")
-"""The same, or nothing."""
-NAMED = _matching(rf"^[^{_CONTROL}]*\{{name\}}[^{_CONTROL}]*$")
-"""A path with ``{name}`` in it."""
-VISIBLE = _matching(r"\S")
-ENVIRONMENT = _matching(rf"^[^\s/.\-{_CONTROL}][^\s/{_CONTROL}]*$")
-COMMAND = _matching(f"^[^/:{_CONTROL}]+(:[^/:{_CONTROL}]+)?$")
-PACKAGE = _matching(r"^\s*[A-Za-z0-9]")
-PACKAGE_NAME = _matching(r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$")
-SPECIFIER = _matching(r"^[\s,]*([~=!<>]|$)")
-INTERPRETER = _matching(r"^([~$<>=!]|.*/|((python|cpython|pypy|graalpy)[-@]?)?[0-9]{1,4}([.][0-9]{1,4}){0,2}t?$)")
-"""A path or a version request."""
 
 
 class Mark(Enum):

@@ -1,14 +1,24 @@
-"""Find a project that was renamed: by the mark in the environment that it holds."""
+"""Observe whether an environment has to wait, and where a project is that was renamed: by its environment's mark."""
 
 import os
 from collections.abc import Iterator
 
 from envsync.formats.pyvenv_cfg import parse
 from envsync.model import desired
+from envsync.model.links import Chain, EndKind
 from envsync.observe.files import read_text
 
 _MOST = 1000
 """Directories that are looked at beside a missing one."""
+
+
+def awaited(environment: desired.Environment, path: Chain) -> str | None:
+    """Return the directory to wait for, if missing; what is in its place, or closes the way to it, is a conflict."""
+    directory = environment.wait_for
+    if not directory or os.path.isdir(directory):
+        return None
+    is_around = environment.path.startswith(f"{directory.rstrip('/')}/")
+    return None if is_around and path.kind in {EndKind.LOOP, EndKind.UNREADABLE} else directory
 
 
 class MovedProjects:

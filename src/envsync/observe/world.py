@@ -6,13 +6,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from envsync.cache.fingerprint import see
-from envsync.formats.shebang import is_python_name, launched
 from envsync.model import desired
 from envsync.model.evidence import Paths
 from envsync.model.interpreter import Interpreter, InterpreterProblem
 from envsync.model.links import Chain, EndKind
 from envsync.model.packages import Declared, InstalledPackages, Verdict
-from envsync.model.world import Directory, ForeignStaging, SideLink, World
+from envsync.model.world import Directory, ForeignStaging, World
 from envsync.observe.backends import Backends
 from envsync.observe.base import locations, with_ends
 from envsync.observe.dependencies import (
@@ -24,15 +23,15 @@ from envsync.observe.dependencies import (
     metadata_files,
     uv_paths,
 )
-from envsync.observe.directory import StagingFinder, read_directory, read_redirect
-from envsync.observe.files import read_text
+from envsync.observe.directory import StagingFinder, read_directory
 from envsync.observe.interpreters import Interpreters
 from envsync.observe.libraries import seen_libraries
 from envsync.observe.links import Places, walk
 from envsync.observe.mounts import Mounts
-from envsync.observe.moved import MovedProjects
+from envsync.observe.moved import MovedProjects, awaited
 from envsync.observe.packages import metadata_places, read_all, read_installed
 from envsync.observe.rights import find_hazard
+from envsync.observe.side_links import read_alias, read_exposed
 from envsync.observe.verdicts import Verdicts, judge
 
 
@@ -127,10 +126,10 @@ class Observer:
         interpreter = _not_its_own(environment, directory, self._interpreters.find(environment))
         directory = with_ends(directory, interpreter)
         there = [path, directory.chain, *([target] if target else [])]
-        aliases = tuple(_alias(alias, environment.path, there) for alias in environment.aliases)
-        exposed = tuple(_exposed(one, environment.path, directory) for one in environment.expose)
+        aliases = tuple(read_alias(alias, environment.path, there) for alias in environment.aliases)
+        exposed = tuple(read_exposed(one, environment.path, directory) for one in environment.expose)
         declared = self._declared(environment, interpreter)
-        waiting_for = _awaited(environment, path)
+        waiting_for = awaited(environment, path)
         return World(
             path=path,
             target=target,
@@ -230,15 +229,6 @@ def _has_packages(world: World) -> bool:
     return installed is not None and bool(installed.distributions or installed.broken or installed.damage)
 
 
-def _awaited(environment: desired.Environment, path: Chain) -> str | None:
-    """Return the directory to wait for, if missing; what is in its place, or closes the way to it, is a conflict."""
-    directory = environment.wait_for
-    if not directory or os.path.isdir(directory):
-        return None
-    is_around = environment.path.startswith(f"{directory.rstrip('/')}/")
-    return None if is_around and path.kind in {EndKind.LOOP, EndKind.UNREADABLE} else directory
-
-
 def _installed(directory: Directory, libraries: tuple[str, ...], *, unowned: bool, deep: bool) -> InstalledPackages:
     end, found = directory.chain.end, directory.environment.libraries if directory.environment is not None else ()
     others = tuple(one for one in found if one not in libraries)
@@ -280,30 +270,3 @@ def _not_its_own(
         hint='Give `python` a path outside of the environment, or a version such as "3.12".',
         chain=found.chain,
     )
-
-
-def _alias(alias: str, path: str, there: list[Chain]) -> SideLink:
-    chain = walk(alias)
-    leads_there = chain.is_link and any(map(chain.meets, there)) and chain.kind in {EndKind.DIRECTORY, EndKind.MISSING}
-    redirect = read_redirect(chain.end) if chain.kind is EndKind.FILE else None
-    if redirect is not None:
-        leads_there = any(map(walk(redirect.target).meets, there))
-    # A directory made for the link would stand in the way of the worktree that is to come there.
-    available = os.path.isdir(os.path.dirname(alias))
-    return SideLink(alias, path, chain, leads_there, available=available, redirect=redirect)
-
-
-def _exposed(one: desired.Exposed, path: str, directory: Directory) -> SideLink:
-    chain = walk(one.link)
-    text = f"{path}/bin/{one.command}"
-    leads_there = chain.is_link and any(hop.link_text == text for hop in chain.hops)
-    command = f"{directory.chain.end}/bin/{one.command}"
-    is_launcher = is_python_name(one.command) or is_python_name(os.path.basename(_link_text(command)))
-    if is_launcher and chain.kind is EndKind.FILE and not chain.is_link:
-        leads_there = launched(read_text(one.link)) == text
-    return SideLink(one.link, text, chain, leads_there, os.path.lexists(command), is_launcher=is_launcher)
-
-
-def _link_text(place: str) -> str:
-    """Return what a symlink holds; for anything else a text that is no name."""
-    return os.readlink(place) if os.path.islink(place) else "."

@@ -49,6 +49,7 @@ from envsync.plan.unowned import (
     through_links,
     unlooked,
 )
+from envsync.plan.waiting import waiting_notes
 
 
 def decide(
@@ -59,7 +60,7 @@ def decide(
     Where :func:`exchanges` says so, the world has to hold what no package owns; else ``ValueError`` is raised.
     """
     if world.waiting_for is not None:
-        return EnvironmentPlan(environment, world, State.WAITING, notes=tuple(_waiting(environment, world)))
+        return EnvironmentPlan(environment, world, State.WAITING, notes=tuple(waiting_notes(environment, world)))
     conflicts = _conflicts(environment, world, rules, between)
     notes = _notes(world)
     interpreter, found = world.interpreter, world.directory.environment
@@ -99,24 +100,6 @@ def exchanges(environment: desired.Environment, world: World, rules: Rules, betw
     if not is_rebuilt and not damaged_packages(world) and not package_drift(world):
         return False
     return not _conflicts(environment, world, rules, between)
-
-
-def _waiting(environment: desired.Environment, world: World) -> Iterator[str]:
-    """Report what is waited for, and if it was renamed, what to change in the manifest."""
-    missing, now = world.waiting_for, world.moved_to
-    yield f"waits for {missing}"
-    if missing is None or now is None:
-        return
-    packages = environment.packages
-    places = {
-        "project": (packages.project or "",),
-        "requirements": packages.requirements,
-        "constraints": packages.constraints,
-    }
-    others = [key for key, paths in places.items() if any(f"{path}/".startswith(f"{missing}/") for path in paths)]
-    more = f", and {', '.join(others)} accordingly" if others else ""
-    path = f"{now}{environment.path[len(missing) :]}"
-    yield f'moved? found at {now}: in [envs.{environment.name}], set path = "{path}"{more}'
 
 
 def _unless_blocked(plan: EnvironmentPlan) -> EnvironmentPlan:

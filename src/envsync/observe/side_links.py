@@ -1,0 +1,40 @@
+"""Observe the further links to an environment: its aliases, and its exposed commands."""
+
+import os
+
+from envsync.formats.shebang import is_python_name, launched
+from envsync.model import desired
+from envsync.model.links import Chain, EndKind
+from envsync.model.world import Directory, SideLink
+from envsync.observe.directory import read_redirect
+from envsync.observe.files import read_text
+from envsync.observe.links import walk
+
+
+def read_alias(alias: str, path: str, there: list[Chain]) -> SideLink:
+    """Return what is at an alias of the environment at ``path``; ``there`` are the chains that lead to it."""
+    chain = walk(alias)
+    leads_there = chain.is_link and any(map(chain.meets, there)) and chain.kind in {EndKind.DIRECTORY, EndKind.MISSING}
+    redirect = read_redirect(chain.end) if chain.kind is EndKind.FILE else None
+    if redirect is not None:
+        leads_there = any(map(walk(redirect.target).meets, there))
+    # A directory made for the link would stand in the way of the worktree that is to come there.
+    available = os.path.isdir(os.path.dirname(alias))
+    return SideLink(alias, path, chain, leads_there, available=available, redirect=redirect)
+
+
+def read_exposed(one: desired.Exposed, path: str, directory: Directory) -> SideLink:
+    """Return what is in ``bin-dir`` for a command of the environment at ``path``."""
+    chain = walk(one.link)
+    text = f"{path}/bin/{one.command}"
+    leads_there = chain.is_link and any(hop.link_text == text for hop in chain.hops)
+    command = f"{directory.chain.end}/bin/{one.command}"
+    is_launcher = is_python_name(one.command) or is_python_name(os.path.basename(_link_text(command)))
+    if is_launcher and chain.kind is EndKind.FILE and not chain.is_link:
+        leads_there = launched(read_text(one.link)) == text
+    return SideLink(one.link, text, chain, leads_there, os.path.lexists(command), is_launcher=is_launcher)
+
+
+def _link_text(place: str) -> str:
+    """Return what a symlink holds; for anything else a text that is no name."""
+    return os.readlink(place) if os.path.islink(place) else "."
