@@ -12,6 +12,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from harness.place import Place
+from harness.processes import on_terminal
 
 PythonOf = Callable[[str], str]
 Drawn = tuple[dict[str, str], set[tuple[str, str, str]], dict[str, str]]
@@ -201,6 +202,51 @@ def test_hostile_names_are_labels_and_nothing_else(hostile: Place, form: str) ->
     assert names == list(HOSTILE)
     texts = {label for _, _, label in edges if "n0 -->" in label}
     assert texts == {rf'w\n\x1b[31m"];\n  n0 --> n1 --> #quot; | {name}' for name in HOSTILE}
+
+
+def tree_of(place: Place, *words: str) -> list[str]:
+    return place.envsync("graph", "--format", "tree", *words).out.splitlines()
+
+
+def test_a_tree_leads_from_interpreters_through_links_to_environments(linked: Place, python_of: PythonOf) -> None:
+    root, real = linked.root, os.path.realpath(python_of("3.12"))
+    lines = tree_of(linked)
+    assert re.fullmatch(rf"cpython 3\.12\.\d+  {re.escape(real)}", lines[0])
+    end = lines.index("")
+    assert lines[end - 3 : end] == [
+        f"   └─ link  {root}/py -> {python_of('3.12')}",
+        f"      ├─ a  {root}/a/.venv -> {root}/state/a",
+        f"      └─ b  {root}/b",
+    ]
+    assert lines[end + 1 :] == [f"interpreter-missing  {root}/gone", f"└─ c  {root}/c, conflict"]
+    assert tree_of(linked, "c") == lines[end + 1 :]
+
+
+def test_many_environments_of_one_link_share_a_line_for_each_state(place: Place) -> None:
+    place.write("".join(f'[envs.e{n}]\npath = "e{n}"\npython = "./gone"\n' for n in range(9)))
+    assert tree_of(place) == [
+        f"interpreter-missing  {place.root}/gone",
+        "└─ 9 environments, conflict  e0, e1, e2 and 6 more (-v lists them)",
+    ]
+    assert len(tree_of(place, "-v")) == 10
+
+
+def test_a_terminal_gets_a_tree_and_a_pipe_mermaid(linked: Place) -> None:
+    _, drawn = on_terminal(linked, "graph", "b")
+    assert "link" in drawn
+    assert "flowchart" not in drawn
+    assert linked.envsync("graph", "b").out.startswith("flowchart LR\n")
+
+
+def test_hostile_names_cannot_draw_in_a_tree(hostile: Place) -> None:
+    out = hostile.envsync("graph", "--format", "tree", "-v").out
+    assert all(one.isprintable() or one == "\n" for one in out)
+    assert all(name in out for name in HOSTILE)
+
+
+def test_a_tree_of_nothing_says_so(place: Place) -> None:
+    place.write("")
+    assert tree_of(place) == ["no environments are declared for this host"]
 
 
 def test_mermaid_by_default_and_other_formats_are_wrong_usage(place: Place) -> None:

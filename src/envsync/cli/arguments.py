@@ -225,7 +225,10 @@ COMMANDS = (
         "draw which environments depend on which interpreter, and through which links",
         (
             _NAMES,
-            Argument(("--format",), {"choices": ("mermaid", "dot"), "help": "of the text (default: mermaid)"}),
+            Argument(
+                ("--format",),
+                {"choices": ("tree", "mermaid", "dot"), "help": "default: tree on a terminal, otherwise mermaid"},
+            ),
         ),
     ),
     Command(

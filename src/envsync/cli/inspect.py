@@ -28,6 +28,7 @@ from envsync.observe.generations import StoredGeneration, find_orphans, read_gen
 from envsync.plan.prune import Removal, plan_prune
 from envsync.report import explain, table
 from envsync.report.graph import dot_lines, graph_entry, graph_of, mermaid_lines
+from envsync.report.graph_tree import graph_tree_lines
 from envsync.report.table import removal_lines
 from envsync.report.terminal import Paint, abbreviate_home
 
@@ -78,10 +79,16 @@ def _explain(options: Options) -> Result:
 
 
 def _graph(options: Options) -> Result:
-    draw = dot_lines if options.format == "dot" else mermaid_lines
     session = Session(options, Untrusted.SHOW)
     warn(options, session.manifest)
-    result = look(options, lambda plan, _: draw(graph_of(plan.environments)), session=session)
+    form = options.format or ("tree" if layout().width is not None else "mermaid")
+
+    def lines(plan: Plan, paint: Paint) -> Iterator[str]:
+        if form == "tree":
+            return graph_tree_lines(plan, paint, layout(), verbose=options.verbose)
+        return (dot_lines if form == "dot" else mermaid_lines)(graph_of(plan.environments))
+
+    result = look(options, lines, session=session)
     plans = (one for one in result.environments if isinstance(one, EnvironmentPlan))
     return replace(result, more={"graph": graph_entry(graph_of(plans))}) if options.json else result
 

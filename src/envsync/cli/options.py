@@ -52,7 +52,7 @@ class Options(NamedTuple):
     values: tuple[tuple[str, Any], ...] = ()
     """Keys of an environment, kebab-case, with what they are to hold."""
     shell: str = ""
-    format: str = "mermaid"
+    format: str = ""
     python: str | None = None
     """An interpreter that a command is about."""
 
