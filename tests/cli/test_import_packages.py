@@ -11,7 +11,7 @@ import pytest
 
 from envsync.cli.main import main
 from envsync.model.packages import Distribution, Origin
-from envsync.plan.explain import asked_for, undeclared, undeclared_line
+from envsync.plan.undeclared import asked_for, undeclared, undeclared_line
 from harness.bench import run
 from harness.place import Place
 from harness.strangers import fake

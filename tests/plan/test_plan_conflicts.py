@@ -86,6 +86,11 @@ CASES = [
     ),
     Case("a directory of something else", world(chain=chain()), (("not-a-venv", "no virtual environment"),)),
     Case(
+        "an environment of another kind",
+        world(chain=chain(), resembles="is an environment of conda's"),
+        (("not-a-venv", "is an environment of conda's"),),
+    ),
+    Case(
         "no place for an environment",
         world(unsafe="it is the home directory"),
         (("unsafe-path", "it is the home directory"),),

@@ -58,6 +58,7 @@ def lines_of(place: Place, layout: Layout, *, colours: bool = False) -> list[str
 
 def test_each_hop_is_shown_with_its_text_and_what_it_is(place: Place, python_of: PythonOf) -> None:
     versions = pyenv(place, python_of("3.12"), ("3.12", "3.12.1"))
+    (place.root / "blog").mkdir()
     place.write('[envs.blog]\npath = "blog/.venv"\ntarget = "blog"\npython = "3.12"\n')
     place.apply()
     out = explain(place, "blog")
@@ -149,6 +150,39 @@ def test_of_a_manifest_that_is_not_trusted_nothing_is_claimed(place: Place) -> N
     head, commands_ = run.out.split("\n\n")
     assert [line.split()[1] for line in head.splitlines()] == ["conflict", "conflict", "hint"]
     assert "envsync trust" in commands_
+
+
+def test_the_plan_names_the_command_that_shows_the_links_of_a_conflict(place: Place) -> None:
+    for name, text in (("one", "two"), ("two", "one")):
+        (place.root / name).symlink_to(text)
+    (place.root / "full").mkdir()
+    (place.root / "full/file").write_text("")
+    place.write('[envs.ab]\npath = "one"\n[envs.c]\npath = "full"\n')
+    out = place.envsync("plan").out
+    assert [line.strip() for line in out.splitlines() if "more:" in line] == ["more: envsync explain ab"]
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("conda-meta/", "is an environment of conda's"),
+        ("bin/python", "it may be what is left of one"),
+        ("pyproject.toml", "is a project, not the virtual environment in it"),
+        ("else", "is a directory, but no virtual environment"),
+    ],
+)
+def test_a_directory_that_is_no_environment_is_called_what_it_is(place: Place, name: str, message: str) -> None:
+    found = place.root / "a" / name
+    found.parent.mkdir(parents=True)
+    if name.endswith("/"):
+        found.mkdir(parents=True)
+    else:
+        found.write_text("")
+    place.write('[envs.a]\npath = "a"\n')
+    assert message in place.envsync("plan").out
+    for command in commands(explain(place, "a")):
+        subprocess.run(["/bin/bash", "-c", command], check=True, cwd=place.root)
+    assert place.envsync("apply").status == 0
 
 
 def test_links_that_cannot_be_made_yet_are_not_called_ok(place: Place) -> None:

@@ -22,7 +22,7 @@ from envsync.observe.packages import read_installed
 from envsync.observe.rights import refuse_as_root
 from envsync.observe.search import environment_behind, marked_by, search, store_of
 from envsync.plan.adopt import Recorded, entries_for, frozen, template
-from envsync.plan.explain import undeclared
+from envsync.plan.undeclared import undeclared
 from envsync.plan.unowned import listed, unowned_at_top
 from envsync.write.user_files import new_manifest
 

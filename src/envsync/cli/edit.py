@@ -65,7 +65,7 @@ def _own_file(options: Options) -> str:
 
 
 def _declared_lines(verb: str, one: Declaration) -> Iterator[str]:
-    from envsync.plan.explain import undeclared_line  # noqa: PLC0415  # only here
+    from envsync.plan.undeclared import undeclared_line  # noqa: PLC0415  # only here
 
     yield f"{verb} {one.name}: {dict(one.values)['path']}"
     if one.undeclared:

@@ -90,6 +90,8 @@ class Directory:
     """Small files of builders and file managers in a directory that still counts as empty."""
     redirect: Redirect | None = None
     """The redirect file in place of the environment, if there is one."""
+    resembles: str = ""
+    """What a directory that is no virtual environment seems to be instead, as a clause; empty if unknown."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,10 +48,7 @@ _REPOSITORIES = (".git", ".hg", ".svn", ".jj")
 def read_directory(
     chain: Chain, path: str, manifest: str, finder: "StagingFinder", mounts: Mounts | None = None
 ) -> Directory:
-    """Return what is at the end of a chain, for an environment declared at ``path`` by the file ``manifest``.
-
-    Errors of the system are part of the result, not raised.
-    """
+    """Return what is at the end of a chain, or the system's error, for an environment at ``path`` of a ``manifest``."""
     if chain.kind in {EndKind.LOOP, EndKind.UNREADABLE}:
         return Directory(chain, None, None, is_empty=False, writable=True)
     mounts = mounts or Mounts()
@@ -84,7 +81,19 @@ def read_directory(
         generations=finder.generations_of(chain.end),
         moving_to=finder.moving_to(chain.end),
         stray_files=stray_files or (),
+        resembles=_resembles(chain.end) if environment is None and stray_files is None else "",
     )
+
+
+def _resembles(end: str) -> str:
+    """Return what a directory seems to be that is no virtual environment; empty if nothing is known of it."""
+    if os.path.isdir(f"{end}/conda-meta"):
+        return "is an environment of conda's, not a virtual environment"
+    if os.path.lexists(f"{end}/bin/python"):
+        return "has a bin/python, but no pyvenv.cfg that says which Python it is of: it may be what is left of one"
+    if os.path.isfile(f"{end}/pyproject.toml") or os.path.lexists(f"{end}/.git"):
+        return "is a project, not the virtual environment in it"
+    return ""
 
 
 def _unreadable(chain: Chain, error: OSError) -> Directory:

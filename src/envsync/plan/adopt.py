@@ -12,7 +12,7 @@ from envsync.manifest.wording import Unfit, quoted
 from envsync.model.environment import FoundEnvironment
 from envsync.model.interpreter import Candidate
 from envsync.model.packages import Distribution, InstalledPackages
-from envsync.plan.explain import asked_for, undeclared
+from envsync.plan.undeclared import asked_for, undeclared
 
 _USUAL = {".venv", "venv", ".env", "env", ".virtualenv", "virtualenv"}
 """Names that say nothing: then it is called after the directory that it is in."""

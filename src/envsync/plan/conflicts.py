@@ -238,7 +238,7 @@ def _not_a_venv(directory: Directory) -> Conflict:
         hint = f"{directory.chain.start} leads there: let the link lead elsewhere, or choose another path."
     elif directory.is_mount:
         hint, remedy = f"{_MOUNTED} or empty it if nothing in it is needed.", ()
-    message = f"{directory.chain.end} is a directory, but no virtual environment"
+    message = f"{directory.chain.end} {directory.resembles or 'is a directory, but no virtual environment'}"
     return Conflict("not-a-venv", message, hint, remedy)
 
 

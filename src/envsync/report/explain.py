@@ -8,7 +8,8 @@ from envsync.model.interpreter import Interpreter, InterpreterProblem
 from envsync.model.links import Chain
 from envsync.model.plan import EnvironmentPlan, State
 from envsync.observe.discover import VersionManager
-from envsync.plan.explain import Finding, examined, reasons, undeclared_line
+from envsync.plan.explain import Finding, examined, reasons
+from envsync.plan.undeclared import undeclared_line
 from envsync.report.table import STATES
 from envsync.report.terminal import (
     Layout,

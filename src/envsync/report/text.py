@@ -9,7 +9,8 @@ from envsync.model.packages import Change
 from envsync.model.plan import Action, Create, EnvironmentPlan, Install, Link, Plan, Rebuild, Repair, Rollback, State
 from envsync.model.problems import Problem
 from envsync.model.report import EnvironmentReport, Outcome, Report
-from envsync.report.terminal import Paint, abbreviate_home, abbreviate_in_commands, escape, tilde
+from envsync.plan.explain import shows_more
+from envsync.report.terminal import Paint, abbreviate_home, abbreviate_in_commands, escape, shell_quoted, tilde
 
 _MOST = 20
 """Package lines for one environment, unless all are asked for."""
@@ -242,6 +243,8 @@ def _summary_of(action: Action, *, done: bool) -> str:
 def _details(one: EnvironmentPlan, paint: Paint) -> Iterator[str]:
     for conflict in one.conflicts:
         yield f"    {paint('dim', 'hint:')} {abbreviate_in_commands(conflict.hint)}"
+    if any(shows_more(one, conflict) for conflict in one.conflicts):
+        yield f"    {paint('dim', 'more:')} {shell_quoted(('envsync', 'explain', one.environment.name))}"
     if one.state is not State.WAITING:
         for note in one.notes:
             yield f"    {paint('dim', 'note:')} {abbreviate_home(note)}"
