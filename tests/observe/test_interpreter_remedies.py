@@ -5,6 +5,7 @@ import os
 import shlex
 import struct
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,10 @@ def elf(machine: int, loader: bytes = b"") -> bytes:
     head = b"\x7fELF\x02\x01\x01".ljust(16, b"\0") + struct.pack("<HHIQQQIHHH", 3, machine, 1, 0, 64, 0, 0, 64, 56, 1)
     segment = struct.pack("<IIQ", 3 if loader else 1, 4, 120)
     return head.ljust(64, b"\0") + segment.ljust(56, b"\0") + loader + b"\0"
+
+
+OWN = 62 if os.uname().machine == "x86_64" else 183
+"""The number of this machine in ELF programs, where it is one of the two."""
 
 
 @pytest.fixture
@@ -186,6 +191,8 @@ def test_a_file_that_is_not_executable_is_called_what_it_is(
         (b"MZ\x90\0", errno.ENOEXEC, "it is a program for Windows; this is "),
         (b"#!/nowhere/python\n", errno.ENOENT, "its #! line names /nowhere/python, and nothing is there"),
         (b"#!/bin/sh\n", errno.EACCES, "Permission denied"),
+        (elf(OWN, b"/nowhere/ld.so"), errno.ENOENT, "it needs the loader /nowhere/ld.so, which is not here"),
+        (elf(OWN), errno.ENOEXEC, "Exec format error: it may be damaged"),
     ],
 )
 def test_what_the_system_refuses_to_run_is_called_what_it_is(
@@ -258,3 +265,66 @@ def test_a_broken_environments_python_is_reported_with_the_one_that_it_lacks(pla
         f"{bin_}/python belongs to the environment {bin_.parent}, whose own Python /nowhere/bin/python3.9 is gone"
     )
     assert conflict["message"] == expected
+
+
+def write(file: Path, content: bytes | str) -> Path:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(content.encode() if isinstance(content, str) else content)
+    file.chmod(0o755)
+    return file
+
+
+def lead(link: Path, text: str | Path) -> Path:
+    link.parent.mkdir(parents=True, exist_ok=True)
+    link.symlink_to(text)
+    return link
+
+
+FOREIGN = 62 if OWN == 183 else 183
+REPORTED = {
+    "uv-12168": ("belongs to the environment", "Install it: uv python install 3.10;"),
+    "uv-7614": ("nothing is at ", "Install it: uv python install 3.10.14;"),
+    "uv-1868": ("ended with exit status 127", "python3.wrapper -c 'print(1)'"),
+    "pipx-633": (
+        "nothing is at ",
+        'Use the Python 3.12 that is here: python = "{root}/brew/opt/python@3.12/bin/python".',
+    ),
+    "pipx-146": ("leads to {root}/brew/Cellar/python@3.12/3.12.0", "Use the Python 3.12 that is here"),
+    "pyenv-431": ("version '3.10.99' is not installed", "It is a shim: what it runs depends on the directory."),
+    "pipenv-1918": ("nothing is at ", "Install it from https://www.python.org/downloads/;"),
+    "direnv-547": ("nothing is at /usr/bin/python3.6", "that is here: python = "),
+    "mamba-1935": ("it is a program for Linux ", "Install a Python for this machine"),
+    "s5p-tools-1": ("its #! line names /Users/b/bin/python3", "Name the interpreter itself."),
+}
+"""By repository and number, public reports of errors that did not say what was wrong: what is said here."""
+
+
+def test_what_was_reported_of_other_tools_is_told_with_its_cause_and_remedy(
+    place: Place, python_of: Callable[[str], str]
+) -> None:
+    root, brew = place.root, place.root / "brew"
+    uv = root / "uv/cpython-3.10-linux-x86_64-gnu/bin"
+    write(root / "old/pyvenv.cfg", f"home = {uv}\nversion_info = 3.10.14\n")
+    lead(brew / "opt/python@3.12", "../Cellar/python@3.12/3.12.1_8")
+    lead(brew / "Cellar/python@3.12/3.12.1_8", Path(python_of("3.12")).parent.parent)
+    pythons = {
+        "uv-12168": lead(root / "old/bin/python", uv / "python3.10"),
+        "uv-7614": root / "uv/cpython-3.10.14-linux-x86_64-gnu/bin/python3.10",
+        "uv-1868": write(root / "wrapper/python3.wrapper", '#!/bin/sh\npython3.wrapper "$@"\n'),
+        "pipx-633": brew / "Cellar/python@3.12/3.12.1_4/bin/python3.12",
+        "pipx-146": lead(root / "local/bin/python3", brew / "Cellar/python@3.12/3.12.0/bin/python3"),
+        "pyenv-431": write(
+            root / "shims/python3", "#!/bin/sh\necho \"version '3.10.99' is not installed\" >&2\nexit 1\n"
+        ),
+        "pipenv-1918": "/Library/Frameworks/Python.framework/Versions/3.12/bin/python3.99",
+        "direnv-547": "/usr/bin/python3.6",
+        "mamba-1935": write(root / "mamba/bin/python", elf(FOREIGN)),
+        "s5p-tools-1": write(root / "anaconda3/bin/python3", "#!/Users/b/bin/python3\n"),
+    }
+    place.write("".join(f'[envs.{name}]\npath = "{name}"\npython = "{link}"\n' for name, link in pythons.items()))
+    run = place.envsync("plan", "--json", HOMEBREW_PREFIX=str(brew), UV_PYTHON_INSTALL_DIR=str(root / "uv"))
+    for name, entry in run.environments.items():
+        message, hint = (text.format(root=root) for text in REPORTED[name])
+        assert message in entry["conflict"]["message"], name
+        assert hint in entry["conflict"]["hint"], name
+    assert run.environments.keys() == REPORTED.keys()

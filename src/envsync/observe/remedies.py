@@ -49,6 +49,8 @@ def of_nothing(link: str, chain: Chain, installed: Callable[[], Iterable[Candida
     if relinked is not None:
         return relinked
     steps, commands = _installation(chain, manager, version)
+    if manager is not None and manager.tool == "Homebrew" and any(_is_of(one, manager.tool) for one in fit):
+        steps, commands = [], ()  # it is installed: the path is of a release that an upgrade has removed
     if fit:
         steps.append(f"use the Python {minor} that is here: {_python(fit[0].link)}")
     elif others:
@@ -101,6 +103,11 @@ def of_failure(link: str, chain: Chain) -> Remedy:
     manager = version_manager_of(chain.end)
     words = _INSTALL_AGAIN.get(manager.tool) if manager is not None and manager.version else None
     tried = shlex.join([link, "-c", "print(1)"])
+    if os.path.basename(os.path.dirname(link)) == "shims":
+        how = f"name the interpreter itself, such as {_python('~/.pyenv/versions/3.12.1/bin/python')}"
+        return Remedy(
+            f"It is a shim: what it runs depends on the directory. See what it says: {tried}; or {how}. {LEFT}"
+        )
     if words is None or manager is None:
         return Remedy(f"Try it: {tried}. The environment is left as it is until the link works.")
     again = tuple(word.format(manager.version) for word in words)
@@ -126,6 +133,11 @@ def _instead(link: str, minor: str, installed: Iterable[Candidate]) -> tuple[lis
     return [one for one in usable if ".".join(map(str, one.version[:2])) == minor], list(by_minor.values())
 
 
+def _is_of(candidate: Candidate, tool: str) -> bool:
+    manager = version_manager_of(candidate.link)
+    return manager is not None and manager.tool == tool
+
+
 def _relinked(chain: Chain, manager: VersionManager | None, minor: str, fit: list[Candidate]) -> Remedy | None:
     """Return how a link such as pyenv's ``3.12``, which it does not make itself, leads to a tree that is there."""
     root = next((root for tool, root in install_roots() if manager is not None and tool == manager.tool), None)
@@ -143,24 +155,37 @@ def _relinked(chain: Chain, manager: VersionManager | None, minor: str, fit: lis
 
 def _installation(chain: Chain, manager: VersionManager | None, version: str) -> tuple[list[str], Commands]:
     """Return how what is missing gets installed: in words, and as commands where these alone do it."""
-    if manager is None:
-        prefix = os.path.dirname(os.path.dirname(chain.end))
-        if os.path.isdir(f"{prefix}/conda-meta"):
-            conda = ("conda", "install", "-p", prefix, "python")
-            return [f"install it: {shlex.join(conda)}"], (conda,)
+    match manager.tool if manager is not None else "":
+        case "":
+            return _from_conda(os.path.dirname(os.path.dirname(chain.end)))
+        case "the system":
+            found = tuple(_system_packages(version)) if version else ()
+            return [f"install it: {shlex.join(command)} (where your release has it)" for command in found], found
+        case "python.org":
+            return ["install it from https://www.python.org/downloads/"], ()
+        case tool:
+            made = manager is not None and manager.stable and tool in _LINKLESS
+            return _from_manager(tool, version, linked=made)
+
+
+def _from_conda(prefix: str) -> tuple[list[str], Commands]:
+    if not os.path.isdir(f"{prefix}/conda-meta"):
         return [], ()
-    if manager.tool == "the system":
-        found = tuple(_system_packages(version)) if version else ()
-        return [f"install it: {shlex.join(command)}" for command in found], found
-    command = _command(manager.tool, version) if version else None
+    command = ("conda", "install", "-p", prefix, "python")
+    return [f"install it: {shlex.join(command)}"], (command,)
+
+
+def _from_manager(tool: str, version: str, *, linked: bool) -> tuple[list[str], Commands]:
+    """Return how a version manager installs a version; if ``linked``, with a link of its minor version."""
+    command = _command(tool, version) if version else None
     if command is None:
         return [], ()
-    if manager.stable and manager.tool in _LINKLESS:
-        root = next(root for tool, root in install_roots() if tool == manager.tool)
-        link = shlex.quote(f"{root}/{version}")
-        latest = f"{manager.tool} latest {'python ' if manager.tool == 'asdf' else ''}{version}"
-        return [f'install it, and make the link: {shlex.join(command)} && ln -s "$({latest})" {link}'], ()
-    return [f"install it: {shlex.join(command)}"], (command,)
+    if not linked:
+        return [f"install it: {shlex.join(command)}"], (command,)
+    root = next(root for name, root in install_roots() if name == tool)
+    latest = f"{tool} latest {'python ' if tool == 'asdf' else ''}{version}"
+    link = shlex.quote(f"{root}/{version}")
+    return [f'install it, and make the link: {shlex.join(command)} && ln -s "$({latest})" {link}'], ()
 
 
 def _system_packages(minor: str) -> Iterator[tuple[str, ...]]:
@@ -207,4 +232,6 @@ def _version_for(request: PythonVersion) -> str:
 
 
 def _python(link: str) -> str:
-    return f'python = "{link}"'
+    """Return what to write in the manifest, which expands ``~``."""
+    home = os.path.expanduser("~")
+    return f'python = "~{link[len(home) :]}"' if link.startswith(f"{home}/") else f'python = "{link}"'

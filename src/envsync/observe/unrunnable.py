@@ -53,6 +53,8 @@ def of_refusal(executable: str, error: OSError) -> tuple[str, str]:
             return f"its #! line names {found.runs_by}, and nothing is there", f"Name the interpreter itself. {LEFT}"
         what = f"it needs the loader {found.runs_by}, which is not here: it was built for another Linux (glibc or musl)"
         return what, f"Install a Python that was built for this system. {LEFT}"
+    if error.errno == errno.ENOEXEC:
+        return f"{error.strerror}: it may be damaged or cut short", f"Install that Python again. {LEFT}"
     return error.strerror or str(error), ""
 
 
