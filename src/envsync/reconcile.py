@@ -85,9 +85,8 @@ class Reconciler:
             name, known = environment.name, in_sync.get(environment.name)
             ends[name] = known.world.directory.chain.end if known else observer.end_of(environment).end
             places[name] = known.world.places if known else tuple(observer.places_of(environment))
-        between = {
-            name: found for name, found in conflicts_between(everyone, ends, places, observer.name_of).items() if found
-        }
+        pairs = conflicts_between(everyone, ends, places, observer.name_of, observer.is_untouchable)
+        between = {name: found for name, found in pairs.items() if found}
         still = {name: plan for name, plan in in_sync.items() if name not in between and self._suits(plan)}
         chosen = [environment for environment in everyone if not names or environment.name in names]
         plans = tuple(still.get(one.name) or self._plan_one(one, observer, between) for one in chosen)

@@ -174,6 +174,26 @@ def test_two_environments_with_one_glob_are_in_conflict(place: Place) -> None:
     assert {one["conflict"]["code"] for one in run.environments.values()} == {"path-shared"}
 
 
+@pytest.mark.parametrize(
+    ("path", "code"), [("~", "unsafe-path"), (".", "unsafe-path"), ("repo", "unsafe-path"), ("full", "not-a-venv")]
+)
+def test_an_unsafe_place_stops_none_of_the_environments_below(place: Place, path: str, code: str) -> None:
+    place.variables["HOME"] = str(place.root)
+    (place.root / "repo/.git").mkdir(parents=True)
+    (place.root / "full").mkdir()
+    (place.root / "full/notes.txt").write_text("")
+    tables = [f'[envs.{name}]\npath = "{name}/.venv"\n' for name in ("full", "repo")]
+    place.write(f'[envs.bad]\npath = "{path}"\n' + "".join(tables))
+    run = place.envsync("apply", "--json")
+    assert {name: one["outcome"] for name, one in run.environments.items()} == {
+        "bad": "conflict",
+        "full": "created",
+        "repo": "created",
+    }
+    assert [one["code"] for one in run.environments["bad"]["conflicts"]] == [code]
+    assert place.envsync("check", "full", "repo").status == 0
+
+
 def test_a_file_in_place_of_the_awaited_directory_is_no_directory(place: Place) -> None:
     (place.root / "clone").write_text("")
     place.write('[envs.a]\npath = "x/.venv"\nwait-for = "clone"\n')

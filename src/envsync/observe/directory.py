@@ -252,5 +252,14 @@ def _unsafe(end: str, manifest: str) -> str:
     return f"it is the root of a repository ({held})" if held else ""
 
 
+def is_untouchable(end: str, manifest: str) -> bool:
+    """Check whether nothing is ever done at an end: no environment may be there, or something else is."""
+    try:
+        other = not os.path.lexists(f"{end}/pyvenv.cfg") and _stray_files(end, is_mount=False) is None
+    except OSError:
+        return False
+    return other or bool(_unsafe(end, manifest))
+
+
 def _contains(directory: str, place: str) -> bool:
     return place == directory or place.startswith(f"{directory.rstrip('/')}/")

@@ -23,7 +23,7 @@ from envsync.observe.dependencies import (
     metadata_files,
     uv_paths,
 )
-from envsync.observe.directory import StagingFinder, read_directory
+from envsync.observe.directory import StagingFinder, is_untouchable, read_directory
 from envsync.observe.interpreters import Interpreters
 from envsync.observe.libraries import seen_libraries
 from envsync.observe.links import Places, walk
@@ -81,6 +81,10 @@ class Observer:
     def name_of(self, place: str) -> str:
         """Return the name of a place that two share exactly if they are one."""
         return self._places.name_of(place)
+
+    def is_untouchable(self, end: str) -> bool:
+        """Check whether an end is in conflict whatever is declared there: it is unsafe, or something else."""
+        return is_untouchable(end, self._manifest.file)
 
     def _real(self, directory: str) -> str:
         if directory not in self._directories:

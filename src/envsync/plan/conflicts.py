@@ -40,11 +40,13 @@ def conflicts_between(
     ends: Mapping[str, str],
     places: Mapping[str, tuple[str, ...]],
     name_of: Callable[[str], str] = str,
+    is_untouchable: Callable[[str], bool] = lambda _: False,
 ) -> dict[str, tuple[Conflict, ...]]:
     """List by name the conflicts between environments: one end or one place for two, or one inside another.
 
     ``ends`` holds each environment's real directory by its name, ``places`` where its path, aliases and exposed
-    commands really are; ``name_of`` gives two names of one place the same name.
+    commands really are; ``name_of`` gives two names of one place the same name. Where an end ``is_untouchable``, it is
+    in conflict by itself: nothing will be done there that those inside would suffer from.
     """
     found: dict[str, list[Conflict]] = {environment.name: [] for environment in environments}
     holders: dict[str, str] = {}
@@ -61,7 +63,7 @@ def conflicts_between(
         for place in dict.fromkeys((ends[name], *places[name], environment.path)):
             for outer in _parents(name_of(place)):
                 owner = owners.get(outer)
-                if owner is not None:
+                if owner is not None and not is_untouchable(ends[owner]):
                     found[name].append(_nested(place, "lies inside", owner, ends[owner]))
                     if owner != name:
                         found[owner].append(_nested(ends[owner], "holds", name, place))
