@@ -81,10 +81,10 @@ def test_powershell_asks_the_envsync_of_path_by_a_file_of_its_own() -> None:
 
 
 def test_what_powershell_asks_is_answered(place: Place) -> None:
-    place.write('[envs.blog]\npath = "a"\n[envs."a b"]\npath = "b"\n')
+    place.write('[envs.blog]\npath = "a"\n[envs."a;b"]\npath = "b"\n')
     as_asked = {"_ARGCOMPLETE_SHELL": "powershell", "_ARGCOMPLETE_SUPPRESS_SPACE": "0"}
     # The line that it passes ends with the last word; only the cursor's place shows the blank behind it.
-    assert answer(place, "envsync apply", point=14, **as_asked) == (0, "blog\na` b", "")
+    assert answer(place, "envsync apply", point=14, **as_asked) == (0, "blog\na`;b", "")
     assert offered(place, "envsync apply bl", **as_asked) == ["blog "]
 
 
@@ -148,11 +148,13 @@ def test_what_is_wrong_is_left_out_and_nothing_is_said(place: Place) -> None:
     assert reported(place) == ["a"]
 
 
-def test_what_could_not_be_typed_or_would_be_an_option_is_left_out(place: Place) -> None:
+def test_what_is_no_name_of_an_environment_is_left_out(place: Place) -> None:
     place.write(
-        "".join(f'[envs."{name}"]\n' for name in ("a\\nb", "\\u001b[0m", "", "--yes", "a b", "$(x)", "\\u00a0"))
+        "".join(
+            f'[envs."{name}"]\n' for name in ("a\\nb", "\\u001b[0m", "", "--yes", "a b", "$(x)", ".c", "d/e", "\\u00a0")
+        )
     )
-    assert reported(place) == ["a b", "$(x)"]
+    assert reported(place) == ["$(x)"]
 
 
 def test_names_are_bounded_in_number_size_and_time(place: Place) -> None:
@@ -241,9 +243,9 @@ def test_files_that_no_shell_could_take_as_they_are_offered_are_left_out(place: 
 
 
 def test_completing_neither_asks_nor_writes_where_the_manifest_is_a_strangers(place: Place) -> None:
-    place.manifest.write_text('[envs."$(touch pwned)"]\npath = "a"\npython = "./pwn"\n')
+    place.manifest.write_text('[envs."$(>pwned)"]\npath = "a"\npython = "./pwn"\n')
     before = sorted(Path(place.root.parent).rglob("*"))
-    assert reported(place) == ["$(touch pwned)"]
+    assert reported(place) == ["$(>pwned)"]
     assert sorted(Path(place.root.parent).rglob("*")) == before
 
 

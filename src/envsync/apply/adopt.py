@@ -2,11 +2,11 @@
 
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from unicodedata import category
 
 from envsync.apply.declare import edit
-from envsync.manifest.edit import with_entries
+from envsync.manifest.edit import Entry, with_entries
 from envsync.manifest.find import absolute, current_directory
 from envsync.manifest.paths import is_literal
 from envsync.model.desired import Manifest
@@ -75,6 +75,8 @@ def adopt(manifest: Manifest, directories: Iterable[str], choices: Choices) -> A
     recorded = {one.end: _recorded(one, choices) for one in fit}
     names = {*(one.name for one in manifest.environments), *manifest.elsewhere}
     entries = entries_for(fit, names, _home(), manifest.state_dir, recorded)
+    if "target" in manifest.default_places:
+        entries = [_without_default_target(one) for one in entries]
     changed = bool(entries) and not choices.dry_run
     if changed:
         edit(manifest, manifest.file, lambda text: with_entries(text, entries))
@@ -84,6 +86,12 @@ def adopt(manifest: Manifest, directories: Iterable[str], choices: Choices) -> A
     )
     skipped = tuple((one.paths[0], unfit[one.end]) for one in new if one.end in unfit)
     return Adopted(manifest.file, tuple(declared), skipped, len(found) - len(new), changed)
+
+
+def _without_default_target(entry: Entry) -> Entry:
+    """Return the entry of an environment in a directory with no target, where ``[defaults]`` has one for all."""
+    path, *more = entry.values
+    return entry if "target" in dict(more) else replace(entry, values=(path, ("target", ""), *more))
 
 
 def _directory(path: str) -> str:

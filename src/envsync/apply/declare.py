@@ -12,7 +12,7 @@ from envsync.formats.shebang import launched
 from envsync.manifest import check_names, declared_in, environment_keys, load
 from envsync.manifest.edit import Entry, with_entries, with_value, without_entry
 from envsync.manifest.edit_lines import failed
-from envsync.manifest.find import absolute, current_directory
+from envsync.manifest.find import current_directory
 from envsync.manifest.paths import is_literal, shortened
 from envsync.model.desired import Environment, Manifest, PythonPath
 from envsync.model.edits import Added, Declaration, Pin, Removed
@@ -164,7 +164,7 @@ def _written(key: "Key | None", value: Any) -> Any:
     if not is_literal(shortened(directory, home)):
         message = f"the current directory cannot be written in a manifest: {directory}"
         raise UsageError(Problem("usage", message, f"Make {key.name} absolute, or work in another directory."))
-    return shortened(absolute(value, directory), home)
+    return shortened(key.beside(directory, value), home)
 
 
 def _left(gone: Environment) -> list[str]:

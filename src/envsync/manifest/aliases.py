@@ -2,6 +2,7 @@
 
 import glob
 import os
+import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
@@ -10,6 +11,8 @@ from envsync.manifest.globs import TooManyError, matches
 from envsync.manifest.paths import Recorder, expand
 from envsync.manifest.wording import Unfit, quoted
 
+_ESCAPED = re.compile(r"\[([*?[])\]")
+"""``[*]``, as ``glob.escape`` writes it."""
 _MOST = 1000
 """Links that one pattern may make."""
 
@@ -38,10 +41,17 @@ class AliasPattern:
                 yield link
 
 
+def unescaped(text: str) -> str | None:
+    """Return the path that ``glob.escape`` makes a text of; ``None`` for a pattern."""
+    path = _ESCAPED.sub(r"\1", text)
+    return path if glob.escape(path) == text else None
+
+
 def pattern_of(text: str, directory: str, recorder: Recorder) -> AliasPattern:
     """Return the alias in ``text``, which has a glob, relative to ``directory``. Raises ``Unfit``."""
-    parent, _, name = text.rpartition("/")
-    if glob.has_magic(name) or not name:
+    parent, _, last = text.rpartition("/")
+    name = unescaped(last)
+    if not name:
         hint = "write a pattern for the directories and the name of the links, such as ~/wt/*/.venv"
         raise Unfit(f"{quoted(text)} does not name the link itself", hint)
     if "**" in text:

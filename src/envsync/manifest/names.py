@@ -36,7 +36,7 @@ def names(file: str | None) -> list[str]:
     try:
         try:
             for table in _tables(find(file and _expanded(file))[0]):
-                found.update(dict.fromkeys(filter(_is_typeable, table.get("envs", ()))))
+                found.update(dict.fromkeys(filter(_is_valid, table.get("envs", ()))))
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
     except Exception:  # noqa: BLE001, S110  # also _Late: a shell has no place for messages
@@ -84,5 +84,6 @@ def _expanded(text: str) -> str:
     return os.path.expandvars(os.path.expanduser(text))
 
 
-def _is_typeable(name: str) -> bool:
-    return bool(name) and name.isprintable() and not name.startswith("-")
+def _is_valid(name: str) -> bool:
+    """Check whether a name may be an environment's: others cannot be loaded either."""
+    return not (name.startswith(("-", ".")) or "/" in name or not name.isprintable()) and len(name.split()) == 1

@@ -1,5 +1,6 @@
 """Expand paths as users write them, ``~`` and ``${VAR}``, make them absolute, and record what that depended on."""
 
+import glob
 import os
 import re
 from collections.abc import Callable
@@ -88,6 +89,11 @@ def check_template(text: str) -> None:
 def is_literal(path: str) -> bool:
     """Check whether an absolute path may be written into a manifest as it is: there are no escapes for ``$``."""
     return path.isprintable() and not (_DOLLAR.search(path) or _BARE_VARIABLE.search(path))
+
+
+def no_pattern(path: str) -> str:
+    """Return what means ``path`` itself where a manifest takes a pattern."""
+    return glob.escape(path)
 
 
 def shortened(path: str, home: str) -> str:

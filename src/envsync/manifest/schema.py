@@ -1,5 +1,6 @@
 """What follows from the tables: their keys as whoever writes one sees them, and the manifest's JSON Schema."""
 
+import glob
 from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin
 
 from pydantic import BaseModel
@@ -7,6 +8,7 @@ from pydantic.fields import FieldInfo
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core.core_schema import WithDefaultSchema
 
+from envsync.manifest.find import absolute
 from envsync.manifest.tables import EnvironmentTable, ManifestTable, Mark
 
 
@@ -26,6 +28,10 @@ class Key(NamedTuple):
     def is_relative(self, value: str) -> bool:
         """Check whether a value on a command line is a path, relative to the current directory unless absolute."""
         return Mark.RELATIVE in self.marks or (Mark.RELATIVE_WITH_SLASH in self.marks and "/" in value)
+
+    def beside(self, directory: str, value: str) -> str:
+        """Return a relative value as it means a path in ``directory``: where patterns are, that is none."""
+        return absolute(value, glob.escape(directory) if Mark.PATTERN in self.marks else directory)
 
 
 def keys_of(table: type[BaseModel]) -> tuple[Key, ...]:

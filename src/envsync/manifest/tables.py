@@ -8,14 +8,13 @@ Validators need a :class:`envsync.manifest.pythons.PathContext` as context. A ke
 ``model_fields_set``; its default is that of the field that it goes to, and the one here is for the schema's readers.
 """
 
-import glob
 from enum import Enum
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
 
 from envsync.manifest import checks
-from envsync.manifest.aliases import AliasPattern, pattern_of
+from envsync.manifest.aliases import AliasPattern, pattern_of, unescaped
 from envsync.manifest.paths import check_template, expand
 from envsync.manifest.patterns import (
     ANY_LINE,
@@ -40,6 +39,7 @@ class Mark(Enum):
 
     RELATIVE = "a relative path, on a command line relative to the current directory"
     RELATIVE_WITH_SLASH = "the same where there is a slash in it"
+    PATTERN = "globs match directories that are there"
     MAIN_ONLY = "an included file cannot have it"
 
 
@@ -81,9 +81,9 @@ def _template(template: Template) -> Template:
 
 
 def _alias(text: str, info: ValidationInfo) -> str | AliasPattern:
-    scope = _scope(info)
-    if not glob.has_magic(text):
-        return _place(text, info)
+    path, scope = unescaped(text), _scope(info)
+    if path is not None:
+        return _place(path, info)
     return pattern_of(checks.without_field(text), scope.directory, scope.recorder)
 
 
@@ -113,7 +113,7 @@ Pattern = Annotated[str, AfterValidator(_pattern), LINE]
 Place = Annotated[str, AfterValidator(_place), LINE, Mark.RELATIVE]
 Awaited = Annotated[str, AfterValidator(_awaited), ANY_LINE, Mark.RELATIVE]
 # Text for the schema and the type check before it; an AliasPattern afterwards where there is a glob in it.
-Alias = Annotated[str, AfterValidator(_alias), LINE, Mark.RELATIVE]
+Alias = Annotated[str, AfterValidator(_alias), LINE, Mark.RELATIVE, Mark.PATTERN]
 Line = Annotated[str, AfterValidator(checks.line), LINE]
 # Text for the schema and the type check before it; a PythonRequest or an Exposed afterwards.
 Python = Annotated[str, AfterValidator(_python), VISIBLE, Mark.RELATIVE_WITH_SLASH]

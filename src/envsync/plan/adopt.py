@@ -7,7 +7,7 @@ from typing import Any
 
 from envsync.manifest import checks
 from envsync.manifest.edit import Entry
-from envsync.manifest.paths import is_literal, shortened
+from envsync.manifest.paths import is_literal, no_pattern, shortened
 from envsync.manifest.wording import Unfit, quoted
 from envsync.model.environment import FoundEnvironment
 from envsync.model.interpreter import Candidate
@@ -107,7 +107,7 @@ def _values(one: FoundEnvironment, home: str, state_dir: str) -> Iterable[tuple[
         yield "target", shortened(one.text, home) if inside == one.text or inside.startswith("~") else inside
     if one.python is not None:
         yield "python", shortened(one.python, home)
-    aliases = [shortened(path, home) for path in one.paths[1:] if path != one.text]
+    aliases = [no_pattern(shortened(path, home)) for path in one.paths[1:] if path != one.text]
     if aliases:
         yield "aliases", aliases
     if one.prompt:

@@ -273,7 +273,9 @@ def _count(count: int, word: str) -> str:
 def nothing_declared(plan: Plan) -> str:
     """Return the line for a manifest that declares no environment for this host."""
     others = len(plan.manifest.elsewhere)
-    return f"no environments are declared for this host{f' ({others} for other hosts)' if others else ''}"
+    more = f" ({others} for other hosts)" if others else ""
+    how = "envsync add NAME declares one, envsync import PATH finds some"
+    return f"no environments are declared for this host{more}: {how}"
 
 
 def _codes(one: EnvironmentPlan) -> str:
