@@ -29,6 +29,8 @@ class InnerLink:
     """The real path that it leads to, for a symlink out of its directory."""
     own: bool = False
     """Whether it is the user's own script or program, neither a symlink nor a copy of an interpreter."""
+    is_copy: bool = False
+    """Whether it is a copy of the very interpreter that is declared, byte for byte."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +100,15 @@ class Environment:
     lost_editables: tuple[LostEditable, ...] = ()
     partial_files: tuple[str, ...] = ()
     """Partial files of an interrupted pass, relative."""
+    same_places: tuple[str, ...] = ()
+    """Keys of ``pyvenv.cfg`` that name by another path what they should, as far as another builder wrote them."""
     dependencies: Paths = field(default_factory=Paths)
     """Paths that all of this depends on."""
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether another builder made it: then its paths may be others, as long as they lead to the same."""
+        return self.setting("envsync-name") is None
 
     @property
     def built_for(self) -> str | None:

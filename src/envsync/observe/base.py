@@ -9,10 +9,12 @@ from dataclasses import dataclass, replace
 
 from envsync.formats import pyvenv_cfg
 from envsync.formats.shebang import is_python_name
-from envsync.model.environment import InnerLink
+from envsync.model.environment import Environment, InnerLink
+from envsync.model.evidence import Paths
 from envsync.model.interpreter import Facts, Interpreter, InterpreterProblem
 from envsync.model.world import Directory
 from envsync.observe.files import read_regular
+from envsync.observe.links import walk
 from envsync.observe.probe import ProbeError, image_of
 
 _CFG_LIMIT = 64 * 1024
@@ -114,7 +116,9 @@ def _with_owner(python: InnerLink, end: str, facts: Facts) -> InnerLink:
     """
     if python.link_text is not None:
         return python
-    return replace(python, own=not _is_copy(f"{end}/bin/{python.name}", facts))
+    file = f"{end}/bin/{python.name}"
+    own = not _is_copy(file, facts)
+    return replace(python, own=own, is_copy=not own and _equals(file, facts.executable))
 
 
 def _is_copy(file: str, facts: Facts) -> bool:
@@ -177,7 +181,7 @@ def _has_marks(file: str) -> bool:
 
 
 def with_ends(directory: Directory, interpreter: Interpreter | InterpreterProblem) -> Directory:
-    """Return the directory with ``end`` and ``own`` of the interpreters in its ``bin``.
+    """Return the directory with ``end``, ``own`` and ``is_copy`` of the interpreters in its ``bin``, ``same_places``.
 
     Links are followed where one has another text than the interpreter link: it may lead to the same end.
     """
@@ -188,9 +192,46 @@ def with_ends(directory: Directory, interpreter: Interpreter | InterpreterProble
     pythons = found.pythons
     if any(text is not None and text != interpreter.link and "/" in text for text in texts):
         pythons = tuple(
-            replace(python, end=os.path.realpath(f"{end}/bin/{python.name}")) if "/" in (text or "") else python
+            replace(python, end=_end_outside(f"{end}/bin/{python.name}", end)) if "/" in (text or "") else python
             for python, text in zip(pythons, texts, strict=True)
         )
     if None in texts:
         pythons = tuple(_with_owner(python, end, interpreter.facts) for python in pythons)
-    return directory if pythons is found.pythons else replace(directory, environment=replace(found, pythons=pythons))
+    held = _same_places(found, interpreter) if found.is_foreign else {}
+    if pythons is found.pythons and not held:
+        return directory
+    followed = Paths.of((*found.dependencies, *(place for path in held.values() for place in path)))
+    found = replace(found, pythons=pythons, same_places=tuple(held), dependencies=followed)
+    return replace(directory, environment=found)
+
+
+def _end_outside(link: str, environment: str) -> str:
+    """Return the real path of an interpreter; empty where it leads through another environment."""
+    inside = (_environment_of(place) for place in locations(link))
+    if any(other is not None and os.path.realpath(other) != environment for other in inside):
+        return ""
+    return os.path.realpath(link)
+
+
+def _same_places(found: Environment, interpreter: Interpreter) -> dict[str, tuple[str, ...]]:
+    """Return the keys of ``pyvenv.cfg`` that name what they should by another path, with the links on their way."""
+    facts = interpreter.facts
+    wanted = {
+        "home": interpreter.home,
+        "executable": facts.executable,
+        "base-prefix": facts.base_prefix,
+        "base-exec-prefix": facts.base_exec_prefix,
+        "base-executable": interpreter.link,
+    }
+    other = {key: held for key, place in wanted.items() if (held := found.setting(key) or place) != place}
+    return {
+        key: (held, *(hop.link for hop in walk(held).hops))
+        for key, held in other.items()
+        if held.startswith("/") and os.path.exists(held) and _is_same(key, held, wanted[key])
+    }
+
+
+def _is_same(key: str, held: str, wanted: str) -> bool:
+    """Check whether two paths lead to the same; the copy in an environment that made another one is its interpreter."""
+    is_same = os.path.realpath(held) == os.path.realpath(wanted)
+    return is_same or (key == "executable" and _equals(held, wanted))

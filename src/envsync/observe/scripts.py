@@ -7,11 +7,14 @@ from envsync.formats import activation, pyvenv_cfg, shebang
 from envsync.formats.shebang import is_activator, is_python_name
 from envsync.model.environment import Script
 from envsync.observe.files import read_regular
+from envsync.observe.links import walk
 from envsync.observe.unowned import claims_in
 
 _LIMIT = 256 * 1024
 _COMPANION = "/deactivate.csh"
 """What virtualenv's ``activate.csh`` runs by its absolute path."""
+_MADE = frozenset({"python", "python3"})
+"""What is made where it is missing, so that a script may name it."""
 _PROGRAMS = (b"#!", b"\x7fELF", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe")
 """How programs begin: scripts, ELF, Mach-O, Mach-O for several architectures."""
 
@@ -50,11 +53,13 @@ class Scripts:
         self._is_harmful = any(map(activation.is_harmful, _shown(path, cfg)))
         self._end = end
         self._path = path
-        self._former = {*former} - {path}
+        self._is_foreign = "envsync-name" not in cfg
         self._sites = tuple(sites)
         self._claimed: set[str] | None = None
         self.evidence: list[str] = []
         """Paths outside of ``bin`` that the result depends on."""
+        self._leads: dict[str, bool] = {path: True}
+        self._former = {place for place in former if not self._is_here(place)}
 
     def stale(self, entries: list["os.DirEntry[str]"]) -> Iterator[Script]:
         """Yield each script that needs to be repaired, activation scripts first. Raises ``OSError``."""
@@ -74,6 +79,8 @@ class Scripts:
     def _activator(self, name: str, names: set[str]) -> Script | None:
         text = (read_regular(f"{self._end}/bin/{name}", _LIMIT) or b"").decode("utf-8", "surrogateescape")
         reading = activation.read(name, text, self._path, self._former)
+        if not reading.right and self._is_here(reading.named):
+            reading = activation.read(name, text, reading.named, self._former)
         if self._is_harmful and not self._is_as_written(name, text):
             return Script(name, "activate", reading.named, rendered=True, harmful=True)
         if reading.right and _COMPANION in text and _COMPANION[1:] not in names:
@@ -113,12 +120,21 @@ class Scripts:
         if interpreter is None or not is_python_name(os.path.basename(interpreter)):
             return
         directory, in_bin, name = interpreter.rpartition("/bin/")
-        if in_bin and directory == self._path and name in names:
+        if in_bin and self._is_here(directory) and name in names | _MADE:
             if shebang.is_expanded(head):
                 yield Script(entry.name, "shebang", interpreter, harmful=True)
             return
         if (in_bin and self._was_here(directory)) or self._has_wrong_interpreter(interpreter, entry.name):
             yield Script(entry.name, "shebang", interpreter)
+
+    def _is_here(self, directory: str) -> bool:
+        """Check whether a directory is the environment's path; where another builder made it, any path to it is."""
+        if directory not in self._leads:
+            leads = self._is_foreign and directory.startswith("/") and os.path.realpath(directory) == self._end
+            if leads and directory != self._end:
+                self.evidence += (hop.link for hop in walk(directory).hops)
+            self._leads[directory] = leads
+        return self._leads[directory]
 
     def _was_here(self, directory: str) -> bool:
         """Check whether a directory is a former path of the environment, or another name of it.

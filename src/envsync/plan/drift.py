@@ -16,6 +16,8 @@ _CODES = {
 }
 _MARKS = frozenset({"envsync-name", "envsync-manifest", "envsync-end"})
 """Keys of ``pyvenv.cfg`` that say of which manifest an environment is, and where it lies."""
+_REQUIRED = frozenset({"python", "python3"})
+"""What every builder makes in ``bin``."""
 _SHOWN = 4
 
 Difference = tuple[tuple[Drift, ...], Repair | None]
@@ -113,7 +115,11 @@ def _stale_pythons(found: Environment, interpreter: Interpreter) -> Iterator[Sta
     aliases = {link.name: link for link in found.contents.alias_links}
     for name, text in wanted_links(interpreter):
         link = pythons.get(name)
-        if link is not None and (link.link_text == text or _arrives(link, pythons | aliases, interpreter)):
+        if link is None and found.is_foreign and name not in _REQUIRED:
+            continue  # `python -m venv` of 3.8 makes no python3.8
+        if link is not None and (
+            link.link_text == text or _arrives(link, pythons | aliases, interpreter, lenient=found.is_foreign)
+        ):
             continue
         if link is None:
             drift = Drift("python-dangling" if name == "python" else "python-link", f"bin/{name} is gone")
@@ -125,14 +131,15 @@ def _stale_pythons(found: Environment, interpreter: Interpreter) -> Iterator[Sta
         yield f"bin/{name}", text, drift
 
 
-def _arrives(link: InnerLink, pythons: Mapping[str, InnerLink], interpreter: Interpreter) -> bool:
+def _arrives(link: InnerLink, pythons: Mapping[str, InnerLink], interpreter: Interpreter, *, lenient: bool) -> bool:
     """Check whether an entry of ``bin`` leads to the interpreter link, over whichever others a builder made.
 
-    ``python`` or ``python3`` beside that link will do while it is the same file.
+    ``python`` or ``python3`` beside that link will do while it is the same file; if ``lenient``, any path to that file,
+    or a copy of it.
     """
     for _ in pythons:
         if link.link_text is None:
-            return False
+            return lenient and link.is_copy
         name = link.link_text.removeprefix("./")
         if "/" in name:
             break
@@ -141,7 +148,7 @@ def _arrives(link: InnerLink, pythons: Mapping[str, InnerLink], interpreter: Int
         link = pythons[name]
     directory, _, name = (link.link_text or "").rpartition("/")
     beside = directory == interpreter.link.rpartition("/")[0] and name in {"python", "python3"}
-    return link.link_text == interpreter.link or (beside and link.end == interpreter.chain.end)
+    return link.link_text == interpreter.link or ((lenient or beside) and link.end == interpreter.chain.end)
 
 
 def _stale_lib64(found: Environment, facts: Facts) -> Iterator[Stale]:
@@ -165,6 +172,8 @@ def _stale_settings(
         settings["version"] = interpreter.facts.release
     for key, value in settings.items():
         held = present.get(key)
+        if key in found.same_places:
+            continue
         if held is None or not (_same(key, held, value) or _is_resolved(key, held, interpreter)):
             yield key, value
 
