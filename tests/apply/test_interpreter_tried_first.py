@@ -74,6 +74,7 @@ def test_one_that_runs_is_linked_in_each_of_several_environments(place: Place, p
     names = ("a", "b", "c")
     for name in names:
         subprocess.run([python_of("3.12"), "-m", "venv", "--without-pip", place.root / name], check=True)
+        (place.root / name / "bin/python").unlink()
     place.write("".join(f'[envs.{name}]\npath = "{name}"\npython = "./python"\n' for name in names))
     assert {entry["outcome"] for entry in place.apply().values()} == {"repaired"}
     for name in names:

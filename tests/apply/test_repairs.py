@@ -29,7 +29,7 @@ def link(name: str, text: str | None) -> Damage:
     def damage(bench: Bench) -> None:
         (bench.path / name).unlink(missing_ok=True)
         if text is not None:
-            (bench.path / name).symlink_to(text.format(env=bench.path, python=os.path.realpath(bench.python)))
+            (bench.path / name).symlink_to(text.format(env=bench.path))
 
     return damage
 
@@ -42,6 +42,8 @@ def every_python_gone(bench: Bench) -> None:
 def copied(bench: Bench) -> None:
     (bench.path / "bin/python").unlink()
     shutil.copy(bench.python, bench.path / "bin/python")
+    with (bench.path / "bin/python").open("ab") as file:
+        file.write(b"\0")  # of another build
 
 
 def stale_home(bench: Bench) -> None:
@@ -58,7 +60,7 @@ DAMAGES: dict[str, tuple[Damage, set[str], set[str]]] = {
     # what was done: how, the drift codes that may name it, the files that may change
     "bin/python gone": (link("bin/python", None), LINKS, {"bin/python"}),
     "bin/python dangling": (link("bin/python", "/opt/gone/python"), {"python-dangling"}, {"bin/python"}),
-    "bin/python elsewhere": (link("bin/python", "{python}"), {"python-link"}, {"bin/python"}),
+    "bin/python elsewhere": (link("bin/python", "/bin/sh"), {"python-link"}, {"bin/python"}),
     "bin/python copied": (copied, {"python-link"}, {"bin/python"}),
     "python3 gone": (link("bin/python3", None), LINKS, {"bin/python3"}),
     "python3 dangling": (link("bin/python3", "gone"), LINKS, {"bin/python3"}),

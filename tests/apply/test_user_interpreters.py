@@ -75,7 +75,7 @@ def test_any_other_program_of_the_users_is_kept(depot: Depot, what: str) -> None
 
 
 @pytest.mark.parametrize("builder", ["venv", "virtualenv"])
-def test_copies_that_builders_make_are_replaced(depot: Depot, builder: str) -> None:
+def test_copies_that_builders_make_are_in_sync_until_they_are_of_another_build(depot: Depot, builder: str) -> None:
     python = depot.python_of("3.11")
     if builder == "venv":
         subprocess.run([python, "-m", "venv", "--without-pip", "--copies", depot.end], check=True)
@@ -85,6 +85,10 @@ def test_copies_that_builders_make_are_replaced(depot: Depot, builder: str) -> N
             (depot.end / "bin" / name).unlink()
             shutil.copy(python, depot.end / "bin" / name)
     depot.declare()
+    assert depot.apply()["outcome"] == "unchanged"
+    for name in ("python", "python3", "python3.11"):
+        with (depot.end / "bin" / name).open("ab") as file:
+            file.write(b"\0")
     assert depot.apply()["outcome"] == "repaired"
     assert (depot.end / "bin/python").is_symlink()
     assert depot.apply()["outcome"] == "unchanged"

@@ -16,8 +16,8 @@ _CODES = {
 }
 _MARKS = frozenset({"envsync-name", "envsync-manifest", "envsync-end"})
 """Keys of ``pyvenv.cfg`` that say of which manifest an environment is, and where it lies."""
-_REQUIRED = frozenset({"python", "python3"})
-"""What every builder makes in ``bin``."""
+_OPTIONAL = frozenset({"python3.6", "python3.7", "python3.8"})
+"""Names that ``python -m venv`` did not make in ``bin`` before Python 3.9."""
 _SHOWN = 4
 
 Difference = tuple[tuple[Drift, ...], Repair | None]
@@ -115,8 +115,8 @@ def _stale_pythons(found: Environment, interpreter: Interpreter) -> Iterator[Sta
     aliases = {link.name: link for link in found.contents.alias_links}
     for name, text in wanted_links(interpreter):
         link = pythons.get(name)
-        if link is None and found.is_foreign and name not in _REQUIRED:
-            continue  # `python -m venv` of 3.8 makes no python3.8
+        if link is None and found.is_foreign and name in _OPTIONAL:
+            continue
         if link is not None and (
             link.link_text == text or _arrives(link, pythons | aliases, interpreter, lenient=found.is_foreign)
         ):
