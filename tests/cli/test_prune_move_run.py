@@ -287,7 +287,6 @@ def test_a_command_runs_as_if_the_environment_were_activated(place: Place) -> No
         (("nowhere",), 127),
         (("/dev/null",), 126),
         (("sh", "-c", "kill -9 $$"), -9),
-        ((), 2),
     ],
 )
 def test_the_exit_status_is_the_commands(place: Place, words: tuple[str, ...], status: int) -> None:

@@ -71,7 +71,7 @@ def _check(options: Options) -> Result:
 
 def _rollback(options: Options) -> Result:
     session = Session(options)
-    plan = session.reconciler.plan_rollback(options.names[0], pin=options.pin)
+    plan = session.reconciler.plan_rollback(session.options.names[0], pin=options.pin)
     if options.dry_run:
         show = partial(text.plan_lines, plan, verbose=True)
         return Result(plan.manifest.file, verdict_of_plan(plan, on_drift=DONE), plan.environments, show)
@@ -117,7 +117,7 @@ def _outdated(options: Options) -> Result:
 
 def _plan_upgrade(session: Session, options: Options) -> Plan:
     only = tuple(dict.fromkeys(canonicalize_name(name) for name in options.package))
-    return session.reconciler.plan_upgrade(options.names, only)
+    return session.reconciler.plan_upgrade(session.options.names, only)
 
 
 def _verdict_of(plan: Plan) -> Verdict:

@@ -77,7 +77,10 @@ EVERYWHERE = (
 SHELLS = ("bash", "zsh", "fish", "tcsh", "powershell")
 """The shells that can complete envsync's command line."""
 
-_NAMES = _position("names", "environments; all where none is named", nargs="*", metavar="NAME")
+_ANY = "names, paths (. for here) or globs"
+_NAMES = _position("names", f"environments: {_ANY}; all where none is named", nargs="*", metavar="NAME")
+_ONE = _position("names", "the environment: its name, or a path such as .", nargs=1, metavar="NAME")
+_THIS = _position("names", "the environment; the one here where none is named", nargs="?", metavar="NAME")
 _FORCE = _option(
     "--force-rebuild", metavar="NAME", action="append", text="rebuild this environment even if nothing is wrong"
 )
@@ -137,7 +140,7 @@ COMMANDS = (
     Command(
         "explain",
         "show an environment's link chains hop by hop, and each check with what was found",
-        (_position("names", "environments", nargs="+", metavar="NAME"),),
+        (_position("names", f"environments: {_ANY}", nargs="+", metavar="NAME"),),
     ),
     Command(
         "watch",
@@ -173,16 +176,44 @@ COMMANDS = (
     Command(
         "move",
         "make the directory at an environment's path its target, and path a symlink to it",
-        (_position("names", "the environment", nargs=1, metavar="NAME"),),
+        (_ONE,),
     ),
     Command(
         "run",
         "run a command in an environment, as if it were activated",
         (
-            _position("names", "the environment", nargs=1, metavar="NAME"),
-            _position("words", "the command, behind --", nargs="*", metavar="-- CMD"),
+            _ONE,
+            _position(
+                "words", "the command, with its options; your shell where none is given", nargs="*", metavar="CMD"
+            ),
         ),
     ),
+    Command(
+        "which",
+        "print where an environment is",
+        (
+            _THIS,
+            Argument(("--python",), {"dest": "interpreter", "action": "store_true", "help": "its Python instead"}),
+            _flag("--here", text="that of the project around the current directory; exit status 1 if there is none"),
+        ),
+    ),
+    Command(
+        "activate",
+        "print what activates an environment, for a shell to evaluate; with the hook it takes effect at once",
+        (
+            _THIS,
+            Argument(("--shell",), {"choices": ("sh", *SHELLS), "help": "the shell (default: the one that calls)"}),
+        ),
+    ),
+    Command(
+        "hook",
+        "print functions for a shell's settings, with which `envsync activate NAME` takes effect in it",
+        (
+            _position("shell", "the shell that is to read it", choices=("bash", "zsh", "fish")),
+            _flag("--cd", text="also activate a project's environment on entering it, and deactivate it on leaving"),
+        ),
+    ),
+    Command("edit", "open the manifest in $VISUAL or $EDITOR, and check it afterwards"),
     Command("init", "write a manifest with the interpreters of this machine, where none is"),
     Command(
         "import",
@@ -206,7 +237,7 @@ COMMANDS = (
     Command(
         "remove",
         "declare an environment no more; nothing is deleted but its entry",
-        (_position("names", "its name", nargs=1, metavar="NAME"),),
+        (_position("names", f"environments: {_ANY}", nargs="+", metavar="NAME"),),
     ),
     Command(
         "trust",
@@ -247,7 +278,7 @@ COMMANDS = (
         "rollback",
         "undo an environment's last install, upgrade or rebuild: swap back to its latest generation",
         (
-            _position("names", "the environment", nargs=1, metavar="NAME"),
+            _ONE,
             _flag("--pin", text="where the interpreter link has moved on: declare the former Python, so that it stays"),
             _flag("--dry-run", text="show what it would go back to; change nothing"),
         ),

@@ -14,7 +14,8 @@ MODULES = {
     **dict.fromkeys(("status", "explain", "graph"), "inspect"),
     **dict.fromkeys(("init", "import", "add", "remove"), "edit"),
     **dict.fromkeys(("prune", "move"), "inspect"),
-    "run": "inspect",
+    **dict.fromkeys(("run", "which", "activate", "hook"), "run"),
+    "edit": "editor",
     "watch": "watch",
     "service": "watch",
     **dict.fromkeys(("trust", "untrust"), "trust"),
@@ -25,7 +26,7 @@ MODULES = {
 """Each command's module in this package, whose own ``COMMANDS`` holds its function."""
 
 
-SHOWING = frozenset({"status", "explain", "graph", "schema", "completion", "outdated"})
+SHOWING = frozenset({"status", "explain", "graph", "schema", "completion", "outdated", "which", "activate", "hook"})
 """Commands whose output is what they are for: it comes also with ``--quiet``."""
 
 

@@ -13,10 +13,10 @@ from argcomplete.completers import BaseCompleter
 from argcomplete.finders import CompletionFinder
 from argcomplete.lexers import split_line
 
-from envsync.cli.options import parser
+from envsync.cli.options import parser, split_run
 from envsync.manifest.names import names
 
-_FILES = frozenset({"FILE", "PATH", "PYTHON", "-- CMD"})
+_FILES = frozenset({"FILE", "PATH", "PYTHON", "CMD"})
 _COMMAND_END = re.compile(r"""\\.|[<>]&|'[^']*(?:'|\Z)|"(?:\\.|[^"\\])*(?:"|\Z)|([;&|(`\n])""", re.DOTALL)
 """Matches what is quoted and, as its group, a sign behind which another command begins: ``;`` in ``cd ~; envsync``."""
 _MOST_FILES = 1000
@@ -33,7 +33,7 @@ def complete() -> NoReturn:
         start = next((at for at, word in enumerate(words, 1) if os.path.basename(word) == "envsync"), 1)
         os.environ |= {"COMP_LINE": line, "COMP_POINT": str(len(line)), "_ARGCOMPLETE": str(start)}
         finder = _Finder()
-        finder.options_ended = "--" in words
+        finder.options_ended = "--" in words or bool(split_run(words[start:])[1])
         finder(parser(words), always_complete_options=False, validator=_begins, default_completer=_Values())
     except Exception:  # a strange line, a pipe that is closed
         if "_ARC_DEBUG" in os.environ:
@@ -89,6 +89,8 @@ class _Values(BaseCompleter):
     ) -> Iterable[str]:
         del parser
         if action.metavar == "NAME":
+            if "/" in prefix or prefix.startswith((".", "~")):
+                return (one for one in _files(prefix) if one.endswith("/"))
             return names(getattr(parsed_args, "file", None))
         return _files(prefix) if action.metavar in _FILES else ()
 

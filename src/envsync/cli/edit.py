@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from envsync.apply.declare import add, remove
@@ -11,6 +12,7 @@ from envsync.cli.options import Options
 from envsync.cli.result import DONE, Result, Verdict
 from envsync.manifest import load
 from envsync.manifest.find import NAMED, SET, find
+from envsync.manifest.selection import selected
 from envsync.model.edits import Added, Adopted, Declaration, Removed, Written
 from envsync.model.system import VARIABLES
 from envsync.observe.trust import record_for
@@ -49,9 +51,15 @@ def _add(options: Options) -> Result:
 
 
 def _remove(options: Options) -> Result:
-    removed = remove(opened(options).manifest, options.names[0])
-    line = f"{removed.name} is no longer declared in {removed.file}; nothing else was removed"
-    return _result(removed, [line, *(f"left: {one}" for one in removed.left)])
+    manifest = opened(options).manifest
+    removed: list[Removed] = []
+    for name in selected(manifest, options.names, elsewhere=True):
+        removed.append(remove(load(manifest.file) if removed else manifest, name))
+    lines = [f"{one.name} is no longer declared in {one.file}; nothing else was removed" for one in removed]
+    lines += [f"left: {path}" for one in removed for path in one.left]
+    result = _result(removed[0], lines)
+    each = [{"name": one.name, "file": one.file, "left": list(one.left)} for one in removed]
+    return replace(result, more=result.more | {"no_longer_declared": each})
 
 
 COMMANDS = {"init": _init, "import": _import, "add": _add, "remove": _remove}

@@ -1,9 +1,6 @@
-"""The commands that show what is, and those that run, prune or move what is there."""
+"""The commands that show what is, and those that prune or move what is there."""
 
-import errno
 import json
-import os
-import shlex
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import partial
@@ -16,14 +13,10 @@ from envsync.cli.output import layout
 from envsync.cli.result import DONE, Result, Verdict
 from envsync.cli.session import Session, look, settings_of
 from envsync.cli.signals import deferred
-from envsync.formats import pyvenv_cfg
-from envsync.manifest import check_names, manifest_schema
-from envsync.model.desired import Environment, Manifest
+from envsync.manifest import manifest_schema
+from envsync.model.desired import Manifest
 from envsync.model.plan import EnvironmentPlan, Plan
-from envsync.model.problems import CannotRunError, EnvsyncError, Problem, UsageError
-from envsync.model.system import VARIABLES
 from envsync.observe.discover import version_manager_of
-from envsync.observe.files import read_text
 from envsync.observe.generations import StoredGeneration, find_orphans, read_generation
 from envsync.plan.prune import Removal, plan_prune
 from envsync.report import explain, table
@@ -93,38 +86,6 @@ def _graph(options: Options) -> Result:
     return replace(result, more={"graph": graph_entry(graph_of(plans))}) if options.json else result
 
 
-def _run(options: Options) -> int:
-    manifest = opened(options, Untrusted.ASK).manifest
-    check_names(manifest, options.names)
-    words = options.words
-    if not words:
-        raise UsageError(
-            Problem("usage", "there is no command to run", f"envsync run {shlex.quote(options.names[0])} -- python")
-        )
-    environment = next(one for one in manifest.environments if one.name == options.names[0])
-    path = environment.path
-    if not os.access(f"{path}/bin/python", os.X_OK):
-        message = f"there is no environment that works at {path}"
-        raise EnvsyncError(Problem("no-environment", message, f"envsync apply {shlex.quote(options.names[0])}"))
-    variables = {key: value for key, value in VARIABLES.items() if key != "PYTHONHOME"}
-    variables |= {"VIRTUAL_ENV": path, "PATH": f"{path}/bin:{VARIABLES.get('PATH', os.defpath)}"}
-    variables["VIRTUAL_ENV_PROMPT"] = _prompt(environment)
-    try:
-        os.execvpe(words[0], list(words), variables)  # noqa: S606  # the user's own command, as they wrote it
-    except OSError as error:
-        hint = f"It was looked for in {path}/bin and on PATH."
-        status = 127 if error.errno in {errno.ENOENT, errno.ENOTDIR} else 126
-        raise CannotRunError(Problem("cannot-run", f"{words[0]}: {error.strerror}", hint), status) from error
-
-
-def _prompt(environment: Environment) -> str:
-    """Return what activation would set: what is declared, else what the environment has, else its directory's name."""
-    if environment.prompt is not None:
-        return environment.prompt
-    settings = dict(pyvenv_cfg.parse(read_text(f"{environment.path}/pyvenv.cfg")))
-    return pyvenv_cfg.unquote(settings.get("prompt", "")) or os.path.basename(environment.path)
-
-
 def _schema(_: Options) -> Result:
     schema = manifest_schema()
     lines = json.dumps(schema, indent=2).splitlines()
@@ -158,7 +119,6 @@ COMMANDS = {
     "status": _status,
     "explain": _explain,
     "graph": _graph,
-    "run": _run,
     "schema": _schema,
     "prune": _prune,
     "move": _move,

@@ -10,7 +10,7 @@ from typing import TextIO
 from envsync.cache.store import cache_problem, use_cache_directory
 from envsync.cli import signals
 from envsync.cli.commands import MODULES, carry_out
-from envsync.cli.options import Options, parse
+from envsync.cli.options import Options, parse, split_run
 
 
 def mind_cache(*, quiet: bool) -> None:
@@ -71,7 +71,7 @@ def _silence(stream: TextIO) -> None:
 
 def _run(arguments: list[str]) -> int:
     command = next((word for word in arguments if word in MODULES), "")
-    options = Options(command, json="--json" in arguments)
+    options = Options(command, json="--json" in split_run(arguments)[0])
     try:
         options = parse(arguments)
         if options.command != "run":  # it makes way for another program

@@ -52,6 +52,12 @@ class Options(NamedTuple):
     values: tuple[tuple[str, Any], ...] = ()
     """Keys of an environment, kebab-case, with what they are to hold."""
     shell: str = ""
+    cd: bool = False
+    """Whether a hook activates on ``cd``."""
+    here: bool = False
+    """Whether it is about the project in which one is."""
+    interpreter: bool = False
+    """Whether the Python of an environment is asked for, not its path."""
     format: str = ""
     python: str | None = None
     """An interpreter that a command is about."""
@@ -82,16 +88,41 @@ class _Parser(argparse.ArgumentParser):
 
 def parse(arguments: list[str]) -> Options:
     """Read the command line. Raises ``UsageError``; ``--help`` and ``--version`` raise ``SystemExit``."""
-    words: list[str] = []
-    if "run" in arguments and "--" in arguments:
-        at = arguments.index("--")
-        arguments, words = arguments[:at], arguments[at + 1 :]
+    arguments, words = split_run(arguments)
     given = _given(arguments)
-    given["words"] = [*(given.get("words") or ()), *words]
+    given["words"] = words
     for name in ("names", "force_rebuild", "paths", "words", "package"):
-        given[name] = tuple(given.get(name) or ())
+        value = given.get(name) or ()
+        given[name] = (value,) if isinstance(value, str) else tuple(value)
     given["values"] = tuple((key.removeprefix("key_"), given.pop(key)) for key in [*given] if key.startswith("key_"))
     return Options(**given)
+
+
+def split_run(arguments: list[str]) -> tuple[list[str], list[str]]:
+    """Split the arguments of ``run`` where the command begins: its options, those of envsync too, belong to it.
+
+    It begins behind ``--``, or with the first word behind NAME that is no option. All else is returned whole.
+    """
+    place, positions = 0, 0
+    while place < len(arguments):
+        word = arguments[place]
+        if word == "--" and positions:
+            return arguments[:place], arguments[place + 1 :]
+        if word in _WITH_VALUE:
+            place += 1
+        elif not word.startswith("-"):
+            positions += 1
+            if positions == 1 and word != "run":
+                break
+            if positions == _RUN_COMMAND:
+                return arguments[:place], arguments[place:]
+        place += 1
+    return arguments, []
+
+
+_RUN_COMMAND = 3
+"""Which position is the command that ``run`` runs."""
+_WITH_VALUE = frozenset(name for one in EVERYWHERE for name in one.names if one.settings.get("action") != "store_true")
 
 
 def _given(arguments: list[str]) -> dict[str, Any]:
@@ -109,7 +140,10 @@ def _given(arguments: list[str]) -> dict[str, Any]:
 def _parsed(arguments: list[str]) -> dict[str, Any]:
     given, unknown = parser(arguments).parse_known_args(arguments)
     if unknown:
-        raise _WrongUsage(f"unrecognized arguments: {' '.join(unknown)}", f"envsync {given.command}")
+        message = f"unrecognized arguments: {' '.join(unknown)}"
+        if given.command == "run":
+            message += "; options of a command stand behind it: envsync run NAME CMD --option"
+        raise _WrongUsage(message, f"envsync {given.command}")
     return vars(given)
 
 

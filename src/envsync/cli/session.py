@@ -14,9 +14,10 @@ from envsync.cache.in_sync import KnownInSync
 from envsync.cli.consent import Untrusted, cache_for, opened
 from envsync.cli.options import Options
 from envsync.cli.result import DONE, TROUBLE, Result, Verdict
-from envsync.manifest import check_names
 from envsync.manifest.cached import remember
 from envsync.manifest.find import hidden
+from envsync.manifest.selection import selected, the_one
+from envsync.model.desired import Manifest
 from envsync.model.document import status_of
 from envsync.model.plan import Plan
 from envsync.model.report import Report
@@ -31,20 +32,22 @@ from envsync.write.files import write_cache
 _WORKING = frozenset({"apply", "upgrade", "rollback", "move", "doctor"})
 """Commands that ask an interpreter again that did not answer in time: whoever gives them has a reason to."""
 
+_OF_ONE = frozenset({"rollback", "move"})
+"""Commands about one environment."""
+
 
 class Session:
     """One command's way from the manifest to a plan, and what is remembered of it for the next."""
 
     def __init__(self, options: Options, untrusted: Untrusted = Untrusted.REFUSE) -> None:
         """Take the options, and what to do about a manifest that is not trusted. Raises as ``opened`` does."""
-        self.options = options
         self._read_at = time.time_ns()
         found = opened(options, untrusted)
         self.manifest, self.origin, self._known = found.manifest, found.origin, found.known
         self.hidden = hidden(self.manifest.file, self.origin)
         """The user's own manifest, where another is in force because it was found; empty if none is."""
+        self.options = options = resolved(self.manifest, options)
         self.settings = settings_of(options)
-        check_names(self.manifest, (*options.names, *options.force_rebuild))
         self._cache = cache_for(options)
         self.facts = FactsCache(self._cache)
         if options.command in _WORKING:
@@ -101,6 +104,15 @@ class Session:
                 self._began,
                 {"apply": f"{done}\n", "check": f"{text.check_line(plan)}\n"},
             )
+
+
+def resolved(manifest: Manifest, options: Options) -> Options:
+    """Return options in which each path and glob has given way to the names that it means. Raises ``UsageError``."""
+    if options.command in _OF_ONE:
+        names: tuple[str, ...] = tuple(the_one(manifest, word).name for word in options.names)
+    else:
+        names = selected(manifest, options.names)
+    return options._replace(names=names, force_rebuild=selected(manifest, options.force_rebuild))
 
 
 def settings_of(options: Options, *, lock_timeout: float = 60.0) -> Settings:

@@ -19,7 +19,7 @@ from envsync.cli.output import paint
 from envsync.cli.result import Result, Verdict
 from envsync.cli.session import settings_of
 from envsync.formats.redact import redacted, redacted_in
-from envsync.manifest import check_names
+from envsync.manifest.selection import selected
 from envsync.model.desired import Manifest, PythonPath
 from envsync.model.problems import EnvsyncError, Problem
 from envsync.model.system import VARIABLES
@@ -48,14 +48,14 @@ def _watch(options: Options) -> int:
     gc.enable()  # off for short commands
     found = opened(options, Untrusted.ASK)
     file = found.manifest.file
-    check_names(found.manifest, options.names)
+    names = selected(found.manifest, options.names)
     printer = _Printer(options)
     control = Control(lambda control: printer.print_at_once(_stopped(control)))
     passes = Passes(
         file,
         partial(reopened, origin=found.origin, as_trusted=options.as_trusted),
         settings_of(options, lock_timeout=_LOCK_TIMEOUT),
-        names=options.names,
+        names=names,
         cache=cache_for(options),
     )
     source = Listening(control.flag, options.settle, polling=options.poll)

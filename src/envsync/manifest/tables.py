@@ -229,6 +229,7 @@ class _Own(_Table):
         "~/wt/feature/.venv",
         "~/wt/*/.venv",
     )
+    description: Line = _optional("what the environment is for, in a line; `status` shows it", "the blog")
 
 
 class EnvironmentTable(_Settings, _Own):

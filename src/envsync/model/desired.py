@@ -80,6 +80,8 @@ class Environment:
     requires_python: str | None = None
     system_site_packages: bool = False
     prompt: str | None = None
+    description: str | None = None
+    """What it is for, in a line."""
     aliases: tuple[str, ...] = ()
     expose: tuple[Exposed, ...] = ()
     wait_for: str | None = None

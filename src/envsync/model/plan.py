@@ -254,7 +254,7 @@ class EnvironmentPlan:
     def to_dict(self) -> Entry:
         """Return its entry in the JSON document."""
         return (
-            {"name": self.environment.name, "path": self.environment.path}
+            {"name": self.environment.name, "path": self.environment.path, "description": self.environment.description}
             | self.world.to_dict()
             | {
                 "state": self.state.value,

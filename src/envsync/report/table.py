@@ -32,9 +32,9 @@ STATES = {
 """What people read of a state, and its colour."""
 
 
-_HEAD = ("NAME", "STATE", "PYTHON", "PATH", "END", "KEPT")
+_HEAD = ("NAME", "STATE", "PYTHON", "PATH", "END", "KEPT", "DESCRIPTION")
 _STATE, _PATH = _HEAD.index("STATE"), _HEAD.index("PATH")
-_LEFT_OUT = ("END", "KEPT")
+_LEFT_OUT = ("END", "KEPT", "DESCRIPTION")
 """Columns that a narrow terminal does without, the first that goes first."""
 _A_SCREEN = 40
 """Rows of a table that are seen at once; of a longer one, the line of totals names what needs attention."""
@@ -86,12 +86,16 @@ def _lines(row: tuple[str, ...], widths: Mapping[int, int], style: str, paint: P
 
 def _fitting(rows: Sequence[tuple[str, ...]], width: int | None) -> list[int]:
     """Return the numbers of the columns to show: on a terminal those with something in them, and only what fits."""
-    shown = [column for column in range(len(_HEAD)) if width is None or any(row[column] for row in rows)]
+    shown = [column for column in range(len(_HEAD)) if _is_shown(column, rows, width)]
     for name in _LEFT_OUT:
         taken = sum(max(len(row[column]) for row in (_HEAD, *rows)) + 2 for column in shown)
         if width is not None and taken > width + 2:
             shown = [column for column in shown if _HEAD[column] != name]
     return shown
+
+
+def _is_shown(column: int, rows: Sequence[tuple[str, ...]], width: int | None) -> bool:
+    return any(row[column] for row in rows) or (width is None and _HEAD[column] != "DESCRIPTION")
 
 
 def _totals(plan: Plan) -> str:
@@ -132,6 +136,7 @@ def _row(one: EnvironmentPlan, kept: Generations) -> tuple[str, ...]:
         tilde(one.environment.path),
         shown_end,
         _kept(kept[one.environment.name]),
+        escape(one.environment.description or ""),
     )
 
 

@@ -1,0 +1,33 @@
+# Before each prompt: where the directory has changed, activate the environment of the project that was entered, and
+# deactivate that of the one that was left. What was activated by hand stays.
+_envsync_cd() {
+    local _envsync_status=$?
+    if [ "$PWD" != "${_envsync_pwd-}" ]; then
+        _envsync_pwd=$PWD
+        _envsync_follow
+    fi
+    return $_envsync_status
+}
+_envsync_follow() {
+    local _envsync_now
+    _envsync_now=$(command envsync which --here) || _envsync_now=
+    [ "$_envsync_now" = "${_envsync_project-}" ] && return
+    _envsync_project=$_envsync_now
+    if [ -n "${_envsync_active-}" ] && [ "${VIRTUAL_ENV-}" = "$_envsync_active" ] && typeset -f deactivate >/dev/null; then
+        deactivate
+    fi
+    _envsync_active=
+    if [ -n "$_envsync_now" ] && [ -z "${VIRTUAL_ENV-}" ]; then
+        . "$_envsync_now/bin/activate"
+        _envsync_active=${VIRTUAL_ENV-}
+    fi
+}
+if [ -n "${ZSH_VERSION-}" ]; then
+    autoload -Uz add-zsh-hook
+    add-zsh-hook precmd _envsync_cd
+else
+    case ";${PROMPT_COMMAND[*]-};" in
+    *_envsync_cd*) ;;
+    *) PROMPT_COMMAND="_envsync_cd${PROMPT_COMMAND:+;$PROMPT_COMMAND}" ;;
+    esac
+fi
