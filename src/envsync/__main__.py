@@ -14,7 +14,7 @@ def main() -> int:
     if "_ARGCOMPLETE" in os.environ and "COMP_LINE" in os.environ:
         return _complete()
     arguments = sys.argv[1:]
-    line = f"envsync {__version__}\n" if arguments == ["--version"] else fast_answer(arguments)
+    line = f"envsync {__version__}\n" if arguments in (["--version"], ["-V"]) else fast_answer(arguments)
     if line is not None:
         try:
             os.write(1, line.encode())

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from envsync import __version__
+from envsync.cli import vocabulary
+from envsync.cli.arguments import COMMANDS as ALL_COMMANDS
 from harness.place import Place
 
 pytestmark = pytest.mark.sampled(3)
@@ -168,7 +170,7 @@ def test_an_option_before_the_command_is_not_undone_by_the_command(place: Place)
 
 
 def test_the_version_is_told(place: Place) -> None:
-    for arguments in (("--version",), ("--version", "apply")):
+    for arguments in (("--version",), ("-V",), ("--version", "apply")):
         run = place.envsync(*arguments)
         assert (run.status, run.out, run.err) == (0, f"envsync {__version__}\n", "")
 
@@ -180,10 +182,50 @@ def test_help_is_a_result(place: Place) -> None:
         assert "usage: envsync" in run.out
 
 
+def test_without_a_command_the_help_is_shown_and_it_fits_a_terminal(place: Place) -> None:
+    run = place.envsync()
+    assert (run.status, run.out, run.err) == (0, place.envsync("--help").out, "")
+    assert max(map(len, run.out.splitlines())) <= 80
+    assert place.envsync("help").out == run.out
+    assert place.envsync("help", "check").out == place.envsync("check", "--help").out
+    assert place.envsync("help", "ls").out == place.envsync("status", "--help").out
+
+
+def test_every_command_stands_in_one_group_of_the_help() -> None:
+    names = [name for _, group in vocabulary.GROUPS for name in group]
+    known = {command.name for command in ALL_COMMANDS}
+    assert len(names) == len(set(names))
+    assert known <= set(names)
+    assert not known & {*vocabulary.ALIASES, *vocabulary.ANSWERS}
+    assert set(vocabulary.ALIASES.values()) <= known
+
+
+@pytest.mark.parametrize(("word", "command"), vocabulary.ALIASES.items())
+def test_other_tools_words_work_where_they_mean_the_same(place: Place, word: str, command: str) -> None:
+    place.write(THREE)
+    run = place.envsync("--json", word, "alpha")
+    assert (run.status, run.document["command"]) == (0, command)
+
+
+@pytest.mark.parametrize(
+    ("word", "answer"),
+    [
+        ("install", "under packages, then install it: envsync apply"),
+        ("instal", "under packages, then install it: envsync apply"),
+        ("create", "envsync add NAME"),
+        ("lst", "Did you mean list?"),
+    ],
+)
+def test_other_words_are_answered_with_the_command_that_does_it(place: Place, word: str, answer: str) -> None:
+    run = place.envsync(word, "alpha")
+    assert (run.status, run.out) == (2, "")
+    assert answer in run.err
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
-        (),
+        ("--quiet",),
         ("aply",),
         ("apply", "--nonsense"),
         ("apply", "--jobs", "0"),
@@ -217,6 +259,8 @@ def test_wrong_usage_is_exit_status_2_with_a_message_on_stderr(place: Place, arg
         (("xyzzy",), "See: envsync --help"),
         (("--color", "red", "apply"), "See: envsync --help"),
         (("apply", "--color", "red"), "See: envsync apply --help"),
+        (("apply", "--forse-rebuild", "a"), "Did you mean --force-rebuild? See: envsync apply --help"),
+        (("add", "a", "--package", "b"), "Did you mean --packages? See: envsync add --help"),
         (("apply", "blog", "--bogus"), "See: envsync apply --help"),
         (("rollback", "a", "b"), "See: envsync rollback --help"),
     ],

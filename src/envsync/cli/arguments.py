@@ -236,7 +236,7 @@ COMMANDS = (
     ),
     Command(
         "remove",
-        "declare an environment no more; nothing is deleted but its entry",
+        "take environments out of the manifest; nothing is deleted but their entries",
         (_position("names", f"environments: {_ANY}", nargs="+", metavar="NAME"),),
     ),
     Command(

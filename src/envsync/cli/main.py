@@ -10,7 +10,7 @@ from typing import TextIO
 from envsync.cache.store import cache_problem, use_cache_directory
 from envsync.cli import signals
 from envsync.cli.commands import MODULES, carry_out
-from envsync.cli.options import Options, parse, split_run
+from envsync.cli.options import Options, parse, spelled_out, split_run
 
 
 def mind_cache(*, quiet: bool) -> None:
@@ -70,6 +70,7 @@ def _silence(stream: TextIO) -> None:
 
 
 def _run(arguments: list[str]) -> int:
+    arguments = spelled_out(arguments)
     command = next((word for word in arguments if word in MODULES), "")
     options = Options(command, json="--json" in split_run(arguments)[0])
     try:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, NoReturn
 
 from envsync import __version__
 from envsync.cli.arguments import COMMANDS, EVERYWHERE, Argument
+from envsync.cli.vocabulary import ALIASES, GROUPS, answer, similar
 
 
 class Options(NamedTuple):
@@ -63,27 +64,77 @@ class Options(NamedTuple):
     """An interpreter that a command is about."""
 
 
-_EPILOG = """\
-the manifest: --file, else $ENVSYNC_FILE, else envs.toml in the current directory or a parent,
-else envsync/envs.toml in your configuration directory
+_COLUMN = 14
+"""Where the texts of the commands begin in the help."""
 
-exit status: 0 done, or in sync; 1 an environment failed or is in conflict; 2 wrong usage, or a
-manifest that cannot be read; 3 check found drift; 130 interrupted;
-143 terminated
+_EPILOG = """\
+the manifest:
+  --file, else $ENVSYNC_FILE, else envs.toml in the current directory or a
+  parent, else envsync/envs.toml in your configuration directory
+
+exit status:
+  0 done, or in sync; 1 an environment failed or is in conflict; 2 wrong usage,
+  or a manifest that cannot be read; 3 check found drift; 130 interrupted;
+  143 terminated
+
+more of a command: envsync help COMMAND
 """
 
 
 class _WrongUsage(Exception):  # noqa: N818  # inside this module alone
     """What is wrong, and the command whose help says what is right."""
 
-    def __init__(self, message: str, command: str) -> None:
+    def __init__(self, message: str, command: str, advice: str = "") -> None:
         super().__init__(message)
-        self.message, self.command = message, command
+        self.message, self.command, self.advice = message, command, advice
 
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise _WrongUsage(message, self.prog)
+
+
+class _Root(_Parser):
+    """The parser whose help shows the commands in groups."""
+
+    def format_help(self) -> str:
+        """Return the help, no line of it longer than a terminal is wide."""
+        texts = {command.name: command.help.partition(";")[0] for command in COMMANDS}
+        commands = argparse.HelpFormatter(self.prog, max_help_position=_COLUMN)
+        for title, names in GROUPS:
+            commands.start_section(title)
+            commands.add_arguments(argparse.Action([], name, help=texts[name]) for name in names if name in texts)
+            commands.end_section()
+        options = self._get_formatter()
+        options.start_section("options for all commands")
+        options.add_arguments(one for one in self._actions if one.option_strings)
+        options.end_section()
+        options.add_text(self.epilog)
+        beginning = f"usage: envsync COMMAND [OPTION ...] [NAME ...]\n\n{self.description}\n"
+        return f"{beginning}\n{commands.format_help()}\n{options.format_help()}"
+
+
+def spelled_out(arguments: list[str]) -> list[str]:
+    """Return a command line in the words of ``COMMANDS``: with another tool's word replaced, and ``help`` an option."""
+    if not arguments:
+        return ["--help"]
+    at = _command_at(arguments)
+    if at is None:
+        return arguments
+    word, before, after = arguments[at], arguments[:at], arguments[at + 1 :]
+    if word == "help":
+        return [*before, *(spelled_out(after[:1]) if after else ()), "--help"]
+    return [*before, ALIASES.get(word, word), *after]
+
+
+def _command_at(arguments: list[str]) -> int | None:
+    """Return the index of the word that stands where a command belongs."""
+    former = ""
+    for at, word in enumerate(arguments):
+        if not word.startswith("-") and former not in _WITH_VALUE:
+            return at
+        former = word
+    return None
 
 
 def parse(arguments: list[str]) -> Options:
@@ -131,37 +182,25 @@ def _given(arguments: list[str]) -> dict[str, Any]:
     except _WrongUsage as wrong:
         from envsync.model.problems import Problem, UsageError  # noqa: PLC0415  # only where something is wrong
 
-        message, hint = wrong.message, f"See: {wrong.command} --help"
-        if (word := _unknown_command(arguments)) is not None:
-            message, hint = f"{word!r} is not a command", f"{_similar(word)}{hint}"
+        message, hint = wrong.message, f"{wrong.advice}See: {wrong.command} --help"
+        at = _command_at(arguments)
+        names = [command.name for command in COMMANDS]
+        if at is not None and arguments[at] not in names:
+            message, hint = f"{arguments[at]!r} is not a command", f"{answer(arguments[at], names)}{hint}"
         raise UsageError(Problem("usage", message, hint)) from None
 
 
 def _parsed(arguments: list[str]) -> dict[str, Any]:
     given, unknown = parser(arguments).parse_known_args(arguments)
     if unknown:
+        (command,) = (one for one in COMMANDS if one.name == given.command)
+        names = [name for one in (*command.arguments, *EVERYWHERE) for name in one.names if name.startswith("--")]
+        option = next((word.partition("=")[0] for word in unknown if word.startswith("--")), "")
         message = f"unrecognized arguments: {' '.join(unknown)}"
         if given.command == "run":
             message += "; options of a command stand behind it: envsync run NAME CMD --option"
-        raise _WrongUsage(message, f"envsync {given.command}")
+        raise _WrongUsage(message, f"envsync {given.command}", similar(option, names))
     return vars(given)
-
-
-def _unknown_command(arguments: list[str]) -> str | None:
-    """Return the word that stands where a command belongs and is none."""
-    try:
-        words = _everywhere().parse_known_args(arguments)[1]
-    except _WrongUsage:
-        return None
-    word = next((word for word in words if not word.startswith("-")), None)
-    return word if word not in {command.name for command in COMMANDS} else None
-
-
-def _similar(word: str) -> str:
-    import difflib  # noqa: PLC0415  # only where something is wrong
-
-    similar = difflib.get_close_matches(word, [command.name for command in COMMANDS], n=1)
-    return f"Did you mean {similar[0]}? " if similar else ""
 
 
 def _everywhere() -> _Parser:
@@ -173,7 +212,7 @@ def _everywhere() -> _Parser:
 def parser(words: Container[str]) -> argparse.ArgumentParser:
     """Return the parser of a command line; of a command that is not among its words, only the name and the help."""
     everywhere = _everywhere()
-    root = _Parser(
+    root = _Root(
         prog="envsync",
         description="Keep Python virtual environments as one file, envs.toml, says they should be.",
         parents=[everywhere],
@@ -181,8 +220,10 @@ def parser(words: Container[str]) -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog=_EPILOG,
     )
-    root.add_argument("--version", action="version", version=f"envsync {__version__}")
-    commands = root.add_subparsers(prog="envsync", dest="command", required=True, metavar="COMMAND")
+    root.add_argument("-V", "--version", action="version", version=f"envsync {__version__}")
+    commands = root.add_subparsers(
+        parser_class=_Parser, prog="envsync", dest="command", required=True, metavar="COMMAND"
+    )
     for command in COMMANDS:
         if command.name not in words:
             commands.add_parser(command.name, help=command.help, add_help=False)
