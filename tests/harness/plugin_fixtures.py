@@ -109,12 +109,19 @@ def shared_cache(warm_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     return shared
 
 
+def _empty_directory(path: Path) -> Path:
+    path.mkdir()
+    return path
+
+
 @pytest.fixture
 def here(place: Place, monkeypatch: pytest.MonkeyPatch, shared_cache: Path) -> Place:
     """Return the place, as the working directory of this process, with caches that tests share and no network."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(shared_cache))
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("UV_OFFLINE", "1")
+    # Offline, uv still takes what the shared cache holds of an index: an empty one of its own holds nothing.
+    monkeypatch.setenv("UV_DEFAULT_INDEX", f"file://{_empty_directory(place.root.parent / 'index')}")
     monkeypatch.chdir(place.root)
     place.trust()
     return place

@@ -16,7 +16,8 @@ from harness.bench import changed, files, listing
 from harness.depot import Depot
 
 _STARTS = ("subprocess.Popen", "os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn", "os.system")
-_PROBE = "/.envsync-probe"
+PROBE = "/.envsync-probe"
+"""What is in the command line of a process that asks an interpreter."""
 _STARTED: list[str] = []
 _HOOKED: list[bool] = []
 
@@ -46,7 +47,7 @@ def assert_stable(depot: Depot) -> None:
         entry = depot.apply()
         assert (entry["outcome"], entry["actions"]) == ("unchanged", [])
         assert main(["check"]) == 0
-        assert [one for one in started if _PROBE not in one] == []
+        assert [one for one in started if PROBE not in one] == []
     assert changed(before, files(listing(depot.end))) == set()
 
 
