@@ -18,7 +18,7 @@ from harness.place import Place
 
 ROOT = Path(__file__).parent.parent
 ONE = '[envs.blog]\npath = "blog"\n'
-MOST_MODULES = 59
+MOST_MODULES = 60
 
 
 @pytest.fixture

@@ -56,7 +56,7 @@ def made(place: Place, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.M
     for number, name in enumerate(NAMES.values()):
         path = json.dumps(f"./{name}/.venv".replace("$", "${DOLLAR}"), ensure_ascii=False)
         tables.append(f'[envs.e{number}]\npath = {path}\nprompt = "it\'s $(touch pwned) é"\n')
-    place.write(f'builder = "{builder}"\n' + "".join(tables))
+    place.write(f'builder = "{builder}"\n' + "".join(tables), *NAMES.values())
     entries = run(place, capsys, "apply")["environments"]
     assert {entry["outcome"] for entry in entries} == {"created"}
     return [place.root / name / ".venv" for name in NAMES.values()]

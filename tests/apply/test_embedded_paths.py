@@ -96,7 +96,7 @@ def test_another_dialect_of_virtualenvs_is_followed(bench: Bench, monkeypatch: p
         return known(self, values, template, creator).replace("set -gx VIRTUAL_ENV '", "dir:set '")
 
     monkeypatch.setattr(FishActivator, "instantiate_template", another)
-    for directory in ("plain", "a b/ü$x/.venv"):
+    for directory in ("plain", "a b/ü$x/own"):
         bench.directory = directory.replace("$", "")
         bench.declare()
         assert bench.apply()["outcome"] == "created"

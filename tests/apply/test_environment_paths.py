@@ -89,7 +89,7 @@ def test_on_an_empty_machine_nothing_is_in_the_way_of_clones(place: Place) -> No
     subprocess.run(["git", "init", "-q", "made"], check=True, cwd=place.root)
     for name in ("e0", "e9"):
         subprocess.run(["git", "clone", "-q", "made", f"src/{name}"], check=True, cwd=place.root, capture_output=True)
-    assert place.envsync("check").status == 3
+    assert place.envsync("check", "e0").status == 3
     run = place.envsync("apply", "--json")
     outcomes = {name: one["outcome"] for name, one in run.environments.items()}
     assert outcomes == {f"e{one}": "skipped" for one in range(1, 9)} | {"e0": "created", "e9": "conflict"}

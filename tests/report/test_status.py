@@ -19,7 +19,11 @@ PLAIN = Paint(colours=False)
 def planned(place: Place, count: int) -> Plan:
     """Return the plan of environments of which the last has a conflict and a long path."""
     text = "".join(f'[envs.e{n:03}]\npath = "p{n}/.venv"\ntarget = "e{n}"\n' for n in range(count))
-    place.write(f'{text}[envs.last]\npath = "{"deep/" * 12}.venv"\npython = "./gone"\n')
+    place.write(
+        f'{text}[envs.last]\npath = "{"deep/" * 12}.venv"\npython = "./gone"\n',
+        "deep/" * 12,
+        *(f"p{n}" for n in range(count)),
+    )
     return Reconciler(load(str(place.manifest)), FactsCache(None)).plan()
 
 

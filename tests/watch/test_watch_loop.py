@@ -268,7 +268,7 @@ def test_many_environments_that_break_at_once_are_repaired_in_one_pass(place: Pl
 
 def test_a_project_that_is_moved_away_is_not_begun_anew_in_its_place(place: Place, link: Path) -> None:
     del link
-    place.write('[envs.one]\npath = "project/.venv"\npython = "py/bin/python3"\n')
+    place.write('[envs.one]\npath = "project/.venv"\npython = "py/bin/python3"\n', "project")
     place.apply()
     stage = Stage(place)
     stage.at(5.0, lambda: (place.root / "project").rename(place.root / "away"))
