@@ -107,6 +107,16 @@ def test_it_loads_nothing_but_what_python_has_loaded_or_is_built_in(calm: Place,
     assert {name for name in modules(done) - ready if not name.startswith("envsync")} == set()
 
 
+@pytest.mark.parametrize("appears", ["wt/two", "waited"])
+def test_a_directory_that_is_waited_for_or_that_a_glob_matches_ends_it(place: Place, appears: str) -> None:
+    place.write('[envs.a]\npath = "a"\naliases = ["wt/*/.venv"]\n[envs.b]\npath = "waited/.venv"\n', "wt/one")
+    settle(place)
+    done = run(place, "check")
+    assert (done.status, modules(done) & HEAVY) == (0, set())
+    (place.root / appears).mkdir()
+    assert run(place, "check").status == 3
+
+
 def calls_of(place: Place, trace: Path) -> Counter[str]:
     """Count the system calls of a pass without work, by their names."""
     command = [strace(), "-f", "-o", str(trace), sys.executable, "-B", "-c", MAIN, "check"]

@@ -176,7 +176,7 @@ def test_a_checkout_of_another_branch_brings_its_environments(dotfiles: Dotfiles
 
 def test_what_waits_for_a_directory_is_created_when_that_is_there(dotfiles: Dotfiles) -> None:
     new = dotfiles.root / "src/new/project"
-    waiting = dotfiles.table("two", "../src/new/project/.venv", 'wait-for = "../src/new/project"')
+    waiting = dotfiles.table("two", "../src/new/project/.venv")
     dotfiles.file.write_text(dotfiles.manifest(dotfiles.one(), waiting))
     with dotfiles.watched() as watcher:
         assert watcher.events[-1]["states"]["waiting"] == 1
@@ -186,8 +186,9 @@ def test_what_waits_for_a_directory_is_created_when_that_is_there(dotfiles: Dotf
         assert_there(new / ".venv")
 
 
-def test_an_alias_is_linked_when_its_directory_is_there(dotfiles: Dotfiles) -> None:
-    dotfiles.file.write_text(dotfiles.manifest(dotfiles.one('aliases = ["../trees/feature/.venv"]')))
+@pytest.mark.parametrize("directory", ["feature", "*"])
+def test_an_alias_is_linked_when_its_directory_is_there(dotfiles: Dotfiles, directory: str) -> None:
+    dotfiles.file.write_text(dotfiles.manifest(dotfiles.one(f'aliases = ["../trees/{directory}/.venv"]')))
     with dotfiles.watched() as watcher:
         assert not (dotfiles.root / "trees").exists()
         (dotfiles.root / "trees/feature").mkdir(parents=True)
@@ -197,7 +198,7 @@ def test_an_alias_is_linked_when_its_directory_is_there(dotfiles: Dotfiles) -> N
 
 @pytest.mark.parametrize("moved", ["src", "src/project", "project"])
 def test_a_project_may_be_moved_away_and_back(dotfiles: Dotfiles, moved: str) -> None:
-    dotfiles.file.write_text(dotfiles.manifest(dotfiles.one('wait-for = "../project"')))
+    dotfiles.file.write_text(dotfiles.manifest(dotfiles.one()))
     with dotfiles.watched() as watcher:
         before, link = listing(dotfiles.end), dotfiles.path.lstat().st_ino
         (dotfiles.root / moved).rename(dotfiles.root / "away")
@@ -212,7 +213,7 @@ def test_a_project_may_be_moved_away_and_back(dotfiles: Dotfiles, moved: str) ->
 
 
 def test_a_directory_is_moved_with_the_environment_in_it_and_back(dotfiles: Dotfiles) -> None:
-    dotfiles.file.write_text(dotfiles.manifest(dotfiles.table("one", "../project/.venv", 'wait-for = "../project"')))
+    dotfiles.file.write_text(dotfiles.manifest(dotfiles.table("one", "../project/.venv")))
     with dotfiles.watched() as watcher:
         before = listing(dotfiles.path)
         (dotfiles.root / "src").rename(dotfiles.root / "away")
