@@ -274,7 +274,7 @@ def test_a_worktree_gets_the_environment_when_it_appears_and_nothing_is_made_onc
     assert desk.end(shop / "hotfix/.venv") == shop / ".envs/shop"
     for worktree in ("feature", "hotfix"):
         desk.run("git", "worktree", "remove", f"../{worktree}", where=main)
-    assert desk.run("envsync", "apply", where=shop) == "1 unchanged\n"
+    assert desk.run("envsync", "apply", where=shop) == "1 in sync\n"
     assert sorted(os.listdir(shop)) == [".envs", "envs.toml", "main", "post-checkout"]
     assert desk.end(main / ".venv") == shop / ".envs/shop"
 

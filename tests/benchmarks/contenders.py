@@ -114,7 +114,7 @@ class Bench:
 
     def stays(self, count: int) -> Job:
         """Return a run of envsync that finds nothing to do."""
-        return self.apply(self.standing(count).directory, f"{count} unchanged")
+        return self.apply(self.standing(count).directory, f"{count} in sync")
 
     def converges_again(self, count: int) -> Job:
         """Return a run of venvs that finds nothing to do."""

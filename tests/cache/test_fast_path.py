@@ -56,7 +56,7 @@ def settle(place: Place, *words: str) -> None:
 
 QUICK = {
     ("--version",): f"envsync {__version__}\n",
-    ("apply",): "2 unchanged\n",
+    ("apply",): "2 in sync\n",
     ("check",): "2 environments in sync\n",
     ("check", "--quiet"): "",
 }

@@ -119,7 +119,7 @@ def test_missing_environments(place: Place, command: str) -> None:
     place.write('[envs.a]\npath = "x/.venv"\ntarget = "a"\n', "x")
     expected = {"apply": ("applied", 0), "check": ("drift", 3)}.get(command, ("drift", 0))
     (entry,) = assert_contract(place.envsync(*of(command, "a")), command, str(place.manifest), *expected)
-    assert entry["state"] == "missing"
+    assert entry["state"] == ("in-sync" if command == "apply" else "missing")
     assert {drift["code"] for drift in entry["drift"]} == {"missing", "link-missing"}
     assert [action["kind"] for action in entry["actions"]] == ["create", "link"]
     assert entry["end"] == str(place.root / "state" / "a")
@@ -144,7 +144,8 @@ def test_drift(place: Place, command: str) -> None:
     place.write('[envs.a]\npath = "a"\nprompt = "two"\n')
     expected = {"apply": ("applied", 0), "check": ("drift", 3)}.get(command, ("drift", 0))
     (entry,) = assert_contract(place.envsync(*of(command, "a")), command, str(place.manifest), *expected)
-    assert (entry["state"], entry["drift"][0]["code"]) == ("drift", "prompt")
+    assert entry["drift"][0]["code"] == "prompt"
+    assert entry["state"] == ("in-sync" if command == "apply" else "drift")
     assert entry.get("outcome", "repaired") == "repaired"
 
 

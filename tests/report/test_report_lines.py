@@ -1,5 +1,6 @@
 """Lines as people read them: counts, places and remedies."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,10 @@ from harness.place import Place
 TWO = '[envs.a]\npath = "a"\n[envs.b]\npath = "b"\n'
 
 
+def first(text: str) -> str:
+    return text.splitlines()[0]
+
+
 def last(text: str) -> str:
     return text.splitlines()[-1]
 
@@ -18,9 +23,9 @@ def last(text: str) -> str:
 def test_counts_say_what_happens_to_environments(place: Place) -> None:
     (place.root / "file").write_text("not a directory")
     place.write(TWO + '[envs.c]\npath = "file"\n')
-    assert last(place.envsync("plan").out) == "2 to create, 1 in conflict"
-    assert last(place.envsync("apply").out) == "2 created, 1 in conflict"
-    assert last(place.envsync("plan").out) == "1 in conflict, 2 in sync"
+    assert first(place.envsync("plan").out) == "Plan: 2 to create, 1 conflict"
+    assert last(place.envsync("apply").out) == "2 created, 1 conflict"
+    assert first(place.envsync("plan").out) == "Plan: 1 conflict, 2 in sync"
 
 
 def test_a_rollback_is_planned_as_to_roll_back_and_reported_as_rolled_back(place: Place) -> None:
@@ -28,9 +33,8 @@ def test_a_rollback_is_planned_as_to_roll_back_and_reported_as_rolled_back(place
     place.apply()
     assert place.envsync("apply", "--force-rebuild", "a").status == 0
     planned = place.envsync("rollback", "a", "--dry-run").out
-    assert planned.startswith("* roll back  a")
+    assert planned.startswith("Plan: 1 to roll back\n* roll back  a")
     assert "  go back to " in planned
-    assert last(planned) == "1 to roll back"
     done = place.envsync("rollback", "a").out
     assert done.startswith("* rolled back  a")
     assert "  went back to " in done
@@ -84,3 +88,38 @@ def test_what_cannot_be_written_is_named_in_full(tmp_path: Path) -> None:
     with pytest.raises(IsADirectoryError) as replaced:
         replace_file(f"{parent}/directory", b"")
     assert replaced.value.filename2 == f"{parent}/directory"
+
+
+def test_environments_that_share_a_cause_share_a_line(place: Place) -> None:
+    names = [f"svc{number}" for number in range(5)]
+    place.write("".join(f'[envs.{name}]\npath = "{name}"\n' for name in names))
+    planned = place.envsync("plan").out.splitlines()
+    assert len(planned) == 2, planned
+    assert planned[0] == "Plan: 5 to create"
+    assert re.fullmatch(r"\+ create     5 environments: Python [0-9.]+: svc0, svc1, svc2 and 2 more", planned[1])
+    assert all(f"  {name}  " in place.envsync("plan", "--verbose").out for name in names)
+    done = place.envsync("apply").out.splitlines()
+    assert len(done) == 2, done
+    assert done[0].startswith("+ created    5 environments: Python ")
+    assert done[1] == "5 created"
+    prompts = "".join(f'[envs.{name}]\npath = "{name}"\nprompt = "{name}!"\n' for name in names[:3])
+    place.write(prompts + '[envs.svc3]\npath = "svc3"\n[envs.svc4]\npath = "svc4"\n')
+    assert place.envsync("plan").out.splitlines() == [
+        "Plan: 3 to repair, 2 in sync",
+        "~ repair     3 environments: their prompts differ: svc0, svc1, svc2",
+    ]
+
+
+def test_two_environments_keep_a_line_each(place: Place) -> None:
+    place.write(TWO)
+    assert [line.split()[:3] for line in place.envsync("plan").out.splitlines()[1:]] == [
+        ["+", "create", "a"],
+        ["+", "create", "b"],
+    ]
+
+
+def test_the_exit_status_of_plan_can_be_that_of_check(place: Place) -> None:
+    place.write(TWO)
+    assert [place.envsync("plan", *words).status for words in ((), ("--exit-code",))] == [0, 3]
+    place.apply()
+    assert place.envsync("plan", "--exit-code").status == 0

@@ -2,6 +2,7 @@
 
 import contextlib
 import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
@@ -18,7 +19,7 @@ from envsync.manifest import load
 from envsync.model.plan import Plan, State
 from envsync.model.problems import ManifestError
 from envsync.model.report import EnvironmentReport, Report, outcome_of
-from envsync.report import text
+from envsync.report import packages, text
 from envsync.report.table import in_force_lines
 from envsync.report.terminal import Paint, ProgressDisplay, tilde
 from envsync.write import snapshot
@@ -27,6 +28,7 @@ from envsync.write import snapshot
 def _apply(options: Options) -> Result:
     if options.dry_run:
         return _plan(options)
+    began = time.monotonic()
     session = Session(options, Untrusted.ASK)
     plan = session.plan()
     report = _untouched(plan)
@@ -36,7 +38,7 @@ def _apply(options: Options) -> Result:
             report, plan = session.apply(plan, display.tick)
     session.remember(plan)
     verdict = verdict_of_report(report)
-    show = partial(text.report_lines, report, verbose=options.verbose)
+    show = partial(text.report_lines, report, verbose=options.verbose, seconds=time.monotonic() - began)
     return Result(plan.manifest.file, verdict, report.environments, show)
 
 
@@ -59,7 +61,7 @@ def _plan(options: Options) -> Result:
             yield f"manifest: {tilde(plan.manifest.file)}"
             yield from in_force_lines(plan.manifest.file, session.hidden)
 
-    result = look(options, lines, session=session)
+    result = look(options, lines, on_drift=DRIFT if options.exit_code else DONE, session=session)
     return replace(result, more=result.more | session.in_force()) if options.json else result
 
 
@@ -96,7 +98,7 @@ def _upgrade(options: Options) -> Result:
     session = Session(options)
     plan = _plan_upgrade(session, options)
     if options.dry_run:
-        show = partial(text.plan_lines, plan, verbose=options.verbose, nothing=text.NOTHING_TO_UPGRADE)
+        show = partial(text.plan_lines, plan, verbose=options.verbose, nothing=packages.NOTHING_TO_UPGRADE)
         return Result(plan.manifest.file, _verdict_of(plan), plan.environments, show)
     report = _untouched(plan)
     if plan.has_work:
@@ -111,7 +113,7 @@ def _outdated(options: Options) -> Result:
     session = Session(options)
     plan = _plan_upgrade(session, options)
     return Result(
-        plan.manifest.file, _verdict_of(plan), plan.environments, partial(text.outdated_lines, plan.environments)
+        plan.manifest.file, _verdict_of(plan), plan.environments, partial(packages.outdated_lines, plan.environments)
     )
 
 

@@ -124,7 +124,11 @@ COMMANDS = (
         "create, repair or rebuild what differs from the manifest",
         (_NAMES, _flag("--dry-run", text="the same as plan"), _FORCE, _DEEP, _JOBS),
     ),
-    Command("plan", "show what apply would do, and why; writes nothing but caches", (_NAMES, _FORCE, _DEEP)),
+    Command(
+        "plan",
+        "show what apply would do, and why; writes nothing but caches",
+        (_NAMES, _FORCE, _DEEP, _flag("--exit-code", text="exit status 3 on drift, as check has it")),
+    ),
     Command("check", "say in one line whether all is in sync; exit status 3 on drift", (_NAMES, _DEEP)),
     Command(
         "upgrade",

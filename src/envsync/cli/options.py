@@ -27,6 +27,8 @@ class Options(NamedTuple):
     """Whether even a manifest that was named has to be the one that was trusted, unchanged."""
     lock_timeout: float | None = None
     dry_run: bool = False
+    exit_code: bool = False
+    """Whether drift has an exit status of its own."""
     pin: bool = False
     package: tuple[str, ...] = ()
     """The names of the packages to upgrade."""

@@ -38,6 +38,7 @@ _BY_KIND = {
     "rollback": Outcome.ROLLED_BACK,
 }
 _WEIGHT = list(Outcome)
+_OF_NOW = ("hops", "end", "state")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +51,21 @@ class EnvironmentReport:
     error: Problem | None = None
     packages: tuple[Change, ...] = ()
     """The versions that changed."""
+    after: EnvironmentPlan | None = None
+    """What is there now, where something was done."""
 
     def to_dict(self) -> Entry:
-        """Return its entry in the JSON document."""
-        return self.plan.to_dict() | {
-            "outcome": self.outcome.value,
-            "packages": [one.to_dict() for one in self.packages],
-            "error": self.error.brief() if self.error else None,
-        }
+        """Return its entry in the JSON document: ``hops``, ``end`` and ``state`` are of now, ``drift`` was."""
+        now = self.after.to_dict() if self.after is not None else {}
+        return (
+            self.plan.to_dict()
+            | {key: now[key] for key in _OF_NOW if key in now}
+            | {
+                "outcome": self.outcome.value,
+                "packages": [one.to_dict() for one in self.packages],
+                "error": self.error.brief() if self.error else None,
+            }
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +124,6 @@ def report_of(plan: EnvironmentPlan, after: EnvironmentPlan) -> EnvironmentRepor
             f"it was applied, and yet: {left}",
             f"See: envsync explain {shlex.quote(plan.environment.name)}",
         )
-        return EnvironmentReport(plan, Outcome.FAILED, problem)
+        return EnvironmentReport(plan, Outcome.FAILED, problem, after=after)
     notes = plan.notes if is_rollback else tuple(dict.fromkeys((*plan.notes, *after.notes)))
-    return EnvironmentReport(replace(plan, notes=notes), outcome_of(plan.state, plan.actions))
+    return EnvironmentReport(replace(plan, notes=notes), outcome_of(plan.state, plan.actions), after=after)

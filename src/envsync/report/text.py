@@ -2,61 +2,21 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import assert_never
 
-from envsync.model.packages import Change
 from envsync.model.plan import Action, Create, EnvironmentPlan, Install, Link, Plan, Rebuild, Repair, Rollback, State
 from envsync.model.problems import Problem
 from envsync.model.report import EnvironmentReport, Outcome, Report
 from envsync.plan.explain import shows_more
-from envsync.report.terminal import Paint, abbreviate_home, abbreviate_in_commands, escape, shell_quoted, tilde
+from envsync.report.causes import Cause, grouped, rebuild_text
+from envsync.report.packages import package_lines
+from envsync.report.terminal import Paint, abbreviate_home, abbreviate_in_commands, escape, listed, shell_quoted, tilde
 
-_MOST = 20
-"""Package lines for one environment, unless all are asked for."""
-
-
-def package_lines(changes: Sequence[Change], paint: Paint, *, verbose: bool) -> Iterator[str]:
-    """Yield a line for each package whose version changes."""
-    shown = changes if verbose else changes[:_MOST]
-    width = max((len(change.name) for change in shown), default=0)
-    for change in shown:
-        yield f"    {_line(change, width, paint)}"
-    if len(changes) > len(shown):
-        yield f"    and {len(changes) - len(shown)} more packages (--verbose)"
-
-
-def _line(change: Change, width: int, paint: Paint) -> str:
-    name = f"{escape(change.name):<{width}}"
-    if change.before is None:
-        return f"{paint('green', '+')} {name}  {escape(change.after or '')}".rstrip()
-    if change.after is None:
-        return f"{paint('red', '-')} {name}  {escape(change.before)}"
-    return f"{paint('yellow', '~')} {name}  {escape(change.before)} -> {escape(change.after or 'as built')}"
-
-
-def outdated_lines(plans: Sequence[EnvironmentPlan], paint: Paint) -> Iterator[str]:
-    """Yield a table of what could be upgraded: environment, package, installed and available version."""
-    rows = [("ENVIRONMENT", "PACKAGE", "INSTALLED", "AVAILABLE")]
-    notes = []
-    for plan in plans:
-        name = escape(plan.environment.name)
-        rows += [(name, escape(one.name), escape(one.before or "-"), escape(one.after or "?")) for one in plan.packages]
-        notes += [f"{name}: {escape(conflict.message)}" for conflict in plan.conflicts]
-        notes += [f"{name}: {escape(note)}" for note in plan.notes if not plan.packages]
-    if len(rows) > 1:
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        for number, row in enumerate(rows):
-            line = "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
-            yield paint("bold", line) if number == 0 else line
-    elif not any(plan.conflicts for plan in plans):
-        yield NOTHING_TO_UPGRADE
-    yield from (f"{paint('dim', 'note:')} {note}" for note in notes)
-
-
-NOTHING_TO_UPGRADE = "nothing to upgrade"
 _WIDEST = 48
 """Columns that paths are padded to at most; a longer path pushes what follows it to the right."""
+_NARROW = 9
+"""Columns of a word at least."""
 _PLANNED = {
     "create": ("+", "green"),
     "rebuild": ("*", "yellow"),
@@ -94,44 +54,72 @@ _VERB = re.compile(rf"(?:^|(?<=, ))({'|'.join(_PAST)})(?= )")
 _TO_DO = ("create", "rebuild", "roll back", "repair", "install", "link")
 _DONE_WORDS = (
     *("created", "rebuilt", "rolled back", "repaired", "upgraded", "installed", "linked"),
-    *("failed", "conflict", "interrupted", "skipped", "unchanged", "waiting"),
+    *("failed", "conflict", "interrupted", "skipped", "waiting", "in sync"),
 )
 
 
 def plan_lines(plan: Plan, paint: Paint, *, verbose: bool, nothing: str = "") -> Iterator[str]:
-    """Yield what would be done, and why; ``nothing`` replaces the summary of a plan in which all is in sync."""
+    """Yield the totals, then what would be done, and why; ``nothing`` is said instead where all is in sync."""
     words = {one.environment.name: _planned_word(one) for one in plan.environments}
-    shown = [one for one in plan.environments if verbose or words[one.environment.name] != "in sync" or one.notes]
-    columns = _Columns(shown, paint)
-    for one in shown:
-        word = words[one.environment.name]
-        yield columns.line(_PLANNED[word], word, one)
-        yield from _details(one, paint)
-        yield from package_lines(one.packages, paint, verbose=verbose)
     if nothing and words and {*words.values()} == {"in sync"}:
         yield nothing
     else:
-        yield _summary(Counter(words.values()), (*_TO_DO, "conflict", "waiting", "in sync"), plan)
+        totals = _summary(Counter(words.values()), (*_TO_DO, "conflict", "waiting", "in sync"), plan)
+        yield f"{paint('bold', 'Plan:')} {totals}" if {*words.values()} - {"in sync"} else totals
+    shown = [one for one in plan.environments if verbose or words[one.environment.name] != "in sync" or one.notes]
+    groups = grouped((one, words[one.environment.name], one.packages, None) for one in shown if not verbose)
+    columns = _Columns((one for one in shown if one.environment.name not in groups), paint, words.values())
+    for one in shown:
+        word = words[one.environment.name]
+        group = groups.get(one.environment.name)
+        if group is not None and group.plan is not one:
+            continue
+        yield columns.line(_PLANNED[word], word, one) if group is None else columns.group(_PLANNED[word], word, group)
+        yield from _details(one, paint)
+        yield from package_lines(one.packages, paint, verbose=verbose)
 
 
-def report_lines(report: Report, paint: Paint, *, verbose: bool) -> Iterator[str]:
-    """Yield what was done, and why; environments that were not touched are only counted."""
+def report_lines(report: Report, paint: Paint, *, verbose: bool, seconds: float = 0.0) -> Iterator[str]:
+    """Yield what was done, and why; environments that were not touched are only counted.
+
+    ``seconds`` is how long it took; a short time is not worth a word.
+    """
     quiet = {Outcome.UNCHANGED, Outcome.SKIPPED}
     shown = [one for one in report.environments if verbose or one.outcome not in quiet or one.plan.faults]
-    columns = _Columns([one.plan for one in shown], paint)
+    entries = ((one.plan, _done_word(one), one.packages, one.error) for one in shown if not verbose)
+    groups = grouped(entries)
+    single = (one.plan for one in shown if one.plan.environment.name not in groups)
+    columns = _Columns(single, paint, map(_done_word, shown))
     for one in shown:
-        yield columns.line(_DONE[one.outcome], _done_word(one), one.plan, done=one.error is None)
+        word, done = _done_word(one), one.error is None
+        group = groups.get(one.plan.environment.name)
+        if group is not None and group.plan is not one.plan:
+            continue
+        look = _DONE[one.outcome]
+        yield columns.line(look, word, one.plan, done=done) if group is None else columns.group(look, word, group)
         yield from _details(one.plan, paint)
         if one.outcome is not Outcome.CREATED or verbose:
             yield from package_lines(one.packages, paint, verbose=verbose)
         yield from _failure(one, paint)
     plans = tuple(one.plan for one in report.environments)
-    yield _summary(Counter(map(_done_word, report.environments)), _DONE_WORDS, Plan(report.manifest, plans))
+    totals = _summary(Counter(map(_done_word, report.environments)), _DONE_WORDS, Plan(report.manifest, plans))
+    yield totals + (f", in {_duration(seconds)}" if seconds >= _LONG else "")
+
+
+_LONG = 10.0
+"""Seconds from which on it is said how long a pass took."""
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
 def outcome_lines(one: EnvironmentReport, paint: Paint) -> Iterator[str]:
     """Yield what was done to one environment, without a summary."""
-    yield _Columns([one.plan], paint).line(_DONE[one.outcome], _done_word(one), one.plan, done=one.error is None)
+    yield _Columns([one.plan], paint, [_done_word(one)]).line(
+        _DONE[one.outcome], _done_word(one), one.plan, done=one.error is None
+    )
     yield from _details(one.plan, paint)
     if one.outcome is not Outcome.CREATED:
         yield from package_lines(one.packages, paint, verbose=False)
@@ -141,7 +129,7 @@ def outcome_lines(one: EnvironmentReport, paint: Paint) -> Iterator[str]:
 def state_lines(one: EnvironmentPlan, paint: Paint) -> Iterator[str]:
     """Yield the state of one environment, without a summary."""
     word = _planned_word(one)
-    yield _Columns([one], paint).line(_PLANNED[word], word, one)
+    yield _Columns([one], paint, [word]).line(_PLANNED[word], word, one)
     yield from _details(one, paint)
 
 
@@ -160,8 +148,8 @@ def check_line(plan: Plan) -> str:
 
 def unchanged_line(plan: Plan) -> str:
     """Return the summary of a pass that had nothing to do."""
-    counts = Counter("waiting" if one.state is State.WAITING else "unchanged" for one in plan.environments)
-    return _summary(counts, ("unchanged", "waiting"), plan) + _faulty(plan.environments)
+    counts = Counter("waiting" if one.state is State.WAITING else "in sync" for one in plan.environments)
+    return _summary(counts, ("waiting", "in sync"), plan) + _faulty(plan.environments)
 
 
 def _faulty(plans: Iterable[EnvironmentPlan]) -> str:
@@ -195,23 +183,34 @@ def _planned_word(one: EnvironmentPlan) -> str:
 
 
 def _done_word(one: EnvironmentReport) -> str:
-    return "waiting" if one.plan.state is State.WAITING else one.outcome.value.replace("-", " ")
+    if one.plan.state is State.WAITING:
+        return "waiting"
+    return "in sync" if one.outcome is Outcome.UNCHANGED else one.outcome.value.replace("-", " ")
 
 
 class _Columns:
     """Lays out lines so that names and paths are aligned."""
 
-    def __init__(self, shown: Iterable[EnvironmentPlan], paint: Paint) -> None:
+    def __init__(self, shown: Iterable[EnvironmentPlan], paint: Paint, words: Iterable[str]) -> None:
         self._paint = paint
+        self._word = max(map(len, words), default=0)
         cells = [(escape(one.environment.name), tilde(one.environment.path)) for one in shown]
         self._name = max((len(name) for name, _ in cells), default=0)
         self._path = min(max((len(path) for _, path in cells), default=0), _WIDEST)
 
     def line(self, look: tuple[str, str], word: str, one: EnvironmentPlan, *, done: bool = False) -> str:
-        symbol, style = look
         name = self._paint("bold", f"{escape(one.environment.name):<{self._name}}")
         path = f"{tilde(one.environment.path):<{self._path}}"
-        return f"{self._paint(style, f'{symbol} {word:<9}')}  {name}  {path}  {_why(one, done=done)}".rstrip()
+        return f"{self._head(look, word)}  {name}  {path}  {_why(one, done=done)}".rstrip()
+
+    def group(self, look: tuple[str, str], word: str, cause: Cause) -> str:
+        count = self._paint("bold", environments(len(cause.names)))
+        names = listed([escape(name) for name in cause.names])
+        return f"{self._head(look, word)}  {count}: {abbreviate_home(cause.text)}: {names}"
+
+    def _head(self, look: tuple[str, str], word: str) -> str:
+        symbol, style = look
+        return self._paint(style, f"{symbol} {word:<{max(self._word, _NARROW)}}")
 
 
 def _why(one: EnvironmentPlan, *, done: bool) -> str:
@@ -227,8 +226,10 @@ def _why(one: EnvironmentPlan, *, done: bool) -> str:
 
 def _summary_of(action: Action, *, done: bool) -> str:
     match action:
-        case Create() | Rebuild():
-            return abbreviate_home(action.message.partition(" for ")[2].replace(" and reinstall ", ", "))
+        case Create():
+            return abbreviate_home(action.message.partition(" for ")[2])
+        case Rebuild():
+            return rebuild_text(action, done=done)
         case Install() | Rollback():
             message = _VERB.sub(lambda verb: _PAST[verb[0]], action.message) if done else action.message
             return abbreviate_home(message)
@@ -265,8 +266,10 @@ def _summary(counts: Counter[str], words: tuple[str, ...], plan: Plan) -> str:
 
 
 def _count(count: int, word: str) -> str:
-    """Return a count of environments as people say it: ``1 to create``, ``2 in conflict``, ``3 in sync``."""
-    words = f"to {word}" if word in _TO_DO else "in conflict" if word == "conflict" else word
+    """Return a count of environments as people say it: ``1 to create``, ``2 conflicts``, ``3 in sync``."""
+    if word == "conflict" and count != 1:
+        return f"{count} conflicts"
+    words = f"to {word}" if word in _TO_DO else word
     return f"{count} {words}"
 
 
