@@ -238,6 +238,11 @@ def make_file(place: Place) -> None:
     place.write('[envs.a]\npath = "a"\naliases = ["alias"]\nexpose = ["python:py"]\n')
 
 
+def make_alone(place: Place) -> None:
+    (place.root / "a").write_text("")
+    place.write('[envs.a]\npath = "a"\n')
+
+
 CONFLICTS = [make_directory, make_not_a_link, make_both, make_elsewhere, make_loop, make_file]
 
 
@@ -252,6 +257,18 @@ def test_the_commands_that_are_shown_resolve_the_conflict(place: Place, make: Ca
         subprocess.run(["bash", "-c", command], check=True, cwd=place.root, env=with_command(place))
     assert place.envsync("apply").status == 0
     assert place.envsync("check").status == 0
+
+
+@pytest.mark.parametrize("make", [make_directory, make_not_a_link, make_both, make_elsewhere, make_alone])
+def test_the_command_of_a_hint_works_when_it_is_pasted(place: Place, make: Callable[[Place], None]) -> None:
+    make(place)
+    place.variables["HOME"] = str(place.root)
+    hints = [line for line in place.envsync("plan").out.splitlines() if line.startswith("    hint: ")]
+    for hint in hints:
+        command = hint.partition("hint: ")[2].partition(": ")[2]
+        assert str(place.root) not in command or "'" in command  # a quoted word has no ~, which no shell would expand
+        subprocess.run(["bash", "-c", command], check=True, cwd=place.root, env=with_command(place))
+    assert place.envsync("apply").status == 0
 
 
 def test_the_document_has_the_commands_as_words(place: Place) -> None:
