@@ -84,6 +84,11 @@ CASES = [
         at(chain(kind=EndKind.FILE), redirect=Redirect(PATH, "/other", is_environment=False)),
         (("not-a-directory", "/other, where there is none"),),
     ),
+    Case(
+        "a file with settings",
+        at(chain("/home/me/.env", kind=EndKind.FILE)),
+        (("not-a-directory", "/home/me/.env is a file"),),
+    ),
     Case("a directory of something else", world(chain=chain()), (("not-a-venv", "no virtual environment"),)),
     Case(
         "an environment of another kind",
@@ -367,3 +372,11 @@ def test_an_environment_within_itself_is_told_once() -> None:
 def test_an_end_elsewhere_is_judged_where_it_is() -> None:
     seen = replace(world(), path=linked(PATH, "/x"), directory=directory(None, "/x", chain=chain("/x")))
     assert only(seen).code == "not-a-venv"
+
+
+def test_a_file_of_settings_is_not_to_be_moved_away() -> None:
+    (conflict,) = conflicts_of(wanted(), at(chain("/home/me/.env", kind=EndKind.FILE)), 40)
+    assert "such as .venv" in conflict.hint
+    assert conflict.remedy == ()
+    (conflict,) = conflicts_of(wanted(), at(chain(kind=EndKind.FILE)), 40)
+    assert conflict.remedy

@@ -129,6 +129,11 @@ def _chain_conflict(chain: Chain, *, mounted: bool = False) -> Conflict | None:
                 hint = "Let the link lead elsewhere, or choose another path."
             elif mounted:
                 hint, remedy = f"{_MOUNTED} or choose another path.", ()
+            elif chain.end.endswith("/.env"):
+                hint, remedy = (
+                    "It may hold settings, as python-dotenv reads them: choose another path, such as .venv.",
+                    (),
+                )
             where = chain.end if chain.end == chain.start else f"{chain.end}, where {chain.start} leads,"
             return Conflict("not-a-directory", f"{where} is {chain.kind.value}", hint, remedy)
         case EndKind.DIRECTORY | EndKind.MISSING:
