@@ -256,3 +256,19 @@ def test_names_agree_with_what_the_manifest_means(place: Place) -> None:
     (place.root / "d" / "x.toml").write_text('[envs.x]\npath = "x"\nplatforms = ["darwin", "linux"]\n')
     meant = [environment.name for environment in load(str(place.manifest)).environments]
     assert names(str(place.manifest)) == meant == ["a", "b:c", "x"]
+
+
+def test_where_a_name_stands_a_path_may_be_completed(place: Place) -> None:
+    place.write('[envs.blog]\npath = "a"\n')
+    (place.root / "src/blog").mkdir(parents=True)
+    (place.root / "src/file").touch()
+    assert offered(place, "envsync apply ./src/") == ["./src/blog/"]
+    assert offered(place, "envsync which b") == offered(place, "envsync activate ") == ["blog"]
+    assert offered(place, "envsync remove blog ") == ["blog"]
+    assert offered(place, "envsync hook ") == ["bash", "zsh", "fish"]
+
+
+def test_behind_a_command_that_is_run_options_are_its_own(place: Place) -> None:
+    place.write('[envs.blog]\npath = "a"\n')
+    assert offered(place, "envsync run --js") == ["--json"]
+    assert answer(place, "envsync run blog pytest --js")[1] == ""

@@ -6,7 +6,7 @@ function envsync
                 command envsync $argv
                 return
             end
-            set -l text (command envsync $argv --shell fish | string collect)
+            set -l text (command envsync $argv --shell fish)
             or return
             eval $text
             set -g _envsync_active
