@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from typing import Any
 
     from envsync.apply.move import Moved
+    from envsync.apply.progress import Follower, Progress
     from envsync.apply.prune import Pruned
-    from envsync.apply.settings import Progress, Settings
+    from envsync.apply.settings import Settings
     from envsync.cache.store import Cache
     from envsync.model.desired import Environment, Manifest
     from envsync.model.edits import Added, Adopted, Declaration, Removed
@@ -55,6 +56,7 @@ __all__ = [
     "Outcome",
     "Plan",
     "Problem",
+    "Progress",
     "Pruned",
     "Reconciler",
     "Removal",
@@ -79,6 +81,7 @@ __all__ = [
 _HOMES = {
     "envsync.apply.move": ("Moved",),
     "envsync.apply.prune": ("Pruned",),
+    "envsync.apply.progress": ("Progress",),
     "envsync.apply.settings": ("Settings",),
     "envsync.model.desired": ("Environment", "Manifest"),
     "envsync.model.edits": ("Added", "Adopted", "Declaration", "Removed"),
@@ -155,14 +158,15 @@ def _reconciler(manifest: "Manifest", cache: "Cache", force_rebuild: "Iterable[s
 
 
 def apply(
-    planned: "Plan | None" = None, *, settings: "Settings | None" = None, progress: "Progress" = lambda _: None
+    planned: "Plan | None" = None, *, settings: "Settings | None" = None, progress: "Follower" = lambda _: None
 ) -> "Report":
     """Carry out a plan, without one :func:`plan` of everything, and return what was done.
 
     Each environment is observed and decided again under its lock, for which other passes wait, the command's too. What
     fails, fails for one environment alone: see ``ok``, and each ``error``. ``progress`` is called, in this thread, with
-    the ``EnvironmentReport`` of each environment that is done. While it runs, the umask of the process is wider by what
-    others may write; a ``KeyboardInterrupt`` lets what was begun be completed or undoes it, and is in the report.
+    the ``EnvironmentReport`` of each environment that is done; a ``Progress`` hears of steps, too. While it runs, the
+    umask of the process is wider by what others may write; a ``KeyboardInterrupt`` lets what was begun be completed, a
+    second one undoes it, and it is in the report.
 
     Raises ``UsageError`` for settings that cannot be meant, and without a plan what :func:`plan` raises.
     """

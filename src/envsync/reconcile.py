@@ -3,13 +3,14 @@
 import contextlib
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 
+from envsync.apply.progress import Follower
 from envsync.apply.rollback import Rollbacks, rolls_back
 from envsync.apply.run import apply_plans
-from envsync.apply.settings import Progress, Settings
+from envsync.apply.settings import Settings
 from envsync.apply.verdicts import remembered_verdicts
 from envsync.cache.in_sync import KnownInSync
 from envsync.cache.store import Cache
@@ -55,6 +56,8 @@ class Reconciler:
         ``deep`` every file of every installed package is compared with what was installed. ``verdicts`` are what is
         known of installed packages.
         """
+        self.looking: Callable[[str], None] = lambda _: None
+        """Called with what is being looked at while a plan is made, such as ``looking at blog (3 of 20)``."""
         self._deep = deep
         self._manifest = manifest
         self._facts = facts
@@ -88,8 +91,11 @@ class Reconciler:
         pairs = conflicts_between(everyone, ends, places, observer.name_of, observer.is_untouchable)
         between = {name: found for name, found in pairs.items() if found}
         still = {name: plan for name, plan in in_sync.items() if name not in between and self._suits(plan)}
-        chosen = [environment for environment in everyone if not names or environment.name in names]
-        plans = tuple(still.get(one.name) or self._plan_one(one, observer, between) for one in chosen)
+        chosen = {one.name: one for one in everyone if not names or one.name in names}
+        plans = tuple(
+            still.get(name) or self._plan_one(chosen[name], observer, between)
+            for name in self._in_turn("looking at", chosen)
+        )
         foreign = observer.foreign_staging({*ends.values()})
         return Plan(self._manifest, plans, foreign, between, self._rules.force_rebuild, self._deep)
 
@@ -117,9 +123,9 @@ class Reconciler:
     def plan_upgrade(self, names: tuple[str, ...] = (), only: tuple[str, ...] = ()) -> Plan:
         """Decide on newer releases for all environments or the named ones, of all packages or ``only`` some."""
         plan = self.plan(names)
-        return replace(
-            plan, environments=tuple(self._upgraded(one, only) for one in plan.environments), foreign_staging=()
-        )
+        found = {one.environment.name: one for one in plan.environments}
+        coming = (self._upgraded(found[name], only) for name in self._in_turn("looking for newer releases for", found))
+        return replace(plan, environments=tuple(coming), foreign_staging=())
 
     def undeclared(self, plan: EnvironmentPlan) -> tuple[str, ...]:
         """Name the installed packages that nothing declares, as far as the installer can say without the network."""
@@ -146,7 +152,7 @@ class Reconciler:
         self,
         plan: Plan,
         settings: Settings,
-        progress: Progress = lambda _: None,
+        progress: Follower = lambda _: None,
         *,
         steady: bool = False,
         in_sync: KnownInSync | None = None,
@@ -154,7 +160,8 @@ class Reconciler:
         """Carry out a plan; each environment is observed and decided again under its lock.
 
         The plan may be another instance's, made with the same arguments: nothing is remembered from making it.
-        ``progress`` is called, in this thread, with the report of each environment that is done. With ``steady`` a
+        ``progress`` is called, in this thread, with the report of each environment that is done; a
+        ``Progress`` follows its steps too. With ``steady`` a
         rebuild that the plan does not have is not begun: what asks for it may be over in a moment. What is found in
         sync afterwards is noted in ``in_sync``.
         """
@@ -185,6 +192,12 @@ class Reconciler:
         if any(isinstance(action, Install) and action.spec.upgrade for action in planned.actions):
             return partial(_upgraded_again, planned)
         return lambda fresh: fresh
+
+    def _in_turn(self, doing: str, names: Collection[str]) -> Iterator[str]:
+        """Yield each name, and say that its turn has come."""
+        for number, name in enumerate(names, start=1):
+            self.looking(f"{doing} {name}" + (f" ({number} of {len(names)})" if len(names) > 1 else ""))
+            yield name
 
     def _finder(self) -> Interpreters:
         """Return a finder of interpreters that has not looked at any yet."""

@@ -304,7 +304,13 @@ def test_an_interruption_lets_the_group_end_and_begins_no_other(place: Place) ->
     place.write(SEVENTY)
     command = [sys.executable, "-c", _INTERRUPTED, "apply", "--json", "--jobs", "1"]
     done = subprocess.run(command, check=False, cwd=place.root, env=place.variables, capture_output=True, text=True)
-    assert (done.returncode, done.stderr) == (130, "envsync: interrupted; apply again to continue\n")
-    assert (done.stdout.count('"created"'), done.stdout.count('"skipped"')) == (64, 6)
+    assert (done.returncode, done.stderr) == (
+        130,
+        (
+            "envsync: finishing e00, e01, e02 and 61 more; again to stop now\n"
+            "envsync: interrupted; left as they were: e64, e65, e66 and 3 more; apply again to continue\n"
+        ),
+    )
+    assert (done.stdout.count('"created"'), done.stdout.count('"interrupted"')) == (64, 6)
     assert left_of(place) == []
     assert Counter(entry["outcome"] for entry in place.apply().values()) == {"created": 6, "unchanged": 64}

@@ -1,7 +1,6 @@
 """Whatever envsync has started ends with it; a signal completes or undoes what was begun, and says so."""
 
 import os
-import shlex
 import signal
 import subprocess
 import sys
@@ -16,7 +15,7 @@ from envsync.model.termination import Terminated
 from envsync.observe.processes import Interrupted, ending, run
 from harness.bench import held
 from harness.place import Place
-from harness.processes import OFFLINE, eventually
+from harness.processes import OFFLINE, eventually, slow_project
 from harness.wheels import make_project
 
 pytestmark = pytest.mark.sampled(3)
@@ -24,23 +23,6 @@ pytestmark = pytest.mark.sampled(3)
 ONE = '[envs.one]\npath = "one"\n'
 WAIT_LIMIT = 30.0
 Popen = subprocess.Popen[str]
-
-
-def slow_project(place: Place, *, until: str = "gone") -> Path:
-    """Make a project whose backend waits for a file, below itself and in a process group of its own, as ninja has it.
-
-    Returns the file that tells that it waits.
-    """
-    begun = place.root.parent / "begun"
-    begun.unlink(missing_ok=True)
-    project = make_project(place.root / "blog", "blog")
-    child = f"echo $$ > {shlex.quote(str(begun))}; while ! [ -e {until} ]; do sleep 0.05; done"
-    code = (
-        f"import os, subprocess\nsubprocess.run(['sh', '-c', {child!r}], cwd={str(place.root.parent)!r},"
-        " preexec_fn=lambda: os.setpgid(0, 0))\n"
-    )
-    (project / "backend.py").write_text(code + (project / "backend.py").read_text())
-    return begun
 
 
 def processes() -> dict[int, tuple[int, str]]:
@@ -164,7 +146,8 @@ def test_what_outlives_even_that_keeps_the_lock_and_any_later_pass_clears_up(pla
 
 
 @pytest.mark.parametrize(
-    ("number", "status", "word"), [(signal.SIGTERM, 143, "terminated"), (signal.SIGHUP, 129, "hung up")]
+    ("number", "status", "word"),
+    [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated"), (signal.SIGHUP, 129, "hung up")],
 )
 def test_what_was_begun_is_completed_and_nothing_else_begun(
     place: Place, number: signal.Signals, status: int, word: str
@@ -177,7 +160,9 @@ def test_what_was_begun_is_completed_and_nothing_else_begun(
         (place.root.parent / "go").touch()
         code, out, err = ended(process)
     assert (code, word in err) == (status, True)
-    assert ("created" in out, "skipped" in out) == (True, True)
+    assert "envsync: finishing one; again to stop now\n" in err
+    assert err.endswith(f"envsync: {word}; left as they were: two; apply again to continue\n")
+    assert "1 created, 1 interrupted" in out
     assert place.python("one", "import blog; print(blog.version)") == "1.0"
     assert not (place.root / "two").exists()
 
@@ -207,15 +192,27 @@ def test_a_second_signal_does_not_wait(place: Place) -> None:
     assert_mended(place)
 
 
-@pytest.mark.parametrize("installer", ["uv", "pip"])
-def test_ctrl_c_undoes_an_installation_at_once_and_shows_no_traceback(place: Place, installer: str) -> None:
-    with installing(place, installer) as process:
+def test_a_second_ctrl_c_undoes_an_installation_at_once_and_shows_no_traceback(place: Place) -> None:
+    with installing(place) as process:
         before = held(place.root / "one")
         os.killpg(process.pid, signal.SIGINT)  # as the terminal does
+        assert process.stderr is not None
+        assert process.stderr.readline() == "envsync: finishing one; again to stop now\n"
+        os.killpg(process.pid, signal.SIGINT)
         code, _, err = ended(process)
-    assert (code, "interrupted" in err) == (130, True)
+    assert (code, err) == (130, "envsync: interrupted; left as they were: one; apply again to continue\n")
     assert held(place.root / "one") == before
     assert list(place.root.glob(".envsync-*")) == []
+    assert_mended(place)
+
+
+def test_ctrl_c_while_an_installer_is_asked_ends_that_at_once(place: Place) -> None:
+    with installing(place, "pip") as process:  # which has to ask the backend what an installation would change
+        before = held(place.root / "one")
+        os.killpg(process.pid, signal.SIGINT)
+        code, _, err = ended(process)
+    assert (code, err) == (130, "envsync: interrupted\n")
+    assert held(place.root / "one") == before
     assert_mended(place)
 
 

@@ -4,14 +4,21 @@ import contextlib
 import fcntl
 import os
 import pty
+import re
+import select
+import shlex
 import struct
 import subprocess
 import sys
 import termios
 import time
 from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 from harness.place import Place, Run
+from harness.wheels import make_project
 
 _UNPRIVILEGED = """
 import ctypes, os, sys
@@ -90,3 +97,89 @@ def on_terminal(place: Place, *arguments: str, program: str = "", **variables: s
             written += chunk
     os.close(main)
     return process.wait(60), written.decode(errors="surrogateescape").replace("\r\n", "\n")
+
+
+class Watched:
+    """The command on a terminal of its own, which a test reads while it works, and types into."""
+
+    def __init__(  # a place, and options
+        self,
+        place: Place,
+        *arguments: str,
+        columns: int = 80,
+        lines: int = 24,
+        before: str = "pass",
+        **variables: str,
+    ) -> None:
+        """Start it, after some code of the test's."""
+        self._main, end = pty.openpty()
+        termios.tcsetwinsize(end, (lines, columns))
+        program = (
+            "import os; os.login_tty(0); import sys; from envsync.report import progress; progress._DELAY = 0.0\n"
+            f"{before}\nfrom envsync.cli.main import main; sys.exit(main(sys.argv[1:]))"
+        )
+        environment = {key: value for key, value in place.variables.items() if key not in {"COLUMNS", "LINES"}}
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", program, *arguments],
+            cwd=place.root,
+            env=environment | OFFLINE | {"TERM": "xterm"} | variables,
+            stdin=end,
+            stdout=end,
+            stderr=end,
+        )
+        os.close(end)
+        self.text = ""
+        """All that it has written."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._process.kill()
+        self._process.wait()
+        os.close(self._main)
+
+    def wait_for(self, pattern: str) -> None:
+        """Read until it has written something."""
+        while not re.search(pattern, self.text):
+            assert self._read(), f"it ends with {self.text!r}"
+
+    def type(self, keys: str) -> None:
+        os.write(self._main, keys.encode())
+
+    def send(self, number: int) -> None:
+        self._process.send_signal(number)
+
+    def end(self) -> int:
+        """Read all, and return the exit status."""
+        while self._read():
+            pass
+        return self._process.wait(_WAIT_LIMIT)
+
+    def _read(self) -> bool:
+        ready, _, _ = select.select([self._main], [], [], _WAIT_LIMIT)
+        assert ready, f"it hangs: {self.text!r}"
+        with contextlib.suppress(OSError):  # EIO is how Linux tells the end
+            if chunk := os.read(self._main, 65536):
+                self.text += chunk.decode(errors="replace")
+                return True
+        return False
+
+
+def slow_project(place: Place, *, until: str = "gone") -> Path:
+    """Make a project whose backend waits for a file, below itself and in a process group of its own, as ninja has it.
+
+    Returns the file that tells that it waits.
+    """
+    begun = place.root.parent / "begun"
+    begun.unlink(missing_ok=True)
+    project = make_project(place.root / "blog", "blog")
+    child = f"echo $$ > {shlex.quote(str(begun))}; while ! [ -e {until} ]; do sleep 0.05; done"
+    code = (
+        f"import os, subprocess\nsubprocess.run(['sh', '-c', {child!r}], cwd={str(place.root.parent)!r},"
+        " preexec_fn=lambda: os.setpgid(0, 0))\n"
+    )
+    (project / "backend.py").write_text(code + (project / "backend.py").read_text())
+    return begun

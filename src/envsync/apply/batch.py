@@ -65,7 +65,7 @@ def create_batch(
     """
     works = [_Work(plan) for plan in plans]
     with contextlib.ExitStack() as locks:
-        _each(works, lambda work: _begin(work, locks, again, settings))
+        _each(works, lambda work: _begin(work, locks, again, settings, env_builder))
         staging_dirs = _make_staging_dirs(works, settings.generations_dir, env_builder.staging)
         try:
             _all(works, lambda: flush(staging_dirs))  # a staging directory is marked before anything is in it
@@ -104,7 +104,13 @@ def _all(works: list[_Work], step: Callable[[], None]) -> None:
             work.report = failure(work.plan, error)
 
 
-def _begin(work: _Work, locks: contextlib.ExitStack, again: DecideAgain, settings: Settings) -> None:
+def _begin(
+    work: _Work,
+    locks: contextlib.ExitStack,
+    again: DecideAgain,
+    settings: Settings,
+    env_builder: EnvironmentBuilder,
+) -> None:
     """Lock an environment, and look again."""
     end = work.plan.world.directory.chain.end
     lock = hold(settings.locks, end, 0)  # to wait while one holds others could be to wait for ever
@@ -119,6 +125,7 @@ def _begin(work: _Work, locks: contextlib.ExitStack, again: DecideAgain, setting
         work.apart = True
         return
     work.plan = fresh
+    env_builder.begin(fresh)
     for action in fresh.actions:
         if isinstance(action, Create):
             for directory in action.to_make:

@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 from envsync.apply import verify
+from envsync.apply.progress import Progress, work_on
 from envsync.apply.settings import Settings
 from envsync.apply.staging import marker_of, staging_of
 from envsync.apply.templates import (
@@ -83,8 +84,11 @@ BUILD_LIMIT = 3600.0
 class EnvironmentBuilder:
     """Builds environments for one pass; what several of them share is done once."""
 
-    def __init__(self, settings: Settings) -> None:
-        """Take where things are kept, and whether to use what earlier passes built."""
+    def __init__(self, settings: Settings, progress: Progress) -> None:
+        """Take where things are kept, whether to use what earlier passes built, and what follows the work."""
+        self.progress = progress
+        self.begun: dict[str, None] = {}
+        """The names of the environments on which work has begun, in that order."""
         self._app_data = f"{settings.cache}/virtualenv"
         self._logs = settings.logs
         self._generations_dir = settings.generations_dir
@@ -106,6 +110,18 @@ class EnvironmentBuilder:
         """What people should know of what was done, by the names of environments."""
         self.changes: dict[str, tuple[Change, ...]] = {}
         """Which versions have changed, likewise."""
+
+    def begin(self, plan: EnvironmentPlan) -> None:
+        """Report that work on an environment begins."""
+        name = plan.environment.name
+        if name not in self.begun:
+            self.begun[name] = None
+            self.progress.started(name, work_on(plan))
+
+    def wait(self, plan: EnvironmentPlan, holder: str) -> None:
+        """Report that it waits for the holder of its lock."""
+        self.progress.started(plan.environment.name, work_on(plan))
+        self.progress.step(plan.environment.name, f"waiting for {holder}")
 
     def build(self, blueprint: Blueprint, staging_dir: str, name: str = BUILT) -> None:
         """Build the environment of a blueprint, by a name, in a staging directory; its paths are the declared ones.
@@ -203,6 +219,7 @@ class EnvironmentBuilder:
     def _make_with(self, builder: "Backend", blueprint: Blueprint, staging_dir: str) -> Template:
         from envsync.apply.builders import build_bare  # noqa: PLC0415  # only where there is no template
 
+        self.progress.step(blueprint.name, f"building ({builder.name})")
         with self._scratch(blueprint, staging_dir) as scratch:
             place = f"{scratch}/{BUILT}"
             build_bare(builder, blueprint, place, self._app_data)

@@ -1,7 +1,7 @@
 """Turn an error into the report of its environment, and end interrupted work."""
 
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Executor, Future, wait
 from typing import Any
 
@@ -9,7 +9,7 @@ from envsync.model.plan import EnvironmentPlan
 from envsync.model.problems import EnvsyncError, Problem
 from envsync.model.report import EnvironmentReport, Outcome
 from envsync.model.termination import Terminated
-from envsync.observe.processes import ending
+from envsync.observe.processes import ending, winding_down
 from envsync.observe.system_errors import explain
 
 
@@ -29,16 +29,22 @@ def check_end(plan: EnvironmentPlan, locked: str) -> None:
 
 
 GRACE = 4.5
-"""Seconds for the environments under way to be completed."""
+"""Seconds for the environments under way to be completed, where it is no person who waits."""
 
 
-def finish_or_end(executor: Executor, futures: Iterable[Future[Any]], interruption: KeyboardInterrupt) -> None:
-    """Wait :data:`GRACE` for what was begun; then end the programs that it waits for, which undoes it.
+def finish_or_end(
+    executor: Executor,
+    futures: Iterable[Future[Any]],
+    interruption: KeyboardInterrupt,
+    report: Callable[[], None],
+) -> None:
+    """Wait for what was begun, at a signal other than Ctrl-C :data:`GRACE`; then end its programs, which undoes it.
 
-    Ctrl-C, or a second signal, does not wait.
+    ``report`` says at once what is waited for. A second signal does not wait.
     """
     begun = [future for future in futures if not future.cancel()]
-    with contextlib.suppress(KeyboardInterrupt):
-        wait(begun, timeout=GRACE if isinstance(interruption, Terminated) else 0)
+    with contextlib.suppress(KeyboardInterrupt), winding_down():
+        report()
+        wait(begun, timeout=GRACE if isinstance(interruption, Terminated) else None)
     with ending():
         executor.shutdown(wait=True, cancel_futures=True)

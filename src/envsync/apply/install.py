@@ -3,8 +3,10 @@
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
 from envsync.apply.installers import Runner, UnfitInstallerError, prepared
+from envsync.apply.progress import Progress
 from envsync.apply.restore import bring_back
 from envsync.formats.installers.command import AnswerError, Installer, Job
 from envsync.model.packages import (
@@ -36,6 +38,8 @@ class Space:
     """The directory for what later passes can use as well."""
     spare: str
     """A directory that goes with the staging directory."""
+    progress: Progress
+    """What follows it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +73,9 @@ def install(place: str, blueprint: Blueprint, spec: InstallSpec, space: Space) -
 
     Raises ``EnvsyncError``, ``OSError``, and ``UnfitInstallerError`` where the installer cannot work with this Python.
     """
-    runner = Runner(space.log)
+    runner = Runner(space.log, partial(space.progress.line, blueprint.name))
     with prepared(spec.installer, space.cache, lambda: space.spare) as installer:
+        space.progress.step(blueprint.name, f"installing ({installer.name})")
         try:
             return _carry_out(_Task(place, blueprint, spec, installer, runner))
         except EnvsyncError as error:

@@ -35,6 +35,8 @@ class Runner:
     """Runs installers, with all that they say in a log; no secret gets into it."""
 
     log: str
+    output: Callable[[str], None]
+    """Called with each line that they print."""
 
     def run(self, command: Command) -> None:
         """Run one command. Raises ``InstallError`` or ``OSError``."""
@@ -48,7 +50,7 @@ class Runner:
                 command.arguments, command.environment, directory=command.directory, stdin=subprocess.PIPE, merged=True
             ) as process:
                 threading.Thread(target=_feed, args=(process, command.lines), daemon=True).start()
-                _follow(process, stream, output)
+                _follow(process, stream, output, self.output)
         if process.returncode:
             message = gist("".join(output)) or f"exit status {process.returncode}"
             raise InstallError(Problem("install-failed", message, f"The full log: {self.log}"))
@@ -68,13 +70,14 @@ def _feed(process: "Popen[bytes]", lines: tuple[str, ...]) -> None:
             stdin.write("".join(f"{line}\n" for line in lines).encode())
 
 
-def _follow(process: "Popen[bytes]", log: BinaryIO, output: list[str]) -> None:
+def _follow(process: "Popen[bytes]", log: BinaryIO, output: list[str], follower: Callable[[str], None]) -> None:
     """Copy what a process says to a log, line by line, and keep the beginning of it."""
     kept = 0
     for line in process.stdout or ():
         text = redacted(line.decode(errors="replace"))
         log.write(text.encode(errors="backslashreplace"))
         log.flush()
+        follower(text)
         if kept < _KEPT:
             output.append(text)
             kept += len(text)

@@ -1,7 +1,8 @@
 """Find what nothing needs any more, remove it, and clear what interrupted passes left."""
 
+import contextlib
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from envsync.apply.move import settle_move
@@ -11,6 +12,7 @@ from envsync.model.desired import Manifest
 from envsync.model.document import Entry, document
 from envsync.model.problems import EnvsyncError, Problem
 from envsync.observe.generations import find_exposed, find_generations, find_orphans
+from envsync.observe.processes import Interrupted, refuse_to_begin
 from envsync.observe.staging import find_interrupted
 from envsync.plan.prune import Removal, plan_prune
 from envsync.write import snapshot
@@ -58,12 +60,17 @@ def find_removals(manifest: Manifest, settings: Settings, *, everything: bool = 
     return Pruned(manifest.file, removals)
 
 
-def prune(manifest: Manifest, found: Pruned, settings: Settings) -> Pruned:
-    """Remove all that may go of what was found, except what has to stay; each failure is in the result."""
+def prune(
+    manifest: Manifest, found: Pruned, settings: Settings, removing: Callable[[str], None] = lambda _: None
+) -> Pruned:
+    """Remove all that may go of what was found, except what has to stay; each failure is in the result.
+
+    ``removing`` is called with the name of each before it goes. An interruption leaves the rest as it was.
+    """
     if not found.removals:
         return found
     snapshot.forget(found.manifest)
-    return Pruned(found.manifest, found.removals, _removed(found.removals, settings.of(manifest)))
+    return Pruned(found.manifest, found.removals, _removed(found.removals, settings.of(manifest), removing))
 
 
 def clear_interrupted(staging_dir: str, end: str, settings: Settings, *, timeout: float = 0.0) -> None:
@@ -83,8 +90,17 @@ def clear_interrupted(staging_dir: str, end: str, settings: Settings, *, timeout
             clear_staging_dir(staging_dir, end, os.path.dirname(staging_dir))  # where its own manifest looks for it
 
 
-def _removed(removals: Iterable[Removal], settings: Settings) -> dict[str, Problem | None]:
-    return {one.place: _remove(one, settings) for one in removals if not one.kept_because}
+def _removed(
+    removals: Iterable[Removal], settings: Settings, removing: Callable[[str], None]
+) -> dict[str, Problem | None]:
+    done: dict[str, Problem | None] = {}
+    with contextlib.suppress(Interrupted):
+        for one in removals:
+            if not one.kept_because:
+                refuse_to_begin()
+                removing(one.name)
+                done[one.place] = _remove(one, settings)
+    return done
 
 
 def _remove(one: Removal, settings: Settings) -> Problem | None:

@@ -5,19 +5,21 @@ import os
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import replace
+from functools import partial
 from resource import RLIMIT_NOFILE, getrlimit
 
 from envsync.apply.batch import create_batch, is_plain
 from envsync.apply.build import EnvironmentBuilder
 from envsync.apply.failure import check_end, failure, finish_or_end
 from envsync.apply.move import finish_move
+from envsync.apply.progress import Follower, following
 from envsync.apply.prune import clear_interrupted
-from envsync.apply.settings import DecideAgain, Progress, Settings
+from envsync.apply.settings import DecideAgain, Settings
 from envsync.apply.steps import carry_out, clear_away
 from envsync.model.plan import Action, EnvironmentPlan, Install, Link, Plan, State
 from envsync.model.problems import EnvsyncError
 from envsync.model.report import EnvironmentReport, Outcome, Report, outcome_of, report_of
-from envsync.observe.processes import Interrupted
+from envsync.observe.processes import Interrupted, refuse_to_begin
 from envsync.write.files import write_cache
 from envsync.write.locks import hold, restrictive_umask
 
@@ -28,16 +30,17 @@ _DESCRIPTORS = 4
 
 
 @restrictive_umask()
-def apply_plans(plan: Plan, again: DecideAgain, settings: Settings, progress: Progress) -> Report:
+def apply_plans(plan: Plan, again: DecideAgain, settings: Settings, follower: Follower) -> Report:
     """Carry out a plan; ``again`` observes and decides one environment again.
 
     Meanwhile nothing is made that anybody may write to, whatever the process's umask. An interruption begins no other
-    environment, completes or undoes those under way, and is part of the report.
+    environment, completes those under way or undoes them, and is part of the report.
     """
     for staging_dir, end in plan.foreign_staging:
         with contextlib.suppress(EnvsyncError, OSError):  # its own pass is at work, or it cannot be
             clear_interrupted(staging_dir, end, settings)
-    env_builder = EnvironmentBuilder(settings)
+    progress = following(follower)
+    env_builder = EnvironmentBuilder(settings, progress)
     reports = {
         one.environment.name: EnvironmentReport(one, outcome_of(one.state, ()))
         for one in plan.environments
@@ -56,15 +59,16 @@ def apply_plans(plan: Plan, again: DecideAgain, settings: Settings, progress: Pr
         futures += (executor.submit(work, group) for group in _groups(plan))
         for future in as_completed(futures):
             for report in future.result():
-                progress(report)
+                progress.done(report)
     except KeyboardInterrupt as interruption:
         interrupted = True
-        finish_or_end(executor, futures, interruption)
+        under_way = tuple(name for name in [*env_builder.begun] if name not in reports)
+        finish_or_end(executor, futures, interruption, lambda: progress.interrupted(under_way))
     finally:
         executor.shutdown(wait=True, cancel_futures=True)
         env_builder.cache.save(write_cache)
-    skipped = (EnvironmentReport(one, Outcome.SKIPPED) for one in plan.environments)
-    ordered = tuple(reports.get(one.plan.environment.name, one) for one in skipped)
+    left = (EnvironmentReport(one, Outcome.INTERRUPTED) for one in plan.environments)
+    ordered = tuple(reports.get(one.plan.environment.name, one) for one in left)
     return Report(plan.manifest, ordered, interrupted)
 
 
@@ -94,8 +98,12 @@ def _apply_group(
 ) -> list[EnvironmentReport]:
     if not is_plain(group[0]):
         return [_apply_one(group[0], again, settings, env_builder)]
-    with env_builder.turn(group[0]):
-        reports = create_batch(group, again, settings, env_builder)
+    try:
+        with env_builder.turn(group[0]):
+            refuse_to_begin()
+            reports = create_batch(group, again, settings, env_builder)
+    except Interrupted:
+        return [EnvironmentReport(plan, Outcome.INTERRUPTED) for plan in group]
     return [
         report or _apply_one(plan, again, settings, env_builder) for plan, report in zip(group, reports, strict=True)
     ]
@@ -111,7 +119,10 @@ def _apply_one(
             env_builder.remarks[plan.environment.name] = [f"its move was interrupted, and is {done} now"]
             plan = again(plan.environment)
         end = plan.world.directory.chain.end
-        with hold(settings.locks, end, settings.lock_timeout), env_builder.turn(plan):
+        lock = hold(settings.locks, end, settings.lock_timeout, partial(env_builder.wait, plan))
+        with lock, env_builder.turn(plan):
+            refuse_to_begin()
+            env_builder.begin(plan)
             plan = again(plan.environment)  # the disk may have changed since, by another pass above all
             check_end(plan, end)
             if plan.interrupted and plan.state is not State.CONFLICT:

@@ -2,7 +2,6 @@
 
 import os
 import stat
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -16,7 +15,6 @@ from envsync.cache.store import (
 from envsync.model import desired
 from envsync.model.plan import EnvironmentPlan
 from envsync.model.problems import Problem, UsageError
-from envsync.model.report import EnvironmentReport
 
 
 class DecideAgain(Protocol):
@@ -26,8 +24,6 @@ class DecideAgain(Protocol):
         """Return the plan; ``unfit`` are the names of installers that turned out not to work with its Python."""
 
 
-Progress = Callable[[EnvironmentReport], None]
-"""Called in the caller's thread each time an environment is done."""
 _MOST_JOBS = 32
 _OTHERS_WRITE = 0o022
 

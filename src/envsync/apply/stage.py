@@ -41,6 +41,7 @@ def build_aside(blueprint: Blueprint, spec: InstallSpec | None, env_builder: Env
                 env_builder,
                 lambda: env_builder.build(blueprint, staging_dir),
             )
+        env_builder.progress.step(blueprint.name, "writing to disk")
         flush([staging_dir])
     except BaseException:
         remove_staging_dir(staging_dir, blueprint.end)
@@ -110,7 +111,7 @@ def _install_into(staging_dir: str, blueprint: Blueprint, spec: InstallSpec, env
                 place,
                 blueprint,
                 spec,
-                Space(env_builder.log_of(blueprint), env_builder.cache.directory, scratch),
+                Space(env_builder.log_of(blueprint), env_builder.cache.directory, scratch, env_builder.progress),
             )
     finally:
         remove_scratch(staging_dir)

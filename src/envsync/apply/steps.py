@@ -196,6 +196,7 @@ def _install(action: Install, env_builder: EnvironmentBuilder) -> None:
     staging_dir = env_builder.staging.make(blueprint, discard=not action.keep)
     try:
         install_beside(staging_dir, blueprint, action.spec, env_builder)
+        env_builder.progress.step(blueprint.name, "writing to disk")
         flush([staging_dir])
         refuse_changes(contents_at(blueprint.end, blueprint), before, blueprint)
     except BaseException:

@@ -1,7 +1,6 @@
 """The commands that compare the manifest with the disk, act on the difference, or upgrade packages."""
 
 import contextlib
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -12,7 +11,6 @@ from packaging.utils import canonicalize_name
 from envsync.cli import signals
 from envsync.cli.consent import Untrusted, warn
 from envsync.cli.options import Options
-from envsync.cli.output import paint
 from envsync.cli.result import DONE, DRIFT, TROUBLE, Result, Verdict
 from envsync.cli.session import Session, look, verdict_of_plan
 from envsync.manifest import load
@@ -21,7 +19,7 @@ from envsync.model.problems import ManifestError
 from envsync.model.report import EnvironmentReport, Report, outcome_of
 from envsync.report import packages, text
 from envsync.report.table import in_force_lines
-from envsync.report.terminal import Paint, ProgressDisplay, tilde
+from envsync.report.terminal import Paint, tilde
 from envsync.write import snapshot
 
 
@@ -34,8 +32,8 @@ def _apply(options: Options) -> Result:
     report = _untouched(plan)
     if plan.has_work:
         snapshot.forget(plan.manifest.file)
-        with _progress(plan, options) as display:
-            report, plan = session.apply(plan, display.tick)
+        with session.looking(_count(plan)) as display:
+            report, plan = session.apply(plan, display)
     session.remember(plan)
     verdict = verdict_of_report(report)
     show = partial(text.report_lines, report, verbose=options.verbose, seconds=time.monotonic() - began)
@@ -46,10 +44,8 @@ def _untouched(plan: Plan) -> Report:
     return Report(plan.manifest, tuple(EnvironmentReport(one, outcome_of(one.state, ())) for one in plan.environments))
 
 
-def _progress(plan: Plan, options: Options) -> ProgressDisplay:
-    colours = paint(options, sys.stderr.isatty()).colours  # a bar is drawn with the same escape sequences
-    work = sum(one.has_work for one in plan.environments)
-    return ProgressDisplay(work, shown=colours and not (options.quiet or options.json))
+def _count(plan: Plan) -> int:
+    return sum(one.has_work for one in plan.environments)
 
 
 def _plan(options: Options) -> Result:
@@ -73,12 +69,14 @@ def _check(options: Options) -> Result:
 
 def _rollback(options: Options) -> Result:
     session = Session(options)
-    plan = session.reconciler.plan_rollback(session.options.names[0], pin=options.pin)
+    with session.looking():
+        plan = session.reconciler.plan_rollback(session.options.names[0], pin=options.pin)
     if options.dry_run:
         show = partial(text.plan_lines, plan, verbose=True)
         return Result(plan.manifest.file, verdict_of_plan(plan, on_drift=DONE), plan.environments, show)
     snapshot.forget(plan.manifest.file)
-    report = session.reconciler.apply(plan, session.settings)
+    with session.looking(_count(plan)) as display:
+        report = session.reconciler.apply(plan, session.settings, display)
     if options.pin:
         from envsync.apply.declare import renew_trust  # noqa: PLC0415  # loads what edits manifests
 
@@ -103,8 +101,8 @@ def _upgrade(options: Options) -> Result:
     report = _untouched(plan)
     if plan.has_work:
         snapshot.forget(plan.manifest.file)
-        with _progress(plan, options) as display:
-            report = session.reconciler.apply(plan, session.settings, display.tick)
+        with session.looking(_count(plan)) as display:
+            report = session.reconciler.apply(plan, session.settings, display)
     show = partial(text.report_lines, report, verbose=options.verbose)
     return Result(plan.manifest.file, verdict_of_report(report), report.environments, show)
 
@@ -119,7 +117,8 @@ def _outdated(options: Options) -> Result:
 
 def _plan_upgrade(session: Session, options: Options) -> Plan:
     only = tuple(dict.fromkeys(canonicalize_name(name) for name in options.package))
-    return session.reconciler.plan_upgrade(session.options.names, only)
+    with session.looking():
+        return session.reconciler.plan_upgrade(session.options.names, only)
 
 
 def _verdict_of(plan: Plan) -> Verdict:

@@ -16,7 +16,7 @@ from envsync.manifest.selection import selected
 from envsync.model.edits import Added, Adopted, Declaration, Removed, Written
 from envsync.model.system import VARIABLES
 from envsync.observe.trust import record_for
-from envsync.report.terminal import abbreviate_home, escape
+from envsync.report.terminal import abbreviate_home, escape, tilde
 from envsync.write.user_files import record_trust
 
 if TYPE_CHECKING:
@@ -36,9 +36,12 @@ def _init(options: Options) -> Result:
 
 def _import(options: Options) -> Result:
     from envsync.apply.adopt import Choices, adopt  # noqa: PLC0415  # loads what looks for environments
+    from envsync.cli.progress import display  # noqa: PLC0415
 
     choices = Choices(options.cross, options.freeze, options.versions, options.dry_run)
-    adopted = adopt(opened(options).manifest, options.paths or (".",), choices)
+    manifest, paths = opened(options).manifest, options.paths or (".",)
+    with display(options, f"searching {', '.join(map(tilde, paths))}"):
+        adopted = adopt(manifest, paths, choices)
     verb = "would declare" if options.dry_run else "declared"
     lines = [line for one in adopted.declared for line in _declared_lines(verb, one)]
     lines += [f"left out {path}: {reason}" for path, reason in adopted.skipped]

@@ -7,12 +7,13 @@ from functools import partial
 
 from envsync.apply.move import move
 from envsync.apply.prune import find_removals, prune
+from envsync.cli import signals
 from envsync.cli.consent import Untrusted, opened, warn
 from envsync.cli.options import Options
 from envsync.cli.output import layout
+from envsync.cli.progress import display
 from envsync.cli.result import DONE, Result, Verdict
 from envsync.cli.session import Session, look, settings_of
-from envsync.cli.signals import deferred
 from envsync.manifest import manifest_schema
 from envsync.model.desired import Manifest
 from envsync.model.plan import EnvironmentPlan, Plan
@@ -95,24 +96,38 @@ def _schema(_: Options) -> Result:
 def _prune(options: Options) -> Result:
     manifest = opened(options).manifest  # one that cannot be read declares nothing, and prunes nothing
     settings = settings_of(options)
-    pruned = find_removals(manifest, settings, everything=options.everything)
-    if options.yes:
-        with deferred():
-            pruned = prune(manifest, pruned, settings)
+    interrupted = 0
+    with display(options, "looking for what nothing needs any more") as shown:
+        pruned = find_removals(manifest, settings, everything=options.everything)
+        if options.yes:
+            try:
+                with signals.deferred(lambda: shown.interrupted(("what is being removed",))):
+                    pruned = prune(manifest, pruned, settings, lambda name: shown.busy(f"removing {name}"))
+            except KeyboardInterrupt:
+                if pruned.done is None:
+                    raise
+                interrupted = signals.status()
     document = pruned.to_dict()
-    verdict = Verdict(document["status"], document["exit_code"])
+    verdict = Verdict(document["status"], interrupted or document["exit_code"])
     return Result(manifest.file, verdict, (), partial(removal_lines, pruned.removals, pruned.done), more=document)
 
 
 def _move(options: Options) -> Result:
     session = Session(options)
     plan = session.plan()
-    with deferred():
-        moved = move(plan, session.settings)
+    moved, status = None, DONE
+    with display(options, f"moving {session.options.names[0]}") as shown:
+        try:
+            with signals.deferred(lambda: shown.interrupted(session.options.names)):
+                moved = move(plan, session.settings)
+        except KeyboardInterrupt:
+            if moved is None:
+                raise
+            status = signals.status()
     line = f"{moved.path} is a symlink to {moved.target} {'now' if moved.changed else 'already'}"
     document = moved.to_dict()
     show = [abbreviate_home(line)]
-    return Result(moved.manifest, Verdict(document["status"], DONE), (), lambda _: show, more=document)
+    return Result(moved.manifest, Verdict(document["status"], status), (), lambda _: show, more=document)
 
 
 COMMANDS = {

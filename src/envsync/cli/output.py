@@ -27,8 +27,19 @@ def show(options: Options, result: Result) -> int:
         lines = result.lines(paint(options, sys.stdout.isatty()))
         _print_lines(sys.stdout, fitting(lines) if options.command in FITTED else lines)
     if result.verdict.exit_code in WORDS:
-        sys.stderr.write(f"envsync: {WORDS[result.verdict.exit_code]}; apply again to continue\n")
+        sys.stderr.write(f"envsync: {interruption(options.command, result)}\n")
     return result.verdict.exit_code
+
+
+def interruption(command: str, result: Result) -> str:
+    """Return what an interruption has left as it was."""
+    from envsync.model.report import EnvironmentReport, Outcome  # noqa: PLC0415  # only here
+    from envsync.report.progress import named  # noqa: PLC0415
+
+    word = WORDS[result.verdict.exit_code]
+    reports = (one for one in result.environments if isinstance(one, EnvironmentReport))
+    left = [one.plan.environment.name for one in reports if one.outcome is Outcome.INTERRUPTED]
+    return f"{word}; left as they were: {named(left)}; {command} again to continue" if left else word
 
 
 def show_failure(options: Options, error: Exception) -> int:

@@ -1,18 +1,21 @@
 """One command's way from options to a plan, and what commands give back."""
 
+import contextlib
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from envsync.apply.settings import Progress, Settings
+from envsync.apply.progress import Follower
+from envsync.apply.settings import Settings
 from envsync.apply.verdicts import remembered_verdicts
 from envsync.cache.fingerprint import outwait_slack
 from envsync.cache.in_sync import KnownInSync
 from envsync.cli.consent import Untrusted, cache_for, opened
 from envsync.cli.options import Options
+from envsync.cli.progress import display
 from envsync.cli.result import DONE, TROUBLE, Result, Verdict
 from envsync.manifest.cached import remember
 from envsync.manifest.find import hidden
@@ -25,6 +28,7 @@ from envsync.observe.facts import FactsCache
 from envsync.observe.trust import trust_level_of
 from envsync.reconcile import Reconciler
 from envsync.report import text
+from envsync.report.progress import Display
 from envsync.report.terminal import Paint
 from envsync.write import snapshot
 from envsync.write.files import write_cache
@@ -69,9 +73,17 @@ class Session:
     def plan(self) -> Plan:
         """Plan for the environments that were named."""
         self._began = time.time_ns()
-        return self.reconciler.plan(self._names())
+        with self.looking():
+            return self.reconciler.plan(self._names())
 
-    def apply(self, plan: Plan, progress: Progress) -> tuple[Report, Plan]:
+    @contextlib.contextmanager
+    def looking(self, total: int = 0) -> Iterator[Display]:
+        """Show during a block what the reconciler looks at, and what is done to ``total`` environments."""
+        with display(self.options, total=total) as shown:
+            self.reconciler.looking = shown.busy
+            yield shown
+
+    def apply(self, plan: Plan, progress: Follower) -> tuple[Report, Plan]:
         """Carry out a plan; gives what was done, and a plan of what is left to do."""
         in_sync = KnownInSync(outlined=True)
         for one in plan.environments:

@@ -3,7 +3,7 @@
 import contextlib
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType
 
 from envsync.model.termination import Terminated
@@ -29,8 +29,14 @@ def status() -> int:
 
 
 @contextlib.contextmanager
-def deferred() -> Iterator[None]:
-    """Delay a first signal until the end of the block; a second one takes effect at once."""
+def deferred(report: Callable[[], None] = lambda: None) -> Iterator[None]:
+    """Delay a first signal until the end of the block; a second one takes effect at once.
+
+    Meanwhile only what was begun is completed, and ``report``, called by the signal's handler, may say so.
+    """
+    from envsync.observe.processes import winding_down  # noqa: PLC0415  # only where something is moved or removed
+
+    stack = contextlib.ExitStack()
     handlers = {number: signal.getsignal(number) for number in _ENDING}
     pending: list[int] = []
 
@@ -41,14 +47,18 @@ def deferred() -> Iterator[None]:
     def delay(number: int, frame: FrameType | None) -> None:
         del frame
         pending.append(number)
+        _caught.append(number)
         restore()
+        stack.enter_context(winding_down())
+        report()
 
     if threading.current_thread() is threading.main_thread():
         for number, handler in handlers.items():
             if handler is not signal.SIG_IGN:
                 signal.signal(number, delay)
         try:
-            yield
+            with stack:
+                yield
         finally:
             restore()
     else:

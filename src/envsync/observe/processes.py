@@ -51,6 +51,8 @@ class _Programs:
         """Session IDs."""
         self.interruptions = 0
         """The number of interruptions in progress."""
+        self.winding_down = 0
+        """The number of those that let what was begun be completed."""
 
     def add(self, session: int) -> None:
         self.running.add(session)
@@ -121,6 +123,12 @@ def _lives(child: int) -> bool:
 def refuse_when_interrupted() -> None:
     """Raise ``Interrupted`` while programs are being ended."""
     if _programs.interruptions:
+        raise Interrupted
+
+
+def refuse_to_begin() -> None:
+    """Raise ``Interrupted`` while only what was begun is completed: for work that waits, or has only been planned."""
+    if _programs.winding_down or _programs.interruptions:
         raise Interrupted
 
 
@@ -199,6 +207,16 @@ def run(
         text = "".join(f"{line}\n" for line in lines)
         output, errors = process.communicate(text.encode(errors="surrogateescape"), timeout=limit)
     return Completed(process.returncode, output.decode(errors="replace"), errors.decode(errors="replace"))
+
+
+@contextlib.contextmanager
+def winding_down() -> Iterator[None]:
+    """During a block, let only what was begun be completed: see :func:`refuse_to_begin`."""
+    _programs.winding_down += 1
+    try:
+        yield
+    finally:
+        _programs.winding_down -= 1
 
 
 @contextlib.contextmanager

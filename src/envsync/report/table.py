@@ -175,6 +175,8 @@ def _word(one: Removal, done: Mapping[str, Problem | None] | None) -> tuple[str,
         return "yellow", "! stays"
     if done is None:
         return "blue", "- would go"
+    if one.place not in done:
+        return "yellow", ". left"
     return ("red", "x failed") if done.get(one.place) else ("green", "- removed")
 
 
@@ -185,5 +187,5 @@ def _summary(removals: Sequence[Removal], done: Mapping[str, Problem | None] | N
     room = f"{sum(one.size for one in going) / 1e6:.1f} MB"
     if done is None:
         return f"{len(going)} to remove, {room}: add --yes"
-    removed = [one for one in going if done.get(one.place) is None]
+    removed = [one for one in going if one.place in done and done[one.place] is None]
     return f"{len(removed)} removed, {sum(one.size for one in removed) / 1e6:.1f} MB"

@@ -1,22 +1,12 @@
-"""Prepare text for a terminal: escaped, shortened, coloured, wrapped, as trees, and with progress."""
+"""Prepare text for a terminal: escaped, shortened, coloured, wrapped, and as trees."""
 
 import re
 import shlex
-import sys
 import textwrap
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
 
 from envsync.model.system import VARIABLES
-
-if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
-
-    from envsync.model.report import EnvironmentReport
-
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 """A colour's escape sequence, such as ``ESC[32m`` (ECMA-48, SGR)."""
@@ -179,51 +169,3 @@ def _prefixes(rest: str, *, last: bool, layout: Layout) -> tuple[str, str]:
     if layout.lines:
         return rest + ("└─ " if last else "├─ "), rest + ("   " if last else "│  ")
     return rest + ("`- " if last else "|- "), rest + ("   " if last else "|  ")
-
-
-_DELAY = 1.0
-"""Seconds of work before anything is shown."""
-
-
-class ProgressDisplay:
-    """A progress bar of environments, on standard error, removed at the end."""
-
-    def __init__(self, total: int, *, shown: bool) -> None:
-        """Take the number of environments to work on."""
-        self._total = total
-        self._shown = shown and sys.stderr.isatty()
-        self._began = time.monotonic()
-        self._done = 0
-        self._display: tuple[Progress, TaskID] | None = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._display is not None:
-            self._display[0].stop()
-
-    def tick(self, report: "EnvironmentReport") -> None:
-        """Count one environment."""
-        self._done += 1
-        if self._shown and self._display is None and time.monotonic() - self._began > _DELAY:
-            self._display = self._begin()
-        if self._display is not None:
-            progress, task = self._display
-            progress.update(task, completed=self._done, description=report.plan.environment.name)
-
-    def _begin(self) -> tuple["Progress", "TaskID"]:
-        from rich.console import Console  # noqa: PLC0415  # only on a terminal, and only for long work
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: PLC0415
-
-        columns = (
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TextColumn("{task.description}", markup=False),
-        )
-        progress = Progress(*columns, console=Console(stderr=True), transient=True)
-        progress.start()
-        return progress, progress.add_task("", total=self._total)

@@ -38,7 +38,7 @@ _DONE = {
     Outcome.LINKED: (">", "green"),
     Outcome.CONFLICT: ("!", "red"),
     Outcome.FAILED: ("x", "red"),
-    Outcome.INTERRUPTED: ("x", "red"),
+    Outcome.INTERRUPTED: (".", "yellow"),
     Outcome.SKIPPED: (".", "dim"),
     Outcome.UNCHANGED: ("=", "dim"),
 }
@@ -84,7 +84,7 @@ def report_lines(report: Report, paint: Paint, *, verbose: bool, seconds: float 
 
     ``seconds`` is how long it took; a short time is not worth a word.
     """
-    quiet = {Outcome.UNCHANGED, Outcome.SKIPPED}
+    quiet = {Outcome.UNCHANGED, Outcome.SKIPPED, Outcome.INTERRUPTED}
     shown = [one for one in report.environments if verbose or one.outcome not in quiet or one.plan.faults]
     entries = ((one.plan, _done_word(one), one.packages, one.error) for one in shown if not verbose)
     groups = grouped(entries)

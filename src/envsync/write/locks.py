@@ -5,12 +5,12 @@ import fcntl
 import os
 import stat
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from envsync.formats.staging_marker import lock_name
 from envsync.model.problems import EnvsyncError, Problem
 from envsync.observe.mounts import name_of
-from envsync.observe.processes import handing_down
+from envsync.observe.processes import handing_down, refuse_to_begin
 from envsync.write.directories import make_private
 
 _OTHERS = 0o077
@@ -46,14 +46,20 @@ _PAUSE = 0.05
 
 
 @contextlib.contextmanager
-def hold(directory: str, end: str, timeout: float) -> Iterator[None]:
+def hold(
+    directory: str, end: str, timeout: float, waiting: Callable[[str], None] | None = None, *, begun: bool = False
+) -> Iterator[None]:
     """Hold the lock of the environment at ``end``, waiting up to ``timeout`` seconds for another pass.
 
-    The lock is the same through every mount. Lock files stay in ``directory``: after a deletion, two processes could
-    hold one lock. Raises ``EnvsyncError`` (``locked``), which says who holds it, or ``OSError``.
+    ``waiting`` is called once where it has to wait, with who holds the lock. A process that winds down waits only for
+    work that was ``begun``. The lock is the same through every mount. Lock files stay in ``directory``: after a
+    deletion, two processes could hold one lock. Raises ``EnvsyncError`` (``locked``), which says who holds it,
+    ``Interrupted``, or ``OSError``.
     """
     with _open(directory, name_of(end)) as descriptor:
-        _wait(descriptor, end, timeout)
+        if waiting is not None and timeout and not _try(descriptor):
+            waiting(_holder(descriptor))
+        _wait(descriptor, end, time.monotonic() + timeout, timeout, begun=begun)
         _write_holder(descriptor)
         with handing_down(descriptor):
             yield
@@ -71,7 +77,7 @@ def hold_sources(directory: str, paths: Iterable[str], timeout: float) -> Iterat
     with contextlib.ExitStack() as stack:
         for name, path in sorted({name_of(os.path.realpath(one)): os.path.realpath(one) for one in paths}.items()):
             descriptor = stack.enter_context(_open(directory, f"source {name}"))
-            _wait(descriptor, path, timeout, deadline)
+            _wait(descriptor, path, deadline, timeout)
             _write_holder(descriptor)
         yield
 
@@ -137,9 +143,10 @@ def _lives(process: int) -> bool:
     return True
 
 
-def _wait(descriptor: int, end: str, timeout: float, deadline: float | None = None) -> None:
-    deadline = time.monotonic() + timeout if deadline is None else deadline
+def _wait(descriptor: int, end: str, deadline: float, timeout: float, *, begun: bool = False) -> None:
     while not _try(descriptor):
+        if not begun:
+            refuse_to_begin()
         if time.monotonic() >= deadline:
             message = f"{end} is locked by {_holder(descriptor)}; gave up after {timeout:g} s"
             hint = "Wait until it has ended, or allow more time with --lock-timeout SECONDS."

@@ -33,7 +33,7 @@ def unpack(wheel: str, cache: str) -> str:
     _make_private(cache)
     place = f"{cache}/{os.path.basename(wheel).removesuffix('.whl')}"
     size = os.path.getsize(wheel)
-    with hold(cache, place, _TIME_LIMIT):
+    with hold(cache, place, _TIME_LIMIT, begun=True):
         if not _matches_seal(place, size):
             _extract(wheel, place)
             _seal(place, size, dict(_digests(place)))
@@ -42,7 +42,7 @@ def unpack(wheel: str, cache: str) -> str:
 
 def keep_byte_code(place: str) -> None:
     """Seal the byte code that a run of an unpacked wheel has just written; a failure only costs time."""
-    with contextlib.suppress(Exception), hold(os.path.dirname(place), place, _TIME_LIMIT):
+    with contextlib.suppress(Exception), hold(os.path.dirname(place), place, _TIME_LIMIT, begun=True):
         size, known = _read_seal(place)
         byte_code = {name: digest for name, digest in _digests(place) if _is_byte_code(name)}
         if not byte_code.items() <= known.items():

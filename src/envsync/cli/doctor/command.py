@@ -35,6 +35,7 @@ from envsync.cli.doctor.machine import (
 from envsync.cli.doctor.values import ExchangeCheck, ForeignEnvironment, Service
 from envsync.cli.options import Options
 from envsync.cli.output import layout
+from envsync.cli.progress import display
 from envsync.cli.result import DONE, TROUBLE, Result, Verdict
 from envsync.cli.session import Session
 from envsync.manifest.find import current_directory
@@ -64,7 +65,8 @@ _COMMAND = re.compile(r"(python|pypy|graalpy)\d?(\.\d+)?t?")
 
 def _doctor(options: Options) -> Result:
     """Check the machine, or report what depends on an interpreter."""
-    return _examine(options) if options.python is None else _without(options, options.python)
+    with display(options, "examining this machine"):
+        return _examine(options) if options.python is None else _without(options, options.python)
 
 
 def _examine(options: Options) -> Result:
