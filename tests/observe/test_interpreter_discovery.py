@@ -209,6 +209,6 @@ def test_links_without_a_minor_version_are_offered_by_no_name(place: Place, pyth
     assert place.envsync("init", "--file", str(place.manifest)).status == 0
     lines = [line for line in place.manifest.read_text().splitlines() if str(root) in line]
     assert lines == [f'"3.12" = "{root}/3.12/bin/python"']
-    reported = place.envsync("doctor").out
+    reported = place.envsync("doctor", "--verbose").out
     assert f"{root}/3.12/bin/python" in reported
     assert f"{root}/latest/" not in reported
