@@ -119,6 +119,15 @@ def test_a_path_below_the_home_directory_is_written_with_a_tilde(
     assert edited["envs"]["new"] == {"path": "~/x", "python": "3.12"}
 
 
+def test_where_defaults_say_the_path_a_name_is_enough(here: Place, edit: Edit, refuse: Edit) -> None:
+    here.manifest.write_text('version = 1\n[defaults]\npath = "~/src/{name}/.venv"\n[envs.blog]\n')
+    before = here.manifest.read_bytes()
+    assert edit("add", "new")["envs"] == {"blog": {}, "new": {}}
+    assert refuse("add", "other", "--path", "~/src/new/.venv")["errors"][0]["code"] == "path-shared"
+    edit("remove", "new")
+    assert here.manifest.read_bytes() == before
+
+
 @pytest.mark.parametrize("name", ['a"b', "it's", "ünï🐍", "a.b", "a\\b", "[envs.a]", "#", "${HOME}", "=", "true", "1"])
 def test_an_environment_may_have_any_name_that_a_manifest_allows(here: Place, edit: Edit, name: str) -> None:
     before = here.manifest.read_bytes()

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from uv import find_uv_bin
 
+from envsync.manifest import load
 from harness.bench import listing, run
 from harness.place import SOURCE, Place
 from harness.pythons import PYTHONS
@@ -127,6 +128,20 @@ def test_each_way_to_an_environment_is_found_once(here: Place, imported: Import)
             "aliases": [f"{root}/r/.venv", f"{root}/s/.venv"],
         }
     }
+
+
+def test_what_is_found_stays_where_it_is_whatever_the_defaults(here: Place, imported: Import) -> None:
+    fake(here.root / "plain/.venv")
+    end = fake(here.root / "ends/e")
+    for name in ("p", "q [1]"):
+        (here.root / name).mkdir()
+        (here.root / name / ".venv").symlink_to(end)
+    here.manifest.write_text(f'{HEAD}[defaults]\npath = "src/{{name}}"\ntarget = "{{name}}"\n')
+    found = imported()
+    assert (found["plain"]["path"], found["plain"]["target"]) == (f"{here.root}/plain/.venv", "")
+    assert (found["p"]["target"], found["p"]["aliases"]) == (str(end), [f"{here.root}/q [[]1]/.venv"])
+    places = {one.name: (one.target, one.aliases) for one in load(str(here.manifest)).environments}
+    assert places == {"plain": (None, ()), "p": (str(end), (f"{here.root}/q [1]/.venv",))}
 
 
 @pytest.mark.parametrize("top", ["env", "link", "env/"])

@@ -80,6 +80,11 @@ EDITS = """
   b.path = "b"
 ===
   version = 1
+  [envs]
+- a = {}
++ a = {python = "~/p/bin/python"}
+===
+  version = 1
 - envs = { a = { path = 'a' }, b = { path = "b}", python = "3" } }
 + envs = { a = { path = 'a', python = "~/p/bin/python" }, b = { path = "b}", python = "3" } }
 ===

@@ -159,8 +159,9 @@ def _rendered(entry: Entry) -> list[str]:
     body = tomlkit.table()
     for key, value in entry.values:
         body.append(key, _value(value))
-    lines = [f"[{ENVS}.{key_text(entry.name)}]", *tomlkit.dumps(body).rstrip("\n").split("\n")]
-    return [*lines, *(f"# {line}" for line in entry.remarks)]
+    text = tomlkit.dumps(body).rstrip("\n")
+    lines = text.split("\n") if text else []
+    return [f"[{ENVS}.{key_text(entry.name)}]", *lines, *(f"# {line}" for line in entry.remarks)]
 
 
 def _value(value: Any) -> Any:

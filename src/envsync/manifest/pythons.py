@@ -167,7 +167,7 @@ class Bundles:
             return name
         near = difflib.get_close_matches(name[:100], self.lists, 1)
         names = ", ".join(quoted(one) for one in [*self.lists][:_MOST_NAMES])
-        hint = f"there are: {names}" if names else f'declare it: [bundles], {quoted(name)} = ["..."]'
+        hint = f"there are: {names}" if names else f'declare it in [bundles]: {quoted(name)} = ["ruff"]'
         raise Unfit(f"{quoted(name)} is not a name in [bundles]", f"did you mean {quoted(near[0])}?" if near else hint)
 
     def packages(self, names: Iterable[str]) -> list[str]:
