@@ -50,22 +50,23 @@ def fast_answer(arguments: list[str]) -> str | None:
     asked = _plain(arguments)
     if asked is None:
         return None
-    command, file, quiet, as_trusted = asked
+    command, names, file, quiet, as_trusted = asked
     try:
         manifest, origin = find(file)
-        line = line_of(manifest, command, demanded(origin, as_trusted=as_trusted))
+        line = line_of(manifest, command, demanded(origin, as_trusted=as_trusted), names)
     except Exception:  # noqa: BLE001  # whatever is wrong, the long way tells it properly
         return None
     return "" if quiet and line is not None else line
 
 
-def _plain(arguments: list[str]) -> tuple[str, str | None, bool, bool] | None:
+def _plain(arguments: list[str]) -> tuple[str, list[str], str | None, bool, bool] | None:
     """Understand the plainest command lines; ``None`` for every other."""
     command = file = None
+    names: list[str] = []
     quiet = as_trusted = False
     words = iter(arguments)
     for word in words:
-        if word in {"apply", "check"} and command is None:
+        if command is None and word in {"apply", "check"}:
             command = word
         elif word == "--file":
             file = next(words, None)
@@ -77,9 +78,11 @@ def _plain(arguments: list[str]) -> tuple[str, str | None, bool, bool] | None:
             quiet = True
         elif word == "--as-trusted":
             as_trusted = True
-        else:
+        elif command is None or word.startswith("-"):
             return None
-    return (command, file, quiet, as_trusted) if command else None
+        else:
+            names.append(word)
+    return (command, names, file, quiet, as_trusted) if command else None
 
 
 def _own_imports_only() -> None:

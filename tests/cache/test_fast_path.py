@@ -59,6 +59,9 @@ QUICK = {
     ("apply",): "2 in sync\n",
     ("check",): "2 environments in sync\n",
     ("check", "--quiet"): "",
+    ("check", "a"): "1 environment in sync\n",
+    ("check", "b", "a", "b"): "2 environments in sync\n",
+    ("apply", "b"): "1 unchanged\n",
 }
 TABLES = '[envs.a]\npath = "a"\n[envs.b]\npath = "b/.venv"\ntarget = "b"\n'
 

@@ -23,26 +23,37 @@ _PIECE = 256
 """Directories whose paths are held in memory at once."""
 
 
-def line_of(manifest: str, command: str, trust: int) -> str | None:
+def line_of(manifest: str, command: str, trust: int, names: "Iterable[str]" = ()) -> str | None:
     """Return the line that ``command`` prints while the snapshot of ``manifest`` holds, ``None`` where it does not.
 
-    ``trust`` is how far the manifest has to have been trusted when the snapshot was taken. Raises whatever a damaged
-    snapshot makes of itself.
+    ``trust`` is how far the manifest has to have been trusted when the snapshot was taken. ``names`` are the
+    environments that were named; where one is not known to be simply in sync, or is none, ``None`` as well. Raises
+    whatever a damaged snapshot makes of itself.
     """
     values = unseal(read_cache_file(snapshot_file(manifest)))
     lines, its_manifest, trusted, known = next(values)
+    plain = next(values)
+    named = set(names)
     if (
         its_manifest == manifest
         and trusted >= trust
+        and named.issubset(plain)
         and is_current(known)
         and all(stamp(_paths(piece)) == numbers for piece, numbers in values)
     ):
-        return str(lines[command])
+        return _line_for(command, len(named)) if named else str(lines[command])
     return None
+
+
+def _line_for(command: str, count: int) -> str:
+    if command == "apply":
+        return f"{count} unchanged\n"
+    return f"{count} environment{'' if count == 1 else 's'} in sync\n"
 
 
 def encode(
     lines: dict[str, str],
+    plain: "Iterable[str]",
     manifest: str,
     trust: int,
     variables: "Iterable[str]",
@@ -50,10 +61,12 @@ def encode(
 ) -> bytes:
     """Return a snapshot's bytes: what to print for each command, and what has to stay as it is.
 
-    ``trust`` is how far the manifest is trusted: of one that is not, nothing is said where it was found, not named.
-    ``stamps`` are paths with what :func:`envsync.cache.fingerprint.stamp` returns for each.
+    ``plain`` are the names of the environments that are in sync and of which nothing else is to be said. ``trust`` is
+    how far the manifest is trusted: of one that is not, nothing is said where it was found, not named. ``stamps`` are
+    paths with what :func:`envsync.cache.fingerprint.stamp` returns for each.
     """
-    return seal(itertools.chain([(lines, manifest, int(trust), process_fingerprint(variables))], _pieces(stamps)))
+    head = [(lines, manifest, int(trust), process_fingerprint(variables)), list(plain)]
+    return seal(itertools.chain(head, _pieces(stamps)))
 
 
 def _pieces(stamps: "Iterable[tuple[str, list[int]]]") -> "Iterator[tuple[list[tuple[str, list[str]]], list[int]]]":
