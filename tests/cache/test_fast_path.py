@@ -61,7 +61,7 @@ QUICK = {
     ("check", "--quiet"): "",
     ("check", "a"): "1 environment in sync\n",
     ("check", "b", "a", "b"): "2 environments in sync\n",
-    ("apply", "b"): "1 unchanged\n",
+    ("apply", "b"): "1 in sync\n",
 }
 TABLES = '[envs.a]\npath = "a"\n[envs.b]\npath = "b/.venv"\ntarget = "b"\n'
 
@@ -93,7 +93,7 @@ def test_so_it_is_where_the_manifest_is_the_users_own(place: Place, tmp_path: Pa
         config = tmp_path / "config"
         place.variables[variable] = str(config)
     place.write(TABLES)
-    (config / "envsync").mkdir(parents=True)
+    (config / "envsync/b").mkdir(parents=True)
     place.manifest.rename(config / "envsync/envs.toml")
     settle(place)
     for words, answer in QUICK.items():

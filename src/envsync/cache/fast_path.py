@@ -47,13 +47,12 @@ def line_of(manifest: str, command: str, trust: int, names: "Iterable[str]" = ()
 
 def _line_for(command: str, count: int) -> str:
     if command == "apply":
-        return f"{count} unchanged\n"
+        return f"{count} in sync\n"
     return f"{count} environment{'' if count == 1 else 's'} in sync\n"
 
 
 def encode(
-    lines: dict[str, str],
-    plain: "Iterable[str]",
+    answers: tuple[dict[str, str], list[str]],
     manifest: str,
     trust: int,
     variables: "Iterable[str]",
@@ -61,11 +60,12 @@ def encode(
 ) -> bytes:
     """Return a snapshot's bytes: what to print for each command, and what has to stay as it is.
 
-    ``plain`` are the names of the environments that are in sync and of which nothing else is to be said. ``trust`` is
-    how far the manifest is trusted: of one that is not, nothing is said where it was found, not named. ``stamps`` are
-    paths with what :func:`envsync.cache.fingerprint.stamp` returns for each.
+    ``answers`` are the lines by command, and the names of the environments of which nothing is to be said but that they
+    are in sync. ``trust`` is how far the manifest is trusted: of one that is not, nothing is said where it was found,
+    not named. ``stamps`` are paths with what :func:`envsync.cache.fingerprint.stamp` returns for each.
     """
-    head = [(lines, manifest, int(trust), process_fingerprint(variables)), list(plain)]
+    lines, plain = answers
+    head = [(lines, manifest, int(trust), process_fingerprint(variables)), plain]
     return seal(itertools.chain(head, _pieces(stamps)))
 
 

@@ -59,10 +59,9 @@ def take(plan: Plan, trust: int, read_at: int, began: int, lines: dict[str, str]
         names = variables_of(plan.manifest, searched=searched)
         names += [name for one in plan.environments if one.world.declared for name in one.world.declared.variables]
         names += ["PATH"] if any(map(_depends_on_uv, plan.environments)) else []
-        plain = sorted(
-            one.environment.name for one in plan.environments if one.state is State.IN_SYNC and not one.faults
-        )
-        content = fast_path.encode(lines, plain, plan.manifest.file, trust, names, _stamps(plan, read_at, began))
+        plain = [one.environment.name for one in plan.environments if one.state is State.IN_SYNC and not one.faults]
+        plain = [] if plan.manifest.elsewhere else plain  # of those something is said as well
+        content = fast_path.encode((lines, plain), plan.manifest.file, trust, names, _stamps(plan, read_at, began))
         if _written(file) != content:
             write_cache(file, content)
 
