@@ -12,7 +12,6 @@ from envsync.cli.options import Options
 from envsync.cli.result import DONE, Result, Verdict
 from envsync.manifest import load
 from envsync.manifest.find import NAMED, SET, find
-from envsync.manifest.selection import selected
 from envsync.model.edits import Added, Adopted, Declaration, Removed, Written
 from envsync.model.system import VARIABLES
 from envsync.observe.trust import record_for
@@ -54,6 +53,8 @@ def _add(options: Options) -> Result:
 
 
 def _remove(options: Options) -> Result:
+    from envsync.manifest.selection import selected  # noqa: PLC0415  # `add` loads little
+
     manifest = opened(options).manifest
     removed: list[Removed] = []
     for name in selected(manifest, options.names, elsewhere=True):
@@ -61,7 +62,7 @@ def _remove(options: Options) -> Result:
     lines = [f"{one.name} is no longer declared in {one.file}; nothing else was removed" for one in removed]
     lines += [f"left: {path}" for one in removed for path in one.left]
     result = _result(removed[0], lines)
-    each = [{"name": one.name, "file": one.file, "left": list(one.left)} for one in removed]
+    each = [entry for one in removed for entry in one.to_dict()["no_longer_declared"]]
     return replace(result, more=result.more | {"no_longer_declared": each})
 
 

@@ -84,7 +84,8 @@ class Removed(Edit):
 
     def to_dict(self) -> Entry:
         """Return the document of ``envsync remove --json``."""
-        more = {"changed": True, "removed": self.name, "left": list(self.left)}
+        one = {"name": self.name, "file": self.file, "left": list(self.left)}
+        more = {"changed": True, "removed": self.name, "left": list(self.left), "no_longer_declared": [one]}
         return document("remove", self.manifest, "applied") | more
 
 
