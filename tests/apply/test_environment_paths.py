@@ -323,8 +323,12 @@ def test_what_has_an_exposed_commands_name_is_never_replaced(place: Place, kind:
         link.symlink_to("/bin/sh" if kind == "link elsewhere" else "/nowhere/py")
     before = (link.lstat().st_ino, link.lstat().st_ctime_ns)
     place.write('[envs.a]\npath = "a"\nexpose = ["python:py"]\n')
-    assert conflict(place)["code"] == "expose-taken"
+    entry = place.apply()["a"]
+    assert (entry["outcome"], entry["state"]) == ("created", "in-sync")
+    assert [one["code"] for one in entry["left_out"]] == ["expose-taken"]
     assert (link.lstat().st_ino, link.lstat().st_ctime_ns) == before
+    run = place.envsync("check")
+    assert (run.status, "exposed/py" in run.out, "left out" in run.out) == (0, True, True)
 
 
 def test_an_exposed_command_is_linked_by_the_declared_path(place: Place) -> None:

@@ -100,7 +100,7 @@ def test_what_is_not_envsyncs_is_never_replaced(place: Place, what: str) -> None
         text = launcher(f"{place.root}/{'blog' if what == 'edited' else 'other'}/bin/python")
         found.write_text(f"{text}echo more\n" if what == "edited" else text)
     before = None if found.is_dir() else found.read_text()
-    assert place.apply()["blog"]["conflict"]["code"] == "expose-taken"
+    assert [one["code"] for one in place.apply()["blog"]["left_out"]] == ["expose-taken"]
     assert (None if found.is_dir() else found.read_text()) == before
 
 
@@ -125,7 +125,7 @@ def test_damage_to_it_is_noticed(place: Place) -> None:
     assert applied(place) == "linked"
     with (place.root / "exposed/py").open("a") as file:
         file.write("echo mine\n")
-    assert check(place).document["environments"][0]["conflict"]["code"] == "expose-taken"
+    assert check(place).document["environments"][0]["left_out"][0]["code"] == "expose-taken"
 
 
 def test_it_goes_with_its_environment(place: Place) -> None:

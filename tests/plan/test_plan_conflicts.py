@@ -9,7 +9,7 @@ from envsync.model import desired
 from envsync.model.links import Chain, EndKind, Hop
 from envsync.model.plan import Conflict
 from envsync.model.world import Redirect, World
-from envsync.plan.conflicts import conflicts_between, conflicts_of
+from envsync.plan.conflicts import conflicts_between, conflicts_of, taken_commands
 from harness.values import (
     LINK,
     PATH,
@@ -242,6 +242,15 @@ CASES = [
         (("not-a-link", "a redirect file"),),
     ),
     Case(
+        "several at once",
+        world(unsafe="it is /", interpreter=broken_interpreter(), claimed=("/m", "/p")),
+        (("unsafe-path", "it is /"), ("interpreter-missing", LINK), ("path-shared", "/m")),
+    ),
+]
+
+
+TAKEN = [
+    Case(
         "a command whose name is taken",
         world(found(), exposed=(side("/b/app", f"{PATH}/bin/app", chain=chain("/b/app", EndKind.FILE)),)),
         (("expose-taken", "/b/app is a file, not a symlink to"),),
@@ -257,11 +266,6 @@ CASES = [
         "a command that leads elsewhere",
         world(found(), exposed=(side("/b/app", f"{PATH}/bin/app", chain=linked("/b/app", "/x", EndKind.FILE)),)),
         (("expose-taken", "/b/app leads to /x"),),
-    ),
-    Case(
-        "several at once",
-        world(unsafe="it is /", interpreter=broken_interpreter(), claimed=("/m", "/p")),
-        (("unsafe-path", "it is /"), ("interpreter-missing", LINK), ("path-shared", "/m")),
     ),
 ]
 
@@ -340,9 +344,9 @@ PAIRS = [
     Pair("a path that is an alias of the other", ("/a", "/b"), SHARED, second=replace(B, aliases=("/a",))),
     Pair("one alias", ("/a", "/b"), SHARED, replace(A, aliases=("/c",)), replace(B, aliases=("/c",))),
     Pair(
-        "one command",
+        "one command, which the first one gets",
         ("/a", "/b"),
-        SHARED,
+        ((), ()),
         replace(A, expose=(desired.Exposed("x", "/bin/x"),)),
         replace(B, expose=(desired.Exposed("y", "/bin/x"),)),
     ),
@@ -380,3 +384,12 @@ def test_a_file_of_settings_is_not_to_be_moved_away() -> None:
     assert conflict.remedy == ()
     (conflict,) = conflicts_of(wanted(), at(chain(kind=EndKind.FILE)), 40)
     assert conflict.remedy
+
+
+@pytest.mark.parametrize("case", TAKEN, ids=lambda case: case.name)
+def test_a_taken_command_is_left_out_and_its_environment_is_not(case: Case) -> None:
+    assert conflicts_of(case.wanted, case.world, 40) == ()
+    (taken,) = taken_commands(case.world)
+    ((code, message),) = case.expected
+    assert taken.code == code
+    assert message in taken.message

@@ -169,17 +169,14 @@ class Rebuild:
 
 @dataclass(frozen=True, slots=True)
 class Install:
-    """Install what is declared into an existing environment."""
+    """Install what is declared into an existing environment; generations are as in :class:`Rebuild`."""
 
     message: str
     blueprint: Blueprint
     spec: InstallSpec
     keep: int = 0
-    """The number of generations to keep."""
     generations_dir: str = ""
-    """The directory that generations are moved to, if on the same file system."""
     generations: tuple[str, ...] = ()
-    """Staging directories of the existing generations, the oldest first."""
     kind: str = "install"
 
 
@@ -235,6 +232,8 @@ class EnvironmentPlan:
     """What the user should know, though nothing is wrong."""
     faults: tuple[str, ...] = ()
     """What does not work in it and envsync cannot repair; each is also among the notes."""
+    left_out: tuple[Conflict, ...] = ()
+    """Exposed commands whose place is taken; each is also among the faults."""
     interrupted: bool = False
     """Whether an interrupted pass left something to remove."""
 
@@ -263,6 +262,7 @@ class EnvironmentPlan:
                 "conflict": self.conflicts[0].to_dict() if self.conflicts else None,
                 "conflicts": [one.to_dict() for one in self.conflicts],
                 "notes": list(self.notes),
+                "left_out": [one.to_dict() for one in self.left_out],
                 "packages": [one.to_dict() for one in self.packages],
             }
         )

@@ -126,4 +126,5 @@ def report_of(plan: EnvironmentPlan, after: EnvironmentPlan) -> EnvironmentRepor
         )
         return EnvironmentReport(plan, Outcome.FAILED, problem, after=after)
     notes = plan.notes if is_rollback else tuple(dict.fromkeys((*plan.notes, *after.notes)))
-    return EnvironmentReport(replace(plan, notes=notes), outcome_of(plan.state, plan.actions), after=after)
+    shown = replace(plan, notes=notes, faults=after.faults, left_out=after.left_out)
+    return EnvironmentReport(shown, outcome_of(plan.state, plan.actions), after=after)

@@ -30,9 +30,12 @@ def conflicts_of(environment: desired.Environment, world: World, max_hops: int) 
         found.append(Conflict("path-shared", message, hint))
     for side in world.aliases:
         found += _side(side, "not-a-link", "link-elsewhere")
-    for side in world.exposed:
-        found += _side(side, "expose-taken", "expose-taken")
     return tuple({(one.code, one.message): one for one in found}.values())
+
+
+def taken_commands(world: World) -> tuple[Conflict, ...]:
+    """List the exposed commands whose place is taken: each is left out, the environment is not."""
+    return tuple(one for side in world.exposed for one in _side(side, "expose-taken", "expose-taken"))
 
 
 def conflicts_between(
@@ -52,7 +55,8 @@ def conflicts_between(
     holders: dict[str, str] = {}
     for environment in environments:
         name = environment.name
-        for place in dict.fromkeys((ends[name], *places[name], environment.path, *environment.aliases)):
+        own = places[name][: 1 + len(environment.aliases)]  # a command that two expose is the first one's
+        for place in dict.fromkeys((ends[name], *own, environment.path, *environment.aliases)):
             holder = holders.setdefault(name_of(place), name)
             if holder != name:
                 found[name].append(_shared(place, holder))

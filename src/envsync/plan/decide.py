@@ -6,7 +6,7 @@ from dataclasses import replace
 from envsync.model import desired
 from envsync.model.environment import Environment
 from envsync.model.interpreter import Interpreter
-from envsync.model.links import Chain, EndKind
+from envsync.model.links import EndKind
 from envsync.model.plan import (
     Action,
     Blueprint,
@@ -26,6 +26,7 @@ from envsync.plan.blueprint import Rules, blueprint_of, not_atomic
 from envsync.plan.conflicts import conflicts_of, lacking_backends, meddled_with, not_writable
 from envsync.plan.drift import Difference, compare
 from envsync.plan.layout import reasons_to_rebuild
+from envsync.plan.links import link_notes, with_left_out, with_links
 from envsync.plan.packages import (
     damage_message,
     damaged_packages,
@@ -82,10 +83,9 @@ def decide(
             plan = _mend(environment, world, blueprint, rules, (drift, repair))
     faults = tuple(_faults(found)) if found is not None else ()
     left = bool(world.directory.interrupted_staging or (found is not None and found.partial_files))
-    plan = replace(
-        plan, notes=(*notes, *plan.notes, *faults, *_missing_commands(plan)), interrupted=left, faults=faults
-    )
-    return plan if plan.conflicts else _unless_blocked(_with_links(plan))
+    plan = replace(plan, notes=(*notes, *plan.notes, *faults), interrupted=left, faults=faults)
+    plan = with_left_out(plan)
+    return plan if plan.conflicts else _unless_blocked(with_links(plan))
 
 
 def exchanges(environment: desired.Environment, world: World, rules: Rules, between: tuple[Conflict, ...] = ()) -> bool:
@@ -221,45 +221,12 @@ def _installs(
         )
 
 
-def _with_links(plan: EnvironmentPlan) -> EnvironmentPlan:
-    """Add the symlinks that lead to the environment: last, when it is there."""
-    environment, world = plan.environment, plan.world
-    drift: list[Drift] = []
-    actions: list[Action] = []
-    if environment.target is not None and world.path.end != world.directory.chain.end:
-        drift.append(Drift("link-missing", f"nothing is at {environment.path}", environment.path))
-        actions.append(_link(environment.path, environment.target, world.path))
-    elif world.target is not None and world.directory.moving_to == world.target.end:
-        drift.append(Drift("link-missing", f"its move to {environment.target} was interrupted"))
-    for code, sides in (("alias-missing", world.aliases), ("expose-missing", world.exposed)):
-        for side in sides:
-            if not side.leads_there and side.available:
-                drift.append(Drift(code, f"nothing is at {side.link}", side.link))
-                actions.append(_link(side.link, side.link_text, side.chain, is_launcher=side.is_launcher))
-    state = State.DRIFT if drift and plan.state is State.IN_SYNC else plan.state
-    return replace(plan, state=state, drift=(*plan.drift, *drift), actions=(*plan.actions, *actions))
-
-
-def _link(link: str, text: str, chain: Chain, *, is_launcher: bool = False) -> Link:
-    message = f"let {link} run {text}" if is_launcher else f"link {link} to {text}"
-    return Link(message, link, chain.end, text, chain.to_make, is_launcher)
-
-
 def _notes(world: World) -> tuple[str, ...]:
     notes = list(world.interpreter.notes) if isinstance(world.interpreter, Interpreter) else []
     if world.installed is not None and world.installed.broken:
         notes.append(f"broken package metadata: {', '.join(world.installed.broken)}")
     notes += uncheckable(world)
-    notes += [
-        f"{side.link} is not linked: {side.link.rpartition('/')[0]} is not there"
-        for side in world.aliases
-        if not side.available
-    ]
-    notes += [
-        f"{side.link} runs the Python beneath the environment, since it is a symlink: remove it, then apply again"
-        for side in world.exposed
-        if side.is_launcher and side.leads_there and side.chain.is_link
-    ]
+    notes += link_notes(world)
     return tuple(notes)
 
 
@@ -268,18 +235,6 @@ def _faults(found: Environment) -> Iterator[str]:
     for one in found.lost_editables:
         again = f"; if it is in {one.project} now, install it from there again" if one.project else ""
         yield f"{one.name} cannot be imported: it is installed from {one.directory}, which is missing{again}"
-
-
-def _missing_commands(plan: EnvironmentPlan) -> tuple[str, ...]:
-    """Return which exposed commands an environment lacks, unless what is about to be done may bring them."""
-    if any(isinstance(action, Create | Rebuild | Install) for action in plan.actions):
-        return ()
-    return tuple(
-        f"{side.link} {'leads nowhere' if side.leads_there else 'is not linked'}: "
-        f"the environment has no {side.link_text.rpartition('/')[2]}"
-        for side in plan.world.exposed
-        if not side.available
-    )
 
 
 def _listed(environment: desired.Environment) -> str:

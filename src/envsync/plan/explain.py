@@ -120,6 +120,8 @@ def _aliases(plan: EnvironmentPlan) -> str:
 
 
 def _commands(plan: EnvironmentPlan) -> str:
+    if plan.left_out:
+        return plan.left_out[0].message
     return _sides(plan.world.exposed, "the others wait for the commands that they lead to")
 
 

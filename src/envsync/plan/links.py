@@ -1,0 +1,70 @@
+"""Decide which links to an environment are to be made, and which are left out or left over. Pure."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from envsync.model.links import Chain, EndKind
+from envsync.model.plan import Action, Create, Drift, EnvironmentPlan, Install, Link, Rebuild, State
+from envsync.model.world import SideLink, World
+from envsync.plan.conflicts import taken_commands
+
+
+def with_links(plan: EnvironmentPlan) -> EnvironmentPlan:
+    """Add the symlinks that lead to the environment: last, when it is there."""
+    environment, world = plan.environment, plan.world
+    drift: list[Drift] = []
+    actions: list[Action] = []
+    if environment.target is not None and world.path.end != world.directory.chain.end:
+        drift.append(Drift("link-missing", f"nothing is at {environment.path}", environment.path))
+        actions.append(_link(environment.path, environment.target, world.path))
+    elif world.target is not None and world.directory.moving_to == world.target.end:
+        drift.append(Drift("link-missing", f"its move to {environment.target} was interrupted"))
+    for code, sides in (("alias-missing", world.aliases), ("expose-missing", world.exposed)):
+        for side in sides:
+            if not side.leads_there and side.available and not _is_taken(side):
+                drift.append(Drift(code, f"nothing is at {side.link}", side.link))
+                actions.append(_link(side.link, side.link_text, side.chain, is_launcher=side.is_launcher))
+    state = State.DRIFT if drift and plan.state is State.IN_SYNC else plan.state
+    return replace(plan, state=state, drift=(*plan.drift, *drift), actions=(*plan.actions, *actions))
+
+
+def with_left_out(plan: EnvironmentPlan) -> EnvironmentPlan:
+    """Add which exposed commands are left out: something else has their place, or the environment lacks them."""
+    taken = taken_commands(plan.world)
+    faults = tuple(f"{one.message}, so that command is left out. {one.hint}" for one in taken)
+    notes = (*plan.notes, *faults, *_missing_commands(plan))
+    return replace(plan, notes=notes, faults=(*plan.faults, *faults), left_out=taken)
+
+
+def link_notes(world: World) -> Iterator[str]:
+    """Report links that are not made, do not do, or that nothing declares any longer."""
+    for side in world.aliases:
+        if not side.available:
+            yield f"{side.link} is not linked: {side.link.rpartition('/')[0]} is not there"
+    for side in world.exposed:
+        if side.is_launcher and side.leads_there and side.chain.is_link:
+            yield (
+                f"{side.link} runs the Python beneath the environment, since it is a symlink: "
+                "remove it, then apply again"
+            )
+
+
+def _is_taken(side: SideLink) -> bool:
+    return side.chain.is_link or side.chain.kind is not EndKind.MISSING
+
+
+def _link(link: str, text: str, chain: Chain, *, is_launcher: bool = False) -> Link:
+    message = f"let {link} run {text}" if is_launcher else f"link {link} to {text}"
+    return Link(message, link, chain.end, text, chain.to_make, is_launcher)
+
+
+def _missing_commands(plan: EnvironmentPlan) -> tuple[str, ...]:
+    """Return which exposed commands an environment lacks, unless what is about to be done may bring them."""
+    if any(isinstance(action, Create | Rebuild | Install) for action in plan.actions):
+        return ()
+    return tuple(
+        f"{side.link} {'leads nowhere' if side.leads_there else 'is not linked'}: "
+        f"the environment has no {side.link_text.rpartition('/')[2]}"
+        for side in plan.world.exposed
+        if not side.available
+    )
