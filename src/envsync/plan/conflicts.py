@@ -29,13 +29,8 @@ def conflicts_of(environment: desired.Environment, world: World, max_hops: int) 
         hint = "Declare another target here; or, if it is to be this one, remove that link."
         found.append(Conflict("path-shared", message, hint))
     for side in world.aliases:
-        found += _side(side, "not-a-link", "link-elsewhere")
+        found += side_conflicts(side, "not-a-link", "link-elsewhere")
     return tuple({(one.code, one.message): one for one in found}.values())
-
-
-def taken_commands(world: World) -> tuple[Conflict, ...]:
-    """List the exposed commands whose place is taken: each is left out, the environment is not."""
-    return tuple(one for side in world.exposed for one in _side(side, "expose-taken", "expose-taken"))
 
 
 def conflicts_between(
@@ -279,7 +274,8 @@ def _too_many_hops(world: World, interpreter: Interpreter, max_hops: int) -> Ite
         yield Conflict("link-loop", message, "Shorten the chain of links to the environment or to the interpreter.")
 
 
-def _side(side: SideLink, not_a_link: str, elsewhere: str) -> Iterator[Conflict]:
+def side_conflicts(side: SideLink, not_a_link: str, elsewhere: str) -> Iterator[Conflict]:
+    """Yield what is in the place of a further link; the two codes are for a file or directory, and a link."""
     chain = side.chain
     if side.leads_there or (chain.kind is EndKind.MISSING and not chain.is_link):
         return

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from envsync.model.links import Chain, EndKind
-from envsync.model.plan import Action, Create, Drift, EnvironmentPlan, Install, Link, Rebuild, State
+from envsync.model.plan import Action, Conflict, Create, Drift, EnvironmentPlan, Install, Link, Rebuild, State
 from envsync.model.world import SideLink, World
-from envsync.plan.conflicts import taken_commands
+from envsync.plan.conflicts import side_conflicts
 
 
 def with_links(plan: EnvironmentPlan) -> EnvironmentPlan:
@@ -34,6 +34,11 @@ def with_left_out(plan: EnvironmentPlan) -> EnvironmentPlan:
     faults = tuple(f"{one.message}, so that command is left out. {one.hint}" for one in taken)
     notes = (*plan.notes, *faults, *_missing_commands(plan))
     return replace(plan, notes=notes, faults=(*plan.faults, *faults), left_out=taken)
+
+
+def taken_commands(world: World) -> tuple[Conflict, ...]:
+    """List the exposed commands whose place is taken: each is left out, the environment is not."""
+    return tuple(one for side in world.exposed for one in side_conflicts(side, "expose-taken", "expose-taken"))
 
 
 def link_notes(world: World) -> Iterator[str]:
