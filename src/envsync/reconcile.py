@@ -31,7 +31,7 @@ from envsync.observe.world import Observer
 from envsync.plan.blueprint import Rules, stopped, untrusted
 from envsync.plan.conflicts import conflicts_between
 from envsync.plan.decide import decide, exchanges
-from envsync.plan.upgrade import decide_upgrade, may_upgrade
+from envsync.plan.upgrade import decide_upgrade, left_alone, may_upgrade
 
 _LOOKS = 3
 _NOTHING: Mapping[str, EnvironmentPlan] = {}
@@ -121,11 +121,19 @@ class Reconciler:
         return Rollbacks(self._interpreters, self._verdicts, self._rules)
 
     def plan_upgrade(self, names: tuple[str, ...] = (), only: tuple[str, ...] = ()) -> Plan:
-        """Decide on newer releases for all environments or the named ones, of all packages or ``only`` some."""
+        """Decide on newer releases for all environments or the named ones, of all packages or ``only`` some.
+
+        A package counts where it is installed; one that no environment has is a conflict of each.
+        """
         plan = self.plan(names)
         found = {one.environment.name: one for one in plan.environments}
-        coming = (self._upgraded(found[name], only) for name in self._in_turn("looking for newer releases for", found))
-        return replace(plan, environments=tuple(coming), foreign_staging=())
+        somewhere = frozenset[str]().union(*map(_installed, plan.environments))
+        absent = tuple(name for name in only if name not in somewhere)
+        chosen = []
+        for one in map(found.__getitem__, self._in_turn("looking for newer releases for", found)):
+            its = (*absent, *(name for name in only if name in _installed(one)))
+            chosen.append(self._upgraded(one, its) if its or not only else left_alone(one))
+        return replace(plan, environments=tuple(chosen), foreign_staging=())
 
     def undeclared(self, plan: EnvironmentPlan) -> tuple[str, ...]:
         """Name the installed packages that nothing declares, as far as the installer can say without the network."""
@@ -251,6 +259,11 @@ def _undecided(environment: desired.Environment, error: Exception) -> Environmen
     message = f"it cannot be decided: {type(inner).__name__}: {inner}"
     hint = "Look at its requirements, its project's files and its interpreter; if they are sound, report it."
     return stopped(environment, walk(environment.path), Conflict("internal-error", message, hint))
+
+
+def _installed(plan: EnvironmentPlan) -> frozenset[str]:
+    """Return the names of the packages that are installed in an environment."""
+    return frozenset(plan.world.installed.versions()) if plan.world.installed is not None else frozenset()
 
 
 def _upgraded_again(planned: EnvironmentPlan, fresh: EnvironmentPlan) -> EnvironmentPlan:

@@ -450,6 +450,27 @@ def test_nobody_is_asked_unless_all_is_a_terminal(plain: Place, stream: str) -> 
     assert "Trust it?" not in text
 
 
+def test_on_a_terminal_a_rebuild_is_asked_about_and_no_changes_nothing(place: Place) -> None:
+    place.write('[envs.a]\npath = "a"\n[envs.b]\npath = "b"\n')
+    place.apply()
+    shutil.rmtree(place.root / "a/lib")
+    shutil.rmtree(place.root / "b")
+    question = "Rebuild 1 environment (a)? [y/N]"
+    before = listing(place.root / "a")
+    for answer in ("n\n", "\x04", "\n"):
+        code, text = answered(place, answer, "apply", "--file", "envs.toml")
+        assert (code, question in text, "Nothing was changed." in text) == (1, True, True)
+        assert listing(place.root / "a") == before
+        assert not (place.root / "b").exists()
+    code, text = answered(place, "y\n", "apply", "--file", "envs.toml")
+    assert (code, question in text) == (0, True)
+    assert place.envsync("check", "--file", "envs.toml").status == 0
+    for words in (["--yes"], ["-y"], ["--json"], ["--quiet"], ["--force-rebuild", "a"]):
+        shutil.rmtree(place.root / "a/lib")
+        code, text = answered(place, "n\n", "apply", "--file", "envs.toml", *words)
+        assert (code, question in text) == (0, False), words
+
+
 def test_what_envsync_writes_is_trusted_and_what_it_only_edits_is_not(plain: Place) -> None:
     plain.manifest.unlink()
     assert status(plain, "init", "--file", "envs.toml") == 0

@@ -9,7 +9,7 @@ from functools import partial
 from packaging.utils import canonicalize_name
 
 from envsync.cli import signals
-from envsync.cli.consent import Untrusted, warn
+from envsync.cli.consent import Untrusted, agreed, may_ask, warn
 from envsync.cli.options import Options
 from envsync.cli.result import DONE, DRIFT, TROUBLE, Result, Verdict
 from envsync.cli.session import Session, look, verdict_of_plan
@@ -17,7 +17,7 @@ from envsync.manifest import load
 from envsync.model.plan import Plan, State
 from envsync.model.problems import ManifestError
 from envsync.model.report import EnvironmentReport, Report, outcome_of
-from envsync.report import packages, text
+from envsync.report import causes, packages, text
 from envsync.report.table import in_force_lines
 from envsync.report.terminal import Paint, tilde
 from envsync.write import snapshot
@@ -29,6 +29,12 @@ def _apply(options: Options) -> Result:
     began = time.monotonic()
     session = Session(options, Untrusted.ASK)
     plan = session.plan()
+    question = causes.question(plan)
+    if question and not options.yes and may_ask(options):
+        asked = time.monotonic()
+        if not agreed(question):
+            return Result(plan.manifest.file, Verdict("drift", TROUBLE), _untouched(plan).environments, _refused)
+        began += time.monotonic() - asked
     report = _untouched(plan)
     if plan.has_work:
         snapshot.forget(plan.manifest.file)
@@ -38,6 +44,10 @@ def _apply(options: Options) -> Result:
     verdict = verdict_of_report(report)
     show = partial(text.report_lines, report, verbose=options.verbose, seconds=time.monotonic() - began)
     return Result(plan.manifest.file, verdict, report.environments, show)
+
+
+def _refused(_: Paint) -> list[str]:
+    return ["Nothing was changed."]
 
 
 def _untouched(plan: Plan) -> Report:

@@ -122,7 +122,14 @@ COMMANDS = (
     Command(
         "apply",
         "create, repair or rebuild what differs from the manifest",
-        (_NAMES, _flag("--dry-run", text="the same as plan"), _FORCE, _DEEP, _JOBS),
+        (
+            _NAMES,
+            _flag("--dry-run", text="the same as plan"),
+            _flag("-y", "--yes", text="rebuild, and remove packages, without a question; only a terminal is asked"),
+            _FORCE,
+            _DEEP,
+            _JOBS,
+        ),
     ),
     Command(
         "plan",

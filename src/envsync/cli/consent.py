@@ -68,7 +68,7 @@ def opened(options: Options, untrusted: Untrusted = Untrusted.REFUSE) -> Opened:
     distrust = found.manifest.distrust
     if not distrust or untrusted is Untrusted.SHOW:
         return found
-    asks = untrusted is Untrusted.ASK and not options.as_trusted and _may_ask(options)
+    asks = untrusted is Untrusted.ASK and not options.as_trusted and may_ask(options)
     if not (asks and _agreed(found.manifest)):
         raise refused(file, distrust)
     record_trust(record_for(found.manifest))
@@ -111,7 +111,7 @@ def warn(options: Options, manifest: Manifest) -> None:
         sys.stderr.write(f"envsync: {abbreviate_home(line)}\n")
 
 
-def _may_ask(options: Options) -> bool:
+def may_ask(options: Options) -> bool:
     """Check whether a user can see a question on the terminal, and answer it."""
     streams = (sys.stdin, sys.stdout, sys.stderr)
     return not (options.json or options.quiet) and all(stream is not None and stream.isatty() for stream in streams)
@@ -125,6 +125,11 @@ def _agreed(manifest: Manifest) -> bool:
     how = (
         "is not trusted yet" if trust_level_of(manifest) is TrustLevel.UNTRUSTED else "has changed since you trusted it"
     )
-    sys.stderr.write(f"{what} {how}; it may run programs. Trust it? [y/N] ")
+    return agreed(f"{what} {how}; it may run programs. Trust it?")
+
+
+def agreed(question: str) -> bool:
+    """Ask on the terminal, and check whether the answer is yes; no answer is no."""
+    sys.stderr.write(f"{question} [y/N] ")
     sys.stderr.flush()
     return sys.stdin.readline().strip().lower() in {"y", "yes"}

@@ -51,6 +51,13 @@ def decide_upgrade(
     return replace(plan, world=judged, state=State.DRIFT, drift=(*plan.drift, *drift), actions=actions, notes=notes)
 
 
+def left_alone(plan: EnvironmentPlan) -> EnvironmentPlan:
+    """Return the plan of an environment that has none of the packages to upgrade: nothing is done about it."""
+    if plan.state in {State.CONFLICT, State.WAITING}:
+        return plan
+    return replace(plan, state=State.IN_SYNC, drift=(), actions=(), interrupted=False)
+
+
 def _refusal(plan: EnvironmentPlan, verdict: Verdict | None, only: tuple[str, ...]) -> Conflict | None:
     """Return why nothing can be said about newer releases, if so."""
     if any(not isinstance(action, Link) for action in plan.actions):

@@ -5,8 +5,21 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from envsync.model.packages import Change
-from envsync.model.plan import Action, Create, Drift, EnvironmentPlan, Install, Link, Rebuild, Repair, Rollback, State
+from envsync.model.plan import (
+    Action,
+    Create,
+    Drift,
+    EnvironmentPlan,
+    Install,
+    Link,
+    Plan,
+    Rebuild,
+    Repair,
+    Rollback,
+    State,
+)
 from envsync.model.problems import Problem
+from envsync.report.terminal import escape, listed
 
 _FEWEST = 3
 """Environments that make a group: two lines are as soon read as one of two names."""
@@ -112,3 +125,21 @@ def _what(action: Action, group: list[Entry], *, done: bool) -> str:
             return _rebuilt(action, sum(len(one.known) for one in rebuilds), done=done)
         case Repair() | Link() | Install() | Rollback():
             return ""
+
+
+def question(plan: Plan) -> str:
+    """Return what to ask before a plan is carried out: of rebuilds that nobody named, and of packages that go.
+
+    Empty where it does neither.
+    """
+    work = [one for one in plan.environments if one.actions and one.environment.name not in plan.force_rebuild]
+    rebuilt = [one.environment.name for one in work if any(isinstance(action, Rebuild) for action in one.actions)]
+    removed = sum(change.after is None for one in work for change in one.packages)
+    parts = []
+    if rebuilt:
+        count = f"{len(rebuilt)} environment{'s' if len(rebuilt) != 1 else ''}"
+        parts.append(f"rebuild {count} ({listed([escape(name) for name in rebuilt])})")
+    if removed:
+        parts.append(f"remove {removed} package{'s' if removed != 1 else ''}")
+    asked = " and ".join(parts)
+    return f"{asked[0].upper()}{asked[1:]}?" if asked else ""
