@@ -131,8 +131,8 @@ class Reconciler:
         absent = tuple(name for name in only if name not in somewhere)
         chosen = []
         for one in map(found.__getitem__, self._in_turn("looking for newer releases for", found)):
-            its = (*absent, *(name for name in only if name in _installed(one)))
-            chosen.append(self._upgraded(one, its) if its or not only else left_alone(one))
+            present = (*absent, *(name for name in only if name in _installed(one)))
+            chosen.append(self._upgraded(one, present) if present or not only else left_alone(one))
         return replace(plan, environments=tuple(chosen), foreign_staging=())
 
     def undeclared(self, plan: EnvironmentPlan) -> tuple[str, ...]:
