@@ -13,7 +13,7 @@ from harness.reference import reference
 SECTIONS = {
     "Drift": {"Drift"},
     "Conflicts": {"Conflict", "InterpreterProblem"},
-    "Errors": {"Problem"},
+    "Errors": {"Problem", "LeftOut"},
     "Checks": {"Check"},
 }
 """The sections of docs/codes.md, and the classes that carry their codes."""

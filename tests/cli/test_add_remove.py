@@ -225,7 +225,7 @@ def test_the_commands_say_what_they_did(here: Place, capsys: pytest.CaptureFixtu
     added = capsys.readouterr()
     assert main(["remove", "new"]) == 0
     removed = capsys.readouterr()
-    assert added.out == f"declared new in {here.manifest}\nmake it: envsync apply\n"
+    assert added.out == f"declared new in {here.manifest}\nNext: envsync plan, then envsync apply\n"
     assert removed.out == f"new is no longer declared in {here.manifest}; nothing else was removed\n"
     assert added.err == removed.err == ""
     assert main(["remove", "c", "--quiet"]) == 2

@@ -26,7 +26,7 @@ from envsync.cli.doctor.values import DirectoryCheck, ExchangeCheck, Inotify, In
 from envsync.formats.staging_marker import is_staging_dir_name
 from envsync.observe.facts import FactsCache
 from envsync.observe.interpreters import Interpreters
-from envsync.observe.search import store_of
+from envsync.observe.owners import store_of
 from envsync.report.terminal import Layout, Paint
 from envsync.write import rename
 from envsync.write.rename import try_exchange

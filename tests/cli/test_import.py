@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from uv import find_uv_bin
 
+from envsync.cli.main import main
 from envsync.manifest import load
 from harness.bench import listing, run
 from harness.place import SOURCE, Place
@@ -70,7 +71,6 @@ def test_environments_of_every_tool_are_declared_as_they_are_not_touched_and_nev
         "a": {"path": f"{zoo}/src/a/.venv", "target": f"{zoo}/ends/linked"}
         | {"aliases": [f"{zoo}/src/b/.venv", f"{zoo}/src/c/.venv"]},
         "copied": {"path": f"{zoo}/src/copied/env"},
-        "own": {"path": f"{zoo}/src/own/.venv", "target": "own", "prompt": "own"},
         "uv": {"path": f"{zoo}/src/uv/.venv", "prompt": "uv's"} | sees,
         "venv": {"path": f"{zoo}/src/venv/.venv", "prompt": PROMPT} | sees,
         "virtualenv": {"path": f"{zoo}/src/virtualenv/.venv", "prompt": "a b"} | sees,
@@ -79,7 +79,55 @@ def test_environments_of_every_tool_are_declared_as_they_are_not_touched_and_nev
     for one in planned:
         assert one["state"] in {"in-sync", "drift"}, one
         assert {action["kind"] for action in one["actions"]} <= {"repair", "link"}, one
-    assert {one["name"] for one in planned if one["state"] == "in-sync"} >= {"own", "uv", "virtualenv"}
+    assert {one["name"] for one in planned if one["state"] != "in-sync"} == {"venv"}  # its prompt may run commands
+    (skipped,) = run(here, capsys, "import", str(zoo))["skipped_because"]
+    assert (skipped["path"], skipped["code"]) == (f"{zoo}/src/own/.venv", "other-manifest")
+    (zoo / "envs.toml").write_text("version = ")
+    (skipped,) = run(here, capsys, "import", str(zoo))["skipped_because"]
+    assert "cannot be read" in skipped["message"]
+    (zoo / "envs.toml").unlink()
+    assert imported(str(zoo))["own"].items() >= {"path": f"{zoo}/src/own/.venv", "target": "own"}.items()
+
+
+def test_an_interpreter_is_declared_by_its_name_and_a_stable_link_is_told(
+    here: Place, imported: Import, capsys: pytest.CaptureFixture[str]
+) -> None:
+    versions = here.root / "versions"
+    versions.mkdir()
+    for name, text in (("3.12.1", sys.base_prefix), ("3.12", "3.12.1"), ("latest", "3.12.1")):
+        (versions / name).symlink_to(text)
+    fake(here.root / "a", f"{versions}/3.12.1/bin/python3")
+    fake(here.root / "b", f"{versions}/latest/bin/python3")
+    links = 'newest = "versions/latest/bin/python"\n"3.12" = "versions/3.12/bin/python"\n'
+    here.manifest.write_text(f"{HEAD}[pythons]\n{links}")
+    document = run(here, capsys, "import", "--dry-run")
+    assert document["stable_links"]["a"] == {
+        "found": f"{versions}/3.12.1/bin/python3",
+        "declared": f"{versions}/3.12/bin/python",
+    }
+    assert {name: one["python"] for name, one in imported().items()} == {"a": "3.12", "b": "3.12"}
+
+
+def test_other_tools_environments_are_left_out_with_the_reason(here: Place, capsys: pytest.CaptureFixture[str]) -> None:
+    for place in ("x/.tox/py312", "x/.tox/py311", "y/.nox/tests", "state/stray"):
+        fake(here.root / place)
+    skipped = run(here, capsys, "import")["skipped_because"]
+    codes = {one["path"].removeprefix(f"{here.root}/"): one["code"] for one in skipped}
+    tools = dict.fromkeys(("x/.tox/py312", "x/.tox/py311", "y/.nox/tests"), "other-tool")
+    assert codes == {**tools, "state/stray": "own"}
+
+
+def test_without_a_manifest_one_is_written_and_the_next_command_named(
+    here: Place, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake(here.root / "src/a")
+    here.manifest.unlink()
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(here.root / "config"))
+    assert main(["import", "src"]) == 0
+    shown = capsys.readouterr().out.splitlines()
+    assert shown[0].startswith("wrote ")
+    assert shown[-1] == "Next: envsync plan, then envsync apply"
+    assert "[envs.a]" in (here.root / "config/envsync/envs.toml").read_text()
 
 
 def test_names_come_from_the_directories_and_are_unique(here: Place, imported: Import) -> None:

@@ -147,7 +147,7 @@ def test_places_that_a_manifest_cannot_name_are_told_and_the_others_declared(
     assert {one["path"] for one in planned} == {str(here.root / place) for place in ODD}
     assert main(["import"]) == 0
     shown = capsys.readouterr().out
-    assert shown.count("no manifest can say") == len(HOSTILE)
+    assert f" and {len(HOSTILE) - 3} more: no manifest can say" in shown
     assert "\x1b" not in shown
 
 

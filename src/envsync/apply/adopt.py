@@ -6,22 +6,24 @@ from dataclasses import dataclass, replace
 from unicodedata import category
 
 from envsync.apply.declare import edit
+from envsync.manifest import load
 from envsync.manifest.edit import Entry, with_entries
 from envsync.manifest.find import absolute, current_directory
 from envsync.manifest.paths import is_literal
 from envsync.model.desired import Manifest
-from envsync.model.edits import Adopted, Declaration, Written
-from envsync.model.environment import FoundEnvironment
+from envsync.model.edits import Adopted, Declaration, LeftOut, Written
+from envsync.model.environment import FoundEnvironment, library_name
 from envsync.model.links import EndKind
 from envsync.model.problems import EnvsyncError, Problem, UsageError
 from envsync.model.world import Directory
 from envsync.observe.directory import StagingFinder, read_directory
 from envsync.observe.discover import discover
 from envsync.observe.links import walk
+from envsync.observe.owners import Owners
 from envsync.observe.packages import read_installed
 from envsync.observe.rights import refuse_as_root
-from envsync.observe.search import environment_behind, marked_by, search, store_of
-from envsync.plan.adopt import Recorded, entries_for, frozen, template
+from envsync.observe.search import environment_behind, search
+from envsync.plan.adopt import Recorded, entries_for, frozen, stable_link, template
 from envsync.plan.undeclared import undeclared
 from envsync.plan.unowned import listed, unowned_at_top
 from envsync.write.user_files import new_manifest
@@ -57,6 +59,16 @@ def write_first(file: str) -> Written:
     return Written(file)
 
 
+def first(file: str, directories: Iterable[str]) -> Manifest:
+    """Write the manifest to begin with where none is, and return it.
+
+    Raises ``UsageError`` for a directory that is not there, before anything is written, and ``EnvsyncError``.
+    """
+    for path in directories:
+        _directory(path)
+    return load(write_first(file).manifest)
+
+
 def adopt(manifest: Manifest, directories: Iterable[str], choices: Choices) -> Adopted:
     """Declare the environments below some directories that are not declared yet, as far as a manifest can.
 
@@ -70,8 +82,9 @@ def adopt(manifest: Manifest, directories: Iterable[str], choices: Choices) -> A
     ends = {os.path.realpath(place) for one in manifest.environments for place in (one.path, one.target or one.path)}
     new = [one for one in found if one.end not in ends]
     finder = StagingFinder(manifest.state_dir)
-    unfit = {one.end: reason for one in new if (reason := _unfit(one, manifest, finder))}
-    fit = [one for one in new if one.end not in unfit]
+    owners = Owners(manifest)
+    unfit = {one.end: reason for one in new if (reason := _unfit(one, manifest, finder, owners))}
+    fit = [replace(one, python_name=_python_name(one, manifest)) for one in new if one.end not in unfit]
     recorded = {one.end: _recorded(one, choices) for one in fit}
     names = {*(one.name for one in manifest.environments), *manifest.elsewhere}
     entries = entries_for(fit, names, _home(), manifest.state_dir, recorded)
@@ -81,10 +94,16 @@ def adopt(manifest: Manifest, directories: Iterable[str], choices: Choices) -> A
     if changed:
         edit(manifest, manifest.file, lambda text: with_entries(text, entries))
     declared = (
-        Declaration(entry.name, entry.values, recorded[one.end].undeclared, recorded[one.end].left_out)
+        Declaration(
+            entry.name,
+            entry.values,
+            recorded[one.end].undeclared,
+            recorded[one.end].left_out,
+            stable_link(one, manifest.pythons),
+        )
         for entry, one in zip(entries, fit, strict=True)
     )
-    skipped = tuple((one.paths[0], unfit[one.end]) for one in new if one.end in unfit)
+    skipped = tuple(unfit[one.end] for one in new if one.end in unfit)
     return Adopted(manifest.file, tuple(declared), skipped, len(found) - len(new), changed)
 
 
@@ -111,24 +130,34 @@ def _home() -> str:
     return os.path.expanduser("~")
 
 
-def _unfit(one: FoundEnvironment, manifest: Manifest, finder: StagingFinder) -> str:
-    """Return why an environment cannot be declared as it is, empty if it can."""
+def _unfit(one: FoundEnvironment, manifest: Manifest, finder: StagingFinder, owners: Owners) -> LeftOut | None:
+    """Return why an environment is not declared as it is; ``None`` where it may be."""
+    path = one.paths[0]
     if not _is_expressible(one, manifest.state_dir):
-        return "no manifest can say what it is called or what it shows"
-    owner = _tool_of(one.end)
-    if owner:
+        return LeftOut(path, "inexpressible", "no manifest can say what it is called or what it shows")
+    owner = owners.of(one)
+    if owner is not None:
         return owner
-    directory = read_directory(walk(one.end), one.paths[0], manifest.file, finder)
-    return directory.unsafe or _beside(directory)
+    directory = read_directory(walk(one.end), path, manifest.file, finder)
+    if directory.unsafe:
+        return LeftOut(path, "unsafe-path", directory.unsafe)
+    beside = _beside(directory)
+    return LeftOut(path, "unowned-files", beside) if beside else None
 
 
-def _tool_of(end: str) -> str:
-    """Return which other tool an environment belongs to, empty if to none: that tool makes and removes it at will."""
-    tool = marked_by(end)
-    if tool is not None:
-        return f"it belongs to {tool}"
-    store = store_of(end)
-    return f"it belongs to {store[0]}, which keeps it in {store[1]}" if store is not None else ""
+def _python_name(one: FoundEnvironment, manifest: Manifest) -> str | None:
+    """Return the name in ``[pythons]`` of the Python that an environment uses, its own link's before others'.
+
+    A name that would follow to another minor version is none, unless its link is the environment's own.
+    """
+    own, minor = (one.link, one.python), library_name(one.libraries[0]).rstrip("td") if one.libraries else ""
+    real = os.path.realpath(one.python) if one.python is not None and one.works else None
+    fit = [
+        (link != one.link, link != one.python, os.path.dirname(link) != os.path.dirname(one.python or ""), name)
+        for name, link in manifest.pythons
+        if link in own or (real is not None and minor and minor in link and os.path.realpath(link) == real)
+    ]
+    return min(fit)[-1] if fit else None
 
 
 def _beside(directory: Directory) -> str:

@@ -1,6 +1,7 @@
 """The commands that write the manifest; none of them touches an environment."""
 
 import contextlib
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -12,7 +13,8 @@ from envsync.cli.options import Options
 from envsync.cli.result import DONE, Result, Verdict
 from envsync.manifest import load
 from envsync.manifest.find import NAMED, SET, find
-from envsync.model.edits import Added, Adopted, Declaration, Removed, Written
+from envsync.model.edits import Added, Adopted, Declaration, LeftOut, Removed, Written
+from envsync.model.problems import ManifestError
 from envsync.model.system import VARIABLES
 from envsync.observe.trust import record_for
 from envsync.report.terminal import abbreviate_home, escape, tilde
@@ -20,6 +22,10 @@ from envsync.write.user_files import record_trust
 
 if TYPE_CHECKING:
     from envsync.report.terminal import Paint
+
+_USUAL = ("src", "code", "projects", "Projects", "dev", "Developer", "work", "repos", "git")
+"""Directories below the home directory in which people keep projects."""
+_SHOWN = 3
 
 
 def _init(options: Options) -> Result:
@@ -29,27 +35,52 @@ def _init(options: Options) -> Result:
     if find(options.file)[1] in {NAMED, SET}:  # it may be found there later
         with contextlib.suppress(OSError):  # then the user has to trust it
             record_trust(record_for(load(written.manifest)))
-    more = "declare what is there already: envsync import PATH; or: envsync add NAME --path PATH"
-    return _result(written, [f"wrote {written.manifest}", more])
+    where = next((f"~/{name}" for name in _USUAL if os.path.isdir(os.path.expanduser(f"~/{name}"))), "~")
+    return _result(written, [f"wrote {written.manifest}", f"Next: envsync import {where}"])
 
 
 def _import(options: Options) -> Result:
-    from envsync.apply.adopt import Choices, adopt  # noqa: PLC0415  # loads what looks for environments
+    from envsync.apply.adopt import Choices, adopt, first  # noqa: PLC0415  # loads what looks for environments
     from envsync.cli.progress import display  # noqa: PLC0415
 
     choices = Choices(options.cross, options.freeze, options.versions, options.dry_run)
-    manifest, paths = opened(options).manifest, options.paths or (".",)
+    is_first = not (options.dry_run or _has_manifest(options))
+    paths = options.paths or (".",)
+    manifest = first(_own_file(options), paths) if is_first else opened(options).manifest
     with display(options, f"searching {', '.join(map(tilde, paths))}"):
         adopted = adopt(manifest, paths, choices)
     verb = "would declare" if options.dry_run else "declared"
-    lines = [line for one in adopted.declared for line in _declared_lines(verb, one)]
-    lines += [f"left out {path}: {reason}" for path, reason in adopted.skipped]
-    return _result(adopted, [*lines, f"{len(adopted.declared)} new, {adopted.known} declared already"])
+    lines = [f"wrote {manifest.file}"] if is_first else []
+    lines += [line for one in adopted.declared for line in _declared_lines(verb, one, options)]
+    lines += _left_out_lines(adopted.skipped)
+    lines.append(f"{len(adopted.declared)} new, {adopted.known} declared already")
+    return _result(adopted, [*lines, *(["Next: envsync plan, then envsync apply"] if adopted.changed else [])])
+
+
+def _has_manifest(options: Options) -> bool:
+    """Check whether a manifest was named, or one is found."""
+    try:
+        find(options.file)
+    except ManifestError:
+        return options.file is not None
+    return True
+
+
+def _left_out_lines(skipped: Iterable[LeftOut]) -> Iterator[str]:
+    """Yield what is not declared, with one line for each reason."""
+    reasons: dict[str, list[str]] = {}
+    for one in skipped:
+        reasons.setdefault(one.reason, []).append(one.path)
+    for reason, paths in reasons.items():
+        more = f" and {len(paths) - _SHOWN} more" if len(paths) > _SHOWN else ""
+        yield f"left out {', '.join(paths[:_SHOWN])}{more}: {reason}"
 
 
 def _add(options: Options) -> Result:
     added = add(opened(options).manifest, options.names[0], dict(options.values))
-    return _result(added, [f"declared {added.declared.name} in {added.manifest}", "make it: envsync apply"])
+    return _result(
+        added, [f"declared {added.declared.name} in {added.manifest}", "Next: envsync plan, then envsync apply"]
+    )
 
 
 def _remove(options: Options) -> Result:
@@ -76,10 +107,18 @@ def _own_file(options: Options) -> str:
     return f"{config_directory()}/envs.toml"
 
 
-def _declared_lines(verb: str, one: Declaration) -> Iterator[str]:
+def _declared_lines(verb: str, one: Declaration, options: Options) -> Iterator[str]:
     from envsync.plan.undeclared import undeclared_line  # noqa: PLC0415  # only here
 
-    yield f"{verb} {one.name}: {dict(one.values)['path']}"
+    values = dict(one.values)
+    yield f"{verb} {one.name}: {values['path']}"
+    if one.stable_link is not None:
+        found, declared = one.stable_link
+        yield f"  python: {declared}, which survives upgrades, instead of {found}, which is the same"
+    if options.freeze and values.get("packages"):
+        yield f"  packages: {', '.join(values['packages'])}"
+    if options.freeze and values.get("project"):
+        yield f"  project: {values['project']}"
     if one.undeclared:
         yield f"  {undeclared_line(one.undeclared)}"
     yield from (f"  left out: {reason}" for reason in one.left_out)

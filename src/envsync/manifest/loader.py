@@ -24,7 +24,7 @@ from envsync.manifest.validate import (
     written,
 )
 from envsync.manifest.wording import Unfit, escaped, quoted
-from envsync.model.desired import Environment, Manifest, PythonRequest, Source
+from envsync.model.desired import Environment, Manifest, PythonPath, PythonRequest, Source
 from envsync.model.problems import ManifestError, Problem
 from envsync.model.system import PLATFORM
 
@@ -84,6 +84,7 @@ class _Found:
     patterns: list[list[AliasPattern]] = field(default_factory=list)
     """The aliases of each of ``here`` that have globs."""
     elsewhere: list[str] = field(default_factory=list)
+    pythons: tuple[tuple[str, str], ...] = ()
     defaults: Values = field(default_factory=dict)
     """Of the main table."""
 
@@ -121,6 +122,7 @@ def load(
         installer=found.top.installer,
         elsewhere=tuple(found.elsewhere),
         default_places=tuple(key for key in ("path", "target") if key in found.defaults),
+        pythons=found.pythons,
         inputs=recorder.inputs(),
         sources=tuple(Source(one.file, one.owner, _digest(one.text)) for one in documents),
     )
@@ -178,7 +180,7 @@ def _validated(gathering: Gathering, state_dir: str, bin_dir: str, recorder: Rec
     """Validate every document, and build each environment at once: raw tables take much memory."""
     names = _named_pythons(gathering.documents, recorder)
     bundles = Bundles(_bundles(gathering.documents), gathering.complete)
-    found = _Found()
+    found = _Found(pythons=tuple((name, one.path) for name, one in names.items() if isinstance(one, PythonPath)))
     defaults: dict[int, Values] = {}
     hidden = False  # whether the paths of faulty defaults are unknown
     for document in gathering.documents:

@@ -134,6 +134,8 @@ class Manifest:
     """Names of environments whose ``hosts`` or ``platforms`` exclude this machine."""
     default_places: tuple[str, ...] = ()
     """Which of ``path`` and ``target`` its own ``[defaults]`` give each environment."""
+    pythons: tuple[tuple[str, str], ...] = ()
+    """The names in ``[pythons]`` that stand for paths, each with its path, absolute and unresolved."""
     inputs: Inputs = field(default_factory=Inputs)
     sources: tuple[Source, ...] = ()
     """The manifest itself, and what it includes, in the order in which they were read."""

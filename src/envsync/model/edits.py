@@ -33,6 +33,8 @@ class Declaration:
     """Names of installed packages that nothing in it declares."""
     left_out: tuple[str, ...] = ()
     """Which packages are not in it though they were asked for by name, and why: a sentence for each."""
+    stable_link: tuple[str, str] | None = None
+    """The interpreter link that was found, and the stable link to the same that is declared instead, if any is."""
 
     def to_dict(self) -> Entry:
         """Return its entry in the JSON document."""
@@ -90,13 +92,28 @@ class Removed(Edit):
 
 
 @dataclass(frozen=True, slots=True)
+class LeftOut:
+    """An environment that was found and is not declared."""
+
+    path: str
+    code: str
+    """``other-tool``, ``other-manifest``, ``own``, ``inexpressible``, ``unsafe-path`` or ``unowned-files``."""
+    reason: str
+    """The end of a sentence that begins "because"."""
+
+    def to_dict(self) -> Entry:
+        """Return its entry in the JSON document."""
+        return {"path": self.path, "code": self.code, "message": self.reason}
+
+
+@dataclass(frozen=True, slots=True)
 class Adopted(Edit):
     """Environments that were found below some directories are declared."""
 
     declared: tuple[Declaration, ...]
     """Those that were not declared before."""
-    skipped: tuple[tuple[str, str], ...]
-    """The path of each that cannot be declared as it is, and why."""
+    skipped: tuple[LeftOut, ...]
+    """Those that are not declared, by their paths."""
     known: int
     """How many were declared already."""
     changed: bool
@@ -107,7 +124,13 @@ class Adopted(Edit):
         return document("import", self.manifest, "applied" if self.changed else "in-sync") | {
             "changed": self.changed,
             "declared": [one.to_dict() for one in self.declared],
-            "skipped": [path for path, _ in self.skipped],
+            "skipped": [one.path for one in self.skipped],
+            "skipped_because": [one.to_dict() for one in self.skipped],
+            "stable_links": {
+                one.name: {"found": one.stable_link[0], "declared": one.stable_link[1]}
+                for one in self.declared
+                if one.stable_link is not None
+            },
             "undeclared": {one.name: list(one.undeclared) for one in self.declared},
             "left_out": {one.name: list(one.left_out) for one in self.declared},
         }

@@ -157,6 +157,8 @@ class FoundEnvironment:
     """The link text of the first path, made absolute; ``None`` where that is no symlink."""
     python: str | None
     """The interpreter link that it uses, or a stable link to the same tree; ``None`` if unknown."""
+    link: str | None
+    """The interpreter link that it uses."""
     works: bool
     """Whether that link leads to anything."""
     prompt: str | None
@@ -165,6 +167,10 @@ class FoundEnvironment:
     """The directories that hold ``site-packages`` for the version in ``pyvenv.cfg``, otherwise all of them."""
     inputs: tuple[str, ...]
     """Absolute paths of files beside its first path that may declare its packages."""
+    marked_as: tuple[str, str] = ("", "")
+    """The manifest that made it and its name there, if envsync did."""
+    python_name: str | None = None
+    """The name in ``[pythons]`` by which a manifest declares its interpreter."""
 
 
 @dataclass(frozen=True, slots=True)

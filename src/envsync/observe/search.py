@@ -1,4 +1,4 @@
-"""Find virtual environments below some directories, whoever made them, and recognise those of other tools."""
+"""Find virtual environments below some directories, whoever made them."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -7,72 +7,17 @@ from envsync.formats import pyvenv_cfg
 from envsync.formats.staging_marker import is_staging_dir_name
 from envsync.manifest.find import absolute
 from envsync.model.environment import Environment, FoundEnvironment, library_name
-from envsync.model.system import ON_MACOS, VARIABLES
 from envsync.observe.base import base_of
 from envsync.observe.directory import read_redirect
 from envsync.observe.discover import stable_twin
 from envsync.observe.environment import read_environment
 from envsync.observe.links import walk
 
-_MARKS = {".tox": "tox", ".nox": "nox"}
-"""Directory names that only one tool uses."""
-_FILES = {
-    "pipx_metadata.json": "pipx",
-    "uv-receipt.toml": "uv (a tool of `uv tool`)",
-    ".tox-info.json": "tox",
-    ".install_state_v1": "pre-commit",
-    ".install_state_v2": "pre-commit",
-}
-"""Files at the top of environments that identify their tool."""
-
-
-def store_of(end: str) -> tuple[str, str] | None:
-    """Return the tool that a real directory belongs to, and the tool's directory above it; ``None`` if to none."""
-    for tool, directory in _stores():
-        for place in dict.fromkeys((directory, os.path.realpath(directory))):
-            if end.startswith(f"{place.rstrip('/')}/"):
-                return tool, place
-    parts = end.split("/")
-    for index, part in enumerate(parts[:-1]):
-        if part in _MARKS:
-            return _MARKS[part], "/".join(parts[: index + 1])
-    for count in range(len(parts), 1, -1):
-        directory = "/".join(parts[:count])
-        if os.path.isdir(f"{directory}/conda-meta"):
-            return "conda", directory
-    return None
-
-
-def marked_by(end: str) -> str | None:
-    """Return the tool whose file is at the top of an environment; ``None`` if there is none."""
-    return next((tool for name, tool in _FILES.items() if os.path.lexists(f"{end}/{name}")), None)
-
-
-def _stores() -> Iterator[tuple[str, str]]:
-    """Yield pairs of tool and directory, by the tool's environment variables or its documentation."""
-    get, home = VARIABLES.get, os.path.expanduser("~")
-    data, cache = get("XDG_DATA_HOME") or f"{home}/.local/share", get("XDG_CACHE_HOME") or f"{home}/.cache"
-    if ON_MACOS:
-        data, cache = f"{home}/Library/Application Support", f"{home}/Library/Caches"
-    stores = [
-        ("poetry", get("POETRY_VIRTUALENVS_PATH") or f"{get('POETRY_CACHE_DIR') or f'{cache}/pypoetry'}/virtualenvs"),
-        ("pipx", f"{get('PIPX_HOME') or f'{data}/pipx'}/venvs"),
-        ("pipx", f"{home}/.local/pipx/venvs"),
-        ("uv", get("UV_TOOL_DIR") or f"{get('XDG_DATA_HOME') or f'{home}/.local/share'}/uv/tools"),
-        ("uv", get("UV_CACHE_DIR") or f"{get('XDG_CACHE_HOME') or f'{home}/.cache'}/uv"),
-        ("hatch", f"{get('HATCH_DATA_DIR') or f'{data}/hatch'}/env"),
-        ("pipenv", f"{home}/.local/share/virtualenvs"),
-        ("pdm", f"{data}/pdm/venvs"),
-        ("pre-commit", get("PRE_COMMIT_HOME") or f"{get('XDG_CACHE_HOME') or f'{home}/.cache'}/pre-commit"),
-    ]
-    yield from ((tool, directory) for tool, directory in stores if directory.startswith("/"))
-
-
 _SKIPPED = frozenset(
     {"node_modules", "site-packages", "dist-packages", "__pycache__", ".git", ".hg", ".svn", ".jj", ".cache", "Caches"}
-    | {".tox", ".nox", ".Trash", "lost+found"}
+    | {".Trash", "lost+found"}
 )
-"""Directories that are not searched: caches, packages, and environments that another tool manages."""
+"""Directories that are not searched: caches and packages."""
 _UNREAL = frozenset({"/proc", "/sys", "/dev"})
 _CACHE_TAG = "CACHEDIR.TAG"
 _REDIRECT = ".venv"
@@ -142,11 +87,13 @@ def _look(end: str, places: list[str]) -> FoundEnvironment | None:
         end=end,
         text=_absolute_text(links[0]) if links else None,
         python=python,
+        link=None if base is None else base.link,
         works=python is not None and os.path.exists(python),
         prompt=pyvenv_cfg.unquote(prompt) if prompt is not None else None,
         system_site_packages=settings.get("include-system-site-packages", "").lower() == "true",
         libraries=_libraries(environment),
         inputs=tuple(f"{beside}/{name}" for name in _INPUTS if os.path.isfile(f"{beside}/{name}")),
+        marked_as=(settings.get("envsync-manifest", ""), settings.get("envsync-name", "")),
     )
 
 

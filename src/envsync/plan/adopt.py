@@ -57,6 +57,17 @@ def entries_for(
     return entries
 
 
+def stable_link(one: FoundEnvironment, pythons: Iterable[tuple[str, str]]) -> tuple[str, str] | None:
+    """Return the interpreter link that was found and the one that is declared, where that follows upgrades instead.
+
+    ``pythons`` are names, each with its link.
+    """
+    found, declared = one.link, dict(pythons).get(one.python_name or "", one.python)
+    if found is None or declared is None or found.rpartition("/")[0] == declared.rpartition("/")[0]:
+        return None
+    return found, declared
+
+
 def frozen(installed: InstalledPackages, projects: Collection[str], *, versions: bool) -> Recorded:
     """Record what was asked for by name, with ``versions`` at the ones that are there; direct URLs as they are.
 
@@ -106,7 +117,7 @@ def _values(one: FoundEnvironment, home: str, state_dir: str) -> Iterable[tuple[
         inside = one.text.removeprefix(f"{state_dir}/")
         yield "target", shortened(one.text, home) if inside == one.text or inside.startswith("~") else inside
     if one.python is not None:
-        yield "python", shortened(one.python, home)
+        yield "python", one.python_name or shortened(one.python, home)
     aliases = [no_pattern(shortened(path, home)) for path in one.paths[1:] if path != one.text]
     if aliases:
         yield "aliases", aliases

@@ -50,8 +50,8 @@ from envsync.model.system import VARIABLES
 from envsync.observe.facts import FactsCache
 from envsync.observe.interpreters import Interpreters
 from envsync.observe.links import walk
+from envsync.observe.owners import store_of
 from envsync.observe.rights import foreign_owner, shared_directories
-from envsync.observe.search import store_of
 from envsync.observe.trust import TrustLevel, trust_level_of
 from envsync.reconcile import Reconciler
 from envsync.report.terminal import Paint
