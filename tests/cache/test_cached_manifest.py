@@ -110,7 +110,7 @@ def test_every_key_is_recalled_as_it_was_loaded(tmp_path: Path, monkeypatch: pyt
     memory = Memory(tmp_path)
     memory.remember(file="envs.toml")
     assert memory.recall() == memory.manifest
-    assert len(memory.manifest.environments) + len(memory.manifest.elsewhere) == 4
+    assert len(memory.manifest.environments) + len(memory.manifest.elsewhere) == 5
 
 
 PATHS = st.text("abé'\"% .-_(漢", min_size=1, max_size=9).map(lambda text: f"x{text}")

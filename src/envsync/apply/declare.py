@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from envsync.formats.shebang import launched
 from envsync.manifest import check_names, declared_in, environment_keys, load
 from envsync.manifest.edit import Entry, with_entries, with_value, without_entry
 from envsync.manifest.edit_lines import failed
@@ -169,6 +168,8 @@ def _written(key: "Key | None", value: Any) -> Any:
 
 def _left(gone: Environment) -> list[str]:
     """Return what an environment that is no longer declared leaves on the disk."""
+    from envsync.formats.shebang import launched  # noqa: PLC0415  # `add` loads little
+
     links = [link for link in (gone.path, *gone.aliases, *(one.link for one in gone.expose)) if os.path.islink(link)]
     links += [one.link for one in gone.expose if launched(read_text(one.link)) == f"{gone.path}/bin/{one.command}"]
     ends = dict.fromkeys(walk(place).end for place in (gone.path, gone.target) if place is not None)

@@ -7,7 +7,6 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from envsync.manifest.find import absolute
-from envsync.manifest.globs import TooManyError, matches
 from envsync.manifest.paths import Recorder, expand
 from envsync.manifest.wording import Unfit, quoted
 
@@ -29,6 +28,8 @@ class AliasPattern:
 
     def links(self, recorder: Recorder, taken: Collection[str]) -> Iterator[str]:
         """Yield the links, except those in ``taken``, and record what was looked at. Raises ``Unfit``."""
+        from envsync.manifest.globs import TooManyError, matches  # noqa: PLC0415  # `add` loads little
+
         try:
             found = matches(self.directories, "/", recorder=recorder)
         except TooManyError as error:

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from envsync.manifest.find import absolute
-from envsync.manifest.globs import TooManyError, matches
 from envsync.manifest.paths import Recorder, expand
 from envsync.manifest.toml import COMMENT, DOTTED, MULTILINE, PART, parse, read, unquoted
 from envsync.manifest.wording import Unfit, dotted, quoted
@@ -194,6 +193,8 @@ class Gathering:
         """Yield each include as written, with the file that it names; ``None`` where that is missing."""
         written = document.table.get("include")
         for text in written if isinstance(written, list) else ():
+            from envsync.manifest.globs import TooManyError  # noqa: PLC0415  # `add` loads little
+
             try:
                 yield from self._matches(text, document.directory)
             except TooManyError as error:
@@ -211,6 +212,8 @@ class Gathering:
             self._recorder.saw(path)
             yield text, path if os.path.lexists(path) else None
             return
+        from envsync.manifest.globs import matches  # noqa: PLC0415
+
         parent = os.path.dirname(text)
         if glob.has_magic(parent) or "**" in text:
             self._recorder.beyond_replay()

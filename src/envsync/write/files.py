@@ -8,7 +8,6 @@ from collections.abc import Callable
 from hashlib import blake2b
 from typing import BinaryIO
 
-from envsync.formats.shebang import launcher
 from envsync.formats.staging_marker import PREFIX
 from envsync.write.directories import (
     Root,
@@ -68,6 +67,8 @@ def make_link(place: str, text: str, *, flushed: bool = True) -> None:
 
 def make_launcher(place: str, command: str, *, flushed: bool = True) -> None:
     """Make a script that runs ``command``, by its real path. Raises as :func:`make_link` does."""
+    from envsync.formats.shebang import launcher  # noqa: PLC0415  # `add` loads little
+
     with open_parent(place) as (parent, name):
         # The partial file of a killed pass has the same name.
         new = f"{PREFIX}{blake2b(os.fsencode(name), digest_size=8).hexdigest()}"
