@@ -116,6 +116,7 @@ def test_quotes_that_depend_on_the_path_are_asked_for_each_time(bench: Bench, mo
     monkeypatch.setattr(FishActivator, "quote", staticmethod(counted))
     for directory in ("short", "rather/longer/.venv"):
         bench.directory = directory
+        bench.path.parent.mkdir(parents=True, exist_ok=True)  # of a project: it is waited for
         bench.declare()
         assert bench.apply()["outcome"] == "created"
         assert f"'{bench.path}' # {len(str(bench.path))}" in (bench.path / "bin/activate.fish").read_text()

@@ -77,7 +77,7 @@ WORDS = st.sampled_from(
 
 
 @settings(RANDOM, max_examples=5)
-@given(words=st.lists(WORDS, max_size=4))
+@given(words=st.lists(WORDS, min_size=1, max_size=4))
 @example(words=["check", "-q"])
 @example(words=["check", "--file"])
 @example(words=["--file", "envs.toml", "apply"])

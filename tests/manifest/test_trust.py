@@ -131,7 +131,7 @@ def clone(tmp_path: Path) -> Place:
     (orphan / "pyvenv.cfg").write_text(f"home = /usr/bin\nversion = 3.12.1\n{settings}")
     (tmp_path / "bin/systemctl").write_text("#!/bin/sh\n")
     (tmp_path / "bin/systemctl").chmod(0o755)
-    place.variables |= {"HOME": str(home), "RAN": str(ran), "PWD": str(place.root)}
+    place.variables |= {"HOME": str(home), "RAN": str(ran), "PWD": str(place.root), "VISUAL": "true"}
     place.variables["PATH"] = f".::{tmp_path}/bin:/usr/bin:/bin"
     return place
 

@@ -89,9 +89,9 @@ class _Values(BaseCompleter):
     ) -> Iterable[str]:
         del parser
         if action.metavar == "NAME":
-            if "/" in prefix or prefix.startswith((".", "~")):
-                return (one for one in _files(prefix) if one.endswith("/"))
-            return names(getattr(parsed_args, "file", None))
+            is_path = "/" in prefix or prefix.startswith((".", "~"))
+            directories = [one for one in _files(prefix) if one.endswith("/")] if is_path else []
+            return [*names(getattr(parsed_args, "file", None)), *directories]
         return _files(prefix) if action.metavar in _FILES else ()
 
 
