@@ -248,3 +248,28 @@ def test_a_path_that_another_environment_has_is_refused(place: Place) -> None:
         run = place.envsync("add", "new", "--path", path)
         assert (run.status, "belongs to the environment one" in run.err) == (2, True)
     assert place.manifest.read_bytes() == before
+
+
+def test_in_a_project_nothing_need_be_given(
+    place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place.write('[pythons]\n"3.11" = "/usr/bin/python3.11"\n"3.12" = "/usr/bin/python3.12"\n', "blog")
+    (place.root / "blog/pyproject.toml").write_text('[project]\nname = "x"\nversion = "1"\nrequires-python = "<3.12"\n')
+    monkeypatch.chdir(place.root / "blog")
+    monkeypatch.setenv("PWD", str(place.root / "blog"))
+    assert main(["--file", str(place.manifest), "add"]) == 0
+    out = capsys.readouterr().out
+    entry = tomllib.loads(place.manifest.read_text())["envs"]["blog"]
+    directory = str(place.root / "blog")
+    assert entry == {"path": f"{directory}/.venv", "python": "3.11", "project": directory}
+    assert "Next: envsync apply blog" in out
+    assert "requires-python is <3.12" in out
+
+
+@pytest.mark.parametrize("path", [".", "~"])
+def test_a_path_where_no_environment_may_be_is_refused_before_it_is_written(place: Place, path: str) -> None:
+    place.write("")
+    before = place.manifest.read_bytes()
+    run = place.envsync("add", "bad", "--path", path)
+    assert (run.status, "is no place for an environment" in run.err) == (2, True)
+    assert place.manifest.read_bytes() == before

@@ -16,6 +16,7 @@ from envsync.manifest.paths import is_literal, shortened
 from envsync.model.desired import Environment, Manifest, PythonPath
 from envsync.model.edits import Added, Declaration, Pin, Removed
 from envsync.model.problems import EnvsyncError, ManifestError, Problem, UsageError
+from envsync.observe.directory import unsafe_place
 from envsync.observe.files import read_regular, read_text
 from envsync.observe.links import walk
 from envsync.observe.trust import TrustLevel, record_for, trust_level_of
@@ -39,7 +40,9 @@ def add(manifest: Manifest, name: str, values: Mapping[str, Any]) -> Added:
         raise _unfit("the name", name)
     values = {key: _plain(key, value) for key, value in values.items()}
     if name in {*(one.name for one in manifest.environments), *manifest.elsewhere}:
-        raise UsageError(Problem("name-taken", f"an environment is called {name} already", "Choose another name."))
+        taken = next((f" for {one.path}" for one in manifest.environments if one.name == name), " for other hosts")
+        message = f"an environment is called {name} already,{taken}"
+        raise UsageError(Problem("name-taken", message, "Give another name: envsync add NAME"))
     if "path" not in {*values, *manifest.default_places}:
         hint = f"envsync add {shlex.quote(name)} --path PATH"
         raise UsageError(Problem("usage", "a path is missing: where people and tools find it", hint))
@@ -129,8 +132,13 @@ def renew_trust(before: Manifest, now: Manifest) -> None:
 
 
 def _refuse_taken(name: str, manifest: Manifest) -> None:
-    """Refuse an environment whose path is another one's: neither would be managed from then on."""
+    """Refuse an environment where none may be, or whose path is another one's: neither would be managed."""
     new = [one for one in manifest.environments if one.name == name]
+    for one in new:
+        end = walk(one.path).end
+        if unsafe := unsafe_place(end, manifest.file):
+            hint = f"Give {name} a directory of its own, such as .venv in the project. Nothing was changed."
+            raise UsageError(Problem("unsafe-path", f"{end} is no place for an environment: {unsafe}", hint))
     for other in manifest.environments:
         if other.name != name and any(one.path in {other.path, *other.aliases} for one in new):
             hint = "Choose another path; for a second way to the same environment, use `aliases`."

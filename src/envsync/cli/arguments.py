@@ -241,8 +241,8 @@ COMMANDS = (
     ),
     Command(
         "add",
-        "declare an environment",
-        (_position("names", "its name", nargs=1, metavar="NEW_NAME"),),
+        "declare an environment; what is not given is what the project in the current directory says",
+        (_position("names", "its name; that of the current directory if none", nargs="?", metavar="NEW_NAME"),),
         takes_keys=True,
     ),
     Command(

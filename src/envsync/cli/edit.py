@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shlex
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ from envsync.cli.consent import opened
 from envsync.cli.options import Options
 from envsync.cli.result import DONE, Result, Verdict
 from envsync.manifest import load
-from envsync.manifest.find import NAMED, SET, find
+from envsync.manifest.find import NAMED, SET, current_directory, find
 from envsync.model.edits import Added, Adopted, Declaration, LeftOut, Removed, Written
 from envsync.model.problems import ManifestError
 from envsync.model.system import VARIABLES
@@ -77,10 +78,19 @@ def _left_out_lines(skipped: Iterable[LeftOut]) -> Iterator[str]:
 
 
 def _add(options: Options) -> Result:
-    added = add(opened(options).manifest, options.names[0], dict(options.values))
-    return _result(
-        added, [f"declared {added.declared.name} in {added.manifest}", "Next: envsync plan, then envsync apply"]
-    )
+    from envsync.apply.project import suggested  # noqa: PLC0415  # loads what looks for environments
+
+    manifest, given = opened(options).manifest, dict(options.values)
+    reasons: tuple[str, ...] = ()
+    name = options.names[0] if options.names else ""
+    if not name or "path" not in {*given, *manifest.default_places}:
+        found = suggested(manifest, current_directory(), given)
+        name, given, reasons = name or found.name, dict(found.values) | given, found.reasons
+    added = add(manifest, name, given)
+    first = f"declared {added.declared.name} in {added.manifest}"
+    path = dict(added.declared.values).get("path")
+    lines = [*([f"path: {path}"] if path else []), *reasons]
+    return _result(added, [first, *(f"  {line}" for line in lines), f"Next: envsync apply {shlex.quote(name)}"])
 
 
 def _remove(options: Options) -> Result:

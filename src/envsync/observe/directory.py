@@ -71,7 +71,7 @@ def read_directory(
         is_empty=stray_files is not None,
         writable=not blocked,
         blocked_by=blocked,
-        unsafe=_unsafe(chain.end, manifest),
+        unsafe=unsafe_place(chain.end, manifest),
         staging_parent=parent_of(chain.end) if exchangeable else chain.end,
         exchangeable=exchangeable,
         is_mount=is_mount,
@@ -239,7 +239,7 @@ def _first_blocked(chain: Chain) -> str:
     return "" if os.access(parent, os.W_OK | os.X_OK) else parent
 
 
-def _unsafe(end: str, manifest: str) -> str:
+def unsafe_place(end: str, manifest: str) -> str:
     """Return why no environment should be kept in this directory, empty if it may."""
     if end == "/":
         return "it is the root of the file system"
@@ -258,7 +258,7 @@ def is_untouchable(end: str, manifest: str) -> bool:
         other = not os.path.lexists(f"{end}/pyvenv.cfg") and _stray_files(end, is_mount=False) is None
     except OSError:
         return False
-    return other or bool(_unsafe(end, manifest))
+    return other or bool(unsafe_place(end, manifest))
 
 
 def _contains(directory: str, place: str) -> bool:

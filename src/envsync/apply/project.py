@@ -1,0 +1,136 @@
+"""What an entry holds where a project's directory says it: the name, the path, the packages, the interpreter."""
+
+import os
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+from envsync.manifest.paths import is_literal, shortened
+from envsync.model.desired import Manifest
+from envsync.model.problems import Problem, UsageError
+from envsync.observe.files import read_text
+from envsync.observe.search import marked_by, search, store_of
+from envsync.plan.adopt import Recorded, entries_for
+
+_PACKAGES = frozenset({"project", "requirements", "packages", "bundles"})
+"""Keys of which each says what is installed: where one is given, none is added."""
+_LOCATED = frozenset({"path", "target", "aliases"})
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """What a project's directory says of its environment."""
+
+    name: str
+    values: tuple[tuple[str, Any], ...]
+    """Each key as the manifest is to have it."""
+    reasons: tuple[str, ...]
+    """Where each comes from: a line for each."""
+
+
+def suggested(manifest: Manifest, directory: str, given: Mapping[str, Any]) -> Suggestion:
+    """Return what a project's directory, absolute, says besides the keys that are ``given``.
+
+    Raises ``UsageError`` where the directory cannot be written in a manifest, or its environment is another tool's.
+    """
+    home = os.path.expanduser("~")
+    if not is_literal(shortened(directory, home)):
+        raise UsageError(Problem("usage", f"a manifest cannot hold {directory}", "Work in another directory."))
+    found = {} if _LOCATED & {*given, *manifest.default_places} else _located(manifest, directory, home)
+    values, reasons = dict(found), list[str]()
+    reasons += [f"{key}: as the environment that is there has it" for key in found if key != "path"]
+    if not _PACKAGES & {*given}:
+        for key, value, reason in _declared(directory, shortened(directory, home)):
+            values[key] = value
+            reasons.append(reason)
+    if not {"python", "requires-python"} & {*given, *values}:
+        for value, reason in _python(manifest, directory):
+            values["python"] = value
+            reasons.append(reason)
+    kept = tuple((key, value) for key, value in values.items() if key not in given)
+    return Suggestion(_name(directory), kept, tuple(reasons))
+
+
+def _name(directory: str) -> str:
+    """Return the name of a directory as one of an environment; that is checked where it is declared."""
+    return re.sub(r"[^\w.+@-]+", "-", os.path.basename(directory)).strip("-.") or "env"
+
+
+def _located(manifest: Manifest, directory: str, home: str) -> dict[str, Any]:
+    """Return the keys that the environment in a project has already; of none that is there, only its path."""
+    path = next((f"{directory}/{name}" for name in (".venv", "venv") if _is_there(f"{directory}/{name}")), "")
+    found = search([path], cross=True) if path else []
+    if not found:
+        return {"path": shortened(f"{directory}/.venv", home)}
+    one = found[0]
+    store = store_of(one.end)
+    owner = marked_by(one.end) or (store[0] if store is not None else None)
+    if owner is not None:
+        raise UsageError(Problem("usage", f"{path} belongs to {owner}", "Give another: envsync add NAME --path PATH"))
+    (entry,) = entries_for([one], (), home, manifest.state_dir, {one.end: Recorded()})
+    return dict(entry.values)
+
+
+def _is_there(path: str) -> bool:
+    return os.path.isfile(f"{path}/pyvenv.cfg")
+
+
+def _declared(directory: str, text: str) -> Iterator[tuple[str, Any, str]]:
+    """Yield the key that says what a project installs, with its value and where it comes from."""
+    for name in ("uv.lock", "pylock.toml"):
+        if os.path.isfile(f"{directory}/{name}") and os.path.isfile(f"{directory}/pyproject.toml"):
+            yield "project", text, f"project: {name} is there"
+            return
+    if _project(directory):
+        yield "project", text, "project: pyproject.toml has [project]"
+        return
+    for name in ("pylock.toml", "requirements.txt", "requirements.in"):
+        if os.path.isfile(f"{directory}/{name}"):
+            yield "requirements", [f"{text}/{name}"], f"requirements: {name} is there"
+            return
+
+
+def _project(directory: str) -> Mapping[str, Any]:
+    """Return the table ``[project]`` of a directory; empty where there is none, or none that can be read."""
+    try:
+        table = tomllib.loads(read_text(f"{directory}/pyproject.toml") or "").get("project", {})
+    except tomllib.TOMLDecodeError:
+        return {}
+    return table if isinstance(table, dict) else {}
+
+
+def _python(manifest: Manifest, directory: str) -> Iterator[tuple[str, str]]:
+    """Yield the interpreter that a project asks for, and where it does; else the newest that has a name."""
+    names = _named(manifest)
+    written = (read_text(f"{directory}/.python-version") or "").split()
+    minor = ".".join(written[0].split(".")[:2]) if written else ""
+    if minor.replace(".", "").isdecimal():
+        yield minor, f"python: {minor}, as .python-version has it"
+        return
+    request = _project(directory).get("requires-python")
+    try:
+        allowed = SpecifierSet(request if isinstance(request, str) else "")
+    except InvalidSpecifier:
+        return
+    fitting = [name for name in names if allowed.contains(f"{name}.99")]
+    why = f"requires-python is {allowed}" if str(allowed) else "the newest of [pythons]"
+    if fitting:
+        yield fitting[-1], f"python: {fitting[-1]}, for {why}"
+    elif str(allowed):
+        yield str(allowed), f"python: {allowed}, as requires-python has it"
+
+
+def _named(manifest: Manifest) -> list[str]:
+    """Return the names of interpreters that are versions, the oldest first."""
+    names: set[str] = set()
+    for file in (manifest.file, *(source.file for source in manifest.sources)):
+        try:
+            table = tomllib.loads(read_text(file) or "").get("pythons", {})
+        except tomllib.TOMLDecodeError:
+            continue
+        names |= {name for name in table if name.count(".") == 1 and name.replace(".", "").isdecimal()}
+    return sorted(names, key=lambda name: [int(part) for part in name.split(".")])
