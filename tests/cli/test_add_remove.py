@@ -139,7 +139,6 @@ def test_an_environment_may_have_any_name_that_a_manifest_allows(here: Place, ed
 @pytest.mark.parametrize(
     ("arguments", "reported"),
     [
-        ("new", "a path is missing"),
         ("a --path x", "called a already"),
         (" --path x", "name is empty"),
         ("a/b --path x", "not a valid name for an environment"),
@@ -225,7 +224,9 @@ def test_the_commands_say_what_they_did(here: Place, capsys: pytest.CaptureFixtu
     added = capsys.readouterr()
     assert main(["remove", "new"]) == 0
     removed = capsys.readouterr()
-    assert added.out == f"declared new in {here.manifest}\nNext: envsync plan, then envsync apply\n"
+    assert (
+        added.out == f"declared new in {here.manifest}\n  path: {here.manifest.parent / 'x'}\nNext: envsync apply new\n"
+    )
     assert removed.out == f"new is no longer declared in {here.manifest}; nothing else was removed\n"
     assert added.err == removed.err == ""
     assert main(["remove", "c", "--quiet"]) == 2

@@ -16,10 +16,10 @@ from envsync.manifest.paths import is_literal, shortened
 from envsync.model.desired import Environment, Manifest, PythonPath
 from envsync.model.edits import Added, Declaration, Pin, Removed
 from envsync.model.problems import EnvsyncError, ManifestError, Problem, UsageError
-from envsync.observe.directory import unsafe_place
 from envsync.observe.files import read_regular, read_text
 from envsync.observe.links import walk
 from envsync.observe.trust import TrustLevel, record_for, trust_level_of
+from envsync.observe.unsafe import unsafe_place
 from envsync.write.user_files import record_trust, replace_manifest
 
 if TYPE_CHECKING:

@@ -295,3 +295,6 @@ COMMANDS = (
         ),
     ),
 )
+
+ALIASES = {"ls": "status", "list": "status", "diff": "plan", "sync": "apply", "rm": "remove"}
+"""Other words that mean the same as a command, and work."""

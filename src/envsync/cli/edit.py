@@ -78,14 +78,15 @@ def _left_out_lines(skipped: Iterable[LeftOut]) -> Iterator[str]:
 
 
 def _add(options: Options) -> Result:
-    from envsync.apply.project import suggested  # noqa: PLC0415  # loads what looks for environments
-
     manifest, given = opened(options).manifest, dict(options.values)
     reasons: tuple[str, ...] = ()
-    name = options.names[0] if options.names else ""
-    if not name or "path" not in {*given, *manifest.default_places}:
+    name = next(iter(options.names), None)
+    if name is None or "path" not in {*given, *manifest.default_places}:
+        from envsync.apply.project import suggested  # noqa: PLC0415  # loads what looks for environments
+
         found = suggested(manifest, current_directory(), given)
-        name, given, reasons = name or found.name, dict(found.values) | given, found.reasons
+        name = found.name if name is None else name
+        given, reasons = dict(found.values) | given, found.reasons
     added = add(manifest, name, given)
     first = f"declared {added.declared.name} in {added.manifest}"
     path = dict(added.declared.values).get("path")

@@ -8,8 +8,7 @@ from collections.abc import Container, Iterable
 from typing import Any, NamedTuple, NoReturn
 
 from envsync import __version__
-from envsync.cli.arguments import COMMANDS, EVERYWHERE, Argument
-from envsync.cli.vocabulary import ALIASES, GROUPS, answer, similar
+from envsync.cli.arguments import ALIASES, COMMANDS, EVERYWHERE, Argument
 
 
 class Options(NamedTuple):
@@ -101,6 +100,8 @@ class _Root(_Parser):
 
     def format_help(self) -> str:
         """Return the help, no line of it longer than a terminal is wide."""
+        from envsync.cli.vocabulary import GROUPS  # noqa: PLC0415  # only for the help
+
         texts = {command.name: command.help.partition(";")[0] for command in COMMANDS}
         commands = argparse.HelpFormatter(self.prog, max_help_position=_COLUMN)
         for title, names in GROUPS:
@@ -145,8 +146,8 @@ def parse(arguments: list[str]) -> Options:
     given = _given(arguments)
     given["words"] = words
     for name in ("names", "force_rebuild", "paths", "words", "package"):
-        value = given.get(name) or ()
-        given[name] = (value,) if isinstance(value, str) else tuple(value)
+        value = given.get(name)
+        given[name] = (value,) if isinstance(value, str) else tuple(value or ())
     given["values"] = tuple((key.removeprefix("key_"), given.pop(key)) for key in [*given] if key.startswith("key_"))
     return Options(**given)
 
@@ -182,7 +183,8 @@ def _given(arguments: list[str]) -> dict[str, Any]:
     try:
         return _parsed(arguments)
     except _WrongUsage as wrong:
-        from envsync.model.problems import Problem, UsageError  # noqa: PLC0415  # only where something is wrong
+        from envsync.cli.vocabulary import answer  # noqa: PLC0415  # only where something is wrong
+        from envsync.model.problems import Problem, UsageError  # noqa: PLC0415
 
         message, hint = wrong.message, f"{wrong.advice}See: {wrong.command} --help"
         at = _command_at(arguments)
@@ -195,6 +197,8 @@ def _given(arguments: list[str]) -> dict[str, Any]:
 def _parsed(arguments: list[str]) -> dict[str, Any]:
     given, unknown = parser(arguments).parse_known_args(arguments)
     if unknown:
+        from envsync.cli.vocabulary import similar  # noqa: PLC0415  # only where something is wrong
+
         (command,) = (one for one in COMMANDS if one.name == given.command)
         names = [name for one in (*command.arguments, *EVERYWHERE) for name in one.names if name.startswith("--")]
         option = next((word.partition("=")[0] for word in unknown if word.startswith("--")), "")

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+from envsync.cli.arguments import ALIASES
+
 GROUPS = (
     ("start", ("init", "import", "add", "edit", "remove", "trust", "untrust")),
     ("every day", ("status", "plan", "apply", "run", "activate", "which", "outdated", "upgrade")),
@@ -9,9 +11,6 @@ GROUPS = (
     ("automate", ("check", "watch", "service", "hook", "completion", "schema")),
 )
 """The commands as the help shows them."""
-
-ALIASES = {"ls": "status", "list": "status", "diff": "plan", "sync": "apply", "rm": "remove"}
-"""Other words that mean the same as a command, and work."""
 
 ANSWERS = {
     "clean": "List what can be removed: envsync prune.",

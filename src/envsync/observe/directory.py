@@ -14,6 +14,7 @@ from envsync.observe.environment import read_environment
 from envsync.observe.files import read_regular, read_text
 from envsync.observe.mounts import Mounts
 from envsync.observe.unowned import only_stray_files
+from envsync.observe.unsafe import unsafe_place
 
 _LIMIT = 4096 + 2
 """Bytes of a path (PATH_MAX) and of the end of its line."""
@@ -40,9 +41,6 @@ def read_redirect(file: str) -> Redirect | None:
     except ValueError:
         return None
     return Redirect(file, target, is_environment) if is_environment or os.path.basename(file) == _NAME else None
-
-
-_REPOSITORIES = (".git", ".hg", ".svn", ".jj")
 
 
 def read_directory(
@@ -239,19 +237,6 @@ def _first_blocked(chain: Chain) -> str:
     return "" if os.access(parent, os.W_OK | os.X_OK) else parent
 
 
-def unsafe_place(end: str, manifest: str) -> str:
-    """Return why no environment should be kept in this directory, empty if it may."""
-    if end == "/":
-        return "it is the root of the file system"
-    home = os.path.realpath(os.path.expanduser("~"))
-    if _contains(end, home):
-        return f"it is the home directory {home}, or holds it"
-    if _contains(end, os.path.realpath(manifest)) or _contains(end, os.path.realpath(os.path.dirname(manifest))):
-        return f"it holds the manifest {manifest}"
-    held = next((name for name in _REPOSITORIES if os.path.lexists(f"{end}/{name}")), None)
-    return f"it is the root of a repository ({held})" if held else ""
-
-
 def is_untouchable(end: str, manifest: str) -> bool:
     """Check whether nothing is ever done at an end: no environment may be there, or something else is."""
     try:
@@ -259,7 +244,3 @@ def is_untouchable(end: str, manifest: str) -> bool:
     except OSError:
         return False
     return other or bool(unsafe_place(end, manifest))
-
-
-def _contains(directory: str, place: str) -> bool:
-    return place == directory or place.startswith(f"{directory.rstrip('/')}/")
