@@ -9,6 +9,7 @@ import pytest
 
 from envsync import __version__
 from envsync.cli import vocabulary
+from envsync.cli.arguments import ALIASES
 from envsync.cli.arguments import COMMANDS as ALL_COMMANDS
 from harness.place import Place
 
@@ -196,11 +197,11 @@ def test_every_command_stands_in_one_group_of_the_help() -> None:
     known = {command.name for command in ALL_COMMANDS}
     assert len(names) == len(set(names))
     assert known <= set(names)
-    assert not known & {*vocabulary.ALIASES, *vocabulary.ANSWERS}
-    assert set(vocabulary.ALIASES.values()) <= known
+    assert not known & {*ALIASES, *vocabulary.ANSWERS}
+    assert set(ALIASES.values()) <= known
 
 
-@pytest.mark.parametrize(("word", "command"), vocabulary.ALIASES.items())
+@pytest.mark.parametrize(("word", "command"), ALIASES.items())
 def test_other_tools_words_work_where_they_mean_the_same(place: Place, word: str, command: str) -> None:
     place.write(THREE)
     run = place.envsync("--json", word, "alpha")
