@@ -1,6 +1,8 @@
 """``add`` and ``remove``: the manifest is edited through its links, in one step, and only if it is good afterwards."""
 
 import os
+import subprocess
+import sys
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -274,3 +276,25 @@ def test_a_path_where_no_environment_may_be_is_refused_before_it_is_written(plac
     run = place.envsync("add", "bad", "--path", path)
     assert (run.status, "is no place for an environment" in run.err) == (2, True)
     assert place.manifest.read_bytes() == before
+
+
+def test_what_a_project_has_already_is_adopted_in_a_first_manifest(
+    place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    project, home = place.root / "blog", Path(place.variables["HOME"])
+    project.mkdir()
+    (project / ".python-version").write_text("3.11.4\n")
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", "--prompt", "x", project / ".venv"], check=True)
+    for name, value in {**place.variables, "PWD": str(project)}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(project)
+    assert main(["add"]) == 0
+    (manifest,) = home.rglob("envs.toml")
+    entry = tomllib.loads(manifest.read_text())["envs"]["blog"]
+    assert (entry["path"], entry["prompt"]) == (f"{project}/.venv", "x")
+    assert capsys.readouterr().out.startswith("wrote ~")
+    assert main(["remove", "blog"]) == 0
+    (project / ".venv").rename(project / "elsewhere")
+    assert main(["add", "new"]) == 0
+    assert tomllib.loads(manifest.read_text())["envs"]["new"] == {"path": f"{project}/.venv", "python": "3.11"}
+    assert "as .python-version has it" in capsys.readouterr().out

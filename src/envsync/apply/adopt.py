@@ -84,7 +84,7 @@ def adopt(manifest: Manifest, directories: Iterable[str], choices: Choices) -> A
     finder = StagingFinder(manifest.state_dir)
     owners = Owners(manifest)
     unfit = {one.end: reason for one in new if (reason := _unfit(one, manifest, finder, owners))}
-    fit = [replace(one, python_name=_python_name(one, manifest)) for one in new if one.end not in unfit]
+    fit = [replace(one, python_name=python_name(one, manifest)) for one in new if one.end not in unfit]
     recorded = {one.end: _recorded(one, choices) for one in fit}
     names = {*(one.name for one in manifest.environments), *manifest.elsewhere}
     entries = entries_for(fit, names, _home(), manifest.state_dir, recorded)
@@ -145,7 +145,7 @@ def _unfit(one: FoundEnvironment, manifest: Manifest, finder: StagingFinder, own
     return LeftOut(path, "unowned-files", beside) if beside else None
 
 
-def _python_name(one: FoundEnvironment, manifest: Manifest) -> str | None:
+def python_name(one: FoundEnvironment, manifest: Manifest) -> str | None:
     """Return the name in ``[pythons]`` of the Python that an environment uses, its own link's before others'.
 
     A name that would follow to another minor version is none, unless its link is the environment's own.

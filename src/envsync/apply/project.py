@@ -4,16 +4,18 @@ import os
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
+from envsync.apply.adopt import python_name
 from envsync.manifest.paths import is_literal, shortened
 from envsync.model.desired import Manifest
 from envsync.model.problems import Problem, UsageError
 from envsync.observe.files import read_text
-from envsync.observe.search import marked_by, search, store_of
+from envsync.observe.owners import Owners
+from envsync.observe.search import search
 from envsync.plan.adopt import Recorded, entries_for
 
 _PACKAGES = frozenset({"project", "requirements", "packages", "bundles"})
@@ -67,10 +69,11 @@ def _located(manifest: Manifest, directory: str, home: str) -> dict[str, Any]:
     if not found:
         return {"path": shortened(f"{directory}/.venv", home)}
     one = found[0]
-    store = store_of(one.end)
-    owner = marked_by(one.end) or (store[0] if store is not None else None)
+    owner = Owners(manifest).of(one)
     if owner is not None:
-        raise UsageError(Problem("usage", f"{path} belongs to {owner}", "Give another: envsync add NAME --path PATH"))
+        hint = "Give another path: envsync add NAME --path PATH"
+        raise UsageError(Problem("usage", f"{path} is not taken: {owner.reason}", hint))
+    one = replace(one, python_name=python_name(one, manifest))
     (entry,) = entries_for([one], (), home, manifest.state_dir, {one.end: Recorded()})
     return dict(entry.values)
 

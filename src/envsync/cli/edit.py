@@ -22,6 +22,7 @@ from envsync.report.terminal import abbreviate_home, escape, tilde
 from envsync.write.user_files import record_trust
 
 if TYPE_CHECKING:
+    from envsync.model.desired import Manifest
     from envsync.report.terminal import Paint
 
 _USUAL = ("src", "code", "projects", "Projects", "dev", "Developer", "work", "repos", "git")
@@ -41,21 +42,29 @@ def _init(options: Options) -> Result:
 
 
 def _import(options: Options) -> Result:
-    from envsync.apply.adopt import Choices, adopt, first  # noqa: PLC0415  # loads what looks for environments
+    from envsync.apply.adopt import Choices, adopt  # noqa: PLC0415  # loads what looks for environments
     from envsync.cli.progress import display  # noqa: PLC0415
 
     choices = Choices(options.cross, options.freeze, options.versions, options.dry_run)
-    is_first = not (options.dry_run or _has_manifest(options))
     paths = options.paths or (".",)
-    manifest = first(_own_file(options), paths) if is_first else opened(options).manifest
+    manifest, lines = _manifest(options, paths)
     with display(options, f"searching {', '.join(map(tilde, paths))}"):
         adopted = adopt(manifest, paths, choices)
     verb = "would declare" if options.dry_run else "declared"
-    lines = [f"wrote {manifest.file}"] if is_first else []
     lines += [line for one in adopted.declared for line in _declared_lines(verb, one, options)]
     lines += _left_out_lines(adopted.skipped)
     lines.append(f"{len(adopted.declared)} new, {adopted.known} declared already")
     return _result(adopted, [*lines, *(["Next: envsync plan, then envsync apply"] if adopted.changed else [])])
+
+
+def _manifest(options: Options, directories: Iterable[str] = ()) -> "tuple[Manifest, list[str]]":
+    """Return the manifest to write in, and what to say of it: a first one is written where there is none."""
+    if options.dry_run or _has_manifest(options):
+        return opened(options).manifest, []
+    from envsync.apply.adopt import first  # noqa: PLC0415  # loads what looks for interpreters
+
+    manifest = first(_own_file(options), directories)
+    return manifest, [f"wrote {manifest.file}"]
 
 
 def _has_manifest(options: Options) -> bool:
@@ -78,7 +87,7 @@ def _left_out_lines(skipped: Iterable[LeftOut]) -> Iterator[str]:
 
 
 def _add(options: Options) -> Result:
-    manifest, given = opened(options).manifest, dict(options.values)
+    (manifest, lines), given = _manifest(options), dict(options.values)
     reasons: tuple[str, ...] = ()
     name = next(iter(options.names), None)
     if name is None or "path" not in {*given, *manifest.default_places}:
@@ -88,10 +97,10 @@ def _add(options: Options) -> Result:
         name = found.name if name is None else name
         given, reasons = dict(found.values) | given, found.reasons
     added = add(manifest, name, given)
-    first = f"declared {added.declared.name} in {added.manifest}"
     path = dict(added.declared.values).get("path")
-    lines = [*([f"path: {path}"] if path else []), *reasons]
-    return _result(added, [first, *(f"  {line}" for line in lines), f"Next: envsync apply {shlex.quote(name)}"])
+    lines += [f"declared {added.declared.name} in {added.manifest}", *([f"  path: {path}"] if path else [])]
+    lines += [f"  {reason}" for reason in reasons]
+    return _result(added, [*lines, f"Next: envsync apply {shlex.quote(name)}"])
 
 
 def _remove(options: Options) -> Result:
