@@ -10,8 +10,8 @@ In five lines, with the manifest that the command would find::
 
 Whatever a function takes has the command's default. A manifest that was found by walking up from the current directory
 has to be trusted, as for the command: else ``UntrustedError`` is raised. Results are frozen values with ``ok``, and
-with ``to_dict()``, which is the document that the command prints with ``--json``, except for ``found_by`` and ``hides``:
-how the command found the manifest.
+with ``to_dict()``, which is the document that the command prints with ``--json``, except for how the command found the
+manifest (``found_by``, ``hides``).
 """
 
 import sys

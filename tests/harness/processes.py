@@ -77,10 +77,12 @@ def unprivileged(place: Place, *arguments: str) -> Run | None:
     return None if done.returncode == 77 else Run(done.returncode, done.stdout, done.stderr)
 
 
-def on_terminal(place: Place, *arguments: str, program: str = "", **variables: str) -> tuple[int, str]:
-    """Run the command, or a program that does, on a terminal of 120 columns; give its status and all that it wrote."""
+def on_terminal(
+    place: Place, *arguments: str, program: str = "", columns: int = 120, **variables: str
+) -> tuple[int, str]:
+    """Run the command, or a program that does, on a terminal; give its status and all that it wrote."""
     main, end = pty.openpty()
-    fcntl.ioctl(end, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
+    fcntl.ioctl(end, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
     environment = {key: value for key, value in place.variables.items() if key != "NO_COLOR"} | {"TERM": "xterm"}
     process = subprocess.Popen(
         [sys.executable, *(["-c", program] if program else ["-m", "envsync"]), *arguments],

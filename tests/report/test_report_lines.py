@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from envsync.report.terminal import abbreviate_home, abbreviate_in_commands, shell_quoted
+from envsync.report.terminal import Layout, abbreviate_home, abbreviate_in_commands, hanging, shell_quoted, wrapped
 from envsync.write.files import make_directory, replace_file
 from harness.place import Place
+from harness.processes import on_terminal
 
 TWO = '[envs.a]\npath = "a"\n[envs.b]\npath = "b"\n'
 
@@ -123,3 +124,45 @@ def test_the_exit_status_of_plan_can_be_that_of_check(place: Place) -> None:
     assert [place.envsync("plan", *words).status for words in ((), ("--exit-code",))] == [0, 3]
     place.apply()
     assert place.envsync("plan", "--exit-code").status == 0
+
+
+# On terminals of several widths
+
+
+def test_a_hint_is_broken_between_its_words_and_its_commands() -> None:
+    hint = "Install it, for example: uv python install 3.13.0, or: pyenv install 3.13.0. Then roll back again."
+    for label in ("hint:", "\033[2mhint:\033[0m"):
+        assert [*wrapped(f"    {label} {hint}", 44)] == [
+            f"    {label} Install it, for example:",
+            "          uv python install 3.13.0, or:",
+            "          pyenv install 3.13.0. Then roll",
+            "          back again.",
+        ]
+    assert hanging(f"hint: {hint}", 6, Layout(66)) == [
+        "hint: Install it, for example: uv python install 3.13.0, or:",
+        "pyenv install 3.13.0. Then roll back again.",
+    ]
+    command = "mv '/a b/c; d/e' '/a b/c; d/e.old'"
+    assert [*wrapped(f"    hint: Move it: {command}", 30)] == ["    hint: Move it:", f"          {command}"]
+    assert [*wrapped(f"    note: see: {command}", 30)] != ["    note: see:", f"          {command}"]
+
+
+@pytest.mark.sampled(3)
+@pytest.mark.parametrize("columns", [80, 120, 200])
+@pytest.mark.parametrize("count", [1, 30, 500])
+def test_no_line_is_wider_than_the_terminal(place: Place, count: int, columns: int) -> None:
+    place.variables["HOME"] = str(place.root)
+    entries = []
+    for number in range(count):
+        project = f"src/services/project-{number:03}"
+        python = (f"./tools/python of {number}", "3.12", "3.9.99")[number % 3]
+        entries.append(f'[envs.project-{number:03}]\npath = "{project}/venv"\npython = "{python}"\n')
+        if number % 5 == 0:
+            (place.root / project).mkdir(parents=True)
+            (place.root / project / "venv").write_text("a file of the user's")
+    place.write("".join(entries))
+    for words in (("plan",), ("apply", "project-000"), ("check",), ("status",)):
+        _, text = on_terminal(place, *words, columns=columns, NO_COLOR="1")
+        lines = re.sub("[^\n]*\r|\033\\[[0-9;?]*[A-Za-z]", "", text).splitlines()
+        assert lines
+        assert not [line for line in lines if len(line) > columns], words

@@ -71,7 +71,7 @@ def test_a_terminal_gets_no_colours_where_they_are_not_wanted(
 ) -> None:
     place.write(many(1))
     for command in COMMANDS:
-        text = on_terminal(place, *names_for(command), *arguments, **variables)[1]
+        text = on_terminal(place, *names_for(command), *arguments, columns=120, **variables)[1]
         assert re.search("\x1b\\[[0-9;]*m", text) is None, text  # progress moves the cursor
 
 

@@ -1,6 +1,8 @@
 """Print a command's result, as lines or JSON; choose colour and width."""
 
+import contextlib
 import json
+import os
 import shutil
 import sys
 from collections.abc import Iterable, Iterator
@@ -71,7 +73,8 @@ def _show_problems(options: Options, problems: tuple[Problem, ...], exit_code: i
     else:
         from envsync.report.text import problem_lines  # noqa: PLC0415  # only where something is wrong
 
-        _print_lines(sys.stderr, problem_lines(problems, paint(options, sys.stderr.isatty())))
+        lines = problem_lines(problems, paint(options, sys.stderr.isatty()))
+        _print_lines(sys.stderr, fitting(lines, sys.stderr))
     return exit_code
 
 
@@ -99,15 +102,28 @@ def paint(options: Options, terminal: bool) -> Paint:
     return Paint(colours=bool(VARIABLES.get("FORCE_COLOR")) or (terminal and VARIABLES.get("TERM") != "dumb"))
 
 
-def fitting(lines: Iterable[str]) -> Iterator[str]:
-    """Yield lines broken to the width of standard output, if it is a terminal."""
-    width = layout().width
+def fitting(lines: Iterable[str], stream: TextIO | None = None) -> Iterator[str]:
+    """Yield lines broken to the width of standard output, or of another stream, if that is a terminal."""
+    width = layout(stream).width
     for line in lines:
         yield from [line] if width is None else wrapped(line, width)
 
 
-def layout() -> Layout:
-    """Return the width of standard output, if it is a terminal, and whether it shows box-drawing characters."""
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    encoding = getattr(sys.stdout, "encoding", None) or ""
+def layout(stream: TextIO | None = None) -> Layout:
+    """Return the width of standard output, or of another stream, if that is a terminal, and whether it shows lines."""
+    stream = stream or sys.stdout
+    width = _width(stream) if stream.isatty() else None
+    encoding = getattr(stream, "encoding", None) or ""
     return Layout(width, lines=encoding.lower().startswith("utf"))
+
+
+def _width(stream: TextIO) -> int:
+    if stream is sys.stdout or VARIABLES.get("COLUMNS"):
+        return shutil.get_terminal_size().columns
+    with contextlib.suppress(OSError, ValueError):
+        return os.get_terminal_size(stream.fileno()).columns or _USUAL
+    return _USUAL
+
+
+_USUAL = 80
+"""Columns of a terminal that does not say."""

@@ -2,7 +2,6 @@
 
 import re
 import shlex
-import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -25,19 +24,51 @@ class Paint:
         return f"\033[{_CODES[style]}m{text}\033[0m" if self.colours and style and text else text
 
 
+_LABEL = re.compile(r" *(?:\x1b\[[0-9;]*m)*(hint|more|note|error|yours|warning):(?:\x1b\[[0-9;]*m)* ")
+_COMMAND = re.compile(r"(?:(?<=: )|^)(?=[a-z~/'])(?:'[^']*'|[^'])+?(?=[.;,](?: |$)| \(|$)|`[^`]+`")
+"""A command in a hint: between a colon and the end of the clause, or within backticks."""
+_WORD = re.compile(r"[^ ]+")
+
+
 def wrapped(line: str, width: int) -> Iterator[str]:
-    """Yield a line broken at blanks to ``width`` columns, the rest indented; hints hold commands, and stay whole."""
-    if "hint:" in line or len(_COLOUR.sub("", line)) <= width:
+    """Yield a line broken at blanks to ``width`` columns, the rest indented; a command in a hint is never broken."""
+    if _columns(line) <= width:
         yield line
         return
-    indent = " " * (len(line) - len(line.lstrip()) + 4)
-    current = ""
-    for word in re.findall(r" *[^ ]+ *$| *[^ ]+", line):
-        if current.strip() and len(_COLOUR.sub("", current + word)) > width:
+    label = _LABEL.match(line)
+    head = label[0] if label else line[: len(line) - len(line.lstrip())]
+    indent = _columns(head) if label else len(head) + 4
+    pieces = _pieces(line[len(head) :], commands=label is not None and label[1] in {"hint", "more"})
+    yield from _filled(pieces, head, " " * indent, width)
+
+
+def _columns(text: str) -> int:
+    return len(_COLOUR.sub("", text))
+
+
+def _pieces(text: str, *, commands: bool) -> Iterator[str]:
+    """Yield what is not to be broken, each with the blanks before it: words, and whole commands."""
+    at = 0
+    while at < len(text):
+        start = len(text) - len(text[at:].lstrip(" "))
+        found = (commands and _COMMAND.match(text, start)) or _WORD.match(text, start)
+        if not found:
+            return
+        closing = _WORD.match(text, found.end())  # a full stop, a bracket
+        end = closing.end() if closing else found.end()
+        yield text[at:end]
+        at = end
+
+
+def _filled(pieces: Iterable[str], first: str, indent: str, width: int) -> Iterator[str]:
+    """Yield lines of pieces: the first behind ``first``, the others behind ``indent``."""
+    current, is_empty = first, True
+    for piece in pieces:
+        if not is_empty and _columns(current + piece) > width:
             yield current
-            current = indent + word.lstrip()
-        else:
-            current += word
+            current, is_empty = indent, True
+        current += piece.lstrip(" ") if is_empty and current == indent else piece
+        is_empty = False
     yield current
 
 
@@ -140,13 +171,11 @@ def tree_lines(root: Node, paint: Paint, layout: Layout) -> Iterator[str]:
 
 
 def hanging(text: str, indent: int, layout: Layout) -> list[str]:
-    """Return a text that begins in column ``indent``, broken at blanks to fit; never within a word."""
+    """Return a text that begins in column ``indent``, broken at blanks to fit; a hint's command stays whole."""
     room = None if layout.width is None else layout.width - indent
     if room is None or room < _NARROWEST or len(text) <= room:
         return [text]
-    return textwrap.wrap(
-        text, room, break_long_words=False, break_on_hyphens=False, replace_whitespace=False, expand_tabs=False
-    )
+    return list(_filled(_pieces(text, commands=text.startswith("hint: ")), "", "", room))
 
 
 def _node(node: Node, prefixes: tuple[str, str], column: int, paint: Paint, layout: Layout) -> Iterator[str]:

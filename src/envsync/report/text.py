@@ -215,7 +215,8 @@ class _Columns:
 
 def _why(one: EnvironmentPlan, *, done: bool) -> str:
     if one.conflicts:
-        return abbreviate_home("; ".join(conflict.message for conflict in one.conflicts))
+        said = "; ".join(conflict.message for conflict in one.conflicts)
+        return abbreviate_home(said.removeprefix(f"{one.environment.path} "))  # it stands before
     if one.state is State.WAITING:
         return abbreviate_home("; ".join(one.notes))
     what = ", ".join(filter(None, (_summary_of(action, done=done) for action in one.actions)))
@@ -242,8 +243,8 @@ def _summary_of(action: Action, *, done: bool) -> str:
 
 
 def _details(one: EnvironmentPlan, paint: Paint) -> Iterator[str]:
-    for conflict in one.conflicts:
-        yield f"    {paint('dim', 'hint:')} {abbreviate_in_commands(conflict.hint)}"
+    for hint in dict.fromkeys(conflict.hint for conflict in one.conflicts):
+        yield f"    {paint('dim', 'hint:')} {abbreviate_in_commands(hint)}"
     if any(shows_more(one, conflict) for conflict in one.conflicts):
         yield f"    {paint('dim', 'more:')} {shell_quoted(('envsync', 'explain', one.environment.name))}"
     if one.state is not State.WAITING:
