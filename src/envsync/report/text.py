@@ -215,8 +215,8 @@ class _Columns:
 
 def _why(one: EnvironmentPlan, *, done: bool) -> str:
     if one.conflicts:
-        said = "; ".join(conflict.message for conflict in one.conflicts)
-        return abbreviate_home(said.removeprefix(f"{one.environment.path} "))  # it stands before
+        message = "; ".join(conflict.message for conflict in one.conflicts)
+        return abbreviate_home(message.removeprefix(f"{one.environment.path} "))  # it stands before
     if one.state is State.WAITING:
         return abbreviate_home("; ".join(one.notes))
     what = ", ".join(filter(None, (_summary_of(action, done=done) for action in one.actions)))
