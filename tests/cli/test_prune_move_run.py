@@ -45,10 +45,12 @@ def orphaned(place: Place) -> Place:
 
 
 def test_an_orphan_that_a_link_leads_to_still_stays_until_the_link_is_gone(orphaned: Place) -> None:
-    (orphaned.root / "one").symlink_to("state/one")
+    (orphaned.root / "by-way").symlink_to("state/one")
+    (orphaned.root / "one").symlink_to("by-way")  # envsync's own would lead straight there
     run = orphaned.envsync("prune", "--yes")
     assert f"rm {orphaned.root}/one" in run.out
     assert (orphaned.root / "state/one/pyvenv.cfg").exists()
+    assert len(list((orphaned.root / "state").glob(".envsync-*"))) == 1  # what is kept of it stays with it
     assert (orphaned.root / "exposed/tool").is_symlink()
 
 
@@ -112,8 +114,8 @@ def test_what_is_kept_beyond_that_since_it_holds_more_is_told(place: Place) -> N
 def test_what_is_declared_no_more_is_listed_and_stays(orphaned: Place) -> None:
     before = snapshot(orphaned.root)
     assert removals(orphaned) == [
-        ("environment", "one", False),
         ("command", "tool", False),
+        ("environment", "one", False),
         ("generation", "one", False),
     ]
     assert snapshot(orphaned.root) == before

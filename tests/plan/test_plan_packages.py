@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from envsync.model.environment import Contents, ExposedOrphan, Generation, InterruptedStaging, Orphan
+from envsync.model.environment import Contents, FormerLink, Generation, InterruptedStaging, Orphan
 from envsync.model.packages import Call, Change, Declared, Sync, Verdict
 from envsync.model.plan import Install, State
 from envsync.plan.decide import decide
@@ -66,7 +66,7 @@ def upgraded(
 
 
 def pruned(*, everything: bool = False, **given: tuple[Any, ...]) -> tuple[tuple[str, str, str], ...]:
-    kinds = ("orphans", "generations", "interrupted", "exposed")
+    kinds = ("orphans", "generations", "interrupted", "former")
     removals = plan_prune(*(given.get(kind, ()) for kind in kinds), everything=everything)
     return tuple((one.kind, one.place, one.kept_because) for one in removals)
 
@@ -222,7 +222,10 @@ CASES = [
         (("staging", "/x", ""),),
     ),
     Case(
-        "a command", prune_of, (False, "exposed", ExposedOrphan("/b/app", "/p/bin/app")), (("command", "/b/app", ""),)
+        "a command",
+        prune_of,
+        (False, "former", FormerLink("/b/app", "/p/bin/app", (1, 2))),
+        (("command", "/b/app", ""),),
     ),
 ]
 

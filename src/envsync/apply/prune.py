@@ -11,16 +11,20 @@ from envsync.apply.steps import clear_staging_dir
 from envsync.model.desired import Manifest
 from envsync.model.document import Entry, document
 from envsync.model.problems import EnvsyncError, Problem
-from envsync.observe.generations import find_exposed, find_generations, find_orphans
+from envsync.observe.former_links import FormerLinks
+from envsync.observe.generations import find_generations, find_orphans
 from envsync.observe.processes import Interrupted, refuse_to_begin
 from envsync.observe.staging import find_interrupted
 from envsync.plan.prune import Removal, plan_prune
 from envsync.write import snapshot
 from envsync.write.directories import Root
 from envsync.write.locks import hold
-from envsync.write.relocate import remove_environment, remove_exposed
+from envsync.write.relocate import remove_environment, remove_link
 from envsync.write.staging import read_marker_of, remove_staging_dir
 from envsync.write.trees import remove_temporary
+
+_AFTER = {"environment": "link", "generation": "environment"}
+"""What has to be gone of an environment before something else of it may go."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +58,9 @@ def find_removals(manifest: Manifest, settings: Settings, *, everything: bool = 
         if not os.path.isdir(directory):  # unmounted, or not checked out
             message = f"{directory}, from which manifests are included, is not there"
             raise EnvsyncError(Problem("manifest-missing", message, "Nothing was pruned. Bring it back first."))
-    exposed = find_exposed(manifest, [one for one in orphans if not (one.unowned or one.linked)])
+    former = FormerLinks(manifest).find(orphans)
     interrupted = find_interrupted(manifest, settings.locks)
-    removals = plan_prune(orphans, find_generations(manifest), interrupted, exposed, everything=everything)
+    removals = plan_prune(orphans, find_generations(manifest), interrupted, former, everything=everything)
     return Pruned(manifest.file, removals)
 
 
@@ -94,19 +98,23 @@ def _removed(
     removals: Iterable[Removal], settings: Settings, removing: Callable[[str], None]
 ) -> dict[str, Problem | None]:
     done: dict[str, Problem | None] = {}
+    failed: dict[tuple[str, str], Problem] = {}
     with contextlib.suppress(Interrupted):
         for one in removals:
             if not one.kept_because:
                 refuse_to_begin()
                 removing(one.name)
-                done[one.place] = _remove(one, settings)
+                problem = failed.get((_AFTER.get(one.kind, ""), one.end)) or _remove(one, settings)
+                done[one.place] = problem
+                if problem is not None:
+                    failed["link" if one.kind == "command" else one.kind, one.end] = problem
     return done
 
 
 def _remove(one: Removal, settings: Settings) -> Problem | None:
     try:
-        if one.kind == "command":
-            remove_exposed(one.place, one.link_text)
+        if one.kind in {"command", "link"}:
+            remove_link(one.place, one.link_text, one.identity)
             return None
         if one.kind == "staging":
             clear_interrupted(one.place, one.end, settings)

@@ -214,6 +214,13 @@ class Orphan:
     """Whether a symlink at ``path`` still leads to it."""
     unowned: tuple[str, ...]
     """The user's files in it, which no builder and no package owns."""
+    own_link: "FormerLink | None" = None
+    """The symlink at ``path``, where that is as envsync makes it."""
+
+    @property
+    def stays(self) -> bool:
+        """Whether it must not be removed: it holds the user's files, or a link that is not envsync's leads to it."""
+        return bool(self.unowned) or (self.linked and self.own_link is None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +245,8 @@ class Generation:
     """Whether it exceeds the number of generations that the manifest keeps."""
     unowned: tuple[str, ...] = ()
     """Files of the user's in it that the environment lacks, relative."""
+    in_use: bool = False
+    """Whether the environment is there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,8 +263,15 @@ class InterruptedStaging:
 
 
 @dataclass(frozen=True, slots=True)
-class ExposedOrphan:
-    """A symlink to an orphan's command, or a script that runs it: it dangles once the orphan is removed."""
+class FormerLink:
+    """A symlink, or a script that runs a command, that envsync made and that nothing declares any longer."""
 
     link: str
     link_text: str
+    """What it holds, or the command that it runs."""
+    identity: tuple[int, int]
+    """Device and inode when it was looked at."""
+    end: str = ""
+    """The real path of the environment; empty where that is not known."""
+    is_command: bool = True
+    """Whether it leads to a command, not to the environment."""

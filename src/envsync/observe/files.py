@@ -34,6 +34,19 @@ def read_text(file: str, limit: int = 65536) -> str:
         return ""
 
 
+def listed_names(directory: str) -> list[str]:
+    """Return the sorted names in a directory; none where it cannot be listed."""
+    try:
+        return sorted(os.listdir(directory))
+    except OSError:
+        return []
+
+
+def is_same_manifest(recorded: str, file: str) -> bool:
+    """Check whether a recorded path is this manifest's, as opened or resolved."""
+    return bool(recorded) and (recorded == file or os.path.realpath(recorded) == os.path.realpath(file))
+
+
 def hash_regular(file: str, algorithm: str) -> bytes | None:
     """Return the digest of a regular file, links followed; ``None`` for anything else, or if it cannot be read."""
     import hashlib  # noqa: PLC0415  # it loads OpenSSL

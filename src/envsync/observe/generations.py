@@ -1,23 +1,23 @@
-"""Find generations, and orphans and exposed commands that the manifest no longer declares."""
+"""Find generations, and environments that the manifest no longer declares: orphans."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from envsync.cache.store import staging_directory
 from envsync.formats import pyvenv_cfg
-from envsync.formats.shebang import launched
 from envsync.formats.staging_marker import BUILT, MARKER, Marker, is_staging_dir_name, read_marker
 from envsync.model.desired import Manifest
-from envsync.model.environment import ExposedOrphan, Generation, LatestGeneration, Orphan
+from envsync.model.environment import Generation, LatestGeneration, Orphan
 from envsync.model.interpreter import Interpreter, InterpreterProblem
 from envsync.model.world import Directory
 from envsync.observe.base import base_of, with_ends
 from envsync.observe.choose import same_version
 from envsync.observe.discover import stable_twin
 from envsync.observe.environment import read_environment
-from envsync.observe.files import read_text
+from envsync.observe.files import is_same_manifest, listed_names, read_text
+from envsync.observe.former_links import path_link
 from envsync.observe.interpreters import Interpreters
 from envsync.observe.libraries import find_libraries
 from envsync.observe.links import Places, walk
@@ -157,7 +157,7 @@ def find_generations(manifest: Manifest) -> tuple[Generation, ...]:
         for staging_dir, marker in _generations(directory):
             end = places.name_of(marker.end)
             declared = end in names
-            if declared or (_is_same(marker.manifest, manifest.file) and marker.name not in manifest.elsewhere):
+            if declared or (is_same_manifest(marker.manifest, manifest.file) and marker.name not in manifest.elsewhere):
                 stored, unowned = read_generation(staging_dir), _unowned(staging_dir, marker.end)
                 generation = Generation(
                     name=marker.name,
@@ -170,21 +170,10 @@ def find_generations(manifest: Manifest) -> tuple[Generation, ...]:
                     surplus=not declared,
                     irreplaceable=marker.irreplaceable or bool(unowned),
                     unowned=unowned,
+                    in_use=os.path.isfile(f"{marker.end}/pyvenv.cfg"),
                 )
                 found.setdefault(end, []).append(generation)
     return tuple(ranked for generations in found.values() for ranked in _ranked(generations, manifest.keep))
-
-
-def find_exposed(manifest: Manifest, orphans: Iterable[Orphan]) -> tuple[ExposedOrphan, ...]:
-    """Return what leads to commands of orphans in ``bin-dir``: symlinks, and scripts that envsync made."""
-    paths = {orphan.path for orphan in orphans} - {environment.path for environment in manifest.environments}
-    found = []
-    for name in _names(manifest.bin_dir):
-        link = f"{manifest.bin_dir}/{name}"
-        text = os.readlink(link) if os.path.islink(link) else launched(read_text(link)) or ""
-        if text.rpartition("/bin/")[0] in paths and "/" not in text.rpartition("/bin/")[2]:
-            found.append(ExposedOrphan(link, text))
-    return tuple(found)
 
 
 def _meets(name: str, others: set[str]) -> bool:
@@ -203,7 +192,7 @@ def _environments(top: str) -> Iterator[str]:
     pending = [(top, 0)]
     while pending:
         directory, depth = pending.pop()
-        for name in _names(directory):
+        for name in listed_names(directory):
             place = f"{directory}/{name}"
             if is_staging_dir_name(name) or os.path.islink(place) or not os.path.isdir(place):
                 continue
@@ -219,7 +208,7 @@ def _orphan(end: str, manifest: Manifest) -> Orphan | None:
     # A copy of an environment has the marks of the original, but not its location.
     if settings.get("envsync-end") != end or found.st_uid != os.geteuid():
         return None
-    if not _is_same(settings.get("envsync-manifest", ""), manifest.file):
+    if not is_same_manifest(settings.get("envsync-manifest", ""), manifest.file):
         return None
     try:
         unowned = tuple(unowned_files(end, find_unowned(end, find_libraries(end))))
@@ -234,11 +223,12 @@ def _orphan(end: str, manifest: Manifest) -> Orphan | None:
         size=size_of(end),
         linked=(os.path.islink(path) or os.path.realpath(path) != end) and walk(path).meets(walk(end)),
         unowned=unowned,
+        own_link=path_link(path, end),
     )
 
 
 def _generations(directory: str) -> Iterator[tuple[str, Marker]]:
-    for name in _names(directory):
+    for name in listed_names(directory):
         staging_dir = f"{directory}/{name}"
         if is_staging_dir_name(name) and not os.path.islink(staging_dir) and os.path.isdir(f"{staging_dir}/{BUILT}"):
             marker = read_marker(read_text(f"{staging_dir}/{MARKER}"))
@@ -259,15 +249,3 @@ def _ranked(generations: list[Generation], keep: int) -> list[Generation]:
     """Return generations, the newest first, with ``surplus`` set beyond the number to keep."""
     newest = sorted(generations, key=lambda generation: generation.made, reverse=True)
     return [replace(each, surplus=each.surplus or rank >= keep) for rank, each in enumerate(newest)]
-
-
-def _is_same(recorded: str, file: str) -> bool:
-    """Check whether a recorded path is this manifest's, as opened or resolved."""
-    return bool(recorded) and (recorded == file or os.path.realpath(recorded) == os.path.realpath(file))
-
-
-def _names(directory: str) -> list[str]:
-    try:
-        return sorted(os.listdir(directory))
-    except OSError:
-        return []

@@ -1,11 +1,11 @@
 """Decide what may go of what a manifest's passes have made. Pure."""
 
 import shlex
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from envsync.model.document import Entry
-from envsync.model.environment import ExposedOrphan, Generation, InterruptedStaging, Orphan
+from envsync.model.environment import FormerLink, Generation, InterruptedStaging, Orphan
 from envsync.model.problems import Problem
 
 
@@ -14,7 +14,7 @@ class Removal:
     """One thing that nothing needs any more."""
 
     kind: str
-    """``environment``, ``generation``, ``staging`` or ``command``."""
+    """``environment``, ``generation``, ``staging``, ``command`` or ``link``."""
     name: str
     place: str
     detail: str
@@ -29,7 +29,7 @@ class Removal:
     unowned: tuple[str, ...] = ()
     """Every file of the user's in it, which would go with it, relative."""
     link_text: str = ""
-    """What a command's symlink holds."""
+    """What a symlink holds, or a script runs."""
     kept_because: str = ""
     """Why it stays all the same."""
 
@@ -46,15 +46,21 @@ def plan_prune(
     orphans: Iterable[Orphan],
     generations: Iterable[Generation],
     interrupted: Iterable[InterruptedStaging],
-    exposed: Iterable[ExposedOrphan],
+    former: Iterable[FormerLink],
     *,
     everything: bool,
 ) -> tuple[Removal, ...]:
-    """List what may go, and what would but must not; with ``everything`` the generations that are kept as well."""
+    """List what may go, and what would but must not; with ``everything`` the generations that are kept as well.
+
+    Links come before the environment that they lead to: what proves that they may go is in it. Its generations follow.
+    """
+    listed = tuple(orphans)
+    own = tuple(one.own_link for one in listed if one.own_link is not None and not one.stays)
+    going = {one.end for one in listed if not one.stays}
     return (
-        *map(_orphan, orphans),
-        *_exposed(exposed),
-        *(_generation(one, everything=everything) for one in generations if one.surplus or everything),
+        *map(_link, (*former, *own)),
+        *map(_orphan, listed),
+        *(_generation(one, going, everything=everything) for one in generations if one.surplus or everything),
         *map(_staging, interrupted),
     )
 
@@ -75,27 +81,36 @@ def _orphan(one: Orphan) -> Removal:
 
 
 def _reason(one: Orphan) -> str:
-    if one.linked:
+    if one.linked and one.own_link is None:
         return f"{one.path} leads to it still; if nobody needs it: {shlex.join(('rm', one.path))}"
     if not one.unowned:
         return ""
     return "it holds what no package owns; look at it, and remove it by hand"
 
 
-def _exposed(exposed: Iterable[ExposedOrphan]) -> Iterator[Removal]:
-    for one in exposed:
-        name = one.link.rpartition("/")[2]
-        yield Removal("command", name, one.link, f"leads to {one.link_text}", 0, link_text=one.link_text)
+def _link(one: FormerLink) -> Removal:
+    return Removal(
+        kind="command" if one.is_command else "link",
+        name=one.link.rpartition("/")[2],
+        place=one.link,
+        detail=f"leads to {one.link_text}",
+        size=0,
+        end=one.end,
+        identity=one.identity,
+        link_text=one.link_text,
+    )
 
 
 def _staging(one: InterruptedStaging) -> Removal:
     return Removal("staging", one.name, one.staging_dir, "left by an interrupted pass", one.size, end=one.end)
 
 
-def _generation(one: Generation, *, everything: bool) -> Removal:
+def _generation(one: Generation, going: set[str], *, everything: bool) -> Removal:
     what = f"Python {one.version}" if one.version else "an earlier content"
     whose = "" if one.declared else ", of an environment that is no longer declared"
-    unowned = "" if everything or not one.irreplaceable else "it holds what no package owns; to remove it: --all"
+    reason = "" if everything or not one.irreplaceable else "it holds what no package owns; to remove it: --all"
+    if one.in_use and not one.declared and one.end not in going:
+        reason = f"its environment is still at {one.end}; that goes first"
     return Removal(
         kind="generation",
         name=one.name,
@@ -105,5 +120,5 @@ def _generation(one: Generation, *, everything: bool) -> Removal:
         made=one.made,
         end=one.end,
         unowned=one.unowned,
-        kept_because=unowned,
+        kept_because=reason,
     )

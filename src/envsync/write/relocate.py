@@ -9,10 +9,9 @@ from dataclasses import replace
 
 from envsync.formats.shebang import launched
 from envsync.formats.staging_marker import BUILT, FORMER, Marker, parent_of
-from envsync.observe.files import read_text
 from envsync.observe.mounts import mounts_in
 from envsync.write.copy_up import exchange_up, move_up
-from envsync.write.directories import Root, flush_open, kind_of, open_directory, open_parent
+from envsync.write.directories import Root, flush_open, kind_of, open_directory, open_parent, read_in
 from envsync.write.flush import flush
 from envsync.write.rename import Place, move
 from envsync.write.staging import (
@@ -118,7 +117,22 @@ def remove_environment(end: Root, name: str, path: str) -> None:
         remove_staging_dir(staging_dir, end.path)
 
 
-def remove_exposed(link: str, text: str) -> None:
-    """Remove a symlink to ``text``, or envsync's script that runs it; anything else stays. Raises ``OSError``."""
-    if (os.readlink(link) if os.path.islink(link) else launched(read_text(link))) == text:
-        os.unlink(link)
+def remove_link(link: str, text: str, identity: tuple[int, int] | None) -> None:
+    """Remove a symlink to ``text``, or envsync's script that runs it, if it is still the one that was observed.
+
+    Raises ``OSError`` (``ESTALE`` where it is not).
+    """
+    above, _, name = link.rpartition("/")
+    with open_parent(f"{os.path.realpath(above)}/{name}") as (directory, last):
+        try:
+            found = os.stat(last, dir_fd=directory, follow_symlinks=False)
+        except FileNotFoundError:
+            return
+        if stat.S_ISLNK(found.st_mode):
+            held = os.readlink(last, dir_fd=directory)
+        else:
+            held = launched(read_in(directory, last).decode("utf-8", "surrogateescape")) or ""
+        if held != text or (found.st_dev, found.st_ino) != identity:
+            raise OSError(errno.ESTALE, "something else has taken its place", link)
+        os.unlink(last, dir_fd=directory)
+        flush_open(directory)

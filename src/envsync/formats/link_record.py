@@ -1,0 +1,23 @@
+"""What ``pyvenv.cfg`` records of the links that envsync made to an environment: the setting ``envsync-links``."""
+
+import json
+from collections.abc import Mapping
+
+KEY = "envsync-links"
+NOTHING = "{}"
+"""The record of a new environment: it tells that every link to come will be recorded."""
+
+
+def parse(value: str | None) -> dict[str, str]:
+    """Return what each link was made to hold or to run, by its absolute path; nothing of what is no such record."""
+    try:
+        found = json.loads(value or NOTHING)
+    except (ValueError, RecursionError):
+        return {}
+    entries = found.items() if isinstance(found, dict) else ()
+    return {link: text for link, text in entries if link.startswith("/") and isinstance(text, str)}
+
+
+def render(links: Mapping[str, str]) -> str:
+    """Return the value of the setting: JSON in one line of ASCII."""
+    return json.dumps(dict(sorted(links.items())))

@@ -1,0 +1,133 @@
+"""Links that nothing declares any longer are found and removed; what the user has made is never claimed."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from harness.place import Place
+
+KEEP = '[envs.keep]\npath = "keep"\n'
+PLAIN = '[envs.one]\npath = "one"\n'
+TARGET = '[envs.one]\npath = "one"\ntarget = "one"\n'
+EXPOSED = 'expose = ["pip:one-pip", "python:one-python"]\n'
+
+
+def removals(place: Place, *arguments: str) -> dict[str, tuple[str, bool]]:
+    entries = place.envsync("prune", "--json", *arguments).document["removals"]
+    return {entry["place"].removeprefix(f"{place.root}/"): (entry["kind"], entry["removed"]) for entry in entries}
+
+
+def exposed(place: Place) -> list[str]:
+    return sorted(os.listdir(place.root / "exposed"))
+
+
+def forget_records(place: Place) -> None:
+    """Make of every environment one of an earlier release, which recorded no links."""
+    for file in (*place.root.glob("*/pyvenv.cfg"), *place.root.glob("state/*/pyvenv.cfg")):
+        lines = file.read_text().splitlines(keepends=True)
+        file.write_text("".join(line for line in lines if not line.startswith("envsync-links")))
+
+
+@pytest.fixture
+def plain(place: Place) -> Place:
+    """Return a place with an environment in a plain directory, a link to its command, and a script that runs it."""
+    place.write(PLAIN + 'expose = ["activate:one-activate", "python:one-python"]\n' + KEEP)
+    place.apply()
+    assert exposed(place) == ["one-activate", "one-python"]
+    return place
+
+
+@pytest.mark.parametrize("recorded", [True, False])
+@pytest.mark.parametrize("text", [PLAIN + "expose = []\n" + KEEP, PLAIN + KEEP, KEEP])
+def test_commands_that_are_declared_no_more_go_and_their_environment_stays(
+    plain: Place, text: str, recorded: bool
+) -> None:
+    if not recorded:
+        forget_records(plain)
+    plain.write(text)
+    assert removals(plain) == {
+        "exposed/one-activate": ("command", False),
+        "exposed/one-python": ("command", False),
+    }
+    assert exposed(plain) == ["one-activate", "one-python"]
+    assert all(removed for _, removed in removals(plain, "--yes").values())
+    assert exposed(plain) == []
+    assert (plain.root / "one/pyvenv.cfg").exists()
+    assert removals(plain) == {}
+
+
+@pytest.mark.parametrize("recorded", [True, False])
+def test_a_link_of_the_users_is_never_claimed(plain: Place, recorded: bool) -> None:
+    if not recorded:
+        forget_records(plain)
+    bin_dir = plain.root / "exposed"
+    mine = {
+        bin_dir / "relative": "../one/bin/activate",
+        bin_dir / "elsewhere": "/usr/bin/env",
+        bin_dir / "through": f"{plain.root}/also/bin/activate",
+        plain.root / "beside": f"{plain.root}/one/bin/activate",
+        plain.root / "also": f"{plain.root}/one",
+    }
+    for link, text in mine.items():
+        link.symlink_to(text)
+    (bin_dir / "script").write_text("#!/bin/sh\n")
+    (bin_dir / "one-activate").unlink()
+    (bin_dir / "one-activate").symlink_to("../one/bin/activate")  # its own name, and not as envsync made it
+    plain.write(KEEP)
+    assert removals(plain, "--yes") == {"exposed/one-python": ("command", True)}
+    assert {link: os.readlink(link) for link in mine} == mine
+
+
+def test_an_environment_of_another_manifest_is_left_alone(plain: Place) -> None:
+    other = plain.root / "other.toml"
+    other.write_text('version = 1\nstate-dir = "state"\nbin-dir = "exposed"\n')
+    assert plain.envsync("prune", "--json", "--file", str(other)).document["removals"] == []
+
+
+@pytest.fixture
+def behind(place: Place) -> Place:
+    """Return a place whose environment was made behind a link, and is declared no more."""
+    place.write(TARGET + KEEP)
+    place.apply()
+    place.apply("--force-rebuild", "one")
+    place.write(KEEP)
+    return place
+
+
+def kinds(place: Place, *arguments: str) -> list[tuple[str, bool]]:
+    return [*removals(place, *arguments).values()]
+
+
+@pytest.mark.parametrize("relative", [True, False])
+def test_the_link_at_the_path_goes_with_the_environment_behind_it(behind: Place, relative: bool) -> None:
+    if relative:
+        (behind.root / "one").unlink()
+        (behind.root / "one").symlink_to("state/one")
+    assert kinds(behind) == [("link", False), ("environment", False), ("generation", False)]
+    assert (behind.root / "one/pyvenv.cfg").exists()
+    assert kinds(behind, "--yes") == [("link", True), ("environment", True), ("generation", True)]
+    assert not (behind.root / "one").is_symlink()
+    assert os.listdir(behind.root / "state") == []
+
+
+def test_an_environment_whose_link_cannot_be_removed_stays_with_what_is_kept_of_it(place: Place) -> None:
+    place.write(TARGET.replace('"one"', '"in/one"', 1) + KEEP, "in")
+    place.apply()
+    place.apply("--force-rebuild", "one")
+    place.write(KEEP)
+    (place.root / "in").chmod(0o500)
+    try:
+        found = kinds(place, "--yes")
+    finally:
+        (place.root / "in").chmod(0o700)
+    if os.geteuid():
+        assert found == [("link", False), ("environment", False), ("generation", False)]
+        assert (place.root / "in/one/pyvenv.cfg").exists()
+
+
+def test_what_is_kept_of_an_environment_stays_as_long_as_that(behind: Place) -> None:
+    (behind.root / "state/one/mine.txt").write_text("mine")
+    assert "goes first" in behind.envsync("prune", "--yes", "--all").out
+    assert (behind.root / "one/mine.txt").exists()
+    assert len(list(Path(behind.root, "state").glob(".envsync-*"))) == 1
