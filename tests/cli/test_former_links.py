@@ -40,7 +40,7 @@ def plain(place: Place) -> Place:
 
 @pytest.mark.parametrize("recorded", [True, False])
 @pytest.mark.parametrize("text", [PLAIN + "expose = []\n" + KEEP, PLAIN + KEEP, KEEP])
-def test_commands_that_are_declared_no_more_go_and_their_environment_stays(
+def test_commands_that_nothing_declares_go_and_their_environment_stays(
     plain: Place, text: str, recorded: bool
 ) -> None:
     if not recorded:
@@ -69,6 +69,8 @@ def test_a_link_of_the_users_is_never_claimed(plain: Place, recorded: bool) -> N
         plain.root / "beside": f"{plain.root}/one/bin/activate",
         plain.root / "also": f"{plain.root}/one",
     }
+    if recorded:  # then every link of envsync's is
+        mine[bin_dir / "exact"] = f"{plain.root}/one/bin/activate"
     for link, text in mine.items():
         link.symlink_to(text)
     (bin_dir / "script").write_text("#!/bin/sh\n")
@@ -87,7 +89,7 @@ def test_an_environment_of_another_manifest_is_left_alone(plain: Place) -> None:
 
 @pytest.fixture
 def behind(place: Place) -> Place:
-    """Return a place whose environment was made behind a link, and is declared no more."""
+    """Return a place whose environment was made behind a link, and is no longer declared."""
     place.write(TARGET + KEEP)
     place.apply()
     place.apply("--force-rebuild", "one")
@@ -131,3 +133,49 @@ def test_what_is_kept_of_an_environment_stays_as_long_as_that(behind: Place) -> 
     assert "goes first" in behind.envsync("prune", "--yes", "--all").out
     assert (behind.root / "one/mine.txt").exists()
     assert len(list(Path(behind.root, "state").glob(".envsync-*"))) == 1
+
+
+def test_an_alias_that_nothing_declares_goes_and_what_declares_it_still_stays(place: Place) -> None:
+    place.write(PLAIN + 'aliases = ["also", "again"]\n')
+    place.apply()
+    place.write(PLAIN + 'aliases = ["again"]\n')
+    place.apply("--force-rebuild", "one")  # what is recorded outlives it
+    assert removals(place, "--yes")["also"] == ("link", True)
+    assert os.readlink(place.root / "again") == f"{place.root}/one"
+    assert not (place.root / "also").is_symlink()
+
+
+@pytest.mark.parametrize("change", ["renamed", "bin-dir", "removed"])
+def test_a_link_is_found_by_its_record(place: Place, change: str) -> None:
+    place.write(PLAIN + 'expose = ["activate:one-activate"]\n')
+    place.apply()
+    if change == "renamed":
+        place.write(PLAIN + 'expose = ["activate:two-activate"]\n')
+    elif change == "bin-dir":
+        text = PLAIN + 'expose = ["activate:one-activate"]\n'
+        place.write(text)
+        place.manifest.write_text(place.manifest.read_text().replace('"exposed"', '"elsewhere"'))
+    else:
+        place.write(PLAIN)
+    place.apply()
+    (found,) = removals(place, "--yes").items()
+    assert found == ("exposed/one-activate", ("command", True))
+    assert exposed(place) == ["two-activate"] * (change == "renamed")
+
+
+def test_a_record_that_was_made_up_claims_nothing_that_leads_elsewhere(plain: Place) -> None:
+    mine = plain.root / "mine"
+    mine.symlink_to("/usr/bin/env")
+    settings = plain.root / "one/pyvenv.cfg"
+    lines = [line for line in settings.read_text().splitlines() if not line.startswith("envsync-links")]
+    record = f'envsync-links = {{"{mine}": "/usr/bin/env", "{settings}": "", "x": 1}}'
+    settings.write_text("\n".join([*lines, record, ""]))
+    assert removals(plain, "--yes") == {}
+    assert os.readlink(mine) == "/usr/bin/env"
+
+
+def test_nothing_is_recorded_where_everything_is_in_sync(plain: Place) -> None:
+    forget_records(plain)
+    before = (plain.root / "one/pyvenv.cfg").read_bytes()
+    plain.apply()
+    assert (plain.root / "one/pyvenv.cfg").read_bytes() == before

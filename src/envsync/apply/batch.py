@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 from envsync.apply.build import EnvironmentBuilder
 from envsync.apply.failure import check_end, failure
+from envsync.apply.links import make_recorded
 from envsync.apply.settings import DecideAgain, Settings
 from envsync.apply.staging import Staging, marker_of
 from envsync.cache.fingerprint import outwait_slack
@@ -16,7 +17,7 @@ from envsync.model.problems import EnvsyncError
 from envsync.model.report import EnvironmentReport, report_of
 from envsync.observe.rights import inherited_attributes
 from envsync.write.exchange import NOT_RENAMED
-from envsync.write.files import make_directories, make_directory, make_launcher, make_link
+from envsync.write.files import make_directories, make_directory
 from envsync.write.flush import flush, flush_directories
 from envsync.write.locks import hold
 from envsync.write.staging import ignore_staging_dir, make_brief_staging_dir, remove_built, remove_staging_dir
@@ -191,13 +192,7 @@ def _bring_in(work: _Work) -> None:
                 work.apart = True  # a bind mount, or another quota: it has to be built beside its end
                 return
         elif isinstance(action, Link):
-            _link(action)
-
-
-def _link(action: Link) -> None:
-    for directory in action.to_make:
-        make_directory(directory, flushed=False)
-    (make_launcher if action.is_launcher else make_link)(action.place, action.link_text, flushed=False)
+            make_recorded(action, flushed=False)
 
 
 def _changed(work: _Work) -> Iterator[str]:
@@ -217,7 +212,7 @@ def _confirm(work: _Work, again: DecideAgain) -> None:
     more = [action for action in after.actions if isinstance(action, Link)]
     if more:  # commands that are there only now
         for action in more:
-            _link(action)
+            make_recorded(action, flushed=False)
         flush_directories(os.path.dirname(made) for action in more for made in (action.place, *action.to_make))
         after = again(plan.environment)
     work.report = report_of(plan, after)

@@ -21,6 +21,7 @@ from envsync.apply.exchange import (
     root_of,
     take_place,
 )
+from envsync.apply.links import make_recorded
 from envsync.apply.rollback import roll_back_to, settle_rollback, shortcomings
 from envsync.apply.stage import build_aside, install_beside
 from envsync.apply.verify import mismatch_of
@@ -32,7 +33,7 @@ from envsync.observe.files import read_text
 from envsync.write.copy_up import finish_copy_up
 from envsync.write.directories import Root
 from envsync.write.exchange import undo_contents
-from envsync.write.files import make_directory, make_executable, make_launcher, make_link, set_inner_link
+from envsync.write.files import make_directory, make_executable, set_inner_link
 from envsync.write.flush import flush
 from envsync.write.staging import (
     holds_former,
@@ -151,9 +152,7 @@ def _carry_out(action: Action, env_builder: EnvironmentBuilder) -> None:
             roll_back_to(action, now(), lambda repair: _repair(repair, env_builder))
             env_builder.changes[action.name] = action.changes
         case Link():
-            for directory in action.to_make:
-                make_directory(directory)
-            (make_launcher if action.is_launcher else make_link)(action.place, action.link_text)
+            make_recorded(action)
         case _:
             assert_never(action)
 

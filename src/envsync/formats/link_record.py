@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 KEY = "envsync-links"
 NOTHING = "{}"
-"""The record of a new environment: it tells that every link to come will be recorded."""
+"""The record of a new environment: every link to come will be recorded."""
 
 
 def parse(value: str | None) -> dict[str, str]:

@@ -212,6 +212,8 @@ class Link:
     """Missing parent directories, outermost first."""
     is_launcher: bool = False
     """Whether to make a script that runs ``link_text``."""
+    end: str = ""
+    """The real path of the environment in which the link is recorded; empty where it is not."""
     kind: str = "link"
 
 

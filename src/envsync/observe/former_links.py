@@ -80,7 +80,7 @@ class FormerLinks:
             is_command = bool(place) and "/" not in command
             # A record that somebody made up claims no link that leads elsewhere.
             leads_there = (is_command and _leads(place, end)) or _leads(text, end)
-            if leads_there and link not in self._paths and (link, text) not in self._declared:
+            if text.startswith("/") and leads_there and link not in self._paths and (link, text) not in self._declared:
                 yield from present(link, text, end, is_command=is_command)
 
 

@@ -3,7 +3,7 @@
 import shlex
 from dataclasses import dataclass
 
-from envsync.formats import pyvenv_cfg
+from envsync.formats import link_record, pyvenv_cfg
 from envsync.model import desired
 from envsync.model.environment import Environment
 from envsync.model.interpreter import Interpreter, InterpreterProblem
@@ -50,6 +50,9 @@ def blueprint_of(environment: desired.Environment, world: World, interpreter: In
     own |= {"version": facts.release, "envsync-path": environment.path, "envsync-abi": facts.abi}
     own |= {"envsync-platform": facts.platform} if facts.platform else {}
     own |= {"envsync-name": environment.name, "envsync-manifest": rules.manifest, "envsync-end": _end(world)}
+    found = world.directory.environment
+    recorded = link_record.NOTHING if found is None else found.setting(link_record.KEY)
+    own |= {} if recorded is None else {link_record.KEY: recorded}  # earlier releases recorded none
     return Blueprint(
         name=environment.name,
         path=environment.path,

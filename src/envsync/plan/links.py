@@ -23,7 +23,8 @@ def with_links(plan: EnvironmentPlan) -> EnvironmentPlan:
         for side in sides:
             if not side.leads_there and side.available and not _is_taken(side):
                 drift.append(Drift(code, f"nothing is at {side.link}", side.link))
-                actions.append(_link(side.link, side.link_text, side.chain, is_launcher=side.is_launcher))
+                link = _link(side.link, side.link_text, side.chain, is_launcher=side.is_launcher)
+                actions.append(replace(link, end=world.directory.chain.end))
     state = State.DRIFT if drift and plan.state is State.IN_SYNC else plan.state
     return replace(plan, state=state, drift=(*plan.drift, *drift), actions=(*plan.actions, *actions))
 

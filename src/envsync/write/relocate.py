@@ -132,7 +132,7 @@ def remove_link(link: str, text: str, identity: tuple[int, int] | None) -> None:
             held = os.readlink(last, dir_fd=directory)
         else:
             held = launched(read_in(directory, last).decode("utf-8", "surrogateescape")) or ""
-        if held != text or (found.st_dev, found.st_ino) != identity:
+        if not held or held != text or (found.st_dev, found.st_ino) != identity:
             raise OSError(errno.ESTALE, "something else has taken its place", link)
         os.unlink(last, dir_fd=directory)
         flush_open(directory)
