@@ -20,7 +20,7 @@ from unittest import mock
 import pytest
 
 import envsync
-from envsync.apply import batch, build, builders, verify
+from envsync.apply import batch, build, builders, links, verify
 from envsync.cache.store import state_directories
 from envsync.model.report import EnvironmentReport
 from envsync.write.flush import flush
@@ -153,7 +153,7 @@ FAILURES: dict[str, tuple[str, str, Exception, Iterable[str], str, range]] = {
 """A step, what is in its arguments where it fails, and how; whom that stops, what they are reported, and how often."""
 
 
-OWNERS = {"render": build, "build_bare": builders, "runs_as": verify}
+OWNERS = {"make_link": links, "render": build, "build_bare": builders, "runs_as": verify}
 
 
 @pytest.mark.parametrize("failure", FAILURES)

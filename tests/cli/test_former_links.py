@@ -40,9 +40,7 @@ def plain(place: Place) -> Place:
 
 @pytest.mark.parametrize("recorded", [True, False])
 @pytest.mark.parametrize("text", [PLAIN + "expose = []\n" + KEEP, PLAIN + KEEP, KEEP])
-def test_commands_that_nothing_declares_go_and_their_environment_stays(
-    plain: Place, text: str, recorded: bool
-) -> None:
+def test_commands_that_nothing_declares_go_and_their_environment_stays(plain: Place, text: str, recorded: bool) -> None:
     if not recorded:
         forget_records(plain)
     plain.write(text)
