@@ -79,7 +79,7 @@ def test_every_option_is_written_as_its_key_and_relative_paths_mean_the_current_
         " --requirements r.txt --requirements ~/r.txt --packages a>=1 --packages b --bundles tools --constraints c.txt"
     )
     given += " --groups g --extras e --aliases al/.venv --expose x:y --hosts * --platforms linux --on-missing relax"
-    given += " --exact --system-site-packages --no-editable"
+    given += " --expose * --exact --system-site-packages --no-editable"
     words = given.split()
     others = {name: EXAMPLES[name][0] for name in EXAMPLES if not {f"--{name}", f"--no-{name}"} & {*words}}
     words += [word for name, value in others.items() for word in (f"--{name}", value)]
@@ -100,7 +100,7 @@ def test_every_option_is_written_as_its_key_and_relative_paths_mean_the_current_
         "groups": ["g"],
         "extras": ["e"],
         "aliases": [f"{sub}/al/.venv"],
-        "expose": ["x:y"],
+        "expose": ["x:y", "*"],
         "hosts": ["*"],
         "platforms": ["linux"],
         "exact": True,
@@ -199,19 +199,20 @@ def test_add_changes_nothing_but_the_manifest(here: Place, edit: Edit) -> None:
 
 
 def test_remove_deletes_nothing_and_says_what_is_left(here: Place, capsys: pytest.CaptureFixture[str]) -> None:
-    text = '[envs.c]\npath = "c"\ntarget = "t"\naliases = ["al", "none"]\nexpose = ["py", "tool"]\n'
+    text = '[envs.c]\npath = "c"\ntarget = "t"\naliases = ["al", "none"]\nexpose = ["*", "py", "tool"]\n'
     here.manifest.write_text(f'bin-dir = "bin"\n{TWO}{text}')
     (here.root / "state/t").mkdir(parents=True)
     (here.root / "state/t/pyvenv.cfg").write_text("home = /usr/bin\n")
     (here.root / "bin").mkdir()
     for link, target in (("c", "state/t"), ("al", "c"), ("bin/py", "../c/bin/py")):
         (here.root / link).symlink_to(target)
+    (here.root / "bin/more").symlink_to(here.root / "c/bin/more")
     before = listing(here.root)
     document = run(here, capsys, "remove", "c")
     assert kept(before, listing(here.root)) == {k: v for k, v in before.items() if k not in {".", "envs.toml"}}
     assert here.manifest.read_text() == f'bin-dir = "bin"\n{TWO}'
     assert (document["changed"], document["removed"]) == (True, "c")
-    assert document["left"] == [str(here.root / one) for one in ("c", "al", "bin/py", "state/t")]
+    assert document["left"] == [str(here.root / one) for one in ("c", "al", "bin/more", "bin/py", "state/t")]
 
 
 def test_an_environment_whose_link_is_gone_is_left_too(here: Place, capsys: pytest.CaptureFixture[str]) -> None:

@@ -31,6 +31,8 @@ from harness.manifest_box import Box, one
         ('expose = ["a/b"]', "expose", '"a/b" does not name a command', "command:name"),
         ('expose = ["a:"]', "expose", '"a:" does not name a command', "command:name"),
         ('expose = ["a:.."]', "expose", '"a:.." does not name a command', "command:name"),
+        ('expose = ["*:x"]', "expose", '"*:x" joins `*` to a name', "by itself"),
+        ('expose = ["x:*"]', "expose", '"x:*" joins `*` to a name', "by itself"),
         ('target = "."', "target", "is state-dir itself", "name a directory in it"),
         ('path = "/x/a"\ntarget = "/x//./a/"', "target", "is the environment's path itself", "leave target out"),
         ('path = "x:y"', "path", 'contains ":"', "another directory"),

@@ -152,6 +152,8 @@ def test_whatever_manifest_in_the_tests_is_accepted_is_valid(box: Box) -> None:
         ('prompt = "a\\u001b[0m"', "prompt"),
         ("expose = ['a/b']", "expose"),
         ("expose = ['a:']", "expose"),
+        ("expose = ['*:a']", "expose"),
+        ("expose = ['a:*']", "expose"),
         ("wait-for = 1979-05-27", "wait-for"),
         ("hosts = []", "hosts"),
         ("hosts = ['']", "hosts"),

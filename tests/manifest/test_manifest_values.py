@@ -259,6 +259,14 @@ def test_an_environment_of_another_host_is_validated_all_the_same(box: Box) -> N
     assert box.env_problem('hosts = ["other"]\nprompt = ""').key == "envs.a.prompt"
 
 
+def test_two_environments_may_expose_all_their_commands(box: Box) -> None:
+    head = 'version = 1\nbin-dir = "/b"\n'
+    text = '[envs.a]\npath = "/a"\nexpose = ["*", "flask:f"]\n[envs.b]\npath = "/c"\nexpose = ["*"]\n'
+    first, second = box.load(head + text).environments
+    assert first.expose == (Exposed("*", "/b/*"), Exposed("flask", "/b/f"))
+    assert [one.stands_for_all for one in (*first.expose, *second.expose)] == [True, False, True]
+
+
 def test_a_command_may_be_exposed_by_two_environments_that_never_meet(box: Box) -> None:
     box.load(
         """

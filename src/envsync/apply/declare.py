@@ -13,7 +13,7 @@ from envsync.manifest.edit import Entry, with_entries, with_value, without_entry
 from envsync.manifest.edit_lines import failed
 from envsync.manifest.find import current_directory
 from envsync.manifest.paths import is_literal, shortened
-from envsync.model.desired import Environment, Manifest, PythonPath
+from envsync.model.desired import Environment, Exposed, Manifest, PythonPath
 from envsync.model.edits import Added, Declaration, Pin, Removed
 from envsync.model.problems import EnvsyncError, ManifestError, Problem, UsageError
 from envsync.observe.files import read_regular, read_text
@@ -178,7 +178,19 @@ def _left(gone: Environment) -> list[str]:
     """Return what an environment that is no longer declared leaves on the disk."""
     from envsync.formats.shebang import launched  # noqa: PLC0415  # `add` loads little
 
-    links = [link for link in (gone.path, *gone.aliases, *(one.link for one in gone.expose)) if os.path.islink(link)]
-    links += [one.link for one in gone.expose if launched(read_text(one.link)) == f"{gone.path}/bin/{one.command}"]
+    exposed = [found for one in gone.expose for found in _exposed(one, gone.path)]
+    links = [link for link in (gone.path, *gone.aliases, *(one.link for one in exposed)) if os.path.islink(link)]
+    links += [one.link for one in exposed if launched(read_text(one.link)) == f"{gone.path}/bin/{one.command}"]
     ends = dict.fromkeys(walk(place).end for place in (gone.path, gone.target) if place is not None)
     return [*links, *(end for end in ends if os.path.isfile(f"{end}/pyvenv.cfg"))]
+
+
+def _exposed(one: Exposed, path: str) -> list[Exposed]:
+    """Return what is exposed: for ``*``, whatever there leads to a command of the environment at ``path``."""
+    if not one.stands_for_all:
+        return [one]
+    directory = os.path.dirname(one.link)
+    names = sorted(os.listdir(directory)) if os.path.isdir(directory) else []
+    links = [f"{directory}/{name}" for name in names if os.path.islink(f"{directory}/{name}")]
+    texts = [(link, os.readlink(link)) for link in links]
+    return [Exposed(os.path.basename(text), link) for link, text in texts if os.path.dirname(text) == f"{path}/bin"]

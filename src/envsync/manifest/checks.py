@@ -89,12 +89,15 @@ def host_pattern(text: str) -> str:
 
 
 def exposing(text: str) -> tuple[str, str]:
-    """Return the command and the name of its link, of ``command`` or ``command:name``."""
+    """Return the command and the name of its link, of ``command`` or ``command:name``; ``*`` is all commands."""
     hint = 'write "command", or "command:name" to expose it under another name'
     command, colon, link = text.partition(":")
     for name in (command, link) if colon else (command,):
         if name in {"", ".", ".."} or "/" in name or ":" in name or not name.isprintable() or name.strip() != name:
             raise Unfit(f"{quoted(text)} does not name a command", hint)
+    if colon and "*" in {command, link}:
+        hint = 'write "*" by itself, and beside it "command:name" for each that shall have another name'
+        raise Unfit(f"{quoted(text)} joins `*` to a name", hint)
     return command, link or command
 
 

@@ -48,7 +48,7 @@ def commands(environments: Sequence[Environment], documents: Sequence[Document])
     """Links that are exposed twice; ``documents`` are those of the ``environments``, one by one."""
     first: dict[str, str] = {}
     for one, document in zip(environments, documents, strict=True):
-        for exposed in one.expose:
+        for exposed in (each for each in one.expose if not each.stands_for_all):
             if exposed.link not in first:
                 first[exposed.link] = one.name
                 continue

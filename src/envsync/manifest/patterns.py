@@ -32,7 +32,8 @@ NAMED = _matching(rf"^[^{_CONTROL}]*\{{name\}}[^{_CONTROL}]*$")
 """A path with ``{name}`` in it."""
 VISIBLE = _matching(r"\S")
 ENVIRONMENT = _matching(rf"^[^\s/.\-{_CONTROL}][^\s/{_CONTROL}]*$")
-COMMAND = _matching(f"^[^/:{_CONTROL}]+(:[^/:{_CONTROL}]+)?$")
+_FILE_NAME = f"([^*/:{_CONTROL}]|[^/:{_CONTROL}]{{2,}})"
+COMMAND = _matching(f"^([*]|{_FILE_NAME}(:{_FILE_NAME})?)$")
 PACKAGE = _matching(r"^\s*[A-Za-z0-9]")
 PACKAGE_NAME = _matching(r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$")
 SPECIFIER = _matching(r"^[\s,]*([~=!<>]|$)")

@@ -180,7 +180,8 @@ class _Settings(_Table):
         "what activation shows; default: the name of the environment, where envsync creates it", "blog"
     )
     expose: list[Command] = _list(
-        "its commands as symlinks in bin-dir, `command` or `command:name`; its Python as a script",
+        "its commands as symlinks in bin-dir, `command` or `command:name`, `*` for all those of declared packages; "
+        "its Python as a script",
         "ruff",
         "flask:flask-app",
     )

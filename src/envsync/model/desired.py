@@ -60,9 +60,14 @@ class Exposed:
     """A command of an environment to expose in ``bin-dir``: by a symlink, its Python by a script that runs it."""
 
     command: str
-    """Its file name in the environment's ``bin``."""
+    """Its file name in the environment's ``bin``; ``*`` for all commands of declared packages."""
     link: str
-    """Absolute path of the symlink, or of the script."""
+    """Absolute path of the symlink, or of the script; ``*`` in the place of its name where it stands for all."""
+
+    @property
+    def stands_for_all(self) -> bool:
+        """Whether it stands for all commands of declared packages that are not exposed by name."""
+        return self.command == "*"
 
 
 @dataclass(frozen=True, slots=True)

@@ -216,6 +216,8 @@ class Declared:
     directory: str = "/"
     """The directory in which an installer runs otherwise, so that it finds the project's own settings."""
     projects: tuple[Project, ...] = ()
+    direct: frozenset[str] = frozenset()
+    """What is declared itself, not only needed by that: normalized names (PEP 503), else real paths and plain URLs."""
     digest: str = ""
     """Of the declarations and every file that they depend on, 32 hexadecimal digits."""
     metadata: str = ""

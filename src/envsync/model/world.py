@@ -128,6 +128,8 @@ class World:
     interpreter: Interpreter | InterpreterProblem
     aliases: tuple[SideLink, ...] = ()
     exposed: tuple[SideLink, ...] = ()
+    command_files: tuple[str, ...] = ()
+    """Files that told which commands ``*`` stands for."""
     installed: InstalledPackages | None = None
     """What is installed, if it was read."""
     declared: Declared | None = None

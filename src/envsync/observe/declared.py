@@ -10,9 +10,11 @@ from envsync.model.interpreter import Facts
 from envsync.model.packages import Call, Declared, Project
 from envsync.observe.backends import choose_installer
 from envsync.observe.declared_files import Reading, misleading_settings, real
+from envsync.observe.direct import direct_names
+from envsync.observe.local_paths import local_of
 from envsync.observe.lock_files import pylock_calls
 from envsync.observe.projects import metadata_files, project_calls
-from envsync.observe.requirements import Requirements, is_lock, local_of, read_requirements
+from envsync.observe.requirements import Requirements, is_lock, read_requirements
 
 
 def read_declared(packages: Packages, facts: Facts, *, wanted: str, there: tuple[str, ...]) -> Declared:
@@ -26,7 +28,8 @@ def read_declared(packages: Packages, facts: Facts, *, wanted: str, there: tuple
     limits = [_read_file(file, packages, reading, constraint=True) for file in packages.constraints]
     directory = packages.project or next((os.path.dirname(one.file) for one in files), "/")
     homes = list(dict.fromkeys(one.home for one in (*files, *limits) if one.home)) or [directory]
-    listed = Requirements("", [local for text in packages.packages for local in local_of(text, "packages")], homes[0])
+    listed = Requirements("", [local for text in packages.packages for local in local_of(text, "packages")])
+    listed.direct, listed.home = [*packages.packages], homes[0]
     everything = [*files, *limits, listed]
     installer = INSTALLERS[_installer(wanted, there, facts, everything, reading)]
     project = project_calls(packages, facts, reading, installer)
@@ -42,6 +45,8 @@ def read_declared(packages: Packages, facts: Facts, *, wanted: str, there: tuple
     if installer.reads_projects and later:
         for file, what in misleading_settings(later[0].directory, reading):
             reading.refuse(file, f'{what} would overrule the manifest; take it out, or set `installer` to "pip"')
+    direct = [name for one in first for name in one.direct]
+    direct += [name for one in everything for name in direct_names(one.direct, one.home or directory)]
     return Declared(
         installer=installer.name,
         calls=(*(call for one in first for call in one.calls), *later),
@@ -49,6 +54,7 @@ def read_declared(packages: Packages, facts: Facts, *, wanted: str, there: tuple
         hashes=tuple(dict.fromkeys(line for one in files for line in one.hashes)),
         directory=directory,
         projects=tuple(dict.fromkeys(projects)),
+        direct=frozenset(direct),
         digest=reading.digest(replace(packages, on_missing="", declared=())),
         metadata=reading.digest_of(metadata),
         files=tuple(reading.digests),

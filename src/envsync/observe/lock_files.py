@@ -55,6 +55,8 @@ class Calls:
     calls: list[Call | Sync] = field(default_factory=list)
     """Calls of its own, before that."""
     projects: list[Project] = field(default_factory=list)
+    direct: list[str] = field(default_factory=list)
+    """As :attr:`envsync.model.packages.Declared.direct`."""
 
 
 def uv_lock_of(project: str, document: Mapping[str, Any], reading: Reading) -> str:
@@ -111,12 +113,14 @@ def pylock_calls(file: str, packages: Packages, facts: Facts, reading: Reading, 
         check_names(file, packages, lock.extras or None, groups or None, reading)
         editables = [(one.directory, bool(one.directory.editable)) for one in lock.packages if one.directory]
         projects = [Project(_directory(file, one), packages.editable and editable) for one, editable in editables]
+        names = [str(one.name) for one in lock.packages]
         if installer.reads_projects:
             plain = ["--no-editable"] if not packages.editable and any(editable for _, editable in editables) else []
             words = ("-r", file, *chosen(packages), *plain)
-            return Calls(calls=[Call(words, os.path.dirname(file), dependencies=False, alone=True)], projects=projects)
+            calls: list[Call | Sync] = [Call(words, os.path.dirname(file), dependencies=False, alone=True)]
+            return Calls(calls=calls, projects=projects, direct=names)
         reason = "it does not fit this Python"
-        return Calls(calls=[*_pip_calls(file, lock, packages, facts)], projects=projects)
+        return Calls(calls=[*_pip_calls(file, lock, packages, facts)], projects=projects, direct=names)
     except Exception as error:  # noqa: BLE001  # packaging raises many kinds, each with a message for people
         reading.refuse(file, reason, error)
         return Calls()

@@ -47,7 +47,8 @@ def project_calls(packages: Packages, facts: Facts, reading: Reading, installer:
         return Calls()
     builds = setup is not None or re.search(rb"^name\s*[=:]", config or b"", re.MULTILINE) is not None
     try:
-        return _Project(packages, document, reading, installer, builds=builds).calls(facts)
+        project = _Project(packages, document, reading, installer, builds=builds)
+        return replace(project.calls(facts), direct=project.direct())
     except Exception as error:  # noqa: BLE001  # ours, and packaging's many kinds, each with a message for people
         reading.refuse(file, "", error)
         return Calls()
@@ -107,10 +108,20 @@ class _Project:
                 remedy = f"export it ({command}), or name requirements files instead of `project`"
                 self.reading.refuse(f"{self.directory}/{name}", f"envsync does not read this lock; {remedy}")
                 return Calls()
-        wanted = [name for name in self.packages.groups if canonicalize_name(name) in self.groups.dependency_groups]
-        lines = [line for name in wanted for line in self.groups.resolve(name)]
-        arguments = self._by_uv() if self.installer.reads_projects else self._by_pip(lines, marker_values(facts))
+        arguments = self._by_uv() if self.installer.reads_projects else self._by_pip(marker_values(facts))
         return Calls(arguments, projects=self._own())
+
+    def direct(self) -> list[str]:
+        """Return what is declared with it: itself, or what it lists where it is no package; groups, but no extras."""
+        itself = [str(self.name), real(self.directory)] if self.is_package else [one.name for one in self.dependencies]
+        return [
+            canonicalize_name(one) if "/" not in one else one for one in (*itself, *(x.name for x in self._grouped()))
+        ]
+
+    def _grouped(self) -> list[Requirement]:
+        """Return the requirements of the chosen groups that are there."""
+        wanted = [name for name in self.packages.groups if canonicalize_name(name) in self.groups.dependency_groups]
+        return [line for name in wanted for line in self.groups.resolve(name)]
 
     def _synced(self, lock: str) -> Calls:
         options = ["--no-default-groups", *([] if self.packages.editable else ["--no-editable"])]
@@ -153,7 +164,8 @@ class _Project:
             return [*self._itself(), *chosen(Packages(groups=groups))]
         return ["-r", self.file, *chosen(replace(self.packages, groups=groups))]
 
-    def _by_pip(self, lines: list[Requirement], environment: dict[str, str]) -> list[str]:
+    def _by_pip(self, environment: dict[str, str]) -> list[str]:
+        lines = self._grouped()
         needed = self._needed(environment | {"extra": ""})
         if self.dynamic and not self.is_package:
             raise ValueError("its requirements are dynamic, and nothing builds it; add [build-system], or list them")

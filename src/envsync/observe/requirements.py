@@ -6,15 +6,14 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
-from urllib.parse import unquote
 
 from packaging.requirements import InvalidRequirement, Requirement
 
 from envsync.model.system import VARIABLES
 from envsync.observe.declared_files import Reading, decoded, joined
+from envsync.observe.local_paths import SCHEME, Local, file_path, local_of
 
 _DEEPEST = 100
-_ARCHIVES = (".whl", ".zip", ".tar.gz", ".tgz", ".tar", ".tar.bz2", ".tbz", ".tar.xz", ".txz", ".tlz", ".tar.lzma")
 _VARIABLE = re.compile(r"\$\{([A-Z0-9_]+)\}")
 """``${TOKEN}``."""
 
@@ -43,32 +42,6 @@ _UV_LINE = re.compile(
 _UV_LITERAL = re.compile(r"[^/@]*\$\{[A-Z0-9_]+\}[^/@]*|.*;.*\$\{[A-Z0-9_]+\}.*")
 """A requirement whose variables uv does not expand, in a name, version or marker: ``flask==${VERSION}``."""
 
-_NAMED = re.compile(r"[A-Za-z0-9][\w.-]*\s*(?:\[[^\]]*\])?\s*@\s*(?P<url>\S.*)")
-"""``flask @ https://host/flask.whl``."""
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:(?=//)|file:", re.IGNORECASE)
-_EXTRAS = re.compile(r"\s*\[[^\]]*\]$")
-"""``[dev]`` in ``./app[dev]``."""
-
-
-@dataclass(frozen=True, slots=True)
-class Local:
-    """A local path in a requirement."""
-
-    path: str
-    """As written, without extras; relative to the directory in which the installer runs."""
-    place: str
-    """``FILE:LINE``."""
-    editable: bool = False
-    kind: str = "directory"
-    """``directory``, ``archive`` or ``links`` (of ``--find-links``)."""
-
-    def is_in(self, directory: str) -> bool:
-        """Check whether it exists, relative to ``directory``, and is a project if it should be one."""
-        path = os.path.join(directory, self.path)
-        if self.kind != "directory":
-            return os.path.exists(path)
-        return any(os.path.isfile(f"{path}/{name}") for name in ("pyproject.toml", "setup.py", "setup.cfg"))
-
 
 class Unsupported(NamedTuple):
     """What an installer does not support."""
@@ -86,6 +59,8 @@ class Requirements:
 
     file: str
     locals: list[Local] = field(default_factory=list)
+    direct: list[Local | str] = field(default_factory=list)
+    """What it requires, but no constraint: paths, and requirements of another kind as written."""
     home: str = ""
     """The directory that its relative paths start from; empty if it has none."""
     index: list[tuple[str, str]] = field(default_factory=list)
@@ -96,7 +71,7 @@ class Requirements:
     def index_lines(self, directory: str) -> Iterator[str]:
         """Yield the index options as lines of a requirements file, with paths joined to ``directory``."""
         for name, value in self.index:
-            if name == "--find-links" and not _SCHEME.match(value):
+            if name == "--find-links" and not SCHEME.match(value):
                 yield f"{name} {os.path.join(directory, value)}"
             else:
                 values = value.split(",") if name in _BINARY else [value]
@@ -142,9 +117,9 @@ class _Walk:
                 what = "a comment that continues in the next line"
                 self.found.unsupported.append(Unsupported("uv", f"{file}:{number}", what))
             if line:
-                self._line(f"{file}:{number}", line, (*including, file))
+                self._line(f"{file}:{number}", line, (*including, file), constraint=constraint)
 
-    def _line(self, place: str, line: str, including: tuple[str, ...]) -> None:
+    def _line(self, place: str, line: str, including: tuple[str, ...], *, constraint: bool) -> None:
         start = _START.search(line)
         requirement, tail = (line[: start.start()].strip(), line[start.start() :]) if start else (line, "")
         options, extra = _options(tail)
@@ -159,12 +134,14 @@ class _Walk:
             self.found.unsupported.append(Unsupported("uv", place, what))
         options = [(name, self._expanded(place, value)) for name, value in options]
         if requirement:
-            self._requirement(place, self._expanded(place, requirement), options)
+            self._requirement(place, self._expanded(place, requirement), options, constraint=constraint)
         for name, value in options:
             if name in {"--requirement", "--constraint"}:
                 self._include(place, value, constraint=name == "--constraint", including=including)
             elif name == "--editable":
-                self.found.locals += local_of(value, place, editable=True)
+                local = local_of(value, place, editable=True)
+                self.found.locals += local
+                self.found.direct += local or [value]
             elif name == "--find-links":
                 self._find_links(place, value, os.path.dirname(including[-1]))
             elif name in _INDEX:
@@ -184,7 +161,7 @@ class _Walk:
     def _include(self, place: str, value: str, *, constraint: bool, including: tuple[str, ...]) -> None:
         if re.match(r"(?:https?|ftp):", value, re.IGNORECASE):
             return  # the installer reads that
-        path = _file_path(value) if value.lower().startswith("file:") else value
+        path = file_path(value) if value.lower().startswith("file:") else value
         file = os.path.normpath(os.path.join(os.path.dirname(including[-1]), path))
         if is_lock(file):
             self.reading.refuse(place, "a lock cannot be included; name it in `requirements` of the manifest")
@@ -193,14 +170,16 @@ class _Walk:
 
     def _find_links(self, place: str, value: str, directory: str) -> None:
         beside = os.path.normpath(os.path.join(directory, value))
-        if not _SCHEME.match(value) and os.path.exists(beside):
+        if not SCHEME.match(value) and os.path.exists(beside):
             value = beside
-        elif not _SCHEME.match(value):  # pip looks in its own directory then
+        elif not SCHEME.match(value):  # pip looks in its own directory then
             self.found.locals.append(Local(value, place, kind="links"))
         self.found.index.append(("--find-links", value))
 
-    def _requirement(self, place: str, text: str, options: list[tuple[str, str]]) -> None:
-        self.found.locals += local_of(text, place)
+    def _requirement(self, place: str, text: str, options: list[tuple[str, str]], *, constraint: bool) -> None:
+        local = local_of(text, place)
+        self.found.locals += local
+        self.found.direct += [] if constraint else local or [text]
         hashes = [f"--hash={value}" for name, value in options if name == "--hash"]
         if hashes and (pinned := _pinned(text)):
             self.found.hashes.append(" ".join((pinned, *hashes)))
@@ -257,30 +236,6 @@ def _uv_cannot(requirement: str, tail: str, options: list[tuple[str, str]]) -> s
     if names[0] == "--editable" and re.match(r"(?!file:)[a-z][a-z0-9+.-]*:", options[0][1]):
         return "--editable with a repository or archive"
     return ""
-
-
-def local_of(text: str, place: str, *, editable: bool = False) -> list[Local]:
-    """Return the local path in a requirement, if any: of ``./x[extra]``, ``name @ file:///x``, ``x/y.whl``."""
-    named = None if editable and text.startswith((".", "/")) else _NAMED.match(text)
-    url = named["url"] if named else text
-    url = re.split(r"\s;|;\s" if _SCHEME.match(url) else ";", url, maxsplit=1)[0]
-    bare = _EXTRAS.sub("", url.strip())
-    if bare.lower().startswith("file:"):
-        path = _file_path(bare)
-    elif _SCHEME.match(bare):
-        return []
-    elif named or editable or bare.startswith(".") or "/" in bare or bare.lower().endswith(_ARCHIVES):
-        path = bare.partition("#")[0]
-    else:
-        return []
-    path = _EXTRAS.sub("", path).replace("\0", "")
-    kind = "archive" if path.lower().endswith(_ARCHIVES) else "directory"
-    return [Local(path, place, editable, kind)] if path else []
-
-
-def _file_path(url: str) -> str:
-    """Return the path in a ``file:`` URL, which may be relative: ``file:./x``."""
-    return unquote(re.sub(r"^file:(?://[^/]*)?", "", url.partition("#")[0], flags=re.IGNORECASE))
 
 
 def is_lock(file: str) -> bool:

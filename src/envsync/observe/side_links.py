@@ -1,6 +1,7 @@
 """Observe the further links to an environment: its aliases, and its exposed commands."""
 
 import os
+from collections.abc import Container, Iterable, Iterator
 
 from envsync.formats.shebang import is_python_name, launched
 from envsync.model import desired
@@ -21,6 +22,24 @@ def read_alias(alias: str, path: str, there: list[Chain]) -> SideLink:
     # A directory made for the link would stand in the way of the worktree that is to come there.
     available = os.path.isdir(os.path.dirname(alias))
     return SideLink(alias, path, chain, leads_there, available=available, redirect=redirect)
+
+
+def expanded(
+    declared: Iterable[desired.Exposed], commands: Iterable[str], links: Container[str]
+) -> Iterator[desired.Exposed]:
+    """Yield what is exposed, with each of ``commands`` in the place of ``*``, except those that are exposed by name.
+
+    ``links`` are those that any environment names itself: they are for what it names.
+    """
+    named = [one for one in declared if not one.stands_for_all]
+    yield from named
+    for every in (one for one in declared if one.stands_for_all):
+        known = {one.command for one in named}
+        found = (
+            desired.Exposed(name, f"{os.path.dirname(every.link)}/{name}") for name in commands if name not in known
+        )
+        yield from (one for one in found if one.link not in links)
+        return
 
 
 def read_exposed(one: desired.Exposed, path: str, directory: Directory) -> SideLink:

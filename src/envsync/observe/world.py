@@ -31,7 +31,7 @@ from envsync.observe.mounts import Mounts
 from envsync.observe.moved import MovedProjects, awaited
 from envsync.observe.packages import metadata_places, read_all, read_installed
 from envsync.observe.rights import find_hazard
-from envsync.observe.side_links import read_alias, read_exposed
+from envsync.observe.side_links import expanded, read_alias, read_exposed
 from envsync.observe.verdicts import Verdicts, judge
 
 
@@ -58,6 +58,7 @@ class Observer:
         self._places = Places(self._mounts)
         self._moved = MovedProjects(manifest)
         self._home = along(walk(os.path.expanduser("~")))
+        self._exposed_by_name = {one.link for each in manifest.environments for one in each.expose}
 
     def foreign_staging(self, ends: set[str]) -> tuple[ForeignStaging, ...]:
         """List staging directories that were met on the way, but belong to none of ``ends``; each with its own end."""
@@ -131,8 +132,10 @@ class Observer:
         directory = with_ends(directory, interpreter)
         there = [path, directory.chain, *([target] if target else [])]
         aliases = tuple(read_alias(alias, environment.path, there) for alias in environment.aliases)
-        exposed = tuple(read_exposed(one, environment.path, directory) for one in environment.expose)
         declared = self._declared(environment, interpreter)
+        commands, command_files = _commands(environment, directory, interpreter, declared)
+        all_exposed = expanded(environment.expose, commands, self._exposed_by_name)
+        exposed = tuple(read_exposed(one, environment.path, directory) for one in all_exposed)
         waiting_for = awaited(environment, path)
         return World(
             path=path,
@@ -141,6 +144,7 @@ class Observer:
             interpreter=interpreter,
             aliases=aliases,
             exposed=exposed,
+            command_files=command_files,
             declared=declared,
             builders=self._backends.builders,
             claimed=_claimed(directory, environment.path, self._manifest.file),
@@ -214,6 +218,7 @@ class Observer:
             yield from uv_paths(self._backends.program("uv"))
         for place in metadata_places(world.directory.chain.end, libraries):
             yield from metadata_files(place)
+        yield from world.command_files
 
 
 def _chains(world: World) -> Iterator[Chain]:
@@ -225,6 +230,21 @@ def _chains(world: World) -> Iterator[Chain]:
         if redirect is not None:
             yield walk(f"{redirect.target}/pyvenv.cfg")
     yield from (side.chain for side in (*world.aliases, *world.exposed))
+
+
+def _commands(
+    environment: desired.Environment,
+    directory: Directory,
+    interpreter: Interpreter | InterpreterProblem,
+    declared: Declared | None,
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return what ``*`` stands for, and the files that told so."""
+    found = directory.environment
+    if found is None or declared is None or not any(one.stands_for_all for one in environment.expose):
+        return (), ()
+    from envsync.observe.commands import find_commands  # noqa: PLC0415  # few environments ask for it
+
+    return find_commands(directory.chain.end, seen_libraries(found, interpreter), declared.direct)
 
 
 def _has_packages(world: World) -> bool:
