@@ -12,7 +12,7 @@ from envsync.observe.backends import choose_installer
 from envsync.observe.declared_files import Reading, misleading_settings, real
 from envsync.observe.direct import direct_names
 from envsync.observe.local_paths import local_of
-from envsync.observe.lock_files import pylock_calls
+from envsync.observe.lock_files import Calls, pylock_calls
 from envsync.observe.projects import metadata_files, project_calls
 from envsync.observe.requirements import Requirements, is_lock, read_requirements
 
@@ -28,9 +28,7 @@ def read_declared(packages: Packages, facts: Facts, *, wanted: str, there: tuple
     limits = [_read_file(file, packages, reading, constraint=True) for file in packages.constraints]
     directory = packages.project or next((os.path.dirname(one.file) for one in files), "/")
     homes = list(dict.fromkeys(one.home for one in (*files, *limits) if one.home)) or [directory]
-    listed = Requirements("", [local for text in packages.packages for local in local_of(text, "packages")])
-    listed.direct, listed.home = [*packages.packages], homes[0]
-    everything = [*files, *limits, listed]
+    everything = [*files, *limits, _listed(packages.packages, homes[0])]
     installer = INSTALLERS[_installer(wanted, there, facts, everything, reading)]
     project = project_calls(packages, facts, reading, installer)
     locks = [file for file in packages.requirements if is_lock(file)]
@@ -45,8 +43,6 @@ def read_declared(packages: Packages, facts: Facts, *, wanted: str, there: tuple
     if installer.reads_projects and later:
         for file, what in misleading_settings(later[0].directory, reading):
             reading.refuse(file, f'{what} would overrule the manifest; take it out, or set `installer` to "pip"')
-    direct = [name for one in first for name in one.direct]
-    direct += [name for one in everything for name in direct_names(one.direct, one.home or directory)]
     return Declared(
         installer=installer.name,
         calls=(*(call for one in first for call in one.calls), *later),
@@ -54,13 +50,26 @@ def read_declared(packages: Packages, facts: Facts, *, wanted: str, there: tuple
         hashes=tuple(dict.fromkeys(line for one in files for line in one.hashes)),
         directory=directory,
         projects=tuple(dict.fromkeys(projects)),
-        direct=frozenset(direct),
+        direct=frozenset(_direct(first, everything, directory)),
         digest=reading.digest(replace(packages, on_missing="", declared=())),
         metadata=reading.digest_of(metadata),
         files=tuple(reading.digests),
         variables=tuple(reading.variables),
         problems=tuple(reading.problems),
     )
+
+
+def _listed(packages: tuple[str, ...], home: str) -> Requirements:
+    local = [found for text in packages for found in local_of(text, "packages")]
+    return Requirements("", local, [*packages], home)
+
+
+def _direct(first: list[Calls], read: list[Requirements], directory: str) -> Iterator[str]:
+    """Yield what is declared itself, as :attr:`Declared.direct` has it."""
+    for calls in first:
+        yield from calls.direct
+    for one in read:
+        yield from direct_names(one.direct, one.home or directory)
 
 
 def _read_file(file: str, packages: Packages, reading: Reading, *, constraint: bool = False) -> Requirements:
