@@ -96,7 +96,7 @@ def exposing(text: str) -> tuple[str, str]:
         if name in {"", ".", ".."} or "/" in name or ":" in name or not name.isprintable() or name.strip() != name:
             raise Unfit(f"{quoted(text)} does not name a command", hint)
     if colon and "*" in {command, link}:
-        hint = 'write "*" by itself, and beside it "command:name" for each that shall have another name'
+        hint = 'write "*" by itself, and beside it "command:name" for each under another name'
         raise Unfit(f"{quoted(text)} joins `*` to a name", hint)
     return command, link or command
 

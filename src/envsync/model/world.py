@@ -129,7 +129,7 @@ class World:
     aliases: tuple[SideLink, ...] = ()
     exposed: tuple[SideLink, ...] = ()
     command_files: tuple[str, ...] = ()
-    """Files that told which commands ``*`` stands for."""
+    """Files that say which commands ``*`` stands for."""
     installed: InstalledPackages | None = None
     """What is installed, if it was read."""
     declared: Declared | None = None

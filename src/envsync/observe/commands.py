@@ -20,7 +20,7 @@ _LARGEST = 1 << 27
 def find_commands(
     end: str, libraries: tuple[str, ...], direct: Collection[str]
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the commands of distributions that are declared themselves, by name, and the files that told so.
+    """Return the commands of distributions that are declared themselves, by name, and the files that this rests on.
 
     A command is an executable file in ``bin`` that is an entry point, or that ``RECORD`` claims (PEP 376); no Python,
     and no activation script. ``direct`` is :attr:`envsync.model.packages.Declared.direct`. Raises ``OSError``.

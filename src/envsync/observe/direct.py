@@ -1,4 +1,4 @@
-"""Tell which distributions are declared themselves: by name, by the path of a project or an archive, or by a URL."""
+"""Names of what is declared itself: of a distribution, the path of a project or an archive, or a URL."""
 
 import os
 import re

@@ -238,7 +238,7 @@ def _commands(
     interpreter: Interpreter | InterpreterProblem,
     declared: Declared | None,
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return what ``*`` stands for, and the files that told so."""
+    """Return what ``*`` stands for, and the files that this rests on."""
     found = directory.environment
     if found is None or declared is None or not any(one.stands_for_all for one in environment.expose):
         return (), ()
