@@ -6,7 +6,7 @@ import sys
 
 from envsync import __version__
 from envsync.cache.fast_path import line_of
-from envsync.manifest.find import demanded, find
+from envsync.manifest.find import absolute, current_directory, demanded, find
 
 
 def main() -> int:
@@ -53,7 +53,7 @@ def fast_answer(arguments: list[str]) -> str | None:
     command, names, file, quiet, as_trusted = asked
     try:
         manifest, origin = find(file)
-        line = line_of(manifest, command, demanded(origin, as_trusted=as_trusted), names)
+        line = line_of(manifest, command, demanded(origin, as_trusted=as_trusted), map(_meant, names))
     except Exception:  # noqa: BLE001  # whatever is wrong, the long way tells it properly
         return None
     return "" if quiet and line is not None else line
@@ -78,11 +78,19 @@ def _plain(arguments: list[str]) -> tuple[str, list[str], str | None, bool, bool
             quiet = True
         elif word == "--as-trusted":
             as_trusted = True
-        elif command is None or word.startswith("-"):
+        elif command is None or word.startswith(("-", "~")) or {*"*?["} & {*word}:
             return None
         else:
             names.append(word)
     return (command, names, file, quiet, as_trusted) if command else None
+
+
+def _meant(word: str) -> str | tuple[str, str]:
+    """Return a name, or a path as written and as it really is: see :mod:`envsync.manifest.selection`."""
+    if "/" not in word and not word.startswith("."):
+        return word
+    place = absolute(word, "/" if word.startswith("/") else current_directory())
+    return place, os.path.realpath(place)
 
 
 def _own_imports_only() -> None:

@@ -62,6 +62,9 @@ QUICK = {
     ("check", "a"): "1 environment in sync\n",
     ("check", "b", "a", "b"): "2 environments in sync\n",
     ("apply", "b"): "1 in sync\n",
+    ("check", "."): "2 environments in sync\n",
+    ("check", "./b/"): "1 environment in sync\n",
+    ("check", "a", "b/.venv"): "2 environments in sync\n",
 }
 TABLES = '[envs.a]\npath = "a"\n[envs.b]\npath = "b/.venv"\ntarget = "b"\n'
 
@@ -97,6 +100,8 @@ def test_so_it_is_where_the_manifest_is_the_users_own(place: Place, tmp_path: Pa
     place.manifest.rename(config / "envsync/envs.toml")
     settle(place)
     for words, answer in QUICK.items():
+        if any("." in word for word in words):
+            continue  # nothing is declared below the current directory
         done = run(place, *words)
         assert (done.status, done.out) == (0, answer)
         assert modules(done) & {*HEAVY, "envsync.cli.main"} == set()
@@ -118,6 +123,17 @@ def test_a_directory_that_is_waited_for_or_that_a_glob_matches_ends_it(place: Pl
     assert (done.status, modules(done) & HEAVY) == (0, set())
     (place.root / appears).mkdir()
     assert run(place, "check").status == 3
+
+
+def test_a_path_means_the_same_as_on_the_long_way(place: Place) -> None:
+    place.write('[envs.a]\npath = "p/a"\n[envs.b]\npath = "real/b"\n[envs.w]\npath = "waited/.venv"\n', "real")
+    (place.root / "p").symlink_to("real")
+    settle(place)
+    place.variables["PWD"] = str(place.root)
+    for word, quick in {".": False, "p": False, "./p": True, "p/a": True, "real/": True, "nowhere/": False}.items():
+        done, long = run(place, "check", word), place.envsync("check", word)
+        assert (done.status, done.out) == (long.status, long.out), word
+        assert ("envsync.cli.main" not in modules(done)) == quick, word
 
 
 def calls_of(place: Place, trace: Path) -> Counter[str]:

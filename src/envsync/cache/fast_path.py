@@ -23,26 +23,43 @@ _PIECE = 256
 """Directories whose paths are held in memory at once."""
 
 
-def line_of(manifest: str, command: str, trust: int, names: "Iterable[str]" = ()) -> str | None:
+def line_of(manifest: str, command: str, trust: int, words: "Iterable[str | tuple[str, str]]" = ()) -> str | None:
     """Return the line that ``command`` prints while the snapshot of ``manifest`` holds, ``None`` where it does not.
 
-    ``trust`` is how far the manifest has to have been trusted when the snapshot was taken. ``names`` are the
-    environments that were named; where one is not known to be simply in sync, or is none, ``None`` as well. Raises
-    whatever a damaged snapshot makes of itself.
+    ``trust`` is how far the manifest has to have been trusted when the snapshot was taken. ``words`` are the
+    names that were given, and each path as written and as it really is; where one means what is not known to be simply
+    in sync, or nothing at or below it, ``None`` as well. Raises whatever a damaged snapshot makes of itself.
     """
     values = unseal(read_cache_file(snapshot_file(manifest)))
     lines, its_manifest, trusted, known = next(values)
-    plain = next(values)
-    named = set(names)
+    named = _named(next(values), words)
     if (
         its_manifest == manifest
         and trusted >= trust
-        and named.issubset(plain)
+        and named is not None
         and is_current(known)
         and all(stamp(_paths(piece)) == numbers for piece, numbers in values)
     ):
         return _line_for(command, len(named)) if named else str(lines[command])
     return None
+
+
+def _named(known: "list[tuple[str, bool, list[str]]]", words: "Iterable[str | tuple[str, str]]") -> set[str] | None:
+    """Return the names that words mean; ``None`` where one is not simply in sync, or means none."""
+    named: set[str] = set()
+    for word in words:
+        found = {(name, plain) for name, plain, places in known if name == word or _is_below(places, word)}
+        if not found or not all(plain for _, plain in found):
+            return None
+        named.update(name for name, _ in found)
+    return named
+
+
+def _is_below(places: list[str], tops: "str | tuple[str, str]") -> bool:
+    """Check whether a place is at or below a path; below a name there is none."""
+    if isinstance(tops, str):
+        return False
+    return any(f"{place}/".startswith(f"{top.rstrip('/')}/") for place in places for top in tops)
 
 
 def _line_for(command: str, count: int) -> str:
@@ -52,7 +69,7 @@ def _line_for(command: str, count: int) -> str:
 
 
 def encode(
-    answers: tuple[dict[str, str], list[str]],
+    answers: "tuple[dict[str, str], list[tuple[str, bool, list[str]]]]",
     manifest: str,
     trust: int,
     variables: "Iterable[str]",
@@ -60,12 +77,13 @@ def encode(
 ) -> bytes:
     """Return a snapshot's bytes: what to print for each command, and what has to stay as it is.
 
-    ``answers`` are the lines by command, and the names of the environments of which nothing is to be said but that they
-    are in sync. ``trust`` is how far the manifest is trusted: of one that is not, nothing is said where it was found,
-    not named. ``stamps`` are paths with what :func:`envsync.cache.fingerprint.stamp` returns for each.
+    ``answers`` are the lines by command, and of each environment its name, whether nothing is to be said of it but
+    that it is in sync, and the paths by which it is known. ``trust`` is how far the manifest is trusted: of one that
+    is not, nothing is said where it was found, not named. ``stamps`` are paths with what
+    :func:`envsync.cache.fingerprint.stamp` returns for each.
     """
-    lines, plain = answers
-    head = [(lines, manifest, int(trust), process_fingerprint(variables)), plain]
+    lines, known = answers
+    head = [(lines, manifest, int(trust), process_fingerprint(variables)), known]
     return seal(itertools.chain(head, _pieces(stamps)))
 
 

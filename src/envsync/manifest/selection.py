@@ -42,8 +42,8 @@ def the_one(manifest: Manifest, word: str) -> Environment:
     names = _names(manifest, word, elsewhere=False)
     found = [one for one in manifest.environments if one.name in names]
     if len(found) > 1 and _is_path(word) and not glob.has_magic(word):
-        places = _both(_place(word))
-        found = [one for one in found if places & {*_owners(one), *_places(one)}] or found
+        tops = _both(_place(word))
+        found = [one for one in found if tops & {*_owners(one), *places(one)}] or found
     if len(found) == 1:
         return found[0]
     listed = ", ".join(one.name for one in found[:_MOST_NAMED]) + (" ..." if len(found) > _MOST_NAMED else "")
@@ -104,8 +104,9 @@ def _matching(manifest: Manifest, pattern: str, known: list[str]) -> tuple[str, 
 
 
 def _matches(one: Environment, pattern: str) -> bool:
-    places = _places(one)
-    return any(fnmatch.fnmatchcase(place, form) for place in places for form in (pattern, f"{pattern.rstrip('/')}/*"))
+    return any(
+        fnmatch.fnmatchcase(place, form) for place in places(one) for form in (pattern, f"{pattern.rstrip('/')}/*")
+    )
 
 
 def _at(manifest: Manifest, word: str) -> tuple[str, ...]:
@@ -145,15 +146,13 @@ def _near(manifest: Manifest, place: str) -> str:
 def _below(environments: Iterable[Environment], place: str) -> tuple[Environment, ...]:
     """Return the environments at or below a place."""
     tops = _both(place)
-    return tuple(one for one in environments if any(_is_within(path, tops) for path in _places(one)))
+    return tuple(one for one in environments if any(_is_within(path, tops) for path in places(one)))
 
 
 def _around(environments: tuple[Environment, ...], place: str) -> tuple[Environment, ...]:
     """Return the environment in which a place lies, else those of the nearest project around it."""
     tops = _both(place)
-    if inside := tuple(
-        one for one in environments if any(_is_within(top, _places(one, project=False)) for top in tops)
-    ):
+    if inside := tuple(one for one in environments if any(_is_within(top, places(one, project=False)) for top in tops)):
         return inside
     for start in (place, os.path.realpath(place)):
         for directory in _upwards(start):
@@ -173,7 +172,7 @@ def _upwards(place: str) -> Iterator[str]:
         directory = os.path.dirname(directory)
 
 
-def _places(one: Environment, *, project: bool = True) -> set[str]:
+def places(one: Environment, *, project: bool = True) -> set[str]:
     """Return all paths by which an environment is known, as written and as they really are."""
     declared = [one.path, *one.aliases, *([one.target] if one.target else [])]
     declared += [one.packages.project] if project and one.packages.project else []

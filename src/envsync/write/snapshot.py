@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from envsync.cache import fast_path
 from envsync.cache.fingerprint import SEARCH_PATH, is_conclusive, predate, stamp, stamp_followed
 from envsync.cache.store import read_cache_file
+from envsync.manifest.selection import places
 from envsync.model.desired import Manifest, PythonPath
 from envsync.model.interpreter import Interpreter
 from envsync.model.packages import Sync
@@ -59,11 +60,15 @@ def take(plan: Plan, trust: int, read_at: int, began: int, lines: dict[str, str]
         names = variables_of(plan.manifest, searched=searched)
         names += [name for one in plan.environments if one.world.declared for name in one.world.declared.variables]
         names += ["PATH"] if any(map(_depends_on_uv, plan.environments)) else []
-        plain = [one.environment.name for one in plan.environments if one.state is State.IN_SYNC and not one.faults]
-        plain = [] if plan.manifest.elsewhere else plain  # of those something is said as well
-        content = fast_path.encode((lines, plain), plan.manifest.file, trust, names, _stamps(plan, read_at, began))
+        known = [] if plan.manifest.elsewhere else [*map(_known, plan.environments)]  # of those something is said
+        content = fast_path.encode((lines, known), plan.manifest.file, trust, names, _stamps(plan, read_at, began))
         if _written(file) != content:
             write_cache(file, content)
+
+
+def _known(plan: EnvironmentPlan) -> tuple[str, bool, list[str]]:
+    plain = plan.state is State.IN_SYNC and not plan.faults
+    return plan.environment.name, plain, sorted(places(plan.environment))
 
 
 def _written(file: str) -> bytes | None:
