@@ -124,3 +124,39 @@ def test_what_another_builder_linked_to_a_patch_release_follows_when_the_stable_
     assert {one["code"] for one in place.envsync("plan", "--json").environments["blog"]["drift"]} >= {"python-link"}
     assert place.apply()["blog"]["outcome"] == "repaired"
     assert os.readlink(place.root / "blog/bin/python") == f"{tree}/3.12/bin/python"
+
+
+def test_what_another_tool_made_is_rebuilt_only_where_it_is_named(
+    place: Place, python_of: Callable[[str], str]
+) -> None:
+    paths = {"tox": ".tox/py", "pipx": "tools/app"}
+    for path in paths.values():
+        subprocess.run([python_of("3.11"), "-m", "venv", "--without-pip", place.root / path], check=True)
+    (place.root / "tools/app/pipx_metadata.json").write_text("{}")
+    envs = "".join(f'[envs.{name}]\npath = "{path}"\n' for name, path in paths.items())
+    place.write(f'[defaults]\npython = "{python_of("3.12")}"\n{envs}')
+    before = [listing(place.root / path) for path in paths.values()]
+    report = place.apply()
+    for tool, may_be in (("tox", True), ("pipx", False)):
+        (conflict,) = report[tool]["conflicts"]
+        assert (conflict["code"], tool in conflict["message"]) == ("other-tool", True)
+        assert ("--force-rebuild" in conflict["hint"]) == may_be
+    assert [listing(place.root / path) for path in paths.values()] == before
+    place.apply("--force-rebuild", "tox", "--force-rebuild", "pipx")
+    code = "import sys; print(sys.version_info[1])"
+    assert [place.python(path, code) for path in paths.values()] == ["12", "11"]
+
+
+def test_another_manifest_that_declares_the_same_is_named(place: Place) -> None:
+    declares = '[envs.app]\npath = "app"\n'
+    place.write(declares)
+    place.apply()
+    other = place.root / "other.toml"
+    other.write_text(place.manifest.read_text())
+    plan = ("plan", "--json", "--file", str(other))
+    (app,) = place.envsync(*plan).document["environments"]
+    assert [str(place.manifest) in note for note in app["notes"]] == [True]
+    assert (app["state"], place.envsync("plan", "--json").environments["app"]["notes"]) == ("in-sync", [])
+    place.write(declares.replace("app", "another"))
+    (app,) = place.envsync(*plan).document["environments"]
+    assert app["notes"] == []

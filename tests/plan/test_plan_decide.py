@@ -8,7 +8,7 @@ from envsync.model import desired
 from envsync.model.environment import Contents, InnerLink, LostEditable, Script
 from envsync.model.links import EndKind
 from envsync.model.packages import Change, Declared, Verdict
-from envsync.model.plan import Conflict, Create, EnvironmentPlan, Install, Rebuild, Repair
+from envsync.model.plan import Conflict, Create, EnvironmentPlan, Install, Rebuild, Repair, State
 from envsync.model.world import Backend, Hazard, World
 from envsync.plan.blueprint import Rules
 from envsync.plan.decide import decide, exchanges
@@ -456,10 +456,23 @@ def test_a_lost_project_is_a_fault_and_no_drift() -> None:
             world(found(), interpreter=OTHER, installed=installed(unowned=("bin/mine",))),
             "only kept, not brought back, since no package has them: bin/mine",
         ),
+        (
+            world(found(), shared_with="/other/envs.toml"),
+            "/other/envs.toml declares this environment too: remove it from one of the two manifests",
+        ),
     ],
 )
 def test_what_a_person_should_know_is_a_note(seen: World, note: str) -> None:
     assert note in plan_of(seen).notes
+
+
+def test_another_tools_environment_is_rebuilt_only_where_it_is_named() -> None:
+    theirs = world(found(), interpreter=OTHER, installed=installed(), tool="pipx")
+    plan = plan_of(theirs)
+    assert (plan.state, plan.actions, [one.code for one in plan.conflicts]) == (State.CONFLICT, (), ["other-tool"])
+    assert "--force-rebuild blog" in plan.conflicts[0].hint
+    assert plan_of(theirs, by=FORCED).actions == plan_of(replace(theirs, tool="")).actions != ()
+    assert plan_of(replace(theirs, interpreter=interpreter())).state is State.IN_SYNC
 
 
 EXCHANGES = [

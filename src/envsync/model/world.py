@@ -148,6 +148,10 @@ class World:
     """Where that directory seems to be now: its environment is there."""
     claimed: tuple[str, str] | None = None
     """The other manifest that made the environment and still uses it, and the path that it declares for it."""
+    shared_with: str = ""
+    """Another manifest that made the environment and still declares it at this path; empty if none does."""
+    tool: str = ""
+    """The other tool that makes and removes it, with where; looked for only where it is to be exchanged."""
     hazard: Hazard | None = None
     """Where somebody else could change what would be made."""
     evidence: Evidence = field(default_factory=Evidence)

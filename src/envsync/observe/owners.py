@@ -22,13 +22,38 @@ _FILES = {
 """Files at the top of environments that identify their tool."""
 
 
+class OtherManifests:
+    """Reads the manifests that environments are marked with, each once."""
+
+    def __init__(self, manifest: Manifest) -> None:
+        self._file = os.path.realpath(manifest.file)
+        self._read: dict[str, Manifest | None] = {}
+
+    def is_other(self, file: str) -> bool:
+        """Check whether a mark names a file that is there, and is not this manifest."""
+        return bool(file) and os.path.exists(file) and os.path.realpath(file) != self._file
+
+    def read(self, file: str) -> Manifest | None:
+        """Return another manifest; ``None`` if it cannot be read."""
+        if file not in self._read:
+            try:
+                self._read[file] = load(file)
+            except (EnvsyncError, ManifestError):
+                self._read[file] = None
+        return self._read[file]
+
+    def declaring(self, file: str, path: str) -> str:
+        """Return ``file`` if it is another manifest that declares an environment at ``path``, else an empty text."""
+        other = self.read(file) if self.is_other(file) else None
+        return file if other is not None and any(one.path == path for one in other.environments) else ""
+
+
 class Owners:
     """Recognises environments that are not a manifest's to declare; each other manifest is read once."""
 
     def __init__(self, manifest: Manifest) -> None:
-        self._manifest = manifest
         self._state_dir = os.path.realpath(manifest.state_dir)
-        self._others: dict[str, Manifest | None] = {}
+        self._others = OtherManifests(manifest)
 
     def of(self, one: FoundEnvironment) -> LeftOut | None:
         """Return why an environment is left to somebody else; ``None`` where it is nobody's."""
@@ -37,7 +62,7 @@ class Owners:
         if tool:
             return LeftOut(path, "other-tool", f"it belongs to {tool}")
         file, name = one.marked_as
-        if file and os.path.exists(file) and os.path.realpath(file) != os.path.realpath(self._manifest.file):
+        if self._others.is_other(file):
             reason = self._declared_elsewhere(one, file, name)
             if reason:
                 return LeftOut(path, "other-manifest", reason)
@@ -46,12 +71,7 @@ class Owners:
         return None
 
     def _declared_elsewhere(self, one: FoundEnvironment, file: str, name: str) -> str:
-        if file not in self._others:
-            try:
-                self._others[file] = load(file)
-            except (EnvsyncError, ManifestError):
-                self._others[file] = None
-        other = self._others[file]
+        other = self._others.read(file)
         if other is None:
             return f"it may be {name} of {file}, which cannot be read: mend or remove that manifest, then import again"
         places = (place for known in other.environments for place in (known.path, known.target or known.path))

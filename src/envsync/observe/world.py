@@ -29,6 +29,7 @@ from envsync.observe.libraries import seen_libraries
 from envsync.observe.links import Places, walk
 from envsync.observe.mounts import Mounts
 from envsync.observe.moved import MovedProjects, awaited
+from envsync.observe.owners import OtherManifests, tool_of
 from envsync.observe.packages import metadata_places, read_all, read_installed
 from envsync.observe.rights import find_hazard
 from envsync.observe.side_links import expanded, read_alias, read_exposed
@@ -57,6 +58,7 @@ class Observer:
         self._mounts = Mounts()
         self._places = Places(self._mounts)
         self._moved = MovedProjects(manifest)
+        self._others = OtherManifests(manifest)
         self._home = along(walk(os.path.expanduser("~")))
         self._exposed_by_name = {one.link for each in manifest.environments for one in each.expose}
 
@@ -148,6 +150,7 @@ class Observer:
             declared=declared,
             builders=self._backends.builders,
             claimed=_claimed(directory, environment.path, self._manifest.file),
+            shared_with=self._others.declaring(_mark(directory), environment.path),
             waiting_for=waiting_for,
             moved_to=self._moved.find(environment, waiting_for) if waiting_for else None,
             hazard=find_hazard(directory, path, (*aliases, *exposed)),
@@ -158,6 +161,8 @@ class Observer:
     def complete(self, world: World) -> World:
         """Look at what an exchange has to know besides: what no package owns, and what is to install packages."""
         found, installed, interpreter = world.directory.environment, world.installed, world.interpreter
+        if found is not None:
+            world = replace(world, tool=tool_of(world.directory.chain.end))
         if found is not None and found.contents.others and (installed is None or installed.unowned is None):
             libraries = seen_libraries(found, interpreter, every=True)
             whole = _installed(world.directory, libraries, unowned=True, deep=False)
@@ -263,6 +268,11 @@ def _installed(directory: Directory, libraries: tuple[str, ...], *, unowned: boo
     from envsync.observe.record import find_damage  # noqa: PLC0415  # only where it is asked for
 
     return replace(installed, damage=find_damage(end, libraries, read))
+
+
+def _mark(directory: Directory) -> str:
+    """Return the manifest that an environment was made for; empty if unknown."""
+    return dict(directory.environment.cfg).get("envsync-manifest", "") if directory.environment is not None else ""
 
 
 def _claimed(directory: Directory, path: str, manifest: str) -> tuple[str, str] | None:

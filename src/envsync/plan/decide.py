@@ -27,6 +27,7 @@ from envsync.plan.conflicts import conflicts_of, lacking_backends, meddled_with,
 from envsync.plan.drift import Difference, compare
 from envsync.plan.layout import reasons_to_rebuild
 from envsync.plan.links import link_notes, with_left_out, with_links
+from envsync.plan.owners import others_notes, others_to_make
 from envsync.plan.packages import (
     damage_message,
     damaged_packages,
@@ -150,7 +151,8 @@ def _rebuild(
 ) -> EnvironmentPlan:
     if world.installed is None or world.installed.unowned is None or world.directory.environment is None:
         raise ValueError("a rebuild has to know all that is in the environment")
-    conflicts = losses(world.directory.environment, world)
+    lost = losses(world.directory.environment, world)
+    conflicts = tuple(others_to_make(environment, world, rules, possible=not lost)) or lost
     if conflicts:
         return EnvironmentPlan(environment, world, State.CONFLICT, drift, (), conflicts)
     spec = rebuilt_spec(environment, world)
@@ -195,7 +197,7 @@ def _mend(
     if conflicts:
         return EnvironmentPlan(environment, world, State.CONFLICT, drift, (), conflicts)
     state = State.DRIFT if actions else State.IN_SYNC
-    notes = not_atomic(world.directory) if installs else ()
+    notes = (*not_atomic(world.directory), *others_notes(world)) if installs else ()
     return EnvironmentPlan(environment, world, state, drift, tuple(actions), notes=notes)
 
 
@@ -225,6 +227,8 @@ def _notes(world: World) -> tuple[str, ...]:
     notes = list(world.interpreter.notes) if isinstance(world.interpreter, Interpreter) else []
     if world.installed is not None and world.installed.broken:
         notes.append(f"broken package metadata: {', '.join(world.installed.broken)}")
+    if world.shared_with:
+        notes.append(f"{world.shared_with} declares this environment too: remove it from one of the two manifests")
     notes += uncheckable(world)
     notes += link_notes(world)
     return tuple(notes)
