@@ -9,6 +9,8 @@ from envsync.model.edits import LeftOut
 from envsync.model.environment import FoundEnvironment
 from envsync.model.problems import EnvsyncError, ManifestError
 from envsync.model.system import ON_MACOS, VARIABLES
+from envsync.model.world import Directory
+from envsync.observe.links import walk
 
 _MARKS = {".tox": "tox", ".nox": "nox"}
 """Directory names that only one tool uses."""
@@ -77,6 +79,21 @@ class Owners:
         places = (place for known in other.environments for place in (known.path, known.target or known.path))
         is_theirs = name in other.elsewhere or any(os.path.realpath(place) == one.end for place in places)
         return f"it is {name} of another manifest, {file}" if is_theirs else ""
+
+
+def mark_of(directory: Directory) -> str:
+    """Return the manifest that an environment was made for; empty if unknown."""
+    return dict(directory.environment.cfg).get("envsync-manifest", "") if directory.environment is not None else ""
+
+
+def claimed(directory: Directory, path: str, manifest: str) -> tuple[str, str] | None:
+    """Check whether another manifest's environment is here: another path still leads to it, and that file is there."""
+    settings = dict(directory.environment.cfg) if directory.environment is not None else {}
+    other, its_path = settings.get("envsync-manifest", ""), settings.get("envsync-path", "")
+    if not other or its_path in {"", path} or os.path.realpath(other) == os.path.realpath(manifest):
+        return None
+    in_use = os.path.exists(other) and walk(its_path).meets(directory.chain)
+    return (other, its_path) if in_use else None
 
 
 def tool_of(end: str) -> str:

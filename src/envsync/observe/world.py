@@ -29,7 +29,7 @@ from envsync.observe.libraries import seen_libraries
 from envsync.observe.links import Places, walk
 from envsync.observe.mounts import Mounts
 from envsync.observe.moved import MovedProjects, awaited
-from envsync.observe.owners import OtherManifests, tool_of
+from envsync.observe.owners import OtherManifests, claimed, mark_of, tool_of
 from envsync.observe.packages import metadata_places, read_all, read_installed
 from envsync.observe.rights import find_hazard
 from envsync.observe.side_links import expanded, read_alias, read_exposed
@@ -149,8 +149,8 @@ class Observer:
             command_files=command_files,
             declared=declared,
             builders=self._backends.builders,
-            claimed=_claimed(directory, environment.path, self._manifest.file),
-            shared_with=self._others.declaring(_mark(directory), environment.path),
+            claimed=claimed(directory, environment.path, self._manifest.file),
+            shared_with=self._others.declaring(mark_of(directory), environment.path),
             waiting_for=waiting_for,
             moved_to=self._moved.find(environment, waiting_for) if waiting_for else None,
             hazard=find_hazard(directory, path, (*aliases, *exposed)),
@@ -268,21 +268,6 @@ def _installed(directory: Directory, libraries: tuple[str, ...], *, unowned: boo
     from envsync.observe.record import find_damage  # noqa: PLC0415  # only where it is asked for
 
     return replace(installed, damage=find_damage(end, libraries, read))
-
-
-def _mark(directory: Directory) -> str:
-    """Return the manifest that an environment was made for; empty if unknown."""
-    return dict(directory.environment.cfg).get("envsync-manifest", "") if directory.environment is not None else ""
-
-
-def _claimed(directory: Directory, path: str, manifest: str) -> tuple[str, str] | None:
-    """Check whether another manifest's environment is here: another path still leads to it, and that file is there."""
-    settings = dict(directory.environment.cfg) if directory.environment is not None else {}
-    other, its_path = settings.get("envsync-manifest", ""), settings.get("envsync-path", "")
-    if not other or its_path in {"", path} or os.path.realpath(other) == os.path.realpath(manifest):
-        return None
-    in_use = os.path.exists(other) and walk(its_path).meets(directory.chain)
-    return (other, its_path) if in_use else None
 
 
 def _not_its_own(
