@@ -1,13 +1,15 @@
 """The documentation says what the code says."""
 
+import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from envsync.cli.arguments import COMMANDS
 from harness.emitted import Emitted, codes_in, documented
-from harness.place import ROOT
+from harness.place import ROOT, Place
 from harness.reference import reference
 
 SECTIONS = {
@@ -111,3 +113,40 @@ def test_links_between_pages_lead_somewhere(page: Path) -> None:
 def test_no_page_names_a_path_of_a_persons_machine() -> None:
     for page in (ROOT / "docs").glob("*.md"):
         assert not re.search(r"/(?:root|home/[a-z]+|Users/[a-z]+|work)/", page.read_text()), page
+
+
+def keys_in(
+    value: Any, named: frozenset[str] = frozenset({"undeclared", "left_out", "states", "outcomes", "stable_links"})
+) -> set[str]:
+    """Return the keys of a document and of all in it, except where names or states are the keys."""
+    if isinstance(value, list):
+        return set().union(*(keys_in(one) for one in value))
+    if not isinstance(value, dict):
+        return set()
+    below = (keys_in(one) for key, one in value.items() if not (key in named and isinstance(one, dict)))
+    return {*value}.union(*below)
+
+
+def test_every_key_that_commands_print_is_documented(place: Place) -> None:
+    place.write('[envs.a]\npath = "a"\n[envs.b]\npath = "b"\n')
+    (place.root / "b").write_text("a file of the user's")
+    python = place.root / "gone/bin/python"
+    lines = [
+        *("plan", "apply", "apply --force-rebuild a", "check", "status --orphans", "explain a", "graph", "doctor"),
+        *("rollback a --dry-run", "add c --path c", "import . --dry-run", "which a", "activate a", "hook bash"),
+        *(
+            "prune --all",
+            "prune --orphans",
+            "move a",
+            "remove c",
+            "trust --list",
+            "completion bash",
+            f"doctor {python}",
+        ),
+    ]
+    events = place.envsync("watch", "--once", "--json").out.splitlines()
+    documents = [place.envsync(*line.split(), "--json").document for line in lines]
+    found = set().union(*map(keys_in, (*documents, *map(json.loads, events))))
+    page = (ROOT / "docs/json.md").read_text()
+    assert found > {"removals", "checks", "kept", "outcome", "retry_in", "declared", "no_longer_declared"}
+    assert found - {*re.findall(r"`([a-z_]+)`", page)} == set()
