@@ -125,6 +125,13 @@ def test_a_directory_that_is_waited_for_or_that_a_glob_matches_ends_it(place: Pl
     assert run(place, "check").status == 3
 
 
+def test_a_file_that_appears_in_a_project_does_not_end_it(place: Place) -> None:
+    place.write('[envs.a]\npath = "blog/.venv"\n', "blog")
+    settle(place)
+    (place.root / "blog/new.py").touch()
+    assert "envsync.cli.main" not in modules(run(place, "check"))
+
+
 def test_a_path_means_the_same_as_on_the_long_way(place: Place) -> None:
     place.write('[envs.a]\npath = "p/a"\n[envs.b]\npath = "real/b"\n[envs.w]\npath = "waited/.venv"\n', "real")
     (place.root / "p").symlink_to("real")

@@ -205,8 +205,9 @@ class Observer:
         if isinstance(world.interpreter, Interpreter):
             yield from interpreter_paths(world.interpreter)
         yield from self._searched(world.interpreter)
-        if environment.wait_for:
-            yield from along(walk(environment.wait_for))
+        place, waited = environment.path, environment.wait_for
+        if waited and not (place.startswith(f"{waited}/") and os.path.lexists(place)):  # what is there shows it as well
+            yield from along(walk(waited))
         for alias in environment.aliases:
             yield from along(walk(os.path.dirname(alias)))
         if world.declared is not None:
