@@ -41,8 +41,10 @@ def test_an_upgrade_brings_a_new_command_in_the_same_pass(depot: Depot) -> None:
     tools(depot, "2.0", ["main", "main-new"])
     run(depot.place, depot.capsys, "upgrade")
     assert depot.versions()["main"] == "2.0"
-    assert {"main", "main-new"} <= set(exposed(depot))
+    assert exposed(depot) == ["main", "main-admin", "main-new"]
     assert depot.apply()["outcome"] == "unchanged"
+    depot.place.envsync("prune", "--yes")
+    assert exposed(depot) == ["main", "main-new"]  # what the upgrade dropped is a former link
 
 
 def test_what_is_installed_by_hand_is_seen_though_all_was_in_sync(depot: Depot) -> None:

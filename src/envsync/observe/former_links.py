@@ -34,6 +34,12 @@ class FormerLinks:
         """Take what is declared."""
         self._manifest = manifest
         self._declared = {link for one in manifest.environments for link in _links_of(one)}
+        self._all = {
+            (os.path.dirname(every.link), one.path): {each.command for each in one.expose}
+            for one in manifest.environments
+            for every in one.expose
+            if every.stands_for_all
+        }
         self._paths = {place for one in manifest.environments for place in (one.path, one.target) if place}
 
     def recorded(self, end: str, settings: Mapping[str, str]) -> tuple[FormerLink, ...]:
@@ -80,8 +86,17 @@ class FormerLinks:
             is_command = bool(place) and "/" not in command
             # A record that somebody made up claims no link that leads elsewhere.
             leads_there = (is_command and _leads(place, end)) or _leads(text, end)
-            if text.startswith("/") and leads_there and link not in self._paths and (link, text) not in self._declared:
+            is_declared = link in self._paths or (link, text) in self._declared or self._is_one_of_all(link, text)
+            if text.startswith("/") and leads_there and not is_declared:
                 yield from present(link, text, end, is_command=is_command)
+
+    def _is_one_of_all(self, link: str, text: str) -> bool:
+        """Check whether ``*`` stands for a link: to a command that is there, or of an environment that is not."""
+        place, _, command = text.rpartition("/bin/")
+        named = self._all.get((os.path.dirname(link), place))
+        return (
+            named is not None and command not in named and (os.path.lexists(text) or not os.path.isdir(f"{place}/bin"))
+        )
 
 
 def held(link: str) -> str:
