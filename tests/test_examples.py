@@ -140,7 +140,7 @@ def test_stowed_dotfiles_make_the_environments_keep_every_link_and_the_second_ru
     assert stowed.items() <= fingerprint(desk.home).items()
     assert not (desk.home / "src").exists()
     made = listing(desk.home)
-    assert re.fullmatch(r"1 waiting, \d in sync.*\n", desk.run(dotfiles / "apply.sh"))
+    assert re.fullmatch(r"1 waiting, \d in sync, unchanged.*\n", desk.run(dotfiles / "apply.sh"))
     assert listing(desk.home) == made
 
 
@@ -274,7 +274,7 @@ def test_a_worktree_gets_the_environment_when_it_appears_and_nothing_is_made_onc
     assert desk.end(shop / "hotfix/.venv") == shop / ".envs/shop"
     for worktree in ("feature", "hotfix"):
         desk.run("git", "worktree", "remove", f"../{worktree}", where=main)
-    assert desk.run("envsync", "apply", where=shop) == "1 in sync\n"
+    assert desk.run("envsync", "apply", where=shop) == "1 in sync, unchanged\n"
     assert sorted(os.listdir(shop)) == [".envs", "envs.toml", "main", "post-checkout"]
     assert desk.end(main / ".venv") == shop / ".envs/shop"
 

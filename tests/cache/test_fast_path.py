@@ -56,12 +56,12 @@ def settle(place: Place, *words: str) -> None:
 
 QUICK = {
     ("--version",): f"envsync {__version__}\n",
-    ("apply",): "2 in sync\n",
+    ("apply",): "2 in sync, unchanged\n",
     ("check",): "2 environments in sync\n",
     ("check", "--quiet"): "",
     ("check", "a"): "1 environment in sync\n",
     ("check", "b", "a", "b"): "2 environments in sync\n",
-    ("apply", "b"): "1 in sync\n",
+    ("apply", "b"): "1 in sync, unchanged\n",
     ("check", "."): "2 environments in sync\n",
     ("check", "./b/"): "1 environment in sync\n",
     ("check", "a", "b/.venv"): "2 environments in sync\n",

@@ -64,7 +64,7 @@ def _is_below(places: list[str], tops: "str | tuple[str, str]") -> bool:
 
 def _line_for(command: str, count: int) -> str:
     if command == "apply":
-        return f"{count} in sync\n"
+        return f"{count} in sync, unchanged\n"
     return f"{count} environment{'' if count == 1 else 's'} in sync\n"
 
 

@@ -102,7 +102,7 @@ def report_lines(report: Report, paint: Paint, *, verbose: bool, seconds: float 
             yield from package_lines(one.packages, paint, verbose=verbose)
         yield from _failure(one, paint)
     plans = tuple(one.plan for one in report.environments)
-    totals = _summary(Counter(map(_done_word, report.environments)), _DONE_WORDS, Plan(report.manifest, plans))
+    totals = _done_totals(Counter(map(_done_word, report.environments)), Plan(report.manifest, plans))
     yield totals + (f", in {_duration(seconds)}" if seconds >= _LONG else "")
 
 
@@ -149,7 +149,14 @@ def check_line(plan: Plan) -> str:
 def unchanged_line(plan: Plan) -> str:
     """Return the summary of a pass that had nothing to do."""
     counts = Counter("waiting" if one.state is State.WAITING else "in sync" for one in plan.environments)
-    return _summary(counts, ("waiting", "in sync"), plan) + _faulty(plan.environments)
+    return _done_totals(counts, plan) + _faulty(plan.environments)
+
+
+def _done_totals(counts: Counter[str], plan: Plan) -> str:
+    """Return what became of how many; where none was touched, that they are unchanged."""
+    if not counts.keys() - {"waiting", "in sync"}:
+        counts = Counter({word.replace("in sync", "in sync, unchanged"): count for word, count in counts.items()})
+    return _summary(counts, (*_DONE_WORDS, "in sync, unchanged"), plan)
 
 
 def _faulty(plans: Iterable[EnvironmentPlan]) -> str:
