@@ -177,3 +177,13 @@ def test_nothing_is_recorded_where_everything_is_in_sync(plain: Place) -> None:
     before = (plain.root / "one/pyvenv.cfg").read_bytes()
     plain.apply()
     assert (plain.root / "one/pyvenv.cfg").read_bytes() == before
+
+
+def test_plan_notes_what_nothing_declares_and_check_stays_in_sync(plain: Place) -> None:
+    plain.write(PLAIN + KEEP)
+    entry = plain.envsync("plan", "--json").environments["one"]
+    assert entry["state"] == "in-sync"
+    assert [note for note in entry["notes"] if f"{plain.root}/exposed/one-activate" in note]
+    assert plain.envsync("check").status == 0
+    plain.envsync("prune", "--yes")
+    assert plain.envsync("plan", "--json").environments["one"]["notes"] == []

@@ -4,14 +4,12 @@ import json
 from collections.abc import Mapping
 
 KEY = "envsync-links"
-NOTHING = "{}"
-"""The record of a new environment: every link to come will be recorded."""
 
 
 def parse(value: str | None) -> dict[str, str]:
     """Return what each link was made to hold or to run, by its absolute path; nothing of what is no such record."""
     try:
-        found = json.loads(value or NOTHING)
+        found = json.loads(value or "{}")
     except (ValueError, RecursionError):
         return {}
     entries = found.items() if isinstance(found, dict) else ()

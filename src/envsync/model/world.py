@@ -6,7 +6,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from envsync.model.document import Entry
-from envsync.model.environment import Environment
+from envsync.model.environment import Environment, FormerLink
 from envsync.model.evidence import Evidence, Paths
 from envsync.model.interpreter import Interpreter, InterpreterProblem
 from envsync.model.links import Chain
@@ -130,6 +130,8 @@ class World:
     exposed: tuple[SideLink, ...] = ()
     command_files: tuple[str, ...] = ()
     """Files that say which commands ``*`` stands for."""
+    former_links: tuple[FormerLink, ...] = ()
+    """Recorded links to it that nothing declares any longer."""
     installed: InstalledPackages | None = None
     """What is installed, if it was read."""
     declared: Declared | None = None

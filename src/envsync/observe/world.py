@@ -24,6 +24,7 @@ from envsync.observe.dependencies import (
     uv_paths,
 )
 from envsync.observe.directory import StagingFinder, is_untouchable, read_directory
+from envsync.observe.former_links import FormerLinks
 from envsync.observe.interpreters import Interpreters
 from envsync.observe.libraries import seen_libraries
 from envsync.observe.links import Places, walk
@@ -59,6 +60,7 @@ class Observer:
         self._places = Places(self._mounts)
         self._moved = MovedProjects(manifest)
         self._others = OtherManifests(manifest)
+        self._former_links = FormerLinks(manifest)
         self._home = along(walk(os.path.expanduser("~")))
         self._exposed_by_name = {one.link for each in manifest.environments for one in each.expose}
 
@@ -138,6 +140,7 @@ class Observer:
         commands, command_files = _commands(environment, directory, interpreter, declared)
         all_exposed = expanded(environment.expose, commands, self._exposed_by_name)
         exposed = tuple(read_exposed(one, environment.path, directory) for one in all_exposed)
+        found = directory.environment
         waiting_for = awaited(environment, path)
         return World(
             path=path,
@@ -147,6 +150,7 @@ class Observer:
             aliases=aliases,
             exposed=exposed,
             command_files=command_files,
+            former_links=self._former_links.recorded(end.end, dict(found.cfg)) if found is not None else (),
             declared=declared,
             builders=self._backends.builders,
             claimed=claimed(directory, environment.path, self._manifest.file),

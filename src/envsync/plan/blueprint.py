@@ -7,7 +7,7 @@ from envsync.formats import link_record, pyvenv_cfg
 from envsync.model import desired
 from envsync.model.environment import Environment
 from envsync.model.interpreter import Interpreter, InterpreterProblem
-from envsync.model.links import Chain
+from envsync.model.links import Chain, EndKind
 from envsync.model.plan import Blueprint, Conflict, EnvironmentPlan, State
 from envsync.model.world import Directory, World
 from envsync.plan.drift import followed_prompt, optional_settings, wanted_links, wanted_settings
@@ -42,6 +42,12 @@ def _end(world: World) -> str:
     return end if end.isprintable() else ""  # it goes into pyvenv.cfg
 
 
+def _links_to_make(world: World) -> str:
+    """Return the record of a new environment: it is built with it, so that making a link changes no file in there."""
+    sides = (side for side in (*world.aliases, *world.exposed) if side.chain.kind is EndKind.MISSING)
+    return link_record.render({side.link: side.link_text for side in sides if not side.chain.is_link})
+
+
 def blueprint_of(environment: desired.Environment, world: World, interpreter: Interpreter, rules: Rules) -> Blueprint:
     """Return all that is needed to build an environment."""
     facts = interpreter.facts
@@ -51,7 +57,7 @@ def blueprint_of(environment: desired.Environment, world: World, interpreter: In
     own |= {"envsync-platform": facts.platform} if facts.platform else {}
     own |= {"envsync-name": environment.name, "envsync-manifest": rules.manifest, "envsync-end": _end(world)}
     found = world.directory.environment
-    recorded = link_record.NOTHING if found is None else found.setting(link_record.KEY)
+    recorded = _links_to_make(world) if found is None else found.setting(link_record.KEY)
     own |= {} if recorded is None else {link_record.KEY: recorded}  # earlier releases recorded none
     return Blueprint(
         name=environment.name,

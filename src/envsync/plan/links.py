@@ -53,6 +53,9 @@ def link_notes(world: World) -> Iterator[str]:
                 f"{side.link} runs the Python beneath the environment, since it is a symlink: "
                 "remove it, then apply again"
             )
+    if world.former_links:
+        links = ", ".join(one.link for one in world.former_links)
+        yield f"no longer declared, and still there: {links}; to remove: envsync prune"
 
 
 def _is_taken(side: SideLink) -> bool:
