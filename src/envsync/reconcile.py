@@ -28,8 +28,8 @@ from envsync.observe.links import MAX_HOPS, walk
 from envsync.observe.packages import read_installed
 from envsync.observe.verdicts import Verdicts
 from envsync.observe.world import Observer
+from envsync.plan.between import conflicts_between
 from envsync.plan.blueprint import Rules, stopped, untrusted
-from envsync.plan.conflicts import conflicts_between
 from envsync.plan.decide import decide, exchanges
 from envsync.plan.upgrade import decide_upgrade, left_alone, may_upgrade
 

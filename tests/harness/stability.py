@@ -47,7 +47,7 @@ def assert_stable(depot: Depot) -> None:
         entry = depot.apply()
         assert (entry["outcome"], entry["actions"]) == ("unchanged", [])
         assert main(["check"]) == 0
-        assert [one for one in started if PROBE not in one] == []
+        assert [one for one in started if PROBE not in one] == [], [*started]
     assert changed(before, files(listing(depot.end))) == set()
 
 

@@ -9,7 +9,8 @@ from envsync.model import desired
 from envsync.model.links import Chain, EndKind, Hop
 from envsync.model.plan import Conflict
 from envsync.model.world import Redirect, World
-from envsync.plan.conflicts import conflicts_between, conflicts_of
+from envsync.plan.between import conflicts_between
+from envsync.plan.conflicts import conflicts_of
 from envsync.plan.links import taken_commands
 from harness.values import (
     LINK,

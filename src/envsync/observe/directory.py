@@ -241,6 +241,6 @@ def is_untouchable(end: str, manifest: str) -> bool:
     """Check whether nothing is ever done at an end: no environment may be there, or something else is."""
     try:
         other = not os.path.lexists(f"{end}/pyvenv.cfg") and _stray_files(end, is_mount=False) is None
-    except OSError:
+    except (OSError, UnicodeEncodeError):  # of the latter, the locale cannot name it: nothing can be done there either
         return False
     return other or bool(unsafe_place(end, manifest))

@@ -1,7 +1,7 @@
 """Find what envsync must not touch, with the remedy for each. Pure."""
 
 import shlex
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 
 from envsync.model import desired
 from envsync.model.interpreter import Interpreter, InterpreterProblem
@@ -31,59 +31,6 @@ def conflicts_of(environment: desired.Environment, world: World, max_hops: int) 
     for side in world.aliases:
         found += side_conflicts(side, "not-a-link", "link-elsewhere")
     return tuple({(one.code, one.message): one for one in found}.values())
-
-
-def conflicts_between(
-    environments: tuple[desired.Environment, ...],
-    ends: Mapping[str, str],
-    places: Mapping[str, tuple[str, ...]],
-    name_of: Callable[[str], str] = str,
-    is_untouchable: Callable[[str], bool] = lambda _: False,
-) -> dict[str, tuple[Conflict, ...]]:
-    """List by name the conflicts between environments: one end or one place for two, or one inside another.
-
-    ``ends`` holds each environment's real directory by its name, ``places`` where its path, aliases and exposed
-    commands really are; ``name_of`` gives two names of one place the same name. Where an end ``is_untouchable``, it is
-    in conflict by itself: nothing will be done there that those inside would suffer from.
-    """
-    found: dict[str, list[Conflict]] = {environment.name: [] for environment in environments}
-    holders: dict[str, str] = {}
-    for environment in environments:
-        name = environment.name
-        own = places[name][: 1 + len(environment.aliases)]  # a command that two expose is the first one's
-        for place in dict.fromkeys((ends[name], *own, environment.path, *environment.aliases)):
-            holder = holders.setdefault(name_of(place), name)
-            if holder != name:
-                found[name].append(_shared(place, holder))
-                found[holder].append(_shared(place, name))
-    owners = {name_of(end): name for name, end in ends.items()}
-    for environment in environments:
-        name = environment.name
-        for place in dict.fromkeys((ends[name], *places[name], environment.path)):
-            for outer in _parents(name_of(place)):
-                owner = owners.get(outer)
-                if owner is not None and not is_untouchable(ends[owner]):
-                    found[name].append(_nested(place, "lies inside", owner, ends[owner]))
-                    if owner != name:
-                        found[owner].append(_nested(ends[owner], "holds", name, place))
-    return {name: tuple(dict.fromkeys(conflicts)) for name, conflicts in found.items()}
-
-
-def _parents(place: str) -> Iterator[str]:
-    parent = place.rpartition("/")[0]
-    while parent:
-        yield parent
-        parent = parent.rpartition("/")[0]
-
-
-def _shared(place: str, other: str) -> Conflict:
-    hint = "Give each environment a place of its own; for a second way to the same one, use `aliases`."
-    return Conflict("path-shared", f"{place} belongs to the environment {other} as well", hint)
-
-
-def _nested(place: str, verb: str, other: str, others_place: str) -> Conflict:
-    hint = "Move one of them: rebuilding the outer one would take the inner one along."
-    return Conflict("path-nested", f"{place} {verb} the environment {other} at {others_place}", hint)
 
 
 def _at_path(environment: desired.Environment, world: World) -> Iterator[Conflict]:
