@@ -128,6 +128,7 @@ def test_a_batch_file_with_other_line_ends_is_no_drift(ends: str, bench: Bench) 
 
 def test_a_path_that_a_script_cannot_name_is_reported(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOLLAR", "$")
+    Path(bench.place.root, "$HOME").mkdir()
     bench.place.write(f'[envs.one]\npath = "${{DOLLAR}}HOME/.venv"\npython = "{bench.python}"\n')
     assert "virtualenv writes no activate.xsh for such a path" in str(bench.apply()["notes"])
     assert not Path(bench.place.root, "$HOME/.venv/bin/activate.xsh").exists()

@@ -115,6 +115,12 @@ def plant(environment: Path) -> None:
     (site / "mine-1.dist-info/METADATA").write_text("Name: mine\nVersion: 1\n")
 
 
+def make_project_of(path: Path) -> None:
+    """Make the directory that an environment waits for by its own name, as a clone would have."""
+    if path.name in {".venv", "venv", ".env", "env"}:
+        path.parent.mkdir(parents=True, exist_ok=True)
+
+
 @dataclass
 class Bench:
     """A place with one environment in it, and the command run in this process."""
@@ -130,6 +136,7 @@ class Bench:
 
     def declare(self, *lines: str) -> None:
         head = [f"path = {json.dumps(self.directory)}", f'python = "{self.python}"']
+        make_project_of(self.path)
         self.place.write("[envs.one]\n" + "\n".join([*head, *lines]) + "\n")
 
     def apply(self) -> dict[str, Any]:

@@ -16,7 +16,7 @@ import pytest
 from uv import find_uv_bin
 from virtualenv.seed.wheels.embed import get_embed_wheel
 
-from harness.bench import run
+from harness.bench import make_project_of, run
 from harness.place import Place
 from harness.wheels import make_wheel
 
@@ -69,6 +69,7 @@ class Depot:
         self.point(os.path.dirname(self.python_of(version)))
 
     def declare(self, *lines: str, head: str = "") -> None:
+        make_project_of(self.path)
         own = [f"path = {json.dumps(self.directory)}", f'python = "{self.link}/python"']
         head = f'installer = "{self.installer}"\n{head}'
         self.place.write("\n".join([head, "[envs.one]", *own, *lines]) + "\n")
