@@ -44,7 +44,8 @@ def assert_runs(place: Place, path: str) -> None:
 
 def test_two_applies_at_once_end_as_one_would(place: Place) -> None:
     count = 12
-    place.write("".join(env(f"e{at}", f"p{at}/.venv", more=f'target = "t{at}"\n') for at in range(count)))
+    tables = (env(f"e{at}", f"p{at}/.venv", more=f'target = "t{at}"\n') for at in range(count))
+    place.write("".join(tables), *(f"p{at}" for at in range(count)))
     processes = [start(place, "apply", "--json") for _ in range(3)]
     for process in processes:
         out, err = process.communicate(timeout=120)
