@@ -93,6 +93,23 @@ def test_a_name_that_is_not_declared_is_refused(here: Place) -> None:
     assert caught.value.problem.code == "unknown-name"
 
 
+def test_a_name_may_be_a_path_or_a_glob_as_for_the_command(here: Place) -> None:
+    here.write(f'{ONE}[envs.svc1]\npath = "svc/1"\n[envs.svc2]\npath = "svc/2"\n')
+    for words, names in (
+        (("svc*",), ["svc1", "svc2"]),
+        (("./svc",), ["svc1", "svc2"]),
+        ((Path("svc/2"), "blog"), ["blog", "svc2"]),
+        ((here.root,), ["blog", "svc1", "svc2"]),
+    ):
+        assert [one.environment.name for one in envsync.plan(*words).environments] == names
+    assert envsync.plan(force_rebuild=[Path("svc")]).force_rebuild == {"svc1", "svc2"}
+    with pytest.raises(envsync.UsageError, match="means 2 environments"):
+        envsync.remove("svc*")
+    assert envsync.remove(Path("svc/1")).name == "svc1"
+    with pytest.raises(envsync.EnvsyncError, match="blog has no target"):
+        envsync.move(Path("blog"))
+
+
 def test_importing_the_packages_of_these_names_leaves_the_functions(here: Place) -> None:
     code = "import envsync, envsync.plan.decide, envsync.apply.run; print(envsync.plan().ok, envsync.apply.__name__)"
     assert here.manifest.exists()
@@ -105,6 +122,7 @@ def test_all_that_is_offered_is_there() -> None:
         assert getattr(envsync, name) is not None
         assert name in dir(envsync)
         assert name.startswith("__") or getattr(envsync, name).__doc__
+    assert {name for name in dir(envsync) if not name.startswith("__")} == {*envsync.__all__} - {"__version__"}
 
 
 # Trust and locks

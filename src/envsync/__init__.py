@@ -107,7 +107,7 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> "list[str]":
-    return sorted({*globals(), *__all__})
+    return sorted({*__all__, *(name for name in globals() if name.startswith("__"))})
 
 
 class _Face(type(sys)):  # type: ignore[misc]  # the class of modules
@@ -122,31 +122,40 @@ sys.modules[__name__].__class__ = _Face
 
 
 def plan(
-    *names: str,
+    *names: "str | PathLike[str]",
     file: "str | PathLike[str] | None" = None,
-    force_rebuild: "Iterable[str]" = (),
+    force_rebuild: "str | Iterable[str | PathLike[str]]" = (),
     deep: bool = False,
     settings: "Settings | None" = None,
 ) -> "Plan":
     """Return what ``apply`` would do about all environments, or about those that are named; writes nothing but caches.
 
-    ``file`` is the manifest's path. Environments named in ``force_rebuild`` are rebuilt in any case; with ``deep``,
-    every file of every installed package is compared with what was installed.
+    As for the command, a name may be a path or a glob: ``"."``, ``"svc*"``, ``Path("src/blog")``. ``file`` is the
+    manifest's path. Environments named in ``force_rebuild`` are rebuilt in any case; with ``deep``, every file of every
+    installed package is compared with what was installed.
 
-    Raises ``ManifestError``, ``UntrustedError``, and ``UsageError`` for a name that is not declared.
+    Raises ``ManifestError``, ``UntrustedError``, and ``UsageError`` for what means no environment.
     """
     from envsync.apply.settings import Settings
     from envsync.cache.store import Cache
-    from envsync.manifest import check_names
+    from envsync.manifest.selection import selected
     from envsync.observe.trust import load
     from envsync.write.files import write_cache
 
-    manifest, forced = load(file), (force_rebuild,) if isinstance(force_rebuild, str) else tuple(force_rebuild)
-    check_names(manifest, (*names, *forced))
+    manifest, forced = load(file), [force_rebuild] if isinstance(force_rebuild, str) else [*force_rebuild]
+    chosen, rebuilt = selected(manifest, map(_word, names)), selected(manifest, map(_word, forced))
     cache = Cache((settings or Settings()).memory)
-    found = _reconciler(manifest, cache, forced, deep=deep).plan(names and (*names, *forced))
+    found = _reconciler(manifest, cache, rebuilt, deep=deep).plan(chosen and (*chosen, *rebuilt))
     cache.save(write_cache)
     return found
+
+
+def _word(name: "str | PathLike[str]") -> str:
+    """Return what the command would be given for a name: a ``Path`` is never a name."""
+    from os import PathLike
+    from os.path import join
+
+    return join(".", name) if isinstance(name, PathLike) else str(name)
 
 
 def _reconciler(manifest: "Manifest", cache: "Cache", force_rebuild: "Iterable[str]", *, deep: bool) -> "Reconciler":
@@ -202,15 +211,17 @@ def add(name: str, *, file: "str | PathLike[str] | None" = None, **values: "Any"
     return declare.add(load(file), name, {key.replace("_", "-"): value for key, value in values.items()})
 
 
-def remove(name: str, *, file: "str | PathLike[str] | None" = None) -> "Removed":
-    """Declare an environment no more, in the file that declares it; nothing else is removed.
+def remove(name: "str | PathLike[str]", *, file: "str | PathLike[str] | None" = None) -> "Removed":
+    """Declare an environment, given by its name or a path, no more, in the file that declares it; all else stays.
 
-    Raises ``UsageError`` for a name that is not declared, ``ManifestError``, ``EnvsyncError``.
+    Raises ``UsageError`` for what means none or several, ``ManifestError``, ``EnvsyncError``.
     """
     from envsync.apply import declare
+    from envsync.manifest.selection import only_name
     from envsync.observe.trust import load
 
-    return declare.remove(load(file), name)
+    manifest = load(file)
+    return declare.remove(manifest, only_name(manifest, _word(name), elsewhere=True))
 
 
 def adopt(  # the options of `envsync import`
@@ -259,14 +270,18 @@ def prune(
     return carry_out(manifest, found, chosen) if remove else found
 
 
-def move(name: str, *, file: "str | PathLike[str] | None" = None, settings: "Settings | None" = None) -> "Moved":
+def move(
+    name: "str | PathLike[str]", *, file: "str | PathLike[str] | None" = None, settings: "Settings | None" = None
+) -> "Moved":
     """Make the directory at an environment's path its target, and its path a symlink to that.
 
-    Raises ``UsageError`` for a name that is not declared, ``ManifestError``, ``EnvsyncError`` or ``OSError`` where it
-    cannot be moved; then the path is what it was.
+    Raises ``UsageError`` for what means no environment or several, ``ManifestError``, ``EnvsyncError`` or ``OSError``
+    where it cannot be moved; then the path is what it was.
     """
     from envsync.apply.move import move as carry_out
     from envsync.apply.settings import Settings
+    from envsync.manifest.selection import only_name
+    from envsync.observe.trust import load
 
     chosen = settings or Settings()
-    return carry_out(plan(name, file=file, settings=chosen), chosen)
+    return carry_out(plan(only_name(load(file), _word(name)), file=file, settings=chosen), chosen)

@@ -245,6 +245,20 @@ def test_an_entry_for_another_host_can_be_removed_and_holds_its_name(here: Place
     assert here.manifest.read_text() == TWO
 
 
+@pytest.mark.parametrize("words", ["new --path x --python nope", "new --path x --packages a>>1", "new --path \x1b"])
+def test_a_first_entry_that_is_refused_leaves_no_manifest(
+    here: Place, refuse: Edit, monkeypatch: pytest.MonkeyPatch, words: str
+) -> None:
+    here.manifest.unlink()
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(here.root / "config"))
+    assert refuse("add", *words.split(" "))["errors"]
+    assert not (here.root / "config").exists()
+    (here.root / "config").mkdir()
+    assert refuse("add", *words.split(" "))["errors"]
+    assert main(["add", "new", "--path", "x"]) == 0
+    assert "[envs.new]" in (here.root / "config/envsync/envs.toml").read_text()
+
+
 def test_a_path_that_another_environment_has_is_refused(place: Place) -> None:
     place.write('[envs.one]\npath = "one"\naliases = ["two"]\n')
     before = place.manifest.read_bytes()

@@ -215,6 +215,7 @@ def test_other_tools_words_work_where_they_mean_the_same(place: Place, word: str
         ("instal", "under packages, then install it: envsync apply"),
         ("create", "envsync add NAME"),
         ("lst", "Did you mean list?"),
+        ("deactivate", "Where it was activated: deactivate. "),
     ],
 )
 def test_other_words_are_answered_with_the_command_that_does_it(place: Place, word: str, answer: str) -> None:

@@ -101,7 +101,7 @@ def test_an_environment_is_active_in_its_project_and_what_was_activated_by_hand_
     done = typed(made, shell, FISH if shell == "fish" else POSIX.format(shell=shell))
     assert done.stdout == EXPECTED, done.stderr
     asked = Path(made.variables["PATH"].partition(":")[0], "record").read_text().splitlines()
-    assert asked.count("which --here") == 7  # once for each change of the directory
+    assert asked.count("which --here --quiet") == 7  # once for each change of the directory
 
 
 @pytest.mark.parametrize("shell", STARTED)
@@ -109,9 +109,17 @@ def test_nothing_of_a_strangers_manifest_is_activated(made: Place, shell: str) -
     made.envsync("untrust", "envs.toml")
     follow = "emit fish_prompt" if shell == "fish" else "_envsync_cd"
     pipe = "envsync hook fish --cd | source" if shell == "fish" else f'eval "$(envsync hook {shell} --cd)"'
-    done = typed(made, shell, f'{pipe}\ncd one\n{follow}\necho "=$VIRTUAL_ENV="\n')
-    assert done.stdout == "==\n"
-    assert "envsync trust" in done.stderr
+    show = f'{follow}\necho "=$VIRTUAL_ENV="\n'
+    done = typed(made, shell, f"{pipe}\ncd one\n{show}cd deep\n{show}cd ../..\n{show}cd one\n{show}")
+    assert done.stdout == "==\n" * 4
+    assert done.stderr.count("envsync trust") == 1  # once for each shell
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh"])
+def test_a_manifest_that_is_refused_does_not_end_a_shell_that_ends_at_errors(made: Place, shell: str) -> None:
+    made.envsync("untrust", "envs.toml")
+    done = typed(made, shell, f'eval "$(envsync hook {shell} --cd)"\nset -e\ncd one\n_envsync_cd\necho here\n')
+    assert (done.returncode, done.stdout) == (0, "here\n")
 
 
 @pytest.mark.parametrize("shell", STARTED)

@@ -12,6 +12,7 @@ from envsync.manifest.selection import enclosing, selected, the_one
 from envsync.model.desired import Environment, Manifest, Packages
 from envsync.model.problems import UsageError
 from harness.place import Place
+from harness.processes import Watched
 
 
 def code_of(function: object, *arguments: object) -> str:
@@ -189,6 +190,25 @@ def test_without_a_command_a_shell_begins_with_it_active(made: Place, shell: str
     assert f"{made.root}/one/.venv/bin/python\n" in done.stdout
 
 
+@pytest.mark.parametrize("directory", ["one", "it's two", "a!b", "a $HOME b"])
+def test_tcsh_evaluates_what_activates(place: Place, directory: str) -> None:
+    if shutil.which("tcsh") is None:
+        pytest.skip("needs tcsh, which is not installed here")
+    place.write(f'[envs.one]\npath = "{directory}"\n')
+    place.apply()
+    done = subprocess.run(
+        ["tcsh", "-f", "-c", f'eval "`{sys.executable} -m envsync activate one`"; echo "=$VIRTUAL_ENV="; which python'],
+        check=False,
+        cwd=place.root,
+        env=place.variables | {"SHELL": "/bin/sh"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    path = f"{place.root}/{directory}"
+    assert done.stdout.splitlines() == [f"={path}=", f"{path}/bin/python"], done.stderr
+
+
 def test_an_edited_manifest_is_checked_and_its_link_stays(made: Place) -> None:
     real = made.root / "real.toml"
     made.manifest.rename(real)
@@ -201,3 +221,21 @@ def test_an_edited_manifest_is_checked_and_its_link_stays(made: Place) -> None:
     assert (run.status, [one["line"] for one in run.document["errors"]]) == (2, [None, 1])
     assert made.envsync("edit", VISUAL="sed -i.bak 's/^versoin/version/'").status == 0
     assert made.envsync("edit", VISUAL="false").status == 1
+
+
+@pytest.mark.parametrize(("answer", "status"), [("\r", 0), ("n\r", 2), ("\x04", 2), ("\x03", 130)])
+def test_an_invalid_manifest_may_be_edited_again(made: Place, answer: str, status: int) -> None:
+    editor = made.root / "editor"
+    editor.write_text(
+        "#!/bin/sh\nif grep -q versoin $1; then sed -i s/versoin/version/ $1; else sed -i s/version/versoin/ $1; fi\n"
+    )
+    editor.chmod(0o755)
+    with Watched(made, "edit", VISUAL=str(editor)) as watched:
+        watched.wait_for("Edit again")
+        watched.type(answer)
+        assert watched.end() == status
+    assert "versoin" in watched.text  # why
+    assert watched.text.count("Edit again? [Y/n] ") == 1
+    assert ("versoin" in made.manifest.read_text()) == (status != 0)
+    assert watched.text.endswith("envsync: interrupted\r\n") == (status == 130)
+    assert "Traceback" not in watched.text

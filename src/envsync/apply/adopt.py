@@ -1,5 +1,6 @@
 """Declare environments that are there already, and write the manifest to begin with. No environment is touched."""
 
+import contextlib
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -13,7 +14,7 @@ from envsync.manifest.paths import is_literal
 from envsync.model.desired import Manifest
 from envsync.model.edits import Adopted, Declaration, LeftOut, Written
 from envsync.model.environment import FoundEnvironment, library_name
-from envsync.model.links import EndKind
+from envsync.model.links import Chain, EndKind
 from envsync.model.problems import EnvsyncError, Problem, UsageError
 from envsync.model.world import Directory
 from envsync.observe.directory import StagingFinder, read_directory
@@ -26,7 +27,7 @@ from envsync.observe.search import environment_behind, search
 from envsync.plan.adopt import Recorded, entries_for, frozen, stable_link, template
 from envsync.plan.undeclared import undeclared
 from envsync.plan.unowned import listed, unowned_at_top
-from envsync.write.user_files import new_manifest
+from envsync.write.user_files import new_manifest, take_back_manifest
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,28 +46,42 @@ class Choices:
 
 def write_first(file: str) -> Written:
     """Write a manifest with the interpreters of this machine, where none is. Raises ``EnvsyncError``."""
-    chain = walk(file)
+    _write_first(walk(file))
+    return Written(file)
+
+
+def _write_first(chain: Chain) -> bytes:
+    file = chain.start
     if chain.reason:
         raise EnvsyncError(_unwritten(file, chain.reason))
     if chain.kind is not EndKind.MISSING:
         hint = "Nothing was written. Edit it, or write another: envsync init --file PATH"
         raise EnvsyncError(Problem("manifest-exists", f"{file} is there already", hint))
     refuse_as_root(chain.to_make[0] if chain.to_make else chain.end)
+    content = template(discover().candidates, _home()).encode()
     try:
-        new_manifest(chain.end, chain.to_make, template(discover().candidates, _home()).encode())
+        new_manifest(chain.end, chain.to_make, content)
     except OSError as error:
         raise EnvsyncError(_unwritten(file, error.strerror)) from error
-    return Written(file)
+    return content
 
 
-def first(file: str, directories: Iterable[str]) -> Manifest:
-    """Write the manifest to begin with where none is, and return it.
+@contextlib.contextmanager
+def first(file: str, directories: Iterable[str]) -> Iterator[Manifest]:
+    """Write the manifest to begin with where none is; it does not stay where the block fails to declare anything.
 
     Raises ``UsageError`` for a directory that is not there, before anything is written, and ``EnvsyncError``.
     """
     for path in directories:
         _directory(path)
-    return load(write_first(file).manifest)
+    chain = walk(file)
+    content = _write_first(chain)
+    try:
+        yield load(file)
+    except BaseException:
+        with contextlib.suppress(OSError):  # somebody else uses it by now
+            take_back_manifest(chain.end, chain.to_make, content)
+        raise
 
 
 def adopt(manifest: Manifest, directories: Iterable[str], choices: Choices) -> Adopted:

@@ -47,8 +47,7 @@ def _import(options: Options) -> Result:
 
     choices = Choices(options.cross, options.freeze, options.versions, options.dry_run)
     paths = options.paths or (".",)
-    manifest, lines = _manifest(options, paths)
-    with display(options, f"searching {', '.join(map(tilde, paths))}"):
+    with _manifest(options, paths) as (manifest, lines), display(options, f"searching {', '.join(map(tilde, paths))}"):
         adopted = adopt(manifest, paths, choices)
     verb = "would declare" if options.dry_run else "declared"
     lines += [line for one in adopted.declared for line in _declared_lines(verb, one, options)]
@@ -57,14 +56,16 @@ def _import(options: Options) -> Result:
     return _result(adopted, [*lines, *(["Next: envsync plan, then envsync apply"] if adopted.changed else [])])
 
 
-def _manifest(options: Options, directories: Iterable[str] = ()) -> "tuple[Manifest, list[str]]":
-    """Return the manifest to write in, and what to say of it: a first one is written where there is none."""
+@contextlib.contextmanager
+def _manifest(options: Options, directories: Iterable[str] = ()) -> "Iterator[tuple[Manifest, list[str]]]":
+    """Give the manifest to write in, and what to say of it: a first one is written where there is none."""
     if options.dry_run or _has_manifest(options):
-        return opened(options).manifest, []
+        yield opened(options).manifest, []
+        return
     from envsync.apply.adopt import first  # noqa: PLC0415  # loads what looks for interpreters
 
-    manifest = first(_own_file(options), directories)
-    return manifest, [f"wrote {manifest.file}"]
+    with first(_own_file(options), directories) as manifest:
+        yield manifest, [f"wrote {manifest.file}"]
 
 
 def _has_manifest(options: Options) -> bool:
@@ -87,20 +88,23 @@ def _left_out_lines(skipped: Iterable[LeftOut]) -> Iterator[str]:
 
 
 def _add(options: Options) -> Result:
-    (manifest, lines), given = _manifest(options), dict(options.values)
-    reasons: tuple[str, ...] = ()
-    name = next(iter(options.names), None)
-    if name is None or "path" not in {*given, *manifest.default_places}:
-        from envsync.apply.project import suggested  # noqa: PLC0415  # loads what looks for environments
-
-        found = suggested(manifest, current_directory(), given)
-        name = found.name if name is None else name
-        given, reasons = dict(found.values) | given, found.reasons
-    added = add(manifest, name, given)
-    path = dict(added.declared.values).get("path")
-    lines += [f"declared {added.declared.name} in {added.manifest}", *([f"  path: {path}"] if path else [])]
+    with _manifest(options) as (manifest, lines):
+        added, reasons = _added(manifest, options)
+    name, path = added.declared.name, dict(added.declared.values).get("path")
+    lines += [f"declared {name} in {added.manifest}", *([f"  path: {path}"] if path else [])]
     lines += [f"  {reason}" for reason in reasons]
     return _result(added, [*lines, f"Next: envsync apply {shlex.quote(name)}"])
+
+
+def _added(manifest: "Manifest", options: Options) -> tuple[Added, tuple[str, ...]]:
+    """Declare an environment; return what was declared, and why so."""
+    name, given = next(iter(options.names), None), dict(options.values)
+    if name is not None and "path" in {*given, *manifest.default_places}:
+        return add(manifest, name, given), ()
+    from envsync.apply.project import suggested  # noqa: PLC0415  # loads what looks for environments
+
+    found = suggested(manifest, current_directory(), given)
+    return add(manifest, found.name if name is None else name, dict(found.values) | given), found.reasons
 
 
 def _remove(options: Options) -> Result:

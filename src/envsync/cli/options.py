@@ -4,11 +4,11 @@ Named tuples, here and in ``arguments``: the module for dataclasses alone takes 
 """
 
 import argparse
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Iterator
 from typing import Any, NamedTuple, NoReturn
 
 from envsync import __version__
-from envsync.cli.arguments import ALIASES, COMMANDS, EVERYWHERE, Argument
+from envsync.cli.arguments import ALIASES, COMMANDS, EVERYWHERE, Argument, Command
 
 
 class Options(NamedTuple):
@@ -230,7 +230,7 @@ def parser(words: Container[str]) -> argparse.ArgumentParser:
     commands = root.add_subparsers(
         parser_class=_Parser, prog="envsync", dest="command", required=True, metavar="COMMAND"
     )
-    for command in COMMANDS:
+    for command in (*COMMANDS, *_other_words(words)):
         if command.name not in words:
             commands.add_parser(command.name, help=command.help, add_help=False)
             continue
@@ -244,6 +244,15 @@ def parser(words: Container[str]) -> argparse.ArgumentParser:
         )
         _add(inner, command.arguments)
     return root
+
+
+def _other_words(words: Container[str]) -> Iterator[Command]:
+    """Yield the commands by other names that are among the words: a completion sees them, no parsed command line."""
+    if "help" in words:
+        names = {"choices": [one.name for one in COMMANDS], "nargs": "?"}
+        yield Command("help", "show the help of a command", (Argument(("topic",), names),))
+    others = {word: name for word, name in ALIASES.items() if word in words}
+    yield from (one._replace(name=word) for word, name in others.items() for one in COMMANDS if one.name == name)
 
 
 def _add(target: argparse._ActionsContainer, arguments: Iterable[Argument]) -> None:

@@ -23,6 +23,8 @@ _SHELLS = Path(__file__).with_name("shells")
 """Texts for shells."""
 _SCRIPTS = {"fish": ("activate.fish",), "tcsh": ("activate.csh",), "powershell": ("activate.ps1", "Activate.ps1")}
 """Names of the activation script, by shell; for all others it is ``activate``."""
+_EVALUATED = {"fish": "{} | source", "tcsh": 'eval "`{}`"', "powershell": "{} | Invoke-Expression"}
+"""How the output of a command is evaluated, by shell."""
 _ALSO_CALLED = {"csh": "tcsh", "pwsh": "powershell"}
 
 
@@ -126,8 +128,8 @@ def _activate(options: Options) -> Result:
     shell = options.shell or _calling_shell()
     line = _activation(shell, environment.path)
     if sys.stdout.isatty() and not options.quiet and not options.json:
-        name = shlex.quote(environment.name)
-        how = f"envsync activate {name} | source" if shell == "fish" else f'eval "$(envsync activate {name})"'
+        command = f"envsync activate {shlex.quote(environment.name)}"
+        how = _EVALUATED.get(shell, 'eval "$({})"').format(command)
         sys.stderr.write(f"envsync: this activates it in your shell: {escape(how)}; or see: envsync hook --help\n")
     more = {"name": environment.name, "path": environment.path, "shell": shell, "activation": line}
     return Result(manifest.file, Verdict("in-sync", DONE), (), lambda _: [line], more=more)

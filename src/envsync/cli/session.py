@@ -19,7 +19,7 @@ from envsync.cli.progress import display
 from envsync.cli.result import DONE, TROUBLE, Result, Verdict
 from envsync.manifest.cached import remember
 from envsync.manifest.find import hidden
-from envsync.manifest.selection import selected, the_one
+from envsync.manifest.selection import only_name, selected
 from envsync.model.desired import Manifest
 from envsync.model.document import status_of
 from envsync.model.plan import Plan
@@ -121,7 +121,7 @@ class Session:
 def resolved(manifest: Manifest, options: Options) -> Options:
     """Return options in which each path and glob has given way to the names that it means. Raises ``UsageError``."""
     if options.command in _OF_ONE:
-        names: tuple[str, ...] = tuple(the_one(manifest, word).name for word in options.names)
+        names: tuple[str, ...] = tuple(only_name(manifest, word) for word in options.names)
     else:
         names = selected(manifest, options.names)
     return options._replace(names=names, force_rebuild=selected(manifest, options.force_rebuild))

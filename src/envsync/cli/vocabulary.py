@@ -15,6 +15,7 @@ GROUPS = (
 ANSWERS = {
     "clean": "List what can be removed: envsync prune.",
     "create": "Declare an environment, then make it: envsync add NAME; envsync apply NAME.",
+    "deactivate": "Where it was activated: deactivate. With the hook, this works, too: envsync hook --help.",
     "delete": "Declare it no longer, then list what is left: envsync remove NAME; envsync prune.",
     "exec": "Run a command in an environment: envsync run NAME COMMAND.",
     "fix": "Repair what differs from the manifest: envsync apply.",

@@ -1,7 +1,9 @@
 """Checks of values beyond their TOML type: each returns the value, or raises ``Unfit``."""
 
+import contextlib
 import functools
 import re
+import shlex
 from unicodedata import category
 
 from envsync.formats.redact import redacted
@@ -14,6 +16,8 @@ _LONGEST_NAME = 100
 _PACKAGE_NAME = re.compile(r"[A-Z0-9](?:[A-Z0-9._-]*[A-Z0-9])?", re.IGNORECASE | re.ASCII)
 """``dev``, ``lint-3.12`` (PEP 508)."""
 _MOST_REQUIREMENTS = 4096
+_SHOWN = 3
+"""Values in a hint."""
 
 
 def version(value: object) -> object:
@@ -120,8 +124,21 @@ def package(text: str) -> str:
         hint = f'PEP 508, such as "ruff>=0.5": {reason[:200]}'
         if text.startswith((".", "/", "~", "-")):
             hint = "a directory goes into `project`, a file into `requirements`; options are keys of their own"
+        elif several := _requirements_in(text):
+            options = " ".join(f"--packages {shlex.quote(redacted(one))}" for one in several[:_SHOWN])
+            hint = f"write each by itself: {shown(several)}; as options: {options}{' ...' * (len(several) > _SHOWN)}"
         raise Unfit(f"{quoted(text)} is not a requirement", hint) from None
     return text
+
+
+def _requirements_in(text: str) -> list[str]:
+    """Return the requirements that blanks or commas separate in a text; empty where it is something else."""
+    from packaging.requirements import InvalidRequirement, Requirement  # noqa: PLC0415 - only where something is wrong
+
+    for words in (text.split(), text.replace(",", " ").split()):
+        with contextlib.suppress(InvalidRequirement):
+            return [str(Requirement(word)) for word in words]
+    return []
 
 
 @functools.lru_cache(_MOST_REQUIREMENTS)

@@ -35,19 +35,25 @@ def selected(manifest: Manifest, words: Iterable[str], *, elsewhere: bool = Fals
 
 
 def the_one(manifest: Manifest, word: str) -> Environment:
-    """Return the one environment that ``word`` means; of several, the one that belongs to the very directory named.
+    """Return the one environment that ``word`` means, as :func:`only_name` has it. Raises ``UsageError`` likewise."""
+    name = only_name(manifest, word)
+    return next(one for one in manifest.environments if one.name == name)
 
-    Raises ``UsageError`` for a word that means none, or more than one.
+
+def only_name(manifest: Manifest, word: str, *, elsewhere: bool = False) -> str:
+    """Return the one name that ``word`` means; of several, that which belongs to the very directory named.
+
+    With ``elsewhere``, it may be another host's. Raises ``UsageError`` for a word that means none, or more than one.
     """
-    names = _names(manifest, word, elsewhere=False)
-    found = [one for one in manifest.environments if one.name in names]
-    if len(found) > 1 and _is_path(word) and not glob.has_magic(word):
+    names = _names(manifest, word, elsewhere=elsewhere)
+    if len(names) > 1 and _is_path(word) and not glob.has_magic(word):
         tops = _both(_place(word))
-        found = [one for one in found if tops & {*_owners(one), *places(one)}] or found
-    if len(found) == 1:
-        return found[0]
-    listed = ", ".join(one.name for one in found[:_MOST_NAMED]) + (" ..." if len(found) > _MOST_NAMED else "")
-    message = f"{escaped(word)} means {len(found)} environments, and one is needed: {listed}"
+        named = [one for one in manifest.environments if one.name in names]
+        names = tuple(one.name for one in named if tops & {*_owners(one), *places(one)}) or names
+    if len(names) == 1:
+        return names[0]
+    listed = ", ".join(names[:_MOST_NAMED]) + (" ..." if len(names) > _MOST_NAMED else "")
+    message = f"{escaped(word)} means {len(names)} environments, and one is needed: {listed}"
     raise UsageError(Problem("ambiguous-name", message, "Write the name of one.", file=manifest.file))
 
 

@@ -8,7 +8,7 @@ import stat
 
 from envsync.cache.store import cache_directory
 from envsync.observe.trust import Record
-from envsync.write.directories import clear_partial, make_private, open_directory, open_parent, replace_in
+from envsync.write.directories import clear_partial, make_private, open_directory, open_parent, read_in, replace_in
 from envsync.write.files import make_directory, remove_file, replace_file
 
 
@@ -49,6 +49,19 @@ def new_manifest(end: str, to_make: tuple[str, ...], content: bytes) -> None:
                 os.unlink(name, dir_fd=directory)
             raise
         os.fsync(directory)
+
+
+def take_back_manifest(end: str, made: tuple[str, ...], content: bytes) -> None:
+    """Remove a manifest that :func:`new_manifest` has just written, unless it was changed, and what it made for it.
+
+    Raises ``OSError``.
+    """
+    with open_parent(end) as (directory, name):
+        if read_in(directory, name) == content:
+            os.unlink(name, dir_fd=directory)
+    for missing in reversed(made):
+        with open_parent(missing) as (directory, name):
+            os.rmdir(name, dir_fd=directory)
 
 
 def record_trust(record: Record) -> None:

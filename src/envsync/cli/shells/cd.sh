@@ -10,7 +10,10 @@ _envsync_cd() {
 }
 _envsync_follow() {
     local _envsync_now
-    _envsync_now=$(command envsync which --here) || _envsync_now=
+    _envsync_now=$(command envsync which --here --quiet 2>&1) || {
+        _envsync_tell "$_envsync_now"
+        _envsync_now=
+    }
     [ "$_envsync_now" = "${_envsync_project-}" ] && return
     _envsync_project=$_envsync_now
     if [ -n "${_envsync_active-}" ] && [ "${VIRTUAL_ENV-}" = "$_envsync_active" ] && typeset -f deactivate >/dev/null; then
@@ -21,6 +24,17 @@ _envsync_follow() {
         . "$_envsync_now/bin/activate"
         _envsync_active=${VIRTUAL_ENV-}
     fi
+}
+# What is wrong with a manifest is worth telling once in a shell, not on each way through its directories.
+_envsync_tell() {
+    case "${_envsync_told-}" in
+    *"$1"*) ;;
+    *)
+        _envsync_told="${_envsync_told-}$1
+"
+        printf '%s\n' "$1" >&2
+        ;;
+    esac
 }
 if [ -n "${ZSH_VERSION-}" ]; then
     autoload -Uz add-zsh-hook
