@@ -58,7 +58,7 @@ def _import(options: Options) -> Result:
 
 @contextlib.contextmanager
 def _manifest(options: Options, directories: Iterable[str] = ()) -> "Iterator[tuple[Manifest, list[str]]]":
-    """Give the manifest to write in, and what to say of it: a first one is written where there is none."""
+    """Yield the manifest to write in, and what to say of it: a first one is written where there is none."""
     if options.dry_run or _has_manifest(options):
         yield opened(options).manifest, []
         return
