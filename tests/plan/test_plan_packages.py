@@ -41,7 +41,7 @@ def reported(*distributions: Any, markers: dict[str, str] = MARKERS) -> tuple[An
 
 
 def drift(verdict: Verdict | None) -> list[str]:
-    return package_drift(world(found(), verdict=verdict))
+    return [one.message for one in package_drift(world(found(), verdict=verdict))]
 
 
 def brought(*unowned: str) -> tuple[str, ...]:

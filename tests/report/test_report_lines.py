@@ -5,10 +5,24 @@ from pathlib import Path
 
 import pytest
 
-from envsync.report.terminal import Layout, abbreviate_home, abbreviate_in_commands, hanging, shell_quoted, wrapped
+from envsync.model.desired import Manifest, Packages
+from envsync.model.packages import Change
+from envsync.model.plan import EnvironmentPlan, Plan
+from envsync.plan.decide import decide
+from envsync.report.terminal import (
+    Layout,
+    Paint,
+    abbreviate_home,
+    abbreviate_in_commands,
+    hanging,
+    shell_quoted,
+    wrapped,
+)
+from envsync.report.text import plan_lines
 from envsync.write.files import make_directory, replace_file
 from harness.place import Place
 from harness.processes import on_terminal
+from harness.values import PATH, declared, found, installed, package, rules, unmet, wanted, world
 
 TWO = '[envs.a]\npath = "a"\n[envs.b]\npath = "b"\n'
 
@@ -95,8 +109,8 @@ def test_environments_that_share_a_cause_share_a_line(place: Place) -> None:
     names = [f"svc{number}" for number in range(5)]
     place.write("".join(f'[envs.{name}]\npath = "{name}"\n' for name in names))
     planned = place.envsync("plan").out.splitlines()
-    assert len(planned) == 2, planned
-    assert planned[0] == "Plan: 5 to create"
+    assert len(planned) == 3, planned
+    assert (planned[0], planned[2]) == ("Plan: 5 to create", "Next: envsync apply")
     assert re.fullmatch(r"\+ create     5 environments: Python [0-9.]+: svc0, svc1, svc2 and 2 more", planned[1])
     assert all(f"  {name}  " in place.envsync("plan", "--verbose").out for name in names)
     done = place.envsync("apply").out.splitlines()
@@ -108,15 +122,61 @@ def test_environments_that_share_a_cause_share_a_line(place: Place) -> None:
     assert place.envsync("plan").out.splitlines() == [
         "Plan: 3 to repair, 2 in sync",
         "~ repair     3 environments: their prompts differ: svc0, svc1, svc2",
+        "Next: envsync apply",
     ]
+
+
+def lines_of(plan: EnvironmentPlan, arrow: str = "->") -> list[str]:
+    manifest = Manifest("/m/envs.toml", "/state", "/bin", (plan.environment,))
+    return [*plan_lines(Plan(manifest, (plan,)), Paint(colours=False, arrow=arrow), verbose=False)]
+
+
+UNMET = (Change("app", "1.0", "2.0"), Change("lib", None, "1.1"), Change("tool", "0.5", ""), Change("old", "3", None))
+LINES = ["    ~ app   1.0 -> 2.0", "    + lib   1.1", "    ~ tool  0.5 -> as built", "    - old   3"]
+
+
+def test_a_plan_lists_the_packages_that_change_and_says_no_version_twice() -> None:
+    seen = world(found(), declared=declared(), installed=installed(package("app")), verdict=unmet(*UNMET))
+    plan = decide(wanted(packages=Packages(packages=("app",))), seen, rules())
+    assert lines_of(plan)[1:] == [f"~ install    blog  {PATH}  install app", *LINES]
+    assert lines_of(plan, "\N{RIGHTWARDS ARROW}")[2] == LINES[0].replace("->", "\N{RIGHTWARDS ARROW}")
+
+
+@pytest.mark.parametrize(("on_missing", "shown"), [("fail", [LINES[1], LINES[3]]), ("relax", LINES)])
+def test_a_rebuild_lists_what_does_not_come_back_as_it_was(on_missing: str, shown: list[str]) -> None:
+    seen = world(found(), declared=declared(), installed=installed(package("app")), verdict=unmet(*UNMET))
+    environment = wanted(packages=Packages(packages=("app",), on_missing=on_missing))
+    lines = lines_of(decide(environment, seen, rules(force_rebuild=frozenset({"blog"}))))
+    listed = [line.split() for line in lines if line[:6] in {"    + ", "    - ", "    ~ "}]
+    assert listed == [line.split() for line in shown]
+    note = "a rebuild keeps every version, and what is declared needs another of app 1.0, tool 0.5: "
+    assert any(note in line for line in lines) == (on_missing == "fail")
 
 
 def test_two_environments_keep_a_line_each(place: Place) -> None:
     place.write(TWO)
-    assert [line.split()[:3] for line in place.envsync("plan").out.splitlines()[1:]] == [
+    assert [line.split()[:3] for line in place.envsync("plan").out.splitlines()[1:-1]] == [
         ["+", "create", "a"],
         ["+", "create", "b"],
     ]
+
+
+def test_a_plan_ends_with_the_command_that_carries_it_out(place: Place) -> None:
+    place.write(TWO)
+    for words, then in (
+        ((), "envsync apply"),
+        (("--verbose",), "envsync apply"),
+        (("a",), "envsync apply a"),
+        (("b", "--file", "envs.toml", "--deep"), "envsync apply --file envs.toml --deep b"),
+    ):
+        assert last(place.envsync("plan", *words).out) == f"Next: {then}"
+        assert last(place.envsync("apply", "--dry-run", *words).out) == f"Next: {then}"
+    place.apply()
+    assert place.envsync("plan").out == "2 in sync\n"
+    assert last(place.envsync("plan", "--force-rebuild", "a").out) == "Next: envsync apply --force-rebuild a"
+    (place.root / "b").rename(place.root / "former")
+    (place.root / "b").write_text("a file of the user's")
+    assert "Next:" not in place.envsync("plan").out
 
 
 def test_the_exit_status_of_plan_can_be_that_of_check(place: Place) -> None:

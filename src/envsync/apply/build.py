@@ -30,7 +30,8 @@ from envsync.formats import pyvenv_cfg
 from envsync.formats.activation import is_plain
 from envsync.formats.staging_marker import BUILT
 from envsync.model.evidence import Evidence
-from envsync.model.plan import Blueprint, EnvironmentPlan, InstallSpec
+from envsync.model.install import InstallSpec
+from envsync.model.plan import Blueprint, EnvironmentPlan
 from envsync.model.problems import EnvsyncError, Problem
 from envsync.observe.files import Digests
 from envsync.observe.processes import temporary_files_in

@@ -12,8 +12,9 @@ from dataclasses import replace
 from packaging.utils import canonicalize_version
 
 from envsync.formats.staging_marker import BUILT
+from envsync.model.install import InstallSpec
 from envsync.model.packages import Damage
-from envsync.model.plan import Blueprint, InstallSpec
+from envsync.model.plan import Blueprint
 from envsync.model.problems import EnvsyncError, Problem
 from envsync.observe.files import Digests
 from envsync.observe.packages import metadata_places, read_all, read_installed

@@ -9,8 +9,9 @@ from packaging.utils import canonicalize_name, canonicalize_version
 
 from envsync.apply.installers import InstallError, Runner
 from envsync.formats.installers.command import Installer, Job
+from envsync.model.install import InstallSpec
 from envsync.model.packages import SEEDS, Call, Declared, Distribution, InstalledPackages, Sync, is_lock
-from envsync.model.plan import Blueprint, InstallSpec
+from envsync.model.plan import Blueprint
 from envsync.model.problems import EnvsyncError, Problem
 from envsync.observe.packages import metadata_places, read_installed
 from envsync.plan.packages import unmet_requirements

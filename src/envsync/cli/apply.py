@@ -17,9 +17,9 @@ from envsync.manifest import load
 from envsync.model.plan import Plan, State
 from envsync.model.problems import ManifestError
 from envsync.model.report import EnvironmentReport, Report, outcome_of
-from envsync.report import causes, packages, text
+from envsync.report import causes, packages, text, totals
 from envsync.report.table import in_force_lines
-from envsync.report.terminal import Paint, tilde
+from envsync.report.terminal import Paint, shell_quoted, tilde
 from envsync.write import snapshot
 
 
@@ -66,15 +66,24 @@ def _plan(options: Options) -> Result:
         if options.verbose:
             yield f"manifest: {tilde(plan.manifest.file)}"
             yield from in_force_lines(plan.manifest.file, session.hidden)
+        if any(one.actions for one in plan.environments):
+            yield f"Next: {_applying(options)}"
 
     result = look(options, lines, on_drift=DRIFT if options.exit_code else DONE, session=session)
     return replace(result, more=result.more | session.in_force()) if options.json else result
 
 
+def _applying(options: Options) -> str:
+    """Return the command that carries out what is planned."""
+    file = ("--file", options.file) if options.file is not None else ()
+    rebuilt = [word for name in options.force_rebuild for word in ("--force-rebuild", name)]
+    return shell_quoted(("envsync", "apply", *file, *(["--deep"] if options.deep else []), *rebuilt, *options.names))
+
+
 def _check(options: Options) -> Result:
     session = Session(options, Untrusted.SHOW)
     warn(options, session.manifest)
-    return look(options, lambda plan, _: [text.check_line(plan)], on_drift=DRIFT, session=session)
+    return look(options, lambda plan, _: [totals.check_line(plan)], on_drift=DRIFT, session=session)
 
 
 def _rollback(options: Options) -> Result:

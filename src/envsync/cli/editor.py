@@ -83,7 +83,7 @@ def _again(options: Options, error: ManifestError) -> bool:
     """Report what is wrong, on a terminal, and ask whether to edit again."""
     if options.json or options.quiet or not (sys.stdin.isatty() and sys.stdout.isatty() and sys.stderr.isatty()):
         return False
-    for line in problem_lines(error.problems, paint(options, terminal=True)):
+    for line in problem_lines(error.problems, paint(options, sys.stderr)):
         sys.stderr.write(f"{line}\n")
     sys.stderr.write("Edit again? [Y/n] ")
     sys.stderr.flush()

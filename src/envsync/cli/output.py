@@ -26,7 +26,7 @@ def show(options: Options, result: Result) -> int:
         base = document(options.command, result.manifest, verdict.status, result.entries(), verdict.exit_code)
         _print_json(base | result.more)
     elif not options.quiet or result.verdict.exit_code or options.command in SHOWING or options.action == "show":
-        lines = result.lines(paint(options, sys.stdout.isatty()))
+        lines = result.lines(paint(options, sys.stdout))
         _print_lines(sys.stdout, fitting(lines) if options.command in FITTED else lines)
     if result.verdict.exit_code in WORDS:
         sys.stderr.write(f"envsync: {interruption(options.command, result)}\n")
@@ -73,7 +73,7 @@ def _show_problems(options: Options, problems: tuple[Problem, ...], exit_code: i
     else:
         from envsync.report.text import problem_lines  # noqa: PLC0415  # only where something is wrong
 
-        lines = problem_lines(problems, paint(options, sys.stderr.isatty()))
+        lines = problem_lines(problems, paint(options, sys.stderr))
         _print_lines(sys.stderr, fitting(lines, sys.stderr))
     return exit_code
 
@@ -88,18 +88,23 @@ def _print_lines(stream: TextIO, lines: Iterable[str]) -> None:
     stream.flush()
 
 
-def paint(options: Options, terminal: bool) -> Paint:
-    """Return whether to colour: by ``--color``, then NO_COLOR and FORCE_COLOR, then whether it is a terminal."""
-    match options.color:
-        case "always":
-            return Paint(colours=True)
-        case "never":
-            return Paint(colours=False)
-        case _:
-            pass
+def paint(options: Options, stream: TextIO) -> Paint:
+    """Return how to write to a stream: coloured or not, and with which arrow."""
+    shown = layout(stream)
+    is_terminal = shown.width is not None
+    return Paint(
+        colours=_is_coloured(options.color, is_terminal=is_terminal),
+        arrow="\N{RIGHTWARDS ARROW}" if is_terminal and shown.lines else "->",
+    )
+
+
+def _is_coloured(option: str, *, is_terminal: bool) -> bool:
+    """Check whether to colour: by ``--color``, then NO_COLOR and FORCE_COLOR, then whether it is a terminal."""
+    if option != "auto":
+        return option == "always"
     if VARIABLES.get("NO_COLOR"):
-        return Paint(colours=False)
-    return Paint(colours=bool(VARIABLES.get("FORCE_COLOR")) or (terminal and VARIABLES.get("TERM") != "dumb"))
+        return False
+    return bool(VARIABLES.get("FORCE_COLOR")) or (is_terminal and VARIABLES.get("TERM") != "dumb")
 
 
 def fitting(lines: Iterable[str], stream: TextIO | None = None) -> Iterator[str]:

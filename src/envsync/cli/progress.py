@@ -32,5 +32,5 @@ def _chosen(options: Options, busy: str, total: int) -> Display:
     if options.quiet or options.json:
         return Display()
     if sys.stderr.isatty() and VARIABLES.get("TERM") != "dumb":
-        return Live(total, busy, colours=paint(options, terminal=True).colours)
+        return Live(total, busy, colours=paint(options, sys.stderr).colours)
     return Lines() if options.verbose else Display()

@@ -27,7 +27,7 @@ from envsync.model.report import Report
 from envsync.observe.facts import FactsCache
 from envsync.observe.trust import trust_level_of
 from envsync.reconcile import Reconciler
-from envsync.report import text
+from envsync.report import totals
 from envsync.report.progress import Display
 from envsync.report.terminal import Paint
 from envsync.write import snapshot
@@ -108,13 +108,13 @@ class Session:
             remember(self.manifest, self._cache, self._read_at)
         self._cache.save(write_cache)
         if not self.options.names:
-            done = text.unchanged_line(plan)
+            done = totals.unchanged_line(plan)
             snapshot.take(
                 plan,
                 trust_level_of(self.manifest),
                 self._read_at,
                 self._began,
-                {"apply": f"{done}\n", "check": f"{text.check_line(plan)}\n"},
+                {"apply": f"{done}\n", "check": f"{totals.check_line(plan)}\n"},
             )
 
 

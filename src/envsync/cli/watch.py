@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, replace
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Any, TextIO
 
 from envsync.cache.store import cache_directory, state_directories
 from envsync.cli.consent import Untrusted, cache_for, opened, reopened
@@ -83,7 +83,7 @@ class _Printer:
         to_stdout = self._options.json or is_result(event)
         stream = sys.stdout if to_stdout else sys.stderr
         try:
-            stream.write(self._text(event, terminal=stream.isatty()))
+            stream.write(self._text(event, stream))
             stream.flush()
         except BrokenPipeError:
             raise
@@ -93,16 +93,17 @@ class _Printer:
     def print_at_once(self, event: Event) -> None:
         """Print a last event by write(2), for the streams may be in use."""
         to_stdout = self._options.json or is_result(event)
-        os.write(1 if to_stdout else 2, self._text(event, terminal=False).encode(errors="backslashreplace"))
+        os.write(1 if to_stdout else 2, self._text(event, None).encode(errors="backslashreplace"))
 
-    def _text(self, event: Event, *, terminal: bool) -> str:
+    def _text(self, event: Event, stream: TextIO | None) -> str:
+        """Return an event for a stream; plain where that is ``None``."""
         if self._options.json:
             return json.dumps(redacted_in(event_entry(event, now()))) + "\n"
         if self._options.quiet and isinstance(event, Started | Stopped):
             return ""
-        colours = paint(self._options, terminal)
+        colours = Paint(colours=False) if stream is None else paint(self._options, stream)
         lines = [redacted(line) for line in event_lines(event, colours, verbose=self._options.verbose)]
-        if terminal:
+        if stream is not None and stream.isatty():
             room = shutil.get_terminal_size().columns - (_STAMP if self._timed else 0)
             lines = [part for line in lines for part in wrapped(line, room)]
         stamp = f"{datetime.now().astimezone():%H:%M:%S} " if self._timed else ""

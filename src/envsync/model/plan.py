@@ -8,7 +8,8 @@ from envsync.model import desired
 from envsync.model.document import Entry, document, status_of
 from envsync.model.edits import Pin
 from envsync.model.environment import Script
-from envsync.model.packages import Change, Damage, Declared, Distribution
+from envsync.model.install import InstallSpec
+from envsync.model.packages import Change
 from envsync.model.world import Backend, ForeignStaging, World
 
 
@@ -30,6 +31,8 @@ class Drift:
     message: str
     link: str = ""
     """The symlink that is missing, where that is the difference."""
+    change: Change | None = None
+    """The package whose version is another one, where that is the difference."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,33 +86,6 @@ class Blueprint:
     """Settings that it must have where the builder writes the key."""
     prompt: str | None
     system_site_packages: bool
-
-
-@dataclass(frozen=True, slots=True)
-class InstallSpec:
-    """What is to be installed in an environment."""
-
-    installer: Backend
-    packages: desired.Packages = field(default_factory=desired.Packages)
-    markers: tuple[tuple[str, str], ...] = ()
-    """The values of environment markers for the environment's Python (PEP 508)."""
-    declared: Declared | None = None
-    former: tuple[Distribution, ...] = ()
-    """What was installed before a rebuild: it is installed again in these versions."""
-    former_python: str = ""
-    """The version of the Python that ``former`` was installed for."""
-    damaged: tuple[Damage, ...] = ()
-    """Installed packages to repair."""
-    only_damaged: bool = False
-    """Whether only ``damaged`` is installed; the declarations then supply only indexes and hashes."""
-    reinstall: tuple[str, ...] = ()
-    """Names of projects to build again, as their metadata has changed since they were installed."""
-    upgrade: bool = False
-    """Whether to install the newest releases that the declarations allow."""
-    only: tuple[str, ...] = ()
-    """Names of the packages to upgrade; empty for all."""
-    cached: bool = True
-    """Whether the installer may use its cache, whose files environments may share by hard links."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,10 +218,12 @@ class EnvironmentPlan:
     @property
     def packages(self) -> tuple[Change, ...]:
         """The versions that would change, as far as an installer reports them, or by the two contents of a rollback."""
-        for action in self.actions:
-            if isinstance(action, Rollback):
-                return action.changes
-        return self.world.changes() if any(isinstance(action, Install) for action in self.actions) else ()
+        work = {type(one): one for one in self.actions}
+        if isinstance(back := work.get(Rollback), Rollback):
+            return back.changes
+        keeps = Rebuild in work and self.environment.packages.on_missing != "relax"  # the versions that were there
+        changes = self.world.changes() if work.keys() & {Install, Rebuild} else ()
+        return tuple(one for one in changes if not keeps or None in {one.before, one.after})
 
     @property
     def has_work(self) -> bool:

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from envsync.model import desired
 from envsync.model.environment import Environment
+from envsync.model.install import InstallSpec
 from envsync.model.interpreter import Interpreter
 from envsync.model.links import EndKind
 from envsync.model.plan import (
@@ -15,7 +16,6 @@ from envsync.model.plan import (
     Drift,
     EnvironmentPlan,
     Install,
-    InstallSpec,
     Link,
     Rebuild,
     Repair,
@@ -38,6 +38,7 @@ from envsync.plan.packages import (
     reinstall_message,
     removes_only,
     uncheckable,
+    unmet_notes,
     unrestorable,
 )
 from envsync.plan.unowned import (
@@ -161,7 +162,7 @@ def _rebuild(
     message = f"rebuild for Python {dict(blueprint.settings)['version']}{reinstall}"
     slow = not_atomic(world.directory)
     message += ", not atomically" if slow else ""
-    notes = [*unrestorable(world), *slow]
+    notes = [*unmet_notes(environment, world), *unrestorable(world), *slow]
     known = tuple(one.name for one in world.installed.distributions)
     action = Rebuild(
         message=message,
@@ -184,7 +185,7 @@ def _mend(
     actions: list[Action] = [] if repair is None else [repair]
     damaged = damaged_packages(world)
     missing = package_drift(world)
-    drift += tuple(Drift("packages", one) for one in (*map(damage_message, damaged), *missing))
+    drift += (*(Drift("packages", damage_message(one)) for one in damaged), *missing)
     conflicts = tuple(irreparable(damaged))
     if conflicts:
         return EnvironmentPlan(environment, world, State.CONFLICT, drift, (), conflicts)
@@ -202,7 +203,7 @@ def _mend(
 
 
 def _installs(
-    environment: desired.Environment, world: World, blueprint: Blueprint, rules: Rules, missing: list[str]
+    environment: desired.Environment, world: World, blueprint: Blueprint, rules: Rules, missing: tuple[Drift, ...]
 ) -> Iterator[Install]:
     """Yield the one installation that puts damaged packages right, and brings what is missing."""
     damaged = damaged_packages(world)

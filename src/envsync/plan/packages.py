@@ -6,20 +6,22 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from envsync.model import desired
+from envsync.model.install import InstallSpec
 from envsync.model.packages import Change, Damage, Distribution, InstalledPackages, Verdict
-from envsync.model.plan import Conflict, InstallSpec
+from envsync.model.plan import Conflict, Drift
 from envsync.model.world import World
 from envsync.plan.unowned import brought_along, listed
 
 
-def package_drift(world: World) -> list[str]:
+def package_drift(world: World) -> tuple[Drift, ...]:
     """Return what is not as declared, as the installer has it."""
     verdict = world.verdict
     if verdict is None or verdict.met:
-        return []
+        return ()
     messages = [_change_text(change) for change in verdict.changes]
     messages += [f"{name} is installed, and nothing declares it" for name in verdict.extraneous]
-    return messages or [verdict.reason]
+    found = zip(messages, world.changes(), strict=True)
+    return tuple(Drift("packages", text, change=one) for text, one in found) or (Drift("packages", verdict.reason),)
 
 
 def _change_text(change: Change) -> str:
@@ -89,6 +91,17 @@ def _projects_in(world: World) -> tuple[str, ...]:
     return tuple(
         one.name for one in installed.distributions if one.origin is not None and one.origin.directory in paths
     )
+
+
+def unmet_notes(environment: desired.Environment, world: World) -> Iterator[str]:
+    """Yield why a rebuild that keeps every version will fail, as far as is known."""
+    unmet = [one for one in world.changes() if one.before is not None and one.after is not None]
+    if unmet and environment.packages.on_missing != "relax":
+        names = listed([f"{one.name} {one.before}" for one in unmet])
+        yield (
+            f"a rebuild keeps every version, and what is declared needs another of {names}: "
+            'apply without --force-rebuild first, or set `on-missing = "relax"`'
+        )
 
 
 def unrestorable(world: World) -> Iterator[str]:

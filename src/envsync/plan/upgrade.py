@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
+from envsync.model.install import InstallSpec
 from envsync.model.interpreter import Interpreter
 from envsync.model.packages import Call, Change, Declared, Sync, Verdict, is_lock
-from envsync.model.plan import Conflict, Drift, EnvironmentPlan, Install, InstallSpec, Link, State
+from envsync.model.plan import Conflict, Drift, EnvironmentPlan, Install, Link, State
 from envsync.plan.blueprint import Rules, blueprint_of, not_atomic
 from envsync.plan.conflicts import meddled_with
 from envsync.plan.packages import declared_spec
@@ -45,7 +46,7 @@ def decide_upgrade(
     spec = spec or InstallSpec(world.installer)
     generations = world.directory.generations
     install = Install(f"upgrade {names}", blueprint, spec, rules.keep, rules.generations_dir, generations)
-    drift = tuple(Drift("packages", _change_text(change)) for change in changes)
+    drift = tuple(Drift("packages", _change_text(change), change=change) for change in changes)
     judged = replace(world, verdict=Verdict(met=False, changes=changes))
     actions, notes = (*plan.actions, install), (*plan.notes, *not_atomic(world.directory))
     return replace(plan, world=judged, state=State.DRIFT, drift=(*plan.drift, *drift), actions=actions, notes=notes)

@@ -7,7 +7,7 @@ from envsync.model.interpreter import Interpreter
 from envsync.model.plan import EnvironmentPlan, Plan, State
 from envsync.report.table import STATES
 from envsync.report.terminal import Layout, Node, Paint, escape, listed, tilde, tree_lines
-from envsync.report.text import nothing_declared
+from envsync.report.totals import nothing_declared
 
 _MOST = 6
 """Environments at one link that are shown each by itself; more that are in one state share a line."""

@@ -27,7 +27,7 @@ def _line(change: Change, width: int, paint: Paint) -> str:
         return f"{paint('green', '+')} {name}  {escape(change.after or '')}".rstrip()
     if change.after is None:
         return f"{paint('red', '-')} {name}  {escape(change.before)}"
-    return f"{paint('yellow', '~')} {name}  {escape(change.before)} -> {escape(change.after or 'as built')}"
+    return f"{paint('yellow', '~')} {name}  {escape(change.before)} {paint.arrow} {escape(change.after or 'as built')}"
 
 
 def outdated_lines(plans: Sequence[EnvironmentPlan], paint: Paint) -> Iterator[str]:

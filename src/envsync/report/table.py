@@ -18,7 +18,7 @@ from envsync.report.terminal import (
     shell_quoted,
     tilde,
 )
-from envsync.report.text import environments, nothing_declared
+from envsync.report.totals import environments, nothing_declared
 
 Generations = Mapping[str, tuple[StoredGeneration, ...]]
 """Generations by environment name."""
@@ -49,7 +49,7 @@ def status_lines(plan: Plan, kept: Generations, paint: Paint, width: int | None,
     if not plan.environments:
         yield nothing_declared(plan)
     else:
-        rows = [_row(one, kept) for one in plan.environments]
+        rows = [_row(one, kept, paint.arrow) for one in plan.environments]
         columns = _fitting(rows, width)
         widths = {column: max(len(row[column]) for row in (_HEAD, *rows)) for column in columns}
         if width is not None and sum(widths.values()) + 2 * len(widths) > width:
@@ -113,7 +113,7 @@ def _totals(plan: Plan) -> str:
     return f"{environments(len(plan.environments))} of {tilde(plan.manifest.file)}: {', '.join([*parts, *others])}"
 
 
-def _version(one: EnvironmentPlan) -> str:
+def _version(one: EnvironmentPlan, arrow: str) -> str:
     """Return the version that an environment is for, and that of its interpreter link where it differs."""
     interpreter, found = one.world.interpreter, one.world.directory.environment
     wanted = interpreter.facts.version if isinstance(interpreter, Interpreter) else None
@@ -121,10 +121,10 @@ def _version(one: EnvironmentPlan) -> str:
     held = settings.get("version") or settings.get("version_info")
     if held is None or wanted is None or held.startswith(wanted):
         return escape(wanted or held or "-")
-    return escape(f"{held} -> {wanted}")
+    return f"{escape(held)} {arrow} {escape(wanted)}"
 
 
-def _row(one: EnvironmentPlan, kept: Generations) -> tuple[str, ...]:
+def _row(one: EnvironmentPlan, kept: Generations, arrow: str) -> tuple[str, ...]:
     codes = [conflict.code for conflict in one.conflicts] or [drift.code for drift in one.drift]
     detail = f": {', '.join(dict.fromkeys(codes))}" if codes and one.state is not State.MISSING else ""
     end = one.world.directory.chain.end
@@ -132,7 +132,7 @@ def _row(one: EnvironmentPlan, kept: Generations) -> tuple[str, ...]:
     return (
         escape(one.environment.name),
         f"{STATES[one.state][0]}{detail}",
-        _version(one),
+        _version(one, arrow),
         tilde(one.environment.path),
         shown_end,
         _kept(kept[one.environment.name]),

@@ -15,9 +15,10 @@ _CODES = {"green": "32", "yellow": "33", "red": "31", "blue": "34", "dim": "2", 
 class Paint:
     """Colours text, or leaves it as it is."""
 
-    def __init__(self, *, colours: bool) -> None:
-        """Take whether to colour at all."""
+    def __init__(self, *, colours: bool, arrow: str = "->") -> None:
+        """Take whether to colour at all, and what stands between two versions."""
         self.colours = colours
+        self.arrow = arrow
 
     def __call__(self, style: str, text: str) -> str:
         """Return ``text`` in a style: a colour's name, ``dim`` or ``bold``."""

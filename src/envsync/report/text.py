@@ -1,10 +1,10 @@
 """Render plans, reports and version changes as text, a line for each environment. Prints nothing."""
 
 import re
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import assert_never
 
+from envsync.model.packages import Change
 from envsync.model.plan import Action, Create, EnvironmentPlan, Install, Link, Plan, Rebuild, Repair, Rollback, State
 from envsync.model.problems import Problem
 from envsync.model.report import EnvironmentReport, Outcome, Report
@@ -12,6 +12,7 @@ from envsync.plan.explain import shows_more
 from envsync.report.causes import Cause, grouped, rebuild_text
 from envsync.report.packages import package_lines
 from envsync.report.terminal import Paint, abbreviate_home, abbreviate_in_commands, escape, listed, shell_quoted, tilde
+from envsync.report.totals import done_totals, environments, plan_totals
 
 _WIDEST = 48
 """Columns that paths are padded to at most; a longer path pushes what follows it to the right."""
@@ -51,11 +52,6 @@ _PAST = {
 }
 _VERB = re.compile(rf"(?:^|(?<=, ))({'|'.join(_PAST)})(?= )")
 """A verb at the beginning of a message or of a part of it: ``install flask, remove six``."""
-_TO_DO = ("create", "rebuild", "roll back", "repair", "install", "link")
-_DONE_WORDS = (
-    *("created", "rebuilt", "rolled back", "repaired", "upgraded", "installed", "linked"),
-    *("failed", "conflict", "interrupted", "skipped", "waiting", "in sync"),
-)
 
 
 def plan_lines(plan: Plan, paint: Paint, *, verbose: bool, nothing: str = "") -> Iterator[str]:
@@ -64,7 +60,7 @@ def plan_lines(plan: Plan, paint: Paint, *, verbose: bool, nothing: str = "") ->
     if nothing and words and {*words.values()} == {"in sync"}:
         yield nothing
     else:
-        totals = _summary(Counter(words.values()), (*_TO_DO, "conflict", "waiting", "in sync"), plan)
+        totals = plan_totals(words.values(), plan)
         yield f"{paint('bold', 'Plan:')} {totals}" if {*words.values()} - {"in sync"} else totals
     shown = [one for one in plan.environments if verbose or words[one.environment.name] != "in sync" or one.notes]
     groups = grouped((one, words[one.environment.name], one.packages, None) for one in shown if not verbose)
@@ -74,7 +70,8 @@ def plan_lines(plan: Plan, paint: Paint, *, verbose: bool, nothing: str = "") ->
         group = groups.get(one.environment.name)
         if group is not None and group.plan is not one:
             continue
-        yield columns.line(_PLANNED[word], word, one) if group is None else columns.group(_PLANNED[word], word, group)
+        look = _PLANNED[word]
+        yield columns.group(look, word, group) if group else columns.line(look, word, one, one.packages)
         yield from _details(one, paint)
         yield from package_lines(one.packages, paint, verbose=verbose)
 
@@ -82,7 +79,7 @@ def plan_lines(plan: Plan, paint: Paint, *, verbose: bool, nothing: str = "") ->
 def report_lines(report: Report, paint: Paint, *, verbose: bool, seconds: float = 0.0) -> Iterator[str]:
     """Yield what was done, and why; environments that were not touched are only counted.
 
-    ``seconds`` is how long it took; a short time is not worth a word.
+    ``seconds`` is how long it took.
     """
     quiet = {Outcome.UNCHANGED, Outcome.SKIPPED, Outcome.INTERRUPTED}
     shown = [one for one in report.environments if verbose or one.outcome not in quiet or one.plan.faults]
@@ -96,29 +93,20 @@ def report_lines(report: Report, paint: Paint, *, verbose: bool, seconds: float 
         if group is not None and group.plan is not one.plan:
             continue
         look = _DONE[one.outcome]
-        yield columns.line(look, word, one.plan, done=done) if group is None else columns.group(look, word, group)
+        alone = columns.line(look, word, one.plan, one.packages, done=done)
+        yield alone if group is None else columns.group(look, word, group)
         yield from _details(one.plan, paint)
         if one.outcome is not Outcome.CREATED or verbose:
             yield from package_lines(one.packages, paint, verbose=verbose)
         yield from _failure(one, paint)
     plans = tuple(one.plan for one in report.environments)
-    totals = _done_totals(Counter(map(_done_word, report.environments)), Plan(report.manifest, plans))
-    yield totals + (f", in {_duration(seconds)}" if seconds >= _LONG else "")
-
-
-_LONG = 10.0
-"""Seconds from which on it is said how long a pass took."""
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+    yield done_totals(map(_done_word, report.environments), Plan(report.manifest, plans), seconds)
 
 
 def outcome_lines(one: EnvironmentReport, paint: Paint) -> Iterator[str]:
     """Yield what was done to one environment, without a summary."""
     yield _Columns([one.plan], paint, [_done_word(one)]).line(
-        _DONE[one.outcome], _done_word(one), one.plan, done=one.error is None
+        _DONE[one.outcome], _done_word(one), one.plan, one.packages, done=one.error is None
     )
     yield from _details(one.plan, paint)
     if one.outcome is not Outcome.CREATED:
@@ -131,41 +119,6 @@ def state_lines(one: EnvironmentPlan, paint: Paint) -> Iterator[str]:
     word = _planned_word(one)
     yield _Columns([one], paint, [word]).line(_PLANNED[word], word, one)
     yield from _details(one, paint)
-
-
-def check_line(plan: Plan) -> str:
-    """Report in one line whether all environments are in sync."""
-    drifted = [one for one in plan.environments if one.state not in {State.IN_SYNC, State.WAITING}]
-    count = len(plan.environments)
-    if not drifted:
-        waiting = sum(one.state is State.WAITING for one in plan.environments)
-        rest = f", {waiting} waiting" if waiting else ""
-        return f"{environments(count - waiting)} in sync{rest}{_faulty(plan.environments)}"
-    shown = ", ".join(f"{escape(one.environment.name)} ({_codes(one)})" for one in drifted[:5])
-    more = f" and {len(drifted) - 5} more" if len(drifted) > 5 else ""  # noqa: PLR2004
-    return f"{len(drifted)} of {environments(count)} not in sync: {shown}{more}"
-
-
-def unchanged_line(plan: Plan) -> str:
-    """Return the summary of a pass that had nothing to do."""
-    counts = Counter("waiting" if one.state is State.WAITING else "in sync" for one in plan.environments)
-    return _done_totals(counts, plan) + _faulty(plan.environments)
-
-
-def _done_totals(counts: Counter[str], plan: Plan) -> str:
-    """Return what became of how many; where none was touched, that they are unchanged."""
-    if not counts.keys() - {"waiting", "in sync"}:
-        counts = Counter({word.replace("in sync", "in sync, unchanged"): count for word, count in counts.items()})
-    return _summary(counts, (*_DONE_WORDS, "in sync, unchanged"), plan)
-
-
-def _faulty(plans: Iterable[EnvironmentPlan]) -> str:
-    """Return the first fault of a working environment, and how many environments have one; empty if none has."""
-    faulty = [one for one in plans if one.faults]
-    if not faulty:
-        return ""
-    more = f" (and {len(faulty) - 1} more: envsync plan)" if len(faulty) > 1 else ""
-    return f"; {escape(faulty[0].environment.name)}: {abbreviate_home(escape(faulty[0].faults[0]))}{more}"
 
 
 def problem_lines(problems: Iterable[Problem], paint: Paint) -> Iterator[str]:
@@ -205,10 +158,19 @@ class _Columns:
         self._name = max((len(name) for name, _ in cells), default=0)
         self._path = min(max((len(path) for _, path in cells), default=0), _WIDEST)
 
-    def line(self, look: tuple[str, str], word: str, one: EnvironmentPlan, *, done: bool = False) -> str:
+    def line(
+        self,
+        look: tuple[str, str],
+        word: str,
+        one: EnvironmentPlan,
+        changes: tuple[Change, ...] = (),
+        *,
+        done: bool = False,
+    ) -> str:
+        """Return the line of an environment; ``changes`` are shown in lines below it."""
         name = self._paint("bold", f"{escape(one.environment.name):<{self._name}}")
         path = f"{tilde(one.environment.path):<{self._path}}"
-        return f"{self._head(look, word)}  {name}  {path}  {_why(one, done=done)}".rstrip()
+        return f"{self._head(look, word)}  {name}  {path}  {_why(one, changes, done=done)}".rstrip()
 
     def group(self, look: tuple[str, str], word: str, cause: Cause) -> str:
         count = self._paint("bold", environments(len(cause.names)))
@@ -220,14 +182,16 @@ class _Columns:
         return self._paint(style, f"{symbol} {word:<{max(self._word, _NARROW)}}")
 
 
-def _why(one: EnvironmentPlan, *, done: bool) -> str:
+def _why(one: EnvironmentPlan, changes: tuple[Change, ...], *, done: bool) -> str:
+    """Return what is or was done, and for which reasons, without those that ``changes`` show in lines below."""
     if one.conflicts:
         message = "; ".join(conflict.message for conflict in one.conflicts)
         return abbreviate_home(message.removeprefix(f"{one.environment.path} "))  # it stands before
     if one.state is State.WAITING:
         return abbreviate_home("; ".join(one.notes))
     what = ", ".join(filter(None, (_summary_of(action, done=done) for action in one.actions)))
-    reasons = [drift.message for drift in one.drift if not drift.code.endswith("missing")]
+    drift = (each for each in one.drift if not each.code.endswith("missing") and not (each.change and changes))
+    reasons = [each.message for each in drift]
     shown = "; ".join(reasons[:3]) + (f" and {len(reasons) - 3} more" if len(reasons) > 3 else "")  # noqa: PLR2004
     return ": ".join(filter(None, (what, abbreviate_home(shown))))
 
@@ -264,36 +228,3 @@ def _failure(one: EnvironmentReport, paint: Paint) -> Iterator[str]:
         yield f"    {paint('red', 'error:')} {abbreviate_home(one.error.message)}"
         if one.error.hint:
             yield f"    {paint('dim', 'hint:')} {abbreviate_in_commands(one.error.hint)}"
-
-
-def _summary(counts: Counter[str], words: tuple[str, ...], plan: Plan) -> str:
-    if not plan.environments:
-        return nothing_declared(plan)
-    elsewhere = [f"{len(plan.manifest.elsewhere)} for other hosts"] if plan.manifest.elsewhere else []
-    return ", ".join([_count(counts[word], word) for word in words if counts[word]] + elsewhere)
-
-
-def _count(count: int, word: str) -> str:
-    """Return a count of environments as people say it: ``1 to create``, ``2 conflicts``, ``3 in sync``."""
-    if word == "conflict" and count != 1:
-        return f"{count} conflicts"
-    words = f"to {word}" if word in _TO_DO else word
-    return f"{count} {words}"
-
-
-def nothing_declared(plan: Plan) -> str:
-    """Return the line for a manifest that declares no environment for this host."""
-    others = len(plan.manifest.elsewhere)
-    more = f" ({others} for other hosts)" if others else ""
-    how = "envsync add NAME declares one, envsync import PATH finds some"
-    return f"no environments are declared for this host{more}: {how}"
-
-
-def _codes(one: EnvironmentPlan) -> str:
-    codes = [conflict.code for conflict in one.conflicts] or [drift.code for drift in one.drift]
-    return ", ".join(dict.fromkeys(codes))
-
-
-def environments(count: int) -> str:
-    """Return a count of environments, such as ``1 environment``."""
-    return f"{count} environment" if count == 1 else f"{count} environments"

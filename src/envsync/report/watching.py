@@ -9,7 +9,8 @@ from envsync import __version__
 from envsync.model.plan import State
 from envsync.model.problems import Problem
 from envsync.report.terminal import Paint, abbreviate_home, abbreviate_in_commands, tilde
-from envsync.report.text import environments, outcome_lines, problem_lines, state_lines
+from envsync.report.text import outcome_lines, problem_lines, state_lines
+from envsync.report.totals import environments
 from envsync.watch.events import Applied, Conflicted, Degraded, Event, ManifestFailed, Passed, Started, Stopped
 
 _NAMES: dict[type[Event], str] = {
