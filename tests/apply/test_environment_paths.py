@@ -153,7 +153,9 @@ WORKTREES = '[envs.a]\npath = "wt/main/.venv"\naliases = ["wt/*/.venv"]\n'
 def test_an_alias_with_a_glob_is_made_in_each_directory_that_is_there(place: Place) -> None:
     (place.root / "wt").mkdir()
     (place.root / "wt/notes.txt").write_text("")
-    place.write(WORKTREES + '[envs.b]\npath = "wt/own/.venv"\n', "wt/main", "wt/one", "wt/own", "wt/.hidden")
+    (place.root / "wt/loop").symlink_to("loop")
+    globs = WORKTREES.replace('"wt/*/.venv"', '"wt/*/.venv", "wt/*/deep/.venv"')
+    place.write(globs + '[envs.b]\npath = "wt/own/.venv"\n', "wt/main", "wt/one", "wt/own", "wt/.hidden")
     assert {one["outcome"] for one in place.apply().values()} == {"created"}
     links = [link for link in (place.root / "wt").glob("*/.venv") if link.is_symlink()]
     assert [(str(link.relative_to(place.root)), os.readlink(link)) for link in links] == [

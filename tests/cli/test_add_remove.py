@@ -284,6 +284,32 @@ def test_in_a_project_nothing_need_be_given(
     assert "requires-python is <3.12" in out
 
 
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [(".python-version", "٣.١٢"), (".python-version", "99999.9"), ("pyproject.toml", f"a = {'[' * 5000}")],
+    ids=["digits", "number", "depth"],
+)
+def test_what_cannot_be_read_in_a_project_says_nothing(
+    place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], file: str, text: str
+) -> None:
+    place.write('[pythons]\n"3.12" = "/usr/bin/python3.12"\n', "blog")
+    (place.root / "blog" / file).write_text(text)
+    monkeypatch.chdir(place.root / "blog")
+    assert main(["--file", str(place.manifest), "add"]) == 0
+    assert "the newest of [pythons]" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", ["add", "import"])
+def test_a_current_directory_that_was_removed_is_named(
+    place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    place.write("", "gone")
+    monkeypatch.chdir(place.root / "gone")
+    (place.root / "gone").rmdir()
+    assert main(["--file", str(place.manifest), command]) == 1
+    assert "the current directory no longer exists" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("path", [".", "~"])
 def test_a_path_where_no_environment_may_be_is_refused_before_it_is_written(place: Place, path: str) -> None:
     place.write("")

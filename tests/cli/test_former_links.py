@@ -172,6 +172,22 @@ def test_a_record_that_was_made_up_claims_nothing_that_leads_elsewhere(plain: Pl
     assert os.readlink(mine) == "/usr/bin/env"
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        r'envsync-links = {"/x": "/a\u0000b"}',
+        r'envsync-links = {"/\ud800": "/\ud800/bin/x"}',
+        "envsync-manifest = /x\0y",
+        "envsync-path = /x\0y",
+    ],
+)
+def test_a_record_of_what_no_path_can_be_is_none(plain: Place, line: str) -> None:
+    settings = plain.root / "one/pyvenv.cfg"
+    settings.write_text(f"{settings.read_text()}{line}\n")
+    assert plain.envsync("plan", "--json").environments["one"]["conflict"] is None
+    assert removals(plain) == {}
+
+
 def test_nothing_is_recorded_where_everything_is_in_sync(plain: Place) -> None:
     forget_records(plain)
     before = (plain.root / "one/pyvenv.cfg").read_bytes()

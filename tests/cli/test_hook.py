@@ -105,6 +105,19 @@ def test_an_environment_is_active_in_its_project_and_what_was_activated_by_hand_
 
 
 @pytest.mark.parametrize("shell", STARTED)
+def test_only_an_activation_is_evaluated(made: Place, shell: str) -> None:
+    strict = "" if shell == "fish" else "set -eu; IFS=$'\\n\\t'\n"
+    pipe = "envsync hook fish | source" if shell == "fish" else f'eval "$(envsync hook {shell})"'
+    done = typed(made, shell, f"{strict}{pipe}\nenvsync activate one -qh\nenvsync activate --help\n")
+    assert (done.stdout.count("usage: envsync activate"), done.stderr) == (2, "")
+    words = (
+        "envsync activate -- one\necho $VIRTUAL_ENV\nenvsync activate one --shell fish\nenvsync activate --json one\n"
+    )
+    active, printed, *document = typed(made, shell, f"{strict}{pipe}\n{words}").stdout.splitlines()
+    assert (active, printed.split()[0], document[0]) == (f"{made.root}/one/.venv", "source", "{")
+
+
+@pytest.mark.parametrize("shell", STARTED)
 def test_nothing_of_a_strangers_manifest_is_activated(made: Place, shell: str) -> None:
     made.envsync("untrust", "envs.toml")
     follow = "emit fish_prompt" if shell == "fish" else "_envsync_cd"

@@ -119,6 +119,9 @@ def test_here_is_known_as_it_was_come_to_and_as_it_is(
     assert selected(manifest, (".",)) == selected(manifest, ("..",))[:1] == ("blog",)
     (home / "to-state").symlink_to("state/blog")
     assert selected(manifest, (f"{home}/to-state",)) == ("blog",)
+    (home / "src/blog/.venv/bin").mkdir(parents=True)
+    (home / "src/blog/.venv/bin/python").symlink_to("/usr/bin/env")
+    assert selected(manifest, ("../sub*", "../.venv/bin/python")) == ("sub", "blog")
 
 
 MANIFEST = '[envs.one]\npath = "one/.venv"\n[envs.two]\npath = "two/.venv"\ndescription = "the second"\n'

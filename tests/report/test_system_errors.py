@@ -36,6 +36,13 @@ def test_a_dangling_state_link_is_named_with_what_it_leads_to(place: Place, link
     assert os.readlink(state) == "/nowhere/at/all"
 
 
+def test_a_state_link_that_leads_to_itself_is_named(place: Place) -> None:
+    place.write(ONE)
+    (place.root / "state").symlink_to("state")
+    run = place.envsync("apply", "--json", XDG_STATE_HOME=f"{place.root}/state", ENVSYNC_FILE=str(place.manifest))
+    assert_told(run.environments["blog"]["error"], "dangling-link", "which leads back to itself")
+
+
 def test_a_state_dir_behind_a_dangling_link_is_made_where_that_leads(place: Place) -> None:
     place.write('[envs.blog]\npath = "blog"\ntarget = "blog"\n')
     (place.root / "state").symlink_to("elsewhere/state")

@@ -2,7 +2,6 @@
 
 import os
 import re
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,8 +10,9 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from envsync.apply.adopt import python_name
 from envsync.manifest.paths import is_literal, shortened
+from envsync.manifest.toml import parse
 from envsync.model.desired import Manifest
-from envsync.model.problems import Problem, UsageError
+from envsync.model.problems import ManifestError, Problem, UsageError
 from envsync.observe.files import read_text
 from envsync.observe.owners import Owners
 from envsync.observe.search import search
@@ -21,6 +21,11 @@ from envsync.plan.adopt import Recorded, entries_for
 _PACKAGES = frozenset({"project", "requirements", "packages", "bundles"})
 """Keys of which each says what is installed: where one is given, none is added."""
 _LOCATED = frozenset({"path", "target", "aliases"})
+_MINOR = re.compile(r"[0-9]{1,4}\.[0-9]{1,4}")
+_WRITTEN = re.compile(r"\s*([0-9]{1,4}(?:\.[0-9]{1,4})?)(?![0-9])")
+"""The minor version that a ``.python-version`` begins with: ``3.12`` of ``3.12.4``."""
+_LIMIT = 1 << 20
+"""Bytes of the largest file that is read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +104,14 @@ def _declared(directory: str, text: str) -> Iterator[tuple[str, Any, str]]:
 
 def _project(directory: str) -> Mapping[str, Any]:
     """Return the table ``[project]`` of a directory; empty where there is none, or none that can be read."""
+    return _table(f"{directory}/pyproject.toml", "project")
+
+
+def _table(file: str, name: str) -> dict[str, Any]:
+    """Return a table of a TOML file; empty where there is none, or none that can be read."""
     try:
-        table = tomllib.loads(read_text(f"{directory}/pyproject.toml") or "").get("project", {})
-    except tomllib.TOMLDecodeError:
+        table = parse(read_text(file, _LIMIT), file).get(name)
+    except ManifestError:
         return {}
     return table if isinstance(table, dict) else {}
 
@@ -109,10 +119,8 @@ def _project(directory: str) -> Mapping[str, Any]:
 def _python(manifest: Manifest, directory: str) -> Iterator[tuple[str, str]]:
     """Yield the interpreter that a project asks for, and where it does; else the newest that has a name."""
     names = _named(manifest)
-    written = (read_text(f"{directory}/.python-version") or "").split()
-    minor = ".".join(written[0].split(".")[:2]) if written else ""
-    if minor.replace(".", "").isdecimal():
-        yield minor, f"python: {minor}, as .python-version has it"
+    if written := _WRITTEN.match(read_text(f"{directory}/.python-version")):
+        yield written[1], f"python: {written[1]}, as .python-version has it"
         return
     request = _project(directory).get("requires-python")
     try:
@@ -131,9 +139,5 @@ def _named(manifest: Manifest) -> list[str]:
     """Return the names of interpreters that are versions, the oldest first."""
     names: set[str] = set()
     for file in (manifest.file, *(source.file for source in manifest.sources)):
-        try:
-            table = tomllib.loads(read_text(file) or "").get("pythons", {})
-        except tomllib.TOMLDecodeError:
-            continue
-        names |= {name for name in table if name.count(".") == 1 and name.replace(".", "").isdecimal()}
+        names |= {name for name in _table(file, "pythons") if _MINOR.fullmatch(name)}
     return sorted(names, key=lambda name: [int(part) for part in name.split(".")])

@@ -1,6 +1,7 @@
 """What ``pyvenv.cfg`` records of the links that envsync made to an environment: the setting ``envsync-links``."""
 
 import json
+import os
 from collections.abc import Mapping
 
 KEY = "envsync-links"
@@ -13,7 +14,15 @@ def parse(value: str | None) -> dict[str, str]:
     except (ValueError, RecursionError):
         return {}
     entries = found.items() if isinstance(found, dict) else ()
-    return {link: text for link, text in entries if link.startswith("/") and isinstance(text, str)}
+    return {link: text for link, text in entries if isinstance(text, str) and _is_path(link) and _is_path(text)}
+
+
+def _is_path(text: str) -> bool:
+    """Check whether a text can be an absolute path: with no NUL, and encodable."""
+    try:
+        return text.startswith("/") and b"\0" not in os.fsencode(text)
+    except UnicodeEncodeError:
+        return False
 
 
 def render(links: Mapping[str, str]) -> str:

@@ -14,11 +14,14 @@ _REPR = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")
 
 
 def parse(text: str) -> tuple[tuple[str, str], ...]:
-    """Return the settings in file order, keys in lower case, values stripped but otherwise as written."""
+    """Return the settings in file order, keys in lower case, values stripped but otherwise as written.
+
+    A line with a NUL, which neither a path nor a prompt can have, is none.
+    """
     settings = []
     for line in _lines(text):
         key, equals, value = line.partition("=")
-        if equals and not key.lstrip().startswith("#"):
+        if equals and not key.lstrip().startswith("#") and "\0" not in line:
             settings.append(
                 (intern(key.strip().lower()), intern(value.strip()))
             )  # the same in all environments of an interpreter

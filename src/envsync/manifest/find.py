@@ -59,7 +59,10 @@ def current_directory() -> str:
                 return absolute(seen, "/")
         except (OSError, ValueError):
             pass
-    return os.getcwd()
+    try:
+        return os.getcwd()
+    except FileNotFoundError as error:
+        raise FileNotFoundError(error.errno, "the current directory no longer exists; go to another") from None
 
 
 NAME = "envs.toml"

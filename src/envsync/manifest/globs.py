@@ -53,7 +53,7 @@ class _Search:
             for entry in self._entries(place, first):
                 if entry.is_symlink():
                     self._saw(entry.path)
-                if not rest or entry.is_dir():
+                if not rest or _is_directory(entry):
                     yield from self.under(entry.path, rest)
         else:
             # All up to the next pattern at once: the directories on the way may be anybody's, and never at rest.
@@ -80,7 +80,7 @@ class _Search:
             if (found.st_dev, found.st_ino) not in seen:
                 seen.add((found.st_dev, found.st_ino))
                 yield directory
-                waiting += [entry.path for entry in self._entries(directory) if entry.is_dir()]
+                waiting += [entry.path for entry in self._entries(directory) if _is_directory(entry)]
 
     def _files(self, directory: str) -> Iterator[str]:
         return (entry.path for entry in self._entries(directory))
@@ -105,3 +105,11 @@ class _Search:
             raise TooManyError(f"leads through more than {_MOST_ENTRIES:,} files")
         if time.monotonic() > self._end:
             raise TooManyError(f"takes more than {_MOST_SECONDS:.0f} seconds to match")
+
+
+def _is_directory(entry: "os.DirEntry[str]") -> bool:
+    """Check whether an entry is a directory, or leads to one: a symlink loop does not."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False

@@ -99,8 +99,8 @@ def _place(word: str) -> str:
 
 def _matching(manifest: Manifest, pattern: str, known: list[str]) -> tuple[str, ...]:
     if _is_path(pattern):
-        place = _place(pattern)
-        found = [one.name for one in manifest.environments if _matches(one, place)]
+        patterns = _with_real(_place(pattern))
+        found = [one.name for one in manifest.environments if _matches(one, patterns)]
     else:
         found = fnmatch.filter(known, pattern)
     if found:
@@ -109,10 +109,16 @@ def _matching(manifest: Manifest, pattern: str, known: list[str]) -> tuple[str, 
     raise UsageError(Problem("unknown-name", f"no environment matches {escaped(pattern)}", hint, file=manifest.file))
 
 
-def _matches(one: Environment, pattern: str) -> bool:
-    return any(
-        fnmatch.fnmatchcase(place, form) for place in places(one) for form in (pattern, f"{pattern.rstrip('/')}/*")
-    )
+def _with_real(pattern: str) -> set[str]:
+    """Return a pattern, also with the directory before its first glob as it really is, and each for what is below."""
+    parts = pattern.split("/")
+    first = next(at for at, part in enumerate(parts) if glob.has_magic(part))
+    real = "/".join([os.path.realpath("/".join(parts[:first]) or "/").rstrip("/"), *parts[first:]])
+    return {form for one in (pattern, real) for form in (one, f"{one.rstrip('/')}/*")}
+
+
+def _matches(one: Environment, patterns: Iterable[str]) -> bool:
+    return any(fnmatch.fnmatchcase(place, pattern) for place in places(one) for pattern in patterns)
 
 
 def _at(manifest: Manifest, word: str) -> tuple[str, ...]:
@@ -157,7 +163,7 @@ def _below(environments: Iterable[Environment], place: str) -> tuple[Environment
 
 def _around(environments: tuple[Environment, ...], place: str) -> tuple[Environment, ...]:
     """Return the environment in which a place lies, else those of the nearest project around it."""
-    tops = _both(place)
+    tops = {*_both(place), os.path.join(os.path.realpath(os.path.dirname(place)), os.path.basename(place))}
     if inside := tuple(one for one in environments if any(_is_within(top, places(one, project=False)) for top in tops)):
         return inside
     for start in (place, os.path.realpath(place)):

@@ -120,7 +120,7 @@ def read_environment(end: str, path: str) -> Environment | None:
 def _no_script(bin_entries: list["os.DirEntry[str]"]) -> str:
     """Return what ``activate`` is, where it is not a file and does not lead to one."""
     entry = next((entry for entry in bin_entries if entry.name == "activate"), None)
-    if entry is None or entry.is_file():
+    if entry is None or os.path.isfile(entry.path):
         return ""
     return "a symlink that leads to no file" if entry.is_symlink() else "not a file"
 

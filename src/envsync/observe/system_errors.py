@@ -38,7 +38,8 @@ def _of_system(error: OSError, place: str) -> Problem:
     where = error.filename2 or error.filename or (place if full else "")
     link = _dangling(where) if error.errno in _LOST and isinstance(where, str) else None
     if link is not None:
-        message = f"{link} is a symlink to {os.readlink(link)}, which does not exist"
+        what = "leads back to itself" if error.errno == errno.ELOOP else "does not exist"
+        message = f"{link} is a symlink to {os.readlink(link)}, which {what}"
         return Problem("dangling-link", message, "Make that directory, mount it, or change the link.")
     shown = f" ({where if isinstance(where, str) else '...'})" if where else ""
     code, hint = {

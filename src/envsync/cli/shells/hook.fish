@@ -2,14 +2,18 @@
 function envsync
     switch "$argv[1]"
         case activate
-            if string match -qr -- '^(-h|--help|--json|--shell.*)$' $argv
+            if string match -qr -- '^--shell' $argv
                 command envsync $argv
                 return
             end
-            set -l text (command envsync $argv --shell fish)
+            set -l text (command envsync activate --shell fish $argv[2..-1])
             or return
-            eval $text
-            set -g _envsync_active
+            if string match -q -- 'source *' "$text[1]"
+                eval $text[1]
+                set -g _envsync_active
+            else # help, or JSON
+                printf '%s\n' $text
+            end
         case deactivate
             if functions -q deactivate
                 deactivate

@@ -2,16 +2,24 @@
 envsync() {
     case "${1-}" in
     activate)
-        case " $* " in
-        *" -h "* | *" --help "* | *" --json "* | *" --shell"*)
-            command envsync "$@"
-            return
-            ;;
-        esac
+        shift
         local _envsync_text
-        _envsync_text=$(command envsync "$@" --shell @SHELL@) || return
-        eval "$_envsync_text"
-        _envsync_active=
+        for _envsync_text in "$@"; do
+            case $_envsync_text in
+            --shell*)
+                command envsync activate "$@"
+                return
+                ;;
+            esac
+        done
+        _envsync_text=$(command envsync activate --shell @SHELL@ "$@") || return
+        case $_envsync_text in
+        ". "*)
+            eval "$_envsync_text"
+            _envsync_active=
+            ;;
+        *) printf '%s\n' "$_envsync_text" ;; # help, or JSON
+        esac
         ;;
     deactivate)
         if typeset -f deactivate >/dev/null; then
