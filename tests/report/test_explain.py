@@ -246,29 +246,43 @@ def make_alone(place: Place) -> None:
 CONFLICTS = [make_directory, make_not_a_link, make_both, make_elsewhere, make_loop, make_file]
 
 
+def renamed(place: Place) -> tuple[str, str]:
+    """Give the manifest a name by which it is not found, and return the option that names it."""
+    place.manifest.rename(place.root / "it's mine.toml")
+    return "--file", "it's mine.toml"
+
+
+@pytest.mark.parametrize("named", [False, True], ids=["found", "named"])
 @pytest.mark.parametrize("make", CONFLICTS)
-def test_the_commands_that_are_shown_resolve_the_conflict(place: Place, make: Callable[[Place], None]) -> None:
+def test_the_commands_that_are_shown_resolve_the_conflict(
+    place: Place, make: Callable[[Place], None], named: bool
+) -> None:
     make(place)
-    run = place.envsync("explain", "a")
+    file = renamed(place) if named else ()
+    run = place.envsync("explain", "a", *file)
     assert run.status == 1
     found = commands(run.out)
     assert found
     for command in found:
         subprocess.run(["bash", "-c", command], check=True, cwd=place.root, env=with_command(place))
-    assert place.envsync("apply").status == 0
-    assert place.envsync("check").status == 0
+    assert place.envsync("apply", *file).status == 0
+    assert place.envsync("check", *file).status == 0
 
 
+@pytest.mark.parametrize("named", [False, True], ids=["found", "named"])
 @pytest.mark.parametrize("make", [make_directory, make_not_a_link, make_both, make_elsewhere, make_alone])
-def test_the_command_of_a_hint_works_when_it_is_pasted(place: Place, make: Callable[[Place], None]) -> None:
+def test_the_command_of_a_hint_works_when_it_is_pasted(
+    place: Place, make: Callable[[Place], None], named: bool
+) -> None:
     make(place)
+    file = renamed(place) if named else ()
     place.variables["HOME"] = str(place.root)
-    hints = [line for line in place.envsync("plan").out.splitlines() if line.startswith("    hint: ")]
+    hints = [line for line in place.envsync("plan", *file).out.splitlines() if line.startswith("    hint: ")]
     for hint in hints:
         command = hint.partition("hint: ")[2].partition(": ")[2]
         assert str(place.root) not in command or "'" in command  # a quoted word has no ~, which no shell would expand
         subprocess.run(["bash", "-c", command], check=True, cwd=place.root, env=with_command(place))
-    assert place.envsync("apply").status == 0
+    assert place.envsync("apply", *file).status == 0
 
 
 def test_the_document_has_the_commands_as_words(place: Place) -> None:

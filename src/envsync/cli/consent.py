@@ -11,6 +11,7 @@ from envsync.manifest import load
 from envsync.manifest.cached import recall
 from envsync.manifest.find import OWN, demanded, find
 from envsync.model.desired import Manifest
+from envsync.model.problems import ManifestError, Problem
 from envsync.observe.trust import (
     TrustLevel,
     advice_for,
@@ -57,6 +58,9 @@ def opened(options: Options, untrusted: Untrusted = Untrusted.REFUSE) -> Opened:
     Another user's manifest is always refused, unread.
     """
     file, origin = find(options.file)
+    if not os.path.lexists(file):
+        hint = "Check the name, or write one there: envsync init"
+        raise ManifestError((Problem("manifest-missing", "does not exist", hint, file),))
     needed = demanded(origin, as_trusted=options.as_trusted)
     if needed or origin == OWN:
         refuse_strangers([file])

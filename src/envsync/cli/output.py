@@ -10,6 +10,7 @@ from typing import Any, TextIO
 
 from envsync.cli.commands import FITTED, SHOWING
 from envsync.cli.options import Options
+from envsync.cli.pasting import pasted, pasted_in
 from envsync.cli.result import TROUBLE, Result
 from envsync.cli.signals import WORDS
 from envsync.formats.redact import redacted, redacted_in
@@ -24,9 +25,9 @@ def show(options: Options, result: Result) -> int:
     if options.json:
         verdict = result.verdict
         base = document(options.command, result.manifest, verdict.status, result.entries(), verdict.exit_code)
-        _print_json(base | result.more)
+        _print_json(pasted_in(base | result.more, options))
     elif not options.quiet or result.verdict.exit_code or options.command in SHOWING or options.action == "show":
-        lines = result.lines(paint(options, sys.stdout))
+        lines = pasted(result.lines(paint(options, sys.stdout)), options)
         _print_lines(sys.stdout, fitting(lines) if options.command in FITTED else lines)
     if result.verdict.exit_code in WORDS:
         sys.stderr.write(f"envsync: {interruption(options.command, result)}\n")
@@ -65,15 +66,15 @@ def _show_problems(options: Options, problems: tuple[Problem, ...], exit_code: i
     if options.json and options.command == "watch":
         from envsync.report.watching import failure_entry, now  # noqa: PLC0415  # only here
 
-        _print_json(failure_entry(exit_code, problems, now()), indent=None)
+        _print_json(pasted_in(failure_entry(exit_code, problems, now()), options), indent=None)
     elif options.json:
         manifest = next((problem.file for problem in problems if problem.file), None)
         base = document(options.command, manifest, "error", exit_code=exit_code)
-        _print_json(base | {"errors": [problem.to_dict() for problem in problems]})
+        _print_json(pasted_in(base | {"errors": [problem.to_dict() for problem in problems]}, options))
     else:
         from envsync.report.text import problem_lines  # noqa: PLC0415  # only where something is wrong
 
-        lines = problem_lines(problems, paint(options, sys.stderr))
+        lines = pasted(problem_lines(problems, paint(options, sys.stderr)), options)
         _print_lines(sys.stderr, fitting(lines, sys.stderr))
     return exit_code
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from envsync.cli.completion import script
 from envsync.cli.consent import Untrusted, opened
 from envsync.cli.options import Options
+from envsync.cli.pasting import option_for
 from envsync.cli.result import DONE, TROUBLE, Result, Verdict
 from envsync.formats import pyvenv_cfg
 from envsync.manifest.find import current_directory
@@ -17,7 +18,7 @@ from envsync.model.desired import Environment, Manifest
 from envsync.model.problems import CannotRunError, EnvsyncError, ManifestError, Problem
 from envsync.model.system import VARIABLES
 from envsync.observe.files import read_text
-from envsync.report.terminal import escape
+from envsync.report.terminal import escape, shell_quoted
 
 _SHELLS = Path(__file__).with_name("shells")
 """Texts for shells."""
@@ -128,7 +129,7 @@ def _activate(options: Options) -> Result:
     shell = options.shell or _calling_shell()
     line = _activation(shell, environment.path)
     if sys.stdout.isatty() and not options.quiet and not options.json:
-        command = f"envsync activate {shlex.quote(environment.name)}"
+        command = shell_quoted(("envsync", "activate", *option_for(options), environment.name))
         how = _EVALUATED.get(shell, 'eval "$({})"').format(command)
         sys.stderr.write(f"envsync: this activates it in your shell: {escape(how)}; or see: envsync hook --help\n")
     more = {"name": environment.name, "path": environment.path, "shell": shell, "activation": line}

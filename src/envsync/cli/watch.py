@@ -16,6 +16,7 @@ from envsync.cache.store import cache_directory, state_directories
 from envsync.cli.consent import Untrusted, cache_for, opened, reopened
 from envsync.cli.options import Options
 from envsync.cli.output import paint
+from envsync.cli.pasting import pasted, pasted_in
 from envsync.cli.result import Result, Verdict
 from envsync.cli.session import settings_of
 from envsync.formats.redact import redacted, redacted_in
@@ -98,11 +99,12 @@ class _Printer:
     def _text(self, event: Event, stream: TextIO | None) -> str:
         """Return an event for a stream; plain where that is ``None``."""
         if self._options.json:
-            return json.dumps(redacted_in(event_entry(event, now()))) + "\n"
+            return json.dumps(redacted_in(pasted_in(event_entry(event, now()), self._options))) + "\n"
         if self._options.quiet and isinstance(event, Started | Stopped):
             return ""
         colours = Paint(colours=False) if stream is None else paint(self._options, stream)
-        lines = [redacted(line) for line in event_lines(event, colours, verbose=self._options.verbose)]
+        shown = pasted(event_lines(event, colours, verbose=self._options.verbose), self._options)
+        lines = [redacted(line) for line in shown]
         if stream is not None and stream.isatty():
             room = shutil.get_terminal_size().columns - (_STAMP if self._timed else 0)
             lines = [part for line in lines for part in wrapped(line, room)]
