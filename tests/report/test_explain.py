@@ -247,7 +247,7 @@ CONFLICTS = [make_directory, make_not_a_link, make_both, make_elsewhere, make_lo
 
 
 def renamed(place: Place) -> tuple[str, str]:
-    """Give the manifest a name by which it is not found, and return the option that names it."""
+    """Rename the manifest, so that it is not found, and return the option that names it."""
     place.manifest.rename(place.root / "it's mine.toml")
     return "--file", "it's mine.toml"
 
