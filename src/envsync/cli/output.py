@@ -10,7 +10,6 @@ from typing import Any, TextIO
 
 from envsync.cli.commands import FITTED, SHOWING
 from envsync.cli.options import Options
-from envsync.cli.pasting import pasted, pasted_in
 from envsync.cli.result import TROUBLE, Result
 from envsync.cli.signals import WORDS
 from envsync.formats.redact import redacted, redacted_in
@@ -25,9 +24,9 @@ def show(options: Options, result: Result) -> int:
     if options.json:
         verdict = result.verdict
         base = document(options.command, result.manifest, verdict.status, result.entries(), verdict.exit_code)
-        _print_json(pasted_in(base | result.more, options))
+        _print_json(base | result.more, options)
     elif not options.quiet or result.verdict.exit_code or options.command in SHOWING or options.action == "show":
-        lines = pasted(result.lines(paint(options, sys.stdout)), options)
+        lines = _pasted(result.lines(paint(options, sys.stdout)), options)
         _print_lines(sys.stdout, fitting(lines) if options.command in FITTED else lines)
     if result.verdict.exit_code in WORDS:
         sys.stderr.write(f"envsync: {interruption(options.command, result)}\n")
@@ -66,20 +65,32 @@ def _show_problems(options: Options, problems: tuple[Problem, ...], exit_code: i
     if options.json and options.command == "watch":
         from envsync.report.watching import failure_entry, now  # noqa: PLC0415  # only here
 
-        _print_json(pasted_in(failure_entry(exit_code, problems, now()), options), indent=None)
+        _print_json(failure_entry(exit_code, problems, now()), options, indent=None)
     elif options.json:
         manifest = next((problem.file for problem in problems if problem.file), None)
         base = document(options.command, manifest, "error", exit_code=exit_code)
-        _print_json(pasted_in(base | {"errors": [problem.to_dict() for problem in problems]}, options))
+        _print_json(base | {"errors": [problem.to_dict() for problem in problems]}, options)
     else:
         from envsync.report.text import problem_lines  # noqa: PLC0415  # only where something is wrong
 
-        lines = pasted(problem_lines(problems, paint(options, sys.stderr)), options)
+        lines = _pasted(problem_lines(problems, paint(options, sys.stderr)), options)
         _print_lines(sys.stderr, fitting(lines, sys.stderr))
     return exit_code
 
 
-def _print_json(content: dict[str, Any], *, indent: int | None = 2) -> None:
+def _pasted(lines: Iterable[str], options: Options) -> Iterable[str]:
+    if options.file is None:
+        return lines
+    from envsync.cli.pasting import pasted  # noqa: PLC0415  # only here
+
+    return pasted(lines, options)
+
+
+def _print_json(content: dict[str, Any], options: Options, *, indent: int | None = 2) -> None:
+    if options.file is not None:
+        from envsync.cli.pasting import pasted_in  # noqa: PLC0415  # only here
+
+        content = pasted_in(content, options)
     sys.stdout.write(json.dumps(redacted_in(content), indent=indent) + "\n")
     sys.stdout.flush()
 
