@@ -31,7 +31,7 @@ from envsync.observe.world import Observer
 from envsync.plan.between import conflicts_between
 from envsync.plan.blueprint import Rules, stopped, untrusted
 from envsync.plan.decide import decide, exchanges
-from envsync.plan.upgrade import decide_upgrade, left_alone, may_upgrade
+from envsync.plan.upgrade import decide_upgrade, may_upgrade
 
 _LOOKS = 3
 _NOTHING: Mapping[str, EnvironmentPlan] = {}
@@ -123,7 +123,8 @@ class Reconciler:
     def plan_upgrade(self, names: tuple[str, ...] = (), only: tuple[str, ...] = ()) -> Plan:
         """Decide on newer releases for all environments or the named ones, of all packages or ``only`` some.
 
-        A package counts where it is installed; one that no environment has is a conflict of each.
+        With ``only``, an environment that is known to have none of them is left out; what no environment has is a
+        conflict of each.
         """
         plan = self.plan(names)
         found = {one.environment.name: one for one in plan.environments}
@@ -132,7 +133,8 @@ class Reconciler:
         chosen = []
         for one in map(found.__getitem__, self._in_turn("looking for newer releases for", found)):
             present = (*absent, *(name for name in only if name in _installed(one)))
-            chosen.append(self._upgraded(one, present) if present or not only else left_alone(one))
+            if present or not only or one.state in {State.CONFLICT, State.WAITING}:
+                chosen.append(self._upgraded(one, present))
         return replace(plan, environments=tuple(chosen), foreign_staging=())
 
     def undeclared(self, plan: EnvironmentPlan) -> tuple[str, ...]:

@@ -84,6 +84,39 @@ def test_a_package_that_is_not_installed_is_told(depot: Depot) -> None:
     assert depot.versions() == {"app": "1.0", "lib": "1.1", "tool": "0.5"}
 
 
+def test_environments_without_the_package_are_left_out_and_named(
+    depot: Depot, capsys: pytest.CaptureFixture[str]
+) -> None:
+    skip_unless(depot, "uv")
+    outdated(depot)
+    with depot.place.manifest.open("a") as manifest:
+        manifest.write(f'[envs.two]\npath = "two"\npython = "{depot.link}/python"\npackages = ["tool"]\n')
+    assert main(["apply"]) == 0
+    capsys.readouterr()
+    lines: list[str] = []
+    for words in (["outdated"], ["upgrade", "--dry-run"], ["upgrade"], ["upgrade"]):
+        assert main([*words, "--package", "app"]) == 0
+        lines = capsys.readouterr().out.splitlines()
+        assert "app is not installed in 1 other: two" in lines
+        assert ("Next: envsync upgrade --package app" in lines) == (words == ["outdated"])
+    assert lines == ["nothing to upgrade", "app is not installed in 1 other: two"]
+    entry = depot.command("upgrade", "--package", "app")
+    assert entry["name"] == "one"
+    assert main(["upgrade"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] in {"1 upgraded, 1 in sync", "nothing to upgrade"}
+
+
+def test_what_is_not_in_sync_is_named_with_the_command_that_mends_it(
+    depot: Depot, capsys: pytest.CaptureFixture[str]
+) -> None:
+    skip_unless(depot, "uv")
+    make(depot, 'packages = ["app==1.0"]')
+    depot.declare('packages = ["app>1"]')
+    capsys.readouterr()
+    assert main(["outdated"]) == 1
+    assert capsys.readouterr().out == "note: one: it is not in sync. Apply first: envsync apply one\n"
+
+
 def test_what_nothing_declares_is_not_upgraded(depot: Depot) -> None:
     make(depot, 'packages = ["tool"]')
     depot.install("app")

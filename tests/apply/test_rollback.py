@@ -112,8 +112,8 @@ def test_a_rollback_says_when_the_generation_was_replaced(machine: Machine) -> N
     (staging_dir,) = machine.root.glob("state/.envsync-*/envsync.json")
     made = json.loads(staging_dir.read_text())["made"]
     entry = machine.rollback()
-    when = f"{made[:10]} at {made[11:16]} UTC"
-    assert entry["actions"] == [{"kind": "rollback", "message": f"go back to what was replaced on {when}"}]
+    message = f"go back to what it was until {made[:10]}, {made[11:16]} UTC (Python {machine.patch(machine.version())})"
+    assert entry["actions"] == [{"kind": "rollback", "message": message}]
     assert entry["outcome"] == "rolled-back"
     assert machine.place.envsync("check").status == 0
 
@@ -122,16 +122,22 @@ def test_a_rollback_of_another_python_names_both(machine: Machine) -> None:
     machine.rebuild()
     machine.point("3.12")
     entry = machine.rollback()
-    python = f"Python {machine.patch('3.12')} instead of {machine.patch('3.13')}"
-    assert entry["actions"][0]["message"].endswith(python)
+    start = f"go back to Python {machine.patch('3.12')} from {machine.patch('3.13')}, as it was until 20"
+    assert entry["actions"][0]["message"].startswith(start)
     assert machine.version() == "3.12"
 
 
 def test_nothing_kept_is_said_in_plain_words(machine: Machine) -> None:
     machine.place.write(PLAIN)
     machine.place.apply()
-    run = machine.place.envsync("rollback", "blog")
-    assert (run.status, "blog has no kept generation" in run.out) == (1, True)
+    for head, hint in (
+        ("", "The next installation, upgrade or rebuild keeps what it replaces."),
+        ("keep = 0\n", "The manifest says `keep = 0`: with `keep = 1`, what is replaced from then on is kept."),
+    ):
+        machine.place.write(head + PLAIN)
+        run = machine.place.envsync("rollback", "blog")
+        assert (run.status, "there is nothing to go back to: no former content is kept" in run.out) == (1, True)
+        assert f"hint: {hint}\n" in run.out
 
 
 def test_the_conflict_over_a_minor_upgrade_names_pin(machine: Machine) -> None:

@@ -138,7 +138,7 @@ LINES = ["    ~ app   1.0 -> 2.0", "    + lib   1.1", "    ~ tool  0.5 -> as bui
 def test_a_plan_lists_the_packages_that_change_and_says_no_version_twice() -> None:
     seen = world(found(), declared=declared(), installed=installed(package("app")), verdict=unmet(*UNMET))
     plan = decide(wanted(packages=Packages(packages=("app",))), seen, rules())
-    assert lines_of(plan)[1:] == [f"~ install    blog  {PATH}  install app", *LINES]
+    assert lines_of(plan)[1:] == [f"~ install    blog  {PATH}  app", *LINES]
     assert lines_of(plan, "\N{RIGHTWARDS ARROW}")[2] == LINES[0].replace("->", "\N{RIGHTWARDS ARROW}")
 
 

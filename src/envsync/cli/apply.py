@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 
@@ -67,17 +67,17 @@ def _plan(options: Options) -> Result:
             yield f"manifest: {tilde(plan.manifest.file)}"
             yield from in_force_lines(plan.manifest.file, session.hidden)
         if any(one.actions for one in plan.environments):
-            yield f"Next: {_applying(options)}"
+            rebuilt = [word for name in options.force_rebuild for word in ("--force-rebuild", name)]
+            yield f"Next: {_command('apply', options, *(['--deep'] if options.deep else []), *rebuilt)}"
 
     result = look(options, lines, on_drift=DRIFT if options.exit_code else DONE, session=session)
     return replace(result, more=result.more | session.in_force()) if options.json else result
 
 
-def _applying(options: Options) -> str:
-    """Return the command that carries out what is planned."""
+def _command(command: str, options: Options, *more: str) -> str:
+    """Return another command for the same manifest and environments."""
     file = ("--file", options.file) if options.file is not None else ()
-    rebuilt = [word for name in options.force_rebuild for word in ("--force-rebuild", name)]
-    return shell_quoted(("envsync", "apply", *file, *(["--deep"] if options.deep else []), *rebuilt, *options.names))
+    return shell_quoted(("envsync", command, *file, *more, *options.names))
 
 
 def _check(options: Options) -> Result:
@@ -113,31 +113,44 @@ def verdict_of_report(report: Report) -> Verdict:
 
 def _upgrade(options: Options) -> Result:
     session = Session(options)
-    plan = _plan_upgrade(session, options)
+    plan, without = _plan_upgrade(session, options)
     if options.dry_run:
         show = partial(text.plan_lines, plan, verbose=options.verbose, nothing=packages.NOTHING_TO_UPGRADE)
-        return Result(plan.manifest.file, _verdict_of(plan), plan.environments, show)
+        return Result(plan.manifest.file, _verdict_of(plan), plan.environments, _also(show, without))
     report = _untouched(plan)
     if plan.has_work:
         snapshot.forget(plan.manifest.file)
         with session.looking(_count(plan)) as display:
             report = session.reconciler.apply(plan, session.settings, display)
-    show = partial(text.report_lines, report, verbose=options.verbose)
-    return Result(plan.manifest.file, verdict_of_report(report), report.environments, show)
+    show = partial(
+        text.report_lines, report, verbose=options.verbose, nothing="" if plan.has_work else packages.NOTHING_TO_UPGRADE
+    )
+    return Result(plan.manifest.file, verdict_of_report(report), report.environments, _also(show, without))
 
 
 def _outdated(options: Options) -> Result:
     session = Session(options)
-    plan = _plan_upgrade(session, options)
-    return Result(
-        plan.manifest.file, _verdict_of(plan), plan.environments, partial(packages.outdated_lines, plan.environments)
-    )
+    plan, more = _plan_upgrade(session, options)
+    if any(one.packages for one in plan.environments):
+        only = [word for name in options.package for word in ("--package", name)]
+        more += (f"Next: {_command('upgrade', options, *only)}",)
+    show = partial(packages.outdated_lines, plan.environments)
+    return Result(plan.manifest.file, _verdict_of(plan), plan.environments, _also(show, more))
 
 
-def _plan_upgrade(session: Session, options: Options) -> Plan:
+def _plan_upgrade(session: Session, options: Options) -> tuple[Plan, tuple[str, ...]]:
+    """Return the plan, and lines on the environments that it leaves out."""
     only = tuple(dict.fromkeys(canonicalize_name(name) for name in options.package))
     with session.looking():
-        return session.reconciler.plan_upgrade(session.options.names, only)
+        plan = session.reconciler.plan_upgrade(session.options.names, only)
+    names = session.options.names or [one.name for one in session.manifest.environments]
+    planned = {one.environment.name for one in plan.environments}
+    without = [name for name in names if name not in planned]
+    return plan, (packages.without_line(only, without),) if without else ()
+
+
+def _also(lines: Callable[[Paint], Iterable[str]], more: Iterable[str]) -> Callable[[Paint], Iterable[str]]:
+    return lambda paint: (*lines(paint), *more)
 
 
 def _verdict_of(plan: Plan) -> Verdict:

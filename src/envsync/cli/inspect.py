@@ -124,9 +124,9 @@ def _move(options: Options) -> Result:
             if moved is None:
                 raise
             status = signals.status()
-    line = f"{moved.path} is a symlink to {moved.target} {'now' if moved.changed else 'already'}"
+    start = f"moved {moved.name}: {moved.path} is now" if moved.changed else f"nothing to move: {moved.path} is already"
     document = moved.to_dict()
-    show = [abbreviate_home(line)]
+    show = [abbreviate_home(f"{start} a symlink to {moved.target}")]
     return Result(moved.manifest, Verdict(document["status"], status), (), lambda _: show, more=document)
 
 

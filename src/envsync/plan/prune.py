@@ -70,7 +70,7 @@ def _orphan(one: Orphan) -> Removal:
         kind="environment",
         name=one.name,
         place=one.end,
-        detail=f"was at {one.path}",
+        detail=f"was at {one.path}" if one.path != one.end else "nothing declares it any longer",
         size=one.size,
         end=one.end,
         path=one.path,

@@ -34,7 +34,11 @@ def decide_rollback(
     """
     world = plan.world
     codes = _IN_THE_WAY | _IN_THE_WAY_OF_A_PIN if pin is not None else _IN_THE_WAY
-    conflicts = (*(one for one in plan.conflicts if one.code in codes), *_losses(world), *_nothing(plan, former))
+    conflicts = (
+        *(one for one in plan.conflicts if one.code in codes),
+        *_losses(world),
+        *_nothing(plan, former, rules.keep),
+    )
     conflicts += (*not_writable(world.directory), *meddled_with(world.hazard))
     found = former.environment if former is not None else None
     if former is None or found is None:
@@ -87,11 +91,13 @@ def _losses(world: World) -> tuple[Conflict, ...]:
     return conflicts_at_top(world.directory.chain.end, world.installed)
 
 
-def _nothing(plan: EnvironmentPlan, former: LatestGeneration | None) -> Iterator[Conflict]:
+def _nothing(plan: EnvironmentPlan, former: LatestGeneration | None, keep: int) -> Iterator[Conflict]:
     directory = plan.world.directory
     if former is None:
-        hint = "Installs, upgrades and rebuilds keep generations, as many as `keep` says."
-        yield Conflict("no-generation", f"{plan.environment.name} has no kept generation", hint)
+        hint = "The next installation, upgrade or rebuild keeps what it replaces."
+        if not keep:
+            hint = "The manifest says `keep = 0`: with `keep = 1`, what is replaced from then on is kept."
+        yield Conflict("no-generation", "there is nothing to go back to: no former content is kept", hint)
     elif former.environment is None:
         hint = "Look at what is left of it, then remove it."
         yield Conflict("no-generation", f"{former.staging_dir} holds no whole environment", hint)
@@ -138,12 +144,12 @@ def _repair(
 
 
 def _message(world: World, former: LatestGeneration, pin: Pin | None) -> str:
-    message = "go back to the kept generation"
-    if former.made:
-        message = f"go back to what was replaced on {_moment(former.made)}"
     held = LatestGeneration("", "", "", world.directory.environment).version
+    until = f"until {_moment(former.made)}" if former.made else "before"
     if former.version and former.version != held:
-        message += f", Python {former.version}" + (f" instead of {held}" if held else "")
+        message = f"go back to Python {former.version}{f' from {held}' if held else ''}, as it was {until}"
+    else:
+        message = f"go back to what it was {until}{f' (Python {held})' if held else ''}"
     if pin is not None:
         message += f"; set `python` to {pin.python} in {pin.file}"
     return message
@@ -151,7 +157,7 @@ def _message(world: World, former: LatestGeneration, pin: Pin | None) -> str:
 
 def _moment(made: str) -> str:
     try:
-        return f"{datetime.fromisoformat(made):%Y-%m-%d at %H:%M} UTC"
+        return f"{datetime.fromisoformat(made):%Y-%m-%d, %H:%M} UTC"
     except ValueError:
         return made
 
@@ -166,10 +172,10 @@ def _notes(world: World, former: LatestGeneration, found: Environment) -> Iterat
         what = verdict.reason or listed(map(_change, verdict.changes)) or f"remove {listed(verdict.extraneous)}"
         yield (
             f"it does not meet what is declared: the next apply installs again ({what}); "
-            "to stay with this generation, undo that change first"
+            "to stay with this content, change the declaration first"
         )
     elif verdict is None and world.declared is not None and world.declared.calls:
-        yield "it is not known whether its packages are as declared: the next apply looks, and may install them again"
+        yield "it is not known whether its packages are as declared: the next apply asks, and may install them again"
 
 
 def _change(change: Change) -> str:

@@ -1,5 +1,6 @@
 """Decide on upgrading the packages of an environment to newer releases, within what is declared. Pure."""
 
+import shlex
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -52,23 +53,18 @@ def decide_upgrade(
     return replace(plan, world=judged, state=State.DRIFT, drift=(*plan.drift, *drift), actions=actions, notes=notes)
 
 
-def left_alone(plan: EnvironmentPlan) -> EnvironmentPlan:
-    """Return the plan of an environment that has none of the packages to upgrade: nothing is done about it."""
-    if plan.state in {State.CONFLICT, State.WAITING}:
-        return plan
-    return replace(plan, state=State.IN_SYNC, drift=(), actions=(), interrupted=False)
-
-
 def _refusal(plan: EnvironmentPlan, verdict: Verdict | None, only: tuple[str, ...]) -> Conflict | None:
     """Return why nothing can be said about newer releases, if so."""
-    if any(not isinstance(action, Link) for action in plan.actions):
-        return Conflict("not-in-sync", "it is not in sync", "Apply first, then upgrade.")
     there = plan.world.installed.versions() if plan.world.installed is not None else {}
     unknown = [name for name in only if name not in there]
     if unknown:
-        return Conflict("upgrade-unknown", f"{listed(unknown)} is not installed", "Name an installed package.")
+        hint = "Name a package that is installed where packages are declared."
+        return Conflict("upgrade-unknown", f"{listed(unknown)} is not installed", hint)
+    if any(not isinstance(action, Link) for action in plan.actions):
+        hint = f"Apply first: envsync apply {shlex.quote(plan.environment.name)}"
+        return Conflict("not-in-sync", "it is not in sync", hint)
     if verdict is not None and verdict.reason:
-        return Conflict("upgrade-unknown", verdict.reason, "Look at its indexes, and whether they can be reached.")
+        return Conflict("upgrade-unknown", verdict.reason, "Check its indexes, and whether they can be reached.")
     return None
 
 

@@ -155,7 +155,7 @@ def removal_lines(
     for one in removals:
         look, word = _word(one, done)
         room = f"{one.size / 1e6:.1f} MB" if one.size else ""
-        since = f"since {one.made[:10]}" if one.made else ""
+        since = f"replaced {one.made[:10]}" if one.made else ""
         facts = ", ".join(filter(None, (abbreviate_home(one.detail), room, since)))
         name = paint("bold", f"{escape(one.name):<{width}}")
         yield f"{paint(look, f'{word:<12}')} {one.kind:<11}  {name}  {tilde(one.place)}  {facts}"
@@ -174,7 +174,7 @@ def _word(one: Removal, done: Mapping[str, Problem | None] | None) -> tuple[str,
     if one.kept_because:
         return "yellow", "! stays"
     if done is None:
-        return "blue", "- would go"
+        return "blue", "- to remove"
     if one.place not in done:
         return "yellow", ". left"
     return ("red", "x failed") if done.get(one.place) else ("green", "- removed")
@@ -186,6 +186,6 @@ def _summary(removals: Sequence[Removal], done: Mapping[str, Problem | None] | N
         return "nothing to prune"
     room = f"{sum(one.size for one in going) / 1e6:.1f} MB"
     if done is None:
-        return f"{len(going)} to remove, {room}: add --yes"
+        return f"{len(going)} to remove, {room}; --yes removes them"
     removed = [one for one in going if one.place in done and done[one.place] is None]
     return f"{len(removed)} removed, {sum(one.size for one in removed) / 1e6:.1f} MB"

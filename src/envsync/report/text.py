@@ -76,10 +76,12 @@ def plan_lines(plan: Plan, paint: Paint, *, verbose: bool, nothing: str = "") ->
         yield from package_lines(one.packages, paint, verbose=verbose)
 
 
-def report_lines(report: Report, paint: Paint, *, verbose: bool, seconds: float = 0.0) -> Iterator[str]:
+def report_lines(
+    report: Report, paint: Paint, *, verbose: bool, seconds: float = 0.0, nothing: str = ""
+) -> Iterator[str]:
     """Yield what was done, and why; environments that were not touched are only counted.
 
-    ``seconds`` is how long it took.
+    ``seconds`` is how long it took; ``nothing`` is said instead of the totals where all is in sync.
     """
     quiet = {Outcome.UNCHANGED, Outcome.SKIPPED, Outcome.INTERRUPTED}
     shown = [one for one in report.environments if verbose or one.outcome not in quiet or one.plan.faults]
@@ -100,7 +102,9 @@ def report_lines(report: Report, paint: Paint, *, verbose: bool, seconds: float 
             yield from package_lines(one.packages, paint, verbose=verbose)
         yield from _failure(one, paint)
     plans = tuple(one.plan for one in report.environments)
-    yield done_totals(map(_done_word, report.environments), Plan(report.manifest, plans), seconds)
+    words = [*map(_done_word, report.environments)]
+    is_in_sync = bool(words) and {*words} == {"in sync"}
+    yield nothing if nothing and is_in_sync else done_totals(words, Plan(report.manifest, plans), seconds)
 
 
 def outcome_lines(one: EnvironmentReport, paint: Paint) -> Iterator[str]:
@@ -170,7 +174,7 @@ class _Columns:
         """Return the line of an environment; ``changes`` are shown in lines below it."""
         name = self._paint("bold", f"{escape(one.environment.name):<{self._name}}")
         path = f"{tilde(one.environment.path):<{self._path}}"
-        return f"{self._head(look, word)}  {name}  {path}  {_why(one, changes, done=done)}".rstrip()
+        return f"{self._head(look, word)}  {name}  {path}  {_why(one, word, changes, done=done)}".rstrip()
 
     def group(self, look: tuple[str, str], word: str, cause: Cause) -> str:
         count = self._paint("bold", environments(len(cause.names)))
@@ -182,21 +186,25 @@ class _Columns:
         return self._paint(style, f"{symbol} {word:<{max(self._word, _NARROW)}}")
 
 
-def _why(one: EnvironmentPlan, changes: tuple[Change, ...], *, done: bool) -> str:
-    """Return what is or was done, and for which reasons, without those that ``changes`` show in lines below."""
+def _why(one: EnvironmentPlan, word: str, changes: tuple[Change, ...], *, done: bool) -> str:
+    """Return what is or was done, and for which reasons, without what stands elsewhere.
+
+    That is ``word`` before it, and what ``changes`` show in lines below.
+    """
     if one.conflicts:
         message = "; ".join(conflict.message for conflict in one.conflicts)
         return abbreviate_home(message.removeprefix(f"{one.environment.path} "))  # it stands before
     if one.state is State.WAITING:
         return abbreviate_home("; ".join(one.notes))
-    what = ", ".join(filter(None, (_summary_of(action, done=done) for action in one.actions)))
+    parts = (_summary_of(action, one.environment.path, done=done) for action in one.actions)
+    what = ", ".join(filter(None, parts)).removeprefix(f"{word} ")
     drift = (each for each in one.drift if not each.code.endswith("missing") and not (each.change and changes))
     reasons = [each.message for each in drift]
     shown = "; ".join(reasons[:3]) + (f" and {len(reasons) - 3} more" if len(reasons) > 3 else "")  # noqa: PLR2004
     return ": ".join(filter(None, (what, abbreviate_home(shown))))
 
 
-def _summary_of(action: Action, *, done: bool) -> str:
+def _summary_of(action: Action, path: str, *, done: bool) -> str:
     match action:
         case Create():
             return abbreviate_home(action.message.partition(" for ")[2])
@@ -208,7 +216,8 @@ def _summary_of(action: Action, *, done: bool) -> str:
         case Repair():
             return ""  # the reasons say it
         case Link():
-            return f"{tilde(action.link)} -> {tilde(action.link_text)}"
+            start = "symlink to" if action.link == path else f"{tilde(action.link)} ->"  # the path stands before
+            return f"{start} {tilde(action.link_text)}"
         case _:
             assert_never(action)
 
