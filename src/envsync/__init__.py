@@ -136,6 +136,8 @@ def plan(
 
     Raises ``ManifestError``, ``UntrustedError``, and ``UsageError`` for what means no environment.
     """
+    from dataclasses import replace
+
     from envsync.apply.settings import Settings
     from envsync.cache.store import Cache
     from envsync.manifest.selection import selected
@@ -145,9 +147,10 @@ def plan(
     manifest, forced = load(file), [force_rebuild] if isinstance(force_rebuild, str) else [*force_rebuild]
     chosen, rebuilt = selected(manifest, map(_word, names)), selected(manifest, map(_word, forced))
     cache = Cache((settings or Settings()).memory)
-    found = _reconciler(manifest, cache, rebuilt, deep=deep).plan(chosen and (*chosen, *rebuilt))
+    reconciler = _reconciler(manifest, cache, rebuilt, deep=deep)
+    found = reconciler.plan(chosen and (*chosen, *rebuilt))
     cache.save(write_cache)
-    return found
+    return found if chosen else replace(found, notes=reconciler.notes())
 
 
 def _word(name: "str | PathLike[str]") -> str:

@@ -23,6 +23,7 @@ from envsync.model.world import World
 from envsync.observe.backends import Backends
 from envsync.observe.directory import StagingFinder
 from envsync.observe.facts import FactsCache
+from envsync.observe.generations import find_undeclared_links
 from envsync.observe.interpreters import Interpreters
 from envsync.observe.links import MAX_HOPS, walk
 from envsync.observe.packages import read_installed
@@ -31,6 +32,7 @@ from envsync.observe.world import Observer
 from envsync.plan.between import conflicts_between
 from envsync.plan.blueprint import Rules, stopped, untrusted
 from envsync.plan.decide import decide, exchanges
+from envsync.plan.links import former_links_note
 from envsync.plan.upgrade import decide_upgrade, may_upgrade
 
 _LOOKS = 3
@@ -98,6 +100,12 @@ class Reconciler:
         )
         foreign = observer.foreign_staging({*ends.values()})
         return Plan(self._manifest, plans, foreign, between, self._rules.force_rebuild, self._deep)
+
+    def notes(self) -> tuple[str, ...]:
+        """Return what there is to say of no declared environment: which links lead to what is not declared any more."""
+        with contextlib.suppress(OSError):
+            return former_links_note(find_undeclared_links(self._manifest))
+        return ()
 
     def plan_rollback(self, name: str, *, pin: bool = False) -> Plan:
         """Decide on exchanging one environment for the generation that is kept of it; writes nothing.

@@ -38,11 +38,8 @@ def plain(place: Place) -> Place:
     return place
 
 
-@pytest.mark.parametrize("recorded", [True, False])
 @pytest.mark.parametrize("text", [PLAIN + "expose = []\n" + KEEP, PLAIN + KEEP, KEEP])
-def test_commands_that_nothing_declares_go_and_their_environment_stays(plain: Place, text: str, recorded: bool) -> None:
-    if not recorded:
-        forget_records(plain)
+def test_commands_that_nothing_declares_go_and_their_environment_stays(plain: Place, text: str) -> None:
     plain.write(text)
     assert removals(plain) == {
         "exposed/one-activate": ("command", False),
@@ -56,7 +53,7 @@ def test_commands_that_nothing_declares_go_and_their_environment_stays(plain: Pl
 
 
 @pytest.mark.parametrize("recorded", [True, False])
-def test_a_link_of_the_users_is_never_claimed(plain: Place, recorded: bool) -> None:
+def test_what_is_not_recorded_is_the_users(plain: Place, recorded: bool) -> None:
     if not recorded:
         forget_records(plain)
     bin_dir = plain.root / "exposed"
@@ -64,19 +61,21 @@ def test_a_link_of_the_users_is_never_claimed(plain: Place, recorded: bool) -> N
         bin_dir / "relative": "../one/bin/activate",
         bin_dir / "elsewhere": "/usr/bin/env",
         bin_dir / "through": f"{plain.root}/also/bin/activate",
+        bin_dir / "exact": f"{plain.root}/one/bin/activate",  # as envsync would make it
         plain.root / "beside": f"{plain.root}/one/bin/activate",
         plain.root / "also": f"{plain.root}/one",
     }
-    if recorded:  # then every link of envsync's is
-        mine[bin_dir / "exact"] = f"{plain.root}/one/bin/activate"
     for link, text in mine.items():
         link.symlink_to(text)
-    (bin_dir / "script").write_text("#!/bin/sh\n")
+    scripts = {"script": "#!/bin/sh\n", "copy": (bin_dir / "one-python").read_text()}
+    for name, script in scripts.items():
+        (bin_dir / name).write_text(script)
     (bin_dir / "one-activate").unlink()
     (bin_dir / "one-activate").symlink_to("../one/bin/activate")  # its own name, and not as envsync made it
     plain.write(KEEP)
-    assert removals(plain, "--yes") == {"exposed/one-python": ("command", True)}
+    assert removals(plain, "--yes") == ({"exposed/one-python": ("command", True)} if recorded else {})
     assert {link: os.readlink(link) for link in mine} == mine
+    assert {name: (bin_dir / name).read_text() for name in scripts} == scripts
 
 
 def test_an_environment_of_another_manifest_is_left_alone(plain: Place) -> None:
@@ -99,16 +98,31 @@ def kinds(place: Place, *arguments: str) -> list[tuple[str, bool]]:
     return [*removals(place, *arguments).values()]
 
 
-@pytest.mark.parametrize("relative", [True, False])
-def test_the_link_at_the_path_goes_with_the_environment_behind_it(behind: Place, relative: bool) -> None:
-    if relative:
-        (behind.root / "one").unlink()
-        (behind.root / "one").symlink_to("state/one")
+def test_the_link_at_the_path_goes_with_the_environment_behind_it(behind: Place) -> None:
     assert kinds(behind) == [("link", False), ("environment", False), ("generation", False)]
     assert (behind.root / "one/pyvenv.cfg").exists()
     assert kinds(behind, "--yes") == [("link", True), ("environment", True), ("generation", True)]
     assert not (behind.root / "one").is_symlink()
     assert os.listdir(behind.root / "state") == []
+
+
+def test_a_link_of_the_users_at_the_path_keeps_the_environment_behind_it(place: Place) -> None:
+    (place.root / "one").symlink_to(place.root / "state/one")  # by stow, say
+    place.write(TARGET + KEEP)
+    place.apply()
+    place.write(KEEP)
+    assert "leads to it still" in place.envsync("prune", "--yes").out
+    assert (place.root / "one/pyvenv.cfg").exists()
+
+
+def test_the_link_that_move_makes_goes_with_its_environment(place: Place) -> None:
+    place.write(PLAIN + KEEP)
+    place.apply()
+    place.write(TARGET + KEEP)
+    assert place.envsync("move", "one").status == 0
+    place.write(KEEP)
+    assert kinds(place, "--yes") == [("link", True), ("environment", True)]
+    assert not (place.root / "one").is_symlink()
 
 
 def test_an_environment_whose_link_cannot_be_removed_stays_with_what_is_kept_of_it(place: Place) -> None:
@@ -203,3 +217,22 @@ def test_plan_notes_what_nothing_declares_and_check_stays_in_sync(plain: Place) 
     assert plain.envsync("check").status == 0
     plain.envsync("prune", "--yes")
     assert plain.envsync("plan", "--json").environments["one"]["notes"] == []
+
+
+@pytest.mark.parametrize("text", [PLAIN, TARGET])
+def test_plan_notes_links_to_an_environment_that_is_no_longer_declared(place: Place, text: str) -> None:
+    place.write(text + 'aliases = ["also"]\nexpose = ["activate:one-activate"]\n' + KEEP)
+    place.apply()
+    assert place.envsync("plan", "--json").document["notes"] == []
+    place.write(KEEP)
+    document = place.envsync("plan", "--json").document
+    assert (document["status"], document["environments"][0]["notes"]) == ("in-sync", [])
+    (note,) = document["notes"]
+    for name in ("also", "exposed/one-activate", *(["one"] if text == TARGET else [])):
+        assert f"{place.root}/{name}" in note
+    shown = place.envsync("plan").out.splitlines()
+    assert [line for line in shown if line.startswith("note: no longer declared") and line.endswith("envsync prune")]
+    assert "note" not in place.envsync("plan", "keep").out
+    assert place.envsync("check").status == 0
+    place.envsync("prune", "--yes")
+    assert place.envsync("plan", "--json").document["notes"] == []

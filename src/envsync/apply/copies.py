@@ -16,8 +16,8 @@ from envsync.write.trees import link_tree
 
 _BYTE_CODE = "__pycache__"
 """Directories of what Python writes again whenever it runs."""
-_END_KEY = b"envsync-end"
-"""The key in ``pyvenv.cfg`` of where the environment is: it differs in a copy."""
+_CHANGED_BY_A_MOVE = (b"envsync-end", b"envsync-links")
+"""Keys of ``pyvenv.cfg``."""
 
 
 def make_copy(former: Root, marker: Marker, end: str, staging: Staging, note: Callable[[int], None]) -> None:
@@ -95,4 +95,4 @@ def _is_same_config(here: str, there: str) -> bool:
 
 def _config(file: str) -> list[bytes]:
     with open(file, "rb") as stream:
-        return [line for line in stream.read().splitlines() if not line.startswith(_END_KEY)]
+        return [line for line in stream.read().splitlines() if not line.startswith(_CHANGED_BY_A_MOVE)]

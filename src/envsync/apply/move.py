@@ -19,6 +19,7 @@ from envsync.apply.build import edit_settings
 from envsync.apply.copies import is_contained, is_copy, make_copy, refuse_difference
 from envsync.apply.settings import Settings
 from envsync.apply.staging import Staging, staging_of
+from envsync.formats import link_record, pyvenv_cfg
 from envsync.formats.staging_marker import MARKER, Marker, is_staging_dir_name, parent_of, read_marker
 from envsync.model import desired
 from envsync.model.document import Entry, document
@@ -230,8 +231,10 @@ def _make_link(text: str, marker: Marker, generations_dir: str) -> None:
 def _follow(journal: str, marker: Marker, generations_dir: str) -> None:
     """Let everything else follow an environment that is at its target: its mark, and what is kept of it."""
     end = marker.moves_to
-    if "envsync-end" in read_text(f"{end}/pyvenv.cfg"):
-        edit_settings(Root(end), {"envsync-end": end})
+    settings = dict(pyvenv_cfg.parse(read_text(f"{end}/pyvenv.cfg")))
+    if "envsync-end" in settings:
+        links = link_record.parse(settings.get(link_record.KEY)) | {marker.path: os.readlink(marker.end)}
+        edit_settings(Root(end), {"envsync-end": end, link_record.KEY: link_record.render(links)})
     for staging_dir, kept in _staging_dirs((parent_of(marker.end), parent_of(end), generations_dir)):
         if kept.kind == "generation" and kept.end == marker.end:
             assign_generation(staging_dir, kept, end, generations_dir)

@@ -60,9 +60,10 @@ def _count(plan: Plan) -> int:
 
 def _plan(options: Options) -> Result:
     session = Session(options, Untrusted.SHOW)
+    notes = () if options.names or session.manifest.distrust else session.reconciler.notes()
 
     def lines(plan: Plan, paint: Paint) -> Iterator[str]:
-        yield from text.plan_lines(plan, paint, verbose=options.verbose)
+        yield from text.plan_lines(replace(plan, notes=notes), paint, verbose=options.verbose)
         if options.verbose:
             yield f"manifest: {tilde(plan.manifest.file)}"
             yield from in_force_lines(plan.manifest.file, session.hidden)
@@ -71,7 +72,7 @@ def _plan(options: Options) -> Result:
             yield f"Next: {_command('apply', options, *(['--deep'] if options.deep else []), *rebuilt)}"
 
     result = look(options, lines, on_drift=DRIFT if options.exit_code else DONE, session=session)
-    return replace(result, more=result.more | session.in_force()) if options.json else result
+    return replace(result, more=result.more | session.in_force() | {"notes": list(notes)}) if options.json else result
 
 
 def _command(command: str, options: Options, *more: str) -> str:

@@ -215,7 +215,7 @@ class Orphan:
     unowned: tuple[str, ...]
     """The user's files in it, which no builder and no package owns."""
     own_link: "FormerLink | None" = None
-    """The symlink at ``path``, where that is as envsync makes it."""
+    """The symlink at ``path``, where envsync made it."""
 
     @property
     def stays(self) -> bool:

@@ -232,20 +232,18 @@ class EnvironmentPlan:
 
     def to_dict(self) -> Entry:
         """Return its entry in the JSON document."""
-        return (
-            {"name": self.environment.name, "path": self.environment.path, "description": self.environment.description}
-            | self.world.to_dict()
-            | {
-                "state": self.state.value,
-                "drift": [{"code": one.code, "message": one.message} for one in self.drift],
-                "actions": [{"kind": one.kind, "message": one.message} for one in self.actions],
-                "conflict": self.conflicts[0].to_dict() if self.conflicts else None,
-                "conflicts": [one.to_dict() for one in self.conflicts],
-                "notes": list(self.notes),
-                "left_out": [one.to_dict() for one in self.left_out],
-                "packages": [one.to_dict() for one in self.packages],
-            }
-        )
+        declared = {key: getattr(self.environment, key) for key in ("name", "path", "description")}
+        decided = {
+            "state": self.state.value,
+            "drift": [{"code": one.code, "message": one.message} for one in self.drift],
+            "actions": [{"kind": one.kind, "message": one.message} for one in self.actions],
+            "conflict": self.conflicts[0].to_dict() if self.conflicts else None,
+            "conflicts": [one.to_dict() for one in self.conflicts],
+            "notes": list(self.notes),
+            "left_out": [one.to_dict() for one in self.left_out],
+            "packages": [one.to_dict() for one in self.packages],
+        }
+        return declared | self.world.to_dict() | decided
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,6 +259,8 @@ class Plan:
     """The names of environments that are rebuilt in any case."""
     deep: bool = False
     """Whether every file of every installed package was compared with what was installed."""
+    notes: tuple[str, ...] = ()
+    """What is of no declared environment."""
 
     @property
     def has_work(self) -> bool:
@@ -275,4 +275,5 @@ class Plan:
     def to_dict(self) -> Entry:
         """Return the document of ``envsync plan --json``."""
         status = status_of({one.state for one in self.environments})
-        return document("plan", self.manifest.file, status, [one.to_dict() for one in self.environments])
+        found = document("plan", self.manifest.file, status, [one.to_dict() for one in self.environments])
+        return found | {"notes": list(self.notes)}

@@ -11,23 +11,17 @@ from envsync.observe.files import is_same_manifest, listed_names, read_text
 from envsync.observe.links import walk
 
 
-def path_link(path: str, end: str) -> FormerLink | None:
-    """Return the symlink at the path with which the environment at ``end`` is marked, if it is as envsync makes it.
-
-    That is one which leads straight to the environment's directory, over no further symlink of that name.
-    """
-    text = os.readlink(path) if os.path.islink(path) else ""
-    target = os.path.join(os.path.dirname(path), text)
-    if not text or text.endswith("/") or os.path.islink(target) or os.path.realpath(target) != end:
-        return None
-    return next(present(path, text, end, is_command=False), None)
+def path_link(path: str, end: str, settings: Mapping[str, str]) -> FormerLink | None:
+    """Return the symlink at the path of the environment at ``end``, if that records it in its ``settings``."""
+    text = link_record.parse(settings.get(link_record.KEY)).get(path, "")
+    return next(present(path, text, end, is_command=False), None) if text and _leads(text, end) else None
 
 
 class FormerLinks:
     """Finds the links that envsync made for one manifest, and that nothing declares any longer.
 
-    They are known by the record in ``pyvenv.cfg``; in ``bin-dir`` those to an environment without one, and to an
-    orphan, by what they hold. Nothing that leads to an orphan which has to stay counts.
+    They are those that environments record in their ``pyvenv.cfg``: a link that is in no record is the user's, whatever
+    it holds. Nothing that leads to an orphan which has to stay counts.
     """
 
     def __init__(self, manifest: Manifest) -> None:
@@ -50,35 +44,35 @@ class FormerLinks:
         return tuple(self._present(link_record.parse(settings[link_record.KEY]), end))
 
     def find(self, orphans: Iterable[Orphan]) -> tuple[FormerLink, ...]:
-        """Return all of them: those to declared environments, to ``orphans``, and others that ``bin-dir`` leads to."""
-        staying, going = set(), {}
-        for one in orphans:
-            if one.stays:
-                staying.add(one.end)
-            elif one.path not in self._paths:
-                going[one.path] = one.end
-        ends = (*(walk(one.path).end for one in self._manifest.environments), *going.values())
-        found = [former for end in ends for former in self.recorded(end, _settings(end))]
-        for name in listed_names(self._manifest.bin_dir):
-            link = f"{self._manifest.bin_dir}/{name}"
-            text = held(link)
-            place, _, command = text.rpartition("/bin/")
-            if place in going:
-                found += self._present({link: text}, going[place])
-            elif place.startswith("/") and "/" not in command and os.path.realpath(place) not in staying:
-                found += self._undeclared(link, text, place)
-        return tuple({one.link: one for one in found}.values())
+        """Return all of them: those to declared environments, and those of :meth:`to_undeclared`."""
+        listed = tuple(orphans)
+        found = [former for end in self._ends() for former in self._at(end)]
+        found += self.to_undeclared(one.end for one in listed if not one.stays and one.path not in self._paths)
+        staying = {one.end for one in listed if one.stays}
+        return tuple({one.link: one for one in found if one.end not in staying}.values())
 
-    def _undeclared(self, link: str, text: str, place: str) -> Iterator[FormerLink]:
-        """Yield what leads to an environment with this manifest's marks, unless another machine declares it."""
-        end = os.path.realpath(place)
-        settings = _settings(end)
-        marked = is_same_manifest(settings.get("envsync-manifest", ""), self._manifest.file)
-        names_place = place in self._paths or settings.get("envsync-path") == place
-        if marked and names_place and settings.get("envsync-name") not in self._manifest.elsewhere:
-            yield from self.recorded(end, settings)
-            if link_record.KEY not in settings or not os.path.islink(link):  # a script is envsync's in any case
-                yield from self._present({link: text}, end)
+    def to_undeclared(self, orphans: Iterable[str]) -> tuple[FormerLink, ...]:
+        """Return those to ``orphans``, real directories, and to what else of this manifest ``bin-dir`` leads to."""
+        ends = dict.fromkeys((*orphans, *self._in_bin_dir())).keys() - self._ends()
+        return tuple(former for end in sorted(ends) for former in self._at(end))
+
+    def _in_bin_dir(self) -> Iterator[str]:
+        """Yield the environments with this manifest's marks that ``bin-dir`` leads to, except other machines'."""
+        for name in listed_names(self._manifest.bin_dir):
+            place = held(f"{self._manifest.bin_dir}/{name}").rpartition("/bin/")[0]
+            if not place.startswith("/"):
+                continue
+            end = os.path.realpath(place)
+            settings = _settings(end)
+            is_own = is_same_manifest(settings.get("envsync-manifest", ""), self._manifest.file)
+            if is_own and settings.get("envsync-name") not in self._manifest.elsewhere:
+                yield end
+
+    def _ends(self) -> set[str]:
+        return {walk(one.path).end for one in self._manifest.environments}
+
+    def _at(self, end: str) -> tuple[FormerLink, ...]:
+        return self.recorded(end, _settings(end))
 
     def _present(self, made: Mapping[str, str], end: str) -> Iterator[FormerLink]:
         for link, text in sorted(made.items()):

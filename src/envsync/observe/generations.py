@@ -9,7 +9,7 @@ from envsync.cache.store import staging_directory
 from envsync.formats import pyvenv_cfg
 from envsync.formats.staging_marker import BUILT, MARKER, Marker, is_staging_dir_name, read_marker
 from envsync.model.desired import Manifest
-from envsync.model.environment import Generation, LatestGeneration, Orphan
+from envsync.model.environment import FormerLink, Generation, LatestGeneration, Orphan
 from envsync.model.interpreter import Interpreter, InterpreterProblem
 from envsync.model.world import Directory
 from envsync.observe.base import base_of, with_ends
@@ -17,7 +17,7 @@ from envsync.observe.choose import same_version
 from envsync.observe.discover import stable_twin
 from envsync.observe.environment import read_environment
 from envsync.observe.files import is_same_manifest, listed_names, read_text
-from envsync.observe.former_links import path_link
+from envsync.observe.former_links import FormerLinks, path_link
 from envsync.observe.interpreters import Interpreters
 from envsync.observe.libraries import find_libraries
 from envsync.observe.links import Places, walk
@@ -132,18 +132,32 @@ def find_orphans(manifest: Manifest) -> tuple[Orphan, ...]:
     One that is declared for another host, or at the same path, is not an orphan, nor is one behind a symlink there.
     Raises ``OSError``.
     """
+    return tuple(_orphan(end, settings) for end, settings in _orphans(manifest))
+
+
+def find_undeclared_links(manifest: Manifest) -> tuple[FormerLink, ...]:
+    """Return the links that were made to environments which the manifest no longer declares. Raises ``OSError``."""
+    return FormerLinks(manifest).to_undeclared(end for end, _ in _orphans(manifest))
+
+
+def _orphans(manifest: Manifest) -> Iterator[tuple[str, dict[str, str]]]:
+    """Yield the real directory of each orphan, and what its ``pyvenv.cfg`` says."""
     places = Places(Mounts())
     protected = {places.name_of(end) for end in _ends(manifest)}
     declared = {(environment.name, environment.path) for environment in manifest.environments}
-    orphans = (_orphan(end, manifest) for end in _environments(os.path.realpath(manifest.state_dir)))
-    return tuple(
-        orphan
-        for orphan in orphans
-        if orphan is not None
-        and not _meets(places.name_of(orphan.end), protected)
-        and orphan.name not in manifest.elsewhere
-        and (orphan.name, orphan.path) not in declared
-    )
+    for end in _environments(os.path.realpath(manifest.state_dir)):
+        settings = dict(pyvenv_cfg.parse(read_text(f"{end}/pyvenv.cfg")))
+        name, path = settings.get("envsync-name", ""), settings.get("envsync-path", "")
+        # A copy of an environment has the marks of the original, but not its location.
+        if (
+            settings.get("envsync-end") == end
+            and os.lstat(end).st_uid == os.geteuid()
+            and is_same_manifest(settings.get("envsync-manifest", ""), manifest.file)
+            and name not in manifest.elsewhere
+            and (name, path) not in declared
+            and not _meets(places.name_of(end), protected)
+        ):
+            yield end, settings
 
 
 def find_generations(manifest: Manifest) -> tuple[Generation, ...]:
@@ -202,28 +216,22 @@ def _environments(top: str) -> Iterator[str]:
                 pending.append((place, depth + 1))
 
 
-def _orphan(end: str, manifest: Manifest) -> Orphan | None:
-    settings = dict(pyvenv_cfg.parse(read_text(f"{end}/pyvenv.cfg")))
+def _orphan(end: str, settings: dict[str, str]) -> Orphan:
     found = os.lstat(end)
-    # A copy of an environment has the marks of the original, but not its location.
-    if settings.get("envsync-end") != end or found.st_uid != os.geteuid():
-        return None
-    if not is_same_manifest(settings.get("envsync-manifest", ""), manifest.file):
-        return None
     try:
         unowned = tuple(unowned_files(end, find_unowned(end, find_libraries(end))))
     except OSError as error:
         unowned = (f"{error.filename}: {error.strerror}",)
-    name, path = settings.get("envsync-name", ""), settings.get("envsync-path", "")
+    path = settings.get("envsync-path", "")
     return Orphan(
-        name=name or os.path.basename(end),
+        name=settings.get("envsync-name") or os.path.basename(end),
         path=path,
         end=end,
         identity=(found.st_dev, found.st_ino),
         size=size_of(end),
         linked=(os.path.islink(path) or os.path.realpath(path) != end) and walk(path).meets(walk(end)),
         unowned=unowned,
-        own_link=path_link(path, end),
+        own_link=path_link(path, end, settings),
     )
 
 

@@ -44,8 +44,10 @@ def _end(world: World) -> str:
 
 def _links_to_make(world: World) -> str:
     """Return the record of a new environment: it is built with it, so that making a link changes no file in there."""
-    sides = (side for side in (*world.aliases, *world.exposed) if side.chain.kind is EndKind.MISSING)
-    return link_record.render({side.link: side.link_text for side in sides if not side.chain.is_link})
+    sides = [(side.link, side.link_text, side.chain) for side in (*world.aliases, *world.exposed)]
+    sides += [(world.path.start, world.target.start, world.path)] if world.target is not None else []
+    nothing = (one for one in sides if one[2].kind is EndKind.MISSING and not one[2].is_link)
+    return link_record.render({link: text for link, text, _ in nothing})
 
 
 def blueprint_of(environment: desired.Environment, world: World, interpreter: Interpreter, rules: Rules) -> Blueprint:

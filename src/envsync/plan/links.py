@@ -1,8 +1,9 @@
 """Decide which links to an environment are to be made, and which are left out or left over. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
+from envsync.model.environment import FormerLink
 from envsync.model.links import Chain, EndKind
 from envsync.model.plan import Action, Conflict, Create, Drift, EnvironmentPlan, Install, Link, Rebuild, State
 from envsync.model.world import SideLink, World
@@ -16,15 +17,15 @@ def with_links(plan: EnvironmentPlan) -> EnvironmentPlan:
     actions: list[Action] = []
     if environment.target is not None and world.path.end != world.directory.chain.end:
         drift.append(Drift("link-missing", f"nothing is at {environment.path}", environment.path))
-        actions.append(_link(environment.path, environment.target, world.path))
+        actions.append(_link(environment.path, environment.target, world.path, world.directory.chain.end))
     elif world.target is not None and world.directory.moving_to == world.target.end:
         drift.append(Drift("link-missing", f"its move to {environment.target} was interrupted"))
     for code, sides in (("alias-missing", world.aliases), ("expose-missing", world.exposed)):
         for side in sides:
             if not side.leads_there and side.available and not _is_taken(side):
                 drift.append(Drift(code, f"nothing is at {side.link}", side.link))
-                link = _link(side.link, side.link_text, side.chain, is_launcher=side.is_launcher)
-                actions.append(replace(link, end=world.directory.chain.end))
+                end = world.directory.chain.end
+                actions.append(_link(side.link, side.link_text, side.chain, end, is_launcher=side.is_launcher))
     state = State.DRIFT if drift and plan.state is State.IN_SYNC else plan.state
     return replace(plan, state=state, drift=(*plan.drift, *drift), actions=(*plan.actions, *actions))
 
@@ -53,18 +54,22 @@ def link_notes(world: World) -> Iterator[str]:
                 f"{side.link} runs the Python beneath the environment, since it is a symlink: "
                 "remove it, then apply again"
             )
-    if world.former_links:
-        links = ", ".join(one.link for one in world.former_links)
-        yield f"no longer declared, and still there: {links}; to remove: envsync prune"
+    yield from former_links_note(world.former_links)
+
+
+def former_links_note(former: Iterable[FormerLink]) -> tuple[str, ...]:
+    """Report the links that nothing declares any longer, if there are any."""
+    links = ", ".join(one.link for one in former)
+    return (f"no longer declared, and still there: {links}; to remove: envsync prune",) if links else ()
 
 
 def _is_taken(side: SideLink) -> bool:
     return side.chain.is_link or side.chain.kind is not EndKind.MISSING
 
 
-def _link(link: str, text: str, chain: Chain, *, is_launcher: bool = False) -> Link:
+def _link(link: str, text: str, chain: Chain, end: str, *, is_launcher: bool = False) -> Link:
     message = f"let {link} run {text}" if is_launcher else f"link {link} to {text}"
-    return Link(message, link, chain.end, text, chain.to_make, is_launcher)
+    return Link(message, link, chain.end, text, chain.to_make, is_launcher, end)
 
 
 def _missing_commands(plan: EnvironmentPlan) -> tuple[str, ...]:

@@ -55,10 +55,9 @@ def plan_prune(
     Links come before the environment that they lead to: what proves that they may go is in it. Its generations follow.
     """
     listed = tuple(orphans)
-    own = tuple(one.own_link for one in listed if one.own_link is not None and not one.stays)
     going = {one.end for one in listed if not one.stays}
     return (
-        *map(_link, (*former, *own)),
+        *map(_link, former),
         *map(_orphan, listed),
         *(_generation(one, going, everything=everything) for one in generations if one.surplus or everything),
         *map(_staging, interrupted),

@@ -74,6 +74,7 @@ def plan_lines(plan: Plan, paint: Paint, *, verbose: bool, nothing: str = "") ->
         yield columns.group(look, word, group) if group else columns.line(look, word, one, one.packages)
         yield from _details(one, paint)
         yield from package_lines(one.packages, paint, verbose=verbose)
+    yield from (f"{paint('dim', 'note:')} {abbreviate_home(note)}" for note in plan.notes)
 
 
 def report_lines(
