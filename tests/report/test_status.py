@@ -47,6 +47,23 @@ def test_every_row_fits_and_every_path_is_whole(place: Place, monkeypatch: pytes
     assert "END" not in table(plan, 80)[0]
 
 
+def test_a_narrow_table_names_codes_below_and_keeps_one_line_for_each(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(place.root))
+    names = [f"service-number-{number}" for number in range(4)]
+    text = "".join(f'[envs.{name}]\npath = "src/services/{name}/venv"\npython = "./gone"\n' for name in names)
+    place.write(text, *(f"src/services/{name}" for name in names))
+    plan = Reconciler(load(str(place.manifest)), FactsCache(None)).plan()
+    narrow, wide = table(plan, 80), table(plan, 120)
+    shown = f"{names[0]}  conflict: interpreter-missing  -       ~/src/services/{names[0]}/venv"
+    assert wide[1] == shown
+    assert narrow[1] == shown.replace(": interpreter-missing", "")
+    assert [line.split()[:2] for line in narrow[1:5]] == [[name, "conflict"] for name in names]
+    assert narrow[-1] == f"interpreter-missing: {', '.join(names[:3])} and 1 more"
+    assert not any("interpreter-missing:" in line for line in wide)
+
+
 def test_the_totals_name_what_a_long_table_would_hide(place: Place) -> None:
     short, long = planned(place, 2), planned(place, 60)
     assert table(short, None)[-1] == f"3 environments of {place.manifest}: 2 missing, 1 in conflict"

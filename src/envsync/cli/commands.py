@@ -30,7 +30,7 @@ SHOWING = frozenset({"status", "explain", "graph", "schema", "completion", "outd
 """Commands whose output is what they are for: it comes also with ``--quiet``."""
 
 
-FITTED = frozenset({"apply", "plan", "check", "rollback", "prune", "upgrade", "import", "remove"})
+FITTED = frozenset({"apply", "plan", "check", "rollback", "prune", "upgrade", "outdated", "import", "remove"})
 """Commands whose lines are broken to fit a terminal."""
 
 

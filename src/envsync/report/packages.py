@@ -3,10 +3,12 @@
 from collections.abc import Iterator, Sequence
 
 from envsync.model.packages import Change
-from envsync.model.plan import EnvironmentPlan
+from envsync.model.plan import EnvironmentPlan, State
 from envsync.report.terminal import Paint, abbreviate_home, abbreviate_in_commands, escape, listed
 
 NOTHING_TO_UPGRADE = "nothing to upgrade"
+_OF_UPGRADES = frozenset({"not-in-sync", "upgrade-unknown"})
+"""Codes of conflicts that are those of `upgrade` alone."""
 _MOST = 20
 """Package lines for one environment, unless all are asked for."""
 
@@ -37,23 +39,36 @@ def without_line(only: Sequence[str], names: Sequence[str]) -> str:
     return f"{what} is {'not ' if len(only) == 1 else ''}installed in {where}: {listed([escape(one) for one in names])}"
 
 
+def _by_note(plans: Sequence[EnvironmentPlan]) -> dict[str, list[str]]:
+    """Return why nothing is said of some environments, with their names."""
+    names: dict[str, list[str]] = {}
+    for plan in plans:
+        for note in () if plan.packages else _notes(plan):
+            names.setdefault(note, []).append(escape(plan.environment.name))
+    return names
+
+
+def _notes(plan: EnvironmentPlan) -> Iterator[str]:
+    if plan.state is State.WAITING or not {conflict.code for conflict in plan.conflicts} <= _OF_UPGRADES:
+        yield f"not looked at, being {'waiting' if plan.state is State.WAITING else 'in conflict'}; see: envsync plan"
+        return
+    for conflict in plan.conflicts:
+        yield f"{abbreviate_home(conflict.message)}. {abbreviate_in_commands(conflict.hint)}"
+    yield from map(abbreviate_home, plan.notes)
+
+
 def outdated_lines(plans: Sequence[EnvironmentPlan], paint: Paint) -> Iterator[str]:
     """Yield a table of what could be upgraded: environment, package, installed and available version."""
     rows = [("ENVIRONMENT", "PACKAGE", "INSTALLED", "AVAILABLE")]
-    notes = []
     for plan in plans:
         name = escape(plan.environment.name)
         rows += [(name, escape(one.name), escape(one.before or "-"), escape(one.after or "?")) for one in plan.packages]
-        notes += [
-            f"{name}: {abbreviate_home(conflict.message)}. {abbreviate_in_commands(conflict.hint)}"
-            for conflict in plan.conflicts
-        ]
-        notes += [f"{name}: {abbreviate_home(note)}" for note in plan.notes if not plan.packages]
     if len(rows) > 1:
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         for number, row in enumerate(rows):
             line = "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
             yield paint("bold", line) if number == 0 else line
-    yield from (f"{paint('dim', 'note:')} {note}" for note in notes)
+    for note, names in _by_note(plans).items():
+        yield f"{paint('dim', 'note:')} {listed(names)}: {note}"
     if len(rows) == 1 and not all(plan.conflicts for plan in plans):
         yield NOTHING_TO_UPGRADE + (" in the others" if any(plan.conflicts for plan in plans) else "")

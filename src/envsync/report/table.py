@@ -36,6 +36,8 @@ _HEAD = ("NAME", "STATE", "PYTHON", "PATH", "END", "KEPT", "DESCRIPTION")
 _STATE, _PATH = _HEAD.index("STATE"), _HEAD.index("PATH")
 _LEFT_OUT = ("END", "KEPT", "DESCRIPTION")
 """Columns that a narrow terminal does without, the first that goes first."""
+_WIDEST = 48
+"""Columns that facts are padded to at most."""
 _A_SCREEN = 40
 """Rows of a table that are seen at once; of a longer one, the line of totals names what needs attention."""
 
@@ -50,19 +52,35 @@ def status_lines(plan: Plan, kept: Generations, paint: Paint, width: int | None,
         yield nothing_declared(plan)
     else:
         rows = [_row(one, kept, paint.arrow) for one in plan.environments]
-        columns = _fitting(rows, width)
-        widths = {column: max(len(row[column]) for row in (_HEAD, *rows)) for column in columns}
-        if width is not None and sum(widths.values()) + 2 * len(widths) > width:
-            room = width - sum(widths[column] + 2 for column in columns if column != _PATH)
-            fits = [len(row[_PATH]) for row in rows if len(row[_PATH]) <= room]
-            widths[_PATH] = max(fits, default=len(_HEAD[_PATH]))
-        yield paint("bold", "  ".join(_HEAD[column].ljust(widths[column]) for column in columns).rstrip())
+        widths, codes = _widths(rows, width), ""
+        if _overflowing(rows, widths):
+            states = [STATES[one.state][0] for one in plan.environments]
+            bare = [(*row[:_STATE], state, *row[_STATE + 1 :]) for row, state in zip(rows, states, strict=True)]
+            if _overflowing(bare, _widths(bare, width)) < _overflowing(rows, widths):
+                rows, widths, codes = bare, _widths(bare, width), _by_code(plan)
+        yield paint("bold", "  ".join(_HEAD[column].ljust(widths[column]) for column in widths).rstrip())
         for one, row in zip(plan.environments, rows, strict=True):
             yield from _lines(row, widths, STATES[one.state][1], paint)
         yield ""
         yield from hanging(_totals(plan), 0, Layout(width))
+        yield from hanging(codes, 0, Layout(width)) if codes else ()
     for line in in_force_lines(plan.manifest.file, hidden):
         yield from hanging(line, 0, Layout(width))
+
+
+def _widths(rows: Sequence[tuple[str, ...]], width: int | None) -> dict[int, int]:
+    """Return the columns to show by their numbers, with their widths; that of paths leaves out those without room."""
+    widths = {column: max(len(row[column]) for row in (_HEAD, *rows)) for column in _fitting(rows, width)}
+    if width is not None and sum(widths.values()) + 2 * len(widths) > width:
+        room = width - sum(size + 2 for column, size in widths.items() if column != _PATH)
+        fits = [len(row[_PATH]) for row in rows if len(row[_PATH]) <= room]
+        widths[_PATH] = max(fits, default=len(_HEAD[_PATH]))
+    return widths
+
+
+def _overflowing(rows: Sequence[tuple[str, ...]], widths: Mapping[int, int]) -> int:
+    """Return how many rows take two lines."""
+    return sum(len(row[_PATH]) > widths[_PATH] for row in rows)
 
 
 def in_force_lines(file: str, hidden: str) -> Iterator[str]:
@@ -125,8 +143,8 @@ def _version(one: EnvironmentPlan, arrow: str) -> str:
 
 
 def _row(one: EnvironmentPlan, kept: Generations, arrow: str) -> tuple[str, ...]:
-    codes = [conflict.code for conflict in one.conflicts] or [drift.code for drift in one.drift]
-    detail = f": {', '.join(dict.fromkeys(codes))}" if codes and one.state is not State.MISSING else ""
+    codes = _codes(one)
+    detail = f": {', '.join(codes)}" if codes else ""
     end = one.world.directory.chain.end
     shown_end = "" if end == one.environment.path else tilde(end)
     return (
@@ -138,6 +156,22 @@ def _row(one: EnvironmentPlan, kept: Generations, arrow: str) -> tuple[str, ...]
         _kept(kept[one.environment.name]),
         escape(one.environment.description or ""),
     )
+
+
+def _codes(one: EnvironmentPlan) -> tuple[str, ...]:
+    """Return the codes of what is wrong, each once; none where the state says it all."""
+    if one.state is State.MISSING:
+        return ()
+    return tuple(dict.fromkeys(found.code for found in (one.conflicts or one.drift)))
+
+
+def _by_code(plan: Plan) -> str:
+    """Return each code with the environments of which it is said."""
+    names: dict[str, list[str]] = {}
+    for one in plan.environments:
+        for code in _codes(one):
+            names.setdefault(code, []).append(escape(one.environment.name))
+    return "; ".join(f"{code}: {listed(found)}" for code, found in names.items())
 
 
 def _kept(generations: tuple[StoredGeneration, ...]) -> str:
@@ -152,13 +186,12 @@ def removal_lines(
 ) -> Iterator[str]:
     """Yield each with its place, size and age; ``done`` has the failure by place, ``None`` before anything is done."""
     width = max((len(escape(one.name)) for one in removals), default=0)
+    facts = {one.place: _facts(one) for one in removals}
+    room = min(max(map(len, facts.values()), default=0), _WIDEST)
     for one in removals:
         look, word = _word(one, done)
-        room = f"{one.size / 1e6:.1f} MB" if one.size else ""
-        since = f"replaced {one.made[:10]}" if one.made else ""
-        facts = ", ".join(filter(None, (abbreviate_home(one.detail), room, since)))
         name = paint("bold", f"{escape(one.name):<{width}}")
-        yield f"{paint(look, f'{word:<12}')} {one.kind:<11}  {name}  {tilde(one.place)}  {facts}"
+        yield f"{paint(look, f'{word:<12}')} {one.kind:<11}  {name}  {facts[one.place]:<{room}}  {tilde(one.place)}"
         problem = (done or {}).get(one.place)
         if one.kept_because:
             yield f"    {paint('dim', 'note:')} {abbreviate_home(one.kept_because)}"
@@ -168,6 +201,12 @@ def removal_lines(
             yield f"    {paint('red', 'error:')} {abbreviate_home(problem.message)}"
             yield f"    {paint('dim', 'hint:')} {abbreviate_in_commands(problem.hint)}"
     yield _summary(removals, done)
+
+
+def _facts(one: Removal) -> str:
+    room = f"{one.size / 1e6:.1f} MB" if one.size else ""
+    since = f"replaced {one.made[:10]}" if one.made else ""
+    return ", ".join(filter(None, (abbreviate_home(one.detail), room, since)))
 
 
 def _word(one: Removal, done: Mapping[str, Problem | None] | None) -> tuple[str, str]:
