@@ -88,7 +88,7 @@ class Reconciler:
         places: dict[str, tuple[str, ...]] = {}
         for environment in everyone:
             name, known = environment.name, in_sync.get(environment.name)
-            ends[name] = known.world.directory.chain.end if known else observer.end_of(environment).end
+            ends[name] = known.world.directory.chain.end if known else observer.end_of(environment).place
             places[name] = known.world.places if known else tuple(observer.places_of(environment))
         pairs = conflicts_between(everyone, ends, places, observer.name_of, observer.is_untouchable)
         between = {name: found for name, found in pairs.items() if found}

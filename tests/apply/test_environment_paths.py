@@ -225,6 +225,16 @@ def test_an_environment_inside_another_is_a_conflict_of_both(place: Place, inner
     assert not (place.root / "one").exists()
 
 
+@pytest.mark.parametrize("way", ["loop", "file"])
+def test_an_environment_whose_way_is_barred_is_not_inside_itself(place: Place, way: str) -> None:
+    (place.root / "loop").symlink_to("loop")
+    (place.root / "file").touch()
+    place.write(f'[envs.a]\npath = "{way}/inner"\n[envs.b]\npath = "{way}/other"\n')
+    environments = place.envsync("plan", "--json").environments
+    codes = [[conflict["code"] for conflict in one["conflicts"]] for one in environments.values()]
+    assert codes == [["link-loop" if way == "loop" else "not-readable"]] * 2
+
+
 @pytest.mark.parametrize("path", ["~", "/", "~/..", ".", "..", "./", "home-link"])
 def test_home_root_and_the_manifests_directory_are_no_place(place: Place, path: str) -> None:
     (place.root / "home-link").symlink_to(place.variables["HOME"])

@@ -13,7 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from envsync.cache import store
-from envsync.cache.fingerprint import holds, is_conclusive, outwait_slack, process_fingerprint, see, take
+from envsync.cache.fingerprint import (
+    holds,
+    is_conclusive,
+    outwait_slack,
+    process_fingerprint,
+    see,
+    stamp_followed,
+    take,
+)
 from envsync.cache.store import Cache, seal, unseal
 from envsync.model.evidence import Evidence, Paths
 from envsync.write.files import write_cache
@@ -126,6 +134,12 @@ def test_a_path_that_no_file_can_have_is_one_where_nothing_is(tmp_path: Path) ->
     assert evidence is not None
     assert set(evidence.numbers()) == {0}
     assert holds(evidence)
+
+
+def test_a_link_that_went_while_it_was_followed_has_a_stamp(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("gone")
+    monkeypatch.setattr(os, "readlink", mock.Mock(side_effect=FileNotFoundError))
+    assert len(stamp_followed([f"{tmp_path}/link"])) == 6
 
 
 def test_no_path_is_evidence_that_always_holds() -> None:

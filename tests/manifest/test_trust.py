@@ -410,13 +410,13 @@ def answered(place: Place, answer: str, *arguments: str, closed: str = "") -> tu
         stderr=stderr,
     )
     os.close(end)
-    os.write(main, answer.encode())
+    os.write(main, os.fsencode(answer))
     written = bytearray()
     with contextlib.suppress(OSError):  # EIO is how Linux tells the end
         while chunk := os.read(main, 65536):
             written += chunk
     os.close(main)
-    return process.wait(60), written.decode().replace("\r\n", "\n")
+    return process.wait(60), written.decode(errors="replace").replace("\r\n", "\n")
 
 
 @pytest.mark.parametrize("words", ["apply", "run app true", "watch --once"])
@@ -457,7 +457,8 @@ def test_on_a_terminal_a_rebuild_is_asked_about_and_no_changes_nothing(place: Pl
     shutil.rmtree(place.root / "b")
     question = "Rebuild 1 environment (a)? [y/N]"
     before = listing(place.root / "a")
-    for answer in ("n\n", "\x04", "\n"):
+    place.variables["PYTHONIOENCODING"] = "utf-8:strict"  # as most locales have it
+    for answer in ("n\n", "\x04", "\n", "\udcff\n"):
         code, text = answered(place, answer, "apply", "--file", "envs.toml")
         assert (code, question in text, "Nothing was changed." in text) == (1, True, True)
         assert listing(place.root / "a") == before

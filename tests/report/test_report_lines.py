@@ -107,7 +107,7 @@ def test_what_cannot_be_written_is_named_in_full(tmp_path: Path) -> None:
 
 def test_environments_that_share_a_cause_share_a_line(place: Place) -> None:
     names = [f"svc{number}" for number in range(5)]
-    place.write("".join(f'[envs.{name}]\npath = "{name}"\n' for name in names))
+    place.write("".join(f'[envs.{name}]\npath = "{name}"\ntarget = "{name}"\n' for name in names))
     planned = place.envsync("plan").out.splitlines()
     assert len(planned) == 3, planned
     assert (planned[0], planned[2]) == ("Plan: 5 to create", "Next: envsync apply")

@@ -45,7 +45,7 @@ def stamp_followed(paths: "Iterable[str]") -> list[int]:
 def _led_to(path: str) -> str:
     try:
         return os.path.realpath(path)
-    except ValueError:
+    except (OSError, ValueError):  # a link in /proc that only its owner may read, or one that was removed just now
         return path
 
 

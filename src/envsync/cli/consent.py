@@ -134,6 +134,12 @@ def _agreed(manifest: Manifest) -> bool:
 
 def agreed(question: str) -> bool:
     """Ask on the terminal, and check whether the answer is yes; no answer is no."""
-    sys.stderr.write(f"{question} [y/N] ")
+    return answer(f"{question} [y/N] ") in {"y", "yes"}
+
+
+def answer(question: str) -> str | None:
+    """Return what is answered on the terminal, in lower case; ``None`` for no answer at all."""
+    sys.stderr.write(question)
     sys.stderr.flush()
-    return sys.stdin.readline().strip().lower() in {"y", "yes"}
+    typed = sys.stdin.buffer.readline()  # whatever the locale makes of it
+    return typed.decode(errors="replace").strip().lower() if typed else None

@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 from envsync.apply.declare import renew_trust
+from envsync.cli.consent import answer, may_ask
 from envsync.cli.options import Options
 from envsync.cli.output import paint
 from envsync.cli.result import DONE, Result, Verdict
@@ -81,14 +82,11 @@ def _open(file: str) -> None:
 
 def _again(options: Options, error: ManifestError) -> bool:
     """Report what is wrong, on a terminal, and ask whether to edit again."""
-    if options.json or options.quiet or not (sys.stdin.isatty() and sys.stdout.isatty() and sys.stderr.isatty()):
+    if not may_ask(options):
         return False
     for line in problem_lines(error.problems, paint(options, sys.stderr)):
         sys.stderr.write(f"{line}\n")
-    sys.stderr.write("Edit again? [Y/n] ")
-    sys.stderr.flush()
-    answer = sys.stdin.readline()
-    return answer.strip().lower() in {"", "y", "yes"} and answer != ""
+    return answer("Edit again? [Y/n] ") in {"", "y", "yes"}
 
 
 COMMANDS = {"edit": _edit}

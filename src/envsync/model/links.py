@@ -44,6 +44,11 @@ class Chain:
     """Device and inode of a directory at the end."""
 
     @property
+    def place(self) -> str:
+        """Its end; where the way there is barred, so that the end is unknown, its start."""
+        return self.start if self.kind in {EndKind.LOOP, EndKind.UNREADABLE} else self.end
+
+    @property
     def once(self) -> tuple[Hop, ...]:
         """Its hops; where they lead in a circle, each once."""
         return tuple({hop.link: hop for hop in self.hops}.values())

@@ -111,7 +111,8 @@ def _text(group: list[Entry]) -> str:
     if plan.state is State.WAITING:
         return "waiting for their directories" if len(plan.notes) == 1 else ""
     what = [_what(action, group, done=word == "rebuilt" and error is None) for action in plan.actions]
-    reasons = list(dict.fromkeys(text for _, text in map(_reason, plan.drift) if text))
+    is_new = any(isinstance(action, Create) for action in plan.actions)  # with all its links
+    reasons = [] if is_new else list(dict.fromkeys(text for _, text in map(_reason, plan.drift) if text))
     more = f" and {len(reasons) - _FEWEST} more" if len(reasons) > _FEWEST else ""
     return ": ".join(filter(None, (", ".join(filter(None, what)), "; ".join(reasons[:_FEWEST]) + more)))
 
