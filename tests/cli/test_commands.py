@@ -12,6 +12,7 @@ from envsync.cli import vocabulary
 from envsync.cli.arguments import ALIASES
 from envsync.cli.arguments import COMMANDS as ALL_COMMANDS
 from harness.place import Place
+from harness.processes import on_terminal
 
 pytestmark = pytest.mark.sampled(3)
 
@@ -131,10 +132,26 @@ def test_quiet_says_nothing_unless_something_is_wrong(place: Place) -> None:
         assert (run.status, run.out, run.err) == (0, "", "")
     conflicting_place = place.root / "delta"
     conflicting_place.write_text("a file")
-    place.write(THREE + '[envs.delta]\npath = "delta"\n')
-    run = place.envsync("apply", "--quiet")
-    assert run.status == 1
-    assert "delta" in run.out + run.err
+    place.write(THREE + '[envs.delta]\npath = "delta"\n[envs.epsilon]\npath = "epsilon"\n')
+    for words in (("plan",), ("apply", "--dry-run"), ("apply",), ("upgrade", "--dry-run"), ("upgrade",)):
+        run = place.envsync(*words, "--quiet")
+        shown = on_terminal(place, *words, "--quiet", NO_COLOR="1", columns=400)
+        for status, text in ((run.status, run.out + run.err), shown):
+            assert (status, len(text.splitlines())) == (1, 2), text
+            assert text.startswith(f"! conflict   delta  {conflicting_place}")
+    assert place.envsync("check", "--quiet").out.startswith("1 of 5 environments not in sync: delta")
+
+
+def test_quiet_is_silent_for_every_command_that_is_not_asked_for_something(place: Place) -> None:
+    place.write(THREE + '[envs.delta]\npath = "delta"\ntarget = "delta"\n')
+    for words in (
+        *("plan", "apply", "check", "plan alpha --force-rebuild alpha", "apply alpha --force-rebuild alpha --yes"),
+        *("rollback alpha --dry-run", "rollback alpha", "upgrade", "prune", "prune --all", "prune --all --yes"),
+        *("add other --path other", "remove other", "import .", "move delta", "trust", "untrust", "doctor"),
+    ):
+        command, *more = words.split()
+        status, text = on_terminal(place, command, "--quiet", *more)
+        assert (status, text) == (0, ""), words
 
 
 def test_verbose_lists_the_unchanged_too(place: Place) -> None:

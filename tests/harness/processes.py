@@ -83,7 +83,8 @@ def on_terminal(
     """Run the command, or a program that does, on a terminal; give its status and all that it wrote."""
     main, end = pty.openpty()
     fcntl.ioctl(end, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
-    environment = {key: value for key, value in place.variables.items() if key != "NO_COLOR"} | {"TERM": "xterm"}
+    left_out = {"NO_COLOR", "COLUMNS", "LINES"}
+    environment = {key: value for key, value in place.variables.items() if key not in left_out} | {"TERM": "xterm"}
     process = subprocess.Popen(
         [sys.executable, *(["-c", program] if program else ["-m", "envsync"]), *arguments],
         cwd=place.root,

@@ -42,7 +42,9 @@ def _apply(options: Options) -> Result:
             report, plan = session.apply(plan, display)
     session.remember(plan)
     verdict = verdict_of_report(report)
-    show = partial(text.report_lines, report, verbose=options.verbose, seconds=time.monotonic() - began)
+    show = partial(
+        text.report_lines, report, verbose=options.verbose, quiet=options.quiet, seconds=time.monotonic() - began
+    )
     return Result(plan.manifest.file, verdict, report.environments, show)
 
 
@@ -63,7 +65,9 @@ def _plan(options: Options) -> Result:
     notes = () if options.names or session.manifest.distrust else session.reconciler.notes()
 
     def lines(plan: Plan, paint: Paint) -> Iterator[str]:
-        yield from text.plan_lines(replace(plan, notes=notes), paint, verbose=options.verbose)
+        yield from text.plan_lines(replace(plan, notes=notes), paint, verbose=options.verbose, quiet=options.quiet)
+        if options.quiet:
+            return
         if options.verbose:
             yield f"manifest: {tilde(plan.manifest.file)}"
             yield from in_force_lines(plan.manifest.file, session.hidden)
@@ -92,7 +96,7 @@ def _rollback(options: Options) -> Result:
     with session.looking():
         plan = session.reconciler.plan_rollback(session.options.names[0], pin=options.pin)
     if options.dry_run:
-        show = partial(text.plan_lines, plan, verbose=True)
+        show = partial(text.plan_lines, plan, verbose=True, quiet=options.quiet)
         return Result(plan.manifest.file, verdict_of_plan(plan, on_drift=DONE), plan.environments, show)
     snapshot.forget(plan.manifest.file)
     with session.looking(_count(plan)) as display:
@@ -102,7 +106,7 @@ def _rollback(options: Options) -> Result:
 
         with contextlib.suppress(ManifestError):  # it is being changed
             renew_trust(session.manifest, load(session.manifest.file))
-    show = partial(text.report_lines, report, verbose=True)
+    show = partial(text.report_lines, report, verbose=True, quiet=options.quiet)
     return Result(plan.manifest.file, verdict_of_report(report), report.environments, show)
 
 
@@ -115,27 +119,27 @@ def verdict_of_report(report: Report) -> Verdict:
 def _upgrade(options: Options) -> Result:
     session = Session(options)
     plan, without = _plan_upgrade(session, options)
+    nothing, verbose, quiet = packages.NOTHING_TO_UPGRADE, options.verbose, options.quiet
     if options.dry_run:
-        show = partial(text.plan_lines, plan, verbose=options.verbose, nothing=packages.NOTHING_TO_UPGRADE)
+        show = partial(text.plan_lines, plan, nothing=nothing, verbose=verbose, quiet=quiet)
         return Result(plan.manifest.file, _verdict_of(plan), plan.environments, _also(show, without))
     report = _untouched(plan)
     if plan.has_work:
         snapshot.forget(plan.manifest.file)
         with session.looking(_count(plan)) as display:
             report = session.reconciler.apply(plan, session.settings, display)
-    show = partial(
-        text.report_lines, report, verbose=options.verbose, nothing="" if plan.has_work else packages.NOTHING_TO_UPGRADE
-    )
-    return Result(plan.manifest.file, verdict_of_report(report), report.environments, _also(show, without))
+    show = partial(text.report_lines, report, verbose=verbose, quiet=quiet)
+    lines = _also(show if report.status != "in-sync" else lambda _: (nothing,), without)
+    return Result(plan.manifest.file, verdict_of_report(report), report.environments, lines)
 
 
 def _outdated(options: Options) -> Result:
     session = Session(options)
     plan, more = _plan_upgrade(session, options)
-    if any(one.packages for one in plan.environments):
+    if any(one.packages for one in plan.environments) and not options.quiet:
         only = [word for name in options.package for word in ("--package", name)]
         more += (f"Next: {_command('upgrade', options, *only)}",)
-    show = partial(packages.outdated_lines, plan.environments)
+    show = partial(packages.outdated_lines, plan.environments, quiet=options.quiet)
     return Result(plan.manifest.file, _verdict_of(plan), plan.environments, _also(show, more))
 
 
@@ -147,7 +151,7 @@ def _plan_upgrade(session: Session, options: Options) -> tuple[Plan, tuple[str, 
     names = session.options.names or [one.name for one in session.manifest.environments]
     planned = {one.environment.name for one in plan.environments}
     without = [name for name in names if name not in planned]
-    return plan, (packages.without_line(only, without),) if without else ()
+    return plan, (packages.without_line(only, without),) if without and not options.quiet else ()
 
 
 def _also(lines: Callable[[Paint], Iterable[str]], more: Iterable[str]) -> Callable[[Paint], Iterable[str]]:

@@ -26,8 +26,8 @@ from envsync.model.problems import EnvsyncError, Problem
 from envsync.model.system import VARIABLES
 from envsync.observe.files import read_text
 from envsync.report.terminal import Paint, abbreviate_home, wrapped
-from envsync.report.watching import event_entry, event_lines, is_result, now
-from envsync.watch.events import Event, Started, Stopped
+from envsync.report.watching import event_entry, event_lines, is_problem, is_result, now
+from envsync.watch.events import Event, Stopped
 from envsync.watch.loop import Listeners, Watcher, WatchOptions
 from envsync.watch.notify import ServiceManager
 from envsync.watch.passes import Passes
@@ -100,7 +100,7 @@ class _Printer:
         """Return an event for a stream; plain where that is ``None``."""
         if self._options.json:
             return json.dumps(redacted_in(pasted_in(event_entry(event, now()), self._options))) + "\n"
-        if self._options.quiet and isinstance(event, Started | Stopped):
+        if self._options.quiet and not is_problem(event):
             return ""
         colours = Paint(colours=False) if stream is None else paint(self._options, stream)
         shown = pasted(event_lines(event, colours, verbose=self._options.verbose), self._options)

@@ -57,8 +57,11 @@ def _notes(plan: EnvironmentPlan) -> Iterator[str]:
     yield from map(abbreviate_home, plan.notes)
 
 
-def outdated_lines(plans: Sequence[EnvironmentPlan], paint: Paint) -> Iterator[str]:
-    """Yield a table of what could be upgraded: environment, package, installed and available version."""
+def outdated_lines(plans: Sequence[EnvironmentPlan], paint: Paint, *, quiet: bool = False) -> Iterator[str]:
+    """Yield a table of what could be upgraded: environment, package, installed and available version.
+
+    If ``quiet``, nothing else is said.
+    """
     rows = [("ENVIRONMENT", "PACKAGE", "INSTALLED", "AVAILABLE")]
     for plan in plans:
         name = escape(plan.environment.name)
@@ -68,6 +71,8 @@ def outdated_lines(plans: Sequence[EnvironmentPlan], paint: Paint) -> Iterator[s
         for number, row in enumerate(rows):
             line = "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
             yield paint("bold", line) if number == 0 else line
+    if quiet:
+        return
     for note, names in _by_note(plans).items():
         yield f"{paint('dim', 'note:')} {listed(names)}: {note}"
     if len(rows) == 1 and not all(plan.conflicts for plan in plans):

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import assert_never
 
 from envsync.model.packages import Change
@@ -54,10 +55,15 @@ _VERB = re.compile(rf"(?:^|(?<=, ))({'|'.join(_PAST)})(?= )")
 """A verb at the beginning of a message or of a part of it: ``install flask, remove six``."""
 
 
-def plan_lines(plan: Plan, paint: Paint, *, verbose: bool, nothing: str = "") -> Iterator[str]:
-    """Yield the totals, then what would be done, and why; ``nothing`` is said instead where all is in sync."""
+def plan_lines(plan: Plan, paint: Paint, *, verbose: bool, quiet: bool = False, nothing: str = "") -> Iterator[str]:
+    """Yield the totals, then what would be done, and why; ``nothing`` is said instead where all is in sync.
+
+    If ``quiet``, only conflicts.
+    """
     words = {one.environment.name: _planned_word(one) for one in plan.environments}
-    if nothing and words and {*words.values()} == {"in sync"}:
+    if quiet:
+        plan = replace(plan, environments=tuple(one for one in plan.environments if one.conflicts))
+    elif nothing and words and {*words.values()} == {"in sync"}:
         yield nothing
     else:
         totals = plan_totals(words.values(), plan)
@@ -78,14 +84,16 @@ def plan_lines(plan: Plan, paint: Paint, *, verbose: bool, nothing: str = "") ->
 
 
 def report_lines(
-    report: Report, paint: Paint, *, verbose: bool, seconds: float = 0.0, nothing: str = ""
+    report: Report, paint: Paint, *, verbose: bool, quiet: bool = False, seconds: float = 0.0
 ) -> Iterator[str]:
     """Yield what was done, and why; environments that were not touched are only counted.
 
-    ``seconds`` is how long it took; ``nothing`` is said instead of the totals where all is in sync.
+    ``seconds`` is how long it took. If ``quiet``, only failures and conflicts.
     """
-    quiet = {Outcome.UNCHANGED, Outcome.SKIPPED, Outcome.INTERRUPTED}
-    shown = [one for one in report.environments if verbose or one.outcome not in quiet or one.plan.faults]
+    untouched = {Outcome.UNCHANGED, Outcome.SKIPPED, Outcome.INTERRUPTED}
+    shown = [one for one in report.environments if verbose or one.outcome not in untouched or one.plan.faults]
+    if quiet:
+        shown = [one for one in report.environments if one.outcome in {Outcome.CONFLICT, Outcome.FAILED}]
     entries = ((one.plan, _done_word(one), one.packages, one.error) for one in shown if not verbose)
     groups = grouped(entries)
     single = (one.plan for one in shown if one.plan.environment.name not in groups)
@@ -102,10 +110,9 @@ def report_lines(
         if one.outcome is not Outcome.CREATED or verbose:
             yield from package_lines(one.packages, paint, verbose=verbose)
         yield from _failure(one, paint)
-    plans = tuple(one.plan for one in report.environments)
-    words = [*map(_done_word, report.environments)]
-    is_in_sync = bool(words) and {*words} == {"in sync"}
-    yield nothing if nothing and is_in_sync else done_totals(words, Plan(report.manifest, plans), seconds)
+    if not quiet:
+        plans = tuple(one.plan for one in report.environments)
+        yield done_totals(map(_done_word, report.environments), Plan(report.manifest, plans), seconds)
 
 
 def outcome_lines(one: EnvironmentReport, paint: Paint) -> Iterator[str]:

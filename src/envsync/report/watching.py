@@ -36,6 +36,23 @@ def is_result(event: Event) -> bool:
     return isinstance(event, Passed | Applied | Conflicted)
 
 
+def is_problem(event: Event) -> bool:
+    """Check whether an event is that something is wrong."""
+    match event:
+        case Applied(report):
+            return report.error is not None
+        case Conflicted(plan):
+            return bool(plan.conflicts)
+        case ManifestFailed():
+            return bool(event.problems)
+        case Degraded():
+            return True
+        case Started() | Passed() | Stopped():
+            return False
+        case _:
+            assert_never(event)
+
+
 def event_lines(event: Event, paint: Paint, *, verbose: bool) -> Iterator[str]:
     """Yield an event's lines for people; none for what only ``verbose`` asks for."""
     match event:

@@ -98,7 +98,7 @@ def _checked(options: Options, session: Session | None, checks: list[Check]) -> 
     bad = any(check.health is Health.PROBLEM for check in checks)
     verdict = Verdict("failed", TROUBLE) if bad else Verdict("in-sync", DONE)
     more = {"checks": check_entries(checks), **(session.in_force() if session else {})}
-    show = partial(check_lines, checks, layout=layout(), verbose=options.verbose)
+    show = partial(check_lines, checks, layout=layout(), verbose=options.verbose, quiet=options.quiet)
     return Result(session.manifest.file if session else None, verdict, (), show, more=more)
 
 

@@ -24,10 +24,17 @@ _ALWAYS = "manifest"
 """The check that is shown even where it passed: everything else is about that file."""
 
 
-def check_lines(checks: Sequence[Check], paint: Paint, layout: Layout, *, verbose: bool = True) -> Iterator[str]:
-    """Yield a line for each warning and problem, with the remedy; with ``verbose`` for each check that passed too."""
+def check_lines(
+    checks: Sequence[Check], paint: Paint, layout: Layout, *, verbose: bool = True, quiet: bool = False
+) -> Iterator[str]:
+    """Yield a line for each warning and problem, with the remedy, then the totals.
+
+    With ``verbose`` for each check that passed too; if ``quiet``, only for problems, and no totals.
+    """
     width = max(len(health.value) for health in Health)
     shown = [one for one in checks if one.health is not Health.OK or verbose or one.code == _ALWAYS]
+    if quiet:
+        shown = [one for one in checks if one.health is Health.PROBLEM]
     groups: dict[Check, list[str]] = {}
     for one in shown:
         groups.setdefault(replace(one, environment=""), []).append(one.environment)
@@ -36,6 +43,8 @@ def check_lines(checks: Sequence[Check], paint: Paint, layout: Layout, *, verbos
         yield from _entry(word, width, abbreviate_home(_fact(check, names, verbose=verbose)), layout)
         if check.hint and check.health is not Health.OK:
             yield from _entry(" " * width, width, f"hint: {abbreviate_in_commands(check.hint)}", layout)
+    if quiet:
+        return
     counts = Counter(check.health for check in checks)
     warnings, problems = _many(counts[Health.WARNING], "warning"), _many(counts[Health.PROBLEM], "problem")
     folded = "" if verbose or not counts[Health.OK] else " (-v lists them)"
