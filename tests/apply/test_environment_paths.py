@@ -150,6 +150,16 @@ def test_a_copy_that_is_declared_has_not_moved(place: Place) -> None:
 WORKTREES = '[envs.a]\npath = "wt/main/.venv"\naliases = ["wt/*/.venv"]\n'
 
 
+def test_an_alias_with_a_glob_leaves_out_a_directory_with_an_environment_of_its_own(place: Place) -> None:
+    own = place.root / "wt/own/.venv"
+    place.write(WORKTREES, "wt/main", "wt/one", "wt/own/.venv")
+    entry = place.apply()["a"]
+    assert (entry["outcome"], [one["code"] for one in entry["left_out"]]) == ("created", ["not-a-link"])
+    assert os.readlink(place.root / "wt/one/.venv") == f"{place.root}/wt/main/.venv"
+    assert own.is_dir()
+    assert not own.is_symlink()
+
+
 def test_an_alias_with_a_glob_is_made_in_each_directory_that_is_there(place: Place) -> None:
     (place.root / "wt").mkdir()
     (place.root / "wt/notes.txt").write_text("")
@@ -365,8 +375,11 @@ def test_what_stands_at_an_alias_is_never_replaced(place: Place, kind: str, code
     else:
         alias.symlink_to("/usr")
     before = (alias.lstat().st_ino, alias.lstat().st_ctime_ns, stat.S_IFMT(alias.lstat().st_mode))
-    place.write('[envs.a]\npath = "a"\naliases = ["alias"]\n')
-    assert conflict(place)["code"] == code
+    place.write('[envs.a]\npath = "a"\naliases = ["alias", "other"]\n')
+    entry = place.apply()["a"]
+    assert (entry["outcome"], [one["code"] for one in entry["left_out"]]) == ("created", [code])
+    assert os.readlink(place.root / "other") == f"{place.root}/a"
+    assert "alias" in place.envsync("check").out
     assert (alias.lstat().st_ino, alias.lstat().st_ctime_ns, stat.S_IFMT(alias.lstat().st_mode)) == before
 
 

@@ -116,3 +116,24 @@ def test_pip_and_other_scripts_count_where_they_are_declared(depot: Depot) -> No
     (depot.path / "bin/activate").chmod(0o755)
     depot.apply()
     assert exposed(depot) == ["helper.sh", "tool"]
+
+
+def test_a_star_that_stands_for_no_command_says_so(depot: Depot) -> None:
+    depot.wheel("bare", "1.0")
+    depot.make('packages = ["bare"]', 'expose = ["*"]')
+    assert [note for note in depot.apply()["notes"] if "no declared package has a command" in note]
+    depot.declare('expose = ["*"]')
+    assert [note for note in depot.apply()["notes"] if "no package is declared" in note]
+
+
+def test_a_name_that_two_environments_expose_is_the_first_ones(depot: Depot) -> None:
+    tools(depot)
+    other = '[envs.two]\npath = "two"\npackages = ["main"]\nexpose = ["main", "main-admin"]\n'
+    depot.declare('packages = ["main"]', 'expose = ["main"]', other)
+    for outcome in ("created", "unchanged"):
+        one, two = run(depot.place, depot.capsys, "apply")["environments"]
+        assert [entry["outcome"] for entry in (one, two)] == [outcome, outcome]
+        assert one["left_out"] == []
+        assert [(left["code"], "main:main-two" in left["hint"]) for left in two["left_out"]] == [("expose-taken", True)]
+    assert os.readlink(depot.root / "exposed/main") == f"{depot.path}/bin/main"
+    assert exposed(depot) == ["main", "main-admin"]

@@ -132,6 +132,16 @@ def test_a_file_that_appears_in_a_project_does_not_end_it(place: Place) -> None:
     assert "envsync.cli.main" not in modules(run(place, "check"))
 
 
+def test_a_file_beside_an_alias_does_not_end_it(place: Place) -> None:
+    place.write('[envs.a]\npath = "blog/.venv"\naliases = ["wt/*/.venv", "more/.venv"]\n', "blog", "wt/one", "more")
+    settle(place)
+    for directory in ("wt/one", "more"):
+        (place.root / directory / "new.py").touch()
+    assert "envsync.cli.main" not in modules(run(place, "check"))
+    (place.root / "wt/two").mkdir()
+    assert place.envsync("check").status == 3
+
+
 def test_a_path_means_the_same_as_on_the_long_way(place: Place) -> None:
     place.write('[envs.a]\npath = "p/a"\n[envs.b]\npath = "real/b"\n[envs.w]\npath = "waited/.venv"\n', "real")
     (place.root / "p").symlink_to("real")

@@ -97,5 +97,5 @@ def test_one_in_place_of_an_alias_counts_where_it_leads_there(depot: Depot) -> N
     assert depot.apply()["conflict"] is None
     assert depot.apply()["outcome"] == "unchanged"
     (depot.root / "tree/.venv").write_text("../other")
-    conflict = depot.apply()["conflict"]
-    assert (conflict["code"], conflict["remedy"]) == ("not-a-link", [])
+    (taken,) = depot.apply()["left_out"]
+    assert (taken["code"], taken["remedy"]) == ("not-a-link", [])

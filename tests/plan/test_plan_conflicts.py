@@ -8,10 +8,10 @@ import pytest
 from envsync.model import desired
 from envsync.model.links import Chain, EndKind, Hop
 from envsync.model.plan import Conflict
-from envsync.model.world import Redirect, World
+from envsync.model.world import Redirect, SideLink, World
 from envsync.plan.between import conflicts_between
 from envsync.plan.conflicts import conflicts_of
-from envsync.plan.links import taken_commands
+from envsync.plan.links import taken_aliases, taken_commands
 from harness.values import (
     LINK,
     PATH,
@@ -210,39 +210,6 @@ CASES = [
         world(found(), claimed=("/other/envs.toml", "/other/.venv")),
         (("path-shared", "made for the manifest /other/envs.toml"),),
     ),
-    # further links
-    Case("an alias that is missing", world(found(), aliases=(side(ALIAS, PATH),))),
-    Case(
-        "an alias that leads there",
-        world(found(), aliases=(side(ALIAS, PATH, chain=linked(ALIAS, PATH), leads_there=True),)),
-    ),
-    Case(
-        "an alias that leads elsewhere",
-        world(found(), aliases=(side(ALIAS, PATH, chain=linked(ALIAS, "/x")),)),
-        (("link-elsewhere", f"{ALIAS} leads to /x, not to {PATH}"),),
-    ),
-    Case(
-        "an alias that is a directory",
-        world(found(), aliases=(side(ALIAS, PATH, chain=chain(ALIAS)),)),
-        (("not-a-link", f"{ALIAS} is a directory, not a symlink to {PATH}"),),
-    ),
-    Case(
-        "an alias that leads in a circle",
-        world(found(), aliases=(side(ALIAS, PATH, chain=replace(LOOP, start=ALIAS, end=ALIAS)),)),
-        (("link-loop", ALIAS),),
-    ),
-    Case(
-        "an alias that is a redirect of another tool's",
-        world(
-            found(),
-            aliases=(
-                side(
-                    ALIAS, PATH, chain=chain(ALIAS, EndKind.FILE), redirect=Redirect(ALIAS, "/x", is_environment=True)
-                ),
-            ),
-        ),
-        (("not-a-link", "a redirect file"),),
-    ),
     Case(
         "several at once",
         world(unsafe="it is /", interpreter=broken_interpreter(), claimed=("/m", "/p")),
@@ -305,7 +272,6 @@ def only(seen: World, declares: desired.Environment | None = None) -> Conflict:
             TARGET,
             (("mv", PATH, f"{PATH}.old"), ("ln", "-s", "/state/blog", PATH)),
         ),
-        (world(found(), aliases=(side(ALIAS, PATH, chain=chain(ALIAS)),)), wanted(), (("mv", ALIAS, f"{ALIAS}.old"),)),
     ],
 )
 def test_its_remedy_never_removes_what_a_symlink_leads_to(
@@ -391,7 +357,40 @@ def test_a_file_of_settings_is_not_to_be_moved_away() -> None:
 @pytest.mark.parametrize("case", TAKEN, ids=lambda case: case.name)
 def test_a_taken_command_is_left_out_and_its_environment_is_not(case: Case) -> None:
     assert conflicts_of(case.wanted, case.world, 40) == ()
-    (taken,) = taken_commands(case.world)
+    (taken,) = taken_commands("blog", case.world)
     ((code, message),) = case.expected
     assert taken.code == code
     assert message in taken.message
+
+
+LINK = "/home/me/.local/bin/ruff"
+COMMAND = f"{PATH}/bin/ruff"
+RENAMED = 'expose it under another name: "ruff:ruff-blog"'
+
+
+@pytest.mark.parametrize(
+    ("aliases", "exposed", "expected"),
+    [
+        ((side(ALIAS, PATH),), (side(LINK, COMMAND),), None),
+        ((side(ALIAS, PATH, chain=linked(ALIAS, PATH), leads_there=True),), (), None),
+        ((side(ALIAS, PATH, chain=linked(ALIAS, "/x")),), (), ("link-elsewhere", "leads to /x", f"rm {ALIAS}")),
+        ((side(ALIAS, PATH, chain=chain(ALIAS)),), (), ("not-a-link", "is a directory", f"mv {ALIAS} {ALIAS}.old")),
+        ((side(ALIAS, PATH, chain=replace(LOOP, start=ALIAS, end=ALIAS)),), (), ("link-loop", ALIAS, "Look at")),
+        (
+            (side(ALIAS, PATH, chain=chain(ALIAS, EndKind.FILE), redirect=Redirect(ALIAS, "/x", is_environment=True)),),
+            (),
+            ("not-a-link", "a redirect file", "that tool"),
+        ),
+        ((), (side(LINK, COMMAND, chain=linked(LINK, "/x")),), ("expose-taken", "leads to /x", RENAMED)),
+        ((), (side(LINK, COMMAND, chain=chain(LINK, EndKind.FILE)),), ("expose-taken", "is a file", RENAMED)),
+        ((), (side(LINK, COMMAND, held_by="b"),), ("expose-taken", "is exposed by b already", RENAMED[1:])),
+    ],
+)
+def test_a_link_whose_place_is_taken_is_left_out(
+    aliases: tuple[SideLink, ...], exposed: tuple[SideLink, ...], expected: tuple[str, str, str] | None
+) -> None:
+    seen = world(found(), aliases=aliases, exposed=exposed)
+    taken = [*taken_aliases(seen), *taken_commands("blog", seen)]
+    assert len(taken) == (expected is not None)
+    for one, (code, message, hint) in zip(taken, [expected] if expected else [], strict=True):
+        assert (one.code, message in one.message, hint in one.hint) == (code, True, True), one

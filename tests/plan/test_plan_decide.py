@@ -362,10 +362,8 @@ CASES = [
     ),
     Case(
         "a conflict keeps a rebuild from being asked for",
-        world(
-            found(), interpreter=OTHER, aliases=(side("/home/me/alias", PATH, chain=linked("/home/me/alias", "/x")),)
-        ),
-        Outcome("conflict", (), (), ("link-elsewhere",)),
+        world(found(), interpreter=OTHER, claimed=("/other/envs.toml", "/other/.venv")),
+        Outcome("conflict", (), (), ("path-shared",)),
     ),
 ]
 

@@ -45,14 +45,11 @@ def names(documents: Sequence[Document]) -> Iterator[Problem]:
 
 
 def commands(environments: Sequence[Environment], documents: Sequence[Document]) -> Iterator[Problem]:
-    """Links that are exposed twice; ``documents`` are those of the ``environments``, one by one."""
-    first: dict[str, str] = {}
+    """Links that one environment exposes twice; ``documents`` are those of the ``environments``, one by one."""
     for one, document in zip(environments, documents, strict=True):
-        for exposed in (each for each in one.expose if not each.stands_for_all):
-            if exposed.link not in first:
-                first[exposed.link] = one.name
-                continue
-            message = f"{quoted(exposed.link)} is exposed by {quoted(first[exposed.link])} already"
+        links = [each.link for each in one.expose]
+        for exposed in (each for at, each in enumerate(one.expose) if each.link in links[:at]):
+            message = f"{quoted(exposed.link)} is exposed twice"
             hint = f'expose it under another name: "{escaped(exposed.command)}:NAME"'
             yield document.problem("manifest-duplicate", message, ("envs", one.name, "expose"), hint)
 

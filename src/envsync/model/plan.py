@@ -211,7 +211,7 @@ class EnvironmentPlan:
     faults: tuple[str, ...] = ()
     """What does not work in it and envsync cannot repair; each is also among the notes."""
     left_out: tuple[Conflict, ...] = ()
-    """Exposed commands whose place is taken; each is also among the faults."""
+    """Aliases and exposed commands whose place is taken; each is also among the faults."""
     interrupted: bool = False
     """Whether an interrupted pass left something to remove."""
 

@@ -108,6 +108,8 @@ class SideLink:
     """Whether it can be made: the environment has the command, or the alias's directory exists."""
     redirect: Redirect | None = None
     """The redirect file in its place, if there is one."""
+    held_by: str = ""
+    """The other environment that exposes a command by this name, and comes first in the manifest."""
     is_launcher: bool = False
     """Whether it has to be a script: through a symlink, Python would not find this environment."""
 
@@ -128,6 +130,8 @@ class World:
     interpreter: Interpreter | InterpreterProblem
     aliases: tuple[SideLink, ...] = ()
     exposed: tuple[SideLink, ...] = ()
+    commands: tuple[str, ...] = ()
+    """What ``*`` in ``expose`` stands for."""
     command_files: tuple[str, ...] = ()
     """Files that say which commands ``*`` stands for."""
     former_links: tuple[FormerLink, ...] = ()

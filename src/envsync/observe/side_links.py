@@ -42,8 +42,9 @@ def expanded(
         return
 
 
-def read_exposed(one: desired.Exposed, path: str, directory: Directory) -> SideLink:
-    """Return what is in ``bin-dir`` for a command of the environment at ``path``."""
+def read_exposed(one: desired.Exposed, environment: desired.Environment, directory: Directory, holder: str) -> SideLink:
+    """Return what is in ``bin-dir`` for a command of an environment; ``holder`` is the first that exposes its name."""
+    path, held_by = environment.path, "" if holder == environment.name else holder
     chain = walk(one.link)
     text = f"{path}/bin/{one.command}"
     leads_there = chain.is_link and any(hop.link_text == text for hop in chain.hops)
@@ -51,7 +52,8 @@ def read_exposed(one: desired.Exposed, path: str, directory: Directory) -> SideL
     is_launcher = is_python_name(one.command) or is_python_name(os.path.basename(_link_text(command)))
     if is_launcher and chain.kind is EndKind.FILE and not chain.is_link:
         leads_there = launched(read_text(one.link)) == text
-    return SideLink(one.link, text, chain, leads_there, os.path.lexists(command), is_launcher=is_launcher)
+    available = os.path.lexists(command)
+    return SideLink(one.link, text, chain, leads_there, available, held_by=held_by, is_launcher=is_launcher)
 
 
 def _link_text(place: str) -> str:

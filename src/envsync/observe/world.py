@@ -62,7 +62,7 @@ class Observer:
         self._others = OtherManifests(manifest)
         self._former_links = FormerLinks(manifest)
         self._home = along(walk(os.path.expanduser("~")))
-        self._exposed_by_name = {one.link for each in manifest.environments for one in each.expose}
+        self._exposed_by = {one.link: each.name for each in manifest.environments[::-1] for one in each.expose}
 
     def foreign_staging(self, ends: set[str]) -> tuple[ForeignStaging, ...]:
         """List staging directories that were met on the way, but belong to none of ``ends``; each with its own end."""
@@ -138,8 +138,9 @@ class Observer:
         aliases = tuple(read_alias(alias, environment.path, there) for alias in environment.aliases)
         declared = self._declared(environment, interpreter)
         commands, command_files = _commands(environment, directory, interpreter, declared)
-        all_exposed = expanded(environment.expose, commands, self._exposed_by_name)
-        exposed = tuple(read_exposed(one, environment.path, directory) for one in all_exposed)
+        all_exposed = expanded(environment.expose, commands, self._exposed_by)
+        first, name = self._exposed_by.get, environment.name
+        exposed = tuple(read_exposed(one, environment, directory, first(one.link, name)) for one in all_exposed)
         found = directory.environment
         waiting_for = awaited(environment, path)
         return World(
@@ -149,6 +150,7 @@ class Observer:
             interpreter=interpreter,
             aliases=aliases,
             exposed=exposed,
+            commands=commands,
             command_files=command_files,
             former_links=self._former_links.recorded(end.end, dict(found.cfg)) if found is not None else (),
             declared=declared,
@@ -213,7 +215,8 @@ class Observer:
         if waited and not (place.startswith(f"{waited}/") and os.path.lexists(place)):  # what is there shows it as well
             yield from along(walk(waited))
         for alias in environment.aliases:
-            yield from along(walk(os.path.dirname(alias)))
+            if not os.path.lexists(alias):  # one that is there shows that its directory is
+                yield from along(walk(os.path.dirname(alias)))
         if world.declared is not None:
             yield from declared_files(world.declared)
 

@@ -28,8 +28,6 @@ def conflicts_of(environment: desired.Environment, world: World, max_hops: int) 
         message = f"{world.directory.chain.end} is the environment of {its_path}, made for the manifest {other}"
         hint = "Declare another target here; or, if it is to be this one, remove that link."
         found.append(Conflict("path-shared", message, hint))
-    for side in world.aliases:
-        found += side_conflicts(side, "not-a-link", "link-elsewhere")
     return tuple({(one.code, one.message): one for one in found}.values())
 
 
@@ -221,12 +219,14 @@ def _too_many_hops(world: World, interpreter: Interpreter, max_hops: int) -> Ite
         yield Conflict("link-loop", message, "Shorten the chain of links to the environment or to the interpreter.")
 
 
-def side_conflicts(side: SideLink, not_a_link: str, elsewhere: str) -> Iterator[Conflict]:
-    """Yield what is in the place of a further link; the two codes are for a file or directory, and a link."""
+def side_conflicts(side: SideLink, not_a_link: str, elsewhere: str, otherwise: str) -> Iterator[Conflict]:
+    """Yield what is in the place of a further link; the two codes are for a file or directory, and a link.
+
+    ``otherwise`` is what one can do instead of clearing its place.
+    """
     chain = side.chain
     if side.leads_there or (chain.kind is EndKind.MISSING and not chain.is_link):
         return
-    hint = f"Remove it if it is not needed: rm {shlex.quote(side.link)}; or take it out of the manifest."
     if side.redirect is not None:
         message = f"{side.link} is a redirect file (PEP 832) of another tool: it leads to {side.redirect.target}"
         hint = "Let that tool write it again, for this environment; or take it out of the manifest."
@@ -236,10 +236,11 @@ def side_conflicts(side: SideLink, not_a_link: str, elsewhere: str) -> Iterator[
         if problem is not None:
             yield problem
     elif chain.is_link:
+        hint = f"Remove it if it is not needed: rm {shlex.quote(side.link)}; or {otherwise}."
         message = f"{side.link} leads to {chain.end}, not to {side.link_text}"
         yield Conflict(elsewhere, message, hint, _unlinking(chain))
     else:
         hint = f"Move it away, for instance: mv {shlex.quote(side.link)} {shlex.quote(side.link + '.old')}"
         wanted = "a script of envsync's that runs" if side.is_launcher else "a symlink to"
         message = f"{side.link} is {chain.kind.value}, not {wanted} {side.link_text}"
-        yield Conflict(not_a_link, message, hint, (("mv", side.link, f"{side.link}.old"),))
+        yield Conflict(not_a_link, message, f"{hint}; or {otherwise}.", (("mv", side.link, f"{side.link}.old"),))

@@ -7,6 +7,7 @@ from enum import Enum
 from envsync.model.interpreter import Interpreter, InterpreterProblem
 from envsync.model.plan import Action, Conflict, Drift, EnvironmentPlan, Install, Link, Rebuild, State
 from envsync.model.world import SideLink
+from envsync.plan.links import taken_aliases, taken_commands
 
 
 class Finding(Enum):
@@ -116,13 +117,15 @@ def _later(plan: EnvironmentPlan) -> set[str]:
 
 
 def _aliases(plan: EnvironmentPlan) -> str:
-    return _sides(plan.world.aliases, "the others wait for the directories that they are to be in")
+    taken = next(taken_aliases(plan.world), None)
+    waiting = "the others wait for the directories that they are to be in"
+    return taken.message if taken is not None else _sides(plan.world.aliases, waiting)
 
 
 def _commands(plan: EnvironmentPlan) -> str:
-    if plan.left_out:
-        return plan.left_out[0].message
-    return _sides(plan.world.exposed, "the others wait for the commands that they lead to")
+    taken = next(taken_commands(plan.environment.name, plan.world), None)
+    waiting = "the others wait for the commands that they lead to"
+    return taken.message if taken is not None else _sides(plan.world.exposed, waiting)
 
 
 def _sides(sides: tuple[SideLink, ...], waiting: str) -> str:

@@ -31,16 +31,29 @@ def with_links(plan: EnvironmentPlan) -> EnvironmentPlan:
 
 
 def with_left_out(plan: EnvironmentPlan) -> EnvironmentPlan:
-    """Add which exposed commands are left out: something else has their place, or the environment lacks them."""
-    taken = taken_commands(plan.world)
-    faults = tuple(f"{one.message}, so that command is left out. {one.hint}" for one in taken)
+    """Add which links are left out: something else has their place, or the environment lacks the command."""
+    taken = (*taken_aliases(plan.world), *taken_commands(plan.environment.name, plan.world))
+    faults = tuple(f"{one.message}, so that link is left out. {one.hint}" for one in taken)
     notes = (*plan.notes, *faults, *_missing_commands(plan))
     return replace(plan, notes=notes, faults=(*plan.faults, *faults), left_out=taken)
 
 
-def taken_commands(world: World) -> tuple[Conflict, ...]:
-    """List the exposed commands whose place is taken: each is left out, the environment is not."""
-    return tuple(one for side in world.exposed for one in side_conflicts(side, "expose-taken", "expose-taken"))
+def taken_aliases(world: World) -> Iterator[Conflict]:
+    """Yield the aliases whose place is taken: each is left out, the environment is not."""
+    for side in world.aliases:
+        yield from side_conflicts(side, "not-a-link", "link-elsewhere", "take it out of the manifest")
+
+
+def taken_commands(name: str, world: World) -> Iterator[Conflict]:
+    """Yield the same for exposed commands; ``name`` is the environment's."""
+    for side in world.exposed:
+        command = side.link_text.rpartition("/")[2]
+        otherwise = f'expose it under another name: "{command}:{command}-{name.replace(":", "-")}"'
+        if side.held_by:
+            message = f"{side.link} is exposed by {side.held_by} already"
+            yield Conflict("expose-taken", message, f"{otherwise[0].upper()}{otherwise[1:]}.")
+        else:
+            yield from side_conflicts(side, "expose-taken", "expose-taken", otherwise)
 
 
 def link_notes(world: World) -> Iterator[str]:
@@ -64,7 +77,7 @@ def former_links_note(former: Iterable[FormerLink]) -> tuple[str, ...]:
 
 
 def _is_taken(side: SideLink) -> bool:
-    return side.chain.is_link or side.chain.kind is not EndKind.MISSING
+    return bool(side.held_by) or side.chain.is_link or side.chain.kind is not EndKind.MISSING
 
 
 def _link(link: str, text: str, chain: Chain, end: str, *, is_launcher: bool = False) -> Link:
@@ -76,9 +89,19 @@ def _missing_commands(plan: EnvironmentPlan) -> tuple[str, ...]:
     """Return which exposed commands an environment lacks, unless what is about to be done may bring them."""
     if any(isinstance(action, Create | Rebuild | Install) for action in plan.actions):
         return ()
-    return tuple(
+    none = _no_command(plan)
+    return none + tuple(
         f"{side.link} {'leads nowhere' if side.leads_there else 'is not linked'}: "
         f"the environment has no {side.link_text.rpartition('/')[2]}"
         for side in plan.world.exposed
         if not side.available
     )
+
+
+def _no_command(plan: EnvironmentPlan) -> tuple[str, ...]:
+    """Report a ``*`` that stands for nothing."""
+    world = plan.world
+    if world.commands or not any(one.stands_for_all for one in plan.environment.expose):
+        return ()
+    why = "no package is declared" if world.declared is None else "no declared package has a command"
+    return (f'expose = ["*"] links nothing: {why}',)
