@@ -157,6 +157,27 @@ def test_an_alias_that_nothing_declares_goes_and_what_declares_it_still_stays(pl
     assert not (place.root / "also").is_symlink()
 
 
+def test_what_is_declared_by_another_name_of_its_directory_stays(place: Place) -> None:
+    text = '[envs.one]\npath = "{0}/one"\ntarget = "one"\naliases = ["{0}/also"]\nexpose = ["activate:one-activate"]\n'
+    (place.root / "link").symlink_to("real")
+    place.write(text.format("link"), "real")
+    place.apply()
+    place.write(text.format("real"))
+    assert set(removals(place, "--yes")) <= {"exposed/one-activate"}  # which leads through the former name
+    assert {"one", "also"} <= {*os.listdir(place.root / "real")}
+    place.apply()
+    assert removals(place, "--yes") == {}
+
+
+def test_many_links_that_nothing_declares_are_counted(place: Place) -> None:
+    names = ", ".join(f'"activate:a{number}"' for number in range(20))
+    place.write(f"{PLAIN}expose = [{names}]\n")
+    place.apply()
+    place.write(PLAIN)
+    (note,) = place.envsync("plan", "--json").environments["one"]["notes"]
+    assert (" and 12 more; " in note, len(removals(place))) == (True, 20)
+
+
 @pytest.mark.parametrize("change", ["renamed", "bin-dir", "removed"])
 def test_a_link_is_found_by_its_record(place: Place, change: str) -> None:
     place.write(PLAIN + 'expose = ["activate:one-activate"]\n')

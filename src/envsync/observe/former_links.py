@@ -1,11 +1,12 @@
 """Find the links that envsync made to environments, and that the manifest no longer declares."""
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cached_property
 
 from envsync.formats import link_record, pyvenv_cfg
 from envsync.formats.shebang import launched
-from envsync.model.desired import Environment, Manifest
+from envsync.model.desired import Manifest
 from envsync.model.environment import FormerLink, Orphan
 from envsync.observe.files import is_same_manifest, listed_names, read_text
 from envsync.observe.links import walk
@@ -27,14 +28,7 @@ class FormerLinks:
     def __init__(self, manifest: Manifest) -> None:
         """Take what is declared."""
         self._manifest = manifest
-        self._declared = {link for one in manifest.environments for link in _links_of(one)}
-        self._all = {
-            (os.path.dirname(every.link), one.path): {each.command for each in one.expose}
-            for one in manifest.environments
-            for every in one.expose
-            if every.stands_for_all
-        }
-        self._paths = {place for one in manifest.environments for place in (one.path, one.target) if place}
+        self._declared = _Declared(manifest, str)
 
     def recorded(self, end: str, settings: Mapping[str, str]) -> tuple[FormerLink, ...]:
         """Return those in the record of the environment at ``end``, whose ``pyvenv.cfg`` says ``settings``."""
@@ -47,7 +41,7 @@ class FormerLinks:
         """Return all of them: those to declared environments, and those of :meth:`to_undeclared`."""
         listed = tuple(orphans)
         found = [former for end in self._ends() for former in self._at(end)]
-        found += self.to_undeclared(one.end for one in listed if not one.stays and one.path not in self._paths)
+        found += self.to_undeclared(one.end for one in listed if not one.stays and one.path not in self._declared.paths)
         staying = {one.end for one in listed if one.stays}
         return tuple({one.link: one for one in found if one.end not in staying}.values())
 
@@ -80,9 +74,36 @@ class FormerLinks:
             is_command = bool(place) and "/" not in command
             # A record that somebody made up claims no link that leads elsewhere.
             leads_there = (is_command and _leads(place, end)) or _leads(text, end)
-            is_declared = link in self._paths or (link, text) in self._declared or self._is_one_of_all(link, text)
-            if text.startswith("/") and leads_there and not is_declared:
-                yield from present(link, text, end, is_command=is_command)
+            if text.startswith("/") and leads_there and not self._declared.has(link, text):
+                found = present(link, text, end, is_command=is_command)
+                yield from (one for one in found if not self._really_declared.has(link, text))
+
+    @cached_property
+    def _really_declared(self) -> "_Declared":
+        """The same by real directories: a link may be declared through another one, a home's for example."""
+        return _Declared(self._manifest, _real)
+
+
+class _Declared:
+    """The links that a manifest declares, each named by a function of its path."""
+
+    def __init__(self, manifest: Manifest, named: Callable[[str], str]) -> None:
+        self._named = named
+        self.paths = {named(place) for one in manifest.environments for place in (one.path, one.target) if place}
+        self._links: set[tuple[str, str]] = set()
+        self._all: dict[tuple[str, str], set[str]] = {}
+        for one in manifest.environments:
+            self._links |= {(named(alias), named(one.path)) for alias in one.aliases}
+            for each in one.expose:
+                if each.stands_for_all:
+                    self._all[os.path.dirname(named(each.link)), one.path] = {other.command for other in one.expose}
+                self._links.add((named(each.link), f"{one.path}/bin/{each.command}"))
+
+    def has(self, link: str, text: str) -> bool:
+        """Check whether a link with this text is declared, or one at an environment's place."""
+        place = self._named(link)
+        is_one = not self._links.isdisjoint({(place, text), (place, self._named(text))})
+        return is_one or place in self.paths or self._is_one_of_all(place, text)
 
     def _is_one_of_all(self, link: str, text: str) -> bool:
         """Check whether ``*`` stands for a link: to a command that is there, or of an environment that is not."""
@@ -98,9 +119,10 @@ def held(link: str) -> str:
     return os.readlink(link) if os.path.islink(link) else launched(read_text(link)) or ""
 
 
-def _links_of(environment: Environment) -> Iterator[tuple[str, str]]:
-    yield from ((alias, environment.path) for alias in environment.aliases)
-    yield from ((one.link, f"{environment.path}/bin/{one.command}") for one in environment.expose)
+def _real(link: str) -> str:
+    """Return the real path of a link itself."""
+    directory, name = os.path.split(link)
+    return os.path.join(os.path.realpath(directory), name)
 
 
 def _settings(end: str) -> dict[str, str]:

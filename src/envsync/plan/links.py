@@ -9,6 +9,9 @@ from envsync.model.plan import Action, Conflict, Create, Drift, EnvironmentPlan,
 from envsync.model.world import SideLink, World
 from envsync.plan.conflicts import side_conflicts
 
+_SHOWN = 8
+"""Links that a note names; `prune` lists all."""
+
 
 def with_links(plan: EnvironmentPlan) -> EnvironmentPlan:
     """Add the symlinks that lead to the environment: last, when it is there."""
@@ -72,8 +75,12 @@ def link_notes(world: World) -> Iterator[str]:
 
 def former_links_note(former: Iterable[FormerLink]) -> tuple[str, ...]:
     """Report the links that nothing declares any longer, if there are any."""
-    links = ", ".join(one.link for one in former)
-    return (f"no longer declared, and still there: {links}; to remove: envsync prune",) if links else ()
+    links = [one.link for one in former]
+    if not links:
+        return ()
+    more = f" and {len(links) - _SHOWN} more" if len(links) > _SHOWN else ""
+    shown = ", ".join(links[:_SHOWN])
+    return (f"no longer declared, and still there: {shown}{more}; to remove: envsync prune",)
 
 
 def _is_taken(side: SideLink) -> bool:
