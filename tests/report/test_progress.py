@@ -1,6 +1,9 @@
 """Progress: lines that live on a terminal and fit it, plain ones in a log, and the words for an interruption."""
 
+import json
 import re
+import shlex
+import shutil
 import signal
 import threading
 import time
@@ -11,6 +14,7 @@ import pytest
 import envsync
 from envsync.report.progress import Board, Lines, _UnderWay, named
 from envsync.write.locks import hold
+from harness.bench import files, listing
 from harness.place import Place
 from harness.processes import OFFLINE, Watched, slow_project
 
@@ -105,16 +109,25 @@ def test_seconds_go_on_while_nothing_is_printed_and_colours_are_no_condition(pla
 
 def test_what_is_looked_at_is_shown_and_ctrl_c_ends_it_quietly(place: Place) -> None:
     shim = place.root / "python"
-    shim.write_text("#!/bin/sh\nexec sleep 60\n")
+    shim.write_text(f"#!/bin/sh\ntouch {shlex.quote(str(place.root))}/asked\nexec sleep 60\n")
     shim.chmod(0o755)
     place.write('[envs.a]\npath = "a"\npython = "./python"\n')
-    for command in ("plan", "apply", "upgrade"):
+    for command in ("apply", "upgrade", "plan"):
         with Watched(place, command) as watched:
             watched.wait_for(r"looking at a \(0 s\)")
             watched.type(CTRL_C)
             assert watched.end() == 130
-        assert watched.text.endswith("envsync: interrupted\r\n")
+        rest = "" if command == "plan" else "; no environment was changed"
+        assert watched.text.endswith(f"envsync: interrupted{rest}\r\n")
         assert "Traceback" not in watched.text
+    (place.root / "asked").unlink()
+    with Watched(place, "plan", "--json") as watched:
+        while not (place.root / "asked").exists():
+            time.sleep(0.01)
+        watched.type(CTRL_C)
+        assert watched.end() == 130
+    document = json.loads(watched.text[watched.text.index("{") : watched.text.rindex("}") + 1])
+    assert (document["exit_code"], document["errors"][0]["code"]) == (130, "interrupted")
 
 
 def test_ctrl_c_lets_what_was_begun_be_finished_and_says_so(place: Place) -> None:
@@ -162,12 +175,138 @@ def test_what_waits_for_a_lock_says_for_whom_and_is_not_waited_for(place: Place)
     assert "finishing" not in watched.text
 
 
+_AGAIN = """
+import time
+from envsync.reconcile import Reconciler
+former, calls = Reconciler.plan, []
+def plan(*arguments):
+    calls.append(1)
+    if len(calls) > 1:
+        print("looking again", flush=True)
+        time.sleep(60)
+    return former(*arguments)
+Reconciler.plan = plan
+"""
+
+
+def test_ctrl_c_while_it_looks_at_what_was_done_loses_no_report(place: Place) -> None:
+    place.write(ONE)
+    with Watched(place, "apply", before=_AGAIN) as watched:
+        watched.wait_for("looking again")
+        watched.type(CTRL_C)
+        assert watched.end() == 130
+    assert "1 created\r\n" in watched.text
+    assert watched.text.endswith("envsync: interrupted\r\n")
+
+
+_UNDOING = """
+import time
+from importlib import import_module
+for module in map(import_module, ("envsync.apply.steps", "envsync.apply.stage")):
+    def remove(*arguments, former=module.remove_staging_dir):
+        print("undoing", flush=True)
+        time.sleep(2)
+        former(*arguments)
+    module.remove_staging_dir = remove
+"""
+
+
+def test_further_ctrl_c_lose_no_report_either(place: Place) -> None:
+    begun = slow_project(place)
+    place.write(SLOW)
+    with Watched(place, "apply", before=_UNDOING) as watched:
+        while not begun.exists():
+            time.sleep(0.01)
+        watched.type(CTRL_C)
+        watched.wait_for("finishing one")
+        watched.type(CTRL_C)
+        watched.wait_for("undoing")
+        for _ in range(2):
+            watched.type(CTRL_C)
+        assert watched.end() == 130
+    assert "left as they were: one; apply again to continue\r\n" in watched.text
+    assert "Traceback" not in watched.text
+
+
+@pytest.mark.parametrize("question", ["Trust it", "Rebuild 1 environment"])
+def test_ctrl_c_at_a_question_changes_nothing(place: Place, question: str) -> None:
+    place.write(ONE)
+    place.apply()
+    if question == "Trust it":
+        place.envsync("untrust")
+    else:
+        shutil.rmtree(place.root / "one/lib")
+    before = listing(place.root)
+    with Watched(place, "apply") as watched:
+        watched.wait_for(question)
+        watched.type(CTRL_C)
+        assert watched.end() == 130
+    assert watched.text.endswith("\r\nenvsync: interrupted; no environment was changed\r\n")
+    after = listing(place.root)
+    assert (files(after), after.keys()) == (files(before), before.keys())
+
+
+_SEARCHING = """
+import time
+from importlib import import_module
+module = import_module("envsync.apply.adopt")
+def search(*arguments, **options):
+    print("looking", flush=True)
+    time.sleep(60)
+module.search = search
+"""
+
+
+@pytest.mark.parametrize("first", [False, True])
+def test_ctrl_c_while_import_searches_declares_nothing(place: Place, first: bool) -> None:
+    if not first:
+        place.write(ONE)
+    before = listing(place.root)
+    with Watched(place, "import", ".", before=_SEARCHING, XDG_CONFIG_HOME=f"{place.root}/other") as watched:
+        watched.wait_for("looking")
+        watched.type(CTRL_C)
+        assert watched.end() == 130
+    assert watched.text.endswith("envsync: interrupted; nothing was declared\r\n")
+    after = listing(place.root)
+    assert (files(after), after.keys()) == (files(before), before.keys())
+
+
+def test_rollback_and_move_show_their_steps(place: Place) -> None:
+    place.write(ONE)
+    place.apply()
+    place.apply("--force-rebuild", "one")
+    steps = ["rolling back", "checking the generation", "swapping it in"]
+    assert place.envsync("rollback", "one", "--verbose").err.splitlines()[:3] == [f"one: {step}" for step in steps]
+    place.write(f'{ONE}target = "one"\n')
+    steps = ["moving", "copying", "putting the symlink in its place", "clearing up"]
+    assert place.envsync("move", "one", "--verbose").err.splitlines() == [f"one: {step}" for step in steps]
+
+
+@pytest.mark.parametrize("twice", [False, True])
+def test_watch_has_the_same_words_for_an_interruption(place: Place, twice: bool) -> None:
+    begun = slow_project(place, until="go")
+    place.write(SLOW)
+    with Watched(place, "watch", columns=200) as watched:
+        while not begun.exists():
+            time.sleep(0.01)
+        watched.type(CTRL_C)
+        watched.wait_for(r"\d finishing one; again to stop now\r\n")
+        if twice:
+            watched.type(CTRL_C)
+        else:
+            go(place)
+        assert watched.end() == 130
+    end = "interrupted; left as they were: one\r\n" if twice else "interrupted\r\n"
+    assert re.search(rf"\r\n\S*\d\d:\d\d:\d\d \S*{re.escape(end)}$", watched.text)
+    assert ("created" in watched.text) == (not twice)
+
+
 def test_a_move_that_waits_is_interrupted_at_once(place: Place) -> None:
     place.write(ONE)
     place.apply()
     place.write(f'{ONE}target = "one"\n')
     with hold(locks_of(place), str(place.root / "one"), 0.0), Watched(place, "move", "one") as watched:
-        watched.wait_for("moving one")
+        watched.wait_for(r"moving one \(\d s\): waiting for process \d+")
         watched.type(CTRL_C)
         assert watched.end() == 130
     assert "Traceback" not in watched.text

@@ -279,7 +279,7 @@ def test_people_get_a_line_for_each_change_and_messages_apart(place: Place, vari
         assert process.wait(WAIT_LIMIT) == 0
     stamp = "" if variables else r"\d\d:\d\d:\d\d "
     changes = [rf"{stamp}\+ created +one  .*Python.*", rf"{stamp}~ repaired +one  .*"]
-    messages = [rf"{stamp}watching \d+ directories for 1 environment of .*envs\.toml", f"{stamp}stopped by SIGTERM"]
+    messages = [rf"{stamp}watching \d+ directories for 1 environment of .*envs\.toml", f"{stamp}terminated"]
     for lines, expected in zip(reported(place), (changes, messages), strict=True):
         assert len(lines) == len(expected), lines
         assert all(map(re.fullmatch, expected, lines))

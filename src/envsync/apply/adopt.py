@@ -91,6 +91,26 @@ def adopt(manifest: Manifest, directories: Iterable[str], choices: Choices) -> A
     ``UsageError`` for one that is not there, ``EnvsyncError`` or ``ManifestError`` where the manifest cannot be
     changed.
     """
+    return declare_found(manifest, find_undeclared(manifest, directories, choices))
+
+
+@dataclass(frozen=True, slots=True)
+class Undeclared:
+    """What is to be declared, and what is said of it then."""
+
+    entries: tuple[Entry, ...]
+    adopted: Adopted
+
+
+def declare_found(manifest: Manifest, found: Undeclared) -> Adopted:
+    """Declare what was found, unless that is nothing or nothing is to be written. Raises as :func:`adopt` does."""
+    if found.adopted.changed:
+        edit(manifest, manifest.file, lambda text: with_entries(text, found.entries))
+    return found.adopted
+
+
+def find_undeclared(manifest: Manifest, directories: Iterable[str], choices: Choices) -> Undeclared:
+    """Return the environments below some directories that are not declared yet. Raises as :func:`adopt` does."""
     if choices.versions and not choices.freeze:
         raise UsageError(Problem("usage", "--versions goes with --freeze", "Nothing was changed."))
     found = search([_directory(path) for path in directories], cross=choices.cross)
@@ -106,8 +126,6 @@ def adopt(manifest: Manifest, directories: Iterable[str], choices: Choices) -> A
     if "target" in manifest.default_places:
         entries = [_without_default_target(one) for one in entries]
     changed = bool(entries) and not choices.dry_run
-    if changed:
-        edit(manifest, manifest.file, lambda text: with_entries(text, entries))
     declared = (
         Declaration(
             entry.name,
@@ -119,7 +137,7 @@ def adopt(manifest: Manifest, directories: Iterable[str], choices: Choices) -> A
         for entry, one in zip(entries, fit, strict=True)
     )
     skipped = tuple(unfit[one.end] for one in new if one.end in unfit)
-    return Adopted(manifest.file, tuple(declared), skipped, len(found) - len(new), changed)
+    return Undeclared(tuple(entries), Adopted(manifest.file, tuple(declared), skipped, len(found) - len(new), changed))
 
 
 def _without_default_target(entry: Entry) -> Entry:

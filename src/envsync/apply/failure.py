@@ -40,11 +40,11 @@ def finish_or_end(
 ) -> None:
     """Wait for what was begun, at a signal other than Ctrl-C :data:`GRACE`; then end its programs, which undoes it.
 
-    ``report`` says at once what is waited for. A second signal does not wait.
+    ``report`` says at once what is waited for. A second signal does not wait; a third changes nothing.
     """
-    begun = [future for future in futures if not future.cancel()]
     with contextlib.suppress(KeyboardInterrupt), winding_down():
+        begun = [future for future in futures if not future.cancel()]
         report()
         wait(begun, timeout=GRACE if isinstance(interruption, Terminated) else None)
-    with ending():
+    with contextlib.suppress(KeyboardInterrupt), ending():
         executor.shutdown(wait=True, cancel_futures=True)

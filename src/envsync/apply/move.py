@@ -11,12 +11,14 @@ one began:
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 
 from envsync.apply.build import edit_settings
 from envsync.apply.copies import is_contained, is_copy, make_copy, refuse_difference
+from envsync.apply.progress import Progress
 from envsync.apply.settings import Settings
 from envsync.apply.staging import Staging, staging_of
 from envsync.formats import link_record, pyvenv_cfg
@@ -48,6 +50,8 @@ from envsync.write.relocate import (
 from envsync.write.staging import make_staging_dir, read_marker_of, remove_staging_dir, update_marker
 from envsync.write.swap import settle_exchange
 
+_SILENT = Progress()
+
 
 @dataclass(frozen=True, slots=True)
 class Moved:
@@ -70,8 +74,8 @@ class Moved:
         return document("move", self.manifest, "applied" if self.changed else "in-sync") | {"changed": self.changed}
 
 
-def move(plan: Plan, settings: Settings) -> Moved:
-    """Move the only environment of a plan.
+def move(plan: Plan, settings: Settings, progress: Progress = _SILENT) -> Moved:
+    """Move the only environment of a plan; ``progress`` hears of the steps.
 
     The target is complete before the path becomes a symlink, in one exchange: a second directory that shares its files
     with the first by hard links, or on another file system holds copies that were compared with them. What a killed
@@ -88,11 +92,17 @@ def move(plan: Plan, settings: Settings) -> Moved:
         return replace(moved, changed=False)
     for conflict in meddled_with(plan.environments[0].world.hazard):
         raise EnvsyncError(Problem(conflict.code, conflict.message, conflict.hint))
-    with restrictive_umask(), hold(settings.locks, source.end, settings.lock_timeout):
+    step = partial(progress.step, environment.name)
+    progress.started(environment.name, "moving")
+
+    def wait(holder: str) -> None:
+        step(f"waiting for {holder}")
+
+    with restrictive_umask(), hold(settings.locks, source.end, settings.lock_timeout, wait):
         if (walk(environment.path).end, walk(environment.target).end) != (source.end, target.end):
             message = f"{environment.path} or its target leads elsewhere by now"
             raise EnvsyncError(Problem("changed-meanwhile", message, "Nothing was changed. Try again."))
-        _move(environment, settings.of(manifest), manifest.file)
+        _move(environment, settings.of(manifest), manifest.file, step)
     return moved
 
 
@@ -133,7 +143,9 @@ def settle_move(journal: str, marker: Marker, settings: Settings) -> None:
             _undo(journal, marker, settings.generations_dir)
 
 
-def _move(environment: desired.Environment, settings: Settings, manifest: str) -> None:
+def _move(
+    environment: desired.Environment, settings: Settings, manifest: str, step: Callable[[str], None] = lambda _: None
+) -> None:
     source, target = walk(environment.path), walk(environment.target or "")
     _check_source(source, target)
     for conflict in conflicts_at_top(source.end, read_installed(source.end, find_libraries(source.end), unowned=True)):
@@ -145,12 +157,15 @@ def _move(environment: desired.Environment, settings: Settings, manifest: str) -
         journal = journal or _make_journal(settings.generations_dir, wanted)
         try:
             _clear_staging_dirs(marker, settings.generations_dir)
+            step("copying")
             _make_target(target, journal, marker, staging_of(settings))
+            step("putting the symlink in its place")
             _make_link(environment.target or "", marker, settings.generations_dir)
         except BaseException:
             if not os.path.islink(source.end):
                 _undo(journal, read_marker_of(journal) or wanted, settings.generations_dir)
             raise
+        step("clearing up")
         _follow(journal, marker, settings.generations_dir)
 
 

@@ -65,7 +65,10 @@ def apply_plans(plan: Plan, again: DecideAgain, settings: Settings, follower: Fo
         under_way = tuple(name for name in [*env_builder.begun] if name not in reports)
         finish_or_end(executor, futures, interruption, lambda: progress.interrupted(under_way))
     finally:
-        executor.shutdown(wait=True, cancel_futures=True)
+        try:
+            executor.shutdown(wait=True, cancel_futures=True)
+        except KeyboardInterrupt:  # what was done is reported, however often the user asks
+            interrupted = True
         env_builder.cache.save(write_cache)
     left = (EnvironmentReport(one, Outcome.INTERRUPTED) for one in plan.environments)
     ordered = tuple(reports.get(one.plan.environment.name, one) for one in left)

@@ -148,7 +148,9 @@ def _carry_out(action: Action, env_builder: EnvironmentBuilder) -> None:
         case Install():
             _install(action, env_builder)
         case Rollback():
+            env_builder.progress.step(action.name, "checking the generation")
             env_builder.remarks.setdefault(action.name, []).extend(shortcomings(action))
+            env_builder.progress.step(action.name, "swapping it in")
             roll_back_to(action, now(), lambda repair: _repair(repair, env_builder))
             env_builder.changes[action.name] = action.changes
         case Link():

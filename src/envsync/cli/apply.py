@@ -20,7 +20,6 @@ from envsync.model.report import EnvironmentReport, Report, outcome_of
 from envsync.report import causes, packages, text, totals
 from envsync.report.table import in_force_lines
 from envsync.report.terminal import Paint, shell_quoted, tilde
-from envsync.write import snapshot
 
 
 def _apply(options: Options) -> Result:
@@ -35,12 +34,12 @@ def _apply(options: Options) -> Result:
         if not agreed(question):
             return Result(plan.manifest.file, Verdict("drift", TROUBLE), _untouched(plan).environments, _refused)
         began += time.monotonic() - asked
-    report = _untouched(plan)
+    report, left = _untouched(plan), plan if not plan.has_work else None
     if plan.has_work:
-        snapshot.forget(plan.manifest.file)
         with session.looking(_count(plan)) as display:
-            report, plan = session.apply(plan, display)
-    session.remember(plan)
+            report, left = session.apply(plan, display)
+    if left is not None:
+        session.remember(left)
     verdict = verdict_of_report(report)
     show = partial(
         text.report_lines, report, verbose=options.verbose, quiet=options.quiet, seconds=time.monotonic() - began
@@ -98,9 +97,8 @@ def _rollback(options: Options) -> Result:
     if options.dry_run:
         show = partial(text.plan_lines, plan, verbose=True, quiet=options.quiet)
         return Result(plan.manifest.file, verdict_of_plan(plan, on_drift=DONE), plan.environments, show)
-    snapshot.forget(plan.manifest.file)
     with session.looking(_count(plan)) as display:
-        report = session.reconciler.apply(plan, session.settings, display)
+        report = session.carry_out(plan, display)
     if options.pin:
         from envsync.apply.declare import renew_trust  # noqa: PLC0415  # loads what edits manifests
 
@@ -125,9 +123,8 @@ def _upgrade(options: Options) -> Result:
         return Result(plan.manifest.file, _verdict_of(plan), plan.environments, _also(show, without))
     report = _untouched(plan)
     if plan.has_work:
-        snapshot.forget(plan.manifest.file)
         with session.looking(_count(plan)) as display:
-            report = session.reconciler.apply(plan, session.settings, display)
+            report = session.carry_out(plan, display)
     show = partial(text.report_lines, report, verbose=verbose, quiet=quiet)
     lines = _also(show if report.status != "in-sync" else lambda _: (nothing,), without)
     return Result(plan.manifest.file, verdict_of_report(report), report.environments, lines)

@@ -139,7 +139,11 @@ def agreed(question: str) -> bool:
 
 def answer(question: str) -> str | None:
     """Return what is answered on the terminal, in lower case; ``None`` for no answer at all."""
-    sys.stderr.write(question)
-    sys.stderr.flush()
-    typed = sys.stdin.buffer.readline()  # whatever the locale makes of it
+    try:
+        sys.stderr.write(question)
+        sys.stderr.flush()
+        typed = sys.stdin.buffer.readline()  # whatever the locale makes of it
+    except KeyboardInterrupt:
+        sys.stderr.write("\n")  # what comes next begins a line
+        raise
     return typed.decode(errors="replace").strip().lower() if typed else None

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from envsync.apply.declare import add, remove
 from envsync.cache.store import config_directory
+from envsync.cli import signals
 from envsync.cli.consent import opened
 from envsync.cli.options import Options
 from envsync.cli.result import DONE, Result, Verdict
@@ -42,18 +43,20 @@ def _init(options: Options) -> Result:
 
 
 def _import(options: Options) -> Result:
-    from envsync.apply.adopt import Choices, adopt  # noqa: PLC0415  # loads what looks for environments
+    from envsync.apply.adopt import Choices, declare_found, find_undeclared  # noqa: PLC0415  # loads much
     from envsync.cli.progress import display  # noqa: PLC0415
 
     choices = Choices(options.cross, options.freeze, options.versions, options.dry_run)
     paths = options.paths or (".",)
     with _manifest(options, paths) as (manifest, lines), display(options, f"searching {', '.join(map(tilde, paths))}"):
-        adopted = adopt(manifest, paths, choices)
+        found = find_undeclared(manifest, paths, choices)
+        adopted, interrupted = signals.completed(lambda: declare_found(manifest, found))
     verb = "would declare" if options.dry_run else "declared"
     lines += [line for one in adopted.declared for line in _declared_lines(verb, one, options)]
     lines += _left_out_lines(adopted.skipped)
     lines.append(f"{len(adopted.declared)} new, {adopted.known} declared already")
-    return _result(adopted, [*lines, *(["Next: envsync plan, then envsync apply"] if adopted.changed else [])])
+    result = _result(adopted, [*lines, *(["Next: envsync plan, then envsync apply"] if adopted.changed else [])])
+    return replace(result, verdict=replace(result.verdict, exit_code=interrupted))
 
 
 @contextlib.contextmanager

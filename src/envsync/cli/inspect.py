@@ -98,15 +98,12 @@ def _prune(options: Options) -> Result:
     settings = settings_of(options)
     interrupted = 0
     with display(options, "looking for what nothing needs any more") as shown:
-        pruned = find_removals(manifest, settings, everything=options.everything)
+        found = pruned = find_removals(manifest, settings, everything=options.everything)
         if options.yes:
-            try:
-                with signals.deferred(lambda: shown.interrupted(("what is being removed",))):
-                    pruned = prune(manifest, pruned, settings, lambda name: shown.busy(f"removing {name}"))
-            except KeyboardInterrupt:
-                if pruned.done is None:
-                    raise
-                interrupted = signals.status()
+            pruned, interrupted = signals.completed(
+                lambda: prune(manifest, found, settings, lambda name: shown.busy(f"removing {name}")),
+                lambda: shown.interrupted(("what is being removed",)),
+            )
     document = pruned.to_dict()
     verdict = Verdict(document["status"], interrupted or document["exit_code"])
     return Result(manifest.file, verdict, (), partial(removal_lines, pruned.removals, pruned.done), more=document)
@@ -115,15 +112,10 @@ def _prune(options: Options) -> Result:
 def _move(options: Options) -> Result:
     session = Session(options)
     plan = session.plan()
-    moved, status = None, DONE
-    with display(options, f"moving {session.options.names[0]}") as shown:
-        try:
-            with signals.deferred(lambda: shown.interrupted(session.options.names)):
-                moved = move(plan, session.settings)
-        except KeyboardInterrupt:
-            if moved is None:
-                raise
-            status = signals.status()
+    with display(options, total=1) as shown:
+        moved, status = signals.completed(
+            lambda: move(plan, session.settings, shown), lambda: shown.interrupted(session.options.names)
+        )
     start = f"moved {moved.name}: {moved.path} is now" if moved.changed else f"nothing to move: {moved.path} is already"
     document = moved.to_dict()
     show = [abbreviate_home(f"{start} a symlink to {moved.target}")]

@@ -5,6 +5,7 @@ import contextlib
 import io
 import os
 import sys
+import threading
 from typing import TextIO
 
 from envsync.cache.store import cache_problem, use_cache_directory
@@ -51,8 +52,8 @@ def main(arguments: list[str]) -> int:
         return 0
     except KeyboardInterrupt:
         with contextlib.suppress(OSError):  # the terminal may be what has gone
-            sys.stderr.write(f"envsync: {signals.WORDS[signals.status()]}\n")
-        return signals.status()
+            sys.stderr.write(f"envsync: {signals.line()}\n")
+        status = signals.status()
     except MemoryError:
         os.write(2, b"envsync: there is not enough memory\n")  # and none to say more
         return _FAILED
@@ -60,6 +61,8 @@ def main(arguments: list[str]) -> int:
         _silence(sys.stdout)
         sys.stderr.write(f"envsync: {error.strerror}: standard output\n")
         return _FAILED
+    if status in signals.WORDS and any(not one.daemon for one in threading.enumerate()[1:]):
+        os._exit(status)  # what is still being undone is not waited for, at the user's fourth request
     return status
 
 
@@ -77,8 +80,15 @@ def _run(arguments: list[str]) -> int:
         options = parse(arguments)
         if options.command != "run":  # it makes way for another program
             mind_cache(quiet=options.quiet)
+        signals.begin(options.command)
         result = carry_out(options)
     except BrokenPipeError:
+        raise
+    except KeyboardInterrupt:
+        if options.json:
+            from envsync.cli.output import show_interruption  # noqa: PLC0415
+
+            show_interruption(options)
         raise
     except Exception as error:  # noqa: BLE001  # each becomes a message
         from envsync.cli.output import show_failure  # noqa: PLC0415

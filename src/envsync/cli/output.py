@@ -8,10 +8,10 @@ import sys
 from collections.abc import Iterable, Iterator
 from typing import Any, TextIO
 
+from envsync.cli import signals
 from envsync.cli.commands import FITTED, SHOWING
 from envsync.cli.options import Options
 from envsync.cli.result import TROUBLE, Result
-from envsync.cli.signals import WORDS
 from envsync.formats.redact import redacted, redacted_in
 from envsync.model.document import document
 from envsync.model.problems import EnvsyncError, ManifestError, Problem
@@ -28,7 +28,7 @@ def show(options: Options, result: Result) -> int:
     elif not options.quiet or result.verdict.exit_code or options.command in SHOWING or options.action == "show":
         lines = _pasted(result.lines(paint(options, sys.stdout)), options)
         _print_lines(sys.stdout, fitting(lines) if options.command in FITTED else lines)
-    if result.verdict.exit_code in WORDS:
+    if result.verdict.exit_code in signals.WORDS:
         sys.stderr.write(f"envsync: {interruption(options.command, result)}\n")
     return result.verdict.exit_code
 
@@ -38,10 +38,15 @@ def interruption(command: str, result: Result) -> str:
     from envsync.model.report import EnvironmentReport, Outcome  # noqa: PLC0415  # only here
     from envsync.report.progress import named  # noqa: PLC0415
 
-    word = WORDS[result.verdict.exit_code]
+    word = signals.WORDS[result.verdict.exit_code]
     reports = (one for one in result.environments if isinstance(one, EnvironmentReport))
     left = [one.plan.environment.name for one in reports if one.outcome is Outcome.INTERRUPTED]
     return f"{word}; left as they were: {named(left)}; {command} again to continue" if left else word
+
+
+def show_interruption(options: Options) -> None:
+    """Print the document of a command that a signal has ended."""
+    _show_problems(options, (Problem("interrupted", signals.line(), ""),), signals.status())
 
 
 def show_failure(options: Options, error: Exception) -> int:

@@ -13,6 +13,7 @@ from envsync.apply.settings import Settings
 from envsync.apply.verdicts import remembered_verdicts
 from envsync.cache.fingerprint import outwait_slack
 from envsync.cache.in_sync import KnownInSync
+from envsync.cli import signals
 from envsync.cli.consent import Untrusted, cache_for, opened
 from envsync.cli.options import Options
 from envsync.cli.progress import display
@@ -83,19 +84,33 @@ class Session:
             self.reconciler.looking = shown.busy
             yield shown
 
-    def apply(self, plan: Plan, progress: Follower) -> tuple[Report, Plan]:
-        """Carry out a plan; gives what was done, and a plan of what is left to do."""
+    def apply(self, plan: Plan, progress: Follower) -> tuple[Report, Plan | None]:
+        """Carry out a plan; gives what was done, and a plan of what is left to do, unless that was interrupted."""
         in_sync = KnownInSync(outlined=True)
         for one in plan.environments:
             in_sync.note(one, self._began)
-        report = self.reconciler.apply(plan, self.settings, progress, in_sync=in_sync)
+        report = self.carry_out(plan, progress, in_sync)
+        if report.interrupted:
+            return report, None
+        try:
+            return report, self._left(plan, in_sync)
+        except KeyboardInterrupt:  # what was done is worth telling all the same
+            return replace(report, interrupted=True), None
+
+    def carry_out(self, plan: Plan, progress: Follower, in_sync: KnownInSync | None = None) -> Report:
+        """Carry out a plan; what is in sync afterwards is noted in ``in_sync``."""
+        signals.begin_changes()
+        snapshot.forget(plan.manifest.file)
+        return self.reconciler.apply(plan, self.settings, progress, in_sync=in_sync)
+
+    def _left(self, plan: Plan, in_sync: KnownInSync) -> Plan:
         if not all(one.environment.name in in_sync for one in plan.environments):
             outwait_slack()
         self._began = time.time_ns()
         left = tuple(
             one for one in plan.foreign_staging if os.path.lexists(one[0])
         )  # in use still: the next pass looks again
-        return report, replace(self.reconciler.plan(self._names(), in_sync.still()), foreign_staging=left)
+        return replace(self.reconciler.plan(self._names(), in_sync.still()), foreign_staging=left)
 
     def _names(self) -> tuple[str, ...]:
         return self.options.names and (*self.options.names, *self.options.force_rebuild)

@@ -1,5 +1,6 @@
 """The commands ``watch`` and ``service``."""
 
+import contextlib
 import gc
 import json
 import os
@@ -25,6 +26,7 @@ from envsync.model.desired import Manifest, PythonPath
 from envsync.model.problems import EnvsyncError, Problem
 from envsync.model.system import VARIABLES
 from envsync.observe.files import read_text
+from envsync.report.progress import Display
 from envsync.report.terminal import Paint, abbreviate_home, wrapped
 from envsync.report.watching import event_entry, event_lines, is_problem, is_result, now
 from envsync.watch.events import Event, Stopped
@@ -58,6 +60,7 @@ def _watch(options: Options) -> int:
         settings_of(options, lock_timeout=_LOCK_TIMEOUT),
         names=names,
         cache=cache_for(options),
+        follower=printer,
     )
     source = Listening(control.flag, options.settle, polling=options.poll)
     watch_options = WatchOptions(options.settle, options.interval, options.once)
@@ -71,7 +74,7 @@ def _stopped(control: Control) -> Stopped:
     return Stopped(control.exit_code, control.stopped_by.name if control.stopped_by else None, at_once=True)
 
 
-class _Printer:
+class _Printer(Display):
     """Prints each event as it comes: changes to standard output, messages to standard error."""
 
     def __init__(self, options: Options) -> None:
@@ -91,6 +94,14 @@ class _Printer:
         except OSError:
             pass  # a log on a full disk is no reason to end
 
+    def _say(self, text: str) -> None:
+        with contextlib.suppress(OSError):
+            sys.stderr.write(f"{self._stamp()}{text}\n")
+            sys.stderr.flush()
+
+    def _stamp(self) -> str:
+        return f"{datetime.now().astimezone():%H:%M:%S} " if self._timed else ""
+
     def print_at_once(self, event: Event) -> None:
         """Print a last event by write(2), for the streams may be in use."""
         to_stdout = self._options.json or is_result(event)
@@ -108,7 +119,7 @@ class _Printer:
         if stream is not None and stream.isatty():
             room = shutil.get_terminal_size().columns - (_STAMP if self._timed else 0)
             lines = [part for line in lines for part in wrapped(line, room)]
-        stamp = f"{datetime.now().astimezone():%H:%M:%S} " if self._timed else ""
+        stamp = self._stamp()
         blank = " " * len(stamp)
         return "".join(f"{blank if number else colours('dim', stamp)}{line}\n" for number, line in enumerate(lines))
 

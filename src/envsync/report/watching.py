@@ -8,6 +8,8 @@ from typing import Any, assert_never
 from envsync import __version__
 from envsync.model.plan import State
 from envsync.model.problems import Problem
+from envsync.model.report import Outcome
+from envsync.report.progress import named
 from envsync.report.terminal import Paint, abbreviate_home, abbreviate_in_commands, tilde
 from envsync.report.text import outcome_lines, problem_lines, state_lines
 from envsync.report.totals import environments
@@ -22,6 +24,8 @@ _NAMES: dict[type[Event], str] = {
     Degraded: "degraded",
     Stopped: "stopped",
 }
+_ENDED = {"SIGINT": "interrupted", "SIGTERM": "terminated"}
+"""The word for the signal that ended it, as every command has it."""
 _STATES = {
     State.IN_SYNC: "in sync",
     State.MISSING: "missing",
@@ -57,7 +61,7 @@ def event_lines(event: Event, paint: Paint, *, verbose: bool) -> Iterator[str]:
     """Yield an event's lines for people; none for what only ``verbose`` asks for."""
     match event:
         case Applied():
-            if not event.repeated or verbose:
+            if verbose or not (event.repeated or event.report.outcome is Outcome.INTERRUPTED):
                 yield from _applied(event, paint)
         case Conflicted(plan):
             yield from state_lines(plan, paint)
@@ -72,8 +76,10 @@ def event_lines(event: Event, paint: Paint, *, verbose: bool) -> Iterator[str]:
             yield f"{how} {watched} for {environments(count)} of {tilde(manifest)}"
         case Passed():
             yield from [paint("dim", _pass_line(event))] * verbose
-        case Stopped(_, signal, at_once):
-            yield f"stopped{f' by {signal}' if signal else ''}{', in the middle of a step' if at_once else ''}"
+        case Stopped(_, signal, at_once, left):
+            word = _ENDED.get(signal or "", "stopped")
+            rest = f"; left as they were: {named(left)}" if left else ", in the middle of a step" if at_once else ""
+            yield f"{word}{rest}"
         case _:
             assert_never(event)
 
@@ -125,8 +131,8 @@ def _fields(event: Event) -> tuple[str, dict[str, Any]]:
             fields = {"manifest": manifest, "errors": [one.to_dict() for one in problems]}
         case Degraded(problem):
             fields = {"code": problem.code, "message": problem.message, "hint": problem.hint}
-        case Stopped(exit_code, signal, at_once):
-            fields = {"exit_code": exit_code, "signal": signal, "at_once": at_once, "errors": []}
+        case Stopped(exit_code, signal, at_once, left):
+            fields = {"exit_code": exit_code, "signal": signal, "at_once": at_once, "left": [*left], "errors": []}
         case _:
             assert_never(event)
     return _NAMES[type(event)], fields

@@ -72,6 +72,8 @@ class Stopped:
     signal: str | None
     at_once: bool = False
     """Whether work was interrupted, and undone."""
+    left: tuple[str, ...] = ()
+    """The names of the environments that this left as they were."""
 
 
 Event = Started | Passed | Applied | Conflicted | ManifestFailed | Degraded | Stopped

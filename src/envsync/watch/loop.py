@@ -112,8 +112,8 @@ class Watcher:
         self._polling = False
         self._change_log = ChangeLog(listeners.emit)
         self._passed = False
-        self._undone = False
-        """Whether the last pass was interrupted, and its work undone."""
+        self._undone: tuple[str, ...] = ()
+        """The environments that the last pass left as they were, since it was interrupted."""
         self._had_parent: set[str] = set()
         """Environments whose path has had a parent directory since this began."""
 
@@ -130,7 +130,8 @@ class Watcher:
                 self._emit(Stopped(int(self._change_log.trouble), None))
                 return int(self._change_log.trouble)
         self._manager.stopping()
-        self._emit(Stopped(self._control.exit_code, self._control.stopped_by.name, at_once=self._undone))
+        undone = self._undone
+        self._emit(Stopped(self._control.exit_code, self._control.stopped_by.name, at_once=bool(undone), left=undone))
         return self._control.exit_code
 
     def _begin(self) -> None:
@@ -185,7 +186,7 @@ class Watcher:
             self._passes.apply(look, chosen, foreign_staging=foreign_staging) if chosen or foreign_staging else None
         )
         done = report.environments if report else ()
-        self._undone = any(one.outcome is Outcome.INTERRUPTED for one in done)
+        self._undone = tuple(one.plan.environment.name for one in done if one.outcome is Outcome.INTERRUPTED)
         after = self._watch_again(look, wrote=report is not None)
         retries = self._delay_retries(done, after)
         self._change_log.of_work(done, {} if self._watch_options.once else retries)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from envsync.apply.progress import Follower
 from envsync.apply.settings import Settings
 from envsync.apply.verdicts import remembered_verdicts
 from envsync.cache.fingerprint import holds, see, take
@@ -38,7 +39,7 @@ class Look:
 class Passes:
     """Looks and applies for one manifest file; what has not changed is not read again."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # three, and options
         self,
         file: str,
         load: Callable[[str], Manifest],
@@ -46,12 +47,17 @@ class Passes:
         *,
         names: tuple[str, ...] = (),
         cache: Cache | None = None,
+        follower: Follower = lambda _: None,
     ) -> None:
-        """Take the manifest's path as opened, how to load it and how to apply it, and what earlier passes found."""
+        """Take the manifest's path as opened, how to load it and how to apply it, and what earlier passes found.
+
+        ``follower`` hears of the work, as in :meth:`envsync.reconcile.Reconciler.apply`.
+        """
         self._file = file
         self._load = load
         self._settings = settings
         self._names = names
+        self._follower = follower
         self._cache = cache or Cache(None)
         self._facts = FactsCache(self._cache)
         self._verdicts = remembered_verdicts(self._cache)
@@ -100,7 +106,7 @@ class Passes:
             look.plan, environments=tuple(chosen), foreign_staging=look.plan.foreign_staging if foreign_staging else ()
         )
         reconciler = self._reconciler or Reconciler(manifest, self._facts, verdicts=self._verdicts)
-        return reconciler.apply(plan, self._settings, steady=True)
+        return reconciler.apply(plan, self._settings, self._follower, steady=True)
 
     def inputs_of(self, plan: EnvironmentPlan) -> object:
         """Return what the fate of an environment depends on, to check whether it has changed."""
