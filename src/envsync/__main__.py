@@ -8,6 +8,9 @@ from envsync import __version__
 from envsync.cache.fast_path import line_of
 from envsync.manifest.find import absolute, current_directory, demanded, find
 
+_SIGNAL = 128
+"""Exit statuses above are those of signals."""
+
 
 def main() -> int:
     """Run the command line and return its exit status."""
@@ -36,13 +39,23 @@ def _run(arguments: list[str]) -> int:
     try:
         from envsync.cli.main import main as run  # noqa: PLC0415  # heavy; the fast path does without it
 
-        return run(arguments)
+        return _ended(run(arguments))
     except MemoryError:
         os.write(2, b"envsync: there is not enough memory\n")
         return 1
     except KeyboardInterrupt:  # before the command could mind it
         os.write(2, b"envsync: interrupted\n")
         return 130
+
+
+def _ended(status: int) -> int:
+    """Return an exit status; after further signals, end at once: what is still being undone, the next pass clears."""
+    if status > _SIGNAL:
+        import threading  # noqa: PLC0415  # hardly ever
+
+        if any(one is not threading.main_thread() and not one.daemon for one in threading.enumerate()):
+            os._exit(status)
+    return status
 
 
 def fast_answer(arguments: list[str]) -> str | None:

@@ -36,9 +36,7 @@ def apply_plans(plan: Plan, again: DecideAgain, settings: Settings, follower: Fo
     Meanwhile nothing is made that anybody may write to, whatever the process's umask. An interruption begins no other
     environment, completes those under way or undoes them, and is part of the report.
     """
-    for staging_dir, end in plan.foreign_staging:
-        with contextlib.suppress(EnvsyncError, OSError):  # its own pass is at work, or it cannot be
-            clear_interrupted(staging_dir, end, settings)
+    _clear_foreign(plan, settings)
     progress = following(follower)
     env_builder = EnvironmentBuilder(settings, progress)
     reports = {
@@ -70,9 +68,14 @@ def apply_plans(plan: Plan, again: DecideAgain, settings: Settings, follower: Fo
         except KeyboardInterrupt:  # what was done is reported, however often the user asks
             interrupted = True
         env_builder.cache.save(write_cache)
-    left = (EnvironmentReport(one, Outcome.INTERRUPTED) for one in plan.environments)
-    ordered = tuple(reports.get(one.plan.environment.name, one) for one in left)
-    return Report(plan.manifest, ordered, interrupted)
+    left = {one.environment.name: EnvironmentReport(one, Outcome.INTERRUPTED) for one in plan.environments}
+    return Report(plan.manifest, tuple((left | reports).values()), interrupted)
+
+
+def _clear_foreign(plan: Plan, settings: Settings) -> None:
+    for staging_dir, end in plan.foreign_staging:
+        with contextlib.suppress(EnvsyncError, OSError):  # its own pass is at work, or it cannot be
+            clear_interrupted(staging_dir, end, settings)
 
 
 def _remarked(report: EnvironmentReport, env_builder: EnvironmentBuilder) -> EnvironmentReport:

@@ -5,7 +5,6 @@ import contextlib
 import io
 import os
 import sys
-import threading
 from typing import TextIO
 
 from envsync.cache.store import cache_problem, use_cache_directory
@@ -61,8 +60,6 @@ def main(arguments: list[str]) -> int:
         _silence(sys.stdout)
         sys.stderr.write(f"envsync: {error.strerror}: standard output\n")
         return _FAILED
-    if status in signals.WORDS and any(not one.daemon for one in threading.enumerate()[1:]):
-        os._exit(status)  # what is still being undone is not waited for, at the user's fourth request
     return status
 
 
