@@ -140,7 +140,7 @@ def test_stowed_dotfiles_make_the_environments_keep_every_link_and_the_second_ru
     assert stowed.items() <= fingerprint(desk.home).items()
     assert not (desk.home / "src").exists()
     made = listing(desk.home)
-    assert re.fullmatch(r"1 waiting, \d in sync, unchanged.*\n", desk.run(dotfiles / "apply.sh"))
+    assert re.fullmatch(r"1 waiting for ~/\S+, \d in sync, unchanged.*\n", desk.run(dotfiles / "apply.sh"))
     assert listing(desk.home) == made
 
 

@@ -3,6 +3,7 @@
 import os
 import stat
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -56,8 +57,10 @@ def test_an_environment_waits_for_its_directory_and_goes_on_when_it_appears(plac
         assert not (place.root / "clone").exists()
         assert not (place.root / "state" / "a").exists()
     assert "waits for" in place.envsync("plan").out
-    assert place.envsync("check").out == "1 environment in sync, 1 waiting\n"
+    assert place.envsync("check").out == f"1 environment in sync, 1 waiting for {place.root}/clone\n"
     assert "waiting" in place.envsync("status").out
+    assert place.envsync("apply", "a").out == f"1 waiting for {place.root}/clone\n"
+    assert f"hint: It waits for {place.root}/clone. See: envsync plan a" in place.envsync("which", "a").err
     (place.root / "clone").mkdir()
     assert place.envsync("check").status == 3
     assert place.apply()["a"]["outcome"] == "created"
@@ -79,7 +82,8 @@ def test_on_an_empty_machine_nothing_is_in_the_way_of_clones(place: Place) -> No
     place.write(TEN + 'requirements = ["src/e9/requirements.txt"]\nconstraints = ["src/e9/limits.txt"]\n')
     made = place.root / "made"
     made.mkdir()
-    for command, out in (("apply", "10 waiting\n"), ("check", "0 environments in sync, 10 waiting\n")):
+    waiting = "10 waiting for their directories\n"
+    for command, out in (("apply", waiting), ("check", f"0 environments in sync, {waiting}")):
         for _ in range(2):
             run = place.envsync(command)
             assert (run.status, run.out) == (0, out)
@@ -116,6 +120,19 @@ def test_what_is_in_place_of_the_project_is_a_conflict(place: Place, kind: str) 
     place.write('[envs.a]\npath = "blog/.venv"\n')
     run = place.envsync("apply", "--json")
     assert (run.status, run.environments["a"]["outcome"]) == (1, "conflict")
+
+
+@pytest.mark.parametrize(
+    "make", [("-m", "venv", "--without-pip"), ("-m", "virtualenv", "--no-seed"), ("-m", "uv", "venv")]
+)
+def test_a_renamed_project_is_found_whoever_made_its_environment(place: Place, make: tuple[str, ...]) -> None:
+    project, now = place.root / "src/blog", place.root / "src/newname"
+    project.mkdir(parents=True)
+    subprocess.run([sys.executable, *make, project / ".venv"], check=True, capture_output=True)
+    place.write('[envs.a]\npath = "src/blog/.venv"\n')
+    assert place.apply()["a"]["outcome"] == "unchanged"
+    project.rename(now)
+    assert f"moved? found at {now}: " in place.envsync("plan").out
 
 
 @pytest.mark.parametrize("key", ["", 'target = "a"\n', 'project = "src/blog"\n'])

@@ -121,6 +121,23 @@ def test_a_path_below_the_home_directory_is_written_with_a_tilde(
     assert edited["envs"]["new"] == {"path": "~/x", "python": "3.12"}
 
 
+def test_a_path_whose_tilde_the_shell_expanded_is_written_with_one(here: Place, edit: Edit) -> None:
+    home = here.variables["HOME"]
+    given = f"--path {home}/p/.venv --target {home}/t --python {home}/py --aliases {home}/w/*/.venv --project {home}/p"
+    given += f" --requirements {home}/r.txt --wait-for {home}/w --packages {home}/p.whl --prompt {home}/p"
+    new = edit("add", "new", *given.split())["envs"]["new"]
+    assert {key: value for key, value in new.items() if key not in {"packages", "prompt"}} == {
+        "path": "~/p/.venv",
+        "target": "~/t",
+        "python": "~/py",
+        "aliases": ["~/w/*/.venv"],
+        "project": "~/p",
+        "requirements": ["~/r.txt"],
+        "wait-for": "~/w",
+    }
+    assert (new["packages"], new["prompt"]) == ([f"{home}/p.whl"], f"{home}/p")
+
+
 def test_where_defaults_say_the_path_a_name_is_enough(here: Place, edit: Edit, refuse: Edit) -> None:
     here.manifest.write_text('version = 1\n[defaults]\npath = "~/src/{name}/.venv"\n[envs.blog]\n')
     before = here.manifest.read_bytes()
@@ -204,6 +221,7 @@ def test_remove_deletes_nothing_and_says_what_is_left(here: Place, capsys: pytes
     (here.root / "state/t").mkdir(parents=True)
     (here.root / "state/t/pyvenv.cfg").write_text("home = /usr/bin\n")
     (here.root / "bin").mkdir()
+    (here.root / "bin/tool").symlink_to(here.root / "c/bin/tool")
     for link, target in (("c", "state/t"), ("al", "c"), ("bin/py", "../c/bin/py")):
         (here.root / link).symlink_to(target)
     (here.root / "bin/more").symlink_to(here.root / "c/bin/more")
@@ -212,7 +230,9 @@ def test_remove_deletes_nothing_and_says_what_is_left(here: Place, capsys: pytes
     assert kept(before, listing(here.root)) == {k: v for k, v in before.items() if k not in {".", "envs.toml"}}
     assert here.manifest.read_text() == f'bin-dir = "bin"\n{TWO}'
     assert (document["changed"], document["removed"]) == (True, "c")
-    assert document["left"] == [str(here.root / one) for one in ("c", "al", "bin/more", "bin/py", "state/t")]
+    assert document["left"] == [
+        str(here.root / one) for one in ("c", "al", "bin/more", "bin/tool", "bin/py", "state/t")
+    ]
 
 
 def test_an_environment_whose_link_is_gone_is_left_too(here: Place, capsys: pytest.CaptureFixture[str]) -> None:

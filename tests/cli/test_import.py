@@ -130,6 +130,14 @@ def test_without_a_manifest_one_is_written_and_the_next_command_named(
     assert "[envs.a]" in (here.root / "config/envsync/envs.toml").read_text()
 
 
+def test_where_nothing_is_found_the_way_on_is_named(here: Place, capsys: pytest.CaptureFixture[str]) -> None:
+    (here.root / "empty").mkdir()
+    assert main(["import", "empty"]) == 0
+    assert capsys.readouterr().out.endswith(
+        "0 new, 0 declared already\nNext: envsync import PATH for another place, or envsync add in a project\n"
+    )
+
+
 def test_names_come_from_the_directories_and_are_unique(here: Place, imported: Import) -> None:
     places = [
         "x/.venv",

@@ -88,7 +88,10 @@ def test_a_directory_is_not_taken_for_a_name(manifest: Manifest) -> None:
 def test_a_home_directory_is_nobodys_project(manifest: Manifest, home: Path) -> None:
     assert enclosing(manifest, f"{home}/other") is None
     assert enclosing(manifest, str(home)) is None
-    assert code_of(selected, manifest, ("./other",)) == "unknown-name"
+    with pytest.raises(UsageError) as caught:
+        selected(manifest, ("./other",))
+    assert caught.value.problem.code == "unknown-name"
+    assert caught.value.problem.hint == "Declare one, in that directory: envsync add"
 
 
 def test_the_project_is_the_nearest_one_up_to_its_repository(manifest: Manifest, home: Path) -> None:

@@ -81,6 +81,7 @@ def test_nothing_found_names_the_places(box: Box) -> None:
         locate(None)
     (problem,) = caught.value.problems
     assert problem.code == "manifest-missing"
+    assert "envsync import PATH" in (problem.hint or "")
     assert f"envs.toml in {box.root} and the directories above it" in problem.message
     assert f"{box.home}/.config/envsync/envs.toml" in problem.message
     assert "--file" in problem.hint

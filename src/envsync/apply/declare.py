@@ -163,11 +163,14 @@ def _written(key: "Key | None", value: Any) -> Any:
     """Return what stands in the manifest for a value that was given in the current directory."""
     if isinstance(value, list | tuple):
         return [_written(key, one) for one in value]
-    if key is None or not isinstance(value, str) or not value or value.startswith(("~", "/", "$")):
+    if key is None or not isinstance(value, str) or not value or value.startswith(("~", "$")):
         return value
+    home = os.path.expanduser("~")
+    if value.startswith("/"):  # a shell expanded the tilde; another machine may have another home directory
+        return shortened(value, home) if key.is_path(value) else value
     if not key.is_relative(value):
         return value
-    directory, home = current_directory(), os.path.expanduser("~")
+    directory = current_directory()
     if not is_literal(shortened(directory, home)):
         message = f"the current directory cannot be written in a manifest: {directory}"
         raise UsageError(Problem("usage", message, f"Make {key.name} absolute, or work in another directory."))
@@ -182,7 +185,7 @@ def _left(gone: Environment) -> list[str]:
     links = [link for link in (gone.path, *gone.aliases, *(one.link for one in exposed)) if os.path.islink(link)]
     links += [one.link for one in exposed if launched(read_text(one.link)) == f"{gone.path}/bin/{one.command}"]
     ends = dict.fromkeys(walk(place).end for place in (gone.path, gone.target) if place is not None)
-    return [*links, *(end for end in ends if os.path.isfile(f"{end}/pyvenv.cfg"))]
+    return [*dict.fromkeys(links), *(end for end in ends if os.path.isfile(f"{end}/pyvenv.cfg"))]
 
 
 def _exposed(one: Exposed, path: str) -> list[Exposed]:

@@ -55,7 +55,11 @@ def _import(options: Options) -> Result:
     lines += [line for one in adopted.declared for line in _declared_lines(verb, one, options)]
     lines += _left_out_lines(adopted.skipped)
     lines.append(f"{len(adopted.declared)} new, {adopted.known} declared already")
-    result = _result(adopted, [*lines, *(["Next: envsync plan, then envsync apply"] if adopted.changed else [])])
+    if adopted.changed:
+        lines.append("Next: envsync plan, then envsync apply")
+    elif not (adopted.known or adopted.declared or interrupted):
+        lines.append("Next: envsync import PATH for another place, or envsync add in a project")
+    result = _result(adopted, lines)
     return replace(result, verdict=replace(result.verdict, exit_code=interrupted))
 
 

@@ -68,8 +68,13 @@ def _there(options: Options, manifest: Manifest) -> Environment:
     """Return the environment that a command names. Raises ``EnvsyncError`` where there is none that works."""
     environment = the_one(manifest, options.names[0] if options.names else ".")
     if not _works(environment):
-        message = f"there is no environment that works at {environment.path}"
-        raise EnvsyncError(Problem("no-environment", message, f"envsync apply {shlex.quote(environment.name)}"))
+        from envsync.observe.links import walk  # noqa: PLC0415  # only here
+        from envsync.observe.moved import awaited  # noqa: PLC0415
+
+        message, name = f"there is no environment that works at {environment.path}", shlex.quote(environment.name)
+        missing = awaited(environment, walk(environment.path))
+        hint = f"envsync apply {name}" if missing is None else f"It waits for {missing}. See: envsync plan {name}"
+        raise EnvsyncError(Problem("no-environment", message, hint))
     return environment
 
 

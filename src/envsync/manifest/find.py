@@ -94,7 +94,8 @@ def find(file: str | None = None) -> tuple[str, str]:
     )
     raise _missing(
         f"no manifest found: neither {NAME} in {around}, nor {own}",
-        "Write one: envsync init; or name another with --file or $ENVSYNC_FILE",
+        "Write one, with the environments that are there: envsync import PATH; without: envsync init. "
+        "Or name another with --file or $ENVSYNC_FILE",
     )
 
 

@@ -29,6 +29,10 @@ class Key(NamedTuple):
         """Check whether a value on a command line is a path, relative to the current directory unless absolute."""
         return Mark.RELATIVE in self.marks or (Mark.RELATIVE_WITH_SLASH in self.marks and "/" in value)
 
+    def is_path(self, value: str) -> bool:
+        """Check whether an absolute value is a path of the file system."""
+        return self.is_relative(value) or Mark.IN_STATE_DIR in self.marks
+
     def beside(self, directory: str, value: str) -> str:
         """Return a relative value as it means a path in ``directory``: where patterns are, that is none."""
         return absolute(value, glob.escape(directory) if Mark.PATTERN in self.marks else directory)

@@ -144,7 +144,9 @@ def _at_directory(manifest: Manifest, word: str) -> tuple[str, ...]:
 
 
 def _near(manifest: Manifest, place: str) -> str:
-    """Return what is declared nearest to a place, as a hint: what shares most of the way to it."""
+    """Return a hint for a place: how to declare one in a directory, else what shares most of the way to it."""
+    if os.path.isdir(place):
+        return "Declare one, in that directory: envsync add"
     if not manifest.environments:
         return "Nothing is declared: envsync add, or envsync import PATH"
 

@@ -39,6 +39,7 @@ class Mark(Enum):
 
     RELATIVE = "a relative path, on a command line relative to the current directory"
     RELATIVE_WITH_SLASH = "the same where there is a slash in it"
+    IN_STATE_DIR = "a relative path in `state-dir`, on a command line too"
     PATTERN = "globs match directories that are there"
     MAIN_ONLY = "an included file cannot have it"
 
@@ -220,7 +221,7 @@ class _Own(_Table):
         "{name} for the name of each",
         "~/src/blog/.venv",
     )
-    target: Annotated[str, AfterValidator(_target), ANY_LINE] = _optional(
+    target: Annotated[str, AfterValidator(_target), ANY_LINE, Mark.IN_STATE_DIR] = _optional(
         "the directory that a symlink at path leads to; relative: in state-dir; in [defaults] with {name}; empty or "
         "left out: no symlink",
         "blog",

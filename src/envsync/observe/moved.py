@@ -1,8 +1,9 @@
-"""Observe whether an environment has to wait, and where a project is that was renamed: by its environment's mark."""
+"""Observe whether an environment has to wait, and where a project is that was renamed: by what its environment says."""
 
 import os
 from collections.abc import Iterator
 
+from envsync.formats import activation
 from envsync.formats.pyvenv_cfg import parse
 from envsync.model import desired
 from envsync.model.links import Chain, EndKind
@@ -58,5 +59,10 @@ class MovedProjects:
             if f"{sibling}{inside}" in self._declared or os.path.islink(sibling):
                 continue
             settings = dict(parse(read_text(f"{sibling}{inside}/pyvenv.cfg")))
-            if settings.get("envsync-manifest", self._manifest) == self._manifest:
-                yield settings.get("envsync-path", ""), sibling
+            if settings and settings.get("envsync-manifest", self._manifest) == self._manifest:
+                yield settings.get("envsync-path") or _activated(f"{sibling}{inside}"), sibling
+
+
+def _activated(environment: str) -> str:
+    """Return the directory that an environment's ``activate`` names: what other tools made has no other mark."""
+    return activation.read("activate", read_text(f"{environment}/bin/activate"), environment).named

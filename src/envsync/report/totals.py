@@ -21,7 +21,7 @@ def check_line(plan: Plan) -> str:
     count = len(plan.environments)
     if not drifted:
         waiting = sum(one.state is State.WAITING for one in plan.environments)
-        rest = f", {waiting} waiting" if waiting else ""
+        rest = f", {waiting} {_waiting(plan)}" if waiting else ""
         return f"{environments(count - waiting)} in sync{rest}{_faulty(plan.environments)}"
     shown = ", ".join(f"{escape(one.environment.name)} ({_codes(one)})" for one in drifted[:5])
     more = f" and {len(drifted) - 5} more" if len(drifted) > 5 else ""  # noqa: PLR2004
@@ -45,10 +45,18 @@ def done_totals(words: Iterable[str], plan: Plan, seconds: float = 0.0) -> str:
     ``words`` has one for each environment; a short time is not worth a word.
     """
     counts = Counter(words)
+    told = {"waiting": _waiting(plan)} if counts["waiting"] else {}
     if not counts.keys() - {"waiting", "in sync"}:
-        counts = Counter({word.replace("in sync", "in sync, unchanged"): count for word, count in counts.items()})
+        told["in sync"] = "in sync, unchanged"
+    counts = Counter({told.get(word, word): count for word, count in counts.items()})
     took = f", in {_duration(seconds)}" if seconds >= _LONG else ""
-    return _summary(counts, (*_DONE_WORDS, "in sync, unchanged"), plan) + took
+    return _summary(counts, tuple(told.get(word, word) for word in _DONE_WORDS), plan) + took
+
+
+def _waiting(plan: Plan) -> str:
+    """Return what is waited for: a directory by its path, several by a word."""
+    awaited = {one.world.waiting_for or "" for one in plan.environments if one.state is State.WAITING}
+    return f"waiting for {abbreviate_home(escape(next(iter(awaited)))) if len(awaited) == 1 else 'their directories'}"
 
 
 def _duration(seconds: float) -> str:
