@@ -124,9 +124,9 @@ def test_a_path_below_the_home_directory_is_written_with_a_tilde(
 def test_a_path_whose_tilde_the_shell_expanded_is_written_with_one(here: Place, edit: Edit) -> None:
     home = here.variables["HOME"]
     given = f"--path {home}/p/.venv --target {home}/t --python {home}/py --aliases {home}/w/*/.venv --project {home}/p"
-    given += f" --requirements {home}/r.txt --wait-for {home}/w --packages {home}/p.whl --prompt {home}/p"
+    given += f" --requirements {home}/r.txt --wait-for {home}/w --prompt {home}/p"
     new = edit("add", "new", *given.split())["envs"]["new"]
-    assert {key: value for key, value in new.items() if key not in {"packages", "prompt"}} == {
+    assert new == {
         "path": "~/p/.venv",
         "target": "~/t",
         "python": "~/py",
@@ -134,8 +134,8 @@ def test_a_path_whose_tilde_the_shell_expanded_is_written_with_one(here: Place, 
         "project": "~/p",
         "requirements": ["~/r.txt"],
         "wait-for": "~/w",
+        "prompt": f"{home}/p",
     }
-    assert (new["packages"], new["prompt"]) == ([f"{home}/p.whl"], f"{home}/p")
 
 
 def test_where_defaults_say_the_path_a_name_is_enough(here: Place, edit: Edit, refuse: Edit) -> None:
