@@ -45,12 +45,12 @@ def done_totals(words: Iterable[str], plan: Plan, seconds: float = 0.0) -> str:
     ``words`` has one for each environment; a short time is not worth a word.
     """
     counts = Counter(words)
-    told = {"waiting": _waiting(plan)} if counts["waiting"] else {}
+    labels = {"waiting": _waiting(plan)} if counts["waiting"] else {}
     if not counts.keys() - {"waiting", "in sync"}:
-        told["in sync"] = "in sync, unchanged"
-    counts = Counter({told.get(word, word): count for word, count in counts.items()})
+        labels["in sync"] = "in sync, unchanged"
+    counts = Counter({labels.get(word, word): count for word, count in counts.items()})
     took = f", in {_duration(seconds)}" if seconds >= _LONG else ""
-    return _summary(counts, tuple(told.get(word, word) for word in _DONE_WORDS), plan) + took
+    return _summary(counts, tuple(labels.get(word, word) for word in _DONE_WORDS), plan) + took
 
 
 def _waiting(plan: Plan) -> str:
