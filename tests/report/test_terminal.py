@@ -63,6 +63,33 @@ def test_the_option_goes_before_no_color_and_that_before_force_color_in_a_pipe(
     assert (ESCAPE in place.envsync("plan", *arguments, **variables).out) == coloured
 
 
+def bare(text: str) -> str:
+    """Return a text without colours, and without progress, which is erased."""
+    shown = re.sub("[^\n]*\r|\033\\[[0-9;?]*[A-Za-z]", "", text)
+    return re.sub(r"^.*\(\d+ s\)\n", "", shown, flags=re.MULTILINE)
+
+
+def test_colours_change_nothing_else_on_a_terminal_and_in_a_pipe(place: Place) -> None:
+    place.write(many(2))
+    place.apply()
+    place.apply("--force-rebuild", "e000")
+    (place.root / "file").write_text("a file of the user's")
+    place.write(many(3) + '[envs.taken]\npath = "file"\n')
+    del place.variables["NO_COLOR"]
+    for line in (
+        *("plan", "check", "status", "explain taken", "graph", "doctor", "outdated", "prune --all", "apply taken"),
+        "rollback e000 --dry-run",
+    ):
+        words = line.split()
+        coloured, plain = (on_terminal(place, *words, NO_COLOR=value) for value in ("", "1"))
+        assert (coloured[0], bare(coloured[1])) == (plain[0], bare(plain[1])), line
+        assert (ESCAPE in coloured[1]) == (line != "check"), line
+        piped, always = place.envsync(*words), place.envsync(*words, "--color", "always")
+        assert ESCAPE not in piped.out + piped.err, line
+        assert (bare(always.out), bare(always.err)) == (piped.out, piped.err), line
+        assert (ESCAPE in always.out + always.err) == (line not in {"check", "graph"}), line
+
+
 @pytest.mark.parametrize(
     ("arguments", "variables"), [((), {"NO_COLOR": "1"}), (("--color", "never"), {}), ((), {"TERM": "dumb"})]
 )
