@@ -1,13 +1,17 @@
 """Lines as people read them: counts, places and remedies."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from envsync.model.desired import Manifest, Packages
 from envsync.model.packages import Change
 from envsync.model.plan import EnvironmentPlan, Plan
+from envsync.model.problems import Problem
+from envsync.model.report import EnvironmentReport, Outcome, Report
 from envsync.plan.decide import decide
 from envsync.report.terminal import (
     Layout,
@@ -18,11 +22,11 @@ from envsync.report.terminal import (
     shell_quoted,
     wrapped,
 )
-from envsync.report.text import plan_lines
+from envsync.report.text import plan_lines, report_lines
 from envsync.write.files import make_directory, replace_file
 from harness.place import Place
 from harness.processes import on_terminal
-from harness.values import PATH, declared, found, installed, package, rules, unmet, wanted, world
+from harness.values import PATH, broken_interpreter, declared, found, installed, package, rules, unmet, wanted, world
 
 TWO = '[envs.a]\npath = "a"\n[envs.b]\npath = "b"\n'
 
@@ -151,6 +155,39 @@ def test_a_rebuild_lists_what_does_not_come_back_as_it_was(on_missing: str, show
     assert listed == [line.split() for line in shown]
     note = "a rebuild keeps every version, and what is declared needs another of app 1.0, tool 0.5: "
     assert any(note in line for line in lines) == (on_missing == "fail")
+
+
+@pytest.mark.parametrize(("seconds", "took"), [(9.9, ""), (10.4, ", in 10 s"), (75.2, ", in 1 min 15 s")])
+def test_a_pass_that_took_long_says_how_long(seconds: float, took: str) -> None:
+    plan = decide(wanted(), world(found()), rules())
+    report = Report(Manifest("/m/envs.toml", "/state", "/bin", ()), (EnvironmentReport(plan, Outcome.REBUILT),))
+    assert [*report_lines(report, Paint(colours=False), verbose=False, seconds=seconds)][-1] == f"1 rebuilt{took}"
+
+
+def of_names(names: str, **changes: Any) -> tuple[EnvironmentPlan, ...]:
+    """Return a plan for each letter, all alike except what is an environment's own."""
+    alike = decide(wanted(), world(found({"version": "3.12.0"}), **changes), rules())
+    return tuple(replace(alike, environment=wanted(name=name, path=f"/p/{name}")) for name in names)
+
+
+def test_conflicts_and_failures_of_one_cause_share_a_line() -> None:
+    manifest, paint = Manifest("/m/envs.toml", "/state", "/bin", ()), Paint(colours=False)
+    conflicts = of_names("abcd", interpreter=broken_interpreter())
+    assert [*plan_lines(Plan(manifest, conflicts), paint, verbose=False)][1:] == [
+        "! conflict   4 environments: /opt/py/bin/python3 is missing: a, b, c and 1 more",
+        "    hint: Name another one.",
+    ]
+
+    def failed(name: str, message: str) -> EnvironmentReport:
+        (plan,) = of_names(name)
+        return EnvironmentReport(plan, Outcome.FAILED, Problem("install-failed", message, f"The full log: /{name}.log"))
+
+    for messages, count in ((["no network"] * 4, 1), (["no network"] * 3 + ["no space"], 2), (["x", "y"] * 2, 4)):
+        report = Report(manifest, tuple(map(failed, "abcd", messages)))
+        lines = [*report_lines(report, paint, verbose=False)]
+        assert sum(line.startswith("x failed") for line in lines) == count, lines
+        assert "    hint: The full log: /a.log" in lines
+        assert lines[-1] == "4 failed"
 
 
 def test_two_environments_keep_a_line_each(place: Place) -> None:

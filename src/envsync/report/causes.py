@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from envsync.model.packages import Change
 from envsync.model.plan import (
@@ -35,6 +35,9 @@ _OWN = {
 }
 """Codes whose messages name what is an environment's own, with what is said of several; empty: the action says it."""
 
+_LOGGED = frozenset({"install-failed", "package-missing"})
+"""Codes of failures whose hints name a log of the environment's own; for several, the first is as good as any."""
+
 Entry = tuple[EnvironmentPlan, str, tuple[Change, ...], Problem | None]
 """A plan, the word for what is or was done, the packages that change, and what went wrong."""
 
@@ -54,7 +57,7 @@ def grouped(entries: Iterable[Entry]) -> dict[str, Cause]:
     alike: dict[tuple[object, ...], list[Entry]] = defaultdict(list)
     for entry in entries:
         plan, word, packages, error = entry
-        key = (word, _reasons(plan), tuple(map(_kind, plan.actions)), packages, error, _notes(plan))
+        key = (word, _reasons(plan), tuple(map(_kind, plan.actions)), packages, _failure(error), _notes(plan))
         alike[key].append(entry)
     found: dict[str, Cause] = {}
     for group in alike.values():
@@ -87,6 +90,11 @@ def _reasons(plan: EnvironmentPlan) -> tuple[object, ...]:
 
 def _reason(drift: Drift) -> tuple[str, str]:
     return drift.code, _OWN.get(drift.code, drift.message)
+
+
+def _failure(error: Problem | None) -> Problem | None:
+    """Return what went wrong, without the place of a log."""
+    return replace(error, hint="") if error is not None and error.code in _LOGGED else error
 
 
 def _notes(plan: EnvironmentPlan) -> object:
