@@ -271,6 +271,27 @@ def test_ctrl_c_while_import_searches_declares_nothing(place: Place, first: bool
     assert (files(after), after.keys()) == (files(before), before.keys())
 
 
+_DISCOVERING = """
+import time
+from importlib import import_module
+module = import_module("envsync.apply.adopt")
+def discover(*arguments, **options):
+    time.sleep(60)
+module.discover = discover
+"""
+
+
+@pytest.mark.parametrize("words", [("init",), ("add", "a", "--path", "a"), ("import", ".")])
+def test_what_a_first_manifest_waits_for_is_shown(place: Place, words: tuple[str, ...]) -> None:
+    before = listing(place.root)
+    with Watched(place, *words, before=_DISCOVERING, XDG_CONFIG_HOME=f"{place.root}/other") as watched:
+        watched.wait_for(r"looking for interpreters \(\d s\)")
+        watched.type(CTRL_C)
+        assert watched.end() == 130
+    assert re.search(r"envsync: interrupted(; nothing was declared)?\r\n$", watched.text)
+    assert listing(place.root) == before
+
+
 def test_rollback_and_move_show_their_steps(place: Place) -> None:
     place.write(ONE)
     place.apply()

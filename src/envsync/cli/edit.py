@@ -29,12 +29,16 @@ if TYPE_CHECKING:
 _USUAL = ("src", "code", "projects", "Projects", "dev", "Developer", "work", "repos", "git")
 """Directories below the home directory in which people keep projects."""
 _SHOWN = 3
+_LOOKING = "looking for interpreters"
+"""What takes time where a first manifest is written."""
 
 
 def _init(options: Options) -> Result:
     from envsync.apply.adopt import write_first  # noqa: PLC0415  # loads what looks for interpreters
+    from envsync.cli.progress import display  # noqa: PLC0415
 
-    written = write_first(_own_file(options))
+    with display(options, _LOOKING):
+        written = write_first(_own_file(options))
     if find(options.file)[1] in {NAMED, SET}:  # it may be found there later
         with contextlib.suppress(OSError):  # then the user has to trust it
             record_trust(record_for(load(written.manifest)))
@@ -70,8 +74,9 @@ def _manifest(options: Options, directories: Iterable[str] = ()) -> "Iterator[tu
         yield opened(options).manifest, []
         return
     from envsync.apply.adopt import first  # noqa: PLC0415  # loads what looks for interpreters
+    from envsync.cli.progress import display  # noqa: PLC0415
 
-    with first(_own_file(options), directories) as manifest:
+    with display(options, _LOOKING), first(_own_file(options), directories) as manifest:
         yield manifest, [f"wrote {manifest.file}"]
 
 
