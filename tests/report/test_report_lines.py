@@ -190,6 +190,14 @@ def test_conflicts_and_failures_of_one_cause_share_a_line() -> None:
         assert lines[-1] == "4 failed"
 
 
+def test_environments_in_sync_that_share_a_note_share_a_line() -> None:
+    alike = (replace(one, actions=(), drift=(), notes=("as it is",)) for one in of_names("abcd"))
+    plan = Plan(Manifest("/m/envs.toml", "/state", "/bin", ()), tuple(alike))
+    _, line, note = plan_lines(plan, Paint(colours=False), verbose=False)
+    assert line.endswith("  4 environments: a, b, c and 1 more")
+    assert note == "    note: as it is"
+
+
 def test_two_environments_keep_a_line_each(place: Place) -> None:
     place.write(TWO)
     assert [line.split()[:3] for line in place.envsync("plan").out.splitlines()[1:-1]] == [

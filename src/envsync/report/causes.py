@@ -50,6 +50,7 @@ class Cause:
     """The first of them."""
     names: tuple[str, ...]
     text: str
+    """What is said of them; empty where only notes are shared, which follow."""
 
 
 def grouped(entries: Iterable[Entry]) -> dict[str, Cause]:
@@ -62,7 +63,7 @@ def grouped(entries: Iterable[Entry]) -> dict[str, Cause]:
     found: dict[str, Cause] = {}
     for group in alike.values():
         text = _text(group)
-        if len(group) >= _FEWEST and text:
+        if len(group) >= _FEWEST and (text or _is_in_sync(group[0][0])):
             names = tuple(plan.environment.name for plan, *_ in group)
             found |= dict.fromkeys(names, Cause(group[0][0], names, text))
     return found
@@ -100,6 +101,11 @@ def _failure(error: Problem | None) -> Problem | None:
 def _notes(plan: EnvironmentPlan) -> object:
     """Return the notes; of one that only waits, how many: they name its own directory."""
     return len(plan.notes) if plan.state is State.WAITING else plan.notes
+
+
+def _is_in_sync(plan: EnvironmentPlan) -> bool:
+    """Check whether there is nothing to say of an environment except its notes, which are below the line."""
+    return plan.state is State.IN_SYNC and not plan.actions
 
 
 def _kind(action: Action) -> tuple[str, str]:

@@ -187,7 +187,7 @@ class _Columns:
     def group(self, look: tuple[str, str], word: str, cause: Cause) -> str:
         count = self._paint("bold", environments(len(cause.names)))
         names = listed([escape(name) for name in cause.names])
-        return f"{self._head(look, word)}  {count}: {abbreviate_home(cause.text)}: {names}"
+        return f"{self._head(look, word)}  {': '.join(filter(None, (count, abbreviate_home(cause.text), names)))}"
 
     def _head(self, look: tuple[str, str], word: str) -> str:
         symbol, style = look
