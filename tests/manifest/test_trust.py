@@ -22,7 +22,9 @@ from envsync.observe.backends import find_uv
 from envsync.observe.discover import discover
 from envsync.observe.trust import TrustLevel, record_of, records, refuse_strangers
 from harness.bench import listing
+from harness.depot import Depot
 from harness.place import Place, Run
+from harness.processes import Watched
 from harness.watching import watching
 
 NOBODY = 65534
@@ -466,10 +468,47 @@ def test_on_a_terminal_a_rebuild_is_asked_about_and_no_changes_nothing(place: Pl
     code, text = answered(place, "y\n", "apply", "--file", "envs.toml")
     assert (code, question in text) == (0, True)
     assert place.envsync("check", "--file", "envs.toml").status == 0
+    for stream in ("stdin", "stdout", "stderr"):  # without a terminal, nobody is asked
+        shutil.rmtree(place.root / "a/lib")
+        code, text = answered(place, "n\n", "apply", "--file", "envs.toml", closed=stream)
+        assert (code, question in text) == (0, False), stream
     for words in (["--yes"], ["-y"], ["--json"], ["--quiet"], ["--force-rebuild", "a"]):
         shutil.rmtree(place.root / "a/lib")
         code, text = answered(place, "n\n", "apply", "--file", "envs.toml", *words)
         assert (code, question in text) == (0, False), words
+
+
+def test_ctrl_c_at_the_question_changes_nothing(place: Place) -> None:
+    place.write('[envs.a]\npath = "a"\n')
+    place.apply()
+    shutil.rmtree(place.root / "a/lib")
+    before = listing(place.root / "a")
+    with Watched(place, "apply", "--file", "envs.toml") as process:
+        process.wait_for(r"Rebuild 1 environment \(a\)\? \[y/N\]")
+        process.type("\x03")
+        assert process.end() == 130
+        assert "interrupted" in process.text
+        assert "Traceback" not in process.text
+    assert listing(place.root / "a") == before
+    with Watched(place, "apply", "--file", "envs.toml", "-y") as process:
+        assert process.end() == 0
+        assert "[y/N]" not in process.text
+
+
+def test_packages_that_go_are_asked_about(depot: Depot) -> None:
+    head = 'packages = ["tool"]'
+    depot.make(head)
+    depot.install("app")
+    depot.declare(head, "exact = true")
+    question = "Remove 2 packages? [y/N]"
+    assert depot.place.envsync("plan", "--file", "envs.toml").out.splitlines()[2:4] == [
+        "    - app  1.0",
+        "    - lib  1.1",
+    ]
+    code, text = answered(depot.place, "n\n", "apply", "--file", "envs.toml")
+    assert (code, question in text, set(depot.versions())) == (1, True, {"app", "lib", "tool"})
+    code, text = answered(depot.place, "y\n", "apply", "--file", "envs.toml")
+    assert (code, question in text, set(depot.versions())) == (0, True, {"tool"})
 
 
 def test_what_envsync_writes_is_trusted_and_what_it_only_edits_is_not(plain: Place) -> None:
