@@ -8,6 +8,10 @@ from typing import Any
 import pytest
 
 from envsync.cli.arguments import COMMANDS
+from envsync.model.packages import Damage, Distribution
+from envsync.model.problems import Problem
+from envsync.report.watching import event_entry, now
+from envsync.watch.events import Degraded, Event, ManifestFailed, Stopped
 from harness.emitted import Emitted, codes_in, documented
 from harness.place import ROOT, Place
 from harness.reference import reference
@@ -116,7 +120,10 @@ def test_no_page_names_a_path_of_a_persons_machine() -> None:
 
 
 def keys_in(
-    value: Any, named: frozenset[str] = frozenset({"undeclared", "left_out", "states", "outcomes", "stable_links"})
+    value: Any,
+    named: frozenset[str] = frozenset(
+        {"undeclared", "left_out", "states", "outcomes", "stable_links", "schema_document"}
+    ),
 ) -> set[str]:
     """Return the keys of a document and of all in it, except where names or states are the keys."""
     if isinstance(value, list):
@@ -143,10 +150,20 @@ def test_every_key_that_commands_print_is_documented(place: Place) -> None:
             "completion bash",
             f"doctor {python}",
         ),
+        *("apply --deep a", "upgrade", "upgrade --dry-run", "outdated", "schema", "edit", "init --file new.toml"),
+        *("service show", "service status", "untrust", "no-command"),
     ]
     events = place.envsync("watch", "--once", "--json").out.splitlines()
-    documents = [place.envsync(*line.split(), "--json").document for line in lines]
-    found = set().union(*map(keys_in, (*documents, *map(json.loads, events))))
+    documents = [place.envsync(*line.split(), "--json", EDITOR="true").document for line in lines]
+    problem = Problem("code", "message")
+    rare: list[Event] = [
+        ManifestFailed("envs.toml", (problem,)),
+        Degraded(problem),
+        Stopped(0, "SIGTERM", at_once=True),
+    ]
+    documents += [*map(json.loads, events), *(event_entry(one, now()) for one in rare)]
+    documents += [Damage(Distribution("app", "1.0"), "app-1.0.dist-info").to_dict()]
+    found = set().union(*map(keys_in, documents))
     page = (ROOT / "docs/json.md").read_text()
     assert found > {"removals", "checks", "kept", "outcome", "retry_in", "declared", "no_longer_declared"}
     assert found - {*re.findall(r"`([a-z_]+)`", page)} == set()
