@@ -211,7 +211,7 @@ def test_ctrl_c_while_an_installer_is_asked_ends_that_at_once(place: Place) -> N
         before = held(place.root / "one")
         os.killpg(process.pid, signal.SIGINT)
         code, _, err = ended(process)
-    assert (code, err) == (130, "envsync: interrupted\n")
+    assert (code, err) == (130, "envsync: interrupted; no environment was changed\n")
     assert held(place.root / "one") == before
     assert_mended(place)
 
