@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -137,26 +138,39 @@ class Move(_Other):
 
 @dataclass
 class Prune(_Other):
-    """An environment that nothing declares any more is removed, with all that is kept of others."""
+    """An environment that nothing declares any more is removed, with its links, and all that is kept of others."""
 
     @property
     def command(self) -> tuple[str, ...]:
         return ("prune", "--all", "--yes", "--json")
 
     def arrange(self) -> None:
-        text = self.place.joinpath("envs.toml").read_text()
-        self.place.joinpath("envs.toml").write_text(text + _entry("two", "env-two"))
+        text = self.place.joinpath("envs.toml").read_text().replace("\n", '\nbin-dir = "exposed"\n', 1)
+        links = 'aliases = ["also-two"]\nexpose = ["activate:two-activate", "python:two-python"]\n'
+        self.place.joinpath("envs.toml").write_text(text + _entry("two", "env-two") + links)
         assert self.run("apply", "--force-rebuild", "one").status == 0
-        (self.place / "env-two").unlink()
         self.place.joinpath("envs.toml").write_text(text)
         assert list(self.generations())
+        assert len(list(self.former())) == 4
         self.old = tree(self.end)
 
+    def former(self) -> Iterator[Path]:
+        """Yield the links to the environment that goes."""
+        names = ("env-two", "also-two", "exposed/two-activate", "exposed/two-python")
+        return (self.place / name for name in names if os.path.lexists(self.place / name))
+
+    def restore(self) -> None:
+        super().restore()
+        going = {*map(str, self.former())}
+        self.links = {link: seen for link, seen in self.links.items() if str(link) not in going}
+
     def holds_new(self) -> bool:
-        return not (self.place / "state/two").exists() and not list(self.generations())
+        return not (self.place / "state/two").exists() and not list(self.generations()) and not list(self.former())
 
     def assert_whole(self) -> None:
         assert tree(self.path) == self.old, difference(tree(self.path), self.old)
+        if not (self.place / "state/two").exists():
+            assert not list(self.former()), "what proves that they may go is gone before them"
 
     def assert_done(self) -> None:
         self.assert_whole()
