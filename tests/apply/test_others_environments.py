@@ -11,7 +11,11 @@ from pathlib import Path
 import pytest
 from uv import find_uv_bin
 
+from envsync.manifest import load
+from envsync.observe.facts import FactsCache
+from envsync.reconcile import Reconciler
 from harness.bench import listing
+from harness.depot import Depot
 from harness.place import Place
 
 
@@ -156,7 +160,24 @@ def test_another_manifest_that_declares_the_same_is_named(place: Place) -> None:
     plan = ("plan", "--json", "--file", str(other))
     (app,) = place.envsync(*plan).document["environments"]
     assert [str(place.manifest) in note for note in app["notes"]] == [True]
+    (planned,) = Reconciler(load(str(other)), FactsCache(None)).plan().environments
+    assert str(place.manifest) in planned.world.evidence.paths  # a watcher's next pass sees it change, too
     assert (app["state"], place.envsync("plan", "--json").environments["app"]["notes"]) == ("in-sync", [])
     place.write(declares.replace("app", "another"))
     (app,) = place.envsync(*plan).document["environments"]
     assert app["notes"] == []
+
+
+@pytest.mark.parametrize("builder", ["venv", "virtualenv"])
+def test_what_an_install_marks_keeps_its_links_and_is_in_sync_afterwards(depot: Depot, builder: str) -> None:
+    depot.declare('packages = ["tool"]')
+    python = str(depot.root / "pythons/3/bin/python")
+    commands = {
+        "venv": [python, "-m", "venv", "--without-pip"],
+        "virtualenv": [sys.executable, "-m", "virtualenv", "-q", "--no-seed", "-p", python],
+    }
+    subprocess.run([*commands[builder], str(depot.root / "ends/env")], check=True)
+    links = {link.name: os.readlink(link) for link in (depot.root / "ends/env/bin").glob("python*")}
+    assert depot.apply()["outcome"] == "installed"
+    assert {link.name: os.readlink(link) for link in (depot.root / "ends/env/bin").glob("python*")} == links
+    assert depot.apply()["outcome"] == "unchanged"

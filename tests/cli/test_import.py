@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -136,6 +137,51 @@ def test_where_nothing_is_found_the_way_on_is_named(here: Place, capsys: pytest.
     assert capsys.readouterr().out.endswith(
         "0 new, 0 declared already\nNext: envsync import PATH for another place, or envsync add in a project\n"
     )
+
+
+def test_a_dry_run_without_a_manifest_shows_what_it_would_write(
+    here: Place, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(here.root / "config"))
+    here.manifest.unlink()
+    fake(here.root / "src/blog/.venv")
+    assert main(["import", "--dry-run", "src"]) == 0
+    first, second, *_ = capsys.readouterr().out.splitlines()
+    assert first == f"would write {here.root}/config/envsync/envs.toml"
+    assert second.startswith("would declare blog: ")
+    assert not (here.root / "config").exists()
+
+
+def test_a_patch_release_of_a_version_manager_is_declared_by_the_version_that_stays_with_it(
+    here: Place,
+    imported: Import,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    python_of: Callable[[str], str],
+) -> None:
+    versions = here.root / "pyenv/versions"
+    versions.mkdir(parents=True)
+    monkeypatch.setenv("PYENV_ROOT", str(here.root / "pyenv"))
+    (versions / "3.12.1").symlink_to(Path(python_of("3.12")).resolve().parents[1])
+    subprocess.run([versions / "3.12.1/bin/python3", "-m", "venv", "--without-pip", here.root / "a/.venv"], check=True)
+    document = run(here, capsys, "import", "--dry-run", "a")
+    assert document["stable_links"]["a"] == {"found": f"{versions}/3.12.1/bin/python3", "declared": "3.12"}
+    assert imported("a")["a"]["python"] == "3.12"
+    (versions / "3.12.0").symlink_to("/nowhere")
+    (entry,) = run(here, capsys, "plan")["environments"]
+    assert (entry["state"], entry["python"]["link"]) == ("in-sync", f"{versions}/3.12.1/bin/python3")
+
+
+def test_a_name_of_pythons_that_means_another_is_no_version(
+    here: Place, imported: Import, monkeypatch: pytest.MonkeyPatch, python_of: Callable[[str], str]
+) -> None:
+    versions = here.root / "pyenv/versions"
+    versions.mkdir(parents=True)
+    monkeypatch.setenv("PYENV_ROOT", str(here.root / "pyenv"))
+    (versions / "3.12.1").symlink_to(Path(python_of("3.12")).resolve().parents[1])
+    fake(here.root / "a", f"{versions}/3.12.1/bin/python3")
+    here.manifest.write_text(f'{HEAD}[pythons]\n"3.12" = "/usr/bin/python3"\n')
+    assert imported()["a"]["python"] == f"{versions}/3.12.1/bin/python3"
 
 
 def test_names_come_from_the_directories_and_are_unique(here: Place, imported: Import) -> None:

@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, replace
 from unicodedata import category
 
@@ -18,13 +18,13 @@ from envsync.model.links import Chain, EndKind
 from envsync.model.problems import EnvsyncError, Problem, UsageError
 from envsync.model.world import Directory
 from envsync.observe.directory import StagingFinder, read_directory
-from envsync.observe.discover import discover
+from envsync.observe.discover import discover, install_roots, tree_named
 from envsync.observe.links import walk
 from envsync.observe.owners import Owners
 from envsync.observe.packages import read_installed
 from envsync.observe.rights import refuse_as_root
 from envsync.observe.search import environment_behind, search
-from envsync.plan.adopt import Recorded, entries_for, frozen, stable_link, template
+from envsync.plan.adopt import Recorded, entries_for, frozen, request_for, stable_link, template
 from envsync.plan.undeclared import undeclared
 from envsync.plan.unowned import listed, unowned_at_top
 from envsync.write.user_files import new_manifest, take_back_manifest
@@ -58,12 +58,21 @@ def _write_first(chain: Chain) -> bytes:
         hint = "Nothing was written. Edit it, or write another: envsync init --file PATH"
         raise EnvsyncError(Problem("manifest-exists", f"{file} is there already", hint))
     refuse_as_root(chain.to_make[0] if chain.to_make else chain.end)
-    content = template(discover().candidates, _home()).encode()
+    content = _first_text().encode()
     try:
         new_manifest(chain.end, chain.to_make, content)
     except OSError as error:
         raise EnvsyncError(_unwritten(file, error.strerror)) from error
     return content
+
+
+def _first_text() -> str:
+    return template(discover().candidates, _home())
+
+
+def draft(file: str) -> Manifest:
+    """Return the manifest that :func:`first` would write; nothing is written."""
+    return load(file, texts={file: _first_text()})
 
 
 @contextlib.contextmanager
@@ -181,7 +190,8 @@ def _unfit(one: FoundEnvironment, manifest: Manifest, finder: StagingFinder, own
 def python_name(one: FoundEnvironment, manifest: Manifest) -> str | None:
     """Return the name in ``[pythons]`` of the Python that an environment uses, its own link's before others'.
 
-    A name that would follow to another minor version is none, unless its link is the environment's own.
+    A name that would follow to another minor version is none, unless its link is the environment's own. Where there is
+    none for a patch release that a version manager installed, it is the version request that stays with it.
     """
     own, minor = (one.link, one.python), library_name(one.libraries[0]).rstrip("td") if one.libraries else ""
     real = os.path.realpath(one.python) if one.python is not None and one.works else None
@@ -190,7 +200,19 @@ def python_name(one: FoundEnvironment, manifest: Manifest) -> str | None:
         for name, link in manifest.pythons
         if link in own or (real is not None and minor and minor in link and os.path.realpath(link) == real)
     ]
-    return min(fit)[-1] if fit else None
+    return min(fit)[-1] if fit else _request(one, dict(manifest.pythons))
+
+
+def _request(one: FoundEnvironment, names: Container[str]) -> str | None:
+    tree = os.path.dirname(os.path.dirname(one.link or ""))
+    roots = {os.path.realpath(root.directory) for root in install_roots()}
+    if not one.works or one.python != one.link or os.path.realpath(os.path.dirname(tree)) not in roots:
+        return None
+    candidate = tree_named(os.path.basename(tree), tree)
+    if candidate is None or candidate.stable or not candidate.final or not candidate.version:
+        return None
+    request = request_for(candidate)
+    return None if request in names else request
 
 
 def _beside(directory: Directory) -> str:

@@ -70,12 +70,15 @@ def _import(options: Options) -> Result:
 @contextlib.contextmanager
 def _manifest(options: Options, directories: Iterable[str] = ()) -> "Iterator[tuple[Manifest, list[str]]]":
     """Yield the manifest to write in, and what to say of it: a first one is written where there is none."""
-    if options.dry_run or _has_manifest(options):
+    if _has_manifest(options):
         yield opened(options).manifest, []
         return
-    from envsync.apply.adopt import first  # noqa: PLC0415  # loads what looks for interpreters
+    from envsync.apply.adopt import draft, first  # noqa: PLC0415  # loads what looks for interpreters
     from envsync.cli.progress import display  # noqa: PLC0415
 
+    if options.dry_run:
+        yield draft(file := _own_file(options)), [f"would write {file}"]
+        return
     with display(options, _LOOKING), first(_own_file(options), directories) as manifest:
         yield manifest, [f"wrote {manifest.file}"]
 

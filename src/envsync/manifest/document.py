@@ -10,7 +10,7 @@ from typing import Any
 
 from envsync.manifest.find import absolute
 from envsync.manifest.paths import Recorder, expand
-from envsync.manifest.toml import COMMENT, DOTTED, MULTILINE, PART, parse, read, unquoted
+from envsync.manifest.toml import COMMENT, DOTTED, MULTILINE, PART, Text, parse, read, unquoted
 from envsync.manifest.wording import Unfit, dotted, quoted
 from envsync.model.problems import ManifestError, Problem
 
@@ -173,7 +173,10 @@ class Gathering:
 
     def _document(self, file: str, parent: Document | None) -> Document | None:
         hint = f"included by {parent.file}" if parent else ""
-        source = read(file, missing_hint=hint)
+        if file in self._texts and not os.path.lexists(file):  # it is yet to be written
+            source = Text(self._texts[file], (0, 0), os.geteuid())
+        else:
+            source = read(file, missing_hint=hint)
         if source.identity in self._read:
             return None
         self._read.add(source.identity)

@@ -10,6 +10,7 @@ from envsync.model.environment import FoundEnvironment
 from envsync.model.problems import EnvsyncError, ManifestError
 from envsync.model.system import ON_MACOS, VARIABLES
 from envsync.model.world import Directory
+from envsync.observe.dependencies import along
 from envsync.observe.links import walk
 
 _MARKS = {".tox": "tox", ".nox": "nox"}
@@ -34,6 +35,10 @@ class OtherManifests:
     def is_other(self, file: str) -> bool:
         """Check whether a mark names a file that is there, and is not this manifest."""
         return bool(file) and os.path.exists(file) and os.path.realpath(file) != self._file
+
+    def dependencies(self, file: str) -> tuple[str, ...]:
+        """Return the paths to another manifest that a mark names, whether or not it is there."""
+        return along(walk(file)) if file and os.path.realpath(file) != self._file else ()
 
     def read(self, file: str) -> Manifest | None:
         """Return another manifest; ``None`` if it cannot be read."""

@@ -223,6 +223,7 @@ class Observer:
     def _background(self, world: World, libraries: tuple[str, ...]) -> Iterator[str]:
         """Yield what a verdict rests on besides, but where a change is so rare that no watcher waits for it."""
         yield from self._home  # no environment may be there
+        yield from self._others.dependencies(mark_of(world.directory))
         if isinstance(world.interpreter, Interpreter):
             yield from beside_interpreter(world.interpreter)
         if world.interpreter.searched:

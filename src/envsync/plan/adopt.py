@@ -58,11 +58,14 @@ def entries_for(
 
 
 def stable_link(one: FoundEnvironment, pythons: Iterable[tuple[str, str]]) -> tuple[str, str] | None:
-    """Return the interpreter link that was found and the one that is declared, where that follows upgrades instead.
+    """Return the interpreter link that was found and what is declared, where that follows upgrades instead.
 
     ``pythons`` are names, each with its link.
     """
-    found, declared = one.link, dict(pythons).get(one.python_name or "", one.python)
+    links = dict(pythons)
+    if one.link is not None and one.python_name is not None and one.python_name not in links:
+        return one.link, one.python_name  # a version request
+    found, declared = one.link, links.get(one.python_name or "", one.python)
     if found is None or declared is None or found.rpartition("/")[0] == declared.rpartition("/")[0]:
         return None
     return found, declared
@@ -191,14 +194,15 @@ def template(candidates: Iterable[Candidate], home: str) -> str:
     best: dict[str, Candidate] = {}
     for candidate in sorted(candidates, key=lambda one: (one.stable, one.version), reverse=True):
         if candidate.version >= _OLDEST and not candidate.floating and not candidate.last_resort:
-            best.setdefault(_name(candidate), candidate)
+            best.setdefault(request_for(candidate), candidate)
     ordered = sorted(best.items(), key=lambda item: (item[1].implementation != "cpython", item[1].version[:2]))
     lines = [_python_line(name, candidate, home) for name, candidate in ordered if is_literal(candidate.link)]
     stable = [name for name, candidate in ordered if candidate.stable and name == _minor(candidate)]
     return _HEAD + "".join(lines) + _TAIL.replace("{python}", f'"{stable[-1] if stable else "3.12"}"')
 
 
-def _name(candidate: Candidate) -> str:
+def request_for(candidate: Candidate) -> str:
+    """Return the version request for a candidate's minor version: ``3.12``, ``3.13t``, ``pypy3.10``."""
     implementation = "" if candidate.implementation == "cpython" else candidate.implementation
     return f"{implementation}{_minor(candidate)}{'t' if candidate.free_threaded else ''}"
 
