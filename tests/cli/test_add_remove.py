@@ -300,7 +300,7 @@ def test_in_a_project_nothing_need_be_given(
     entry = tomllib.loads(place.manifest.read_text())["envs"]["blog"]
     directory = str(place.root / "blog")
     assert entry == {"path": f"{directory}/.venv", "python": "3.11", "project": directory}
-    assert "Next: envsync apply blog" in out
+    assert f"Next: envsync apply --file {place.manifest} blog" in out
     assert "requires-python is <3.12" in out
 
 
