@@ -9,7 +9,7 @@ import pytest
 
 from envsync.model.desired import Manifest, Packages
 from envsync.model.packages import Change
-from envsync.model.plan import EnvironmentPlan, Plan
+from envsync.model.plan import EnvironmentPlan, Plan, State
 from envsync.model.problems import Problem
 from envsync.model.report import EnvironmentReport, Outcome, Report
 from envsync.plan.decide import decide
@@ -191,7 +191,8 @@ def test_conflicts_and_failures_of_one_cause_share_a_line() -> None:
 
 
 def test_environments_in_sync_that_share_a_note_share_a_line() -> None:
-    alike = (replace(one, actions=(), drift=(), notes=("as it is",)) for one in of_names("abcd"))
+    noted: dict[str, Any] = {"state": State.IN_SYNC, "actions": (), "drift": (), "notes": ("as it is",)}
+    alike = (replace(one, **noted) for one in of_names("abcd"))
     plan = Plan(Manifest("/m/envs.toml", "/state", "/bin", ()), tuple(alike))
     _, line, note = plan_lines(plan, Paint(colours=False), verbose=False)
     assert line.endswith("  4 environments: a, b, c and 1 more")
