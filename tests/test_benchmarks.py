@@ -15,7 +15,7 @@ from harness.pythons import PYTHONS
 pytestmark = pytest.mark.sampled(3)
 
 BENCHMARKS = ROOT / "tests/benchmarks"
-PARTS = ("noop-one,noop-many,growth,calls", "create,create-many,watch,start,cold", "rebuild")
+PARTS = ("noop-one,noop-many,growth,calls", "create,create-many,watch,start,cold", "rebuild,upgrade")
 """All rows, in parts that run side by side."""
 
 

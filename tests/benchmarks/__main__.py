@@ -24,6 +24,7 @@ _SMALL = Scale(
     many=6,
     most=10,
     wheels=3,
+    days=((2, 3),),
     rehearsed=False,
     quick=1,
     slow=1,

@@ -21,6 +21,8 @@ class Scale:
     many: int = 1000
     most: int = 10_000
     wheels: int = 30
+    days: tuple[tuple[int, int], ...] = ((20, 18), (5, 120))
+    """Environments, and packages of each, for upgrade day."""
     rehearsed: bool = True
     quick: int = 21
     slow: int = 5
@@ -73,9 +75,9 @@ class Bench:
         """Return a run of one program, which has to say something."""
         return Job([command], directory, self.world.variables(), lambda printed: output in printed)
 
-    def apply(self, directory: Path, output: str, home: Path | None = None) -> Job:
+    def apply(self, directory: Path, output: str, home: Path | None = None, options: Sequence[str] = ()) -> Job:
         """Return a run of ``envsync apply`` on the manifest of a directory."""
-        command = (*self.tools.envsync, "apply", "--file", str(directory / "envs.toml"))
+        command = (*self.tools.envsync, "apply", "--file", str(directory / "envs.toml"), *options)
         return Job([command], directory, self.world.variables(home), lambda printed: output in printed)
 
     def creates(self, count: int, *, cold: bool = False) -> Job:

@@ -10,6 +10,7 @@ from growth import growth
 from rebuild import rebuild
 from results import Result
 from timing import Contender, Job
+from upgrade import upgrade
 
 from watch import watch
 
@@ -44,7 +45,7 @@ def _create(bench: Bench) -> Iterator[Result]:
     virtualenv = partial(bench.creates_singly, bench.virtualenv)
     contenders = (
         Contender(_ENVSYNC, bench.creates, count, rehearsal=1),
-        Contender(f"{count} x uv venv", uv, count, rehearsal=1, goal=0.6, tool=tools.uv),
+        Contender(f"{count} x uv venv", uv, count, rehearsal=1, goal=0.8, tool=tools.uv),
         Contender(f"{count} x python -m venv --without-pip", venv, count, rehearsal=1, at_most=few),
         Contender(
             f"{count} x virtualenv --no-seed", virtualenv, count, rehearsal=1, at_most=few, tool=tools.virtualenv
@@ -57,7 +58,7 @@ def _create_many(bench: Bench) -> Iterator[Result]:
     count = bench.scale.many
     contenders = (
         Contender(_ENVSYNC, bench.creates, count, rehearsal=1),
-        Contender("venvs converge", bench.converges, count, rehearsal=1, goal=0.3, tool=bench.tools.venvs),
+        Contender("venvs converge", bench.converges, count, rehearsal=1, goal=0.4, tool=bench.tools.venvs),
     )
     yield bench.contest("create-many", f"create {count:,} environments, warm caches", contenders, bench.scale.slowest)
 
@@ -82,11 +83,11 @@ def _again(job: Job, _count: int) -> Job:
 
 def _cold(bench: Bench) -> Iterator[Result]:
     """Compare first passes: every run has a home, and so caches, in which there is nothing yet."""
-    for count in (1, bench.scale.some):
+    for count, goal in ((1, 10.0), (bench.scale.some, None)):
         uv = partial(bench.creates_singly, bench.uv, cold=True)
         contenders = (
             Contender(_ENVSYNC, partial(bench.creates, cold=True), count, rehearsal=1),
-            Contender(f"{count} x uv venv", uv, count, rehearsal=1, tool=bench.tools.uv),
+            Contender(f"{count} x uv venv", uv, count, rehearsal=1, goal=goal, tool=bench.tools.uv),
         )
         yield bench.contest("cold", f"create {count}, cold caches", contenders, bench.scale.slow)
 
@@ -97,6 +98,7 @@ ROWS: Mapping[str, Callable[[Bench], Iterator[Result]]] = {
     "create": _create,
     "create-many": _create_many,
     "rebuild": rebuild,
+    "upgrade": upgrade,
     "growth": growth,
     "watch": watch,
     "start": _start,

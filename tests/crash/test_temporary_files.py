@@ -11,7 +11,7 @@ import pytest
 
 from envsync.formats.staging_marker import Marker
 from envsync.write.staging import make_brief_staging_dir
-from envsync.write.trees import temporary_directory
+from envsync.write.temporary import temporary_directory
 from harness.depot import Depot
 from harness.place import Place
 from harness.wheels import make_project

@@ -73,8 +73,13 @@ def test_a_row_is_taken_out_and_every_other_byte_stays(newline: str) -> None:
 
 
 def test_names_are_listed_up_to_where_the_text_makes_no_sense() -> None:
-    assert list(record.names("a,sha256=x,1\n\n,,\nb\n")) == [("a", "sha256=x"), ("b", "")]
-    assert list(record.names(f"a,,\n{'x' * 200_000},,\nb,,\n")) == [("a", "")]
+    assert list(record.names("a,sha256=x,1\n\n,,\nb\n")) == ["a", "b"]
+    assert list(record.names(f"a,,\n{'x' * 200_000},,\nb,,\n")) == ["a"]
+
+
+def test_claims_lie_below_a_directory() -> None:
+    text = f"a//b,sha256=x,1\n../../bin/c,,\n.d,,\n{'x' * 200_000},,\ne,,\n"
+    assert list(record.claims(text, "lib/site")) == [("lib/site/a/b", "sha256=x"), ("bin/c", ""), ("lib/site/.d", "")]
 
 
 def test_a_mount_is_read_with_its_blanks() -> None:

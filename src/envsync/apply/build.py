@@ -5,7 +5,7 @@ import os
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
@@ -36,13 +36,14 @@ from envsync.model.problems import EnvsyncError, Problem
 from envsync.observe.files import Digests
 from envsync.observe.processes import temporary_files_in
 from envsync.write.directories import Root
-from envsync.write.files import edit_inner_file, make_directories
+from envsync.write.files import edit_inner_file, make_directories, write_cache
 from envsync.write.locks import hold_sources
 from envsync.write.rename import has_symlinks
 from envsync.write.staging import make_staging_dir, remove_scratch, remove_staging_dir
 from envsync.write.trees import make_scratch
 
 if TYPE_CHECKING:
+    from envsync.apply.alike import Alike
     from envsync.model.packages import Change
     from envsync.model.world import Backend
 
@@ -106,11 +107,26 @@ class EnvironmentBuilder:
         self.tried: set[object] = set()
         """What repairs would link, and was seen to run."""
         self._making = threading.Lock()
+        self.alike: Alike | None = None
+        """What installs once for several environments, where any installs."""
         self._turn = threading.Lock()
         self.remarks: dict[str, list[str]] = {}
         """What people should know of what was done, by the names of environments."""
         self.changes: dict[str, tuple[Change, ...]] = {}
         """Which versions have changed, likewise."""
+
+    def expect(self, plans: Iterable[EnvironmentPlan]) -> None:
+        """Take the plans of the pass: what several of them install alike is installed once."""
+        if any(map(_installs, plans)):
+            from envsync.apply.alike import Alike  # noqa: PLC0415  # only where packages are declared
+
+            self.alike = Alike(plans)
+
+    def close(self) -> None:
+        """Remove what was kept for the pass, and save what others can use."""
+        if self.alike is not None:
+            self.alike.close()
+        self.cache.save(write_cache)
 
     def begin(self, plan: EnvironmentPlan) -> None:
         """Report that work on an environment begins."""
@@ -184,8 +200,7 @@ class EnvironmentBuilder:
         Installers run beside each other. Work that is all short calls of Python's own is faster one at a time: threads
         would only hand each other the interpreter lock.
         """
-        installs = any(getattr(action, "spec", None) is not None for action in plan.actions)
-        return contextlib.nullcontext() if installs else self._turn
+        return contextlib.nullcontext() if _installs(plan) else self._turn
 
     def log_of(self, blueprint: Blueprint) -> str:
         """Name the log of an environment's installer."""
@@ -247,6 +262,10 @@ class EnvironmentBuilder:
             remove_scratch(place)
             if own:
                 remove_staging_dir(own, blueprint.end)
+
+
+def _installs(plan: EnvironmentPlan) -> bool:
+    return any(getattr(action, "spec", None) is not None for action in plan.actions)
 
 
 @contextlib.contextmanager

@@ -18,24 +18,24 @@ _TEXT_LIMIT = 4 << 20
 """Bytes of the largest file that is taken for a script."""
 
 
-def embed_path(place: str, path: str, libraries: tuple[str, ...]) -> None:
-    """Replace ``place``, where an environment was built, by the declared ``path`` in its files. Raises ``OSError``.
+def embed_path(place: str, built: str, path: str, libraries: tuple[str, ...]) -> None:
+    """Replace ``built``, where the environment at ``place`` was built, by the declared ``path`` in its files.
 
     In scripts in ``bin``, the interpreter is replaced; in other text files outside of ``site-packages``, the directory.
-    Files of packages, which may be hard links into an installer's cache, stay as they are.
+    Files of packages, which may be hard links into an installer's cache, stay as they are. Raises ``OSError``.
     """
-    root = Root(place)
+    root, name_of_place = Root(place), os.fsencode(built)
     scripts = {}
     for name in sorted(os.listdir(f"{place}/bin")):
         interpreter = shebang.named_interpreter(read_script(root, name)[: shebang.HEAD]) or ""
-        if interpreter.startswith(f"{place}/bin/"):
+        if interpreter.startswith(f"{built}/bin/"):
             scripts[name] = interpreter
     retarget_scripts(root, scripts, path, libraries)
     changes = {}
     for relative in _files(place, skip={f"{place}/{library}/site-packages" for library in libraries}):
         content = _read(f"{place}/{relative}")
-        if b"\0" not in content and os.fsencode(place) in content:
-            changes[relative] = content.replace(os.fsencode(place), os.fsencode(path))
+        if b"\0" not in content and name_of_place in content:
+            changes[relative] = content.replace(name_of_place, os.fsencode(path))
     _write_all(root, libraries, changes)
 
 

@@ -21,7 +21,7 @@ from envsync.write.directories import Root
 from envsync.write.locks import hold
 from envsync.write.relocate import remove_environment, remove_link
 from envsync.write.staging import read_marker_of, remove_staging_dir
-from envsync.write.trees import remove_temporary
+from envsync.write.temporary import remove_temporary
 
 _AFTER = {"environment": "link", "generation": "environment"}
 """What has to be gone of an environment before something else of it may go."""

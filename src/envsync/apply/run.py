@@ -20,7 +20,6 @@ from envsync.model.plan import Action, EnvironmentPlan, Install, Link, Plan, Sta
 from envsync.model.problems import EnvsyncError
 from envsync.model.report import EnvironmentReport, Outcome, Report, outcome_of, report_of
 from envsync.observe.processes import Interrupted, refuse_to_begin
-from envsync.write.files import write_cache
 from envsync.write.locks import hold, restrictive_umask
 
 _GROUP = 64
@@ -39,6 +38,7 @@ def apply_plans(plan: Plan, again: DecideAgain, settings: Settings, follower: Fo
     _clear_foreign(plan, settings)
     progress = following(follower)
     env_builder = EnvironmentBuilder(settings, progress)
+    env_builder.expect(plan.environments)
     reports = {
         one.environment.name: EnvironmentReport(one, outcome_of(one.state, ()))
         for one in plan.environments
@@ -67,7 +67,7 @@ def apply_plans(plan: Plan, again: DecideAgain, settings: Settings, follower: Fo
             executor.shutdown(wait=True, cancel_futures=True)
         except KeyboardInterrupt:  # what was done is reported, however often the user asks
             interrupted = True
-        env_builder.cache.save(write_cache)
+        env_builder.close()
     left = {one.environment.name: EnvironmentReport(one, Outcome.INTERRUPTED) for one in plan.environments}
     return Report(plan.manifest, tuple((left | reports).values()), interrupted)
 

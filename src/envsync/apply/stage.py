@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from envsync.apply.build import EnvironmentBuilder, edit_settings
@@ -107,13 +108,11 @@ def _install_into(staging_dir: str, blueprint: Blueprint, spec: InstallSpec, env
     made, before = os.lstat(place), record_stamps(place, blueprint.libraries)
     scratch = make_scratch(staging_dir)
     try:
+        space = Space(env_builder.log_of(blueprint), env_builder.cache.directory, scratch, env_builder.progress)
         with env_builder.building(spec), temporary_files_in(scratch):
-            done = install(
-                place,
-                blueprint,
-                spec,
-                Space(env_builder.log_of(blueprint), env_builder.cache.directory, scratch, env_builder.progress),
-            )
+            run = partial(install, place, blueprint, spec, space)
+            alike = None if before else env_builder.alike  # of a new environment alone
+            done, built = (run(), place) if alike is None else alike.install(place, blueprint, spec, run)
     finally:
         remove_scratch(staging_dir)
     remove_others_write(place)
@@ -121,11 +120,11 @@ def _install_into(staging_dir: str, blueprint: Blueprint, spec: InstallSpec, env
         message = f"the installer made the environment for {blueprint.path} itself, and without what was in it"
         hint = "Nothing was changed. Look for a Python that its settings prefer."
         raise EnvsyncError(Problem("verify-failed", message, hint))
-    embed_path(place, blueprint.path, blueprint.libraries)
+    embed_path(place, built, blueprint.path, blueprint.libraries)
     sites = [f"{place}/{library}/site-packages" for library in blueprint.libraries]
     for name in unexecutable(place, filter(os.path.isdir, sites)):
         make_executable(Root(place), f"bin/{name}")
-    refuse_staging_paths(place, blueprint.path, staging_dir)
+    refuse_staging_paths(place, blueprint.path, {staging_dir, os.path.dirname(built)})
     settings = dict(done.settings)
     if not spec.only_damaged:
         if _put_new_damage_right(staging_dir, blueprint, spec, env_builder, before) and INSTALLED in settings:

@@ -31,7 +31,7 @@ def remembered_verdicts(cache: Cache) -> Verdicts:
 
     @contextlib.contextmanager
     def building(paths: Iterable[str]) -> Iterator[None]:
-        from envsync.write.trees import temporary_directory  # noqa: PLC0415
+        from envsync.write.temporary import temporary_directory  # noqa: PLC0415
 
         with (
             temporary_directory() as place,

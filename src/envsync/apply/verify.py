@@ -3,6 +3,7 @@
 import mmap
 import os
 import stat
+from collections.abc import Iterable
 
 from envsync.model.plan import Blueprint
 from envsync.model.problems import EnvsyncError, Problem
@@ -32,35 +33,37 @@ def works(place: str) -> bool:
         return False
 
 
-def refuse_staging_paths(place: str, path: str, staging_dir: str) -> None:
-    """Raise ``EnvsyncError`` (``verify-failed``) if a file outside of ``site-packages`` names ``staging_dir``.
+def refuse_staging_paths(place: str, path: str, staging_dirs: Iterable[str]) -> None:
+    """Raise ``EnvsyncError`` (``verify-failed``) if a file outside of ``site-packages`` names a staging directory.
 
-    The name is unique and needs no quotes, so it stands verbatim in whatever dialect. ``path`` is the declared one.
+    Their names are unique and need no quotes, so they stand verbatim in whatever dialect. ``path`` is the declared one.
     Raises ``OSError``, too.
     """
-    name = os.fsencode(os.path.basename(staging_dir))
+    unwanted = [os.fsencode(os.path.basename(one)) for one in staging_dirs]
     for directory, directories, files in os.walk(place):
         directories[:] = [one for one in directories if one != "site-packages"]
         for file in (*directories, *files):
-            if _holds(f"{directory}/{file}", name):
+            if _holds(f"{directory}/{file}", unwanted):
                 relative = os.path.relpath(f"{directory}/{file}", place)
                 message = f"{relative} of the environment built for {path} names the directory in which it was built"
                 hint = "Nothing was changed. What writes that file embeds the path in an unknown way: please report it."
                 raise EnvsyncError(Problem("verify-failed", message, hint))
 
 
-def _holds(file: str, name: bytes) -> bool:
+def _holds(file: str, unwanted: list[bytes]) -> bool:
     """Check whether a regular file, or the text of a symlink, contains a name. Raises ``OSError``."""
     mode = os.lstat(file).st_mode
     if stat.S_ISLNK(mode):
-        return name in os.fsencode(os.readlink(file))
+        text = os.fsencode(os.readlink(file))
+        return any(name in text for name in unwanted)
     if not stat.S_ISREG(mode):
         return False
     with open(file, "rb") as stream:
         if os.fstat(stream.fileno()).st_size <= _READ_LIMIT:
-            return name in stream.read()
-        with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
-            return content.find(name) >= 0
+            content = stream.read()
+            return any(name in content for name in unwanted)
+        with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+            return any(mapped.find(name) >= 0 for name in unwanted)
 
 
 def runs_as(place: str, blueprint: Blueprint) -> None:

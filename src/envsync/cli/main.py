@@ -18,7 +18,7 @@ def mind_cache(*, quiet: bool) -> None:
     problem = cache_problem()
     if not problem:
         return
-    from envsync.write.trees import temporary_directory  # noqa: PLC0415  # hardly ever
+    from envsync.write.temporary import temporary_directory  # noqa: PLC0415  # hardly ever
 
     stack = contextlib.ExitStack()
     use_cache_directory(stack.enter_context(temporary_directory()))

@@ -3,14 +3,18 @@
 Pure: text in, text out. Texts are decoded with ``surrogateescape``: names of files may hold any bytes.
 """
 
+import contextlib
 import csv
 import hashlib
 import io
 from base64 import urlsafe_b64encode
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from os.path import normpath
 
+_KNOWN = 256
+"""Texts whose rows are remembered: environments share most of their distributions."""
 _MOST_DIGITS = 19
 """Of a size: more than any file system holds."""
 
@@ -34,19 +38,49 @@ def parse(text: str, site: str) -> tuple[Row, ...]:
 
     Raises ``ValueError`` for a text that is no ``RECORD``.
     """
+    return tuple(Row(name, _below(site, place), digest, size) for name, place, digest, size in _parsed(text))
+
+
+def claims(text: str, directory: str) -> Iterator[tuple[str, str]]:
+    """Yield each file with its digest, below a directory, up to where the text makes no sense.
+
+    Other lists of installers' than a ``RECORD`` do as well.
+    """
+    return ((_below(directory, place), digest) for place, digest in _claimed(text))
+
+
+def names(text: str) -> Iterator[str]:
+    """Yield each name as it is written, up to where the text makes no sense."""
+    rows = csv.reader(io.StringIO(text, newline=""))
     try:
-        return tuple(_row(fields, site) for fields in csv.reader(io.StringIO(text, newline=""), strict=True) if fields)
+        yield from (row[0] for row in rows if row and row[0])
+    except csv.Error:
+        return
+
+
+@lru_cache(_KNOWN)
+def _parsed(text: str) -> tuple[tuple[str, str, str, str], ...]:
+    """Return of each row its name, that name without ``..`` where it can be, its digest and its size."""
+    try:
+        return tuple(_row(fields) for fields in csv.reader(io.StringIO(text, newline=""), strict=True) if fields)
     except (csv.Error, ValueError) as error:
         raise ValueError(f"no RECORD: {error}") from error
 
 
-def names(text: str) -> Iterator[tuple[str, str]]:
-    """Yield each name with its digest, up to where the text makes no sense; other lists of installers' do as well."""
+@lru_cache(_KNOWN)
+def _claimed(text: str) -> tuple[tuple[str, str], ...]:
+    found: list[tuple[str, str]] = []
     rows = csv.reader(io.StringIO(text, newline=""))
-    try:
-        yield from ((row[0], row[1] if len(row) > 1 else "") for row in rows if row and row[0])
-    except csv.Error:
-        return
+    with contextlib.suppress(csv.Error):
+        found.extend((normpath(row[0]), row[1] if len(row) > 1 else "") for row in rows if row and row[0])
+    return tuple(found)
+
+
+def _below(directory: str, place: str) -> str:
+    """Join a directory and a path that is without ``..`` except at its beginning."""
+    if place[0] == ".":
+        return normpath(f"{directory}/{place}")
+    return place if place[0] == "/" else f"{directory}/{place}"
 
 
 def update(text: str, site: str, contents: Mapping[str, bytes]) -> str:
@@ -82,7 +116,7 @@ def encoded(digest: bytes) -> str:
     return urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
-def _row(fields: list[str], site: str) -> Row:
+def _row(fields: list[str]) -> tuple[str, str, str, str]:
     """Read one row. Raises ``ValueError`` for one that makes no sense."""
     name, digest, size = fields
     algorithm, equals, value = digest.partition("=")
@@ -90,4 +124,4 @@ def _row(fields: list[str], site: str) -> Row:
         raise ValueError(name)
     if size and not (size.isdecimal() and len(size) <= _MOST_DIGITS):
         raise ValueError(size)
-    return Row(name, normpath(f"{site}/{name}" if name[0] != "/" else name), digest.rstrip("="), size)
+    return name, normpath(name), digest.rstrip("="), size

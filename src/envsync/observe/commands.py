@@ -65,7 +65,7 @@ def _entry_points(place: str) -> Iterator[str]:
 
 def _recorded(place: str, end: str) -> Iterator[str]:
     site = os.path.relpath(os.path.dirname(place), end)
-    for name, _ in record.names(read_text(f"{place}/RECORD", _LARGEST)):
+    for name in record.names(read_text(f"{place}/RECORD", _LARGEST)):
         directory, _, base = os.path.normpath(f"{site}/{name}").rpartition("/")
         if directory == "bin" and base.isprintable():
             yield base

@@ -3,7 +3,6 @@
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from email import message_from_string
 from importlib.metadata import Distribution as Metadata
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
@@ -11,6 +10,7 @@ from urllib.parse import quote, unquote, urlsplit
 from packaging.direct_url import DirectUrl, DirectUrlValidationError
 from packaging.utils import canonicalize_name
 
+from envsync.formats import core_metadata
 from envsync.model.packages import Distribution, InstalledPackages, Origin
 from envsync.observe.files import read_text
 from envsync.observe.libraries import is_lib64_alias
@@ -31,24 +31,30 @@ def _read(place: str) -> Distribution | None:
     elif not os.path.isfile(place):
         return None
     try:
-        metadata = Metadata.at(place)
-        text = metadata.read_text("METADATA") or metadata.read_text("PKG-INFO") or metadata.read_text("") or ""
-        fields = message_from_string(text.partition("\n\n")[0])  # without the long description
-        name, version = fields.get("Name", "").strip(), fields.get("Version", "").strip()
-        if not name or not version:
+        fields = core_metadata.parse(_whole(f"{place}/METADATA") or _whole(f"{place}/PKG-INFO") or _whole(place))
+        if not fields.name or not fields.version:
             return None
         requested = os.path.lexists(f"{place}/REQUESTED")
         return Distribution(
-            name=canonicalize_name(name),
-            version=version,
-            requires=tuple(fields.get_all("Requires-Dist") or (metadata.requires if legacy else None) or ()),
-            origin=read_origin(metadata.read_text("direct_url.json")),
+            name=canonicalize_name(fields.name),
+            version=fields.version,
+            requires=fields.requires or (tuple(Metadata.at(place).requires or ()) if legacy else ()),
+            origin=read_origin(_whole(f"{place}/direct_url.json")),
             requested=requested,
             legacy=legacy,
             installer=read_text(f"{place}/INSTALLER").strip() if requested else "",
         )
     except Exception:  # noqa: BLE001  # whatever is wrong with it, it is unreadable
         return None
+
+
+def _whole(file: str) -> str:
+    """Return the text of a file; empty where there is none. Raises ``OSError``, ``ValueError``."""
+    try:
+        with open(file, encoding="utf-8") as stream:
+            return stream.read()
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+        return ""
 
 
 def _read_link(place: str) -> Distribution | None:
@@ -70,7 +76,7 @@ def _read_link(place: str) -> Distribution | None:
     return Distribution(canonicalize_name(name), version, requires, origin, requested=True, legacy=True)
 
 
-def read_origin(text: str | None) -> Origin | None:
+def read_origin(text: str) -> Origin | None:
     """Return the origin in a ``direct_url.json`` (PEP 610), without credentials. Raises ``ValueError``."""
     return origin_of(json.loads(text)) if text else None
 

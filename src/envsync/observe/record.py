@@ -119,9 +119,9 @@ def _is_inside(row: Row, end: str) -> bool:
     return row.file.startswith(f"{end}/")
 
 
-def _is_byte_code(row: Row) -> bool:
+def _is_byte_code(file: str) -> bool:
     """Check whether Python writes a file by itself, whenever it wants."""
-    return row.file.endswith(".pyc") or "__pycache__" in row.file.split("/")
+    return file.endswith(".pyc") or "/__pycache__/" in file
 
 
 class _Check:
@@ -129,6 +129,7 @@ class _Check:
 
     def __init__(self, end: str, installed: Iterable[_Installed], digests: Digests | None) -> None:
         self._end = end
+        self._inside = f"{end}/"
         self._digests = digests
         self._rows: dict[str, list[Row]] = {}
         for one in installed:
@@ -139,12 +140,13 @@ class _Check:
     def compare(self, one: _Installed) -> Damage:
         """Compare all files of a distribution."""
         info = os.path.basename(one.place)
-        needed = (Row(f"{info}/{name}", f"{one.place}/{name}") for name in _NEEDED)
-        rows = {row.file: row for row in (*needed, *one.rows) if not _is_byte_code(row)}
-        found = [] if is_partial(one.place) else [(row.name, self._look(row)) for row in rows.values()]
+        names = {f"{one.place}/{name}": f"{info}/{name}" for name in _NEEDED}
+        names |= {row.file: row.name for row in one.rows if not _is_byte_code(row.file)}
+        looked = ((name, self._look(file)) for file, name in names.items())
+        found = [] if is_partial(one.place) else [(name, state) for name, state in looked if state]
         origin = f"{info}/direct_url.json"
         lost = (one.package.origin is None and os.path.lexists(f"{one.place}/direct_url.json")) or any(
-            name == origin and state for name, state in found
+            name == origin for name, _ in found
         )
         return Damage(
             one.package,
@@ -155,25 +157,28 @@ class _Check:
             known=bool(one.package.name and one.package.version) and not lost,
         )
 
-    def _look(self, row: Row) -> str:
+    def _look(self, file: str) -> str:
         """Return ``missing``, ``changed``, or nothing for a file that is as it should be."""
-        if row.file not in self._seen:
-            self._seen[row.file] = self._state(row)
-        return self._seen[row.file]
+        known = self._seen.get(file)
+        if known is None:
+            known = self._seen[file] = self._state(file)
+        return known
 
-    def _state(self, row: Row) -> str:
-        if not _is_inside(row, self._end):
-            return "" if os.path.lexists(row.file) else "missing"
+    def _state(self, file: str) -> str:
+        if not file.startswith(self._inside):
+            return "" if os.path.lexists(file) else "missing"
         try:
-            found = os.stat(row.file)
+            found = os.stat(file)
         except OSError:
             return "missing"
-        claims = self._rows.get(row.file, ())
-        if not any(claim.digest for claim in claims):
+        claims = [claim for claim in self._rows.get(file, ()) if claim.digest]
+        if not claims:
             return ""
-        if stat.S_ISREG(found.st_mode) and any(_matches(one, found, self._digests) for one in claims if one.digest):
-            return ""
-        return "" if self._is_script(row.file) else "changed"
+        if stat.S_ISREG(found.st_mode):
+            for claim in claims:
+                if _matches(claim, found, self._digests):
+                    return ""
+        return "" if self._is_script(file) else "changed"
 
     def _is_script(self, file: str) -> bool:
         """Check whether a file is a script of a Python's: whoever moves an environment rewrites its first line."""

@@ -64,10 +64,10 @@ class _Search:
         tops = (library.partition("/")[0] for library in libraries)
         self._directories = {*_SHARED, *tops, *libraries, *self._sites}
         for file in (*self._files, *checkouts):
-            directory = os.path.dirname(file)
+            directory = file.rpartition("/")[0]
             while directory and directory not in self._directories:
                 self._directories.add(directory)
-                directory = os.path.dirname(directory)
+                directory = directory.rpartition("/")[0]
         names = os.listdir(f"{end}/bin") if os.path.isdir(f"{end}/bin") else []
         settings = dict(pyvenv_cfg.parse(read_text(f"{end}/pyvenv.cfg")))
         self._ends, self._beside = base_directories(end, filter(is_python_name, names), settings)
@@ -219,12 +219,14 @@ def claims_in(end: str, site: str) -> Iterator[tuple[str, str]]:
     A digest is empty if not recorded. Raises ``OSError`` where the directory cannot be listed.
     """
     for name in os.listdir(f"{end}/{site}"):
-        for listing in ("RECORD", "installed-files.txt"):
-            base = site if listing == "RECORD" else f"{site}/{name}"
-            for first, digest in _rows(f"{end}/{site}/{name}/{listing}"):
-                yield os.path.normpath(f"{base}/{first}"), digest
-        if name.endswith(".egg-info") and not os.path.exists(f"{end}/{site}/{name}/installed-files.txt"):
-            yield from ((claim, "") for claim in _top_level(end, site, f"{site}/{name}/top_level.txt"))
+        if name.endswith(".dist-info"):
+            yield from record.claims(_text_of(f"{end}/{site}/{name}/RECORD"), site)
+        elif name.endswith(".egg-info"):
+            info = f"{site}/{name}"
+            yield from record.claims(_text_of(f"{end}/{info}/RECORD"), site)
+            yield from record.claims(_text_of(f"{end}/{info}/installed-files.txt"), info)
+            if not os.path.exists(f"{end}/{info}/installed-files.txt"):
+                yield from ((claim, "") for claim in _top_level(end, site, f"{info}/top_level.txt"))
 
 
 def is_installers_link(place: str, digest: str) -> bool:
@@ -248,17 +250,17 @@ def is_installers_link(place: str, digest: str) -> bool:
 
 def _top_level(end: str, site: str, listing: str) -> Iterator[str]:
     """Yield all files of the modules that ``top_level.txt`` names."""
-    for first, _ in _rows(f"{end}/{listing}"):
+    for first in record.names(_text_of(f"{end}/{listing}")):
         yield f"{site}/{first}.py"
         for directory, _, names in os.walk(f"{end}/{site}/{first}"):
             yield from (os.path.relpath(f"{directory}/{name}", end) for name in names)
 
 
-def _rows(listing: str) -> Iterator[tuple[str, str]]:
-    if not os.path.isfile(listing):
-        return
+def _text_of(listing: str) -> str:
     try:
+        if not os.path.isfile(listing):
+            return ""
         with open(listing, encoding="utf-8", errors="surrogateescape", newline="") as stream:
-            yield from record.names(stream.read())
+            return stream.read()
     except OSError:
-        return
+        return ""

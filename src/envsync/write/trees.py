@@ -2,20 +2,16 @@
 
 import contextlib
 import errno
-import fcntl
 import os
 import shutil
 import stat
-import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 
-from envsync.cache.store import staging_directory
 from envsync.formats.shebang import is_python_name
 from envsync.formats.staging_marker import BUILT, LOST_AND_FOUND, SCRATCH, Marker, is_staging_dir_name
 from envsync.write.directories import Root, open_directory, open_in
-from envsync.write.files import make_directories
-from envsync.write.staging import make_brief_staging_dir, make_staging_dir, open_staging_dir, remove_staging_dir
+from envsync.write.staging import make_staging_dir, open_staging_dir, remove_staging_dir
 
 
 def copy_beside(staging_dir: str, parent: str, marker: Marker) -> str:
@@ -57,6 +53,10 @@ def _copy_file(name: str, source: int, target: int) -> None:
             file.flush()
             os.fchmod(file.fileno(), stat.S_IMODE(status.st_mode))
             os.utime(file.fileno(), ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+_NOT_LINKED = frozenset({errno.EPERM, errno.ENOTSUP, errno.EMLINK, errno.EXDEV, errno.EACCES})
+"""Errors of link(2) for which a file is copied instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +131,50 @@ def link_tree(source: Root, place: str) -> None:
                     original = f"{source.path}/{inside}/{name}"
                     copied = stat.S_ISREG(mode) and _is_edited(os.path.normpath(inside), name)
                     (_copy if copied else _link)(name, here, original, f"{target}/{name}")
+
+
+def paths_in(place: str) -> Iterator[str]:
+    """Yield the relative path of every file, symlink and directory in a tree of this pass. Raises ``OSError``."""
+    for directory, directories, names in os.walk(place):
+        for name in (*directories, *names):
+            yield f"{directory}/{name}"[len(place) + 1 :]
+
+
+def add_tree(source: str, place: str, *, without: Container[str] = frozenset(), inside: str = "") -> None:
+    """Add to the directory ``place``, made if need be, all that a tree of this pass holds and ``place`` does not.
+
+    A file that has several links, as installers make them from their caches, becomes a further link, and so does what
+    they write into metadata directories; any other becomes a copy.
+    ``without`` are relative paths of files and symlinks that are left out. Raises ``OSError``.
+    """
+    with contextlib.suppress(FileExistsError):
+        os.mkdir(place)
+    metadata = inside.endswith(".dist-info/")
+    with os.scandir(source) as entries:
+        for entry in entries:
+            relative, target = f"{inside}{entry.name}", f"{place}/{entry.name}"
+            if entry.is_dir(follow_symlinks=False):
+                add_tree(entry.path, target, without=without, inside=f"{relative}/")
+            elif relative not in without:
+                with contextlib.suppress(FileExistsError):
+                    _add(entry, target, inside, linked=metadata)
+
+
+def _add(entry: os.DirEntry[str], target: str, inside: str, *, linked: bool) -> None:
+    if entry.is_symlink():
+        os.symlink(os.readlink(entry.path), target)
+        return
+    linked = linked or entry.stat(follow_symlinks=False).st_nlink > 1
+    if linked and not _is_edited(inside.rstrip("/"), entry.name):
+        try:
+            os.link(entry.path, target, follow_symlinks=False)
+        except OSError as error:
+            if error.errno not in _NOT_LINKED:
+                raise
+        else:
+            return
+    if not os.path.lexists(target):
+        shutil.copy2(entry.path, target, follow_symlinks=False)
 
 
 def _is_edited(inside: str, name: str) -> bool:
@@ -227,42 +271,6 @@ def _link(name: str, directory: int, original: str, copy: str) -> None:
         os.link(name, copy, src_dir_fd=directory, follow_symlinks=False)
     except OSError as error:
         # Another's file that the kernel protects, or a file system without hard links.
-        if error.errno not in {errno.EPERM, errno.ENOTSUP, errno.EMLINK, errno.EXDEV, errno.EACCES}:
+        if error.errno not in _NOT_LINKED:
             raise
         _copy(name, directory, original, copy)
-
-
-_KIND = "temporary"
-
-
-@contextlib.contextmanager
-def temporary_directory() -> Iterator[str]:
-    """Yield a new directory, removed with its contents at the end of the block. Raises ``OSError``.
-
-    It is in the user's staging directory, or where that is not writable, in the system's temporary directory.
-    """
-    try:
-        parent = os.path.realpath(staging_directory())
-        make_directories(parent)
-        staging_dir = make_brief_staging_dir(parent, Marker("", "", "", kind=_KIND))
-    except OSError:
-        with tempfile.TemporaryDirectory(prefix="envsync-", ignore_cleanup_errors=True) as place:
-            yield place
-        return
-    try:
-        with open_staging_dir(staging_dir) as directory:
-            fcntl.flock(directory, fcntl.LOCK_EX)  # marks it as in use
-            yield make_scratch(staging_dir)
-    finally:
-        with contextlib.suppress(OSError):  # the next pass removes it
-            remove_staging_dir(staging_dir, "")
-
-
-def remove_temporary(staging_dir: str) -> None:
-    """Remove a temporary directory that a killed process left, unless it is in use. Raises ``OSError``."""
-    with open_staging_dir(staging_dir) as directory:
-        try:
-            fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return
-    remove_staging_dir(staging_dir, "")
