@@ -5,9 +5,10 @@ What comes of it is verified as every installation is.
 """
 
 import contextlib
+import os
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from envsync.apply.install import Installed
@@ -54,40 +55,71 @@ class Alike:
         with contextlib.suppress(OSError):
             self._stack.close()
 
-    def install(
-        self, place: str, blueprint: Blueprint, spec: InstallSpec, install: Callable[[], Installed]
-    ) -> tuple[Installed, str]:
-        """Install into a new environment at ``place``, by ``install`` or from what it did for another.
+    @contextlib.contextmanager
+    def turn(self, blueprint: Blueprint, spec: InstallSpec) -> Iterator["Turn"]:
+        """Yield the turn of a new environment; during it, the first of those that want the same installs and verifies.
 
-        Return what came of it, and the place that scripts name. Whoever wants the same meanwhile waits: two would have
-        the same done twice. Raises what ``install`` raises, and ``OSError``.
+        The others wait for it, and find it kept; where it fails, each installs for itself.
         """
         slot = self._slots.get(_key_of(blueprint, spec)) if self._slots and _is_general(spec) else None
         if slot is None:
-            return install(), place
+            yield Turn()
+            return
         with slot.lock:
             if not slot.tried:
                 slot.tried = True
-                before = frozenset(paths_in(place))
-                done = install()
-                with contextlib.suppress(OSError):  # no room, say: then each installs for itself
-                    slot.kept = self._keep(place, blueprint, before, done)
-                return done, place
-        if slot.kept is None:
-            return install(), place
-        add_tree(slot.kept.place, place)
-        return slot.kept.done, slot.kept.built
+                first = Turn(keep=self._keep)
+                yield first
+                slot.kept = first.kept
+                return
+        yield Turn(slot.kept)
 
-    def _keep(self, place: str, blueprint: Blueprint, before: frozenset[str], done: Installed) -> _Kept | None:
-        if any(one.origin is not None for one in read_installed(place, blueprint.libraries).distributions):
-            return None  # built from what may change
+    def _keep(self, place: str, before: frozenset[str]) -> str:
+        """Keep what a tree holds besides ``before``, and return where. Raises ``OSError``."""
         with self._making:
             if not self._directory:
                 self._directory = self._stack.enter_context(temporary_directory())
-        number = sum(slot.kept is not None for slot in self._slots.values())
-        kept = f"{self._directory}/{number}-{threading.get_ident()}"
+            kept = f"{self._directory}/{len(os.listdir(self._directory))}"
+            os.mkdir(kept)
         add_tree(place, kept, without=before)
-        return _Kept(kept, place, done)
+        return kept
+
+
+class Turn:
+    """One environment's turn to install what others of its pass may want as well."""
+
+    def __init__(self, kept: _Kept | None = None, keep: Callable[[str, frozenset[str]], str] | None = None) -> None:
+        """Take what is kept already, or how to keep what is going to be installed."""
+        self.kept = kept
+        self._keep = keep
+
+    @property
+    def is_verified(self) -> bool:
+        """Whether what it installs was verified in the turn of another."""
+        return self._keep is None and self.kept is not None
+
+    def install(
+        self, place: str, libraries: tuple[str, ...], install: Callable[[], Installed]
+    ) -> tuple[Installed, str]:
+        """Install into the new environment at ``place``, by ``install`` or from what is kept.
+
+        Return what came of it, and the place that scripts name. Raises what ``install`` raises, and ``OSError``.
+        """
+        if self.kept is not None:
+            add_tree(self.kept.place, place)
+            return self.kept.done, self.kept.built
+        if self._keep is None:
+            return install(), place
+        before = frozenset(paths_in(place))
+        done = install()
+        if all(one.origin is None for one in read_installed(place, libraries).distributions):
+            with contextlib.suppress(OSError):  # no room, say: then each installs for itself
+                self.kept = _Kept(self._keep(place, before), place, done)
+        return done, place
+
+    def spoil(self) -> None:
+        """Keep nothing of it: something was wrong."""
+        self.kept = None
 
 
 def _key_of_plan(plan: EnvironmentPlan) -> Key | None:

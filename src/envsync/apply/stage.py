@@ -1,5 +1,6 @@
 """Build environments and install packages in staging directories; a failure leaves nothing of them."""
 
+import contextlib
 import os
 from collections.abc import Callable
 from dataclasses import replace
@@ -26,6 +27,8 @@ from envsync.write.staging import remove_built, remove_scratch, remove_staging_d
 from envsync.write.trees import link_tree, make_scratch
 
 if TYPE_CHECKING:
+    from envsync.apply.alike import Turn
+    from envsync.apply.install import Installed
     from envsync.apply.reinstall import Build, Stamps
 
 
@@ -101,21 +104,45 @@ def _builder(env_builder: EnvironmentBuilder) -> "Build":
 
 
 def _install_into(staging_dir: str, blueprint: Blueprint, spec: InstallSpec, env_builder: EnvironmentBuilder) -> None:
-    from envsync.apply.install import Space, install  # noqa: PLC0415  # only where packages are declared
+    from envsync.apply.alike import Turn  # noqa: PLC0415  # only where packages are declared
     from envsync.apply.reinstall import record_stamps  # noqa: PLC0415
 
     place = f"{staging_dir}/{BUILT}"
-    made, before = os.lstat(place), record_stamps(place, blueprint.libraries)
+    before = record_stamps(place, blueprint.libraries)
+    alike = None if before else env_builder.alike  # of a new environment alone
+    with alike.turn(blueprint, spec) if alike else contextlib.nullcontext(Turn()) as turn:
+        done = _run_installer(staging_dir, blueprint, spec, env_builder, turn)
+        settings = dict(done.settings)
+        if not spec.only_damaged:
+            damaged = not turn.is_verified and _put_new_damage_right(staging_dir, blueprint, spec, env_builder, before)
+            if damaged:
+                turn.spoil()
+            if damaged and INSTALLED in settings:
+                settings[INSTALLED] = read_installed(place, blueprint.libraries).digest
+            env_builder.changes[blueprint.name] = done.changes
+            for remark in done.remarks:
+                env_builder.remark(blueprint, remark)
+    if settings:
+        edit_settings(Root(place), settings)
+
+
+def _run_installer(
+    staging_dir: str, blueprint: Blueprint, spec: InstallSpec, env_builder: EnvironmentBuilder, turn: "Turn"
+) -> "Installed":
+    """Install in a turn, and make the paths in what was installed the declared ones."""
+    from envsync.apply.install import Space, install  # noqa: PLC0415  # only where packages are declared
+
+    place = f"{staging_dir}/{BUILT}"
+    made = os.lstat(place)
     scratch = make_scratch(staging_dir)
     try:
         space = Space(env_builder.log_of(blueprint), env_builder.cache.directory, scratch, env_builder.progress)
         with env_builder.building(spec), temporary_files_in(scratch):
-            run = partial(install, place, blueprint, spec, space)
-            alike = None if before else env_builder.alike  # of a new environment alone
-            done, built = (run(), place) if alike is None else alike.install(place, blueprint, spec, run)
+            done, built = turn.install(place, blueprint.libraries, partial(install, place, blueprint, spec, space))
     finally:
         remove_scratch(staging_dir)
-    remove_others_write(place)
+    if not turn.is_verified:
+        remove_others_write(place)
     if os.lstat(place).st_ino != made.st_ino or not os.path.isfile(f"{place}/pyvenv.cfg"):
         message = f"the installer made the environment for {blueprint.path} itself, and without what was in it"
         hint = "Nothing was changed. Look for a Python that its settings prefer."
@@ -125,15 +152,7 @@ def _install_into(staging_dir: str, blueprint: Blueprint, spec: InstallSpec, env
     for name in unexecutable(place, filter(os.path.isdir, sites)):
         make_executable(Root(place), f"bin/{name}")
     refuse_staging_paths(place, blueprint.path, {staging_dir, os.path.dirname(built)})
-    settings = dict(done.settings)
-    if not spec.only_damaged:
-        if _put_new_damage_right(staging_dir, blueprint, spec, env_builder, before) and INSTALLED in settings:
-            settings[INSTALLED] = read_installed(place, blueprint.libraries).digest
-        env_builder.changes[blueprint.name] = done.changes
-        for remark in done.remarks:
-            env_builder.remark(blueprint, remark)
-    if settings:
-        edit_settings(Root(place), settings)
+    return done
 
 
 def _put_new_damage_right(

@@ -1,7 +1,9 @@
 """Read what is installed in an environment, from its metadata on disk."""
 
+import errno
 import json
 import os
+import stat
 from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import Distribution as Metadata
 from typing import Any
@@ -16,6 +18,8 @@ from envsync.observe.files import read_text
 from envsync.observe.libraries import is_lib64_alias
 from envsync.observe.unowned import find_unowned
 
+_READ = ("METADATA", "PKG-INFO", "direct_url.json")
+
 
 def read_distribution(place: str) -> Distribution | None:
     """Return the distribution with metadata at a path; ``None`` without a readable name and version."""
@@ -24,22 +28,17 @@ def read_distribution(place: str) -> Distribution | None:
 
 def _read(place: str) -> Distribution | None:
     legacy = place.endswith(".egg-info")
-    if os.path.isdir(place):
-        files = [name for name in ("METADATA", "PKG-INFO", "direct_url.json") if os.path.lexists(f"{place}/{name}")]
-        if not {"METADATA", "PKG-INFO"} & {*files} or not all(os.path.isfile(f"{place}/{name}") for name in files):
-            return None  # missing, or not to be opened: a FIFO would block
-    elif not os.path.isfile(place):
-        return None
     try:
-        fields = core_metadata.parse(_whole(f"{place}/METADATA") or _whole(f"{place}/PKG-INFO") or _whole(place))
+        names, texts = _texts_of(place)
+        fields = core_metadata.parse(texts.get("METADATA") or texts.get("PKG-INFO") or "")
         if not fields.name or not fields.version:
             return None
-        requested = os.path.lexists(f"{place}/REQUESTED")
+        requested = "REQUESTED" in names
         return Distribution(
             name=canonicalize_name(fields.name),
             version=fields.version,
             requires=fields.requires or (tuple(Metadata.at(place).requires or ()) if legacy else ()),
-            origin=read_origin(_whole(f"{place}/direct_url.json")),
+            origin=read_origin(texts.get("direct_url.json", "")),
             requested=requested,
             legacy=legacy,
             installer=read_text(f"{place}/INSTALLER").strip() if requested else "",
@@ -48,13 +47,25 @@ def _read(place: str) -> Distribution | None:
         return None
 
 
-def _whole(file: str) -> str:
-    """Return the text of a file; empty where there is none. Raises ``OSError``, ``ValueError``."""
+def _texts_of(place: str) -> tuple[frozenset[str], dict[str, str]]:
+    """Return the names in a metadata directory, and the texts of those read here; or a file, as its ``PKG-INFO``.
+
+    Raises ``OSError``, ``ValueError``.
+    """
     try:
-        with open(file, encoding="utf-8") as stream:
-            return stream.read()
-    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
-        return ""
+        names = frozenset(os.listdir(place))
+    except NotADirectoryError:
+        return frozenset(), {"PKG-INFO": _text_of(place)}
+    return names, {name: _text_of(f"{place}/{name}") for name in _READ if name in names}
+
+
+def _text_of(file: str) -> str:
+    """Return the text of a regular file, links followed. Raises ``OSError`` for anything else, and ``ValueError``."""
+    descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)  # a FIFO would block
+    with open(descriptor, "rb", buffering=0) as stream:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), file)
+        return stream.readall().decode().replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _read_link(place: str) -> Distribution | None:
