@@ -108,6 +108,50 @@ class Batch(_Other):
 
 
 @dataclass
+class Alike(_Other):
+    """Three environments with the same packages are rebuilt: these are installed once."""
+
+    olds: dict[str, Tree] = field(default_factory=dict)
+    news: dict[str, Tree] = field(default_factory=dict)
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        return ("apply", "--json")
+
+    def arrange(self) -> None:
+        self.path.unlink()
+        shutil.rmtree(self.place / "state")
+        entries = "".join(f'{_entry(name, f"env-{name}")}packages = ["alpha", "marker"]\n' for name in _NAMES)
+        self.place.joinpath("envs.toml").write_text(f'{_HEAD}installer = "uv"\n{entries}')
+        assert self.run().status == 0
+        self.olds = self._seen()
+        self.point("3.12")
+
+    def learn(self) -> None:
+        self.news = self._seen()
+        assert all(self.news[name] != self.olds[name] for name in _NAMES)
+
+    def _seen(self) -> dict[str, Tree]:
+        return {name: tree(self.place / f"env-{name}") for name in _NAMES}
+
+    def kept(self) -> set[Path]:
+        found = list(self.place.glob("state/.envsync-*"))
+        kinds = {json.loads((one / "envsync.json").read_text())["kind"] for one in found}
+        return {self.place / "state"} if kinds == {"generation"} else set()
+
+    def holds_new(self) -> bool:
+        return self._seen() == self.news
+
+    def assert_whole(self) -> None:
+        for name, seen in self._seen().items():
+            assert seen in (self.olds[name], self.news[name]), difference(seen, self.news[name])
+
+    def assert_done(self) -> None:
+        assert self.holds_new()
+        assert not list((self.root / "home").rglob(".envsync-*"))
+
+
+@dataclass
 class Move(_Other):
     """An environment in a directory at its path becomes target and symlink."""
 
@@ -286,6 +330,7 @@ def _without_end(place: Path) -> Tree:
 
 OTHERS: dict[str, type[Scenario]] = {
     "batch": Batch,
+    "alike": Alike,
     "mounted": Mounted,
     "move": Move,
     "prune": Prune,

@@ -1,6 +1,7 @@
 """Carry out the actions of one environment's plan, as they stand."""
 
 import contextlib
+import os
 from dataclasses import replace
 from typing import assert_never
 
@@ -100,7 +101,13 @@ def clear_away(plan: EnvironmentPlan, generations_dir: str) -> None:
         if staging_dir in directory.generations:
             settle_rollback(plan, staging_dir, now())
         else:
-            clear_staging_dir(staging_dir, directory.chain.end, generations_dir)
+            try:
+                clear_staging_dir(staging_dir, directory.chain.end, generations_dir)
+            except FileNotFoundError:
+                if os.path.lexists(
+                    staging_dir
+                ):  # else another environment's thread has cleared it away: it has no marker
+                    raise
     if directory.environment is not None and directory.environment.partial_files:
         remove_partial_files(Root(directory.chain.end, directory.identity), directory.environment.partial_files)
 
