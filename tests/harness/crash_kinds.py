@@ -137,7 +137,7 @@ class Alike(_Other):
     def kept(self) -> set[Path]:
         found = list(self.place.glob("state/.envsync-*"))
         kinds = {json.loads((one / "envsync.json").read_text())["kind"] for one in found}
-        return {self.place / "state"} if kinds == {"generation"} else set()
+        return {self.place / "state", *found} if kinds == {"generation"} else set()
 
     def holds_new(self) -> bool:
         return self._seen() == self.news
