@@ -5,7 +5,6 @@ What comes of it is verified as every installation is.
 """
 
 import contextlib
-import os
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -49,6 +48,7 @@ class Alike:
         self._slots = {key: _Slot() for key, count in counted.items() if count > 1}
         self._stack = contextlib.ExitStack()
         self._directory = ""
+        self._count = 0
         self._making = threading.Lock()
 
     def close(self) -> None:
@@ -80,8 +80,8 @@ class Alike:
         with self._making:
             if not self._directory:
                 self._directory = self._stack.enter_context(temporary_directory())
-            kept = f"{self._directory}/{len(os.listdir(self._directory))}"
-            os.mkdir(kept)
+            self._count += 1
+            kept = f"{self._directory}/{self._count}"
         add_tree(place, kept, without=before)
         return kept
 
