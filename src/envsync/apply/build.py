@@ -86,8 +86,11 @@ BUILD_LIMIT = 3600.0
 class EnvironmentBuilder:
     """Builds environments for one pass; what several of them share is done once."""
 
-    def __init__(self, settings: Settings, progress: Progress) -> None:
-        """Take where things are kept, whether to use what earlier passes built, and what follows the work."""
+    def __init__(self, settings: Settings, progress: Progress, plans: Iterable[EnvironmentPlan]) -> None:
+        """Take where things are kept, whether to use what earlier passes built, what follows the work, and all of it.
+
+        What several environments install alike is installed once.
+        """
         self.progress = progress
         self.begun: dict[str, None] = {}
         """The names of the environments on which work has begun, in that order."""
@@ -109,18 +112,15 @@ class EnvironmentBuilder:
         self._making = threading.Lock()
         self.alike: Alike | None = None
         """What installs once for several environments, where any installs."""
+        if any(map(_installs, plans)):
+            from envsync.apply.alike import Alike  # noqa: PLC0415  # only where packages are declared
+
+            self.alike = Alike(plans)
         self._turn = threading.Lock()
         self.remarks: dict[str, list[str]] = {}
         """What people should know of what was done, by the names of environments."""
         self.changes: dict[str, tuple[Change, ...]] = {}
         """Which versions have changed, likewise."""
-
-    def expect(self, plans: Iterable[EnvironmentPlan]) -> None:
-        """Take the plans of the pass: what several of them install alike is installed once."""
-        if any(map(_installs, plans)):
-            from envsync.apply.alike import Alike  # noqa: PLC0415  # only where packages are declared
-
-            self.alike = Alike(plans)
 
     def close(self) -> None:
         """Remove what was kept for the pass, and save what others can use."""

@@ -37,8 +37,7 @@ def apply_plans(plan: Plan, again: DecideAgain, settings: Settings, follower: Fo
     """
     _clear_foreign(plan, settings)
     progress = following(follower)
-    env_builder = EnvironmentBuilder(settings, progress)
-    env_builder.expect(plan.environments)
+    env_builder = EnvironmentBuilder(settings, progress, plan.environments)
     reports = {
         one.environment.name: EnvironmentReport(one, outcome_of(one.state, ()))
         for one in plan.environments
