@@ -110,12 +110,8 @@ class EnvironmentBuilder:
         self.tried: set[object] = set()
         """What repairs would link, and was seen to run."""
         self._making = threading.Lock()
-        self.alike: Alike | None = None
+        self.alike = _alike_of(plans)
         """What installs once for several environments, where any installs."""
-        if any(map(_installs, plans)):
-            from envsync.apply.alike import Alike  # noqa: PLC0415  # only where packages are declared
-
-            self.alike = Alike(plans)
         self._turn = threading.Lock()
         self.remarks: dict[str, list[str]] = {}
         """What people should know of what was done, by the names of environments."""
@@ -262,6 +258,14 @@ class EnvironmentBuilder:
             remove_scratch(place)
             if own:
                 remove_staging_dir(own, blueprint.end)
+
+
+def _alike_of(plans: Iterable[EnvironmentPlan]) -> "Alike | None":
+    if not any(map(_installs, plans)):
+        return None
+    from envsync.apply.alike import Alike  # noqa: PLC0415  # only where packages are declared
+
+    return Alike(plans)
 
 
 def _installs(plan: EnvironmentPlan) -> bool:
