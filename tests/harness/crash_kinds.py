@@ -111,8 +111,8 @@ class Batch(_Other):
 class Alike(_Other):
     """Three environments with the same packages are rebuilt: these are installed once."""
 
-    olds: dict[str, Tree] = field(default_factory=dict)
-    news: dict[str, Tree] = field(default_factory=dict)
+    before: dict[str, Tree] = field(default_factory=dict)
+    after: dict[str, Tree] = field(default_factory=dict)
 
     @property
     def command(self) -> tuple[str, ...]:
@@ -124,12 +124,12 @@ class Alike(_Other):
         entries = "".join(f'{_entry(name, f"env-{name}")}packages = ["alpha", "marker"]\n' for name in _NAMES)
         self.place.joinpath("envs.toml").write_text(f'{_HEAD}installer = "uv"\n{entries}')
         assert self.run().status == 0
-        self.olds = self._seen()
+        self.before = self._seen()
         self.point("3.12")
 
     def learn(self) -> None:
-        self.news = self._seen()
-        assert all(self.news[name] != self.olds[name] for name in _NAMES)
+        self.after = self._seen()
+        assert all(self.after[name] != self.before[name] for name in _NAMES)
 
     def _seen(self) -> dict[str, Tree]:
         return {name: tree(self.place / f"env-{name}") for name in _NAMES}
@@ -140,11 +140,11 @@ class Alike(_Other):
         return {self.place / "state", *found} if kinds == {"generation"} else set()
 
     def holds_new(self) -> bool:
-        return self._seen() == self.news
+        return self._seen() == self.after
 
     def assert_whole(self) -> None:
         for name, seen in self._seen().items():
-            assert seen in (self.olds[name], self.news[name]), difference(seen, self.news[name])
+            assert seen in (self.before[name], self.after[name]), difference(seen, self.after[name])
 
     def assert_done(self) -> None:
         assert self.holds_new()
