@@ -34,6 +34,7 @@ class _Kept:
 
 @dataclass(slots=True)
 class _Slot:
+    line: threading.Lock = field(default_factory=threading.Lock)
     lock: threading.Lock = field(default_factory=threading.Lock)
     tried: bool = False
     kept: _Kept | None = None
@@ -55,6 +56,21 @@ class Alike:
         """Remove what was kept; what cannot be removed is left to the next pass."""
         with contextlib.suppress(OSError):
             self._stack.close()
+
+    @contextlib.contextmanager
+    def in_line(self, plan: EnvironmentPlan) -> Iterator[None]:
+        """Hold other plans that want the same during a block: Python's own work is faster one at a time.
+
+        Where the first has failed, each installs for itself, and beside the others.
+        """
+        key = _key_of_plan(plan)
+        slot = self._slots.get(key) if key is not None else None
+        if slot is not None:
+            with slot.line:
+                if slot.kept is not None or not slot.tried:
+                    yield
+                    return
+        yield
 
     @contextlib.contextmanager
     def turn(self, blueprint: Blueprint, spec: InstallSpec) -> Iterator["Turn"]:

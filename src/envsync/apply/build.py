@@ -196,7 +196,9 @@ class EnvironmentBuilder:
         Installers run beside each other. Work that is all short calls of Python's own is faster one at a time: threads
         would only hand each other the interpreter lock.
         """
-        return contextlib.nullcontext() if _installs(plan) else self._turn
+        if not _installs(plan):
+            return self._turn
+        return contextlib.nullcontext() if self.alike is None else self.alike.in_line(plan)
 
     def log_of(self, blueprint: Blueprint) -> str:
         """Name the log of an environment's installer."""

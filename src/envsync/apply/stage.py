@@ -151,7 +151,7 @@ def _run_installer(
     sites = [f"{place}/{library}/site-packages" for library in blueprint.libraries]
     for name in unexecutable(place, filter(os.path.isdir, sites)):
         make_executable(Root(place), f"bin/{name}")
-    refuse_staging_paths(place, blueprint.path, {staging_dir, os.path.dirname(built)})
+    refuse_staging_paths(place, blueprint.path, staging_dir, os.path.dirname(built))
     return done
 
 

@@ -3,7 +3,6 @@
 import mmap
 import os
 import stat
-from collections.abc import Iterable
 
 from envsync.model.plan import Blueprint
 from envsync.model.problems import EnvsyncError, Problem
@@ -33,7 +32,7 @@ def works(place: str) -> bool:
         return False
 
 
-def refuse_staging_paths(place: str, path: str, staging_dirs: Iterable[str]) -> None:
+def refuse_staging_paths(place: str, path: str, *staging_dirs: str) -> None:
     """Raise ``EnvsyncError`` (``verify-failed``) if a file outside of ``site-packages`` names a staging directory.
 
     Their names are unique and need no quotes, so they stand verbatim in whatever dialect. ``path`` is the declared one.
