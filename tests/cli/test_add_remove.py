@@ -235,6 +235,35 @@ def test_remove_deletes_nothing_and_says_what_is_left(here: Place, capsys: pytes
     ]
 
 
+def test_a_bin_directory_that_cannot_be_listed_leaves_remove_a_success(
+    here: Place, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here.manifest.write_text(f'bin-dir = "bin"\n{TWO}[envs.c]\npath = "c"\nexpose = ["*"]\n')
+    (here.root / "bin").mkdir()
+    listed = os.listdir
+
+    def refusing(path: Any = ".") -> list[Any]:
+        if path == str(here.root / "bin"):
+            raise PermissionError(13, "Permission denied", path)
+        return listed(path)
+
+    monkeypatch.setattr(os, "listdir", refusing)
+    assert run(here, capsys, "remove", "c")["left"] == []
+
+
+def test_remove_says_what_prune_takes_of_what_is_left(
+    place: Place,
+) -> None:
+    place.write('[envs.c]\npath = "c"\ntarget = "t"\naliases = ["al"]\n[envs.d]\npath = "d"\n')
+    place.apply("c")
+    (place.root / "d").symlink_to("nowhere")  # not envsync's
+    end = os.path.realpath(place.root / "c")
+    lines = place.envsync("remove", "c", "d").out.splitlines()
+    taken = [line for line in lines if line.endswith(" (envsync prune removes it)")]
+    assert [line.partition(" (")[0].rpartition("/")[2] for line in taken] == ["c", "al", os.path.basename(end)]
+    assert [line for line in lines if line.startswith("left: ") and line not in taken] == [f"left: {place.root / 'd'}"]
+
+
 def test_an_environment_whose_link_is_gone_is_left_too(here: Place, capsys: pytest.CaptureFixture[str]) -> None:
     here.manifest.write_text(f'{TWO}[envs.c]\npath = "c"\ntarget = "t"\n')
     (here.root / "state/t").mkdir(parents=True)

@@ -227,6 +227,7 @@ def test_an_edited_manifest_is_checked_and_its_link_stays(made: Place) -> None:
     assert (run.status, [one["line"] for one in run.document["errors"]]) == (2, [None, 1])
     assert made.envsync("edit", VISUAL="sed -i.bak 's/^versoin/version/'").status == 0
     assert made.envsync("edit", VISUAL="false").status == 1
+    assert made.envsync("edit", VISUAL=" ", EDITOR="true").status == 0  # blanks name no editor
 
 
 @pytest.mark.parametrize(("answer", "status"), [("\r", 0), ("n\r", 2), ("\x04", 2), ("\x03", 130)])

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import pty
+import re
 import shutil
 import subprocess
 import sys
@@ -463,6 +464,8 @@ def test_on_a_terminal_a_rebuild_is_asked_about_and_no_changes_nothing(place: Pl
     for answer in ("n\n", "\x04", "\n", "\udcff\n"):
         code, text = answered(place, answer, "apply", "--file", "envs.toml")
         assert (code, question in text, "Nothing was changed." in text) == (1, True, True)
+        before_question = text.partition(question)[0]
+        assert re.search(r"^\* rebuild +a +\S+ +\S.*: \S.*", before_question, re.MULTILINE), text  # and why
         assert listing(place.root / "a") == before
         assert not (place.root / "b").exists()
     code, text = answered(place, "y\n", "apply", "--file", "envs.toml")

@@ -247,7 +247,7 @@ def test_hostile_names_cannot_draw_in_a_tree(hostile: Place) -> None:
 def test_a_tree_of_nothing_says_so(place: Place) -> None:
     place.write("")
     (line,) = tree_of(place)
-    assert line.startswith("no environments are declared for this host")
+    assert line.startswith("no environments are declared: ")
 
 
 def test_mermaid_by_default_and_other_formats_are_wrong_usage(place: Place) -> None:

@@ -64,7 +64,7 @@ def test_a_rollback_is_planned_as_to_roll_back_and_reported_as_rolled_back(place
 def test_a_manifest_without_environments_for_this_host_says_so(place: Place, command: str) -> None:
     place.write("")
     how = "envsync add NAME declares one, envsync import PATH finds some"
-    assert place.envsync(command).out == f"no environments are declared for this host: {how}\n"
+    assert place.envsync(command).out == f"no environments are declared: {how}\n"
     place.write('[envs.a]\npath = "a"\nhosts = ["elsewhere"]\n')
     assert place.envsync(command).out == f"no environments are declared for this host (1 for other hosts): {how}\n"
 

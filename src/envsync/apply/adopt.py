@@ -55,7 +55,7 @@ def _write_first(chain: Chain) -> bytes:
     if chain.reason:
         raise EnvsyncError(_unwritten(file, chain.reason))
     if chain.kind is not EndKind.MISSING:
-        hint = "Nothing was written. Edit it, or write another: envsync init --file PATH"
+        hint = "Nothing was written. Change it: envsync edit; or write another: envsync init --file PATH"
         raise EnvsyncError(Problem("manifest-exists", f"{file} is there already", hint))
     refuse_as_root(chain.to_make[0] if chain.to_make else chain.end)
     content = _first_text().encode()

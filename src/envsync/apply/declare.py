@@ -16,7 +16,7 @@ from envsync.manifest.paths import is_literal, shortened
 from envsync.model.desired import Environment, Exposed, Manifest, PythonPath
 from envsync.model.edits import Added, Declaration, Pin, Removed
 from envsync.model.problems import EnvsyncError, ManifestError, Problem, UsageError
-from envsync.observe.files import read_regular, read_text
+from envsync.observe.files import listed_names, read_regular, read_text
 from envsync.observe.links import walk
 from envsync.observe.trust import TrustLevel, record_for, trust_level_of
 from envsync.observe.unsafe import unsafe_place
@@ -193,7 +193,6 @@ def _exposed(one: Exposed, path: str) -> list[Exposed]:
     if not one.stands_for_all:
         return [one]
     directory = os.path.dirname(one.link)
-    names = sorted(os.listdir(directory)) if os.path.isdir(directory) else []
-    links = [f"{directory}/{name}" for name in names if os.path.islink(f"{directory}/{name}")]
+    links = [link for name in listed_names(directory) if os.path.islink(link := f"{directory}/{name}")]
     texts = [(link, os.readlink(link)) for link in links]
     return [Exposed(os.path.basename(text), link) for link, text in texts if os.path.dirname(text) == f"{path}/bin"]

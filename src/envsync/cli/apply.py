@@ -1,6 +1,7 @@
 """The commands that compare the manifest with the disk, act on the difference, or upgrade packages."""
 
 import contextlib
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
@@ -11,6 +12,7 @@ from packaging.utils import canonicalize_name
 from envsync.cli import signals
 from envsync.cli.consent import Untrusted, agreed, may_ask, warn
 from envsync.cli.options import Options
+from envsync.cli.output import paint
 from envsync.cli.result import DONE, DRIFT, TROUBLE, Result, Verdict
 from envsync.cli.session import Session, look, verdict_of_plan
 from envsync.manifest import load
@@ -31,6 +33,8 @@ def _apply(options: Options) -> Result:
     question = causes.question(plan)
     if question and not options.yes and may_ask(options):
         asked = time.monotonic()
+        for line in text.reason_lines(plan, paint(options, sys.stderr)):
+            sys.stderr.write(f"{line}\n")
         if not agreed(question):
             return Result(plan.manifest.file, Verdict("drift", TROUBLE), _untouched(plan).environments, _refused)
         began += time.monotonic() - asked

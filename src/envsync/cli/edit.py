@@ -16,7 +16,7 @@ from envsync.cli.result import DONE, Result, Verdict
 from envsync.manifest import load
 from envsync.manifest.find import NAMED, SET, current_directory, find
 from envsync.model.edits import Added, Adopted, Declaration, LeftOut, Removed, Written
-from envsync.model.problems import ManifestError
+from envsync.model.problems import EnvsyncError, ManifestError
 from envsync.model.system import VARIABLES
 from envsync.observe.trust import record_for
 from envsync.report.terminal import abbreviate_home, escape, tilde
@@ -130,10 +130,23 @@ def _remove(options: Options) -> Result:
     for name in selected(manifest, options.names, elsewhere=True):
         removed.append(remove(load(manifest.file) if removed else manifest, name))
     lines = [f"{one.name} is no longer declared in {one.file}; nothing else was removed" for one in removed]
-    lines += [f"left: {path}" for one in removed for path in one.left]
+    left = [path for one in removed for path in one.left]
+    pruned = _pruned(manifest.file, options) if left else frozenset()
+    lines += [f"left: {path}{' (envsync prune removes it)' if path in pruned else ''}" for path in left]
     result = _result(removed[0], lines)
     each = [entry for one in removed for entry in one.to_dict()["no_longer_declared"]]
     return replace(result, more=result.more | {"no_longer_declared": each})
+
+
+def _pruned(file: str, options: Options) -> frozenset[str]:
+    """Return the places that ``prune`` would remove now; none where that is not known."""
+    from envsync.apply.prune import find_removals  # noqa: PLC0415  # `add` loads little
+    from envsync.cli.session import settings_of  # noqa: PLC0415
+
+    with contextlib.suppress(EnvsyncError, ManifestError, OSError):
+        found = find_removals(load(file), settings_of(options)).removals
+        return frozenset(one.place for one in found if not one.kept_because)
+    return frozenset()
 
 
 COMMANDS = {"init": _init, "import": _import, "add": _add, "remove": _remove}

@@ -65,7 +65,8 @@ def _valid(file: str) -> Manifest | None:
 
 def _open(file: str) -> None:
     """Run the editor and wait for its end. Raises ``EnvsyncError`` where it fails, or there is none."""
-    editor = VARIABLES.get("VISUAL") or VARIABLES.get("EDITOR") or next(filter(shutil.which, _USUAL), None)
+    named = (VARIABLES.get(variable, "").strip() for variable in ("VISUAL", "EDITOR"))
+    editor = next(filter(None, named), None) or next(filter(shutil.which, _USUAL), None)
     if editor is None:
         raise EnvsyncError(Problem("cannot-run", "no editor was found", "Set $VISUAL or $EDITOR."))
     # As git does: the variable is the user's own command line, with options and quotes. Ctrl-C is the editor's.

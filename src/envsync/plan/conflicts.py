@@ -64,7 +64,7 @@ def _chain_conflict(chain: Chain, *, mounted: bool = False) -> Conflict | None:
             hint = f"Look at the links (ls -l {links}) and let one of them lead to a directory."
             return Conflict("link-loop", f"{chain.start}: {chain.reason}", hint, _unlinking(chain))
         case EndKind.UNREADABLE:
-            hint = "Make it readable for you, or correct the path."
+            hint = "Correct the path, or let each part of it be a directory that you may read."
             return Conflict("not-readable", f"{chain.start} cannot be looked at: {chain.reason}", hint)
         case EndKind.FILE | EndKind.SPECIAL:
             hint = f"Move it away, for instance: mv {shlex.quote(chain.end)} {shlex.quote(chain.end + '.old')}"

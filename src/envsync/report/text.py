@@ -17,6 +17,8 @@ from envsync.report.totals import done_totals, environments, plan_totals
 
 _WIDEST = 48
 """Columns that paths are padded to at most; a longer path pushes what follows it to the right."""
+_REASONS = 5
+"""Lines of reasons that are shown before a question."""
 _NARROW = 9
 """Columns of a word at least."""
 _PLANNED = {
@@ -81,6 +83,31 @@ def plan_lines(plan: Plan, paint: Paint, *, verbose: bool, quiet: bool = False, 
         yield from _details(one, paint)
         yield from package_lines(one.packages, paint, verbose=verbose)
     yield from (f"{paint('dim', 'note:')} {abbreviate_home(note)}" for note in plan.notes)
+
+
+def reason_lines(plan: Plan, paint: Paint) -> Iterator[str]:
+    """Yield why environments are to be rebuilt and which packages go, shortly: before a question about that."""
+    asked = [
+        one
+        for one in plan.environments
+        if any(isinstance(action, Rebuild) for action in one.actions) or any(not each.after for each in one.packages)
+    ]
+    shown = replace(plan, environments=tuple(one for one in asked if one.environment.name not in plan.force_rebuild))
+    words = {one.environment.name: _planned_word(one) for one in shown.environments}
+    groups = grouped((one, words[one.environment.name], one.packages, None) for one in shown.environments)
+    single = [one for one in shown.environments if one.environment.name not in groups]
+    columns = _Columns(single, paint, words.values())
+    lines = []
+    for one in shown.environments:
+        word = words[one.environment.name]
+        group = groups.get(one.environment.name)
+        if group is None:
+            lines.append(columns.line(_PLANNED[word], word, one, one.packages))
+        elif group.plan is one:
+            lines.append(columns.group(_PLANNED[word], word, group))
+    yield from lines[:_REASONS]
+    if len(lines) > _REASONS:
+        yield f"  and {len(lines) - _REASONS} more: envsync plan"
 
 
 def report_lines(

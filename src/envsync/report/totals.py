@@ -89,11 +89,11 @@ def _count(count: int, word: str) -> str:
 
 
 def nothing_declared(plan: Plan) -> str:
-    """Return the line for a manifest that declares no environment for this host."""
+    """Return the line for a manifest that declares no environment, or none for this host."""
     others = len(plan.manifest.elsewhere)
-    more = f" ({others} for other hosts)" if others else ""
+    more = f" for this host ({others} for other hosts)" if others else ""
     how = "envsync add NAME declares one, envsync import PATH finds some"
-    return f"no environments are declared for this host{more}: {how}"
+    return f"no environments are declared{more}: {how}"
 
 
 def _codes(one: EnvironmentPlan) -> str:

@@ -111,9 +111,8 @@ def _lasting(one: Installed) -> str:
         return f"Name {one.twin} instead: it leads to the same tree, and follows upgrades."
     head, slash, _ = one.link.partition(f"/{one.version}/")
     if slash and one.manager in _LINKLESS:
-        return (
-            f"Make a link that you change with each upgrade: ln -s {one.version} {shlex.quote(f'{head}/{one.minor}')}"
-        )
+        made = f"ln -s {one.version} {shlex.quote(f'{head}/{one.minor}')}"
+        return f"Name a link in the manifest that you change with each upgrade, made with: {made}"
     return "An upgrade removes it: name a path without the patch release, or make a link of your own."
 
 
