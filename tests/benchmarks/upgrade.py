@@ -42,12 +42,14 @@ def upgrade(bench: Bench) -> Iterator[Result]:
 def _day(bench: Bench, environments: int, packages: int, installer: str) -> Result:
     ours, loop = (partial(each, bench, packages, installer) for each in (_ours, _loop))
     contenders = (
-        Contender("envsync apply", ours, environments),
-        Contender("envsync apply --jobs 1", partial(ours, options=("--jobs", "1")), environments),
+        Contender("envsync apply", ours, environments, rehearsal=1),
+        Contender("envsync apply --jobs 1", partial(ours, options=("--jobs", "1")), environments, rehearsal=1),
         Contender(
             f"freeze, clear, install by {installer}",
             loop,
             environments,
+            rehearsal=1,
+            at_most=bench.scale.slowest if installer == "uv" else 1,  # minutes
             goal=_GOALS[installer],
             tool=bench.tools.uv if installer == "uv" else bench.tools.python,
         ),
