@@ -162,7 +162,8 @@ def test_a_missing_link_is_made_and_nothing_else(code: str, builder: str, bench:
     entry = bench.apply()
     assert (entry["outcome"], [drift["code"] for drift in entry["drift"]]) == ("linked", [code])
     assert os.readlink(gone) == (text if code != "link-missing" else f"{bench.place.root}/ends/env")
-    assert changed(before, files(listing(bench.place.root / "ends/env"))) == set()
+    written = {"pyvenv.cfg"} if code == "link-missing" else set()  # a link that is made is recorded there
+    assert changed(before, files(listing(bench.place.root / "ends/env"))) <= written
     done = subprocess.run([bench.place.root / "exposed/second"], check=True, capture_output=True, text=True)
     assert done.stdout.split()[0] == str(bench.path)
     assert bench.place.python("tree/.venv", "import mine; print(mine.here)") == "True"

@@ -20,6 +20,7 @@ STEPS = {
     "upgrade": 60,
     "rollback": 16,
     "batch": 80,
+    "alike": 120,
     "mounted": 80,
     "move": 60,
     "prune": 30,
@@ -33,7 +34,7 @@ VICTIMS = [
 ]
 ERRORS = ("ENOSPC", "EIO", "EACCES")
 FAILING = [("rebuild", 140), ("create", 160), ("repair", 40), ("install", 100), ("upgrade", 120), ("rollback", 30)]
-FAILING += [("batch", 140), ("mounted", 200), ("move", 120), ("prune", 60), ("add", 10), ("remove", 10)]
+FAILING += [("batch", 140), ("alike", 200), ("mounted", 200), ("move", 120), ("prune", 60), ("add", 10), ("remove", 10)]
 NEVER_MET = "never met"
 SPOKEN = re.compile(r"[12]\b")
 """How the arguments of a write begin that goes to a terminal or a pipe of the caller's."""

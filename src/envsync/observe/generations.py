@@ -136,8 +136,14 @@ def find_orphans(manifest: Manifest) -> tuple[Orphan, ...]:
 
 
 def find_undeclared_links(manifest: Manifest) -> tuple[FormerLink, ...]:
-    """Return the links that were made to environments which the manifest no longer declares. Raises ``OSError``."""
-    return FormerLinks(manifest).to_undeclared(end for end, _ in _orphans(manifest))
+    """Return the links that were made to environments which the manifest no longer declares. Raises ``OSError``.
+
+    None where the locale cannot name a declared place: then nobody can tell which they are.
+    """
+    try:
+        return FormerLinks(manifest).to_undeclared(end for end, _ in _orphans(manifest))
+    except UnicodeEncodeError:
+        return ()
 
 
 def _orphans(manifest: Manifest) -> Iterator[tuple[str, dict[str, str]]]:
