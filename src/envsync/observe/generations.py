@@ -138,7 +138,7 @@ def find_orphans(manifest: Manifest) -> tuple[Orphan, ...]:
 def find_undeclared_links(manifest: Manifest) -> tuple[FormerLink, ...]:
     """Return the links that were made to environments which the manifest no longer declares. Raises ``OSError``.
 
-    None where the locale cannot name a declared place: then nobody can tell which they are.
+    None where the locale cannot name a declared place: then which they are cannot be determined.
     """
     try:
         return FormerLinks(manifest).to_undeclared(end for end, _ in _orphans(manifest))
