@@ -89,6 +89,7 @@ ALLOWED = {
     r'"folder"': "a kind of node in the graph's JSON, which is a contract",
     r'"folders"': "a field of the watch events, which are a contract",
     r"shape=folder": "Graphviz's name",
+    r"\$\{workspaceFolder\}": "a variable of VS Code",
     r"`folders`": "the same field, in the documents",
     r"\.sealed\b|`\.sealed`": "a file's name, which earlier releases wrote",
     r'"loose"': "a key in the markers of staging directories, as earlier releases wrote them",
