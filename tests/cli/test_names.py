@@ -246,3 +246,15 @@ def test_an_invalid_manifest_may_be_edited_again(made: Place, answer: str, statu
     assert ("versoin" in made.manifest.read_text()) == (status != 0)
     assert watched.text.endswith("envsync: interrupted\r\n") == (status == 130)
     assert "Traceback" not in watched.text
+
+
+def test_a_question_ends_at_a_signal_that_interrupts_no_system_call(made: Place) -> None:
+    """As when Ctrl-C comes just before read(2)."""
+    in_another_thread = (
+        "import signal, threading; threading.Thread(target=threading.Event().wait, daemon=True).start()\n"
+        "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])"
+    )
+    with Watched(made, "edit", before=in_another_thread, VISUAL="sed -i s/version/versoin/") as watched:
+        watched.wait_for("Edit again")
+        watched.type("\x03")
+        assert watched.end() == 130

@@ -1,7 +1,9 @@
 """Signals come at any moment: in the middle of what they are to interrupt, and of what notes them."""
 
+import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
@@ -53,8 +55,23 @@ def control() -> Iterator[Control]:
     signal.alarm(WAIT_LIMIT)
     yield control
     signal.alarm(0)
+    signal.set_wakeup_fd(-1)
     for number, handler in former.items():
         signal.signal(number, handler)
+
+
+def test_a_signal_that_interrupts_no_system_call_ends_waiting(control: Control) -> None:
+    def send() -> None:  # as when a signal comes just before poll(2)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGHUP])
+        os.kill(os.getpid(), signal.SIGHUP)
+
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGHUP])
+    try:
+        threading.Timer(0.1, send).start()
+        assert control.flag.wait(3 * WAIT_LIMIT)
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGHUP])
+    assert control.asked()
 
 
 def test_no_instruction_at_which_a_hangup_comes_loses_it_or_hangs(control: Control) -> None:

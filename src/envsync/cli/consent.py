@@ -137,11 +137,19 @@ def agreed(question: str) -> bool:
     return answer(f"{question} [y/N] ") in {"y", "yes"}
 
 
+_PULSE = 0.2
+"""Seconds after which a signal is handled at the latest that came just before waiting began."""
+
+
 def answer(question: str) -> str | None:
     """Return what is answered on the terminal, in lower case; ``None`` for no answer at all."""
+    import select  # noqa: PLC0415  # an extension module, for questions only
+
     try:
         sys.stderr.write(question)
         sys.stderr.flush()
+        while not select.select([sys.stdin], [], [], _PULSE)[0]:
+            pass  # read(2) alone would go on where a signal comes just before it
         typed = sys.stdin.buffer.readline()  # whatever the locale makes of it
     except KeyboardInterrupt:
         sys.stderr.write("\n")  # what comes next begins a line

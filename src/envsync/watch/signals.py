@@ -40,6 +40,13 @@ class Flag:
         """Return a descriptor that becomes readable when the flag is set."""
         return self._end.fileno()
 
+    def wake_on_signals(self) -> None:
+        """Wake whoever waits at each signal, so that its handler runs; only for the main thread.
+
+        A signal that comes just before waiting begins would be handled only at its end (signal.set_wakeup_fd).
+        """
+        signal.set_wakeup_fd(self._other.fileno(), warn_on_full_buffer=False)
+
     def is_set(self) -> bool:
         """Check whether it is set."""
         return self._is_set
@@ -86,6 +93,7 @@ class Control:
 
     def listen(self) -> None:
         """Handle the signals of this process; only for its main thread."""
+        self.flag.wake_on_signals()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
         signal.signal(signal.SIGHUP, self._ask)
