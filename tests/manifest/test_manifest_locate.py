@@ -1,10 +1,11 @@
 """Which manifest is meant."""
 
 import os
+import sys
 
 import pytest
 
-from envsync.manifest.find import find
+from envsync.manifest.find import FOUND, NAMED, OWN, find, hidden, of_user
 from envsync.model.problems import ManifestError
 from harness.manifest_box import Box
 
@@ -51,6 +52,31 @@ def test_the_manifest_of_the_user_comes_last(box: Box) -> None:
     assert locate(None) == other
 
 
+def test_on_macos_dotfiles_are_found_too_after_the_systems_own_directory(box: Box) -> None:
+    box.monkeypatch.setattr(sys, "platform", "darwin")
+    usual = f"{box.home}/Library/Application Support/envsync/envs.toml"
+    assert of_user() == usual
+    dotfiles = box.write("", "home/.config/envsync/envs.toml")
+    assert of_user() == dotfiles
+    assert (find(), hidden(dotfiles, OWN)) == ((dotfiles, OWN), "")
+    box.write("", "home/Library/Application Support/envsync/envs.toml")
+    assert (find(), hidden(usual, OWN), of_user()) == ((usual, OWN), dotfiles, usual)
+    assert (hidden("/a/clone/envs.toml", FOUND), hidden(dotfiles, NAMED)) == (usual, "")
+    enter(box, f"{box.home}/.config/envsync")
+    assert (find(), hidden(dotfiles, OWN)) == ((dotfiles, OWN), usual)
+    box.monkeypatch.setenv("XDG_CONFIG_HOME", f"{box.root}/config")
+    assert of_user() == f"{box.root}/config/envsync/envs.toml"
+
+
+def test_on_macos_a_link_from_one_directory_to_the_other_hides_nothing(box: Box) -> None:
+    box.monkeypatch.setattr(sys, "platform", "darwin")
+    box.write("", "home/.config/envsync/envs.toml")
+    os.makedirs(f"{box.home}/Library/Application Support")
+    os.symlink("../../.config/envsync", f"{box.home}/Library/Application Support/envsync")
+    file, origin = find()
+    assert (file, hidden(file, origin)) == (of_user(), "")
+
+
 def test_a_dangling_link_counts_as_found(box: Box) -> None:
     os.symlink("nowhere", box.file)
     assert locate(None) == box.file
@@ -84,6 +110,11 @@ def test_nothing_found_names_the_places(box: Box) -> None:
     assert "envsync import PATH" in (problem.hint or "")
     assert f"envs.toml in {box.root} and the directories above it" in problem.message
     assert f"{box.home}/.config/envsync/envs.toml" in problem.message
+    box.monkeypatch.setattr(sys, "platform", "darwin")
+    with pytest.raises(
+        ManifestError, match=r"nor /.*/Library/Application Support/\S+ or /.*/\.config/envsync/envs.toml"
+    ):
+        locate(None)
     assert "--file" in problem.hint
 
 

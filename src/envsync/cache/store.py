@@ -56,6 +56,15 @@ def config_directory() -> str:
     return _directory("XDG_CONFIG_HOME", ".config", "Library/Application Support")
 
 
+def config_directories() -> tuple[str, ...]:
+    """Return where a user's own manifest may be, the first choice first: on macOS ``~/.config/envsync`` comes second.
+
+    Dotfiles for several systems have their configuration there. A set ``$XDG_CONFIG_HOME`` is the only choice.
+    """
+    usual, everywhere = config_directory(), _directory("XDG_CONFIG_HOME", ".config", ".config")
+    return (usual,) if usual == everywhere else (usual, everywhere)
+
+
 def staging_directory() -> str:
     """Return the directory of the user's own to build in, beside those of locks and logs."""
     return f"{_unless_kept(_directory('XDG_STATE_HOME', '.local/state', 'Library/Application Support'))}/staging"

@@ -8,13 +8,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from envsync.apply.declare import add, remove
-from envsync.cache.store import config_directory
 from envsync.cli import signals
 from envsync.cli.consent import opened
 from envsync.cli.options import Options
 from envsync.cli.result import DONE, Result, Verdict
 from envsync.manifest import load
-from envsync.manifest.find import NAMED, SET, current_directory, find
+from envsync.manifest.find import NAMED, SET, current_directory, find, of_user
 from envsync.model.edits import Added, Adopted, Declaration, LeftOut, Removed, Written
 from envsync.model.problems import EnvsyncError, ManifestError
 from envsync.model.system import VARIABLES
@@ -154,9 +153,8 @@ COMMANDS = {"init": _init, "import": _import, "add": _add, "remove": _remove}
 
 def _own_file(options: Options) -> str:
     """Return where a new manifest belongs: where it is named, else in the user's configuration directory."""
-    if options.file is not None or VARIABLES.get("ENVSYNC_FILE"):
-        return find(options.file)[0]
-    return f"{config_directory()}/envs.toml"
+    named = options.file is not None or VARIABLES.get("ENVSYNC_FILE")
+    return find(options.file)[0] if named else of_user()
 
 
 def _declared_lines(verb: str, one: Declaration, options: Options) -> Iterator[str]:

@@ -6,7 +6,7 @@ This module is on the fast path.
 import os
 import stat
 
-from envsync.cache.store import config_directory
+from envsync.cache.store import config_directories
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -85,24 +85,41 @@ def find(file: str | None = None) -> tuple[str, str]:
         return _named(named, f"${VARIABLE}"), SET
     here, own = _here(), _of_user()
     if here is not None and (found := upwards(here)) is not None:
-        return found, OWN if found == own else FOUND
-    # A dangling link counts: opening it reports what is wrong.
-    if os.path.lexists(own):
-        return own, OWN
+        return found, OWN if found in own else FOUND
+    for path in own:
+        # A dangling link counts: opening it reports what is wrong.
+        if os.path.lexists(path):
+            return path, OWN
     around = (
         f"{here} and the directories above it" if here is not None else "the current directory, which no longer exists"
     )
     raise _missing(
-        f"no manifest found: neither {NAME} in {around}, nor {own}",
+        f"no manifest found: neither {NAME} in {around}, nor {' or '.join(own)}",
         "Write one, with the environments that are there: envsync import PATH; without: envsync init. "
         "Or name another with --file or $ENVSYNC_FILE",
     )
 
 
 def hidden(file: str, origin: str) -> str:
-    """Return the user's own manifest where one that was ``FOUND`` takes its place; empty where none is hidden."""
+    """Return the user's own manifest whose place another takes, found or own; empty where none is hidden.
+
+    One that is reached by a link to the other's directory is the same.
+    """
+    if origin not in {FOUND, OWN}:
+        return ""
+    seen = {file} if origin == FOUND else {file, _real(file)}
+    return next((path for path in _of_user() if not {path, _real(path)} & seen and os.path.lexists(path)), "")
+
+
+def _real(file: str) -> str:
+    directory, name = os.path.split(file)
+    return f"{os.path.realpath(directory)}/{name}"
+
+
+def of_user() -> str:
+    """Return the user's own manifest, or where it would be written if there is none."""
     own = _of_user()
-    return own if origin == FOUND and file != own and os.path.lexists(own) else ""
+    return next((path for path in own if os.path.lexists(path)), own[0])
 
 
 def demanded(origin: str, *, as_trusted: bool) -> int:
@@ -149,8 +166,8 @@ def upwards(directory: str) -> str | None:
         directory = parent
 
 
-def _of_user() -> str:
-    return absolute(f"{config_directory()}/{NAME}", "/")
+def _of_user() -> tuple[str, ...]:
+    return tuple(absolute(f"{directory}/{NAME}", "/") for directory in config_directories())
 
 
 def _missing(message: str, hint: str) -> "ManifestError":
