@@ -104,8 +104,9 @@ def test_the_architecture_has_each_room_and_the_files_to_read_first() -> None:
 
 
 @pytest.mark.parametrize("command", [command.name for command in COMMANDS])
-def test_each_command_is_in_the_readme(command: str) -> None:
-    assert f"envsync {command}" in (ROOT / "README.md").read_text()
+def test_each_command_has_a_line_in_the_table_of_commands(command: str) -> None:
+    (table,) = re.findall(r"^\| command \|.*?\n\n", (ROOT / "docs/commands.md").read_text(), re.MULTILINE | re.DOTALL)
+    assert f"`envsync {command}" in table
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

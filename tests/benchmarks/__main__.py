@@ -73,7 +73,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--only", type=_rows, default=list(ROWS), metavar="ROW,...", help=f"of {', '.join(ROWS)}")
     parser.add_argument("--in", dest="directory", type=_directory, metavar="DIR", help="where to work; else $TMPDIR")
     parser.add_argument("--json", metavar="FILE", help="write all times, and what they were measured on")
-    parser.add_argument("--markdown", action="store_true", help="print the README's table")
+    parser.add_argument("--markdown", action="store_true", help="print the table of docs/benchmarks.md")
     return parser.parse_args()
 
 

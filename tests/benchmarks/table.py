@@ -1,4 +1,4 @@
-"""Results as text: a plain table for terminals, and the README's."""
+"""Results as text: a plain table for terminals, and that of docs/benchmarks.md."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -26,7 +26,7 @@ def plain(results: Sequence[Result], machine: Mapping[str, str | int | None]) ->
 
 
 def markdown(results: Sequence[Result]) -> Iterator[str]:
-    """Yield the lines of the README's table."""
+    """Yield the lines of the table of docs/benchmarks.md."""
     yield "| work | goal | measured | against rivals |"
     yield "|---|---|---|---|"
     for result in results:
