@@ -86,9 +86,9 @@ def test_the_blocks_of_the_readme_show_what_happens_in_a_fresh_home(stranger: St
     stranger.run("python3 -m venv --without-pip src/shop/.venv")
     before = fingerprint(stranger.home)
     ((_, commands),) = blocks("Use it on what you have")
-    shown = [stranger.run(command) for command, _ in steps(commands)]
-    assert "shop" in shown[0]
-    assert shown[-1] == "1 in sync, unchanged\n"
+    imported, *_, applied = [stranger.run(command) for command, _ in steps(commands)]
+    assert "shop" in imported
+    assert applied == "1 in sync, unchanged\n"
     assert fingerprint(stranger.home) == before
 
     (_, manifest), *consoles = blocks("Or start with a manifest")
@@ -98,9 +98,9 @@ def test_the_blocks_of_the_readme_show_what_happens_in_a_fresh_home(stranger: St
     versions = {minor: os.path.realpath(PYTHONS[minor]).split("/")[-3] for minor in ("3.12", "3.13")}
     for minor, (_, console) in zip(("3.12", "3.13"), consoles, strict=True):
         stranger.use(minor)
-        for command, expected in steps(console):
-            expected = re.sub(r"\b(3\.1[23])\.\d+", lambda found: versions[found[1]], expected)
-            assert stranger.run(command) == expected, command
+        for command, shown in steps(console):
+            here = re.sub(r"\b(3\.1[23])\.\d+", lambda found: versions[found[1]], shown)
+            assert stranger.run(command) == here, command
     assert "2 rebuilt" in stranger.run("envsync apply --yes")
     assert stranger.run(".local/bin/cowsay").startswith("cowsay 6.1 ")
 
