@@ -2,7 +2,8 @@
 
 import pytest
 
-from envsync.cli.arguments import COMMANDS, EVERYWHERE, Argument
+from envsync.cli.arguments import COMMANDS, EVERYWHERE
+from envsync.cli.grammar import Argument
 from harness.place import Place
 from harness.shells import SHELLS, offered
 

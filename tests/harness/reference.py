@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from envsync.cli.arguments import COMMANDS, EVERYWHERE, Argument, Command
+from envsync.cli.arguments import COMMANDS, EVERYWHERE
+from envsync.cli.grammar import Argument, Command
 from envsync.manifest import manifest_schema
 from envsync.manifest.wording import listing
 

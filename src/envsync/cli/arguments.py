@@ -1,76 +1,16 @@
 """The commands and the arguments of each: data, from which the parser, its help and the completion are made."""
 
-import argparse
-from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
-
-
-class Argument(NamedTuple):
-    """One option or position, with what :meth:`argparse.ArgumentParser.add_argument` is passed."""
-
-    names: tuple[str, ...]
-    settings: Mapping[str, Any]
-
-
-class Command(NamedTuple):
-    """A command, what it does in a line, and its arguments."""
-
-    name: str
-    help: str
-    own: tuple[Argument, ...] = ()
-    takes_keys: bool = False
-    """Whether every key of an environment is an option of it."""
-
-    @property
-    def arguments(self) -> tuple[Argument, ...]:
-        """All of its options and positions, besides those that all commands have."""
-        return (*self.own, *_key_options()) if self.takes_keys else self.own
-
-
-def _flag(*names: str, text: str) -> Argument:
-    return Argument(names, {"action": "store_true", "help": text})
-
-
-def _option(*names: str, metavar: str, text: str, **settings: Any) -> Argument:
-    return Argument(names, {"metavar": metavar, "help": text, **settings})
-
-
-def _position(name: str, text: str, **settings: Any) -> Argument:
-    return Argument((name,), {"help": text, **settings})
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 1 or more")
-    return int(text)
-
-
-def _seconds(text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = -1
-    if not 0 <= number < 1e9:  # noqa: PLR2004  # also refuses nan
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds")
-    return number
-
-
-def _period(text: str) -> float:
-    number = _seconds(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is less than a second")
-    return number
-
+from envsync.cli.grammar import Argument, Command, count, flag, option, period, position, seconds
 
 EVERYWHERE = (
-    _option("--file", metavar="FILE", text="the manifest"),
-    _flag("--json", text="one JSON document on standard output"),
+    option("--file", metavar="FILE", text="the manifest"),
+    flag("--json", text="one JSON document on standard output"),
     Argument(("--color",), {"choices": ("auto", "always", "never"), "help": "auto: on terminals, minding NO_COLOR"}),
-    _flag("-q", "--quiet", text="only problems"),
-    _flag("-v", "--verbose", text="list the unchanged too"),
-    _flag("--no-cache", text="neither read nor write caches"),
-    _flag("--as-trusted", text="do nothing if the manifest has changed since it was trusted: for hooks"),
-    _option("--lock-timeout", metavar="SECONDS", type=_seconds, text="how long to wait for another pass (default: 60)"),
+    flag("-q", "--quiet", text="only problems"),
+    flag("-v", "--verbose", text="list the unchanged too"),
+    flag("--no-cache", text="neither read nor write caches"),
+    flag("--as-trusted", text="do nothing if the manifest has changed since it was trusted: for hooks"),
+    option("--lock-timeout", metavar="SECONDS", type=seconds, text="how long to wait for another pass (default: 60)"),
 )
 """Options that all commands have."""
 
@@ -78,44 +18,23 @@ SHELLS = ("bash", "zsh", "fish", "tcsh", "powershell")
 """The shells that can complete envsync's command line."""
 
 _ANY = "names, paths (. for here) or globs"
-_NAMES = _position("names", f"environments: {_ANY}; all where none is named", nargs="*", metavar="NAME")
-_ONE = _position("names", "the environment: its name, or a path such as .", nargs=1, metavar="NAME")
-_THIS = _position("names", "the environment; the one here where none is named", nargs="?", metavar="NAME")
-_FORCE = _option(
+_NAMES = position("names", f"environments: {_ANY}; all where none is named", nargs="*", metavar="NAME")
+_ONE = position("names", "the environment: its name, or a path such as .", nargs=1, metavar="NAME")
+_THIS = position("names", "the environment; the one here where none is named", nargs="?", metavar="NAME")
+_FORCE = option(
     "--force-rebuild", metavar="NAME", action="append", text="rebuild this environment even if nothing is wrong"
 )
-_DEEP = _flag("--deep", text="compare every file of every installed package with what was installed")
-_PACKAGE = _option("--package", metavar="PACKAGE", action="append", text="only this one; may be given several times")
-_MANIFESTS = _position(
+_DEEP = flag("--deep", text="compare every file of every installed package with what was installed")
+_PACKAGE = option("--package", metavar="PACKAGE", action="append", text="only this one; may be given several times")
+_MANIFESTS = position(
     "paths",
     "a manifest, or a directory in or above which it lies; the current one where none is given",
     nargs="*",
     metavar="PATH",
 )
-_JOBS = _option(
-    "--jobs", metavar="N", type=_count, text="environments to work on side by side (default: 2 for each core)"
+_JOBS = option(
+    "--jobs", metavar="N", type=count, text="environments to work on side by side (default: 2 for each core)"
 )
-
-
-def _key_options() -> Iterator[Argument]:
-    """Make an option for each key of an environment, from what the manifest's tables say of it."""
-    from envsync.manifest import environment_keys  # noqa: PLC0415  # brings pydantic
-
-    for key in environment_keys():
-        name, more = key.name, ""
-        settings: dict[str, Any] = {"dest": f"key_{name}"}
-        if key.is_flag and key.default:
-            name, settings["action"] = f"no-{name}", "store_false"
-        elif key.is_flag:
-            settings["action"] = "store_true"
-        elif key.choices:
-            settings["choices"] = key.choices
-        else:
-            settings["metavar"] = "PATH" if key.is_relative("") else "VALUE"
-        if key.is_list:
-            settings["action"], more = "append", "; may be given several times"
-        text = f"do not {key.description}" if name != key.name else f"{key.description}{more}"
-        yield Argument((f"--{name}",), {"help": text, **settings})
 
 
 COMMANDS = (
@@ -124,8 +43,8 @@ COMMANDS = (
         "create, repair or rebuild what differs from the manifest",
         (
             _NAMES,
-            _flag("--dry-run", text="the same as plan"),
-            _flag("-y", "--yes", text="rebuild, and remove packages, without a question; only a terminal is asked"),
+            flag("--dry-run", text="the same as plan"),
+            flag("-y", "--yes", text="rebuild, and remove packages, without a question; only a terminal is asked"),
             _FORCE,
             _DEEP,
             _JOBS,
@@ -134,34 +53,34 @@ COMMANDS = (
     Command(
         "plan",
         "show what apply would do, and why; writes nothing but caches",
-        (_NAMES, _FORCE, _DEEP, _flag("--exit-code", text="exit status 3 on drift, as check has it")),
+        (_NAMES, _FORCE, _DEEP, flag("--exit-code", text="exit status 3 on drift, as check has it")),
     ),
     Command("check", "say in one line whether all is in sync; exit status 3 on drift", (_NAMES, _DEEP)),
     Command(
         "upgrade",
         "install the newest releases that the declarations allow",
-        (_NAMES, _PACKAGE, _flag("--dry-run", text="show the versions before and after; change nothing"), _JOBS),
+        (_NAMES, _PACKAGE, flag("--dry-run", text="show the versions before and after; change nothing"), _JOBS),
     ),
     Command("outdated", "list the packages for which the declarations allow a newer release", (_NAMES, _PACKAGE)),
     Command(
         "status",
         "show a table of the environments",
-        (_NAMES, _flag("--orphans", text="list what envsync made and nothing declares any more as well")),
+        (_NAMES, flag("--orphans", text="list what envsync made and nothing declares any more as well")),
     ),
     Command(
         "explain",
         "show an environment's link chains hop by hop, and each check with what was found",
-        (_position("names", f"environments: {_ANY}", nargs="+", metavar="NAME"),),
+        (position("names", f"environments: {_ANY}", nargs="+", metavar="NAME"),),
     ),
     Command(
         "watch",
         "reconcile whenever something changes that the environments depend on",
         (
             _NAMES,
-            _option("--settle", metavar="SECONDS", type=_seconds, text="quiet before acting (default: 0.5)"),
-            _option("--interval", metavar="SECONDS", type=_period, text="between full passes (default: 600)"),
-            _flag("--poll", text="look every 2 seconds: for network file systems"),
-            _flag("--once", text="end after one settled pass"),
+            option("--settle", metavar="SECONDS", type=seconds, text="quiet before acting (default: 0.5)"),
+            option("--interval", metavar="SECONDS", type=period, text="between full passes (default: 600)"),
+            flag("--poll", text="look every 2 seconds: for network file systems"),
+            flag("--once", text="end after one settled pass"),
             _JOBS,
         ),
     ),
@@ -169,15 +88,15 @@ COMMANDS = (
         "service",
         "let systemd, or launchd on macOS, run watch for you",
         (
-            _position("action", "what to do", choices=("install", "uninstall", "show", "status")),
-            _flag("--poll", text="let it poll, as watch --poll"),
+            position("action", "what to do", choices=("install", "uninstall", "show", "status")),
+            flag("--poll", text="let it poll, as watch --poll"),
         ),
     ),
     Command(
         "prune",
         "list what envsync made and nothing declares any more, and old generations; remove them with --yes",
         (
-            _flag("--yes", text="remove them"),
+            flag("--yes", text="remove them"),
             Argument(
                 ("--all",),
                 {"dest": "everything", "action": "store_true", "help": "the generations that are kept as well"},
@@ -194,7 +113,7 @@ COMMANDS = (
         "run a command in an environment, as if it were activated",
         (
             _ONE,
-            _position(
+            position(
                 "words", "the command, with its options; your shell where none is given", nargs="*", metavar="CMD"
             ),
         ),
@@ -205,7 +124,7 @@ COMMANDS = (
         (
             _THIS,
             Argument(("--python",), {"dest": "interpreter", "action": "store_true", "help": "its Python instead"}),
-            _flag("--here", text="that of the project around the current directory; exit status 1 if there is none"),
+            flag("--here", text="that of the project around the current directory; exit status 1 if there is none"),
         ),
     ),
     Command(
@@ -220,8 +139,8 @@ COMMANDS = (
         "hook",
         "print functions for a shell's settings, with which `envsync activate NAME` takes effect in it",
         (
-            _position("shell", "the shell that is to read it", choices=("bash", "zsh", "fish")),
-            _flag("--cd", text="also activate a project's environment on entering it, and deactivate it on leaving"),
+            position("shell", "the shell that is to read it", choices=("bash", "zsh", "fish")),
+            flag("--cd", text="also activate a project's environment on entering it, and deactivate it on leaving"),
         ),
     ),
     Command("edit", "open the manifest in $VISUAL or $EDITOR, and check it afterwards"),
@@ -230,37 +149,37 @@ COMMANDS = (
         "import",
         "declare the environments that are found below some directories",
         (
-            _position(
+            position(
                 "paths", "directories to look into; the current one where none is given", nargs="*", metavar="PATH"
             ),
-            _flag("--cross", text="look into other file systems too"),
-            _flag("--freeze", text="record the packages that were asked for by name"),
-            _flag("--versions", text="with --freeze: at the versions that are installed"),
-            _flag("--dry-run", text="show what would be declared"),
+            flag("--cross", text="look into other file systems too"),
+            flag("--freeze", text="record the packages that were asked for by name"),
+            flag("--versions", text="with --freeze: at the versions that are installed"),
+            flag("--dry-run", text="show what would be declared"),
         ),
     ),
     Command(
         "add",
         "declare an environment; what is not given is what the project in the current directory says",
-        (_position("names", "its name; that of the current directory if none", nargs="?", metavar="NEW_NAME"),),
+        (position("names", "its name; that of the current directory if none", nargs="?", metavar="NEW_NAME"),),
         takes_keys=True,
     ),
     Command(
         "remove",
         "take environments out of the manifest; nothing is deleted but their entries",
-        (_position("names", f"environments: {_ANY}", nargs="+", metavar="NAME"),),
+        (position("names", f"environments: {_ANY}", nargs="+", metavar="NAME"),),
     ),
     Command(
         "trust",
         "let a manifest that lies in a clone run programs and change files",
-        (_MANIFESTS, _flag("--list", text="list those that are trusted")),
+        (_MANIFESTS, flag("--list", text="list those that are trusted")),
     ),
     Command("untrust", "take it back", (_MANIFESTS,)),
     Command("schema", "print the manifest's JSON Schema, for editors; with --json in a document, as schema_document"),
     Command(
         "completion",
         "print a script with which a shell completes commands, options and names",
-        (_position("shell", "the shell that is to read it", choices=SHELLS),),
+        (position("shell", "the shell that is to read it", choices=SHELLS),),
     ),
     Command(
         "graph",
@@ -277,7 +196,7 @@ COMMANDS = (
         "doctor",
         "check this machine, or tell what depends on an interpreter and what would become of it without",
         (
-            _position(
+            position(
                 "python",
                 "an interpreter's path, its tree, or a version such as 3.12; without it, the machine is checked",
                 nargs="?",
@@ -290,8 +209,8 @@ COMMANDS = (
         "undo an environment's last install, upgrade or rebuild: swap back to its latest generation",
         (
             _ONE,
-            _flag("--pin", text="where the interpreter link has moved on: declare the former Python, so that it stays"),
-            _flag("--dry-run", text="show what it would go back to; change nothing"),
+            flag("--pin", text="where the interpreter link has moved on: declare the former Python, so that it stays"),
+            flag("--dry-run", text="show what it would go back to; change nothing"),
         ),
     ),
 )

@@ -1,6 +1,6 @@
 """The command's options: what may be written, and what it means.
 
-Named tuples, here and in ``arguments``: the module for dataclasses alone takes longer to load than --help should.
+Named tuples, here and in ``grammar``: the module for dataclasses alone takes longer to load than --help should.
 """
 
 import argparse
@@ -8,7 +8,8 @@ from collections.abc import Container, Iterable, Iterator
 from typing import Any, NamedTuple, NoReturn
 
 from envsync import __version__
-from envsync.cli.arguments import ALIASES, COMMANDS, EVERYWHERE, Argument, Command
+from envsync.cli.arguments import ALIASES, COMMANDS, EVERYWHERE
+from envsync.cli.grammar import Argument, Command
 
 
 class Options(NamedTuple):
