@@ -65,7 +65,14 @@ COMMANDS = (
     Command(
         "status",
         "show a table of the environments",
-        (_NAMES, flag("--orphans", text="list what envsync made and nothing declares any more as well")),
+        (
+            _NAMES,
+            flag("--orphans", text="list what envsync made and nothing declares any more as well"),
+            Argument(
+                ("--format",),
+                {"choices": ("table", "openmetrics"), "help": "default: table; openmetrics: for Prometheus"},
+            ),
+        ),
     ),
     Command(
         "explain",

@@ -10,7 +10,7 @@ from envsync.apply.prune import find_removals, prune
 from envsync.cli import signals
 from envsync.cli.consent import Untrusted, opened, warn
 from envsync.cli.options import Options
-from envsync.cli.output import layout
+from envsync.cli.output import layout, use_utf8
 from envsync.cli.progress import display
 from envsync.cli.result import DONE, Result, Verdict
 from envsync.cli.session import Session, look, settings_of
@@ -23,14 +23,21 @@ from envsync.plan.prune import Removal, plan_prune
 from envsync.report import explain, table
 from envsync.report.graph import dot_lines, graph_entry, graph_of, mermaid_lines
 from envsync.report.graph_tree import graph_tree_lines
+from envsync.report.metrics import metric_lines
 from envsync.report.table import removal_lines
 from envsync.report.terminal import Paint, abbreviate_home
 
 
 def _status(options: Options) -> Result:
     session = Session(options, Untrusted.SHOW)
+    as_metrics = options.format == "openmetrics" and not options.json
+    if as_metrics:
+        use_utf8()
 
     def lines(plan: Plan, paint: Paint) -> Iterator[str]:
+        if as_metrics:
+            yield from metric_lines(plan)
+            return
         kept = _kept(plan.environments)
         yield from table.status_lines(plan, kept, paint, layout().width, session.hidden)
         if options.orphans:

@@ -105,6 +105,12 @@ def _print_lines(stream: TextIO, lines: Iterable[str]) -> None:
     stream.flush()
 
 
+def use_utf8() -> None:
+    """Write standard output in UTF-8, whatever the locale: for a format that demands it."""
+    with contextlib.suppress(AttributeError):  # something that collects text
+        sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
+
+
 def paint(options: Options, stream: TextIO) -> Paint:
     """Return how to write to a stream: coloured or not, and with which arrow."""
     shown = layout(stream)

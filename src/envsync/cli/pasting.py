@@ -16,11 +16,14 @@ _COMMAND = re.compile(
 """A command of envsync's that says no manifest: ``envsync apply blog``, not ``envsync trust ~/envs.toml``."""
 _AS_THEY_ARE = frozenset({"schema", "completion", "hook", "which", "activate"})
 """Commands whose output is for programs, not for people."""
+_FORMATS = frozenset({"mermaid", "dot", "openmetrics"})
+"""Formats that are for programs, likewise."""
 
 
 def pasted(lines: Iterable[str], options: Options) -> Iterable[str]:
     """Return lines in which each command has the ``--file`` of this one, where it has one."""
-    if options.file is None or options.command in _AS_THEY_ARE or options.action == "show":
+    is_data = options.command in _AS_THEY_ARE or options.action == "show" or options.format in _FORMATS
+    if options.file is None or is_data:
         return lines
     option = shell_quoted(option_for(options))
     return (_named(line, option) for line in lines)

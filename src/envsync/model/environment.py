@@ -111,6 +111,11 @@ class Environment:
         return self.setting("envsync-name") is None
 
     @property
+    def version(self) -> str:
+        """The version in ``pyvenv.cfg``, as its builder wrote it (``3.12.1``); empty where it has none."""
+        return self.setting("version") or self.setting("version_info") or ""
+
+    @property
     def built_for(self) -> str | None:
         """The minor version in ``pyvenv.cfg`` (``3.12``); ``None`` where it has none."""
         for key in ("python-version", "version_info", "version"):
@@ -194,9 +199,7 @@ class LatestGeneration:
     @property
     def version(self) -> str:
         """The version of its Python (``3.12.1``), empty where ``pyvenv.cfg`` has none."""
-        found = self.environment
-        full = "" if found is None else found.setting("version") or found.setting("version_info") or ""
-        return ".".join(full.split(".")[:3])
+        return "" if self.environment is None else ".".join(self.environment.version.split(".")[:3])
 
 
 @dataclass(frozen=True, slots=True)

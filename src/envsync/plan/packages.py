@@ -74,7 +74,7 @@ def rebuilt_spec(environment: desired.Environment, world: World) -> InstallSpec 
 
 def _former_python(world: World) -> str:
     found = world.directory.environment
-    return (found.setting("version") or found.setting("version_info") or "") if found is not None else ""
+    return found.version if found is not None else ""
 
 
 def removes_only(verdict: Verdict | None) -> bool:

@@ -1,0 +1,104 @@
+"""Metrics: what collectors read of the environments, by both parsers of Prometheus' own client."""
+
+import os
+import time
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from envsync.manifest import load
+from envsync.model.plan import Plan
+from envsync.observe.facts import FactsCache
+from envsync.reconcile import Reconciler
+from envsync.report.metrics import Record, metric_lines
+from harness.place import Place
+
+prometheus = pytest.importorskip("prometheus_client.parser", reason="prometheus-client is not installed")
+openmetrics = pytest.importorskip("prometheus_client.openmetrics.parser")
+
+Samples = dict[str, dict[tuple[str, ...], float]]
+"""By name of the metric and values of the labels, in order, without the manifest."""
+
+HOSTILE = '/a "b" \\n\\c\nd/é\N{GRINNING FACE}\udcff{x="y"} # 1.toml'
+READABLE = HOSTILE.replace("\udcff", "\\udcff")
+"""The same as a collector has it: a byte that is not UTF-8 is escaped."""
+
+
+def parsed(text: str, manifest: str) -> Samples:
+    """Return the samples of a text, which both formats' parsers have to understand in the same way."""
+    families = [*openmetrics.text_string_to_metric_families(text)]
+    of_text = [*prometheus.text_string_to_metric_families(text)]
+    assert {one.name for one in of_text if one.samples} <= {one.name for one in families}
+    assert [one.samples for one in families if one.samples] == [one.samples for one in of_text if one.samples]
+    assert {one.type for one in families} == {"gauge"}
+    assert all(one.documentation for one in families)
+    found: Samples = {}
+    for one in families:
+        for sample in one.samples:
+            labels: dict[str, Any] = dict(sample.labels)
+            assert labels.pop("manifest") == manifest
+            assert sample.timestamp is None  # node_exporter's textfile collector refuses them
+            key = tuple(labels.values())
+            assert key not in found.setdefault(one.name, {})
+            found[one.name][key] = sample.value
+    return found
+
+
+def planned(place: Place) -> Plan:
+    return Reconciler(load(str(place.manifest)), FactsCache(None)).plan()
+
+
+def test_status_prints_metrics_that_both_parsers_read(place: Place) -> None:
+    place.write('[envs.a]\npath = "a"\n[envs."b.ü"]\npath = "b"\npython = "./gone"\n[envs.w]\npath = "w/.venv"\n')
+    place.apply("a")
+    directory = place.root / 'the "fine" \\new é envsync apply'
+    directory.mkdir()
+    manifest = directory / "envs.toml"
+    place.manifest.rename(manifest)
+    manifest.write_text(manifest.read_text().replace('path = "a"', f'path = "{place.root}/a"'))
+    run = place.envsync("status", "--format", "openmetrics", "--file", str(manifest))
+    assert (run.status, run.err) == (1, "")
+    found = parsed(run.out, str(manifest))
+    states = {"in-sync": 1, "missing": 0, "drift": 0, "conflict": 1, "waiting": 1}
+    assert found["envsync_environments"] == {(state,): count for state, count in states.items()}
+    assert found["envsync_problem"] == {("b.ü", "interpreter-missing"): 1}
+    assert [*found["envsync_pythons"].values()] == [1]
+    assert [*found["envsync_build_info"].values()] == [1]
+    assert not found.keys() & {"envsync_failures", "envsync_last_success_timestamp_seconds"}  # nothing was attempted
+    assert place.envsync("status", "--format", "openmetrics", "--json", "--file", str(manifest)).document["schema"] == 1
+
+
+def test_metrics_are_utf8_in_any_locale(place: Place) -> None:
+    place.write('[envs."ü"]\npath = "a"\npython = "./gone"\n')
+    run = place.envsync("status", "--format=openmetrics", LC_ALL="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0")
+    text = run.out.encode("utf-8", "surrogateescape").decode()
+    assert parsed(text, str(place.manifest))["envsync_problem"] == {("ü", "interpreter-missing"): 1}
+
+
+def test_all_as_declared_is_a_success_now(place: Place) -> None:
+    place.write('[envs.w]\npath = "w/.venv"\n')
+    before = int(time.time())
+    run = place.envsync("status", "--format", "openmetrics")
+    (last,) = parsed(run.out, str(place.manifest))["envsync_last_success_timestamp_seconds"].values()
+    assert before <= last <= time.time()
+
+
+def test_any_text_in_a_label_arrives_as_it_is(place: Place) -> None:
+    place.write('[envs.a]\npath = "a"\n')
+    plan = planned(place)
+    plan = replace(plan, manifest=replace(plan.manifest, file=HOSTILE))
+    record = Record(last_success=12, failures={"a": "install-failed", "gone": "x"}, is_manifest_valid=False)
+    found = parsed("\n".join(metric_lines(plan, record)) + "\n", READABLE)
+    assert found["envsync_problem"] == {("a", "install-failed"): 1}
+    assert found["envsync_failures"] == {(): 2}
+    assert found["envsync_manifest_valid"] == {(): 0}
+    assert found["envsync_last_success_timestamp_seconds"] == {(): 12}
+    assert os.fsencode(HOSTILE)  # as a file may be called
+
+
+def test_no_environment_is_no_failure_of_the_format(place: Place) -> None:
+    place.write("")
+    found = parsed("\n".join(metric_lines(planned(place), Record())) + "\n", str(place.manifest))
+    assert set(found["envsync_environments"].values()) == {0}
+    assert found["envsync_last_success_timestamp_seconds"] == {(): 0}
