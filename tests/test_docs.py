@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from envsync.cli.arguments import COMMANDS
 from envsync.model.packages import Damage, Distribution
 from envsync.model.problems import Problem
-from envsync.report.watching import event_entry, now
+from envsync.report.watching import _NAMES, event_entry, now
 from envsync.watch.events import Degraded, Event, ManifestFailed, Stopped
+from harness.contract import assert_event, kinds, pages, schema_of
 from harness.emitted import Emitted, codes_in, documented
 from harness.place import ROOT, Place
 from harness.reference import reference
@@ -30,6 +32,25 @@ def test_the_reference_is_what_the_code_says() -> None:
     assert (ROOT / "docs/reference.md").read_text() == reference(), (
         "python tests/harness/reference.py > docs/reference.md"
     )
+
+
+def test_the_json_page_and_its_schemas_are_what_the_code_says() -> None:
+    for path, text in pages().items():
+        assert (ROOT / "docs" / path).read_text() == text, "PYTHONPATH=tests python -m harness.contract"
+
+
+def test_each_command_and_event_is_declared() -> None:
+    commands = {command.name for command in COMMANDS} - {"run", "watch"}
+    assert set(kinds("document")) == commands, "`run` has one only where it fails, `watch` has events"
+    assert set(kinds("event")) == set(_NAMES.values())
+
+
+def test_a_schema_takes_further_keys_and_no_missing_ones() -> None:
+    known = event_entry(Stopped(0, "SIGTERM"), now())
+    for value, valid in ((known, True), (known | {"more": 1}, True), ({**known, "left": 1}, False), ({}, False)):
+        assert Draft202012Validator(schema_of("event")).is_valid(value) == valid, value
+    with pytest.raises(AssertionError, match="more"):
+        assert_event(known | {"more": 1})
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ import envsync
 from envsync.observe.trust import place_of, record_of
 from envsync.write.locks import hold
 from envsync.write.user_files import forget_trust
+from harness.contract import assert_document
 from harness.place import Place
 
 ROOT = Path(__file__).parent.parent
@@ -33,7 +34,9 @@ def here(place: Place, monkeypatch: pytest.MonkeyPatch) -> Place:
 
 def as_printed(result: Any) -> Any:
     """Return a result as the command would print it."""
-    return json.loads(json.dumps(result.to_dict()))
+    document = json.loads(json.dumps(result.to_dict()))
+    assert_document(document)
+    return document
 
 
 # Planning and applying

@@ -90,6 +90,8 @@ ALLOWED = {
     r'"folders"': "a field of the watch events, which are a contract",
     r"shape=folder": "Graphviz's name",
     r"\$\{workspaceFolder\}": "a variable of VS Code",
+    r"(?m)^ {4}(?:area|folders|leftovers): ": "where these keys are declared",
+    r"`folder`": "the kind of node, in the documents",
     r"`folders`": "the same field, in the documents",
     r"\.sealed\b|`\.sealed`": "a file's name, which earlier releases wrote",
     r'"loose"': "a key in the markers of staging directories, as earlier releases wrote them",

@@ -107,7 +107,7 @@ class _Search:
         """Return what reaches each carrier's field."""
         codes: dict[str, set[str]] = {}
         unknown: list[str] = []
-        for carrier in sorted(self._carriers):
+        for carrier in sorted(one for one in self._carriers if one in self._calls):  # others are types alone
             codes[carrier] = set()
             for call, scope in self._calls[carrier]:
                 try:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from harness.contract import assert_document, assert_event
 from harness.crash_server import Server
 from harness.links import Fingerprint, fingerprint
 from harness.trusting import trust
@@ -71,7 +72,7 @@ class Place:
         if not any(name.startswith(("PYTHON", "LC_", "LANG")) for name in variables):
             forked = server(self.variables).run(self.root, arguments, self.variables | variables)
             assert "Traceback" not in forked.err, forked.err
-            return Run(forked.status, forked.out.replace("\r\n", "\n"), forked.err)
+            return _as_declared(Run(forked.status, forked.out.replace("\r\n", "\n"), forked.err), arguments)
         done = subprocess.run(
             [sys.executable, "-m", "envsync", *arguments],
             check=False,
@@ -84,7 +85,7 @@ class Place:
             timeout=120,
         )
         assert "Traceback" not in done.stderr, done.stderr
-        return Run(done.returncode, done.stdout, done.stderr)
+        return _as_declared(Run(done.returncode, done.stdout, done.stderr), arguments)
 
     def apply(self, *arguments: str) -> dict[str, dict[str, Any]]:
         """Apply, and give the report's entries by name; symlinks that were there must be there still, untouched."""
@@ -108,6 +109,17 @@ class Place:
             timeout=60,
         )
         return done.stdout.strip()
+
+
+def _as_declared(run: Run, arguments: tuple[str, ...]) -> Run:
+    """Return a run; what it printed for programs has to be as declared."""
+    if "--json" in arguments and run.out and "run" not in arguments:
+        if "watch" in arguments:
+            for line in run.out.splitlines():
+                assert_event(json.loads(line))
+        else:
+            assert_document(json.loads(run.out))
+    return run
 
 
 _SERVERS: list[Server] = []

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from harness.contract import assert_event
 from harness.place import Place
 
 __all__ = ["Watching", "watching"]
@@ -37,6 +38,7 @@ class Watching:
         assert line is not None, f"it has ended: {self.events}"
         event = json.loads(line)
         assert isinstance(event, dict)
+        assert_event(event)
         self.events.append(event)
         return event
 
