@@ -89,6 +89,13 @@ def test_what_is_typed_most_often_loads_little(calm: Place) -> None:
         assert modules(done) & HEAVY == set()
 
 
+def test_an_environment_without_packages_is_made_without_what_reads_packages(place: Place) -> None:
+    place.write('[envs.a]\npath = "a"\n')
+    done = run(place, "apply")
+    assert done.status == 0
+    assert modules(done) & {"packaging.utils", "packaging.requirements", "virtualenv"} == set()
+
+
 @pytest.mark.parametrize("variable", ["XDG_CONFIG_HOME", "HOME"])
 def test_so_it_is_where_the_manifest_is_the_users_own(place: Place, tmp_path: Path, variable: str) -> None:
     config = Path(place.variables["HOME"], ".config")

@@ -3,7 +3,7 @@
 import contextlib
 import os
 from collections.abc import Container, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from unicodedata import category
 
 from envsync.apply.declare import edit
@@ -11,6 +11,7 @@ from envsync.manifest import load
 from envsync.manifest.edit import Entry, with_entries
 from envsync.manifest.find import absolute, current_directory
 from envsync.manifest.paths import is_literal
+from envsync.model.dataclass import dataclass
 from envsync.model.desired import Manifest
 from envsync.model.edits import Adopted, Declaration, LeftOut, Written
 from envsync.model.environment import FoundEnvironment, library_name

@@ -8,10 +8,11 @@ import contextlib
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from envsync.apply.install import Installed
 from envsync.apply.templates import Kind, kind_of
+from envsync.model.dataclass import dataclass
 from envsync.model.install import InstallSpec
 from envsync.model.packages import Sync
 from envsync.model.plan import Blueprint, Create, EnvironmentPlan, Rebuild

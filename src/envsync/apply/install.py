@@ -2,13 +2,14 @@
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 from envsync.apply.installers import Runner, UnfitInstallerError, prepared
 from envsync.apply.progress import Progress
 from envsync.apply.restore import bring_back
 from envsync.formats.installers.command import AnswerError, Installer, Job
+from envsync.model.dataclass import dataclass
 from envsync.model.install import InstallSpec
 from envsync.model.packages import (
     INPUTS,

@@ -4,7 +4,6 @@ import contextlib
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, BinaryIO
 from zipfile import BadZipFile
@@ -12,6 +11,7 @@ from zipfile import BadZipFile
 from envsync.formats.installers import INSTALLERS
 from envsync.formats.installers.command import Command, Installer, gist
 from envsync.formats.redact import redacted
+from envsync.model.dataclass import dataclass
 from envsync.model.problems import EnvsyncError, Problem
 from envsync.model.world import Backend
 from envsync.observe.processes import started

@@ -12,7 +12,7 @@ one began:
 
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 
@@ -24,6 +24,7 @@ from envsync.apply.staging import Staging, staging_of
 from envsync.formats import link_record, pyvenv_cfg
 from envsync.formats.staging_marker import MARKER, Marker, is_staging_dir_name, parent_of, read_marker
 from envsync.model import desired
+from envsync.model.dataclass import dataclass
 from envsync.model.document import Entry, document
 from envsync.model.links import Chain, EndKind
 from envsync.model.plan import Plan

@@ -3,14 +3,13 @@
 import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
-
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from envsync.apply.adopt import python_name
 from envsync.manifest.paths import is_literal, shortened
 from envsync.manifest.toml import parse
+from envsync.model.dataclass import dataclass
 from envsync.model.desired import Manifest
 from envsync.model.problems import ManifestError, Problem, UsageError
 from envsync.observe.files import read_text
@@ -122,6 +121,8 @@ def _python(manifest: Manifest, directory: str) -> Iterator[tuple[str, str]]:
     if written := _WRITTEN.match(read_text(f"{directory}/.python-version")):
         yield written[1], f"python: {written[1]}, as .python-version has it"
         return
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet  # noqa: PLC0415  # for `add` only
+
     request = _project(directory).get("requires-python")
     try:
         allowed = SpecifierSet(request if isinstance(request, str) else "")

@@ -3,11 +3,12 @@
 import contextlib
 import os
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from envsync.apply.move import settle_move
 from envsync.apply.settings import Settings
 from envsync.apply.steps import clear_staging_dir
+from envsync.model.dataclass import dataclass
 from envsync.model.desired import Manifest
 from envsync.model.document import Entry, document
 from envsync.model.problems import EnvsyncError, Problem

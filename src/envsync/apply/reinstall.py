@@ -9,8 +9,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from packaging.utils import canonicalize_version
-
+from envsync.formats.dependency_specifiers import canonical_version
 from envsync.formats.staging_marker import BUILT
 from envsync.model.install import InstallSpec
 from envsync.model.packages import Damage
@@ -125,7 +124,7 @@ def _shortcoming(place: str, libraries: tuple[str, ...], damaged: tuple[Damage, 
     versions = read_installed(place, libraries).versions()
     for one in damaged:
         had, has = one.package.version, versions.get(one.package.name, "none")
-        if one.damaged and canonicalize_version(had) != canonicalize_version(has):
+        if one.damaged and canonical_version(had) != canonical_version(has):
             return f"{one.package.name} {had} was installed; only {has} is available"
     return "; ".join(damage_message(one) for one in find_damage(place, libraries) if one.damaged)
 

@@ -2,13 +2,12 @@
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name, canonicalize_version
+from dataclasses import replace
 
 from envsync.apply.installers import InstallError, Runner
+from envsync.formats.dependency_specifiers import canonical_name, canonical_version, read_requirement
 from envsync.formats.installers.command import Installer, Job
+from envsync.model.dataclass import dataclass
 from envsync.model.install import InstallSpec
 from envsync.model.packages import SEEDS, Call, Declared, Distribution, InstalledPackages, Sync, is_lock
 from envsync.model.plan import Blueprint
@@ -214,7 +213,7 @@ class _Restoration:
         for metadata in metadata_places(self.place, self.blueprint.libraries):
             directory, entry = metadata[len(self.place) + 1 :], os.path.basename(metadata)
             marked = entry.endswith(".dist-info") and os.path.isfile(f"{metadata}/REQUESTED")
-            if marked and canonicalize_name(entry.partition("-")[0]) in names:
+            if marked and canonical_name(entry.partition("-")[0]) in names:
                 remove_recorded(Root(self.place), directory, "REQUESTED")
 
     def _installed(self) -> InstalledPackages:
@@ -251,9 +250,11 @@ def _floor(one: Distribution) -> str:
 
 def _is_pinned(line: str, one: Distribution) -> bool:
     """Check whether a line with hashes is for a distribution, however its name is written, at its version."""
-    requirement = Requirement(line.partition(" --hash=")[0])
-    versions = {canonicalize_version(each.version) for each in requirement.specifier if each.operator in {"==", "==="}}
-    return canonicalize_name(requirement.name) == one.name and canonicalize_version(one.version) in versions
+    requirement = read_requirement(line.partition(" --hash=")[0])
+    if requirement is None:
+        return False
+    versions = {canonical_version(each.version) for each in requirement.specifier if each.operator in {"==", "==="}}
+    return canonical_name(requirement.name) == one.name and canonical_version(one.version) in versions
 
 
 def _lines(one: Distribution) -> Iterator[str]:

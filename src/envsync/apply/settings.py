@@ -2,7 +2,7 @@
 
 import os
 import stat
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Protocol
 
 from envsync.cache.store import (
@@ -13,6 +13,7 @@ from envsync.cache.store import (
     usual_cache_directory,
 )
 from envsync.model import desired
+from envsync.model.dataclass import dataclass
 from envsync.model.plan import EnvironmentPlan
 from envsync.model.problems import Problem, UsageError
 

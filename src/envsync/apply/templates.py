@@ -5,7 +5,6 @@ import os
 import re
 import stat
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from hashlib import sha256
 from importlib.machinery import PathFinder
 
@@ -15,6 +14,7 @@ from envsync.formats import pyvenv_cfg
 from envsync.formats.activation import is_plain
 from envsync.formats.shebang import is_activator
 from envsync.formats.staging_marker import BUILT
+from envsync.model.dataclass import dataclass
 from envsync.model.plan import Blueprint
 from envsync.model.problems import EnvsyncError, Problem
 from envsync.model.system import VARIABLES

@@ -7,14 +7,13 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 
-from packaging.utils import canonicalize_name
-
 from envsync.cli import signals
 from envsync.cli.consent import Untrusted, agreed, may_ask, warn
 from envsync.cli.options import Options
 from envsync.cli.output import paint
 from envsync.cli.result import DONE, DRIFT, TROUBLE, Result, Verdict
 from envsync.cli.session import Session, look, verdict_of_plan
+from envsync.formats.dependency_specifiers import canonical_name
 from envsync.manifest import load
 from envsync.model.plan import Plan, State
 from envsync.model.problems import ManifestError
@@ -146,7 +145,7 @@ def _outdated(options: Options) -> Result:
 
 def _plan_upgrade(session: Session, options: Options) -> tuple[Plan, tuple[str, ...]]:
     """Return the plan, and lines on the environments that it leaves out."""
-    only = tuple(dict.fromkeys(canonicalize_name(name) for name in options.package))
+    only = tuple(dict.fromkeys(canonical_name(name) for name in options.package))
     with session.looking():
         plan = session.reconciler.plan_upgrade(session.options.names, only)
     names = session.options.names or [one.name for one in session.manifest.environments]

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 
 from envsync.cache.store import Cache, cache_directory
@@ -10,6 +10,7 @@ from envsync.cli.options import Options
 from envsync.manifest import load
 from envsync.manifest.cached import recall
 from envsync.manifest.find import OWN, demanded, find
+from envsync.model.dataclass import dataclass
 from envsync.model.desired import Manifest
 from envsync.model.problems import ManifestError, Problem
 from envsync.observe.trust import (

@@ -1,8 +1,10 @@
 """What a command came to, ready to be shown as lines or as one JSON document."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
+
+from envsync.model.dataclass import dataclass
 
 if TYPE_CHECKING:
     from envsync.model.plan import EnvironmentPlan

@@ -8,9 +8,9 @@ import ast
 import re
 import shlex
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
 
 from envsync.formats.staging_marker import PREFIX, is_staging_dir_name
+from envsync.model.dataclass import dataclass
 
 _PLAIN = re.compile(r"[\w./-]+", re.ASCII)
 """Text that no shell has to quote: ``/home/a/src/blog/.venv``."""

@@ -1,8 +1,9 @@
 """Read the core metadata of a distribution: the headers of ``METADATA`` or ``PKG-INFO`` (PEP 566). Pure."""
 
-from dataclasses import dataclass
 from email import message_from_string
 from functools import lru_cache
+
+from envsync.model.dataclass import dataclass
 
 _KNOWN = 2048
 """Texts whose fields are remembered: environments share most of their distributions."""

@@ -1,7 +1,8 @@
 """What kind of program a file is, by its first bytes: for this machine, for another, a script, or mere text."""
 
 import struct
-from dataclasses import dataclass
+
+from envsync.model.dataclass import dataclass
 
 HEAD = 4096
 """Bytes of a file that are enough to recognise it."""

@@ -2,7 +2,8 @@
 
 import os
 import re
-from dataclasses import dataclass
+
+from envsync.model.dataclass import dataclass
 
 _OCTAL = re.compile(rb"\\([0-7]{3})")
 r"""A blank, a tab, a newline or a backslash: ``\040``."""

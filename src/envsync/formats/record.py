@@ -9,9 +9,10 @@ import hashlib
 import io
 from base64 import urlsafe_b64encode
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from os.path import normpath
+
+from envsync.model.dataclass import dataclass
 
 _KNOWN = 256
 """Texts whose rows are remembered: environments share most of their distributions."""

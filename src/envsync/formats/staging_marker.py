@@ -4,7 +4,9 @@ A staging directory is marked before anything else is in it: so the next pass re
 """
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
+
+from envsync.model.dataclass import dataclass
 
 PREFIX = ".envsync-"
 MARKER = "envsync.json"

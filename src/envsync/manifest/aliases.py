@@ -4,11 +4,11 @@ import glob
 import os
 import re
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 
 from envsync.manifest.find import absolute
 from envsync.manifest.paths import Recorder, expand
 from envsync.manifest.wording import Unfit, quoted
+from envsync.model.dataclass import dataclass
 
 _ESCAPED = re.compile(r"\[([*?[])\]")
 """``[*]``, as ``glob.escape`` writes it."""

@@ -5,13 +5,14 @@ import glob
 import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from envsync.manifest.find import absolute
 from envsync.manifest.paths import Recorder, expand
 from envsync.manifest.toml import COMMENT, DOTTED, MULTILINE, PART, Text, parse, read, unquoted
 from envsync.manifest.wording import Unfit, dotted, quoted
+from envsync.model.dataclass import dataclass
 from envsync.model.problems import ManifestError, Problem
 
 _BLANK = re.compile(rf"(?:[ \t\n]++|{COMMENT})*+")

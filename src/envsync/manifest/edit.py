@@ -1,7 +1,7 @@
 """Edit a manifest's text: add an entry, remove one, set one key. Every other byte stays."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import tomlkit
@@ -23,6 +23,7 @@ from envsync.manifest.edit_lines import (
     with_set_item,
     without_item,
 )
+from envsync.model.dataclass import dataclass
 
 _WIDEST = 100
 """Longer lists are written with an item on each line."""

@@ -3,13 +3,13 @@
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import tomlkit
 
 from envsync.manifest.document import statements
 from envsync.manifest.toml import COMMENT, DOTTED, MULTILINE, PART, unquoted
+from envsync.model.dataclass import dataclass
 from envsync.model.problems import EnvsyncError, Problem
 
 ENVS = "envs"

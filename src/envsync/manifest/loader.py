@@ -3,7 +3,7 @@
 import hashlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 import platformdirs
 
@@ -24,6 +24,7 @@ from envsync.manifest.validate import (
     written,
 )
 from envsync.manifest.wording import Unfit, escaped, quoted
+from envsync.model.dataclass import dataclass
 from envsync.model.desired import Environment, Manifest, PythonPath, PythonRequest, Source
 from envsync.model.problems import ManifestError, Problem
 from envsync.model.system import PLATFORM

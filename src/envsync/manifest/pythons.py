@@ -3,10 +3,11 @@
 import difflib
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from envsync.manifest.paths import Recorder, full_path
 from envsync.manifest.wording import Unfit, quoted
+from envsync.model.dataclass import dataclass
 from envsync.model.desired import PythonPath, PythonRequest, PythonVersion
 
 _VERSION = re.compile(

@@ -5,10 +5,10 @@ import errno
 import os
 import re
 import stat
-from dataclasses import dataclass
 from typing import Any
 
 from envsync.manifest.wording import dotted, escaped
+from envsync.model.dataclass import dataclass
 from envsync.model.problems import ManifestError, Problem
 
 # "a \"b\"", then 'a'

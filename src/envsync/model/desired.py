@@ -3,7 +3,9 @@
 Paths are absolute, expanded and unresolved. What the file system holds is :mod:`envsync.model.world`.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from envsync.model.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 """Changes of the manifest. Pure values."""
 
-from dataclasses import dataclass
 from typing import Any
 
+from envsync.model.dataclass import dataclass
 from envsync.model.document import Entry, document
 
 

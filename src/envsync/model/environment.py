@@ -1,9 +1,10 @@
 """Virtual environments as observed, their generations, and what no manifest declares any more."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
 
+from envsync.model.dataclass import dataclass
 from envsync.model.evidence import Paths
 from envsync.model.packages import InstalledPackages, Verdict
 

@@ -2,7 +2,8 @@
 
 from array import array
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+
+from envsync.model.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

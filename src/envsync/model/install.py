@@ -1,8 +1,9 @@
 """What is to be installed in an environment."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from envsync.model import desired
+from envsync.model.dataclass import dataclass
 from envsync.model.packages import Damage, Declared, Distribution
 from envsync.model.world import Backend
 

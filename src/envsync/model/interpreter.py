@@ -1,7 +1,6 @@
 """An interpreter link that works, or the reason why it does not."""
 
-from dataclasses import dataclass
-
+from envsync.model.dataclass import dataclass
 from envsync.model.links import Chain
 
 

@@ -1,7 +1,8 @@
 """A link chain, and what stands at its end."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from envsync.model.dataclass import dataclass
 
 
 class EndKind(StrEnum):

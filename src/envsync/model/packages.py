@@ -1,7 +1,6 @@
 """Installed packages, what an installer reports about them, and the installer calls that install declared ones."""
 
-from dataclasses import dataclass
-
+from envsync.model.dataclass import dataclass
 from envsync.model.document import Entry
 
 _MOST = 20

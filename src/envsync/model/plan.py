@@ -1,10 +1,11 @@
 """A plan: states, drift, actions, conflicts. Complete values, so that applying decides nothing."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from enum import StrEnum
 
 from envsync.model import desired
+from envsync.model.dataclass import dataclass
 from envsync.model.document import Entry, document, status_of
 from envsync.model.edits import Pin
 from envsync.model.environment import Script

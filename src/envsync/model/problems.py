@@ -1,6 +1,8 @@
 """The ways in which envsync fails, each with what happened, where, and what to do."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
+
+from envsync.model.dataclass import dataclass
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -1,10 +1,11 @@
 """What a pass did, per environment. Pure values."""
 
 import shlex
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 
 from envsync.model import desired
+from envsync.model.dataclass import dataclass
 from envsync.model.document import Entry, document
 from envsync.model.packages import Change
 from envsync.model.plan import Action, EnvironmentPlan, Install, Rollback, State

@@ -1,10 +1,11 @@
 """What was observed for one environment."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import islice
 from typing import NamedTuple
 
+from envsync.model.dataclass import dataclass
 from envsync.model.document import Entry
 from envsync.model.environment import Environment, FormerLink
 from envsync.model.evidence import Evidence, Paths

@@ -5,10 +5,11 @@ import mmap
 import os
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from envsync.formats import pyvenv_cfg
 from envsync.formats.shebang import is_python_name
+from envsync.model.dataclass import dataclass
 from envsync.model.environment import Environment, InnerLink
 from envsync.model.evidence import Paths
 from envsync.model.interpreter import Facts, Interpreter, InterpreterProblem

@@ -4,9 +4,8 @@ import os
 from collections.abc import Collection, Iterator
 from configparser import ConfigParser, Error
 
-from packaging.utils import canonicalize_name
-
 from envsync.formats import record
+from envsync.formats.dependency_specifiers import canonical_name
 from envsync.formats.shebang import is_activator, is_python_name
 from envsync.observe.direct import origin_name
 from envsync.observe.files import read_text
@@ -40,7 +39,7 @@ def find_commands(
 
 def _name(place: str) -> str:
     """Return the normalized name of a distribution: ``flask_cors-4.0.dist-info`` is of ``flask-cors``."""
-    return canonicalize_name(os.path.splitext(os.path.basename(place))[0].partition("-")[0])
+    return canonical_name(os.path.splitext(os.path.basename(place))[0].partition("-")[0])
 
 
 def _origin(place: str) -> str:

@@ -6,11 +6,12 @@ import locale
 import os
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, NamedTuple
 
 from envsync.formats.redact import redacted
 from envsync.manifest.toml import parse
+from envsync.model.dataclass import dataclass
 from envsync.model.problems import ManifestError
 from envsync.model.system import VARIABLES
 from envsync.observe.files import hash_regular, read_regular

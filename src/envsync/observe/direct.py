@@ -4,9 +4,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 
-from packaging.requirements import InvalidRequirement, Requirement
-from packaging.utils import canonicalize_name
-
+from envsync.formats.dependency_specifiers import canonical_name, read_requirement
 from envsync.model.packages import Origin
 from envsync.observe.declared_files import real
 from envsync.observe.local_paths import Local
@@ -33,11 +31,10 @@ def origin_name(origin: Origin) -> str:
 
 
 def _name_of(text: str) -> str:
-    try:
-        return canonicalize_name(Requirement(text).name)
-    except InvalidRequirement:
-        egg = _EGG.search(text)
-        return canonicalize_name(egg[1]) if egg else _plain(text)
+    if requirement := read_requirement(text):
+        return canonical_name(requirement.name)
+    egg = _EGG.search(text)
+    return canonical_name(egg[1]) if egg else _plain(text)
 
 
 def _plain(url: str) -> str:

@@ -3,9 +3,10 @@
 import os
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import NamedTuple
 
+from envsync.model.dataclass import dataclass
 from envsync.model.interpreter import Candidate
 from envsync.model.system import VARIABLES
 from envsync.observe.dependencies import along

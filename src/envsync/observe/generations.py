@@ -2,12 +2,13 @@
 
 import os
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from typing import Any
 
 from envsync.cache.store import staging_directory
 from envsync.formats import pyvenv_cfg
 from envsync.formats.staging_marker import BUILT, MARKER, Marker, is_staging_dir_name, read_marker
+from envsync.model.dataclass import dataclass
 from envsync.model.desired import Manifest
 from envsync.model.environment import FormerLink, Generation, LatestGeneration, Orphan
 from envsync.model.interpreter import Interpreter, InterpreterProblem

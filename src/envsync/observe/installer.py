@@ -1,13 +1,12 @@
 """Ask an installer whether the packages in an environment are as declared."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from subprocess import TimeoutExpired
 
-from packaging.utils import canonicalize_name
-from packaging.version import Version
-
+from envsync.formats.dependency_specifiers import canonical_name
 from envsync.formats.installers.command import AnswerError, Command, Installer, Job, Step, gist
+from envsync.model.dataclass import dataclass
 from envsync.model.packages import (
     SEEDS,
     Call,
@@ -73,6 +72,8 @@ def _least(found: list[Change | None]) -> Change | None:
     changes = [one for one in found if one is not None]
     if len(changes) < len(found):
         return None
+    from packaging.version import Version  # noqa: PLC0415  # an environment without packages needs none of it
+
     return min(changes, key=lambda one: Version(one.after or "0"))
 
 
@@ -115,14 +116,14 @@ def _brought(installer: Installer, question: Question, call: Call | Sync, job: J
 
 
 def _names(steps: Iterable[Step]) -> set[str]:
-    return {canonicalize_name(step.name) for step in steps}
+    return {canonical_name(step.name) for step in steps}
 
 
 def _changes(
     steps: tuple[Step, ...], there: Mapping[str, Distribution], projects: tuple[Project, ...]
 ) -> Iterator[Change]:
     for step in steps:
-        name = canonicalize_name(step.name)
+        name = canonical_name(step.name)
         had = there.get(name)
         if not step.installs:
             continue

@@ -2,9 +2,10 @@
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from envsync.model import desired
+from envsync.model.dataclass import dataclass
 from envsync.model.desired import DefaultPython, PythonPath, PythonRequest, PythonVersion
 from envsync.model.interpreter import Interpreter, InterpreterProblem
 from envsync.model.links import Chain, EndKind

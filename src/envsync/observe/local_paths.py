@@ -2,8 +2,9 @@
 
 import os
 import re
-from dataclasses import dataclass
 from urllib.parse import unquote
+
+from envsync.model.dataclass import dataclass
 
 _ARCHIVES = (".whl", ".zip", ".tar.gz", ".tgz", ".tar", ".tar.bz2", ".tbz", ".tar.xz", ".txz", ".tlz", ".tar.lzma")
 _NAMED = re.compile(r"[A-Za-z0-9][\w.-]*\s*(?:\[[^\]]*\])?\s*@\s*(?P<url>\S.*)")

@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote
@@ -13,6 +13,7 @@ from packaging.tags import Tag, compatible_tags, cpython_tags, generic_tags, mac
 from packaging.utils import canonicalize_name, parse_sdist_filename, parse_wheel_filename
 
 from envsync.formats.installers.command import Installer
+from envsync.model.dataclass import dataclass
 from envsync.model.desired import Packages
 from envsync.model.interpreter import Facts
 from envsync.model.packages import Call, Project, Sync

@@ -5,14 +5,11 @@ import json
 import os
 import stat
 from collections.abc import Iterable, Iterator, Mapping
-from importlib.metadata import Distribution as Metadata
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
-from packaging.direct_url import DirectUrl, DirectUrlValidationError
-from packaging.utils import canonicalize_name
-
 from envsync.formats import core_metadata
+from envsync.formats.dependency_specifiers import canonical_name
 from envsync.model.packages import Distribution, InstalledPackages, Origin
 from envsync.observe.files import read_text
 from envsync.observe.libraries import is_lib64_alias
@@ -35,9 +32,9 @@ def _read(place: str) -> Distribution | None:
             return None
         requested = "REQUESTED" in names
         return Distribution(
-            name=canonicalize_name(fields.name),
+            name=canonical_name(fields.name),
             version=fields.version,
-            requires=fields.requires or (tuple(Metadata.at(place).requires or ()) if legacy else ()),
+            requires=fields.requires or (_legacy_requires(place) if legacy else ()),
             origin=read_origin(texts.get("direct_url.json", "")),
             requested=requested,
             legacy=legacy,
@@ -84,7 +81,13 @@ def _read_link(place: str) -> Distribution | None:
     requires = read.requires if read else ()
     root = os.path.realpath(os.path.join(source.strip(), relative.strip()))
     origin = Origin(root, editable=True)
-    return Distribution(canonicalize_name(name), version, requires, origin, requested=True, legacy=True)
+    return Distribution(canonical_name(name), version, requires, origin, requested=True, legacy=True)
+
+
+def _legacy_requires(place: str) -> tuple[str, ...]:
+    from importlib.metadata import Distribution as Metadata  # noqa: PLC0415  # few packages need it
+
+    return tuple(Metadata.at(place).requires or ())
 
 
 def read_origin(text: str) -> Origin | None:
@@ -94,6 +97,8 @@ def read_origin(text: str) -> Origin | None:
 
 def origin_of(document: Mapping[str, Any]) -> Origin:
     """Return the origin in a direct URL (PEP 610), without credentials. Raises ``ValueError``."""
+    from packaging.direct_url import DirectUrl, DirectUrlValidationError  # noqa: PLC0415  # few packages have one
+
     try:
         found = DirectUrl.from_dict(document)
     except (DirectUrlValidationError, AttributeError, RecursionError) as error:

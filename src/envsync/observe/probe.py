@@ -7,9 +7,9 @@ import signal
 import subprocess
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from envsync.model.dataclass import dataclass
 from envsync.model.interpreter import Facts
 from envsync.model.system import variables_without
 from envsync.observe.processes import started

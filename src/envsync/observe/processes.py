@@ -13,8 +13,8 @@ import sys
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass
 
+from envsync.model.dataclass import dataclass
 from envsync.model.system import VARIABLES
 from envsync.observe import reaper
 from envsync.observe.reaper import end_sessions

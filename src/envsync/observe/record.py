@@ -4,13 +4,13 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
-
-from packaging.utils import canonicalize_name
+from dataclasses import replace
 
 from envsync.formats import record, shebang
+from envsync.formats.dependency_specifiers import canonical_name
 from envsync.formats.record import Row
 from envsync.formats.shebang import is_activator, is_python_name
+from envsync.model.dataclass import dataclass
 from envsync.model.packages import Damage, Distribution
 from envsync.observe.files import Digests, read_regular, read_text, recorded_digest
 from envsync.observe.libraries import is_lib64_alias
@@ -92,9 +92,7 @@ def _named(place: str) -> Distribution:
         origin = read_origin(read_text(f"{place}/direct_url.json"))
     except ValueError:
         origin = None
-    return Distribution(
-        canonicalize_name(name), version, origin=origin, requested=os.path.lexists(f"{place}/REQUESTED")
-    )
+    return Distribution(canonical_name(name), version, origin=origin, requested=os.path.lexists(f"{place}/REQUESTED"))
 
 
 def _read_rows(place: str) -> tuple[tuple[Row, ...], str]:

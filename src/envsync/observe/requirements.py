@@ -4,11 +4,12 @@ import os
 import re
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import NamedTuple
 
 from packaging.requirements import InvalidRequirement, Requirement
 
+from envsync.model.dataclass import dataclass
 from envsync.model.system import VARIABLES
 from envsync.observe.declared_files import Reading, decoded, joined
 from envsync.observe.local_paths import SCHEME, Local, file_path, local_of

@@ -10,12 +10,13 @@ import os
 import shlex
 import stat
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from enum import IntEnum
 
 from envsync import manifest as manifests
 from envsync.cache.store import trust_directory
 from envsync.manifest.find import FOUND, OWN, find
+from envsync.model.dataclass import dataclass
 from envsync.model.desired import Manifest, Source
 from envsync.model.problems import Problem, UntrustedError
 from envsync.observe.links import walk

@@ -3,9 +3,9 @@
 import errno
 import os
 import shlex
-from dataclasses import dataclass
 
 from envsync.formats.executable import HEAD, Executable, describe
+from envsync.model.dataclass import dataclass
 from envsync.model.links import Chain
 
 LEFT = "The environment is left as it is."

@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from envsync.manifest import checks
 from envsync.manifest.edit import Entry
 from envsync.manifest.paths import is_literal, no_pattern, shortened
 from envsync.manifest.wording import Unfit, quoted
+from envsync.model.dataclass import dataclass
 from envsync.model.environment import FoundEnvironment
 from envsync.model.interpreter import Candidate
 from envsync.model.packages import Distribution, InstalledPackages

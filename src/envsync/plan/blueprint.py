@@ -1,10 +1,10 @@
 """Return how an environment is to be built, and make the plans of those that are not observed. Pure."""
 
 import shlex
-from dataclasses import dataclass
 
 from envsync.formats import link_record, pyvenv_cfg
 from envsync.model import desired
+from envsync.model.dataclass import dataclass
 from envsync.model.environment import Environment
 from envsync.model.interpreter import Interpreter, InterpreterProblem
 from envsync.model.links import Chain, EndKind

@@ -1,9 +1,9 @@
 """Explain what was examined about one environment. Pure."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum
 
+from envsync.model.dataclass import dataclass
 from envsync.model.interpreter import Interpreter, InterpreterProblem
 from envsync.model.plan import Action, Conflict, Drift, EnvironmentPlan, Install, Link, Rebuild, State
 from envsync.model.world import SideLink

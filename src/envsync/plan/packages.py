@@ -1,16 +1,18 @@
 """Decide what to install, what is damaged, and which requirements are not met. Pure."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING
 
-from packaging.requirements import InvalidRequirement, Requirement
-from packaging.utils import canonicalize_name
-
+from envsync.formats.dependency_specifiers import canonical_name, read_requirement
 from envsync.model import desired
 from envsync.model.install import InstallSpec
 from envsync.model.packages import Change, Damage, Distribution, InstalledPackages, Verdict
 from envsync.model.plan import Conflict, Drift
 from envsync.model.world import World
 from envsync.plan.unowned import brought_along, listed
+
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
 
 
 def package_drift(world: World) -> tuple[Drift, ...]:
@@ -133,22 +135,21 @@ def unmet_requirements(distributions: Iterable[Distribution], markers: Mapping[s
     )
 
 
-def _applicable(line: str, markers: Mapping[str, str]) -> Requirement | None:
-    try:
-        requirement = Requirement(line)
-    except InvalidRequirement:
+def _applicable(line: str, markers: Mapping[str, str]) -> "Requirement | None":
+    requirement = read_requirement(line)
+    if requirement is None:
         return None  # in somebody's old metadata: no installer reads it either
     applies = requirement.marker is None or requirement.marker.evaluate({**markers, "extra": ""})
     return requirement if applies else None
 
 
-def _is_met(requirement: Requirement, versions: dict[str, str]) -> bool:
-    version = versions.get(canonicalize_name(requirement.name))
+def _is_met(requirement: "Requirement", versions: dict[str, str]) -> bool:
+    version = versions.get(canonical_name(requirement.name))
     return version is not None and requirement.specifier.contains(version, prereleases=True)
 
 
-def _found(requirement: Requirement, versions: dict[str, str]) -> str:
-    version = versions.get(canonicalize_name(requirement.name))
+def _found(requirement: "Requirement", versions: dict[str, str]) -> str:
+    version = versions.get(canonical_name(requirement.name))
     return f"{version} is installed" if version is not None else "which is not installed"
 
 

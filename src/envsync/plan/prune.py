@@ -2,8 +2,8 @@
 
 import shlex
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
+from envsync.model.dataclass import dataclass
 from envsync.model.document import Entry
 from envsync.model.environment import FormerLink, Generation, InterruptedStaging, Orphan
 from envsync.model.problems import Problem

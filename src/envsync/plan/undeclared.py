@@ -3,9 +3,7 @@
 import re
 from collections.abc import Collection, Iterable, Iterator
 
-from packaging.requirements import InvalidRequirement, Requirement
-from packaging.utils import canonicalize_name
-
+from envsync.formats.dependency_specifiers import canonical_name, read_requirement
 from envsync.formats.installers import INSTALLERS
 from envsync.model.packages import SEEDS, Distribution
 
@@ -89,10 +87,9 @@ def _requirements(names: Iterable[str], distributions: Iterable[Distribution]) -
 
 def _needs(one: Distribution, extras: frozenset[str]) -> Iterator[Want]:
     for line in one.requires:
-        try:
-            requirement = Requirement(line)
-        except InvalidRequirement:
+        requirement = read_requirement(line)
+        if requirement is None:
             continue  # in somebody's old metadata: no installer reads it either
-        of_extras = {canonicalize_name(extra) for extra in _EXTRA.findall(str(requirement.marker or ""))}
+        of_extras = {canonical_name(extra) for extra in _EXTRA.findall(str(requirement.marker or ""))}
         if not of_extras or of_extras & extras:
-            yield canonicalize_name(requirement.name), frozenset(map(canonicalize_name, requirement.extras))
+            yield canonical_name(requirement.name), frozenset(map(canonical_name, requirement.extras))

@@ -2,8 +2,9 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from envsync.model.dataclass import dataclass
 from envsync.model.packages import Change
 from envsync.model.plan import (
     Action,

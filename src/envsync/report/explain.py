@@ -1,8 +1,8 @@
 """Explain one environment: its chains hop by hop, each check with its finding, and the actions that follow."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
+from envsync.model.dataclass import dataclass
 from envsync.model.environment import Environment
 from envsync.model.interpreter import Interpreter, InterpreterProblem
 from envsync.model.links import Chain

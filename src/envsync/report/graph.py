@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any, Literal
 
+from envsync.model.dataclass import dataclass
 from envsync.model.interpreter import Interpreter, InterpreterProblem
 from envsync.model.links import Chain, EndKind
 from envsync.model.plan import EnvironmentPlan, State

@@ -1,8 +1,9 @@
 """Which environments depend on which interpreter, as a tree: interpreters, the links to them, environments."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from envsync.model.dataclass import dataclass
 from envsync.model.interpreter import Interpreter
 from envsync.model.plan import EnvironmentPlan, Plan, State
 from envsync.report.table import STATES

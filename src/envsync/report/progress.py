@@ -6,11 +6,12 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from envsync.apply.progress import Progress
+from envsync.model.dataclass import dataclass
 from envsync.model.report import EnvironmentReport
 from envsync.report.terminal import escape
 

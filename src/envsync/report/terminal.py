@@ -3,8 +3,8 @@
 import re
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
+from envsync.model.dataclass import dataclass
 from envsync.model.system import VARIABLES
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")

@@ -1,7 +1,6 @@
 """A watcher's events: values, which ``report.watching`` renders."""
 
-from dataclasses import dataclass
-
+from envsync.model.dataclass import dataclass
 from envsync.model.plan import EnvironmentPlan
 from envsync.model.problems import Problem
 from envsync.model.report import EnvironmentReport

@@ -2,8 +2,8 @@
 
 import time
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
 
+from envsync.model.dataclass import dataclass
 from envsync.model.plan import Conflict, EnvironmentPlan, State
 from envsync.model.problems import Problem
 from envsync.model.report import EnvironmentReport, Outcome

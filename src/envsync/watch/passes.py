@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from envsync.apply.progress import Follower
@@ -11,6 +11,7 @@ from envsync.apply.verdicts import remembered_verdicts
 from envsync.cache.fingerprint import holds, see, take
 from envsync.cache.in_sync import KnownInSync
 from envsync.cache.store import Cache
+from envsync.model.dataclass import dataclass
 from envsync.model.desired import Inputs, Manifest
 from envsync.model.plan import EnvironmentPlan, Plan
 from envsync.model.problems import ManifestError, Problem

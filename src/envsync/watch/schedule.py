@@ -1,9 +1,10 @@
 """When the next pass is due, and what waits for confirmation or a retry. Pure; times are in seconds."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 
+from envsync.model.dataclass import dataclass
 from envsync.model.plan import EnvironmentPlan, Rebuild, State
 
 _LONGEST = 10

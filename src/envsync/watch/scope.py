@@ -2,10 +2,10 @@
 
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from stat import S_ISDIR, S_ISVTX
 
 from envsync.formats.staging_marker import is_staging_dir_name
+from envsync.model.dataclass import dataclass
 from envsync.model.desired import Inputs
 from envsync.model.interpreter import Interpreter
 from envsync.model.links import Chain

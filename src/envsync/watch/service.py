@@ -4,10 +4,10 @@ import os
 import plistlib
 import re
 import shutil
-from dataclasses import dataclass
 from subprocess import TimeoutExpired
 from typing import Protocol
 
+from envsync.model.dataclass import dataclass
 from envsync.model.problems import EnvsyncError, Problem
 from envsync.model.system import ON_MACOS, VARIABLES
 from envsync.observe.processes import run

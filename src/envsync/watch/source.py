@@ -4,9 +4,9 @@ import errno
 import os
 import time
 from collections.abc import Callable, Container, Iterable
-from dataclasses import dataclass
 from typing import Protocol
 
+from envsync.model.dataclass import dataclass
 from envsync.model.problems import Problem
 from envsync.model.system import ON_LINUX
 from envsync.observe.files import read_text

@@ -7,9 +7,9 @@ import functools
 import os
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from envsync.formats.staging_marker import PREFIX, is_staging_dir_name
+from envsync.model.dataclass import dataclass
 from envsync.model.system import ON_LINUX
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC

@@ -8,9 +8,9 @@ import contextlib
 import errno
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from envsync.formats.staging_marker import BUILT, FORMER, LOST_AND_FOUND, Marker, is_staging_dir_name
+from envsync.model.dataclass import dataclass
 from envsync.write.copy_up import copy_entries_up, exchange_up, finish_copy_up, swap_up
 from envsync.write.directories import Root, flush_open, open_directory, open_in
 from envsync.write.rename import Place, move

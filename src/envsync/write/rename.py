@@ -7,9 +7,9 @@ import os
 import platform
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from envsync.formats.staging_marker import PREFIX
+from envsync.model.dataclass import dataclass
 from envsync.model.system import ON_MACOS
 from envsync.write.directories import open_directory
 

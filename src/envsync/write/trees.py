@@ -6,10 +6,10 @@ import os
 import shutil
 import stat
 from collections.abc import Container, Iterable, Iterator
-from dataclasses import dataclass
 
 from envsync.formats.shebang import is_python_name
 from envsync.formats.staging_marker import BUILT, LOST_AND_FOUND, SCRATCH, Marker, is_staging_dir_name
+from envsync.model.dataclass import dataclass
 from envsync.write.directories import Root, open_directory, open_in
 from envsync.write.staging import make_staging_dir, open_staging_dir, remove_staging_dir
 

@@ -2,10 +2,10 @@
 
 import shlex
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from enum import Enum
 
 from envsync.cli.doctor.values import DirectoryCheck, ExchangeCheck, ForeignEnvironment, Inotify, Service, Tool
+from envsync.model.dataclass import dataclass
 from envsync.model.desired import Manifest
 from envsync.model.links import Chain
 from envsync.model.problems import Problem

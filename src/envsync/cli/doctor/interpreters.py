@@ -3,12 +3,12 @@
 import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import date
 from enum import Enum
 
 from envsync.cli.doctor.checks import Check, Health
 from envsync.cli.doctor.values import Installed
+from envsync.model.dataclass import dataclass
 from envsync.model.desired import PythonVersion
 from envsync.model.interpreter import Interpreter, InterpreterProblem
 from envsync.model.plan import EnvironmentPlan, Plan, Rebuild, State

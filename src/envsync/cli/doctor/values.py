@@ -1,7 +1,6 @@
 """What ``doctor`` observes of a machine: directories, limits, tools, interpreters."""
 
-from dataclasses import dataclass
-
+from envsync.model.dataclass import dataclass
 from envsync.model.world import Hazard
 
 

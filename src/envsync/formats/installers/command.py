@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, ClassVar, Protocol
 
 from envsync.formats.redact import redacted
+from envsync.model.dataclass import dataclass
 from envsync.model.packages import Call, Sync
 from envsync.model.system import VARIABLES
 

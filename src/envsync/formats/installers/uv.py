@@ -3,10 +3,11 @@
 import json
 import re
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from envsync.formats.installers.command import STDIN, AnswerError, Command, Job, Step, inherited
+from envsync.model.dataclass import dataclass
 from envsync.model.packages import Call, Sync
 
 _LEFT_OUT = (
