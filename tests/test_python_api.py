@@ -19,7 +19,7 @@ from harness.place import Place
 
 ROOT = Path(__file__).parent.parent
 ONE = '[envs.blog]\npath = "blog"\n'
-MOST_MODULES = 61
+MOST_MODULES = 62
 HOW_FOUND = {"found_by", "hides"}
 """Keys of documents that only a command has: it looked for the manifest."""
 

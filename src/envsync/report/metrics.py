@@ -7,10 +7,11 @@ refuses samples with a time. Each sample has the manifest as a label, so that se
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from envsync import __version__
 from envsync.formats.redact import redacted
+from envsync.model.dataclass import dataclass
 from envsync.model.plan import EnvironmentPlan, Plan, State
 
 _ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n"})

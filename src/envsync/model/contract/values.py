@@ -1,7 +1,8 @@
 """What a text of the contract can be."""
 
-from dataclasses import dataclass
 from typing import Annotated, Literal
+
+from envsync.model.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)
