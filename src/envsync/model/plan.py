@@ -34,6 +34,14 @@ class Drift:
     """The symlink that is missing, where that is the difference."""
     change: Change | None = None
     """The package whose version is another one, where that is the difference."""
+    before: str | None = None
+    """What is there: a version, a link's text, a value; ``None`` where that is told by the message alone."""
+    after: str | None = None
+    """What should be there, likewise."""
+
+    def to_dict(self) -> Entry:
+        """Return its entry in the JSON document."""
+        return {key: getattr(self, key) for key in ("code", "message", "before", "after")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +205,12 @@ class Link:
 Action = Create | Repair | Rebuild | Install | Rollback | Link
 
 
+def _action_entry(action: Action) -> Entry:
+    """Return an action's entry in the JSON document; one that links also says where, and what the link holds."""
+    entry: Entry = {"kind": action.kind, "message": action.message}
+    return entry | {"link": action.link, "text": action.link_text} if isinstance(action, Link) else entry
+
+
 @dataclass(frozen=True, slots=True)
 class EnvironmentPlan:
     """What is to be done about one environment, and why."""
@@ -236,8 +250,8 @@ class EnvironmentPlan:
         declared = {key: getattr(self.environment, key) for key in ("name", "path", "description")}
         decided = {
             "state": self.state.value,
-            "drift": [{"code": one.code, "message": one.message} for one in self.drift],
-            "actions": [{"kind": one.kind, "message": one.message} for one in self.actions],
+            "drift": [one.to_dict() for one in self.drift],
+            "actions": [_action_entry(one) for one in self.actions],
             "conflict": self.conflicts[0].to_dict() if self.conflicts else None,
             "conflicts": [one.to_dict() for one in self.conflicts],
             "notes": list(self.notes),

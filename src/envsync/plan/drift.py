@@ -127,7 +127,8 @@ def _stale_pythons(found: Environment, interpreter: Interpreter) -> Iterator[Sta
             drift = Drift("python-link", f"bin/{name} is a copy, not a symlink to {text}")
         else:
             code = "python-link" if link.works else "python-dangling"
-            drift = Drift(code, f"bin/{name} leads to {link.link_text}, not to {text}")
+            message = f"bin/{name} leads to {link.link_text}, not to {text}"
+            drift = Drift(code, message, before=link.link_text, after=text)
         yield f"bin/{name}", text, drift
 
 
@@ -186,17 +187,18 @@ def _settings_drift(settings: Mapping[str, str], found: Environment, facts: Fact
         if key in _CODES and held is None:
             yield Drift(_CODES[key], f"pyvenv.cfg has no {key}, which should be {value}")
         elif key in _CODES:
-            yield Drift(_CODES[key], f"{key} is {held}, not {value}")
+            yield Drift(_CODES[key], f"{key} is {held}, not {value}", before=held, after=value)
     if stale:
-        yield Drift("python-patch", _stale(stale, facts))
+        yield _stale(stale, facts)
 
 
-def _stale(stale: dict[str, str | None], facts: Facts) -> str:
-    """Return in one sentence that ``pyvenv.cfg`` is behind its interpreter."""
+def _stale(stale: dict[str, str | None], facts: Facts) -> Drift:
+    """Return that ``pyvenv.cfg`` is behind its interpreter."""
     held = stale.get("version") or stale.get("version_info")
     if held is not None:
-        return f"pyvenv.cfg is for Python {held}, the link is now {facts.version}"
-    return f"pyvenv.cfg is behind the interpreter in {', '.join(stale)}"
+        message = f"pyvenv.cfg is for Python {held}, the link is now {facts.version}"
+        return Drift("python-patch", message, before=held, after=facts.version)
+    return Drift("python-patch", f"pyvenv.cfg is behind the interpreter in {', '.join(stale)}")
 
 
 def _same(key: str, held: str, wanted: str) -> bool:

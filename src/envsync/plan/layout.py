@@ -12,7 +12,7 @@ def reasons_to_rebuild(found: Environment, facts: Facts) -> Iterator[Drift]:
     implementation = _implementation(found, facts)
     if implementation != facts.implementation:
         message = f"built for {implementation}, the link is now {facts.implementation}"
-        yield Drift("python-implementation", message)
+        yield Drift("python-implementation", message, before=implementation, after=facts.implementation)
     built_for = found.built_for
     is_there = facts.library in found.libraries
     if built_for not in {None, facts.minor}:
@@ -31,7 +31,8 @@ def reasons_to_rebuild(found: Environment, facts: Facts) -> Iterator[Drift]:
 
 def _minor_drift(built_for: str, facts: Facts) -> Drift:
     more = f", whose packages are in {facts.library}" if facts.label == built_for else ""
-    return Drift("python-minor", f"built for {built_for}, the link is now {facts.label}{more}")
+    message = f"built for {built_for}, the link is now {facts.label}{more}"
+    return Drift("python-minor", message, before=built_for, after=facts.label)
 
 
 def _build_drift(found: Environment, facts: Facts) -> Drift | None:
@@ -39,7 +40,8 @@ def _build_drift(found: Environment, facts: Facts) -> Drift | None:
     for key, now in (("envsync-abi", facts.abi), ("envsync-platform", facts.platform)):
         held = found.setting(key)
         if held and now and held != now:
-            return Drift("python-implementation", f"built for {held}, the link is now {now}")
+            message = f"built for {held}, the link is now {now}"
+            return Drift("python-implementation", message, before=held, after=now)
     return None
 
 

@@ -38,6 +38,10 @@ class DriftEntry(TypedDict):
     """What differs"""
     message: str
     """A sentence, for people"""
+    before: str | None
+    """What is there: a version, a link's text, a value; null where only the message says so"""
+    after: str | None
+    """What should be there, likewise"""
 
 
 class ActionEntry(TypedDict):
@@ -47,6 +51,10 @@ class ActionEntry(TypedDict):
     """What is done"""
     message: str
     """A sentence, for people"""
+    link: NotRequired[str]
+    """Of kind `link`: the absolute path of the symlink"""
+    text: NotRequired[str]
+    """Of kind `link`: what it holds, as written"""
 
 
 class ConflictEntry(TypedDict):
