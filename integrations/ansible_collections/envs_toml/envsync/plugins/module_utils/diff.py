@@ -1,0 +1,60 @@
+"""What Ansible's diff mode shows: each environment that changes, before and after. Text from documents, no effects."""
+
+from __future__ import annotations
+
+_VERSION_CODES = ("python-minor", "python-patch", "python-implementation")
+
+
+def of_environment(entry):
+    """Return the diff of an environment's entry in the document of C(plan) or C(apply); what will be or was done."""
+    kinds = [one["kind"] for one in entry["actions"]]
+    is_new = "create" in kinds
+    title = "{} ({})".format(entry["name"], entry["path"])
+    before, after = [], ["python: " + _python(entry, None)]
+    if not is_new:
+        before.append("python: " + _python(entry, _former_version(entry)))
+    if "rebuild" in kinds:
+        after.append("rebuilt")
+    for drift in _values(entry):
+        before.append("{}: {}".format(drift["code"], drift["before"]))
+        after.append("{}: {}".format(drift["code"], drift["after"]))
+    for package in entry["packages"]:
+        before += _package(package, "before")
+        after += _package(package, "after")
+    after += ["link: {} -> {}".format(one["link"], one["text"]) for one in entry["actions"] if one["kind"] == "link"]
+    return _diff(title, before, after, "; ".join(one["message"] for one in entry["actions"]))
+
+
+def of_removals(removals, gone):
+    """Return the diff of what C(prune) removes; C(gone) says of each whether it does."""
+    lines = [("{kind}: {place}".format(**one), gone(one)) for one in removals]
+    return _diff("what nothing declares", [text for text, _ in lines], [text for text, is_gone in lines if not is_gone])
+
+
+def _diff(title, before, after, message=""):
+    return {
+        "before_header": title,
+        "after_header": f"{title}: {message}" if message else title,
+        "before": "".join(line + "\n" for line in before),
+        "after": "".join(line + "\n" for line in after),
+    }
+
+
+def _python(entry, version):
+    python = entry["python"]
+    return "{} ({})".format(python["link"], version or "{} {}".format(python["implementation"], python["version"]))
+
+
+def _former_version(entry):
+    told = [one["before"] for one in entry["drift"] if one["code"] in _VERSION_CODES and one["before"]]
+    return ", ".join(told)
+
+
+def _values(entry):
+    """Return the differences that are told by values, apart from the versions of Python and of packages."""
+    told = [one for one in entry["drift"] if one["code"] not in _VERSION_CODES]
+    return [one for one in told if one["before"] is not None and one["after"] is not None]
+
+
+def _package(package, when):
+    return ["package: {} {}".format(package["name"], package[when])] if package[when] is not None else []
