@@ -1,144 +1,142 @@
-"""The Ansible collection, by real playbooks over local connections: each host has a home and a manifest of its own."""
+"""The modules of the Ansible collection, by real playbooks: each host has a home and a manifest of its own."""
 
+import functools
 import json
 import os
 import subprocess
-import sys
-from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
 
-from harness.place import ROOT, SOURCE
+from harness.fleet import BIN, COLLECTIONS, PLAYBOOK, Fleet, Results, Task, python_tree, task
+from harness.wheels import make_wheel
 
-BIN = Path(sys.executable).parent
-PLAYBOOK = BIN / "ansible-playbook"
+pytest.importorskip("ansible.release", reason="needs ansible-core")
 pytestmark = pytest.mark.skipif(not PLAYBOOK.exists(), reason="needs ansible-core beside the Python of the tests")
-MANIFEST = '[envs.{name}]\npath = "~/{name}"\npython = "~/py/bin/python"\n'
+APP = """\
+version = 1
+installer = "uv"
+bin-dir = "~/bin"
+[envs.app]
+path = "~/app"
+python = "~/py/bin/python"
+packages = ["alpha"]
+expose = ["alpha"]
+aliases = ["~/alias"]
+"""
+BAD = """
+[envs.bad]
+path = "~/bad"
+python = "~/py/bin/python"
+"""
 
 
-@dataclass
-class Fleet:
-    """Hosts on this machine, and playbooks for all of them."""
-
-    root: Path
-    python_of: Callable[[str], str]
-
-    def home(self, host: str) -> Path:
-        return self.root / host
-
-    def add(self, *hosts: str, names: tuple[str, ...] = ("app",)) -> None:
-        for host in hosts:
-            folder = self.home(host) / ".config/envsync"
-            folder.mkdir(parents=True)
-            tables = "".join(MANIFEST.format(name=name) for name in names)
-            (folder / "envs.toml").write_text(f"version = 1\n{tables}")
-            self.flip(host, "3.11")
-
-    def flip(self, host: str, version: str) -> None:
-        link = self.home(host) / "py"
-        link.unlink(missing_ok=True)
-        link.symlink_to(Path(self.python_of(version)).parent.parent)
-
-    def play(self, *words: str, module: str = "envsync", **options: Any) -> dict[str, dict[str, Any]]:
-        """Run a module on each host, and return the results by host."""
-        shown = self.shown(*words, module=module, callback="oneline", **options)
-        found = {}
-        for line in shown.splitlines():
-            head, _, text = line.partition(" => ")
-            if text.startswith("{"):
-                found[head.split(" | ")[0]] = json.loads(text)
-        assert found, shown
-        return found
-
-    def shown(self, *words: str, module: str = "envsync", callback: str = "default", **options: Any) -> str:
-        """Run a module on each host, and return what Ansible prints."""
-        envsync = self.root / "envsync"
-        envsync.write_text(f'#!/bin/sh\nPYTHONPATH={SOURCE} exec {sys.executable} -m envsync "$@"\n')
-        envsync.chmod(0o755)
-        task = {f"envs_toml.envsync.{module}": {"executable": str(envsync), **options}}
-        environment = {"HOME": f"{self.root}/{{{{ inventory_hostname }}}}", "XDG_CACHE_HOME": str(self.root / "cache")}
-        play = [{"hosts": "all", "gather_facts": False, "environment": environment, "tasks": [task]}]
-        (self.root / "play.yml").write_text(json.dumps(play))
-        hosts = ",".join(sorted(one.name for one in self.root.iterdir() if (one / "py").is_symlink())) + ","
-        variables = os.environ | {
-            "ANSIBLE_COLLECTIONS_PATH": str(ROOT / "integrations"),
-            "ANSIBLE_HOME": str(self.root / "ansible"),
-            "ANSIBLE_FORKS": "10",
-            "ANSIBLE_STDOUT_CALLBACK": callback,
-            "PYTHONDONTWRITEBYTECODE": "1",
-            "LC_ALL": "C.UTF-8",
-        }
-        variables["ANSIBLE_STDOUT_CALLBACK"] = "oneline"
-        command = [str(PLAYBOOK), "-c", "local", "-i", hosts, "-e", f"ansible_python_interpreter={sys.executable}"]
-        done = subprocess.run(
-            [*command, *words, str(self.root / "play.yml")],
-            check=False,
-            env=variables,
-            capture_output=True,
-            text=True,
-            timeout=300,
-        )
-        return done.stdout + done.stderr
-
-
-@pytest.fixture
-def fleet(tmp_path: Path, python_of: Callable[[str], str]) -> Fleet:
-    return Fleet(tmp_path, python_of)
-
-
-def test_check_mode_predicts_and_changes_nothing_and_a_second_run_changes_nothing(fleet: Fleet) -> None:
-    fleet.add("a")
-    assert fleet.play("--check")["a"]["changed"]
-    assert not (fleet.home("a") / "app").exists()
-    assert fleet.play()["a"]["changed"]
-    assert (fleet.home("a") / "app/bin/python").exists()
-    assert not fleet.play()["a"]["changed"]
-    assert not fleet.play("--check")["a"]["changed"]
-
-
-def test_a_flip_rebuilds_with_the_diff_that_check_mode_shows(fleet: Fleet) -> None:
-    fleet.add("a", "b", "c")
-    fleet.play()
-    for host in ("a", "b"):
-        fleet.flip(host, "3.12")
-    planned, done = fleet.shown("--check", "--diff"), fleet.shown("--diff")
-    for text in (planned, done):
-        assert text.count("changed: [") == 2
-        assert text.count("(3.11)\n+python: ") == 2
-        assert text.count("(cpython 3.12") == 2
-    assert not any(one["changed"] for one in fleet.play().values())
-
-
-def test_a_conflict_fails_its_host_with_the_reason_and_all_else_is_done(fleet: Fleet) -> None:
-    fleet.add("a", "b", names=("app", "bad"))
+@pytest.fixture(scope="module")
+def life(tmp_path_factory: pytest.TempPathFactory) -> Results:
+    """Play what happens in the life of three hosts, of which ``a`` has a conflict all along."""
+    fleet = Fleet(tmp_path_factory.mktemp("life"))
+    make_wheel(fleet.root / "wheels", "alpha", "1.0", ["beta"], scripts={"alpha": "alpha:main"})
+    make_wheel(fleet.root / "wheels", "beta", "2.0")
+    fleet.variables |= {"UV_FIND_LINKS": str(fleet.root / "wheels"), "UV_NO_INDEX": "1"}
+    fleet.add("a", manifest=APP + BAD)
+    fleet.add("b", "c", manifest=APP)
     (fleet.home("a") / "bad").mkdir()
     (fleet.home("a") / "bad/file").touch()
-    assert "bad: " in fleet.play("--check")["a"]["msg"]
-    done = fleet.play()
-    assert "[not-a-venv]" in done["a"]["msg"]
-    assert done["a"]["changed"]
-    assert (fleet.home("a") / "app/bin/python").exists()
-    assert (fleet.home("b") / "bad/bin/python").exists()
-    assert "msg" not in done["b"]
-    info = fleet.play(module="envsync_info", doctor=True)
-    assert {one["name"]: one["state"] for one in info["a"]["environments"]} == {"app": "in-sync", "bad": "conflict"}
-    assert info["b"]["checks"]
+    return fleet.play(*_events(fleet), ignore_errors=True)
 
 
-def test_force_rebuild_changes_and_pruned_takes_what_nothing_declares(fleet: Fleet) -> None:
-    fleet.add("a")
-    fleet.play()
-    assert fleet.play(force_rebuild="app")["a"]["environments"][0]["outcome"] == "rebuilt"
-    assert not fleet.play(state="pruned")["a"]["changed"]
-    assert "names" in fleet.play(state="pruned", names=["app"])["a"]["msg"]
+def _events(fleet: Fleet) -> Iterator[Task]:
+    envsync = functools.partial(task, executable=str(fleet.executable), _diff=True)
+    contents = functools.partial(fleet.shell, script="tar -cf - . | cksum")
+    on_a, on_b, on_c = ({"_when": f"inventory_hostname == '{host}'"} for host in "abc")
+    yield contents("nothing there")
+    yield envsync("creation predicted", _check_mode=True, **on_b)
+    yield contents("nothing there still")
+    yield envsync("created")
+    yield fleet.shell("flip", f"ln -sfn {python_tree('3.12')} py", _when="inventory_hostname != 'c'")
+    yield contents("flipped")
+    yield envsync("rebuild predicted", _check_mode=True)
+    yield contents("flipped still")
+    yield envsync("rebuilt")
+    yield envsync("rebuilt again")
+    yield task("looked at", "envs_toml.envsync.envsync_info", executable=str(fleet.executable), doctor=True, **on_a)
+    yield fleet.shell("damage", "echo >> app/lib/python3.11/site-packages/alpha.py", **on_c)
+    yield envsync("mended", deep=True, jobs=1, **on_c)
+    yield envsync("mended again", deep=True, **on_c)
+    yield envsync("forced", force_rebuild="app", names=["a*"], **on_b)
+    yield fleet.shell("undeclare", "rm -r app && echo 'version = 1' > .config/envsync/envs.toml", **on_b)
+    yield envsync("pruning predicted", state="pruned", _check_mode=True, **on_b)
+    yield envsync("pruned", state="pruned", **on_b)
+    yield envsync("refused", state="pruned", names=["app"], jobs=1, **on_b)
 
 
-@pytest.mark.parametrize("words", [["envsync"], ["envsync_info"], ["-t", "role", "envsync"]], ids=" ".join)
+def changed(results: Results, name: str) -> set[str]:
+    """Return the hosts that a task changed."""
+    return {host for host, result in results[name].items() if result.get("changed")}
+
+
+def outputs(results: Results, name: str) -> dict[str, str]:
+    """Return what a shell task printed on each host."""
+    return {host: result["stdout"] for host, result in results[name].items()}
+
+
+def shown(results: Results, name: str) -> list[tuple[str, str]]:
+    """Return what diff mode shows of host ``b``: what is before and after, without the home's path."""
+    (diff,) = results[name]["b"]["diff"]
+    home = diff["before_header"].removeprefix("app (").removesuffix("/app)")
+    return [*zip(*(diff[key].replace(home, "~").splitlines() for key in ("before", "after")), strict=False)]
+
+
+def test_check_mode_writes_nothing(life: Results) -> None:
+    assert outputs(life, "nothing there") == outputs(life, "nothing there still")
+    assert outputs(life, "flipped") == outputs(life, "flipped still")
+
+
+def test_a_task_changes_the_hosts_that_check_mode_names_and_a_second_run_changes_none(life: Results) -> None:
+    assert changed(life, "creation predicted") == {"b"}
+    assert changed(life, "created") == {"a", "b", "c"}
+    assert changed(life, "rebuild predicted") == changed(life, "rebuilt") == {"a", "b"}
+    assert not changed(life, "rebuilt again")
+
+
+def test_a_flip_shows_the_interpreter_before_and_after_as_predicted(life: Results) -> None:
+    assert shown(life, "rebuild predicted") == shown(life, "rebuilt")
+    (python, *_) = shown(life, "rebuilt")
+    assert "(3.11)" in python[0]
+    assert "3.12" in python[1]
+
+
+def test_a_conflict_fails_its_host_with_the_reason_and_all_else_is_done(life: Results) -> None:
+    for name in ("created", "rebuild predicted", "rebuilt", "rebuilt again"):
+        assert {host for host, one in life[name].items() if one["status"] == "failed"} == {"a"}
+        assert life[name]["a"]["msg"].startswith("bad: ")
+        assert "[not-a-venv]" in life[name]["a"]["msg"]
+    seen = life["looked at"]["a"]
+    assert {one["name"]: one["state"] for one in seen["environments"]} == {"app": "in-sync", "bad": "conflict"}
+    assert seen["checks"]
+
+
+def test_deep_mends_damaged_packages(life: Results) -> None:
+    assert changed(life, "mended") == {"c"}
+    assert not changed(life, "mended again")
+
+
+def test_force_rebuild_rebuilds_what_is_in_sync(life: Results) -> None:
+    assert [one["outcome"] for one in life["forced"]["b"]["environments"]] == ["rebuilt"]
+    assert life["forced"]["b"]["changed"]
+
+
+def test_pruned_removes_what_nothing_declares(life: Results) -> None:
+    assert changed(life, "pruning predicted") == changed(life, "pruned") == {"b"}
+    assert [one["place"] for one in life["pruned"]["b"]["removals"] if one["removed"]] == [
+        one["place"] for one in life["pruning predicted"]["b"]["removals"] if not one["kept_because"]
+    ]
+    assert life["refused"]["b"]["msg"].endswith("names, jobs")
+
+
+@pytest.mark.parametrize("words", [["envsync", "envsync_info"], ["-t", "role", "envsync"]], ids=" ".join)
 def test_ansible_doc_reads_the_documentation(words: list[str]) -> None:
-    variables = os.environ | {"ANSIBLE_COLLECTIONS_PATH": str(ROOT / "integrations"), "LC_ALL": "C.UTF-8"}
-    command = [str(BIN / "ansible-doc"), "--json", *words[:-1], f"envs_toml.envsync.{words[-1]}"]
-    done = subprocess.run(command, check=True, env=variables, capture_output=True, text=True)
-    assert json.loads(done.stdout)[f"envs_toml.envsync.{words[-1]}"]
+    names = [f"envs_toml.envsync.{word}" for word in words if word.startswith("envsync")]
+    command = [str(BIN / "ansible-doc"), "--json", *words[: -len(names)], *names]
+    done = subprocess.run(command, check=True, env=os.environ | COLLECTIONS, capture_output=True, text=True)
+    assert [*json.loads(done.stdout)] == names

@@ -35,7 +35,7 @@ class Drift:
     change: Change | None = None
     """The package whose version is another one, where that is the difference."""
     before: str | None = None
-    """What is there: a version, a link's text, a value; ``None`` where that is told by the message alone."""
+    """What is there: a version, a link's text, a value; ``None`` where only the message says so."""
     after: str | None = None
     """What should be there, likewise."""
 
