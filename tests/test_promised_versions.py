@@ -11,9 +11,10 @@ from packaging.version import Version
 
 from harness.place import ROOT
 
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-EXTRAS = PROJECT["optional-dependencies"]
-DIRECT = [Requirement(one) for one in (*PROJECT["dependencies"], *EXTRAS["test"])]
+DOCUMENT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+PROJECT = DOCUMENT["project"]
+LISTS = (PROJECT["dependencies"], *PROJECT["optional-dependencies"].values(), *DOCUMENT["dependency-groups"].values())
+DIRECT = [Requirement(one) for one in sorted({one for group in LISTS for one in group if isinstance(one, str)})]
 RUNS = re.findall(r"^tests/run-part (oldest|newest) (3\.\d+)", (ROOT / ".ci/run").read_text(), re.MULTILINE)
 
 
