@@ -14,6 +14,8 @@ _SIGNAL = 128
 
 def main() -> int:
     """Run the command line and return its exit status."""
+    if not os.environ.get("HOME", "").startswith("/"):
+        _have_home()
     if "_ARGCOMPLETE" in os.environ and "COMP_LINE" in os.environ:
         return _complete()
     arguments = sys.argv[1:]
@@ -104,6 +106,12 @@ def _meant(word: str) -> str | tuple[str, str]:
         return word
     place = absolute(word, "/" if word.startswith("/") else current_directory())
     return place, os.path.realpath(place)
+
+
+def _have_home() -> None:
+    from envsync.cli.startup import have_home  # noqa: PLC0415  # services and containers start without one
+
+    have_home()
 
 
 def _own_imports_only() -> None:

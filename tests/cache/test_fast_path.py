@@ -18,7 +18,17 @@ from platformdirs.macos import MacOS
 from platformdirs.unix import Unix
 
 from envsync import __version__
-from envsync.cache.store import cache_directory, config_directory, read_cache_file, seal, state_directories, unseal
+from envsync.cache.store import (
+    cache_directory,
+    cache_problem,
+    config_directory,
+    read_cache_file,
+    seal,
+    state_directories,
+    unseal,
+    usual_cache_directory,
+)
+from envsync.cli.startup import have_home
 from harness.crash_trace import strace
 from harness.place import Place, Run
 
@@ -213,6 +223,17 @@ def test_directories_are_where_platformdirs_has_them(
 @pytest.mark.parametrize("home", HOMES)
 def test_so_they_are_in_whatever_home(monkeypatch: pytest.MonkeyPatch, system: str, home: str | None) -> None:
     assert_as_platformdirs(monkeypatch, system, {"HOME": home})
+
+
+def test_whoever_has_no_home_directory_is_at_home_in_the_root(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "")  # to be restored, whatever is set meanwhile
+    monkeypatch.delenv("HOME")
+    have_home()
+    assert "HOME" not in os.environ
+    monkeypatch.setattr(os, "getuid", lambda: 54321)
+    assert cache_problem() == ""
+    have_home()
+    assert cache_directory() == usual_cache_directory() == "/.cache/envsync"
 
 
 NESTED = st.recursive(

@@ -54,7 +54,8 @@ def test_each_next_command_is_for_the_manifest_that_was_named(place: Place) -> N
     assert added.endswith(f"Next: envsync apply {OPTION} a\n")
     missing = place.envsync("plan", "--file", f"{place.root}/new.toml").err
     assert missing.endswith(f"or write one there: envsync init --file {place.root}/new.toml\n")
-    assert f"envsync apply {OPTION} a" in place.envsync("run", "--file", FILE, "a", "true").err
+    for words in (("run", "a", "true"), ("which", "a"), ("activate", "a")):
+        assert f"envsync apply {OPTION} a" in place.envsync(*words[:1], "--file", FILE, *words[1:]).err
 
 
 def test_what_is_for_programs_stays_as_it_is(place: Place) -> None:

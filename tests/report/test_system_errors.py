@@ -22,6 +22,18 @@ def assert_told(problem: dict[str, str], code: str, *words: str) -> None:
     assert problem["hint"]
 
 
+@pytest.mark.parametrize(
+    ("place", "own"), [("/n/s/envsync/locks/x.lock", True), ("/n/s", True), ("/n/other", False), ("/", False)]
+)
+def test_where_the_locks_cannot_be_the_variable_for_their_place_is_named(
+    monkeypatch: pytest.MonkeyPatch, place: str, *, own: bool
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", "/n/s")
+    problem = explain(OSError(errno.EROFS, os.strerror(errno.EROFS), place))
+    assert problem.code == "not-writable"
+    assert ("set XDG_STATE_HOME" in problem.hint) is own
+
+
 @pytest.mark.parametrize("link", ["state", "state/envsync"])
 def test_a_dangling_state_link_is_named_with_what_it_leads_to(place: Place, link: str) -> None:
     place.write(ONE)

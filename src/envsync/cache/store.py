@@ -115,7 +115,7 @@ def _nearest(directory: str) -> tuple[os.stat_result, bool]:
         try:
             return os.stat(here), here == directory
         except OSError:
-            here = os.path.dirname(here)
+            here = os.path.dirname(here) or "/"
 
 
 _LARGEST = 1 << 28

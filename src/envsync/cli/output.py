@@ -26,7 +26,7 @@ def show(options: Options, result: Result) -> int:
         base = document(options.command, result.manifest, verdict.status, result.entries(), verdict.exit_code)
         _print_json(base | result.more, options)
     elif not options.quiet or result.verdict.exit_code or options.command in SHOWING or options.action == "show":
-        lines = _pasted(result.lines(paint(options, sys.stdout)), options)
+        lines = _pasted(result.lines(paint(options, sys.stdout)), options, sys.stdout)
         _print_lines(sys.stdout, fitting(lines) if options.command in FITTED else lines)
     if result.verdict.exit_code in signals.WORDS:
         sys.stderr.write(f"envsync: {interruption(options.command, result)}\n")
@@ -78,17 +78,17 @@ def _show_problems(options: Options, problems: tuple[Problem, ...], exit_code: i
     else:
         from envsync.report.text import problem_lines  # noqa: PLC0415  # only where something is wrong
 
-        lines = _pasted(problem_lines(problems, paint(options, sys.stderr)), options)
+        lines = _pasted(problem_lines(problems, paint(options, sys.stderr)), options, sys.stderr)
         _print_lines(sys.stderr, fitting(lines, sys.stderr))
     return exit_code
 
 
-def _pasted(lines: Iterable[str], options: Options) -> Iterable[str]:
+def _pasted(lines: Iterable[str], options: Options, stream: TextIO) -> Iterable[str]:
     if options.file is None:
         return lines
-    from envsync.cli.pasting import pasted  # noqa: PLC0415  # only here
+    from envsync.cli.pasting import is_for_programs, pasted  # noqa: PLC0415  # only here
 
-    return pasted(lines, options)
+    return lines if stream is sys.stdout and is_for_programs(options) else pasted(lines, options)
 
 
 def _print_json(content: dict[str, Any], options: Options, *, indent: int | None = 2) -> None:

@@ -20,10 +20,14 @@ _FORMATS = frozenset({"mermaid", "dot", "openmetrics"})
 """Formats that are for programs, likewise."""
 
 
+def is_for_programs(options: Options) -> bool:
+    """Check whether standard output is for programs, and stays as it is."""
+    return options.command in _AS_THEY_ARE or options.action == "show" or options.format in _FORMATS
+
+
 def pasted(lines: Iterable[str], options: Options) -> Iterable[str]:
     """Return lines in which each command has the ``--file`` of this one, where it has one."""
-    is_data = options.command in _AS_THEY_ARE or options.action == "show" or options.format in _FORMATS
-    if options.file is None or is_data:
+    if options.file is None:
         return lines
     option = shell_quoted(option_for(options))
     return (_named(line, option) for line in lines)

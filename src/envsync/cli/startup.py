@@ -1,4 +1,4 @@
-"""Remove the directories of ``PYTHONPATH`` from ``sys.path``.
+"""Prepare the process: a home directory, and ``sys.path`` without the directories of ``PYTHONPATH``.
 
 Shells set it for other programs (ROS, modules of a cluster), and it may hold older releases of what envsync imports.
 Python's ``-E`` does the same, but not for a command that is already running.
@@ -7,6 +7,20 @@ Python's ``-E`` does the same, but not for a command that is already running.
 import os
 import sys
 from collections.abc import Iterator
+
+
+def have_home() -> None:
+    """Set ``HOME`` to ``/`` where neither it nor the password database says where the user's home directory is.
+
+    Container engines do the same for a user who is only a number. Otherwise ``~`` would be a name in the current
+    directory, for envsync and for what it runs.
+    """
+    import pwd  # noqa: PLC0415  # hardly ever
+
+    try:
+        pwd.getpwuid(os.getuid())
+    except KeyError:
+        os.environ["HOME"] = "/"
 
 
 def leave_out_pythonpath() -> None:

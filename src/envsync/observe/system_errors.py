@@ -4,6 +4,7 @@ import errno
 import os
 from resource import RLIM_INFINITY, RLIMIT_AS, getrlimit
 
+from envsync.cache.store import state_directories
 from envsync.model.problems import Problem
 
 _NO_MEMORY = Problem(
@@ -51,7 +52,16 @@ def _of_system(error: OSError, place: str) -> Problem:
         errno.ESTALE: ("changed-meanwhile", "Apply again."),
         errno.EIO: ("io-error", "The disk or its connection fails: see the system's log."),
     }.get(error.errno or 0, ("system-error", "Fix that, then apply again."))
+    if code == "not-writable" and isinstance(where, str) and (place := _own_state(where)):
+        hint = f"envsync keeps its locks in {place}: set XDG_STATE_HOME to a directory where you may write."
     return Problem(code, f"{error.strerror or error}{shown}", hint)
+
+
+def _own_state(path: str) -> str:
+    """Return the directory of the locks where ``path`` is in it, or is what could not be made on the way to it."""
+    locks = state_directories()[0]
+    inside, on_the_way = f"{path}/".startswith(f"{locks}/"), locks.startswith(f"{path}/")
+    return locks if inside or (on_the_way and not os.path.lexists(path)) else ""
 
 
 def _dangling(path: str) -> str | None:
