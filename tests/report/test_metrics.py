@@ -1,6 +1,8 @@
 """Metrics: what collectors read of the environments, by both parsers of Prometheus' own client."""
 
 import os
+import signal
+import stat
 import time
 from dataclasses import replace
 from typing import Any
@@ -13,6 +15,8 @@ from envsync.observe.facts import FactsCache
 from envsync.reconcile import Reconciler
 from envsync.report.metrics import Record, metric_lines
 from harness.place import Place
+from harness.processes import OFFLINE, eventually
+from harness.watching import watching
 
 prometheus = pytest.importorskip("prometheus_client.parser", reason="prometheus-client is not installed")
 openmetrics = pytest.importorskip("prometheus_client.openmetrics.parser")
@@ -82,6 +86,48 @@ def test_all_as_declared_is_a_success_now(place: Place) -> None:
     run = place.envsync("status", "--format", "openmetrics")
     (last,) = parsed(run.out, str(place.manifest))["envsync_last_success_timestamp_seconds"].values()
     assert before <= last <= time.time()
+
+
+def test_a_watcher_writes_them_after_each_pass_and_goes_on_where_it_cannot(place: Place) -> None:
+    place.write('[envs.a]\npath = "a"\n[envs.b]\npath = "b"\npython = "./gone"\n')
+    link, end = place.root / "link.prom", place.root / "collector" / "end.prom"
+    link.symlink_to(end)
+    with watching(place, "--metrics", "link.prom", settle=0.1) as watcher:
+        degraded = watcher.until("degraded")
+        watcher.process.send_signal(signal.SIGHUP)
+        watcher.until("pass", lambda event: event["reason"] == "signal")
+        assert [one for one in watcher.events if one["event"] == "degraded"] == [degraded]  # once
+        end.parent.mkdir()
+        (end.parent / "end.prom").write_text("of another")
+        end.chmod(0o600)
+        place.manifest.write_text(place.manifest.read_text() + "broken =")
+        watcher.until("manifest-error")
+        watcher.until("pass")
+        eventually(lambda: "EOF" in end.read_text())
+        found = parsed(end.read_text(), str(place.manifest))
+        assert watcher.stop() == 0
+    assert degraded["code"] == "metrics-not-written"
+    assert degraded["message"] == f"metrics cannot be written to {link}: No such file or directory"
+    assert found["envsync_environments"]["in-sync",] == found["envsync_environments"]["conflict",] == 1
+    assert found["envsync_problem"] == {("b", "interpreter-missing"): 1}
+    assert (found["envsync_failures"], found["envsync_manifest_valid"]) == ({(): 0}, {(): 0})
+    assert found["envsync_last_success_timestamp_seconds"] == {(): 0}
+    assert (stat.S_IMODE(end.stat().st_mode), os.readlink(link)) == (0o644, str(end))
+    assert [*end.parent.iterdir()] == [end]
+
+
+def test_a_single_pass_of_a_watcher_leaves_its_metrics(place: Place) -> None:
+    place.write('[envs.a]\npath = "a"\npackages = ["of-no-index"]\n')
+    place.envsync("watch", "--once", "--settle=0", "--metrics", "a.prom", **OFFLINE)
+    found = parsed((place.root / "a.prom").read_text(), str(place.manifest))
+    assert (found["envsync_failures"], found["envsync_manifest_valid"]) == ({(): 1}, {(): 1})
+    ((name, _),) = found["envsync_problem"]
+    assert name == "a"
+    place.write('[envs.a]\npath = "a"\n')
+    place.envsync("watch", "--once", "--settle=0", "--metrics", "a.prom")
+    assert parsed((place.root / "a.prom").read_text(), str(place.manifest))["envsync_last_success_timestamp_seconds"][
+        ()
+    ]
 
 
 def test_any_text_in_a_label_arrives_as_it_is(place: Place) -> None:

@@ -129,6 +129,16 @@ def test_what_the_manifests_meaning_hangs_on_is_recorded_and_no_secret_is(place:
     assert "s3cret" not in text
 
 
+def test_the_watcher_of_a_service_writes_metrics_where_it_was_told(place: Place, verify: Verify) -> None:
+    place.write(ONE)
+    run = place.envsync("service", "show", "--metrics", 'of "me"/$x %.prom', "--poll")
+    verify(run.out)
+    assert command_in(run.out)[-3:] == ["--poll", "--metrics", str(place.root / 'of "me"/$x %.prom')]
+    refused = place.envsync("service", "show", "--metrics", "x.txt")
+    assert (refused.status, refused.out) == (2, "")
+    assert "'x.txt' does not end in .prom: node_exporter's textfile collector would ignore it" in refused.err
+
+
 @pytest.mark.parametrize(
     ("directory", "protections"),
     [

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from envsync.model.report import Outcome
-from envsync.watch.events import Applied, Conflicted, Degraded, ManifestFailed, Passed
+from envsync.watch.events import Applied, Conflicted, Degraded, ManifestFailed, Passed, Recovered
 from envsync.write.locks import hold
 from harness.place import Place
 from harness.scripted import Stage, flip
@@ -123,6 +123,18 @@ def test_two_flips_are_one_rebuild_for_the_last(stage: Stage, link: Path, python
     assert (event.report.outcome, rest) == (Outcome.REBUILT, [])
     assert at >= 5.8
     assert stage.place.python("one", "import sys; print(sys.version_info[1])") == "13"
+
+
+def test_a_failure_stands_until_somebody_has_removed_its_cause_and_that_is_reported_once(stage: Stage) -> None:
+    python = stage.place.root / "one/bin/python"
+    text = os.readlink(python)
+    stage.at(5.0, python.unlink).at(9.0, lambda: python.symlink_to(text)).at(15.0)
+    with hold(f"{stage.place.root}/locks", str(stage.place.root / "one"), 0):
+        stage.run()
+    standing = {at: [*event.failures] for at, event in stage.events(Passed)}
+    assert {at: names for at, names in standing.items() if at < 5 or at > 9} == {0.5: [], 9.5: [], 15.5: []}
+    assert all(names == ["one"] for at, names in standing.items() if 5 < at < 9)
+    assert [(at, one.plan.environment.name) for at, one in stage.events(Recovered)] == [(9.5, "one")]
 
 
 def test_an_environment_that_fails_rests_twice_as_long_each_time(stage: Stage) -> None:

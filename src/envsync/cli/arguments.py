@@ -1,6 +1,6 @@
 """The commands and the arguments of each: data, from which the parser, its help and the completion are made."""
 
-from envsync.cli.grammar import Argument, Command, count, flag, option, period, position, seconds
+from envsync.cli.grammar import Argument, Command, count, flag, metrics_file, option, period, position, seconds
 
 EVERYWHERE = (
     option("--file", metavar="FILE", text="the manifest"),
@@ -31,6 +31,9 @@ _MANIFESTS = position(
     "a manifest, or a directory in or above which it lies; the current one where none is given",
     nargs="*",
     metavar="PATH",
+)
+_METRICS = option(
+    "--metrics", metavar="FILE", type=metrics_file, text="write metrics for Prometheus there after each pass; NAME.prom"
 )
 _JOBS = option(
     "--jobs", metavar="N", type=count, text="environments to work on side by side (default: 2 for each core)"
@@ -88,6 +91,7 @@ COMMANDS = (
             option("--interval", metavar="SECONDS", type=period, text="between full passes (default: 600)"),
             flag("--poll", text="look every 2 seconds: for network file systems"),
             flag("--once", text="end after one settled pass"),
+            _METRICS,
             _JOBS,
         ),
     ),
@@ -97,6 +101,7 @@ COMMANDS = (
         (
             position("action", "what to do", choices=("install", "uninstall", "show", "status")),
             flag("--poll", text="let it poll, as watch --poll"),
+            _METRICS,
         ),
     ),
     Command(

@@ -60,6 +60,14 @@ def seconds(text: str) -> float:
     return number
 
 
+def metrics_file(text: str) -> str:
+    """Read the name of a file for metrics. Raises ``ArgumentTypeError``."""
+    if not text.endswith(".prom"):
+        message = f"{text!r} does not end in .prom: node_exporter's textfile collector would ignore it"
+        raise argparse.ArgumentTypeError(message)
+    return text
+
+
 def period(text: str) -> float:
     """Read a number of seconds of 1 or more. Raises ``ArgumentTypeError``."""
     number = seconds(text)

@@ -5,6 +5,8 @@ import json
 import os
 import shutil
 import sys
+import time
+from collections.abc import Callable
 from datetime import datetime
 from typing import TextIO
 
@@ -12,11 +14,14 @@ from envsync.cli.options import Options
 from envsync.cli.output import paint
 from envsync.cli.pasting import pasted, pasted_in
 from envsync.formats.redact import redacted, redacted_in
+from envsync.model.problems import Problem
 from envsync.model.system import VARIABLES
+from envsync.report.metrics import Record, is_success, metric_lines
 from envsync.report.progress import Display
 from envsync.report.terminal import Paint, wrapped
 from envsync.report.watching import event_entry, event_lines, is_problem, is_result, now
-from envsync.watch.events import Event
+from envsync.watch.events import Degraded, Event, ManifestFailed, Passed
+from envsync.write.user_files import write_metrics
 
 _STAMP = len("00:00:00 ")
 
@@ -69,3 +74,44 @@ class Printer(Display):
         stamp = self._stamp()
         blank = " " * len(stamp)
         return "".join(f"{blank if number else colours('dim', stamp)}{line}\n" for number, line in enumerate(lines))
+
+
+class MetricsFile:
+    """Writes metrics to a file after each pass; that this fails is reported once, until it succeeds again."""
+
+    def __init__(self, file: str, emit: Callable[[Event], None]) -> None:
+        """Take the file's absolute path, and who hears each event, besides that the file cannot be written."""
+        self._file = file
+        self._emit = emit
+        self._last_success = 0
+        self._is_manifest_valid = True
+        self._reported = ""
+
+    def hear(self, event: Event) -> None:
+        """Pass an event on, and write the file where it ends a pass."""
+        self._emit(event)
+        if isinstance(event, ManifestFailed):
+            self._is_manifest_valid = not event.problems
+        elif isinstance(event, Passed):
+            self._write(event)
+
+    def _write(self, event: Passed) -> None:
+        failures = {name: problem.code for name, problem in event.failures.items()}
+        if self._is_manifest_valid and not failures and is_success(event.after):
+            self._last_success = int(time.time())
+        record = Record(self._last_success, failures, self._is_manifest_valid)
+        content = "".join(f"{line}\n" for line in metric_lines(event.after, record))
+        try:
+            write_metrics(self._file, content.encode())
+        except OSError as error:
+            self._report(error)
+        else:
+            self._reported = ""
+
+    def _report(self, error: OSError) -> None:
+        reason = error.strerror or str(error)
+        if reason != self._reported:
+            self._reported = reason
+            message = f"metrics cannot be written to {self._file}: {reason}"
+            hint = "Make its directory, writable for you; each pass tries again."
+            self._emit(Degraded(Problem("metrics-not-written", message, hint)))

@@ -39,6 +39,8 @@ class Options(NamedTuple):
     settle: float = 0.5
     poll: bool = False
     once: bool = False
+    metrics: str = ""
+    """The file for metrics, as given; empty for none."""
     action: str = ""
     """What a command that does several things is to do."""
     paths: tuple[str, ...] = ()

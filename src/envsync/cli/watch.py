@@ -11,10 +11,11 @@ from typing import Any
 
 from envsync.cache.store import cache_directory, state_directories
 from envsync.cli.consent import Untrusted, cache_for, opened, reopened
-from envsync.cli.listeners import Printer
+from envsync.cli.listeners import MetricsFile, Printer
 from envsync.cli.options import Options
 from envsync.cli.result import Result, Verdict
 from envsync.cli.session import settings_of
+from envsync.manifest.find import absolute, current_directory
 from envsync.manifest.selection import selected
 from envsync.model.desired import Manifest, PythonPath
 from envsync.model.problems import EnvsyncError, Problem
@@ -55,10 +56,17 @@ def _watch(options: Options) -> int:
     )
     source = Listening(control.flag, options.settle, polling=options.poll)
     watch_options = WatchOptions(options.settle, options.interval, options.once)
-    watcher = Watcher(passes, source, control, watch_options, Listeners(printer.print_event, ServiceManager(VARIABLES)))
+    emit = printer.print_event
+    if options.metrics:
+        emit = MetricsFile(_metrics_file(options), emit).hear
+    watcher = Watcher(passes, source, control, watch_options, Listeners(emit, ServiceManager(VARIABLES)))
     control.listen()
     with hold_watch(state_directories()[0], file):
         return watcher.run(polling=options.poll)
+
+
+def _metrics_file(options: Options) -> str:
+    return absolute(os.path.expanduser(options.metrics), current_directory())
 
 
 def _stopped(control: Control) -> Stopped:
@@ -155,19 +163,22 @@ def _refuse_foreign(manager: Supervisor) -> None:
 
 def _definition(manifest: Manifest, options: Options) -> Definition:
     variables = [(name, VARIABLES[name]) for name in ("PATH", *variables_of(manifest)) if name in VARIABLES]
+    metrics = _metrics_file(options) if options.metrics else ""
     directories = [
         *manifest.inputs.paths,
         manifest.state_dir,
         manifest.bin_dir,
         cache_directory(),
         *state_directories(),
+        *([metrics] if metrics else []),
     ]
     for one in manifest.environments:
         directories += [one.path, *([one.target] if one.target else []), *one.aliases]
         directories += [one.python.path] if isinstance(one.python, PythonPath) else []
         directories += [*one.packages.requirements, *([one.packages.project] if one.packages.project else [])]
+    more = [*(["--poll"] if options.poll else []), *(["--metrics", metrics] if metrics else [])]
     return Definition(
-        command=(*_command(), "watch", "--file", manifest.file, *(["--poll"] if options.poll else [])),
+        command=(*_command(), "watch", "--file", manifest.file, *more),
         variables=tuple(dict.fromkeys(variables)),
         directories=tuple({place for directory in directories for place in (directory, os.path.realpath(directory))}),
         log=f"{state_directories()[1]}/watch.log",

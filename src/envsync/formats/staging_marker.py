@@ -5,6 +5,7 @@ A staging directory is marked before anything else is in it: so the next pass re
 
 import json
 from dataclasses import asdict
+from hashlib import blake2b
 
 from envsync.model.dataclass import dataclass
 
@@ -75,6 +76,11 @@ _KINDS: dict[str, tuple[type, ...]] = {
 _KEYS = {"irreplaceable": "loose"}
 """Keys in the file that differ from the field, as generations of earlier releases have them."""
 _FIELDS = {key: name for name, key in _KEYS.items()}
+
+
+def partial_name(name: str) -> str:
+    """Return the name of the temporary file for a file, the same each time."""
+    return f"{PREFIX}{blake2b(name.encode(errors='surrogateescape'), digest_size=8).hexdigest()}"
 
 
 def is_staging_dir_name(name: str) -> bool:

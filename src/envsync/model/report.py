@@ -30,6 +30,11 @@ class Outcome(StrEnum):
     FAILED = "failed"
 
 
+CHANGED = frozenset(
+    {Outcome.LINKED, Outcome.INSTALLED, Outcome.REPAIRED, Outcome.UPGRADED, Outcome.CREATED, Outcome.REBUILT}
+    | {Outcome.ROLLED_BACK}
+)
+"""Outcomes of work that was completed."""
 _BY_KIND = {
     "link": Outcome.LINKED,
     "install": Outcome.INSTALLED,

@@ -13,13 +13,24 @@ from envsync.report.progress import named
 from envsync.report.terminal import Paint, abbreviate_home, abbreviate_in_commands, tilde
 from envsync.report.text import outcome_lines, problem_lines, state_lines
 from envsync.report.totals import environments
-from envsync.watch.events import Applied, Conflicted, Degraded, Event, ManifestFailed, Passed, Started, Stopped
+from envsync.watch.events import (
+    Applied,
+    Conflicted,
+    Degraded,
+    Event,
+    ManifestFailed,
+    Passed,
+    Recovered,
+    Started,
+    Stopped,
+)
 
 _NAMES: dict[type[Event], str] = {
     Started: "started",
     Passed: "pass",
     Applied: "applied",
     Conflicted: "conflict",
+    Recovered: "recovered",
     ManifestFailed: "manifest-error",
     Degraded: "degraded",
     Stopped: "stopped",
@@ -37,7 +48,7 @@ _STATES = {
 
 def is_result(event: Event) -> bool:
     """Check whether an event is a result, for standard output, and not a message about the watcher itself."""
-    return isinstance(event, Passed | Applied | Conflicted)
+    return isinstance(event, Passed | Applied | Conflicted | Recovered)
 
 
 def is_problem(event: Event) -> bool:
@@ -51,7 +62,7 @@ def is_problem(event: Event) -> bool:
             return bool(event.problems)
         case Degraded():
             return True
-        case Started() | Passed() | Stopped():
+        case Started() | Passed() | Recovered() | Stopped():
             return False
         case _:
             assert_never(event)
@@ -63,7 +74,7 @@ def event_lines(event: Event, paint: Paint, *, verbose: bool) -> Iterator[str]:
         case Applied():
             if verbose or not (event.repeated or event.report.outcome is Outcome.INTERRUPTED):
                 yield from _applied(event, paint)
-        case Conflicted(plan):
+        case Conflicted(plan) | Recovered(plan):
             yield from state_lines(plan, paint)
         case ManifestFailed():
             yield from _manifest(event, paint)
@@ -125,7 +136,7 @@ def _fields(event: Event) -> tuple[str, dict[str, Any]]:
             fields = _counts(event)
         case Applied(report, retry_in):
             fields = {"environment": report.to_dict(), "retry_in": retry_in}
-        case Conflicted(plan):
+        case Conflicted(plan) | Recovered(plan):
             fields = {"environment": plan.to_dict()}
         case ManifestFailed(manifest, problems):
             fields = {"manifest": manifest, "errors": [one.to_dict() for one in problems]}

@@ -1,7 +1,10 @@
 """A watcher's events: values, which ``report.watching`` renders."""
 
+from collections.abc import Mapping
+from dataclasses import field
+
 from envsync.model.dataclass import dataclass
-from envsync.model.plan import EnvironmentPlan
+from envsync.model.plan import EnvironmentPlan, Plan
 from envsync.model.problems import Problem
 from envsync.model.report import EnvironmentReport
 from envsync.watch.schedule import Reason
@@ -28,6 +31,10 @@ class Passed:
     applied: tuple[EnvironmentReport, ...]
     """The reports of those that it worked on."""
     seconds: float
+    after: Plan
+    """What its last look found."""
+    failures: Mapping[str, Problem] = field(default_factory=dict)
+    """Why environments failed, by name, as far as that has not been resolved since."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +56,13 @@ class Conflicted:
 
 
 @dataclass(frozen=True, slots=True)
+class Recovered:
+    """An environment that failed is as declared, without work of this watcher."""
+
+    plan: EnvironmentPlan
+
+
+@dataclass(frozen=True, slots=True)
 class ManifestFailed:
     """The manifest cannot be read, and the last valid one stays in force; without problems: it is valid again."""
 
@@ -58,7 +72,7 @@ class ManifestFailed:
 
 @dataclass(frozen=True, slots=True)
 class Degraded:
-    """It has begun to poll instead of listening."""
+    """It goes on with less than it was asked for: it polls instead of listening, or lacks its metrics."""
 
     problem: Problem
 
@@ -75,4 +89,4 @@ class Stopped:
     """The names of the environments that this left as they were."""
 
 
-Event = Started | Passed | Applied | Conflicted | ManifestFailed | Degraded | Stopped
+Event = Started | Passed | Applied | Conflicted | Recovered | ManifestFailed | Degraded | Stopped

@@ -1,70 +1,26 @@
 """The watcher: waits, lets changes settle, makes a pass, reports what is new, and watches what the pass observed."""
 
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable
 
 from envsync.model.dataclass import dataclass
-from envsync.model.plan import Conflict, EnvironmentPlan, State
+from envsync.model.plan import EnvironmentPlan, State
 from envsync.model.problems import Problem
 from envsync.model.report import EnvironmentReport, Outcome
-from envsync.watch.events import Applied, Conflicted, Degraded, Event, ManifestFailed, Passed, Started, Stopped
+from envsync.watch.change_log import ChangeLog
+from envsync.watch.events import (
+    Degraded,
+    Event,
+    Passed,
+    Started,
+    Stopped,
+)
 from envsync.watch.notify import ServiceManager
 from envsync.watch.passes import Look, Passes
 from envsync.watch.schedule import BackOff, Confirmation, Reason, Schedule
 from envsync.watch.scope import Scope
 from envsync.watch.signals import Control
 from envsync.watch.source import Clock, Source
-
-
-class ChangeLog:
-    """Emits what differs from what earlier passes reported."""
-
-    def __init__(self, emit: Callable[[Event], None]) -> None:
-        """Take the receiver of events."""
-        self._emit = emit
-        self._manifest = ManifestFailed("", ())
-        self._conflicts: dict[str, tuple[Conflict, ...]] = {}
-        self._done: dict[str, EnvironmentReport] = {}
-        self._failed = False
-
-    @property
-    def trouble(self) -> bool:
-        """Whether an environment failed in the last pass, or is in conflict."""
-        return self._failed or bool(self._conflicts)
-
-    def of_manifest(self, look: Look) -> None:
-        """Report that the manifest cannot be read, or can be again."""
-        if look.problems != self._manifest.problems:
-            self._manifest = ManifestFailed(look.plan.manifest.file, look.problems)
-            self._emit(self._manifest)
-
-    def of_work(self, done: Collection[EnvironmentReport], retries: Mapping[str, float]) -> None:
-        """Report what was done; ``retries`` has the seconds until the retry of each failed environment."""
-        for one in done:
-            name = one.plan.environment.name
-            former, self._done[name] = self._done.get(name), one
-            repeated = one.error is not None and former is not None and former.error == one.error
-            if one.outcome is not Outcome.UNCHANGED:
-                self._emit(Applied(one, retries.get(name), repeated))
-        self._failed = any(one.outcome is Outcome.FAILED for one in done)
-
-    def of_conflicts(
-        self, plans: Collection[EnvironmentPlan], stands: Callable[[EnvironmentPlan], bool], worked_on: set[str]
-    ) -> None:
-        """Report new confirmed conflicts, and resolved ones unless work on their environment was reported."""
-        standing: dict[str, tuple[Conflict, ...]] = {}
-        for plan in plans:
-            name = plan.environment.name
-            known = self._conflicts.get(name, ())
-            if plan.state is not State.CONFLICT:
-                if known and name not in worked_on:
-                    self._emit(Conflicted(plan))
-                continue
-            standing[name] = plan.conflicts if stands(plan) else known
-            if standing[name] != known:
-                self._emit(Conflicted(plan))
-        self._conflicts = {name: conflicts for name, conflicts in standing.items() if conflicts}
-
 
 _GRACE = 0.2
 """Seconds to wait for the event of a change that was found without one."""
@@ -191,12 +147,11 @@ class Watcher:
         retries = self._delay_retries(done, after)
         self._change_log.of_work(done, {} if self._watch_options.once else retries)
         now, worked_on = self._clock(), {one.plan.environment.name for one in done}
-        self._change_log.of_conflicts(
-            after.plan.environments, lambda one: self._confirmation.stands(one, now), worked_on
-        )
+        self._change_log.of_states(after.plan.environments, lambda one: self._confirmation.stands(one, now), worked_on)
         if self._chosen(after):  # it came to be while this pass was under way
             self._schedule.heard(now)
-        self._emit(Passed(reason, look.plan.environments, done, self._clock() - began))
+        seconds, failures = self._clock() - began, dict(self._change_log.failures)
+        self._emit(Passed(reason, look.plan.environments, done, seconds, after.plan, failures))
         self._manager.status(_status(after), ready=reason is Reason.SIGNAL)
         self._source.missed()
 

@@ -183,25 +183,39 @@ def replace_in(directory: int, name: str, content: bytes, mode: int, *, by_way_o
     The temporary file is written in the open directory ``by_way_of``, if given: the one in which a later pass looks for
     partial files.
     """
-    _write(directory, name, content, mode, by_way_of)
+    _write(directory, name, content, mode, by_way_of=by_way_of)
     os.fsync(directory)
 
 
-def replace_unflushed(directory: int, name: str, content: bytes) -> None:
-    """Replace a file in one step, readable by its user alone; not flushed, so a power loss may empty or lose it."""
-    _write(directory, name, content, None, None)
+def replace_unflushed(directory: int, name: str, content: bytes, *, mode: int = 0o600, new: str = "") -> None:
+    """Replace a file in one step; not flushed, so a power loss may empty or lose it. Raises ``OSError``.
+
+    ``new`` is the name of the temporary file; what a killed process left by that name is removed.
+    """
+    if new:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(new, dir_fd=directory)
+    _write(directory, name, content, mode, new=new, flushed=False)
 
 
-def _write(directory: int, name: str, content: bytes, flushed_mode: int | None, by_way_of: int | None) -> None:
-    new, way = f"{PREFIX}{os.urandom(8).hex()}", directory if by_way_of is None else by_way_of
-    mode = 0o600 if flushed_mode is None else flushed_mode
+def _write(  # noqa: PLR0913  # four, and options
+    directory: int,
+    name: str,
+    content: bytes,
+    mode: int,
+    *,
+    new: str = "",
+    by_way_of: int | None = None,
+    flushed: bool = True,
+) -> None:
+    new, way = new or f"{PREFIX}{os.urandom(8).hex()}", directory if by_way_of is None else by_way_of
     descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode, dir_fd=way)
     try:
         with open(descriptor, "wb") as file:
             os.fchmod(descriptor, mode)
             file.write(content)
             file.flush()
-            if flushed_mode is not None:
+            if flushed:
                 os.fsync(descriptor)
         os.rename(new, name, src_dir_fd=way, dst_dir_fd=directory)
     except BaseException:

@@ -5,10 +5,9 @@ import itertools
 import os
 import stat
 from collections.abc import Callable
-from hashlib import blake2b
 from typing import BinaryIO
 
-from envsync.formats.staging_marker import PREFIX
+from envsync.formats.staging_marker import PREFIX, partial_name
 from envsync.write.directories import (
     Root,
     clear_partial,
@@ -71,7 +70,7 @@ def make_launcher(place: str, command: str, *, flushed: bool = True) -> None:
 
     with open_parent(place) as (parent, name):
         # The partial file of a killed pass has the same name.
-        new = f"{PREFIX}{blake2b(os.fsencode(name), digest_size=8).hexdigest()}"
+        new = partial_name(name)
         _unlink(new, parent)
         descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o755, dir_fd=parent)
         try:

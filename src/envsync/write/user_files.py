@@ -7,8 +7,17 @@ import os
 import stat
 
 from envsync.cache.store import cache_directory
+from envsync.formats.staging_marker import partial_name
 from envsync.observe.trust import Record
-from envsync.write.directories import clear_partial, make_private, open_directory, open_parent, read_in, replace_in
+from envsync.write.directories import (
+    clear_partial,
+    make_private,
+    open_directory,
+    open_parent,
+    read_in,
+    replace_in,
+    replace_unflushed,
+)
 from envsync.write.files import make_directory, remove_file, replace_file
 
 
@@ -84,6 +93,15 @@ def forget_trust(record: Record) -> None:
         for name in os.listdir(directory):
             if name.startswith("unchanged-"):
                 remove_file(f"{directory}/{name}")
+
+
+def write_metrics(file: str, content: bytes) -> None:
+    """Replace the file that ``file`` leads to, readable by all; the links to it stay. Raises ``OSError``.
+
+    It is not flushed: the next pass writes it again.
+    """
+    with open_parent(os.path.realpath(file)) as (directory, name):
+        replace_unflushed(directory, name, content, mode=0o644, new=partial_name(name))
 
 
 def write_definition(file: str, content: bytes) -> None:

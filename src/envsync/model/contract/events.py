@@ -61,6 +61,13 @@ class ConflictEvent(Event):
     """The environment"""
 
 
+class RecoveredEvent(Event):
+    """An environment that failed is as declared, without work of this watcher."""
+
+    environment: EnvironmentEntry
+    """The environment"""
+
+
 class ManifestErrorEvent(Event):
     """The manifest cannot be read, and the last valid one stays in force; or it is valid again."""
 
@@ -71,7 +78,7 @@ class ManifestErrorEvent(Event):
 
 
 class DegradedEvent(Event):
-    """It has begun to poll."""
+    """It goes on with less than it was asked for: it polls, or lacks its metrics."""
 
     code: ProblemCode
     """What happened"""
