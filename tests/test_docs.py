@@ -13,6 +13,7 @@ from envsync.model.packages import Damage, Distribution
 from envsync.model.problems import Problem
 from envsync.report.watching import _NAMES, event_entry, now
 from envsync.watch.events import Degraded, Event, ManifestFailed, Stopped
+from harness import site_pages
 from harness.contract import assert_event, kinds, pages, schema_of
 from harness.emitted import Emitted, codes_in, documented
 from harness.place import ROOT, Place
@@ -51,6 +52,12 @@ def test_a_schema_takes_further_keys_and_no_missing_ones() -> None:
         assert Draft202012Validator(schema_of("event")).is_valid(value) == valid, value
     with pytest.raises(AssertionError, match="more"):
         assert_event(known | {"more": 1})
+
+
+def test_each_page_is_on_the_site() -> None:
+    named = re.findall(r"^ +- (\S+\.md)$", (ROOT / "mkdocs.yml").read_text(), re.MULTILINE)
+    written = {page.name for page in (ROOT / "docs").glob("*.md")}
+    assert sorted(named) == sorted({*written, *(page for page in site_pages.pages() if "sources/" not in page)})
 
 
 @pytest.fixture(scope="module")

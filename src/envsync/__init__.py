@@ -173,7 +173,7 @@ def _reconciler(manifest: "Manifest", cache: "Cache", force_rebuild: "Iterable[s
 def apply(
     planned: "Plan | None" = None, *, settings: "Settings | None" = None, progress: "Follower" = lambda _: None
 ) -> "Report":
-    """Carry out a plan, without one :func:`plan` of everything, and return what was done.
+    """Carry out a plan, without one ``plan`` of everything, and return what was done.
 
     Each environment is observed and decided again under its lock, for which other passes wait, the command's too. What
     fails, fails for one environment alone: see ``ok``, and each ``error``. ``progress`` is called, in this thread, with
@@ -181,7 +181,7 @@ def apply(
     umask of the process is wider by what others may write; a ``KeyboardInterrupt`` lets what was begun be completed, a
     second one undoes it, and it is in the report.
 
-    Raises ``UsageError`` for settings that cannot be meant, and without a plan what :func:`plan` raises.
+    Raises ``UsageError`` for settings that cannot be meant, and without a plan what ``plan`` raises.
     """
     from envsync.apply.settings import Settings
     from envsync.cache.store import Cache
