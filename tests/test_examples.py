@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.bench import listing
+from harness.bench import files, listing
 from harness.links import fingerprint
 from harness.place import ROOT, SOURCE
+from harness.pythons import PYTHONS
 from harness.wheels import make_wheel
 
 EXAMPLES = ROOT / "examples"
@@ -75,6 +76,7 @@ def tools(tmp_path_factory: pytest.TempPathFactory) -> Path:
     minor = f"python{sys.version_info.major}.{sys.version_info.minor}"
     (directory / minor).symlink_to(os.path.realpath(sys.executable))
     make_wheel(directory, "ruff", "1.0", scripts={"ruff": "ruff:main"})
+    make_wheel(directory, "flask", "3.1", scripts={"flask": "flask:main"})
     return directory
 
 
@@ -109,7 +111,7 @@ def test_each_script_is_short_and_its_shell_can_read_it(script: str) -> None:
     assert len((EXAMPLES / script).read_text().splitlines()) <= 30
 
 
-@pytest.mark.parametrize("script", SCRIPTS)
+@pytest.mark.parametrize("script", [*SCRIPTS, "try"])
 def test_shellcheck_has_nothing_to_say_of_a_script(script: str) -> None:
     _need("shellcheck")
     subprocess.run(["shellcheck", "--norc", EXAMPLES / script], check=True)
@@ -121,6 +123,30 @@ def test_the_readme_names_each_example_once_and_links_to_files_that_are_there() 
     assert [directory for directory in DIRECTORIES if links.count(directory) != 1] == []
     assert [link for link in links if not (EXAMPLES / link).exists()] == []
     assert "(examples/README.md)" in (ROOT / "README.md").read_text()
+
+
+@pytest.mark.parametrize("minors", [("3.12", "3.13"), ("3.13",)], ids=" ".join)
+def test_a_first_look_upgrades_kills_goes_on_and_leaves_nothing_elsewhere(desk: Desk, minors: tuple[str, ...]) -> None:
+    if not {*minors} <= PYTHONS.keys():
+        pytest.skip("needs pyenv's Python 3.12 and 3.13")
+    shutil.copytree(EXAMPLES, desk.home / "examples", ignore=shutil.ignore_patterns("state"), symlinks=True)
+    found = "".join(f'"{minor}" = "{PYTHONS[minor]}"\n' for minor in minors)
+    (desk.home / "found").write_text(found)
+    envsync = desk.home / "envsync"
+    envsync.write_text(f'#!/bin/sh\n[ "$1" = init ] && exec cp {desk.home}/found "$4"\nexec envsync "$@"\n')
+    envsync.chmod(0o755)
+    desk.variables |= {"PYTHON": sys.executable, "ENVSYNC": str(envsync)}
+    before = files(listing(desk.home))
+    shown = desk.run(desk.home / "examples/try", where=Path("/"))
+    assert re.match(
+        r".* created .*\nflask 3\.1 .*\nKilled\n.*\nflask 3\.1 .*\n\* rebuilt .*\nflask 3\.1 .*\nblog +in sync ",
+        shown,
+        re.DOTALL,
+    ), shown
+    assert ("No module named 'flask'" in shown) == (len(minors) > 1)
+    (remove,) = re.findall(r"^ +(rm -r .*)$", shown, re.MULTILINE)
+    desk.run("sh", "-c", remove)
+    assert files(listing(desk.home)) == before
 
 
 def test_stowed_dotfiles_make_the_environments_keep_every_link_and_the_second_run_changes_nothing(desk: Desk) -> None:
