@@ -49,7 +49,7 @@ def container(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Image]:
 
 
 def project(container: Image) -> None:
-    """Make the project of the guide's second section in it, anew."""
+    """Make the project of the guide's second section in it again."""
     shutil.rmtree(container.root / "src/app", ignore_errors=True)
     container.write("/src/app/envs.toml", section("A project that is mounted")("toml"))
     container.write("/src/app/requirements.txt", "")

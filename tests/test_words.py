@@ -89,7 +89,7 @@ ALLOWED = {
     r'"folder"': "a kind of node in the graph's JSON, which is a contract",
     r'"folders"': "a field of the watch events, which are a contract",
     r"shape=folder": "Graphviz's name",
-    r"\$\{workspaceFolder\}": "a variable of VS Code",
+    r"\$\{(?:localW|w)orkspaceFolder\}|\"workspaceFolder\"": "names of VS Code and of dev containers",
     r"(?m)^ {4}(?:area|folders|leftovers): ": "where these keys are declared",
     r"`folder`": "the kind of node, in the documents",
     r"`folders`": "the same field, in the documents",
