@@ -3,6 +3,7 @@
 hatchling runs this file; hatch_build.py is the name it looks for.
 """
 
+import importlib
 import os
 import re
 import subprocess
@@ -46,11 +47,10 @@ def man_page(version: str) -> str:
     """Return the manual page in man(7), the same for the same source at any time."""
     from argparse_manpage.manpage import Manpage
 
-    from envsync.cli import options
-
+    options: Any = importlib.import_module("envsync.cli.options")
     # The options of `add` are the manifest's keys, which pydantic would have to be installed for.
     options.COMMANDS = tuple(one._replace(takes_keys=False) for one in options.COMMANDS)
-    root = options.parser({command.name for command in options.COMMANDS})
+    root: Any = options.parser({command.name for command in options.COMMANDS})
     root._subparsers.title = "commands"
     common = {name for action in root._actions for name in action.option_strings}
     for name, inner in root._subparsers._group_actions[0].choices.items():

@@ -244,6 +244,11 @@ def test_what_the_host_reads_is_valid_by_its_schema(schema: str, files: str) -> 
     run(tool("check-jsonschema"), "--builtin-schema", f"vendor.{schema}", *found)
 
 
+def test_actionlint_has_nothing_to_say_of_the_workflows() -> None:
+    actionlint = shutil.which("actionlint") or tool("actionlint")
+    run(actionlint, *ROOT.glob(".github/workflows/*.yml"))
+
+
 def test_the_hooks_are_valid_by_pre_commit() -> None:
     run(tool("pre-commit"), "validate-config", ".pre-commit-config.yaml")
     run(tool("pre-commit"), "validate-manifest", ".pre-commit-hooks.yaml")

@@ -4,15 +4,19 @@ import glob
 import os
 import re
 
+from packaging.version import Version
+
 
 def _installed() -> dict[str, str]:
-    """Return interpreters by patch version and by minor version, without running any: the name of the tree tells."""
+    """Return interpreters by patch version and by minor version, without running any: the directory names it."""
     root = os.environ.get("PYENV_ROOT") or os.path.expanduser("~/.pyenv")
+    runner = os.environ.get("RUNNER_TOOL_CACHE") or "/nowhere"
+    trees = {os.path.basename(tree): tree for tree in glob.glob(f"{root}/versions/*")}
+    trees |= {tree.split("/")[-2]: tree for tree in glob.glob(f"{runner}/Python/*/*")}
     found = {}
-    for tree in sorted(glob.glob(f"{root}/versions/*"), key=lambda tree: [int(n) for n in re.findall(r"\d+", tree)]):
-        version = os.path.basename(tree)
-        python = f"{tree}/bin/python"
-        if re.fullmatch(r"\d+\.\d+\.\d+", version) and os.access(python, os.X_OK):
+    for version in sorted((one for one in trees if re.fullmatch(r"\d+\.\d+\.\d+", one)), key=Version):
+        python = f"{trees[version]}/bin/python"
+        if os.access(python, os.X_OK):
             found[version] = python
             found[version.rpartition(".")[0]] = python
     if os.access("/usr/bin/python3.11", os.X_OK):
@@ -21,4 +25,4 @@ def _installed() -> dict[str, str]:
 
 
 PYTHONS = _installed()
-"""``3.12.1`` and ``3.12`` to pyenv's, ``debian`` to the system's 3.11."""
+"""``3.12.1`` and ``3.12`` to pyenv's, or those of a CI runner; ``debian`` to the system's 3.11."""

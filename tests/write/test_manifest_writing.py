@@ -17,6 +17,8 @@ from envsync.apply import declare
 from envsync.cli.main import main
 from envsync.manifest import load
 from envsync.model.desired import Manifest
+from envsync.write.directories import open_directory, replace_in
+from envsync.write.flush import flush
 from envsync.write.user_files import new_manifest, replace_manifest
 from harness.bench import listing, run
 from harness.links import fingerprint
@@ -201,6 +203,29 @@ def test_a_failure_on_the_way_changes_nothing(
     monkeypatch.setattr(f"envsync.write.directories.os.{call}", fail)
     for arguments in COMMANDS:
         assert "Input/output error" in refused(here, capsys, *arguments)["errors"][0]["message"]
+
+
+def test_on_macos_a_flush_goes_past_the_cache_of_the_disk_where_the_file_system_can(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flushed: list[int] = []
+
+    def record(descriptor: int, number: int) -> None:
+        assert number == 51
+        flushed.append(os.fstat(descriptor).st_ino)
+        raise OSError(errno.ENOTSUP, "as a share of a server does")
+
+    monkeypatch.setattr("envsync.write.directories._FULL_SYNC", 51)
+    monkeypatch.setattr("envsync.write.directories.fcntl.fcntl", record)
+    monkeypatch.setattr("envsync.write.flush.ON_LINUX", False)
+    (tmp_path / "tree/in").mkdir(parents=True)
+    for name in ("tree/a", "tree/in/b"):
+        (tmp_path / name).touch()
+    flush([str(tmp_path / "tree")])
+    assert flushed == [(tmp_path / "tree").stat().st_ino]
+    with open_directory(str(tmp_path)) as directory:
+        replace_in(directory, "c", b"", 0o600)
+    assert len(flushed) == 3
 
 
 def other_hand(here: Place, monkeypatch: pytest.MonkeyPatch, content: str) -> None:

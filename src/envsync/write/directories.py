@@ -3,6 +3,7 @@
 import contextlib
 import ctypes
 import errno
+import fcntl
 import functools
 import os
 import stat
@@ -14,6 +15,7 @@ from envsync.model.system import ON_LINUX
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _SEARCHED = getattr(os, "O_PATH", 0) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_FULL_SYNC: int | None = getattr(fcntl, "F_FULLFSYNC", None)  # macOS
 _NOFOLLOW_ANY = getattr(os, "O_NOFOLLOW_ANY", 0)  # macOS 11 and later, open(2)
 _OPENAT2, _AT_FDCWD, _NO_SYMLINKS = 437, -100, 0x04  # openat2(2), the number is the same on all but Alpha
 _REPLACED = "a directory above it was replaced by a symlink"
@@ -184,7 +186,7 @@ def replace_in(directory: int, name: str, content: bytes, mode: int, *, by_way_o
     partial files.
     """
     _write(directory, name, content, mode, by_way_of=by_way_of)
-    os.fsync(directory)
+    to_disk(directory)
 
 
 def replace_unflushed(directory: int, name: str, content: bytes, *, mode: int = 0o600, new: str = "") -> None:
@@ -216,7 +218,7 @@ def _write(  # noqa: PLR0913  # four, and options
             file.write(content)
             file.flush()
             if flushed:
-                os.fsync(descriptor)
+                to_disk(descriptor)
         os.rename(new, name, src_dir_fd=way, dst_dir_fd=directory)
     except BaseException:
         with contextlib.suppress(OSError):
@@ -234,20 +236,18 @@ def clear_partial(directory: int) -> None:
                     os.unlink(name, dir_fd=directory)
 
 
-def flush_file(name: str, directory: int) -> None:
-    """Flush a regular file in an open directory to the disk; ignore other kinds. Raises ``OSError``."""
-    if kind_of(name, directory) == stat.S_IFREG:
-        descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+def to_disk(descriptor: int) -> None:
+    """Flush an open file or directory, on macOS also from the disk's cache. Raises ``OSError``."""
+    os.fsync(descriptor)
+    if _FULL_SYNC is not None:
+        with contextlib.suppress(OSError):  # a server's file system has no such call
+            fcntl.fcntl(descriptor, _FULL_SYNC)
 
 
 def flush_open(directory: int) -> None:
     """Flush an open directory's entries to the disk; ignore one that is not readable. Raises ``OSError``."""
     try:
-        os.fsync(directory)
+        to_disk(directory)
     except OSError as error:
         if error.errno != errno.EBADF:  # opened by O_PATH, for searching alone
             raise
@@ -260,7 +260,7 @@ def flush_directory(path: str) -> None:
     except PermissionError:
         return
     try:
-        os.fsync(descriptor)
+        to_disk(descriptor)
     finally:
         os.close(descriptor)
 

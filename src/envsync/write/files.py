@@ -19,6 +19,7 @@ from envsync.write.directories import (
     read_in,
     replace_in,
     replace_unflushed,
+    to_disk,
 )
 from envsync.write.rename import Place, move_no_replace
 
@@ -77,7 +78,7 @@ def make_launcher(place: str, command: str, *, flushed: bool = True) -> None:
             with open(descriptor, "wb") as file:
                 file.write(launcher(command).encode(errors="surrogateescape"))
                 file.flush()
-                os.fsync(descriptor)
+                to_disk(descriptor)
             above = os.path.dirname(place)
             if not move_no_replace(Place(parent, new, above), Place(parent, name, above)):
                 os.link(new, name, src_dir_fd=parent, dst_dir_fd=parent)
@@ -179,7 +180,7 @@ def put_inner_file(root: Root, relative: str, source: str | None) -> str | None:
             replace_in(directory, name, content, 0o644, by_way_of=top)
         elif kept:
             os.unlink(name, dir_fd=directory)
-            os.fsync(directory)
+            to_disk(directory)
         return kept
 
 
@@ -204,7 +205,7 @@ def make_executable(root: Root, relative: str) -> None:
         try:
             mode = stat.S_IMODE(os.fstat(descriptor).st_mode)
             os.fchmod(descriptor, mode | (mode & 0o444) >> 2)
-            os.fsync(descriptor)
+            to_disk(descriptor)
         finally:
             os.close(descriptor)
 
@@ -219,4 +220,4 @@ def set_inner_link(root: Root, relative: str, text: str) -> None:
         except OSError:
             os.unlink(new, dir_fd=directory)
             raise
-        os.fsync(directory)
+        to_disk(directory)

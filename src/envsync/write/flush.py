@@ -2,10 +2,11 @@
 
 import ctypes
 import os
+import stat
 from collections.abc import Iterable
 
 from envsync.model.system import ON_LINUX
-from envsync.write.directories import flush_directory, flush_file, open_directory
+from envsync.write.directories import flush_directory, kind_of, open_directory, to_disk
 
 _FEW = 2
 """Up to this many directories are flushed one by one, without whatever else waits for their disk."""
@@ -55,5 +56,16 @@ def _flush_disk(descriptor: int) -> bool:
 def _flush_tree(descriptor: int) -> None:
     for _, _, files, here in os.fwalk(".", dir_fd=descriptor, follow_symlinks=False):
         for name in files:
-            flush_file(name, here)
+            _flush_file(name, here)
         os.fsync(here)
+    to_disk(descriptor)
+
+
+def _flush_file(name: str, directory: int) -> None:
+    """Flush a regular file; ignore other kinds. On macOS as far as the disk's cache, which is flushed once in the end."""
+    if kind_of(name, directory) == stat.S_IFREG:
+        descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -17,6 +17,7 @@ from envsync.write.directories import (
     read_in,
     replace_in,
     replace_unflushed,
+    to_disk,
 )
 from envsync.write.files import make_directory, remove_file, replace_file
 
@@ -52,12 +53,12 @@ def new_manifest(end: str, to_make: tuple[str, ...], content: bytes) -> None:
             with open(descriptor, "wb") as file:
                 file.write(content)
                 file.flush()
-                os.fsync(descriptor)
+                to_disk(descriptor)
         except BaseException:
             with contextlib.suppress(OSError):
                 os.unlink(name, dir_fd=directory)
             raise
-        os.fsync(directory)
+        to_disk(directory)
 
 
 def take_back_manifest(end: str, made: tuple[str, ...], content: bytes) -> None:
