@@ -62,7 +62,7 @@ def _flush_tree(descriptor: int) -> None:
 
 
 def _flush_file(name: str, directory: int) -> None:
-    """Flush a regular file; ignore other kinds. On macOS as far as the disk's cache, which is flushed once in the end."""
+    """Flush a regular file; ignore other kinds. On macOS as far as the disk's cache, flushed once in the end."""
     if kind_of(name, directory) == stat.S_IFREG:
         descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
         try:
