@@ -84,3 +84,14 @@ def test_who_fails_is_told_and_has_no_times(tmp_path: Path, monkeypatch: pytest.
     assert "FileExistsError" in failing.failed
     assert (len(failing.samples), len(steady.samples), len(absent.samples)) == (0, 2, 0)
     assert (steady.failed, absent.failed, absent.skipped) == ("", "", "not installed")
+
+
+def test_the_comparison_says_what_tools_do(tmp_path: Path) -> None:
+    done = measure(tmp_path, "--situations")
+    assert done.returncode == 0, done.stderr
+    run_with, *rows = done.stdout.splitlines()
+    page = (ROOT / "docs/comparison.md").read_text().splitlines()
+    own = [row for row in rows if "envsync" in row]
+    assert len(own) == 6
+    for row in rows if run_with in page else [row.partition("envsync")[0] for row in own]:
+        assert any(line.startswith(row) for line in page), row

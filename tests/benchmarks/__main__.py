@@ -11,6 +11,8 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).parent.parent))  # what tests and benchmarks share lies there
 
+import interpreters
+import situations
 from contenders import Bench, Scale, report
 from machine import describe
 from results import Figure, Result
@@ -41,6 +43,9 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="envsync-benchmark-", dir=options.directory) as directory:
         world = World(Path(os.path.realpath(directory)), find_tools())
         world.begin()
+        if options.situations:
+            print("\n".join(situations.table(world.root, world.tools, _for_venv(), world.variables())))
+            return 0
         bench = Bench(world, _scale(options))
         results = [result for row in options.only for result in _measured(bench, row)]
         machine = describe(bench)
@@ -59,6 +64,10 @@ def _measured(bench: Bench, row: str) -> Iterator[Result]:
         yield Figure(row, row, failed=str(failure))
 
 
+def _for_venv() -> dict[str, str]:
+    return {f"{major}.{minor}": python for (major, minor), python in interpreters.by_minor().items() if minor > 10}
+
+
 def _scale(options: argparse.Namespace) -> Scale:
     scale = _SMALL if options.small else Scale()
     if options.rounds is None:
@@ -73,6 +82,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--only", type=_rows, default=list(ROWS), metavar="ROW,...", help=f"of {', '.join(ROWS)}")
     parser.add_argument("--in", dest="directory", type=_directory, metavar="DIR", help="where to work; else $TMPDIR")
     parser.add_argument("--json", metavar="FILE", help="write all times, and what they were measured on")
+    parser.add_argument(
+        "--situations", action="store_true", help="print the table of docs/comparison.md, measure nothing"
+    )
     parser.add_argument("--markdown", action="store_true", help="print the table of docs/benchmarks.md")
     return parser.parse_args()
 

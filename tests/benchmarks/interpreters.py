@@ -17,14 +17,20 @@ def this() -> str:
 
 def other() -> str:
     """Return the newest CPython of this machine that is of another minor version; empty text where there is none."""
-    fitting = [
-        one
-        for one in discover().candidates
-        if (one.implementation, one.final, one.free_threaded) == ("cpython", True, False)
-        and _OLDEST <= one.version[:2] != sys.version_info[:2]
-    ]
-    newest = sorted(fitting, key=lambda one: one.version, reverse=True)
-    return next((os.path.realpath(one.link) for one in newest if _runs_as(one.link, one.version[:2])), "")
+    newest = [python for minor, python in by_minor().items() if minor != sys.version_info[:2]]
+    return newest[-1] if newest else ""
+
+
+def by_minor() -> dict[tuple[int, int], str]:
+    """Return a CPython of each minor version that is installed, by that version, the newest last."""
+    found: dict[tuple[int, int], str] = {}
+    for one in sorted(discover().candidates, key=lambda one: one.version):
+        minor = (one.version[0], one.version[1])
+        if minor < _OLDEST or (one.implementation, one.final, one.free_threaded) != ("cpython", True, False):
+            continue
+        if _runs_as(one.link, minor):
+            found[minor] = os.path.realpath(one.link)
+    return found
 
 
 def _runs_as(link: str, minor: tuple[int, ...]) -> bool:
