@@ -180,7 +180,7 @@ def test_an_answer_loads_nothing_that_only_commands_need(place: Place, line: str
     loaded = {one.rpartition("|")[2].strip() for one in errors.splitlines() if one.startswith("import time:")}
     assert (status, output != "", loaded & HEAVY) == (0, True, set())
     ours = {name for name in loaded if name.startswith("envsync.cli.")}
-    wanted = {f"envsync.cli.{name}" for name in ("completer", "options", "arguments")}
+    wanted = {f"envsync.cli.{name}" for name in ("completer", "options", "arguments", "grammar")}
     assert ours - {"envsync.cli.startup"} == wanted
 
 

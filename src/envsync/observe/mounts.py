@@ -6,7 +6,7 @@ from functools import cached_property, lru_cache
 
 from envsync.formats import mountinfo
 from envsync.formats.mountinfo import Mount
-from envsync.model.system import ON_LINUX
+from envsync.model.system import ON_LINUX, c_library
 
 _TABLE = "/proc/self/mountinfo"
 _LAYERED = frozenset({"overlay", "fuse.fuse-overlayfs", "aufs"})
@@ -124,7 +124,7 @@ class _Handle(ctypes.Structure):
 
 def in_upper_layer(directory: str) -> bool:
     """Check whether a directory is only in the upper layer; ``False`` where the kernel does not report it."""
-    ask = getattr(ctypes.CDLL(None, use_errno=True), "name_to_handle_at", None)
+    ask = getattr(c_library(), "name_to_handle_at", None)
     handle, mount = _Handle(size=128), ctypes.c_int()
     if ask is None or ask(_AT_FDCWD, os.fsencode(directory), ctypes.byref(handle), ctypes.byref(mount), _AT_HANDLE_FID):
         return False

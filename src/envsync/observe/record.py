@@ -118,8 +118,8 @@ def _is_inside(row: Row, end: str) -> bool:
 
 
 def _is_byte_code(file: str) -> bool:
-    """Check whether Python writes a file by itself, whenever it wants."""
-    return file.endswith(".pyc") or "/__pycache__/" in file
+    """Check whether Python writes a file by itself, whenever it wants; virtualenv lists the directories as well."""
+    return file.endswith((".pyc", "/__pycache__")) or "/__pycache__/" in file
 
 
 class _Check:

@@ -9,6 +9,7 @@ import struct
 import time
 from collections.abc import Container, Iterable
 
+from envsync.model.system import c_library
 from envsync.watch.signals import Flag
 
 _MODIFY, _ATTRIB, _CLOSE_WRITE = 0x2, 0x4, 0x8
@@ -32,7 +33,7 @@ class Inotify:
     def __init__(self, flag: Flag) -> None:
         """Take the flag that interrupts waiting. Raises ``OSError``."""
         self._flag = flag
-        self._library = ctypes.CDLL(None, use_errno=True)
+        self._library = c_library()
         self._descriptor = self._call("inotify_init1", os.O_CLOEXEC | os.O_NONBLOCK)
         self._directories: dict[int, list[str]] = {}
         """Paths by watch descriptor: one directory by several names has one descriptor."""

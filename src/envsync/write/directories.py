@@ -4,14 +4,13 @@ import contextlib
 import ctypes
 import errno
 import fcntl
-import functools
 import os
 import stat
 from collections.abc import Iterator
 
 from envsync.formats.staging_marker import PREFIX, is_staging_dir_name
 from envsync.model.dataclass import dataclass
-from envsync.model.system import ON_LINUX
+from envsync.model.system import ON_LINUX, c_library
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _SEARCHED = getattr(os, "O_PATH", 0) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -62,7 +61,9 @@ def _in_one_call(path: str, flags: int) -> int | None:
     while True:
         size = ctypes.c_size_t(ctypes.sizeof(how))
         text = ctypes.c_char_p(os.fsencode(path))
-        result = int(_libc().syscall(ctypes.c_long(_OPENAT2), ctypes.c_int(_AT_FDCWD), text, ctypes.byref(how), size))
+        result = int(
+            c_library().syscall(ctypes.c_long(_OPENAT2), ctypes.c_int(_AT_FDCWD), text, ctypes.byref(how), size)
+        )
         if result >= 0:
             return result
         number = ctypes.get_errno()
@@ -70,11 +71,6 @@ def _in_one_call(path: str, flags: int) -> int | None:
             return None
         if number != errno.EINTR:
             raise OSError(number, os.strerror(number), path)
-
-
-@functools.cache
-def _libc() -> ctypes.CDLL:
-    return ctypes.CDLL(None, use_errno=True)
 
 
 def _step_by_step(path: str, flags: int) -> int:

@@ -1,11 +1,10 @@
 """Flush directory trees to the disk, with one syncfs(2) for many."""
 
-import ctypes
 import os
 import stat
 from collections.abc import Iterable
 
-from envsync.model.system import ON_LINUX
+from envsync.model.system import ON_LINUX, c_library
 from envsync.write.directories import flush_directory, kind_of, open_directory, to_disk
 
 _FEW = 2
@@ -50,7 +49,7 @@ def _flush_disk_of(directory: str) -> bool:
 
 
 def _flush_disk(descriptor: int) -> bool:
-    return ON_LINUX and bool(ctypes.CDLL(None, use_errno=True).syncfs(descriptor) == 0)
+    return ON_LINUX and bool(c_library().syncfs(descriptor) == 0)
 
 
 def _flush_tree(descriptor: int) -> None:

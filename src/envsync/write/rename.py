@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from envsync.formats.staging_marker import PREFIX
 from envsync.model.dataclass import dataclass
-from envsync.model.system import ON_MACOS
+from envsync.model.system import ON_MACOS, c_library
 from envsync.write.directories import open_directory
 
 _NOREPLACE, _EXCHANGE = 1, 2  # renameat2(2)
@@ -89,7 +89,7 @@ def exchange_in_steps(one: Place, other: Place, spare: Place) -> None:
 
 
 def _rename(source: Place, target: Place, linux_flag: int, darwin_flag: int) -> bool:
-    libc = ctypes.CDLL(None, use_errno=True)
+    libc = c_library()
     first = (ctypes.c_int(source.directory), os.fsencode(source.name))
     second = (ctypes.c_int(target.directory), os.fsencode(target.name))
     if ON_MACOS:
