@@ -122,6 +122,14 @@ def _union(parts: list[Schema]) -> Schema:
 
 
 def base_of(one: Any) -> Any:
+    """Return the next class that a class extends, if any, which is not only a part of others."""
+    base = _parent(one)
+    while base is not None and not base.__name__.endswith(("Entry", "Document", "Event")):
+        base = _parent(base)
+    return base
+
+
+def _parent(one: Any) -> Any:
     """Return the class that a class extends, if any: at run time it does not know."""
     (name,) = map(ast.unparse, _classes()[one.__name__].bases)
     return None if name == "TypedDict" else getattr(import_module(one.__module__), name)
@@ -140,7 +148,7 @@ def _needed(hint: Any) -> Any:
 
 def _texts(one: Any) -> dict[str, str]:
     """Return what stands after the keys of a class, and of what it extends."""
-    base = base_of(one)
+    base = _parent(one)
     texts = _texts(base) if base is not None else {}
     for field, text in pairwise(_classes()[one.__name__].body):
         match field, text:
@@ -234,7 +242,7 @@ def _page() -> Iterator[str]:
 
 def _entries(module: types.ModuleType) -> Iterator[Any]:
     for one in vars(module).values():
-        if is_typeddict(one) and one.__module__ == module.__name__:
+        if is_typeddict(one) and one.__module__ == module.__name__ and one.__name__.endswith("Entry"):
             yield one
 
 

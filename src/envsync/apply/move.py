@@ -25,7 +25,7 @@ from envsync.formats import link_record, pyvenv_cfg
 from envsync.formats.staging_marker import MARKER, Marker, is_staging_dir_name, parent_of, read_marker
 from envsync.model import desired
 from envsync.model.dataclass import dataclass
-from envsync.model.document import Entry, document
+from envsync.model.document import document
 from envsync.model.links import Chain, EndKind
 from envsync.model.plan import Plan
 from envsync.model.problems import EnvsyncError, Problem
@@ -51,6 +51,11 @@ from envsync.write.relocate import (
 from envsync.write.staging import make_staging_dir, read_marker_of, remove_staging_dir, update_marker
 from envsync.write.swap import settle_exchange
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from envsync.model.contract.documents import MoveDocument
+    from envsync.model.contract.values import Status
+
 _SILENT = Progress()
 
 
@@ -70,9 +75,10 @@ class Moved:
         """True: what cannot be moved raises an error."""
         return True
 
-    def to_dict(self) -> Entry:
+    def to_dict(self) -> "MoveDocument":
         """Return the document of ``envsync move --json``."""
-        return document("move", self.manifest, "applied" if self.changed else "in-sync") | {"changed": self.changed}
+        status: Status = "applied" if self.changed else "in-sync"
+        return {**document("move", self.manifest, status), "changed": self.changed}
 
 
 def move(plan: Plan, settings: Settings, progress: Progress = _SILENT) -> Moved:

@@ -10,7 +10,7 @@ from envsync.apply.settings import Settings
 from envsync.apply.steps import clear_staging_dir
 from envsync.model.dataclass import dataclass
 from envsync.model.desired import Manifest
-from envsync.model.document import Entry, document
+from envsync.model.document import document
 from envsync.model.problems import EnvsyncError, Problem
 from envsync.observe.former_links import FormerLinks
 from envsync.observe.generations import find_generations, find_orphans
@@ -23,6 +23,11 @@ from envsync.write.locks import hold
 from envsync.write.relocate import remove_environment, remove_link
 from envsync.write.staging import read_marker_of, remove_staging_dir
 from envsync.write.temporary import remove_temporary
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from envsync.model.contract.documents import PruneDocument
+    from envsync.model.contract.values import Status
 
 _AFTER = {"environment": "link", "generation": "environment"}
 """What has to be gone of an environment before something else of it may go."""
@@ -42,11 +47,13 @@ class Pruned:
         """Whether all that was to be removed is gone."""
         return not any((self.done or {}).values())
 
-    def to_dict(self) -> Entry:
+    def to_dict(self) -> "PruneDocument":
         """Return the document of ``envsync prune --json``."""
-        status = "failed" if not self.ok else "applied" if self.done else "drift" if self.removals else "in-sync"
+        status: Status = (
+            "failed" if not self.ok else "applied" if self.done else "drift" if self.removals else "in-sync"
+        )
         entries = [one.to_dict(self.done or {}) for one in self.removals]
-        return document("prune", self.manifest, status) | {"removals": entries}
+        return {**document("prune", self.manifest, status), "removals": entries}
 
 
 def find_removals(manifest: Manifest, settings: Settings, *, everything: bool = False) -> Pruned:

@@ -78,7 +78,7 @@ def _plan(options: Options) -> Result:
             yield f"Next: {_command('apply', options, *(['--deep'] if options.deep else []), *rebuilt)}"
 
     result = look(options, lines, on_drift=DRIFT if options.exit_code else DONE, session=session)
-    return replace(result, more=result.more | session.in_force() | {"notes": list(notes)}) if options.json else result
+    return replace(result, more={**session.in_force(), "notes": list(notes)}) if options.json else result
 
 
 def _command(command: str, options: Options, *more: str) -> str:

@@ -134,7 +134,7 @@ def _remove(options: Options) -> Result:
     lines += [f"left: {path}{' (envsync prune removes it)' if path in pruned else ''}" for path in left]
     result = _result(removed[0], lines)
     each = [entry for one in removed for entry in one.to_dict()["no_longer_declared"]]
-    return replace(result, more=result.more | {"no_longer_declared": each})
+    return replace(result, more={**result.more, "no_longer_declared": each})
 
 
 def _pruned(file: str, options: Options) -> frozenset[str]:

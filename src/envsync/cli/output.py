@@ -5,8 +5,8 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Iterable, Iterator
-from typing import Any, TextIO
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TextIO
 
 from envsync.cli import signals
 from envsync.cli.commands import FITTED, SHOWING
@@ -24,7 +24,7 @@ def show(options: Options, result: Result) -> int:
     if options.json:
         verdict = result.verdict
         base = document(options.command, result.manifest, verdict.status, result.entries(), verdict.exit_code)
-        _print_json(base | result.more, options)
+        _print_json({**base, **result.more}, options)
     elif not options.quiet or result.verdict.exit_code or options.command in SHOWING or options.action == "show":
         lines = _pasted(result.lines(paint(options, sys.stdout)), options, sys.stdout)
         _print_lines(sys.stdout, fitting(lines) if options.command in FITTED else lines)
@@ -74,7 +74,7 @@ def _show_problems(options: Options, problems: tuple[Problem, ...], exit_code: i
     elif options.json:
         manifest = next((problem.file for problem in problems if problem.file), None)
         base = document(options.command, manifest, "error", exit_code=exit_code)
-        _print_json(base | {"errors": [problem.to_dict() for problem in problems]}, options)
+        _print_json({**base, "errors": [problem.to_dict() for problem in problems]}, options)
     else:
         from envsync.report.text import problem_lines  # noqa: PLC0415  # only where something is wrong
 
@@ -91,7 +91,7 @@ def _pasted(lines: Iterable[str], options: Options, stream: TextIO) -> Iterable[
     return lines if stream is sys.stdout and is_for_programs(options) else pasted(lines, options)
 
 
-def _print_json(content: dict[str, Any], options: Options, *, indent: int | None = 2) -> None:
+def _print_json(content: Mapping[str, object], options: Options, *, indent: int | None = 2) -> None:
     if options.file is not None:
         from envsync.cli.pasting import pasted_in  # noqa: PLC0415  # only here
 

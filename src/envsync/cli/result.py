@@ -1,12 +1,14 @@
 """What a command came to, ready to be shown as lines or as one JSON document."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from envsync.model.dataclass import dataclass
 
 if TYPE_CHECKING:
+    from envsync.model.contract.environments import EnvironmentEntry, GenerationEntry, ReportEntry, StatusEntry
+    from envsync.model.contract.values import Status
     from envsync.model.plan import EnvironmentPlan
     from envsync.model.report import EnvironmentReport
     from envsync.report.terminal import Paint
@@ -19,8 +21,7 @@ DONE, TROUBLE, DRIFT = 0, 1, 3
 class Verdict:
     """How a command ended."""
 
-    status: str
-    """``in-sync``, ``drift``, ``conflict``, ``applied``, ``failed`` or ``error``."""
+    status: "Status"
     exit_code: int
 
 
@@ -32,16 +33,14 @@ class Result:
     verdict: Verdict
     environments: "tuple[EnvironmentPlan, ...] | tuple[EnvironmentReport, ...]"
     lines: "Callable[[Paint], Iterable[str]]"
-    kept: Mapping[str, list[dict[str, Any]]] = field(default_factory=dict)
+    kept: "Mapping[str, list[GenerationEntry]]" = field(default_factory=dict)
     """The entries of each environment's generations, where the command looked at them."""
-    more: dict[str, Any] = field(default_factory=dict)
+    more: Mapping[str, object] = field(default_factory=dict)
     """What else stands in the JSON document."""
 
-    def entries(self) -> list[dict[str, Any]]:
-        """Return the entries of the environments in the JSON document."""
-        found = []
+    def entries(self) -> "Iterator[EnvironmentEntry | ReportEntry | StatusEntry]":
+        """Yield the entries of the environments in the JSON document."""
         for one in self.environments:
             entry = one.to_dict()
             kept = self.kept.get(entry["name"])
-            found.append(entry if kept is None else entry | {"kept": kept})
-        return found
+            yield entry if kept is None else {**entry, "kept": kept}

@@ -34,6 +34,10 @@ from envsync.write.locks import hold_watch
 from envsync.write.snapshot import variables_of
 from envsync.write.user_files import write_definition
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from envsync.model.contract.values import Status
+
 _LOCK_TIMEOUT = 5.0
 """Seconds to wait for another pass: a watcher tries again later."""
 
@@ -138,7 +142,7 @@ def _result(
     manager: Supervisor,
     lines: Iterable[str],
     *,
-    status: str = "in-sync",
+    status: "Status" = "in-sync",
     exit_code: int = 0,
     manifest: str | None = None,
     **more: object,

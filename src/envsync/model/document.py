@@ -5,18 +5,24 @@ from typing import Any
 
 from envsync import __version__
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from envsync.model.contract.documents import Document
+    from envsync.model.contract.environments import EnvironmentEntry, ReportEntry, StatusEntry
+    from envsync.model.contract.values import Status
+
 Entry = dict[str, Any]
 """An object of the document: texts, numbers, booleans, lists and further objects by their keys."""
 
 
 def document(
-    command: str, manifest: str | None, status: str, environments: Iterable[Entry] = (), exit_code: int | None = None
-) -> Entry:
-    """Return a whole document.
-
-    ``status`` is ``in-sync``, ``drift``, ``conflict``, ``applied``, ``failed`` or ``error``; ``exit_code`` is what
-    belongs to it where that is left out.
-    """
+    command: str,
+    manifest: str | None,
+    status: "Status",
+    environments: "Iterable[EnvironmentEntry | ReportEntry | StatusEntry]" = (),
+    exit_code: int | None = None,
+) -> "Document":
+    """Return a whole document; ``exit_code`` is what belongs to the status where it is left out."""
     return {
         "schema": 1,
         "envsync": __version__,
@@ -29,7 +35,7 @@ def document(
     }
 
 
-def status_of(states: Collection[str]) -> str:
+def status_of(states: Collection[str]) -> "Status":
     """Return the status of a document of environments in these states."""
     if "conflict" in states:
         return "conflict"

@@ -3,7 +3,12 @@
 from typing import Any
 
 from envsync.model.dataclass import dataclass
-from envsync.model.document import Entry, document
+from envsync.model.document import document
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from envsync.model.contract.documents import AddDocument, ImportDocument, InitDocument, RemoveDocument
+    from envsync.model.contract.entries import DeclarationEntry, LeftOutEntry, NoLongerDeclaredEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +41,10 @@ class Declaration:
     stable_link: tuple[str, str] | None = None
     """The interpreter link that was found, and the stable link to the same that is declared instead, if any is."""
 
-    def to_dict(self) -> Entry:
+    def to_dict(self) -> "DeclarationEntry":
         """Return its entry in the JSON document."""
-        return {"name": self.name, **dict(self.values)}
+        entry: DeclarationEntry = {"name": self.name}
+        return {**entry, **dict(self.values)}  # type: ignore[typeddict-item]  # the keys are the manifest's
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +64,9 @@ class Edit:
 class Written(Edit):
     """A manifest was written where none was."""
 
-    def to_dict(self) -> Entry:
+    def to_dict(self) -> "InitDocument":
         """Return the document of ``envsync init --json``."""
-        return document("init", self.manifest, "applied") | {"changed": True}
+        return {**document("init", self.manifest, "applied"), "changed": True}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +75,9 @@ class Added(Edit):
 
     declared: Declaration
 
-    def to_dict(self) -> Entry:
+    def to_dict(self) -> "AddDocument":
         """Return the document of ``envsync add --json``."""
-        return document("add", self.manifest, "applied") | {"changed": True, "declared": [self.declared.to_dict()]}
+        return {**document("add", self.manifest, "applied"), "changed": True, "declared": [self.declared.to_dict()]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +90,16 @@ class Removed(Edit):
     left: tuple[str, ...] = ()
     """Absolute paths of what it leaves on the disk: symlinks, scripts, its directory."""
 
-    def to_dict(self) -> Entry:
+    def to_dict(self) -> "RemoveDocument":
         """Return the document of ``envsync remove --json``."""
-        one = {"name": self.name, "file": self.file, "left": list(self.left)}
-        more = {"changed": True, "removed": self.name, "left": list(self.left), "no_longer_declared": [one]}
-        return document("remove", self.manifest, "applied") | more
+        one: NoLongerDeclaredEntry = {"name": self.name, "file": self.file, "left": list(self.left)}
+        return {
+            **document("remove", self.manifest, "applied"),
+            "changed": True,
+            "removed": self.name,
+            "left": list(self.left),
+            "no_longer_declared": [one],
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +112,7 @@ class LeftOut:
     reason: str
     """The end of a sentence that begins "because"."""
 
-    def to_dict(self) -> Entry:
+    def to_dict(self) -> "LeftOutEntry":
         """Return its entry in the JSON document."""
         return {"path": self.path, "code": self.code, "message": self.reason}
 
@@ -119,9 +130,10 @@ class Adopted(Edit):
     changed: bool
     """Whether the manifest was written."""
 
-    def to_dict(self) -> Entry:
+    def to_dict(self) -> "ImportDocument":
         """Return the document of ``envsync import --json``."""
-        return document("import", self.manifest, "applied" if self.changed else "in-sync") | {
+        return {
+            **document("import", self.manifest, "applied" if self.changed else "in-sync"),
             "changed": self.changed,
             "declared": [one.to_dict() for one in self.declared],
             "skipped": [one.path for one in self.skipped],

@@ -4,6 +4,10 @@ from enum import StrEnum
 
 from envsync.model.dataclass import dataclass
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from envsync.model.contract.environments import HopEntry
+
 
 class EndKind(StrEnum):
     """What stands at the end of a link chain."""
@@ -54,7 +58,7 @@ class Chain:
         """Its hops; where they lead in a circle, each once."""
         return tuple({hop.link: hop for hop in self.hops}.values())
 
-    def hop_entries(self) -> list[dict[str, str]]:
+    def hop_entries(self) -> "list[HopEntry]":
         """Return its hops as the JSON document has them."""
         return [{"link": hop.link, "text": hop.link_text} for hop in self.hops]
 

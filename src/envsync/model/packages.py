@@ -1,7 +1,10 @@
 """Installed packages, what an installer reports about them, and the installer calls that install declared ones."""
 
 from envsync.model.dataclass import dataclass
-from envsync.model.document import Entry
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from envsync.model.contract.environments import ChangeEntry, DamageEntry
 
 _MOST = 20
 """Files that are listed of a damaged package."""
@@ -68,7 +71,7 @@ class Damage:
     known: bool = True
     """Whether its version and origin are known."""
 
-    def to_dict(self) -> Entry:
+    def to_dict(self) -> "DamageEntry":
         """Return its entry in the JSON document, with the first files of each list."""
         return {
             "package": self.package.name,
@@ -129,7 +132,7 @@ class Change:
     after: str | None
     """``None`` where it is removed; empty where the version is only known once it is built."""
 
-    def to_dict(self) -> dict[str, str | None]:
+    def to_dict(self) -> "ChangeEntry":
         """Return its entry among the ``packages`` of the JSON document."""
         return {"name": self.name, "before": self.before, "after": self.after or None}
 

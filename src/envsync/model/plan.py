@@ -1,17 +1,22 @@
 """A plan: states, drift, actions, conflicts. Complete values, so that applying decides nothing."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, field
+from dataclasses import field
 from enum import StrEnum
+from typing import TYPE_CHECKING, Literal
 
 from envsync.model import desired
 from envsync.model.dataclass import dataclass
-from envsync.model.document import Entry, document, status_of
+from envsync.model.document import document, status_of
 from envsync.model.edits import Pin
 from envsync.model.environment import Script
 from envsync.model.install import InstallSpec
 from envsync.model.packages import Change
 from envsync.model.world import Backend, ForeignStaging, World
+
+if TYPE_CHECKING:
+    from envsync.model.contract.documents import Planned
+    from envsync.model.contract.environments import ActionEntry, ConflictEntry, DriftEntry, EnvironmentEntry
 
 
 class State(StrEnum):
@@ -35,13 +40,12 @@ class Drift:
     change: Change | None = None
     """The package whose version is another one, where that is the difference."""
     before: str | None = None
-    """What is there: a version, a link's text, a value; ``None`` where only the message says so."""
     after: str | None = None
-    """What should be there, likewise."""
+    """What is there, and what should be: a version, a link's text, a value; ``None`` where only the message says so."""
 
-    def to_dict(self) -> Entry:
+    def to_dict(self) -> "DriftEntry":
         """Return its entry in the JSON document."""
-        return {key: getattr(self, key) for key in ("code", "message", "before", "after")}
+        return {"code": self.code, "message": self.message, "before": self.before, "after": self.after}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +58,10 @@ class Conflict:
     remedy: tuple[tuple[str, ...], ...] = ()
     """Commands that resolve it, in order, each as its words; empty where the user has to decide."""
 
-    def to_dict(self) -> Entry:
+    def to_dict(self) -> "ConflictEntry":
         """Return its entry in the JSON document."""
-        return asdict(self) | {"remedy": [list(command) for command in self.remedy]}
+        remedy = [list(command) for command in self.remedy]
+        return {"code": self.code, "message": self.message, "hint": self.hint, "remedy": remedy}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +95,8 @@ class Blueprint:
     links: tuple[tuple[str, str], ...]
     """The ``python*`` symlinks of ``bin``, as pairs of name and link text."""
     settings: tuple[tuple[str, str], ...]
-    """The settings that ``pyvenv.cfg`` must have, as pairs of key and value."""
     optional: tuple[tuple[str, str], ...]
-    """Settings that it must have where the builder writes the key."""
+    """What ``pyvenv.cfg`` must have, in any case and where the builder writes the key, as pairs of key and value."""
     prompt: str | None
     system_site_packages: bool
 
@@ -108,7 +112,7 @@ class Create:
     spec: InstallSpec | None = None
     stray_files: tuple[str, ...] = ()
     """Stray files in the directory that is there: they stay."""
-    kind: str = "create"
+    kind: Literal["create"] = "create"
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +131,7 @@ class Repair:
     """Activation scripts to render again."""
     prompt_before: str | None = None
     """The prompt in ``pyvenv.cfg`` now."""
-    kind: str = "repair"
+    kind: Literal["repair"] = "repair"
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +153,7 @@ class Rebuild:
     """Further names of the interpreter in ``bin``, to link again."""
     bring: tuple[str, ...] = ()
     """Files and directories to copy into the new environment, relative."""
-    kind: str = "rebuild"
+    kind: Literal["rebuild"] = "rebuild"
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +166,7 @@ class Install:
     keep: int = 0
     generations_dir: str = ""
     generations: tuple[str, ...] = ()
-    kind: str = "install"
+    kind: Literal["install"] = "install"
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +185,7 @@ class Rollback:
     pin: Pin | None = None
     changes: tuple[Change, ...] = ()
     """The packages whose versions differ."""
-    kind: str = "rollback"
+    kind: Literal["rollback"] = "rollback"
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,16 +203,16 @@ class Link:
     """Whether to make a script that runs ``link_text``."""
     end: str = ""
     """The real path of the environment in which the link is recorded; empty where it is not."""
-    kind: str = "link"
+    kind: Literal["link"] = "link"
 
 
 Action = Create | Repair | Rebuild | Install | Rollback | Link
 
 
-def _action_entry(action: Action) -> Entry:
+def _action_entry(action: Action) -> "ActionEntry":
     """Return an action's entry in the JSON document; one that links also says where, and what the link holds."""
-    entry: Entry = {"kind": action.kind, "message": action.message}
-    return entry | {"link": action.link, "text": action.link_text} if isinstance(action, Link) else entry
+    entry: ActionEntry = {"kind": action.kind, "message": action.message}
+    return {**entry, "link": action.link, "text": action.link_text} if isinstance(action, Link) else entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,10 +249,13 @@ class EnvironmentPlan:
         """Whether applying it would change anything."""
         return bool(self.actions) or (self.interrupted and not self.conflicts)
 
-    def to_dict(self) -> Entry:
+    def to_dict(self) -> "EnvironmentEntry":
         """Return its entry in the JSON document."""
-        declared = {key: getattr(self.environment, key) for key in ("name", "path", "description")}
-        decided = {
+        return {
+            "name": self.environment.name,
+            "path": self.environment.path,
+            "description": self.environment.description,
+            **self.world.to_dict(),
             "state": self.state.value,
             "drift": [one.to_dict() for one in self.drift],
             "actions": [_action_entry(one) for one in self.actions],
@@ -258,7 +265,6 @@ class EnvironmentPlan:
             "left_out": [one.to_dict() for one in self.left_out],
             "packages": [one.to_dict() for one in self.packages],
         }
-        return declared | self.world.to_dict() | decided
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,8 +293,8 @@ class Plan:
         """Whether nothing is in conflict."""
         return not any(one.state is State.CONFLICT for one in self.environments)
 
-    def to_dict(self) -> Entry:
+    def to_dict(self) -> "Planned":
         """Return the document of ``envsync plan --json``."""
         status = status_of({one.state for one in self.environments})
         found = document("plan", self.manifest.file, status, [one.to_dict() for one in self.environments])
-        return found | {"notes": list(self.notes)}
+        return {**found, "notes": list(self.notes)}

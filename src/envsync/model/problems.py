@@ -1,13 +1,10 @@
 """The ways in which envsync fails, each with what happened, where, and what to do."""
 
-from dataclasses import asdict
-
 from envsync.model.dataclass import dataclass
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
+    from envsync.model.contract.environments import ErrorEntry, ProblemEntry
     from envsync.model.desired import Inputs
 
 
@@ -27,11 +24,11 @@ class Problem:
     key: str | None = None
     """Dotted manifest key, such as ``envs.blog.path``."""
 
-    def to_dict(self) -> "dict[str, Any]":
+    def to_dict(self) -> "ErrorEntry":
         """Return its entry among the ``errors`` of the JSON document."""
-        return asdict(self)
+        return {**self.brief(), "file": self.file, "line": self.line, "column": self.column, "key": self.key}
 
-    def brief(self) -> "dict[str, Any]":
+    def brief(self) -> "ProblemEntry":
         """Return its entry where the document says already what it is about."""
         return {"code": self.code, "message": self.message, "hint": self.hint}
 

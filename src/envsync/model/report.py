@@ -6,10 +6,16 @@ from enum import StrEnum
 
 from envsync.model import desired
 from envsync.model.dataclass import dataclass
-from envsync.model.document import Entry, document
+from envsync.model.document import document
 from envsync.model.packages import Change
 from envsync.model.plan import Action, EnvironmentPlan, Install, Rollback, State
 from envsync.model.problems import Problem
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from envsync.model.contract.documents import Document
+    from envsync.model.contract.environments import ReportEntry
+    from envsync.model.contract.values import Status
 
 
 class Outcome(StrEnum):
@@ -44,7 +50,6 @@ _BY_KIND = {
     "rollback": Outcome.ROLLED_BACK,
 }
 _WEIGHT = list(Outcome)
-_OF_NOW = ("hops", "end", "state")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,18 +65,19 @@ class EnvironmentReport:
     after: EnvironmentPlan | None = None
     """What is there now, where something was done."""
 
-    def to_dict(self) -> Entry:
+    def to_dict(self) -> "ReportEntry":
         """Return its entry in the JSON document: ``hops``, ``end`` and ``state`` are of now, ``drift`` was."""
-        now = self.after.to_dict() if self.after is not None else {}
-        return (
-            self.plan.to_dict()
-            | {key: now[key] for key in _OF_NOW if key in now}
-            | {
-                "outcome": self.outcome.value,
-                "packages": [one.to_dict() for one in self.packages],
-                "error": self.error.brief() if self.error else None,
-            }
-        )
+        was = self.plan.to_dict()
+        now = self.after.to_dict() if self.after is not None else was
+        return {
+            **was,
+            "hops": now["hops"],
+            "end": now["end"],
+            "state": now["state"],
+            "outcome": self.outcome.value,
+            "packages": [one.to_dict() for one in self.packages],
+            "error": self.error.brief() if self.error else None,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +90,7 @@ class Report:
     """Whether a signal ended it early."""
 
     @property
-    def status(self) -> str:
+    def status(self) -> "Status":
         """``failed``, ``conflict``, ``applied``, or ``in-sync`` where there was nothing to do."""
         outcomes = {one.outcome for one in self.environments}
         if self.interrupted or Outcome.FAILED in outcomes:
@@ -98,12 +104,11 @@ class Report:
         """Whether every environment is as declared, or waits for what it was declared to wait for."""
         return self.status in {"applied", "in-sync"}
 
-    def to_dict(self) -> Entry:
+    def to_dict(self) -> "Document":
         """Return the document of ``envsync apply --json``."""
         exit_code = 130 if self.interrupted else None  # as after SIGINT
-        return document(
-            "apply", self.manifest.file, self.status, [one.to_dict() for one in self.environments], exit_code
-        )
+        entries = [one.to_dict() for one in self.environments]
+        return document("apply", self.manifest.file, self.status, entries, exit_code)
 
 
 def outcome_of(state: State, actions: tuple[Action, ...]) -> Outcome:

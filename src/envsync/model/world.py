@@ -6,12 +6,15 @@ from itertools import islice
 from typing import NamedTuple
 
 from envsync.model.dataclass import dataclass
-from envsync.model.document import Entry
 from envsync.model.environment import Environment, FormerLink
 from envsync.model.evidence import Evidence, Paths
 from envsync.model.interpreter import Interpreter, InterpreterProblem
 from envsync.model.links import Chain
 from envsync.model.packages import Change, Declared, InstalledPackages, Verdict
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from envsync.model.contract.environments import Found, PythonEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,18 +185,20 @@ class World:
         versions = self.installed.versions() if self.installed is not None else {}
         return (*self.verdict.changes, *(Change(name, versions.get(name), None) for name in self.verdict.extraneous))
 
-    def to_dict(self) -> Entry:
+    def to_dict(self) -> "Found":
         """Return what an environment's entry in the JSON document says of what was found."""
-        found: Entry = {
+        found: Found = {
             "end": self.directory.chain.end,
             "hops": self.path.hop_entries(),
             "python": self._python(),
             "generations": list(self.directory.generations),
         }
         damage = self.installed.damage if self.installed is not None else None
-        return found if damage is None else found | {"damage": [one.to_dict() for one in damage]}
+        if damage is not None:
+            found["damage"] = [one.to_dict() for one in damage]
+        return found
 
-    def _python(self) -> Entry:
+    def _python(self) -> "PythonEntry":
         interpreter, chain = self.interpreter, self.interpreter.chain
         facts = interpreter.facts if isinstance(interpreter, Interpreter) else None
         return {

@@ -2,8 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from dataclasses import asdict, replace
-from typing import Any
+from dataclasses import replace
 
 from envsync.cache.store import staging_directory
 from envsync.formats import pyvenv_cfg
@@ -26,6 +25,10 @@ from envsync.observe.mounts import Mounts
 from envsync.observe.packages import read_installed
 from envsync.observe.unowned import find_unowned, left_behind, unowned_files
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from envsync.model.contract.environments import GenerationEntry
+
 
 @dataclass(frozen=True, slots=True)
 class StoredGeneration:
@@ -41,10 +44,15 @@ class StoredGeneration:
     sound: bool
     """Whether it is still an environment."""
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return its entry in the JSON document of ``status``, whose keys are a contract."""
-        fields = asdict(self)
-        return {"area": fields.pop("staging_dir"), **fields}
+    def to_dict(self) -> "GenerationEntry":
+        """Return its entry in the JSON document of ``status``."""
+        return {
+            "area": self.staging_dir,
+            "made": self.made,
+            "version": self.version,
+            "size": self.size,
+            "sound": self.sound,
+        }
 
 
 def read_generation(staging_dir: str) -> StoredGeneration:

@@ -2,18 +2,22 @@
 
 import shlex
 from collections.abc import Iterable, Mapping
+from typing import Literal
 
 from envsync.model.dataclass import dataclass
-from envsync.model.document import Entry
 from envsync.model.environment import FormerLink, Generation, InterruptedStaging, Orphan
 from envsync.model.problems import Problem
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from envsync.model.contract.entries import RemovalEntry
 
 
 @dataclass(frozen=True, slots=True)
 class Removal:
     """One thing that nothing needs any more."""
 
-    kind: str
+    kind: Literal["environment", "generation", "staging", "command", "link"]
     """``environment``, ``generation``, ``staging``, ``command`` or ``link``."""
     name: str
     place: str
@@ -33,13 +37,23 @@ class Removal:
     kept_because: str = ""
     """Why it stays all the same."""
 
-    def to_dict(self, done: Mapping[str, Problem | None]) -> Entry:
+    def to_dict(self, done: Mapping[str, Problem | None]) -> "RemovalEntry":
         """Return its entry in the JSON document; ``done`` says by place what became of what was to be removed."""
-        keys = ("kind", "name", "place", "detail", "size", "made", "end", "path", "kept_because")
         problem = done.get(self.place)
-        removed = self.place in done and problem is None
-        found = {key: getattr(self, key) for key in keys} | {"unowned": [*self.unowned]}
-        return found | {"removed": removed, "error": problem.brief() if problem else None}
+        return {
+            "kind": self.kind,
+            "name": self.name,
+            "place": self.place,
+            "detail": self.detail,
+            "size": self.size,
+            "made": self.made,
+            "end": self.end,
+            "path": self.path,
+            "kept_because": self.kept_because,
+            "unowned": [*self.unowned],
+            "removed": self.place in done and problem is None,
+            "error": problem.brief() if problem else None,
+        }
 
 
 def plan_prune(

@@ -2,14 +2,17 @@
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict
-from typing import Any, Literal
+from typing import Literal
 
 from envsync.model.dataclass import dataclass
 from envsync.model.interpreter import Interpreter, InterpreterProblem
 from envsync.model.links import Chain, EndKind
 from envsync.model.plan import EnvironmentPlan, State
 from envsync.report.terminal import escape, tilde
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from envsync.model.contract.entries import EdgeEntry, GraphEntry, NodeEntry
 
 Kind = Literal["environment", "link", "folder", "interpreter", "nothing"]
 
@@ -53,10 +56,17 @@ def graph_of(plans: Iterable[EnvironmentPlan]) -> Graph:
     return Graph(tuple(drawing.nodes.values()), tuple(drawing.edges))
 
 
-def graph_entry(graph: Graph) -> dict[str, Any]:
+def graph_entry(graph: Graph) -> "GraphEntry":
     """Return the graph for the JSON document."""
-    nodes = [asdict(node) | {"label": list(node.label)} for node in graph.nodes]
-    return {"nodes": nodes, "edges": [asdict(edge) for edge in graph.edges]}
+    return {"nodes": [_node_entry(one) for one in graph.nodes], "edges": [_edge_entry(one) for one in graph.edges]}
+
+
+def _node_entry(node: Node) -> "NodeEntry":
+    return {"id": node.id, "kind": node.kind, "label": list(node.label), "path": node.path, "state": node.state}
+
+
+def _edge_entry(edge: Edge) -> "EdgeEntry":
+    return {"source": edge.source, "target": edge.target, "label": edge.label}
 
 
 class _Drawing:

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
-from typing import Any, assert_never
+from typing import assert_never
 
 from envsync import __version__
 from envsync.model.plan import State
@@ -24,6 +24,10 @@ from envsync.watch.events import (
     Started,
     Stopped,
 )
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from envsync.model.contract import events as contract
 
 _NAMES: dict[type[Event], str] = {
     Started: "started",
@@ -114,48 +118,63 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
-def event_entry(event: Event, time: str) -> dict[str, Any]:
+def event_entry(event: Event, time: str) -> "contract.AnyEvent":  # noqa: PLR0911  # one for each event
     """Return an event's JSON object; ``time`` is when it was reported, ISO 8601."""
-    name, fields = _fields(event)
-    return {"schema": 1, "envsync": __version__, "time": time, "event": name} | fields
-
-
-def failure_entry(exit_code: int, problems: Iterable[Problem], time: str) -> dict[str, Any]:
-    """Return the only event of a watcher that could not start."""
-    entry = event_entry(Stopped(exit_code, None), time)
-    return entry | {"errors": [one.to_dict() for one in problems]}
-
-
-def _fields(event: Event) -> tuple[str, dict[str, Any]]:
-    fields: dict[str, Any]
+    head: contract.Event = {"schema": 1, "envsync": __version__, "time": time, "event": _NAMES[type(event)]}
     match event:
-        case Started(manifest, environments, directories, polling):
-            mode = "polling" if polling else "events"
-            fields = {"manifest": manifest, "environments": environments, "folders": directories, "mode": mode}
+        case Started():
+            return _started(head, event)
         case Passed():
-            fields = _counts(event)
+            return _passed(head, event)
         case Applied(report, retry_in):
-            fields = {"environment": report.to_dict(), "retry_in": retry_in}
+            return {**head, "environment": report.to_dict(), "retry_in": retry_in}
         case Conflicted(plan) | Recovered(plan):
-            fields = {"environment": plan.to_dict()}
+            return {**head, "environment": plan.to_dict()}
         case ManifestFailed(manifest, problems):
-            fields = {"manifest": manifest, "errors": [one.to_dict() for one in problems]}
+            return {**head, "manifest": manifest, "errors": [one.to_dict() for one in problems]}
         case Degraded(problem):
-            fields = {"code": problem.code, "message": problem.message, "hint": problem.hint}
-        case Stopped(exit_code, signal, at_once, left):
-            fields = {"exit_code": exit_code, "signal": signal, "at_once": at_once, "left": [*left], "errors": []}
+            return {**head, **problem.brief()}
+        case Stopped():
+            return _stopped(head, event)
         case _:
             assert_never(event)
-    return _NAMES[type(event)], fields
 
 
-def _counts(event: Passed) -> dict[str, Any]:
+def failure_entry(exit_code: int, problems: Iterable[Problem], time: str) -> "contract.StoppedEvent":
+    """Return the only event of a watcher that could not start."""
+    head: contract.Event = {"schema": 1, "envsync": __version__, "time": time, "event": _NAMES[Stopped]}
+    return {**_stopped(head, Stopped(exit_code, None)), "errors": [one.to_dict() for one in problems]}
+
+
+def _started(head: "contract.Event", event: Started) -> "contract.StartedEvent":
+    return {
+        **head,
+        "manifest": event.manifest,
+        "environments": event.environments,
+        "folders": event.directories,
+        "mode": "polling" if event.polling else "events",
+    }
+
+
+def _passed(head: "contract.Event", event: Passed) -> "contract.PassEvent":
     states = Counter(one.state.value for one in event.environments)
     return {
+        **head,
         "reason": event.reason.value,
         "states": {state.value: states[state.value] for state in State},
         "outcomes": dict(Counter(one.outcome.value for one in event.applied)),
         "seconds": round(event.seconds, 4),
+    }
+
+
+def _stopped(head: "contract.Event", event: Stopped) -> "contract.StoppedEvent":
+    return {
+        **head,
+        "exit_code": event.exit_code,
+        "signal": event.signal,
+        "at_once": event.at_once,
+        "left": [*event.left],
+        "errors": [],
     }
 
 

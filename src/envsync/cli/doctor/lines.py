@@ -2,8 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, replace
-from typing import Any
+from dataclasses import replace
 
 from envsync.cli.doctor.checks import Check, Health
 from envsync.cli.doctor.interpreters import Dependent, Effect
@@ -17,6 +16,10 @@ from envsync.report.terminal import (
     listed,
     tilde,
 )
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from envsync.model.contract.entries import CheckEntry, DependentEntry
 
 _HEALTH = {Health.OK: "green", Health.WARNING: "yellow", Health.PROBLEM: "red"}
 _EFFECTS = {Effect.MOVES: "yellow", Effect.REBUILDS: "yellow", Effect.CONFLICT: "red", Effect.UNTOUCHED: "dim"}
@@ -58,7 +61,7 @@ def _fact(check: Check, names: Sequence[str], *, verbose: bool) -> str:
     return f"{len(names)} environments: {check.message}: {_names(names, verbose=verbose)}"
 
 
-def check_entries(checks: Iterable[Check]) -> list[dict[str, Any]]:
+def check_entries(checks: Iterable[Check]) -> "list[CheckEntry]":
     """Return the checks for the JSON document."""
     return [{"code": one.code, "status": one.health.value, "message": one.text, "hint": one.hint} for one in checks]
 
@@ -89,9 +92,18 @@ def dependent_lines(
         yield from _entry(word, width, _names(untouched, verbose=verbose), layout)
 
 
-def dependent_entries(found: Iterable[Dependent]) -> list[dict[str, Any]]:
+def dependent_entries(found: Iterable[Dependent]) -> "list[DependentEntry]":
     """Return the environments for the JSON document."""
-    return [asdict(one) | {"effect": one.effect.value} for one in found]
+    return [
+        {
+            "environment": one.environment,
+            "effect": one.effect.value,
+            "link": one.link,
+            "next_link": one.next_link,
+            "message": one.message,
+        }
+        for one in found
+    ]
 
 
 def _names(names: Sequence[str], *, verbose: bool) -> str:

@@ -15,7 +15,7 @@ from envsync.model.contract.entries import (
     StableLinkEntry,
     TrustEntry,
 )
-from envsync.model.contract.environments import EnvironmentEntry, ErrorEntry, ReportEntry
+from envsync.model.contract.environments import EnvironmentEntry, ErrorEntry, ReportEntry, StatusEntry
 from envsync.model.contract.values import Origin, Status
 
 
@@ -34,17 +34,22 @@ class Document(TypedDict):
     """How the command ended"""
     exit_code: int
     """The exit status"""
-    environments: list[EnvironmentEntry | ReportEntry]
+    environments: list[EnvironmentEntry | ReportEntry | StatusEntry]
     """An entry for each environment; empty for commands that are not about any"""
     errors: list[ErrorEntry]
     """Why the command failed; empty unless `status` is `error`"""
 
 
-class PlanDocument(Document):
+class Planned(Document):
+    """What a plan says."""
+
+    notes: list[str]
+    """Sentences on what is of no declared environment"""
+
+
+class PlanDocument(Planned):
     """What would be done."""
 
-    notes: NotRequired[list[str]]
-    """Sentences on what is of no declared environment"""
     found_by: NotRequired[Origin]
     """How the manifest was found: `--file`, `$ENVSYNC_FILE`, the current directory or one above, the user's own"""
     hides: NotRequired[str | None]
@@ -55,8 +60,15 @@ class CheckDocument(Document):
     """Whether all is in sync."""
 
 
-class ApplyDocument(PlanDocument):
+class ApplyDocument(Document):
     """What was done, or with `--dry-run` what would be."""
+
+    notes: NotRequired[list[str]]
+    """With `--dry-run`: as for `plan`"""
+    found_by: NotRequired[Origin]
+    """With `--dry-run`: as for `plan`"""
+    hides: NotRequired[str | None]
+    """With `--dry-run`: as for `plan`"""
 
 
 class UpgradeDocument(Document):
@@ -71,9 +83,13 @@ class RollbackDocument(Document):
     """What was restored."""
 
 
-class StatusDocument(PlanDocument):
+class StatusDocument(Document):
     """What is there."""
 
+    found_by: Origin
+    """As for `plan`"""
+    hides: str | None
+    """As for `plan`"""
     orphans: NotRequired[list[RemovalEntry]]
     """With `--orphans`: environments that no manifest declares any more"""
 

@@ -141,7 +141,22 @@ class GenerationEntry(TypedDict):
     """Whether it is still an environment"""
 
 
-class EnvironmentEntry(TypedDict):
+class Found(TypedDict):
+    """What was found of an environment."""
+
+    end: str
+    """Where the path leads"""
+    hops: list[HopEntry]
+    """The symlinks on the way"""
+    python: PythonEntry
+    """Its interpreter"""
+    generations: list[str]
+    """The directories of the generations that are kept"""
+    damage: NotRequired[list[DamageEntry]]
+    """With `--deep`: each package with damaged files"""
+
+
+class EnvironmentEntry(Found):
     """An environment.
 
     After work was done, `end`, `hops` and `state` describe what is there now, all else what was.
@@ -153,12 +168,6 @@ class EnvironmentEntry(TypedDict):
     """As declared, absolute"""
     description: str | None
     """As declared"""
-    end: str
-    """Where the path leads"""
-    hops: list[HopEntry]
-    """The symlinks on the way"""
-    python: PythonEntry
-    """Its interpreter"""
     state: StateValue
     """How it compares to the manifest"""
     drift: list[DriftEntry]
@@ -175,12 +184,6 @@ class EnvironmentEntry(TypedDict):
     """Aliases and exposed commands whose place is taken"""
     packages: list[ChangeEntry]
     """The packages whose version would change or has changed"""
-    generations: list[str]
-    """The directories of the generations that are kept"""
-    damage: NotRequired[list[DamageEntry]]
-    """With `--deep`: each package with damaged files"""
-    kept: NotRequired[list[GenerationEntry]]
-    """With `status`: each generation"""
 
 
 class ReportEntry(EnvironmentEntry):
@@ -190,3 +193,10 @@ class ReportEntry(EnvironmentEntry):
     """What was done"""
     error: ProblemEntry | None
     """Why it failed; null unless it did"""
+
+
+class StatusEntry(EnvironmentEntry):
+    """An environment, of `status`."""
+
+    kept: list[GenerationEntry]
+    """Each generation"""

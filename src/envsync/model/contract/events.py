@@ -101,3 +101,15 @@ class StoppedEvent(Event):
     """The names of environments that were left as they were"""
     errors: list[ErrorEntry]
     """Why it could not begin; else empty"""
+
+
+AnyEvent = (
+    StartedEvent
+    | PassEvent
+    | AppliedEvent
+    | ConflictEvent
+    | RecoveredEvent
+    | ManifestErrorEvent
+    | DegradedEvent
+    | StoppedEvent
+)
