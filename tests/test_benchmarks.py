@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -89,9 +90,11 @@ def test_who_fails_is_told_and_has_no_times(tmp_path: Path, monkeypatch: pytest.
 def test_the_comparison_says_what_tools_do(tmp_path: Path) -> None:
     done = measure(tmp_path, "--situations")
     assert done.returncode == 0, done.stderr
-    run_with, *rows = done.stdout.splitlines()
     page = (ROOT / "docs/comparison.md").read_text().splitlines()
-    own = [row for row in rows if "envsync" in row]
-    assert len(own) == 6
-    for row in rows if run_with in page else [row.partition("envsync")[0] for row in own]:
-        assert any(line.startswith(row) for line in page), row
+    tables = [part.splitlines() for part in re.split(r"\n(?=Run with)", done.stdout)]
+    assert [len([row for row in table if "envsync" in row]) for table in tables] == [6, 1]
+    for run_with, *rows in tables:
+        own = [row.partition("envsync")[0] for row in rows if "envsync" in row and row not in page]
+        for row in rows if run_with in page else own:
+            assert any(line.startswith(row) for line in page), row
+    assert "| envsync: `apply` | the next Python, the package at 1.0 |" in tables[1]

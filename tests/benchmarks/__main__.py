@@ -12,6 +12,7 @@ from pathlib import Path
 sys.path.append(str(Path(__file__).parent.parent))  # what tests and benchmarks share lies there
 
 import interpreters
+import managers
 import situations
 from contenders import Bench, Scale, report
 from machine import describe
@@ -44,8 +45,7 @@ def main() -> int:
         world = World(Path(os.path.realpath(directory)), find_tools())
         world.begin()
         if options.situations:
-            print("\n".join(situations.table(world.root, world.tools, _for_venv(), world.variables())))
-            return 0
+            return _situations(world)
         bench = Bench(world, _scale(options))
         results = [result for row in options.only for result in _measured(bench, row)]
         machine = describe(bench)
@@ -64,8 +64,12 @@ def _measured(bench: Bench, row: str) -> Iterator[Result]:
         yield Figure(row, row, failed=str(failure))
 
 
-def _for_venv() -> dict[str, str]:
-    return {f"{major}.{minor}": python for (major, minor), python in interpreters.by_minor().items() if minor > 10}
+def _situations(world: World) -> int:
+    pythons = {f"{major}.{minor}": python for (major, minor), python in interpreters.by_minor().items() if minor > 10}
+    print("\n".join(situations.table(world.root, world.tools, pythons, world.variables())), end="\n\n")
+    if len(pythons) > 1:
+        print("\n".join(managers.table(world.root, world.tools, [*pythons.values()][-2:], world.variables())))
+    return 0
 
 
 def _scale(options: argparse.Namespace) -> Scale:
