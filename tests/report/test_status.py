@@ -11,6 +11,7 @@ from envsync.observe.facts import FactsCache
 from envsync.reconcile import Reconciler
 from envsync.report.table import STATES, status_lines
 from envsync.report.terminal import Paint
+from harness.bench import run
 from harness.place import Place
 
 PLAIN = Paint(colours=False)
@@ -99,3 +100,17 @@ def test_the_manifest_in_force_is_shown_and_that_it_hides_ones_own(place: Place)
         assert (document["found_by"], document["hides"]) == ("found", str(own))
     document = place.envsync("status", "--json", "--file", str(place.manifest)).document
     assert (document["found_by"], document["hides"]) == ("named", None)
+
+
+def test_of_two_of_ones_own_the_second_is_named(
+    here: Place, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on macOS, where a manifest may be in the system's directory and in that of dotfiles."""
+    here.manifest.unlink(missing_ok=True)
+    places = tuple(str(here.root / name) for name in ("system", "dotfiles"))
+    for place in places:
+        Path(place).mkdir()
+        (Path(place) / "envs.toml").write_text('version = 1\nstate-dir = "state"\n')
+    monkeypatch.setattr("envsync.manifest.find.config_directories", lambda: places)
+    document = run(here, capsys, "status")
+    assert (document["found_by"], document["hides"]) == ("own", f"{places[1]}/envs.toml")
