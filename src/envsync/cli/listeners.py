@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import sys
+import threading
 import time
 from collections.abc import Callable
 from datetime import datetime
@@ -13,14 +14,18 @@ from typing import TextIO
 from envsync.cli.options import Options
 from envsync.cli.output import paint
 from envsync.cli.pasting import pasted, pasted_in
+from envsync.formats.placeholders import filled
 from envsync.formats.redact import redacted, redacted_in
+from envsync.model.desired import Manifest
 from envsync.model.problems import Problem
 from envsync.model.system import VARIABLES
 from envsync.report.metrics import Record, is_success, metric_lines
+from envsync.report.on_event import values_of
 from envsync.report.progress import Display
 from envsync.report.terminal import Paint, wrapped
 from envsync.report.watching import event_entry, event_lines, is_problem, is_result, now
-from envsync.watch.events import Degraded, Event, ManifestFailed, Passed
+from envsync.watch.commands import Call, Commands
+from envsync.watch.events import Degraded, Event, ManifestFailed, Passed, Stopped
 from envsync.write.user_files import write_metrics
 
 _STAMP = len("00:00:00 ")
@@ -31,6 +36,8 @@ class Printer(Display):
 
     def __init__(self, options: Options) -> None:
         self._options = options
+        self._lock = threading.Lock()
+        """Commands for events report from threads of their own."""
         # The journal has times of its own.
         self._timed = "JOURNAL_STREAM" not in VARIABLES
 
@@ -39,8 +46,9 @@ class Printer(Display):
         to_stdout = self._options.json or is_result(event)
         stream = sys.stdout if to_stdout else sys.stderr
         try:
-            stream.write(self._text(event, stream))
-            stream.flush()
+            with self._lock:
+                stream.write(self._text(event, stream))
+                stream.flush()
         except BrokenPipeError:
             raise
         except OSError:
@@ -80,7 +88,7 @@ class MetricsFile:
     """Writes metrics to a file after each pass; that this fails is reported once, until it succeeds again."""
 
     def __init__(self, file: str, emit: Callable[[Event], None]) -> None:
-        """Take the file's absolute path, and who hears each event, besides that the file cannot be written."""
+        """Take the file's absolute path, and who hears that it cannot be written."""
         self._file = file
         self._emit = emit
         self._last_success = 0
@@ -88,8 +96,7 @@ class MetricsFile:
         self._reported = ""
 
     def hear(self, event: Event) -> None:
-        """Pass an event on, and write the file where it ends a pass."""
-        self._emit(event)
+        """Write the file where an event ends a pass."""
         if isinstance(event, ManifestFailed):
             self._is_manifest_valid = not event.problems
         elif isinstance(event, Passed):
@@ -115,3 +122,47 @@ class MetricsFile:
             message = f"metrics cannot be written to {self._file}: {reason}"
             hint = "Make its directory, writable for you; each pass tries again."
             self._emit(Degraded(Problem("metrics-not-written", message, hint)))
+
+
+class OnEvent:
+    """Runs the command of ``on-event`` for what passes report: nothing twice while it lasts."""
+
+    def __init__(self, emit: Callable[[Event], None], is_stopped: Callable[[], bool]) -> None:
+        """Take who hears of failures, and whether a signal has asked to end."""
+        self._commands = Commands(lambda problem: emit(Degraded(problem)))
+        self._is_stopped = is_stopped
+        self._events: list[Event] = []
+        self._last: dict[str, tuple[str, str]] = {}
+        """Event and code of the last command, by environment."""
+
+    def hear(self, event: Event) -> None:
+        """Run commands for the events of a pass at its end, by the manifest that was in force."""
+        match event:
+            case Passed():
+                for one in self._events:
+                    self._run(one, event.after.manifest)
+                self._events.clear()
+            case Stopped(signal=None):  # after a single pass
+                self._commands.wait(self._is_stopped)
+            case _:
+                self._events.append(event)
+
+    def close(self) -> None:
+        """End what runs."""
+        self._commands.end()
+
+    def _run(self, event: Event, manifest: Manifest) -> None:
+        values = values_of(event, manifest.file)
+        if values is None:
+            return
+        name, path = values["name"], values["path"]
+        former, self._last[name] = self._last.get(name), (values["event"], values["code"])
+        is_repeated = values["event"] in {"failed", "conflict"} and former == self._last[name]
+        if is_repeated or manifest.distrust or not manifest.on_event:
+            return
+        program, *words = (filled(word, values) for word in manifest.on_event)
+        if manifest.on_event[0].startswith("~/"):
+            program = os.path.expanduser(program)
+        above = os.path.dirname(path)
+        directory = above if os.path.isdir(above) else os.path.dirname(manifest.file)
+        self._commands.add(Call(name, (program, *words), directory))

@@ -1,5 +1,6 @@
 """The commands ``watch`` and ``service``."""
 
+import contextlib
 import gc
 import os
 import shlex
@@ -11,7 +12,7 @@ from typing import Any
 
 from envsync.cache.store import cache_directory, state_directories
 from envsync.cli.consent import Untrusted, cache_for, opened, reopened
-from envsync.cli.listeners import MetricsFile, Printer
+from envsync.cli.listeners import MetricsFile, OnEvent, Printer
 from envsync.cli.options import Options
 from envsync.cli.result import Result, Verdict
 from envsync.cli.session import settings_of
@@ -22,7 +23,7 @@ from envsync.model.problems import EnvsyncError, Problem
 from envsync.model.system import VARIABLES
 from envsync.observe.files import read_text
 from envsync.report.terminal import Paint, abbreviate_home
-from envsync.watch.events import Stopped
+from envsync.watch.events import Event, Stopped
 from envsync.watch.loop import Listeners, Watcher, WatchOptions
 from envsync.watch.notify import ServiceManager
 from envsync.watch.passes import Passes
@@ -60,12 +61,18 @@ def _watch(options: Options) -> int:
     )
     source = Listening(control.flag, options.settle, polling=options.poll)
     watch_options = WatchOptions(options.settle, options.interval, options.once)
-    emit = printer.print_event
+    on_event = OnEvent(printer.print_event, lambda: control.stopped_by is not None)
+    hearers = [on_event.hear, printer.print_event]
     if options.metrics:
-        emit = MetricsFile(_metrics_file(options), emit).hear
+        hearers.append(MetricsFile(_metrics_file(options), printer.print_event).hear)
+
+    def emit(event: Event) -> None:
+        for hear in hearers:
+            hear(event)
+
     watcher = Watcher(passes, source, control, watch_options, Listeners(emit, ServiceManager(VARIABLES)))
     control.listen()
-    with hold_watch(state_directories()[0], file):
+    with hold_watch(state_directories()[0], file), contextlib.closing(on_event):
         return watcher.run(polling=options.poll)
 
 

@@ -6,9 +6,10 @@ import re
 import shlex
 from unicodedata import category
 
+from envsync.formats.placeholders import PLACEHOLDERS, names_in
 from envsync.formats.redact import redacted
 from envsync.manifest.paths import NAME_FIELD
-from envsync.manifest.wording import Unfit, listing, quoted, shown
+from envsync.manifest.wording import Unfit, escaped, listing, quoted, shown
 
 BUILDERS = ("virtualenv", "uv", "venv")
 _VERSION = 1
@@ -103,6 +104,28 @@ def exposing(text: str) -> tuple[str, str]:
         hint = 'write "*" by itself, and beside it "command:name" for each under another name'
         raise Unfit(f"{quoted(text)} joins `*` to a name", hint)
     return command, link or command
+
+
+def event_word(text: str) -> str:
+    """Check a word of ``on-event``, with its placeholders."""
+    hint = f"use {listing([f'{{{name}}}' for name in PLACEHOLDERS])}, and {{{{ and }}}} for braces"
+    try:
+        unknown = next((name for name in names_in(text) if name not in PLACEHOLDERS), None)
+    except ValueError:
+        raise Unfit(f"{quoted(text)} has a brace without its other", hint) from None
+    if unknown is not None:
+        raise Unfit(f"{quoted(text)}: {{{escaped(unknown)[:_LONGEST_NAME]}}} is not a placeholder", hint)
+    if "\0" in text:
+        raise Unfit(f"{quoted(text)} contains a NUL", "no program can be given one")
+    return text
+
+
+def event_command(words: list[str]) -> list[str]:
+    """Check the program of ``on-event``: it is the same from wherever it is run."""
+    if words and (not words[0] or ("/" in words[0] and not words[0].startswith(("/", "~/", "{path}/")))):
+        hint = "write a name on PATH, an absolute path, or one that begins with ~/ or {path}/"
+        raise Unfit(f"{quoted(words[0])} is not a program", hint)
+    return words
 
 
 def package_name(text: str) -> str:

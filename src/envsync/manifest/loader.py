@@ -121,6 +121,7 @@ def load(
         elsewhere=tuple(found.elsewhere),
         default_places=tuple(key for key in ("path", "target") if key in found.defaults),
         pythons=found.pythons,
+        on_event=tuple(found.top.on_event),
         inputs=recorder.inputs(),
         sources=tuple(Source(one.file, one.owner, _digest(one.text)) for one in documents),
     )

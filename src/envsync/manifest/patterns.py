@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 from pydantic import WithJsonSchema
 
+from envsync.formats.placeholders import PLACEHOLDERS
 from envsync.manifest.checks import BUILDERS
 
 _CONTROL = r"\x00-\x1f\x7f-\x9f"
@@ -37,5 +38,7 @@ COMMAND = _matching(f"^([*]|{_FILE_NAME}(:{_FILE_NAME})?)$")
 PACKAGE = _matching(r"^\s*[A-Za-z0-9]")
 PACKAGE_NAME = _matching(r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$")
 SPECIFIER = _matching(r"^[\s,]*([~=!<>]|$)")
+EVENT_WORD = _matching(rf"^([^{{}}\x00]|\{{\{{|\}}\}}|\{{({'|'.join(PLACEHOLDERS)})\}})*$")
+"""A word with placeholders."""
 INTERPRETER = _matching(r"^([~$<>=!]|.*/|((python|cpython|pypy|graalpy)[-@]?)?[0-9]{1,4}([.][0-9]{1,4}){0,2}t?$)")
 """A path or a version request."""

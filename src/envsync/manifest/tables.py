@@ -21,6 +21,7 @@ from envsync.manifest.patterns import (
     BUILDER,
     COMMAND,
     ENVIRONMENT,
+    EVENT_WORD,
     INTERPRETER,
     LINE,
     NAMED,
@@ -120,6 +121,7 @@ Line = Annotated[str, AfterValidator(checks.line), LINE]
 Python = Annotated[str, AfterValidator(_python), VISIBLE, Mark.RELATIVE_WITH_SLASH]
 Command = Annotated[str, AfterValidator(_exposed), COMMAND]
 Interpreter = Annotated[str, AfterValidator(_interpreter), INTERPRETER]
+EventWord = Annotated[str, AfterValidator(checks.event_word), EVENT_WORD]
 PackageName = Annotated[str, AfterValidator(checks.package_name), PACKAGE_NAME]
 
 
@@ -268,6 +270,13 @@ class ManifestTable(_Table):
     )
     bin_dir: Annotated[Path, Mark.MAIN_ONLY] = _optional(
         "where exposed commands go; default: ~/.local/bin", "~/.local/bin"
+    )
+    on_event: Annotated[list[EventWord], AfterValidator(checks.event_command), Mark.MAIN_ONLY] = _list(
+        "command that `watch` runs for what changed, failed or is in conflict: no shell; it replaces {name}, {path}, "
+        "{event}, {message}, {code}, {python}, {manifest}",
+        "notify-send",
+        "envsync",
+        "{name}: {message}",
     )
     defaults: DefaultsTable = Field(default_factory=DefaultsTable)
     pythons: dict[Annotated[str, AfterValidator(checks.python_name), VISIBLE], Interpreter] = _named(

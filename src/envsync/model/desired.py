@@ -143,6 +143,8 @@ class Manifest:
     """Which of ``path`` and ``target`` its own ``[defaults]`` give each environment."""
     pythons: tuple[tuple[str, str], ...] = ()
     """The names in ``[pythons]`` that stand for paths, each with its path, absolute and unresolved."""
+    on_event: tuple[str, ...] = ()
+    """The command that a watcher runs for each event, with placeholders; empty for none."""
     inputs: Inputs = field(default_factory=Inputs)
     sources: tuple[Source, ...] = ()
     """The manifest itself, and what it includes, in the order in which they were read."""

@@ -178,6 +178,15 @@ class World:
         """Yield the paths to watch: when one changes, the environment has to be looked at again."""
         return islice(self.evidence.paths, self.watched)
 
+    @property
+    def python_version(self) -> str:
+        """The version of the environment's Python (``3.12.1``), else of the interpreter's; empty if unknown."""
+        found = self.directory.environment
+        full = found.version if found is not None else ""
+        if not full and isinstance(self.interpreter, Interpreter):
+            full = self.interpreter.facts.version
+        return ".".join(full.split(".")[:3])
+
     def changes(self) -> tuple[Change, ...]:
         """Return the versions that installing what is declared would change, as far as an installer could say."""
         if self.verdict is None:

@@ -12,7 +12,7 @@ from dataclasses import field
 from envsync import __version__
 from envsync.formats.redact import redacted
 from envsync.model.dataclass import dataclass
-from envsync.model.plan import EnvironmentPlan, Plan, State
+from envsync.model.plan import Plan, State
 
 _ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n"})
 Sample = tuple[Mapping[str, str], int]
@@ -42,14 +42,15 @@ def metric_lines(plan: Plan, record: Record | None = None) -> Iterator[str]:
     Without a record nothing was attempted: success is that all is as declared, and failures are unknown.
     """
     states = Counter(one.state for one in plan.environments)
-    pythons = Counter(filter(None, map(_version, plan.environments)))
+    there = (one.world for one in plan.environments if one.world.directory.environment is not None)
+    pythons = Counter(world.python_version for world in there)
     problems = dict.fromkeys(_problems(plan, record.failures if record else {}))
     families: dict[str, tuple[str, Iterable[Sample]]] = {
         "build_info": ("The version of envsync that wrote this.", [({"version": __version__}, 1)]),
         "environments": ("Environments by state.", [({"state": one.value}, states[one]) for one in State]),
         "pythons": (
             "Environments by the version of their Python.",
-            [({"version": version}, count) for version, count in sorted(pythons.items())],
+            [({"version": version}, count) for version, count in sorted(pythons.items()) if version],
         ),
         "problem": (
             "Environments in conflict or failed, by code.",
@@ -69,11 +70,6 @@ def metric_lines(plan: Plan, record: Record | None = None) -> Iterator[str]:
         for labels, value in samples:
             yield f"envsync_{name}{{{_labels({'manifest': plan.manifest.file, **labels})}}} {value}"
     yield "# EOF"
-
-
-def _version(one: EnvironmentPlan) -> str:
-    found = one.world.directory.environment
-    return "" if found is None else ".".join(found.version.split(".")[:3])
 
 
 def _problems(plan: Plan, failures: Mapping[str, str]) -> Iterator[tuple[str, str]]:

@@ -142,6 +142,12 @@ def report_lines(
         yield done_totals(map(_done_word, report.environments), Plan(report.manifest, plans), seconds)
 
 
+def outcome_text(one: EnvironmentReport) -> str:
+    """Return what was done to one environment, and why, without its name and path."""
+    word = _done_word(one)
+    return ": ".join(filter(None, (word, _why(one.plan, word, one.packages, done=one.error is None))))
+
+
 def outcome_lines(one: EnvironmentReport, paint: Paint) -> Iterator[str]:
     """Yield what was done to one environment, without a summary."""
     yield _Columns([one.plan], paint, [_done_word(one)]).line(

@@ -72,7 +72,7 @@ class ManifestFailed:
 
 @dataclass(frozen=True, slots=True)
 class Degraded:
-    """It goes on with less than it was asked for: it polls instead of listening, or lacks its metrics."""
+    """It goes on with less than it was asked for: it polls instead of listening, say."""
 
     problem: Problem
 

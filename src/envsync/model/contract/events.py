@@ -78,7 +78,7 @@ class ManifestErrorEvent(Event):
 
 
 class DegradedEvent(Event):
-    """It goes on with less than it was asked for: it polls, or lacks its metrics."""
+    """It goes on with less than it was asked for: it polls, or lacks its metrics or a command."""
 
     code: ProblemCode
     """What happened"""
