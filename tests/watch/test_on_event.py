@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from envsync.formats.placeholders import PLACEHOLDERS, filled
+from envsync.formats.placeholders import filled
+from envsync.model.desired import PLACEHOLDERS
 from envsync.watch.commands import Call, Commands
 from harness.manifest_box import Box
 from harness.place import Place

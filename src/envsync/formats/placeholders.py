@@ -3,8 +3,6 @@
 import re
 from collections.abc import Iterator, Mapping
 
-PLACEHOLDERS = ("name", "path", "event", "message", "code", "python", "manifest")
-"""What a word of the command may have in braces."""
 _TOKEN = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 
 

@@ -6,10 +6,10 @@ import re
 import shlex
 from unicodedata import category
 
-from envsync.formats.placeholders import PLACEHOLDERS, names_in
 from envsync.formats.redact import redacted
 from envsync.manifest.paths import NAME_FIELD
 from envsync.manifest.wording import Unfit, escaped, listing, quoted, shown
+from envsync.model.desired import PLACEHOLDERS
 
 BUILDERS = ("virtualenv", "uv", "venv")
 _VERSION = 1
@@ -108,6 +108,8 @@ def exposing(text: str) -> tuple[str, str]:
 
 def event_word(text: str) -> str:
     """Check a word of ``on-event``, with its placeholders."""
+    from envsync.formats.placeholders import names_in  # noqa: PLC0415 - not all manifests need it
+
     hint = f"use {listing([f'{{{name}}}' for name in PLACEHOLDERS])}, and {{{{ and }}}} for braces"
     try:
         unknown = next((name for name in names_in(text) if name not in PLACEHOLDERS), None)

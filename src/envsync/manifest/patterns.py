@@ -5,8 +5,8 @@ from collections.abc import Iterable
 
 from pydantic import WithJsonSchema
 
-from envsync.formats.placeholders import PLACEHOLDERS
 from envsync.manifest.checks import BUILDERS
+from envsync.model.desired import PLACEHOLDERS
 
 _CONTROL = r"\x00-\x1f\x7f-\x9f"
 

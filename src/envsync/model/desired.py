@@ -124,6 +124,10 @@ class Source:
     """Of its text: SHA-256."""
 
 
+PLACEHOLDERS = ("name", "path", "event", "message", "code", "python", "manifest")
+"""What the words of ``on_event`` may have in braces."""
+
+
 @dataclass(frozen=True, slots=True)
 class Manifest:
     """A whole manifest with its includes, for this host and platform."""
