@@ -61,13 +61,14 @@ class Fleet:
         file.chmod(0o755)
         return file
 
-    def add(self, *hosts: str, manifest: str) -> None:
+    def add(self, *hosts: str, manifest: str = "") -> None:
         """Make the home of each host; its manifest names its Python ``~/py/bin/python``."""
         for host in hosts:
             self.home(host).mkdir(parents=True)
             self.hosts.append(host)
             self.flip(host, "3.11")
-            self.declare(host, manifest)
+            if manifest:
+                self.declare(host, manifest)
 
     def declare(self, host: str, manifest: str) -> None:
         file = self.home(host) / ".config/envsync/envs.toml"
@@ -87,8 +88,8 @@ class Fleet:
             "ansible.builtin.raw": f"cd {self.root}/homes/{{{{ inventory_hostname }}}} && {script}",
         } | keywords
 
-    def play(self, *tasks: Task, **keywords: Any) -> Results:
-        """Play tasks on all hosts, and return their results; ``keywords`` are the play's."""
+    def play(self, *tasks: Task, words: tuple[str, ...] = (), **keywords: Any) -> Results:
+        """Play tasks on all hosts, and return their results; ``words`` are the command's, ``keywords`` the play's."""
         environment = {
             "HOME": str(self.home("{{ inventory_hostname }}")),
             "XDG_CACHE_HOME": str(self.root / "cache"),
@@ -98,7 +99,7 @@ class Fleet:
         playbook, results = self.root / "play.yml", self.root / "results"
         playbook.write_text(json.dumps([play]))
         results.write_text("")
-        done = self._run("-i", ",".join([*self.hosts, ""]), str(playbook), ENVSYNC_RESULTS=str(results))
+        done = self._run("-i", ",".join([*self.hosts, ""]), str(playbook), *words, ENVSYNC_RESULTS=str(results))
         found: Results = {}
         for line in results.read_text().splitlines():
             row = json.loads(line)

@@ -50,7 +50,7 @@ attributes:
 notes:
   - In check mode, a conflict fails the task as it would without.
   - What an installer will choose for an environment that is still to be created is not known before; in check mode the
-    diff says what is declared.
+    heading of the diff says what is declared.
   - With O(state=pruned), the options O(names), O(force_rebuild), O(deep) and O(jobs) are refused.
 seealso:
   - module: envs_toml.envsync.envsync_info
