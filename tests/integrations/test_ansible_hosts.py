@@ -16,7 +16,7 @@ from harness.fleet import PLAYBOOK, Fleet, Results, Task, python_tree, task
 from harness.place import SOURCE
 from harness.wheels import make_wheel
 
-pytest.importorskip("ansible.release", reason="needs ansible-core")
+pytest.importorskip("ansible.release", reason="needs ansible-core", exc_type=ImportError)
 pytestmark = [
     pytest.mark.skipif(not PLAYBOOK.exists(), reason="needs ansible-core beside the Python of the tests"),
     pytest.mark.sampled(2),

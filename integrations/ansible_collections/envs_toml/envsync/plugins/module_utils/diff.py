@@ -10,9 +10,9 @@ def of_environment(entry):
     kinds = [one["kind"] for one in entry["actions"]]
     is_new = "create" in kinds
     title = "{} ({})".format(entry["name"], entry["path"])
-    before, after = [], ["python: " + _python(entry, None)]
+    before, after = [], [_python(entry, {})]
     if not is_new:
-        before.append("python: " + _python(entry, _former_version(entry)))
+        before.append(_python(entry, {one["code"]: one["before"] for one in entry["drift"] if one["before"]}))
     if "rebuild" in kinds:
         after.append("rebuilt")
     for drift in _values(entry):
@@ -40,14 +40,12 @@ def _diff(title, before, after, message=""):
     }
 
 
-def _python(entry, version):
+def _python(entry, former):
+    """Return the interpreter in a line; ``former`` holds what was there by code, where that is another one."""
     python = entry["python"]
-    return "{} ({})".format(python["link"], version or "{} {}".format(python["implementation"], python["version"]))
-
-
-def _former_version(entry):
-    told = [one["before"] for one in entry["drift"] if one["code"] in _VERSION_CODES and one["before"]]
-    return ", ".join(told)
+    implementation = former.get("python-implementation", python["implementation"])
+    version = former.get("python-minor") or former.get("python-patch") or python["version"]
+    return "python: {} ({} {})".format(python["link"], implementation, version)
 
 
 def _values(entry):
