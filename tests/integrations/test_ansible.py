@@ -9,10 +9,12 @@ from collections.abc import Iterator
 import pytest
 
 from harness.fleet import BIN, COLLECTIONS, PLAYBOOK, Fleet, Results, Task, python_tree, task
+from harness.place import ROOT
 from harness.wheels import make_wheel
 
 pytest.importorskip("ansible.release", reason="needs ansible-core", exc_type=ImportError)
 pytestmark = pytest.mark.skipif(not PLAYBOOK.exists(), reason="needs ansible-core beside the Python of the tests")
+REPORT = "{{ envs.diff | map(attribute='after_header') }}"
 APP = """\
 version = 1
 installer = "uv"
@@ -57,7 +59,8 @@ def _events(fleet: Fleet) -> Iterator[Task]:
     yield contents("flipped")
     yield envsync("rebuild predicted", _check_mode=True)
     yield contents("flipped still")
-    yield envsync("rebuilt")
+    yield envsync("rebuilt", _register="envs")
+    yield {"name": "reported", "ansible.builtin.debug": {"msg": REPORT}, "when": "envs is changed"}
     yield envsync("rebuilt again")
     yield task("looked at", "envs_toml.envsync.envsync_info", executable=str(fleet.executable), doctor=True, **on_a)
     yield fleet.shell("damage", "echo >> app/lib/python3.11/site-packages/alpha.py", **on_c)
@@ -104,6 +107,14 @@ def test_a_flip_shows_the_interpreter_before_and_after_as_predicted(life: Result
     (python, *_) = shown(life, "rebuilt")
     assert python[0] == "python: ~/py/bin/python (cpython 3.11)"
     assert python[1].startswith("python: ~/py/bin/python (cpython 3.12.")
+
+
+def test_a_task_of_the_documentation_reports_what_changed_where(life: Results) -> None:
+    assert REPORT in (ROOT / "docs/ansible.md").read_text()
+    assert {host: one["status"] for host, one in life["reported"].items()} == {"a": "ok", "b": "ok", "c": "skipped"}
+    (line,) = life["reported"]["b"]["msg"]
+    assert line.startswith("app (")
+    assert "rebuild for Python 3.12." in line
 
 
 def test_a_conflict_fails_its_host_with_the_reason_and_all_else_is_done(life: Results) -> None:

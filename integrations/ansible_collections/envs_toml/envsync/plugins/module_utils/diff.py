@@ -28,7 +28,7 @@ def of_environment(entry):
 def of_removals(removals, gone):
     """Return the diff of what C(prune) removes; C(gone) says of each whether it does."""
     lines = [("{kind}: {place}".format(**one), gone(one)) for one in removals]
-    return _diff("what nothing declares", [text for text, _ in lines], [text for text, is_gone in lines if not is_gone])
+    return _diff("what nothing declares", [line[0] for line in lines], [text for text, is_gone in lines if not is_gone])
 
 
 def _diff(title, before, after, message=""):
