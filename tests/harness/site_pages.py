@@ -12,14 +12,16 @@ from typing import Any
 
 import envsync
 
-__all__ = ["on_files", "on_page_markdown", "on_post_page", "pages"]
+__all__ = ["on_files", "on_page_content", "on_page_markdown", "on_post_page", "pages"]
 
 _ROOT = Path(__file__).parents[2]
 _DOCS = "docs/"
-_LINK = re.compile(r"\]\(([^)#:\s]+)(#[^)\s]*)?\)")
+_LINK = re.compile(r"(?P<text>\[[\w./-]+\.md)?\]\((?P<target>[^)#:\s]+)(?P<anchor>#[^)\s]*)?\)")
+"""The text, if that is the name of a page, and the rest of a link."""
 _FENCE = re.compile(r"(^ *```.*?^ *```$)", re.MULTILINE | re.DOTALL)
 _LANGUAGES = {".toml": "toml", ".example": "toml", ".yml": "yaml", ".yaml": "yaml", ".py": "python", "": "sh"}
 _LOADED = re.compile(r"""<(?:script|img|iframe|link)\b[^>]*\b(?:src|href)=["']?(?:https?:)?//[^>]*""")
+_SHORT = re.compile(r"<code>([^<]{1,24})</code>")
 _API = "api.md"
 
 
@@ -39,11 +41,18 @@ def _rewritten(text: str, path: str) -> str:
     """Return a page of the repository with its links as the site has them."""
 
     def link(found: re.Match[str]) -> str:
-        uri = posixpath.relpath(_uri(_target(path, found[1])), posixpath.dirname(_uri(path)) or ".")
-        return f"]({uri}{found[2] or ''})"
+        target = _target(path, found["target"])
+        uri = posixpath.relpath(_uri(target), posixpath.dirname(_uri(path)) or ".")
+        return f"{_title(target) if found['text'] else ''}]({uri}{found['anchor'] or ''})"
 
     parts = _FENCE.split(text)
     return "".join(part if number % 2 else _LINK.sub(link, part) for number, part in enumerate(parts))
+
+
+def _title(path: str) -> str:
+    """Return the beginning of a link to a page of the repository: its title, not the name of its file."""
+    text = (_ROOT / path).read_text(encoding="utf-8")
+    return "[" + text.partition("\n")[0].removeprefix("# ")
 
 
 def _target(path: str, link: str) -> str:
@@ -54,7 +63,7 @@ def _target(path: str, link: str) -> str:
 def _targets(path: str) -> Iterator[str]:
     text = (_ROOT / path).read_text(encoding="utf-8")
     for part in _FENCE.split(text)[::2]:
-        yield from (_target(path, found[1]) for found in _LINK.finditer(part))
+        yield from (_target(path, found["target"]) for found in _LINK.finditer(part))
 
 
 def pages() -> dict[str, str]:
@@ -110,6 +119,11 @@ def on_files(files: Any, config: Any) -> Any:
 def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:
     """Rewrite the links of the pages in docs."""
     return markdown if page.file.generated_by else _rewritten(markdown, _DOCS + page.file.src_uri)
+
+
+def on_page_content(html: str, **_: Any) -> str:
+    """Mark what is short and not in a block of code: it is not broken, for that would be at ``--``."""
+    return _SHORT.sub(r'<code class="short">\1</code>', html)
 
 
 def on_post_page(output: str, *, page: Any, **_: Any) -> str:
