@@ -19,7 +19,10 @@ MUTATING = (
 
 
 def mutations(trace: str) -> list[str]:
-    """Pick from a trace the calls that succeeded in changing something, but output to descriptors 1 and 2."""
+    """Pick from a trace the calls that succeeded in changing something, but output to descriptors 1 and 2.
+
+    Traced with -y, nor what goes to a socket: a signal wakes its own process by one.
+    """
     found = []
     for line in trace.splitlines():
         call = re.match(r"(?:\[pid +\d+\] |\d+ +)?(\w+)\((.*)", line)
@@ -27,7 +30,7 @@ def mutations(trace: str) -> list[str]:
             continue
         name, rest = call.groups()
         reading = name in {"open", "openat"} and not re.search(r"O_WRONLY|O_RDWR|O_CREAT|O_TRUNC|O_APPEND", rest)
-        spoken = name in {"write", "writev"} and rest.startswith(("1,", "2,"))
+        spoken = name in {"write", "writev"} and re.match(r"[12](?:<[^>]*>)?,|\d+<(?:socket|UNIX)", rest)
         device = '"/dev/' in rest
         if not (reading or spoken or device):
             found.append(line)

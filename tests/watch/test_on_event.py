@@ -216,12 +216,13 @@ def test_the_end_ends_what_runs_and_forgets_what_waits(tmp_path: Path) -> None:
     assert not (tmp_path / "late").exists()
 
 
-def test_a_watcher_that_is_stopped_ends_its_commands(place: Place) -> None:
+def test_a_command_that_runs_holds_no_pass_up_and_is_ended_with_the_watcher(place: Place) -> None:
     place.write('on-event = ["sh", "-c", "echo $$ >pid; exec sleep 1000"]\n[envs.a]\npath = "a"\n')
     pid = place.root / "pid"
     with watching(place, settle=0.1) as watcher:
         eventually(lambda: pid.exists() and pid.read_text().strip() != "")
-        watcher.until("pass")
+        (place.root / "a/bin/python").unlink()
+        watcher.applied("a", "repaired")  # no pass waits for a command
         assert watcher.stop() == 0
         assert [one for one in watcher.events if one["event"] == "degraded"] == []
     eventually(lambda: not os.path.exists(f"/proc/{pid.read_text().strip()}"))

@@ -317,7 +317,7 @@ def test_a_pass_of_a_watcher_that_finds_nothing_to_do_writes_nothing(place: Plac
     with watching(place, settle=SETTLE) as watcher:
         watcher.applied("one", "created")
         watcher.calm(1)
-        with traced(watcher.process.pid, trace):
+        with traced(watcher.process.pid, trace, "-y"):
             for _ in range(2):
                 watcher.process.send_signal(signal.SIGHUP)
                 watcher.until("pass", lambda event: event["reason"] == "signal")
