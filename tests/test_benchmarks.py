@@ -98,3 +98,9 @@ def test_the_comparison_says_what_tools_do(tmp_path: Path) -> None:
         for row in rows if run_with in page else own:
             assert any(line.startswith(row) for line in page), row
     assert "| envsync: `apply` | the next Python, the package at 1.0 |" in tables[1]
+
+
+def test_a_rebuild_that_is_killed_leaves_a_working_environment(tmp_path: Path) -> None:
+    done = measure(tmp_path, "--kills", "1")
+    assert done.returncode == 0, done.stderr
+    assert "| envsync: `apply` | 1 | 0 |" in done.stdout.splitlines()

@@ -5,13 +5,17 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from uv import find_uv_bin
 
+from envsync.observe.backends import find_uv
 from harness.links import fingerprint
-from harness.place import ROOT, SOURCE
+from harness.place import ROOT, SOURCE, Place
+from harness.processes import on_terminal
 from harness.pythons import PYTHONS
 from harness.wheels import make_wheel
 
@@ -61,6 +65,14 @@ class Stranger:
         assert (done.returncode, done.stderr) == (0, ""), f"{line}\n{done.stdout}{done.stderr}"
         return done.stdout
 
+    def on_terminal(self, line: str) -> str:
+        """Run the command on a terminal of the usual width and return what it shows, without colours."""
+        program, *arguments = line.split()
+        assert program == "envsync"
+        status, written = on_terminal(Place(self.home, self.variables), *arguments, columns=80)
+        assert status == 0, written
+        return re.sub(r"\x1b\[[0-9;]*m", "", written)
+
 
 @pytest.fixture
 def stranger(tmp_path: Path) -> Stranger:
@@ -100,7 +112,8 @@ def test_the_blocks_of_the_readme_show_what_happens_in_a_fresh_home(stranger: St
         stranger.use(minor)
         for command, shown in steps(console):
             here = re.sub(r"\b(3\.1[23])\.\d+", lambda found: versions[found[1]], shown)
-            assert stranger.run(command) == here, command
+            output = stranger.on_terminal(command) if command == "envsync status" else stranger.run(command)
+            assert output == here, command
     assert "2 rebuilt" in stranger.run("envsync apply --yes")
     assert stranger.run(".local/bin/cowsay").startswith("cowsay 6.1 ")
 
@@ -114,3 +127,12 @@ def test_the_commands_that_install_for_development_and_test_are_in_the_readme(co
     ((_, block),) = blocks("Development")
     assert [line for line, _ in steps(block) if line.split()[0] == command]
     assert os.access(ROOT / command, os.X_OK)
+
+
+def test_the_extra_brings_uv_which_goes_before_that_of_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "uv").touch(mode=0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert find_uv() == os.fsdecode(find_uv_bin())
+    assert tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]["uv"][0].startswith(
+        "uv>"
+    )

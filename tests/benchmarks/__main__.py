@@ -12,6 +12,7 @@ from pathlib import Path
 sys.path.append(str(Path(__file__).parent.parent))  # what tests and benchmarks share lies there
 
 import interpreters
+import kills
 import managers
 import situations
 from contenders import Bench, Scale, report
@@ -46,6 +47,11 @@ def main() -> int:
         world.begin()
         if options.situations:
             return _situations(world)
+        if options.kills:
+            pythons = [interpreters.other(), interpreters.this()]
+            for line in kills.table(world, pythons, options.kills):
+                print(line, flush=True)
+            return 0
         bench = Bench(world, _scale(options))
         results = [result for row in options.only for result in _measured(bench, row)]
         machine = describe(bench)
@@ -88,6 +94,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--json", metavar="FILE", help="write all times, and what they were measured on")
     parser.add_argument(
         "--situations", action="store_true", help="print the table of docs/comparison.md, measure nothing"
+    )
+    parser.add_argument(
+        "--kills", type=_rounds, metavar="N", help="kill each tool's rebuild at N moments, measure nothing"
     )
     parser.add_argument("--markdown", action="store_true", help="print the table of docs/benchmarks.md")
     return parser.parse_args()
