@@ -67,6 +67,24 @@ def test_a_rebuild_takes_the_lines_along_that_were_added(bench: Bench) -> None:
     assert bench.activated('printf %s "$MINE"') == "my own"
 
 
+@pytest.mark.parametrize("builder", ["venv", "uv"])
+def test_a_rebuild_keeps_a_script_of_another_builder_that_was_changed_and_says_so(builder: str, bench: Bench) -> None:
+    bench.declare()
+    build(builder, bench.python, bench.path)
+    assert bench.apply()["outcome"] in {"unchanged", "repaired"}
+    script = bench.path / "bin/activate"
+    script.write_text(script.read_text() + "export MINE='my own'\n")
+    os.utime(script, (script.stat().st_atime, script.stat().st_mtime + 60))
+    entry = run(bench.place, bench.capsys, "apply", "--force-rebuild", "one")["environments"][0]
+    assert entry["outcome"] == "rebuilt", entry["error"]
+    assert "the former activation scripts are kept in bin/: activate.orig" in entry["notes"]
+    assert "MINE='my own'" in script.with_name("activate.orig").read_text()
+    assert bench.activated('printf %s "$VIRTUAL_ENV"') == str(bench.path)
+    again = run(bench.place, bench.capsys, "apply", "--force-rebuild", "one")["environments"][0]
+    assert "activation scripts" not in str(again["notes"])
+    assert "MINE='my own'" in script.with_name("activate.orig").read_text()
+
+
 @pytest.mark.parametrize("kind", ["dangling", "FIFO", "directory"])
 def test_an_activate_that_no_shell_can_read_is_a_conflict(kind: str, bench: Bench) -> None:
     bench.make("envsync")

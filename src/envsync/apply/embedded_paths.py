@@ -16,6 +16,9 @@ from envsync.write.files import edit_inner_file, put_inner_file
 
 _TEXT_LIMIT = 4 << 20
 """Bytes of the largest file that is taken for a script."""
+_TOGETHER = 2.0
+"""Seconds between files that were written by one program at one time."""
+_KEPT = "the former activation scripts are kept in bin/: {}"
 
 
 def embed_path(place: str, built: str, path: str, libraries: tuple[str, ...]) -> None:
@@ -145,17 +148,37 @@ def render_activators(root: Root, action: Repair, staging_dir: str, env_builder:
         if runs and not os.path.lexists(f"{root.path}/bin/{name}"):
             put_inner_file(root, f"bin/{name}", f"{fresh.path}/bin/{name}")
     if kept:
-        env_builder.remark(blueprint, f"the former activation scripts are kept in bin/: {', '.join(kept)}")
+        env_builder.remark(blueprint, _KEPT.format(", ".join(kept)))
 
 
-def append_additions(action: Rebuild, staging_dir: str) -> None:
-    """Append what a user has appended to former activation scripts to the new ones. Raises ``OSError``."""
+def carry_additions(action: Rebuild, staging_dir: str, env_builder: EnvironmentBuilder) -> None:
+    """Append what a user has appended to former activation scripts to the new ones. Raises ``OSError``.
+
+    One that was changed after it was made, and does not begin as virtualenv writes it now, is kept as ``NAME.orig``.
+    """
     former, new = Root(action.blueprint.end, action.blueprint.identity), Root(f"{staging_dir}/{BUILT}")
+    edited, kept = _edited_later(f"{former.path}/bin"), []
     for name in sorted(os.listdir(f"{new.path}/bin")):
         if is_activator(name):
             written, text = _text(new, name), _text(former, name)
             if written and text.startswith(written) and text != written:
                 _put(new, name, text)
+            elif name in edited and text not in {"", written}:
+                put_inner_file(new, f"bin/{name}.orig", f"{former.path}/bin/{name}")
+                kept.append(f"{name}.orig")
+    if kept:
+        env_builder.remark(action.blueprint, _KEPT.format(", ".join(kept)))
+
+
+def _edited_later(directory: str) -> set[str]:
+    """Name the activation scripts that were written apart from the others: a builder, or a repair, writes several."""
+    with os.scandir(directory) as entries:
+        written = {one.name: one.stat(follow_symlinks=False).st_mtime for one in entries if is_activator(one.name)}
+    return {
+        name
+        for name, at in written.items()
+        if all(other == name or abs(at - when) > _TOGETHER for other, when in written.items())
+    }
 
 
 def _stale(action: Repair) -> Iterator[Script]:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import assert_never
 
 from envsync.apply.build import EnvironmentBuilder, edit_settings
-from envsync.apply.embedded_paths import append_additions, rename_activators, render_activators, retarget_scripts
+from envsync.apply.embedded_paths import carry_additions, rename_activators, render_activators, retarget_scripts
 from envsync.apply.exchange import (
     NotExchangeableError,
     bring_in,
@@ -182,7 +182,7 @@ def _rebuild(action: Rebuild, env_builder: EnvironmentBuilder) -> None:
     blueprint = action.blueprint
     staging_dir = build_aside(blueprint, action.spec, env_builder)
     try:
-        append_additions(action, staging_dir)
+        carry_additions(action, staging_dir, env_builder)
         bring_unowned(staging_dir, action)
     except BaseException:
         remove_staging_dir(staging_dir, blueprint.end)

@@ -127,7 +127,7 @@ class _Search:
         if directory == "bin" and is_python_name(name):
             return not is_script(f"{self._end}/bin/{name}")
         if directory == "bin" and is_activator(name):
-            return True
+            return ".orig" not in name  # a user's, kept by a repair or a rebuild
         if directory in self._sites:
             return name in _IN_SITE or name.endswith(_METADATA) or name.startswith("__editable__")
         return f"{directory}/{name}".removeprefix("/") in _BUILDERS
