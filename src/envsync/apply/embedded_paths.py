@@ -16,7 +16,7 @@ from envsync.write.files import edit_inner_file, put_inner_file
 
 _TEXT_LIMIT = 4 << 20
 """Bytes of the largest file that is taken for a script."""
-_TOGETHER = 2.0
+_AT_ONE_TIME = 2.0
 """Seconds between files that were written by one program at one time."""
 _KEPT = "the former activation scripts are kept in bin/: {}"
 
@@ -177,7 +177,7 @@ def _edited_later(directory: str) -> set[str]:
     return {
         name
         for name, at in written.items()
-        if all(other == name or abs(at - when) > _TOGETHER for other, when in written.items())
+        if all(other == name or abs(at - when) > _AT_ONE_TIME for other, when in written.items())
     }
 
 
