@@ -81,8 +81,7 @@ def test_a_rebuild_keeps_a_script_of_another_builder_that_was_changed_and_says_s
     assert "MINE='my own'" in script.with_name("activate.orig").read_text()
     assert bench.activated('printf %s "$VIRTUAL_ENV"') == str(bench.path)
     again = run(bench.place, bench.capsys, "apply", "--force-rebuild", "one")["environments"][0]
-    assert "activation scripts" not in str(again["notes"])
-    assert "MINE='my own'" in script.with_name("activate.orig").read_text()
+    assert "bin/activate.orig" in str(again["notes"])  # as any file of the user's that is not in the new one
 
 
 @pytest.mark.parametrize("kind", ["dangling", "FIFO", "directory"])
