@@ -49,7 +49,7 @@ def main() -> int:
             return _situations(world)
         if options.kills:
             pythons = [interpreters.other(), interpreters.this()]
-            for line in kills.table(world, pythons, options.kills):
+            for line in kills.table(world, pythons, options.kills, rivals=not options.small):
                 print(line, flush=True)
             return 0
         bench = Bench(world, _scale(options))

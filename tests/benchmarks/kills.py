@@ -12,6 +12,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from worlds import Tools, World
@@ -100,13 +101,13 @@ class Project:
         (self.place / "python").symlink_to(python)
 
 
-def table(world: World, pythons: list[str], points: int) -> Iterator[str]:
+def table(world: World, pythons: list[str], points: int, *, rivals: bool = True) -> Iterator[str]:
     """Yield a Markdown table; ``pythons`` are the former interpreter and the next, of two minor versions."""
     yield "| killed | points | without a working environment |"
     yield "|---|---|---|"
     packages = world.wheels(_PACKAGES)
     former, following = pythons
-    for rebuild in rebuilds(world.tools, " ".join(packages)):
+    for rebuild in islice(rebuilds(world.tools, " ".join(packages)), None if rivals else 1):
         project = Project(world, rebuild, packages, world.fresh())
         project.prepare(former)
         project.restore(following)
