@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from envsync.formats import pyvenv_cfg
 from envsync.model.interpreter import Interpreter
 from envsync.observe.facts import FactsCache
 from envsync.observe.interpreters import Interpreters
 from envsync.observe.links import walk
 from harness.place import Place
-from harness.trees import compiled, forwarding
+from harness.trees import compiled, forwarding, make_tree
 
 pytestmark = pytest.mark.sampled(3)
 
@@ -175,3 +176,29 @@ def test_a_pypy_is_not_taken_for_a_wrapper() -> None:
     result = found(pypy)
     assert (result.link, result.asked, result.facts.implementation) == (pypy, False, "pypy")
     assert walk(pypy).end == result.facts.executable
+
+
+@pytest.mark.parametrize("copied", [True, False])
+def test_a_bare_link_beside_another_pythons_library_gives_environments_the_library_of_its_own(
+    place: Place, copied: bool
+) -> None:
+    """As /usr/local/bin/python3.12 beside /usr/lib/python3.12; a tree of links to one library is that library."""
+    tree, other = place.root / "tree", place.root / "other"
+    real = make_tree(tree).resolve()
+    make_tree(other)
+    if copied:
+        module = other / "lib/python3.12/os.py"
+        content = module.read_bytes()
+        module.unlink()
+        module.write_bytes(content)
+    bare = other / "bin/python3.12"
+    bare.unlink()
+    bare.symlink_to(real)
+    place.write(f'[envs.one]\npath = "one"\npython = "{bare}"\n')
+    assert place.apply()["one"]["outcome"] == "created"
+    home = dict(pyvenv_cfg.parse((place.root / "one/pyvenv.cfg").read_text()))["home"]
+    assert home == str(real.parent if copied else bare.parent)
+    assert os.readlink(place.root / "one/bin/python") == str(bare)
+    library = subprocess.check_output([place.root / "one/bin/python", "-c", "import os; print(os.__file__)"], text=True)
+    assert library.strip() == str((tree if copied else other) / "lib/python3.12/os.py")
+    assert place.envsync("check").status == 0

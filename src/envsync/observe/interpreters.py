@@ -5,7 +5,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from envsync.model import desired
-from envsync.model.dataclass import dataclass
 from envsync.model.desired import DefaultPython, PythonPath, PythonRequest, PythonVersion
 from envsync.model.interpreter import Interpreter, InterpreterProblem
 from envsync.model.links import Chain, EndKind
@@ -14,6 +13,7 @@ from envsync.observe.choose import best, fits, fitting, is_pinned, same_version
 from envsync.observe.discover import Discovery, discover, stable_twin
 from envsync.observe.facts import ASKED_AGAIN, Ask, Hedged, cycle, unusable
 from envsync.observe.links import walk
+from envsync.observe.onward import RUNS, Onward, leads_to, reached
 from envsync.observe.probe import ProbeAnswer, ProbeError, is_same_file
 from envsync.observe.remedies import of_failure
 from envsync.observe.unrunnable import Remedy
@@ -173,22 +173,22 @@ class Interpreters:
         if isinstance(found, Interpreter):
             return replace(found, through=seen)
         result = self._by_path(declared, found.link, (*notes, found.note), (*seen, link))
-        return _after(result, link, found)
+        return reached(result, link, found)
 
-    def _look(self, declared: str, link: str, chain: Chain, notes: tuple[str, ...]) -> "Interpreter | _Onward":
+    def _look(self, declared: str, link: str, chain: Chain, notes: tuple[str, ...]) -> Interpreter | Onward:
         """Return the interpreter at a link, or what leads on to one. Raises ``ProbeError``."""
         into = base_of(link)
         if into is not None:
             note = f"{link} belongs to the environment {into.environment}; its own base {into.link} is used"
-            return _Onward(into.link, note, asked=False, environment=into.environment)
+            return Onward(into.link, note, asked=False, environment=into.environment)
         if is_script(chain.end):
-            onward = _onward(link, chain, self._ask(link, None, chain), "is a script")
+            onward = leads_to(link, chain, self._ask(link, None, chain), "is a script")
             if onward is None:
                 raise ProbeError("it is a script that does not report its interpreter")
             return onward
         return self._settle(declared, link, chain, notes)
 
-    def _settle(self, declared: str, link: str, chain: Chain, notes: tuple[str, ...]) -> "Interpreter | _Onward":
+    def _settle(self, declared: str, link: str, chain: Chain, notes: tuple[str, ...]) -> Interpreter | Onward:
         """Return the interpreter with the ``home`` from which it finds its standard library.
 
         The link's own directory is tried first; a link to a relocatable build needs its tree. A program
@@ -206,51 +206,42 @@ class Interpreters:
             else:
                 if not answer.is_named(given, chain.end):
                     return self._beyond(link, chain, answer)
+                if self._is_astray(link, chain, answer):
+                    message = f"an environment of it would take the standard library of another, {answer.facts.stdlib}"
+                    failure = failure or ProbeError(message)
+                    continue
                 asked = not answer.is_from(given, chain.end)
                 return Interpreter(declared, link, home, chain, answer.facts, notes, asked=asked)
         if failure is None or not failure.may_be_misnamed:
             raise failure or ProbeError("it leads nowhere")
         return self._by_own_name(link, chain, failure)
 
-    def _by_own_name(self, link: str, chain: Chain, failure: ProbeError) -> "_Onward":
+    def _is_astray(self, link: str, chain: Chain, answer: ProbeAnswer) -> bool:
+        """Check whether, from a home, it finds another standard library than its own: one beside a bare link to it."""
+        stdlib = answer.facts.stdlib
+        if stdlib.startswith(f"{os.path.dirname(os.path.dirname(chain.end))}/"):
+            return False
+        try:
+            own = self._ask(link, None, chain).facts.stdlib
+        except ProbeError:
+            return False
+        return not is_same_file(f"{stdlib}/os.py", f"{own}/os.py")
+
+    def _by_own_name(self, link: str, chain: Chain, failure: ProbeError) -> Onward:
         """Run what depends on its name: mise's and snap's links all lead to one program."""
         try:
-            onward = _onward(link, chain, self._ask(link, None, chain), _RUNS)
+            onward = leads_to(link, chain, self._ask(link, None, chain), RUNS)
         except ProbeError:
             onward = None
         if onward is None:
             raise failure
         return onward
 
-    def _beyond(self, link: str, chain: Chain, answer: ProbeAnswer) -> "_Onward":
-        onward = _onward(link, chain, answer, _RUNS)
+    def _beyond(self, link: str, chain: Chain, answer: ProbeAnswer) -> Onward:
+        onward = leads_to(link, chain, answer, RUNS)
         if onward is None:
             raise ProbeError("it runs another program, and does not report which")
         return onward
-
-
-_RUNS = "runs another program"
-
-
-@dataclass(frozen=True, slots=True)
-class _Onward:
-    """The interpreter that something else leads on to."""
-
-    link: str
-    note: str
-    asked: bool
-    """Whether it was run to find out."""
-    environment: str = ""
-    """The environment that was led through; empty if none."""
-
-
-def _onward(link: str, chain: Chain, answer: ProbeAnswer, trait: str) -> _Onward | None:
-    """Return the interpreter that a program runs; ``None`` where it reports only itself."""
-    names = (answer.base_executable, answer.executable, answer.process)
-    base = next((name for name in names if name and not is_same_file(name, chain.end)), "")
-    if not base.startswith("/"):
-        return None
-    return _Onward(base, f"{link} {trait}; the interpreter that it runs, {base}, is used", asked=True)
 
 
 def _hinted(result: Interpreter) -> Interpreter:
@@ -260,14 +251,6 @@ def _hinted(result: Interpreter) -> Interpreter:
         return result
     note = f"{result.link} names one patch release; {twin} leads to the same tree and follows upgrades"
     return replace(result, notes=(*result.notes, note))
-
-
-def _after(result: _Result, link: str, onward: _Onward) -> _Result:
-    """Return what another link led on to, with how it was reached."""
-    if isinstance(result, Interpreter):
-        return replace(result, asked=True) if onward.asked else result
-    how = f"{link} runs {onward.link}" if onward.asked else f"{link} belongs to the environment {onward.environment}"
-    return replace(result, message=f"{how}, and {result.message}")
 
 
 def _python_of(environment: desired.Environment) -> str:
