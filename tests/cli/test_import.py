@@ -109,6 +109,16 @@ def test_an_interpreter_is_declared_by_its_name_and_a_stable_link_is_told(
     assert {name: one["python"] for name, one in imported().items()} == {"a": "3.12", "b": "3.12"}
 
 
+def test_a_link_of_ones_own_is_declared_whatever_name_the_python_has(here: Place, imported: Import) -> None:
+    own = here.root / "opt/python"
+    own.parent.mkdir()
+    own.symlink_to(f"{sys.base_prefix}/bin/python3")
+    fake(here.root / "a", str(own))
+    name = f"python3.{sys.version_info.minor}"
+    here.manifest.write_text(f'{HEAD}[pythons]\n"{name[6:]}" = "{sys.base_prefix}/bin/{name}"\n')
+    assert imported()["a"]["python"] == str(own)
+
+
 def test_other_tools_environments_are_left_out_with_the_reason(here: Place, capsys: pytest.CaptureFixture[str]) -> None:
     for place in ("x/.tox/py312", "x/.tox/py311", "y/.nox/tests", "state/stray"):
         fake(here.root / place)

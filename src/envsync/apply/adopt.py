@@ -19,7 +19,7 @@ from envsync.model.links import Chain, EndKind
 from envsync.model.problems import EnvsyncError, Problem, UsageError
 from envsync.model.world import Directory
 from envsync.observe.directory import StagingFinder, read_directory
-from envsync.observe.discover import discover, install_roots, tree_named
+from envsync.observe.discover import discover, install_roots, tree_named, version_manager_of
 from envsync.observe.links import walk
 from envsync.observe.owners import Owners
 from envsync.observe.packages import read_installed
@@ -191,17 +191,25 @@ def _unfit(one: FoundEnvironment, manifest: Manifest, finder: StagingFinder, own
 def python_name(one: FoundEnvironment, manifest: Manifest) -> str | None:
     """Return the name in ``[pythons]`` of the Python that an environment uses, its own link's before others'.
 
-    A name that would follow to another minor version is none, unless its link is the environment's own. Where there is
-    none for a patch release that a version manager installed, it is the version request that stays with it.
+    A name that would follow to another minor version is none, unless its link is the environment's own; nor has a link
+    that a person leads elsewhere another name than its own. Where there is none for a patch release that a version
+    manager installed, it is the version request that stays with it.
     """
     own, minor = (one.link, one.python), library_name(one.libraries[0]).rstrip("td") if one.libraries else ""
-    real = os.path.realpath(one.python) if one.python is not None and one.works else None
+    usable = one.python is not None and one.works and not _is_led_elsewhere(one.link or "")
+    real = os.path.realpath(one.python) if one.python is not None and usable else None
     fit = [
         (link != one.link, link != one.python, os.path.dirname(link) != os.path.dirname(one.python or ""), name)
         for name, link in manifest.pythons
         if link in own or (real is not None and minor and minor in link and os.path.realpath(link) == real)
     ]
     return min(fit)[-1] if fit else _request(one, dict(manifest.pythons))
+
+
+def _is_led_elsewhere(link: str) -> bool:
+    """Check whether a link to an interpreter is a person's: it leads to another directory, and no tool made it."""
+    leads_elsewhere = os.path.islink(link) and os.path.dirname(os.readlink(link)) not in {"", os.path.dirname(link)}
+    return leads_elsewhere and version_manager_of(link) is None
 
 
 def _request(one: FoundEnvironment, names: Container[str]) -> str | None:

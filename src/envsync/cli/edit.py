@@ -164,7 +164,7 @@ def _declared_lines(verb: str, one: Declaration, options: Options) -> Iterator[s
     yield f"{verb} {one.name}: {values['path']}"
     if one.stable_link is not None:
         found, declared = one.stable_link
-        yield f"  python: {declared}, which survives upgrades, instead of {found}, which is the same"
+        yield f"  python: {declared}, which survives patch upgrades, instead of {found}: the same Python"
     if options.freeze and values.get("packages"):
         yield f"  packages: {', '.join(values['packages'])}"
     if options.freeze and values.get("project"):
