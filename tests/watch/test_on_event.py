@@ -194,9 +194,12 @@ def test_each_cause_is_told_once_until_a_command_succeeds() -> None:
     heard.commands.end()
 
 
-def test_what_a_command_leaves_in_the_background_holds_nothing_up_and_is_ended(tmp_path: Path) -> None:
-    heard = Heard()
-    heard.run("sh", "-c", "sleep 1000 & echo $! >pid", directory=str(tmp_path))
+@pytest.mark.parametrize("left_running", ["sleep 1000", "yes"])
+def test_what_a_command_leaves_in_the_background_holds_nothing_up_and_is_ended(
+    tmp_path: Path, left_running: str
+) -> None:
+    heard = Heard(limit=5.0)
+    heard.run("sh", "-c", f"{left_running} & echo $! >pid", directory=str(tmp_path))
     assert heard.wait() == []
     heard.commands.end()
     left = Path("/proc", (tmp_path / "pid").read_text().strip(), "exe")

@@ -145,10 +145,10 @@ def _tail(process: "subprocess.Popen[bytes]", limit: float) -> bytes:
         left = end - time.monotonic()
         if left <= 0:
             raise subprocess.TimeoutExpired(process.args, limit)
-        if poll.poll(min(left, _BEAT) * 1000):
+        # What it leaves in the background may hold its output open, and write on: then one pipe's content is read.
+        is_open = process.poll() is None
+        if poll.poll(min(left, _BEAT) * 1000 if is_open else 0):
             chunk = os.read(process.stdout.fileno(), 1 << 16)
-            output, is_open = (output + chunk)[-_MOST_OUTPUT:], bool(chunk)
-        elif process.poll() is not None:  # something in the background holds its output open
-            break
+            output, is_open = (output + chunk)[-_MOST_OUTPUT:], is_open and bool(chunk)
     process.wait(max(0.0, end - time.monotonic()))
     return output
