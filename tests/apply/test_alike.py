@@ -99,6 +99,9 @@ def test_what_an_installer_copied_is_copied_and_lists_of_paths_always_are(depot:
         assert set(outcomes(depot).values()) == {"created"}
         sites = [next(path.glob("lib/python3.*/site-packages")) for path in paths(depot)]
         assert len({(site / "listed.py").stat().st_ino for site in sites}) == (1 if shared else 3)
+        # METADATA comes from the wheel as the rest does; INSTALLER is written by the installer, for each.
+        for name, count in (("METADATA", 1 if shared else 3), ("INSTALLER", 3)):
+            assert len({next(site.glob(f"listed-*/{name}")).stat().st_ino for site in sites}) == count
         assert len({(site / "listed.pth").stat().st_ino for site in sites[1:]}) == 2
         assert not (sites[1] / "listed.pth").samefile(sites[0] / "listed.pth")
         for path in paths(depot):

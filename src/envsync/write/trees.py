@@ -143,13 +143,12 @@ def paths_in(place: str) -> Iterator[str]:
 def add_tree(source: str, place: str, *, without: Container[str] = frozenset(), inside: str = "") -> None:
     """Add to the directory ``place``, made if need be, all that a tree of this pass holds and ``place`` does not.
 
-    A file that has several links, as installers make them from their caches, becomes a further link, and so does what
-    they write into metadata directories; any other becomes a copy.
+    A file that has several links, as installers make them from their caches, becomes a further link; any other becomes
+    a copy.
     ``without`` are relative paths of files and symlinks that are left out. Raises ``OSError``.
     """
     with contextlib.suppress(FileExistsError):
         os.mkdir(place)
-    metadata = inside.endswith(".dist-info/")
     with os.scandir(source) as entries:
         for entry in entries:
             relative, target = f"{inside}{entry.name}", f"{place}/{entry.name}"
@@ -157,14 +156,14 @@ def add_tree(source: str, place: str, *, without: Container[str] = frozenset(), 
                 add_tree(entry.path, target, without=without, inside=f"{relative}/")
             elif relative not in without:
                 with contextlib.suppress(FileExistsError):
-                    _add(entry, target, inside, linked=metadata)
+                    _add(entry, target, inside)
 
 
-def _add(entry: os.DirEntry[str], target: str, inside: str, *, linked: bool) -> None:
+def _add(entry: os.DirEntry[str], target: str, inside: str) -> None:
     if entry.is_symlink():
         os.symlink(os.readlink(entry.path), target)
         return
-    linked = linked or entry.stat(follow_symlinks=False).st_nlink > 1
+    linked = entry.stat(follow_symlinks=False).st_nlink > 1
     if linked and not _is_edited(inside.rstrip("/"), entry.name):
         try:
             os.link(entry.path, target, follow_symlinks=False)
