@@ -109,14 +109,32 @@ def test_an_interpreter_is_declared_by_its_name_and_a_stable_link_is_told(
     assert {name: one["python"] for name, one in imported().items()} == {"a": "3.12", "b": "3.12"}
 
 
-def test_a_link_of_ones_own_is_declared_whatever_name_the_python_has(here: Place, imported: Import) -> None:
-    own = here.root / "opt/python"
-    own.parent.mkdir()
-    own.symlink_to(f"{sys.base_prefix}/bin/python3")
+@pytest.mark.parametrize("name", ["pyenv/versions/3.12.1", "opt/3.12"])
+def test_a_link_of_ones_own_is_declared_whatever_name_its_python_has(
+    here: Place, imported: Import, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv("PYENV_ROOT", str(here.root / "pyenv"))
+    tree, own = here.root / name, here.root / "bin/python"
+    for directory in (tree.parent, own.parent):
+        directory.mkdir(parents=True)
+    tree.symlink_to(sys.base_prefix)
+    own.symlink_to(tree / "bin/python3")
     fake(here.root / "a", str(own))
-    name = f"python3.{sys.version_info.minor}"
-    here.manifest.write_text(f'{HEAD}[pythons]\n"{name[6:]}" = "{sys.base_prefix}/bin/{name}"\n')
+    here.manifest.write_text(f'{HEAD}[pythons]\n"3.12" = "{tree}/bin/python3"\n')
     assert imported()["a"]["python"] == str(own)
+
+
+def test_a_name_that_the_next_patch_release_removes_replaces_no_link_that_stays(
+    here: Place, imported: Import, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYENV_ROOT", str(here.root / "pyenv"))
+    tree, current = here.root / "pyenv/versions/3.12.1", here.root / "current"
+    tree.parent.mkdir(parents=True)
+    tree.symlink_to(sys.base_prefix)
+    current.symlink_to(tree)
+    fake(here.root / "a", f"{current}/bin/python3")
+    here.manifest.write_text(f'{HEAD}[pythons]\n"3.12" = "{tree}/bin/python3"\n')
+    assert imported()["a"]["python"] == f"{current}/bin/python3"
 
 
 def test_other_tools_environments_are_left_out_with_the_reason(here: Place, capsys: pytest.CaptureFixture[str]) -> None:

@@ -83,6 +83,7 @@ def test_a_faulty_value_is_reported_with_its_key_and_place(
         ('state-dir = "${UNSET_HERE}"', "state-dir", "UNSET_HERE is not set", ""),
         ('bin-dir = "~nobody-has-this-name"', "bin-dir", "unknown user", ""),
         ('path = "x"', "path", 'unknown key "path"', "belongs in [envs.NAME]"),
+        ('python = "3.12"', "python", 'unknown key "python"', "belongs in [envs.NAME], or for all in [defaults]"),
         ("envs = 1", "envs", "must be a table, not 1", ""),
         ("pythons = []", "pythons", "must be a table, not []", ""),
         ("defaults.aliases = ['x']", "defaults.aliases", 'unknown key "aliases"', "each environment's own"),

@@ -201,9 +201,20 @@ def python_name(one: FoundEnvironment, manifest: Manifest) -> str | None:
     fit = [
         (link != one.link, link != one.python, os.path.dirname(link) != os.path.dirname(one.python or ""), name)
         for name, link in manifest.pythons
-        if link in own or (real is not None and minor and minor in link and os.path.realpath(link) == real)
+        if link in own
+        or (real is not None and minor and minor in link and os.path.realpath(link) == real and _lasts(link, one.link))
     ]
     return min(fit)[-1] if fit else _request(one, dict(manifest.pythons))
+
+
+def _lasts(link: str, former: str | None) -> bool:
+    """Check whether a link follows patch upgrades where the former one may."""
+    return not _is_patch_path(link) or _is_patch_path(former or "")
+
+
+def _is_patch_path(link: str) -> bool:
+    manager = version_manager_of(link)
+    return manager is not None and not manager.stable
 
 
 def _is_led_elsewhere(link: str) -> bool:

@@ -70,7 +70,7 @@ COMMANDS = (
         "show a table of the environments",
         (
             _NAMES,
-            flag("--orphans", text="list what envsync made and nothing declares any more as well"),
+            flag("--orphans", text="also list what envsync made and nothing declares any more"),
             Argument(
                 ("--format",),
                 {"choices": ("table", "openmetrics"), "help": "default: table; openmetrics: for Prometheus"},
@@ -111,7 +111,7 @@ COMMANDS = (
             flag("--yes", text="remove them"),
             Argument(
                 ("--all",),
-                {"dest": "everything", "action": "store_true", "help": "the generations that are kept as well"},
+                {"dest": "everything", "action": "store_true", "help": "also the generations that are kept"},
             ),
         ),
     ),
@@ -186,7 +186,7 @@ COMMANDS = (
         "let a manifest that lies in a clone run programs and change files",
         (_MANIFESTS, flag("--list", text="list those that are trusted")),
     ),
-    Command("untrust", "take it back", (_MANIFESTS,)),
+    Command("untrust", "take that trust back", (_MANIFESTS,)),
     Command("schema", "print the manifest's JSON Schema, for editors; with --json in a document, as schema_document"),
     Command(
         "completion",

@@ -95,15 +95,16 @@ def _hint_for_unknown(key: Key) -> str:
     """Return the nearest known key, or where the key belongs, or all there are."""
     *table, name = key
     model = _table(tuple(table))
-    known, own, top = ([key.name for key in keys_of(one)] for one in (model, EnvironmentTable, ManifestTable))
+    tables = (model, EnvironmentTable, ManifestTable, DefaultsTable)
+    known, own, top, defaults = ([key.name for key in keys_of(one)] for one in tables)
     meant = name[:_LONGEST_KEY].lower().replace("_", "-")
+    if model is ManifestTable and meant in own and meant not in top:
+        return f"`{meant}` belongs in [envs.NAME]" + (", or for all in [defaults]" if meant in defaults else "")
     near = difflib.get_close_matches(meant, known, 1, 0.7)
     if near:
         return f"did you mean `{near[0]}`?"
     if model is DefaultsTable and meant in own:
         return f"`{meant}` is each environment's own: write it in [envs.NAME]"
-    if model is ManifestTable and meant in own:
-        return f"`{meant}` belongs in [envs.NAME]"
     if meant in top:
         return f"`{meant}` belongs at the top, before the first table"
     return f"known keys: {listing(known, 'and')}"

@@ -117,7 +117,7 @@ def _misfit(plan: EnvironmentPlan, found: Environment) -> Iterator[Conflict]:
     message = f"the kept generation is for Python {built_for}, and {interpreter.link} is {now}"
     hint = (
         f"To go back and stay with that Python: envsync rollback {shlex.quote(plan.environment.name)} --pin. "
-        "Or point the interpreter link back first; else `apply` would rebuild it at once."
+        "Or point the interpreter link back first: otherwise `apply` would rebuild it at once."
     )
     yield Conflict("python-minor", message, hint)
 
