@@ -84,6 +84,25 @@ def test_a_rebuild_keeps_a_script_of_another_builder_that_was_changed_and_says_s
     assert "bin/activate.orig" in str(again["notes"])  # as any file of the user's that is not in the new one
 
 
+def test_what_a_rebuild_kept_of_a_script_stays_at_the_next_and_hides_no_further_edit(bench: Bench) -> None:
+    bench.declare()
+    bench.apply()
+    script = bench.path / "bin/activate"
+    for number, name in enumerate(("activate.orig", "activate.orig.1")):
+        script.write_text(f"MINE={number}\n{script.read_text()}")
+        for kept in script.parent.glob("activate*.orig*"):  # written with it, and by no builder
+            os.utime(kept, (script.stat().st_atime, script.stat().st_mtime + 60))
+        os.utime(script, (script.stat().st_atime, script.stat().st_mtime + 60))
+        entry = run(bench.place, bench.capsys, "apply", "--force-rebuild", "one")["environments"][0]
+        assert entry["outcome"] == "rebuilt", entry["error"]
+        assert f"the former activation scripts are kept in bin/: {name}" in entry["notes"]
+        assert "only kept" not in str(entry["notes"])
+    entry = run(bench.place, bench.capsys, "apply", "--force-rebuild", "one")["environments"][0]
+    assert entry["outcome"] == "rebuilt", entry["error"]
+    assert script.with_name("activate.orig").read_text().startswith("MINE=0\n")
+    assert script.with_name("activate.orig.1").read_text().startswith("MINE=1\n")
+
+
 @pytest.mark.parametrize("kind", ["dangling", "FIFO", "directory"])
 def test_an_activate_that_no_shell_can_read_is_a_conflict(kind: str, bench: Bench) -> None:
     bench.make("envsync")

@@ -1,7 +1,8 @@
 """Replace the paths embedded in an environment by the declared one, in activation scripts too."""
 
+import itertools
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from functools import partial
 
 from envsync.apply.build import EnvironmentBuilder
@@ -157,23 +158,28 @@ def carry_additions(action: Rebuild, staging_dir: str, env_builder: EnvironmentB
     One that was changed after it was made, and does not begin as virtualenv writes it now, is kept as ``NAME.orig``.
     """
     former, new = Root(action.blueprint.end, action.blueprint.identity), Root(f"{staging_dir}/{BUILT}")
-    edited, kept = _edited_later(f"{former.path}/bin"), []
-    for name in sorted(os.listdir(f"{new.path}/bin")):
-        if is_activator(name):
-            written, text = _text(new, name), _text(former, name)
-            if written and text.startswith(written) and text != written:
-                _put(new, name, text)
-            elif name in edited and text not in {"", written}:
-                put_inner_file(new, f"bin/{name}.orig", f"{former.path}/bin/{name}")
-                kept.append(f"{name}.orig")
+    names = [name for name in sorted(os.listdir(f"{new.path}/bin")) if is_activator(name) and ".orig" not in name]
+    edited, kept = _edited_later(f"{former.path}/bin", names), []
+    for name in names:
+        written, text = _text(new, name), _text(former, name)
+        if written and text.startswith(written) and text != written:
+            _put(new, name, text)
+        elif name in edited and text not in {"", written}:
+            kept.append(_free_name(f"{new.path}/bin", name))
+            put_inner_file(new, f"bin/{kept[-1]}", f"{former.path}/bin/{name}")
     if kept:
         env_builder.remark(action.blueprint, _KEPT.format(", ".join(kept)))
 
 
-def _edited_later(directory: str) -> set[str]:
-    """Name the activation scripts that were written apart from the others: a builder, or a repair, writes several."""
+def _free_name(directory: str, name: str) -> str:
+    numbered = (f"{name}.orig" + (f".{number}" if number else "") for number in itertools.count())
+    return next(one for one in numbered if not os.path.lexists(f"{directory}/{one}"))
+
+
+def _edited_later(directory: str, names: Container[str]) -> set[str]:
+    """Name those that were written apart from the others: a builder, or a repair, writes several."""
     with os.scandir(directory) as entries:
-        written = {one.name: one.stat(follow_symlinks=False).st_mtime for one in entries if is_activator(one.name)}
+        written = {one.name: one.stat(follow_symlinks=False).st_mtime for one in entries if one.name in names}
     return {
         name
         for name, at in written.items()

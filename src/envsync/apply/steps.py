@@ -182,8 +182,8 @@ def _rebuild(action: Rebuild, env_builder: EnvironmentBuilder) -> None:
     blueprint = action.blueprint
     staging_dir = build_aside(blueprint, action.spec, env_builder)
     try:
-        carry_additions(action, staging_dir, env_builder)
         bring_unowned(staging_dir, action)
+        carry_additions(action, staging_dir, env_builder)
     except BaseException:
         remove_staging_dir(staging_dir, blueprint.end)
         raise

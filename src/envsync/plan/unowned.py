@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Iterable, Iterator
 
+from envsync.formats.shebang import is_activator
 from envsync.model.environment import Environment, is_removed, is_stray_file, library_name
 from envsync.model.packages import InstalledPackages
 from envsync.model.plan import Action, Conflict, Install, Repair
@@ -168,6 +169,8 @@ def _is_copied(relative: str) -> bool:
     top, _, rest = relative.partition("/")
     if top == "lib":  # beside the libraries, which are of one Python
         return bool(rest) and not rest.startswith(_LIBRARIES)
+    if top == "bin":  # activation scripts that a repair or a rebuild has kept
+        return is_activator(rest) and ".orig" in rest
     return top in _COPIED or is_stray_file(relative)
 
 
