@@ -18,7 +18,6 @@ import envsync
 from envsync.__main__ import fast_answer
 from envsync.cli.arguments import COMMANDS
 from envsync.manifest.find import FOUND, NAMED, OWN, SET, demanded
-from envsync.manifest.tables import ManifestTable
 from envsync.observe.backends import find_uv
 from envsync.observe.discover import discover
 from envsync.observe.trust import TrustLevel, record_of, records, refuse_strangers
@@ -120,7 +119,7 @@ def clone(tmp_path: Path) -> Place:
     own = [f"home/{name}" for name in (".cache/envsync", ".local/state/envsync", ".config/envsync")]
     for directory in ("clone", "home/.local/bin", "worktree", "bin", *own):
         (tmp_path / directory).mkdir(parents=True)
-    more = 'on-event = ["./evil/python"]' if "on_event" in ManifestTable.model_fields else ""
+    more = f'on-event = ["{place.root}/evil/python"]'
     texts = FILES | {"envs.toml": MANIFEST.format(more=more)}
     trap = TRAP.format(ran=ran, python=sys.executable)
     for name, text in {**texts, **dict.fromkeys(PROGRAMS, trap)}.items():

@@ -178,6 +178,8 @@ def _free_name(directory: str, name: str) -> str:
 
 def _edited_later(directory: str, names: Container[str]) -> set[str]:
     """Name those that were written apart from the others: a builder, or a repair, writes several."""
+    if not os.path.isdir(directory):
+        return set()
     with os.scandir(directory) as entries:
         written = {one.name: one.stat(follow_symlinks=False).st_mtime for one in entries if one.name in names}
     return {

@@ -3,7 +3,7 @@
 import contextlib
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from types import FrameType
 from typing import TypeVar
 
@@ -74,7 +74,7 @@ def completed(work: Callable[[], _Result], report: Callable[[], None] = lambda: 
 
 @contextlib.contextmanager
 def deferred(report: Callable[[], None] = lambda: None) -> Iterator[None]:
-    """Delay a first signal until the end of the block; a second one takes effect at once.
+    """Delay a first signal until the end of the block; a second one takes effect at once, further ones none.
 
     Meanwhile only what was begun is completed, and ``report``, called by the signal's handler, may say so.
     """
@@ -88,18 +88,27 @@ def deferred(report: Callable[[], None] = lambda: None) -> Iterator[None]:
         for number, handler in handlers.items():
             signal.signal(number, handler)
 
+    heeded = [number for number, handler in handlers.items() if handler is not signal.SIG_IGN]
+
     def delay(number: int, frame: FrameType | None) -> None:
         del frame
         pending.append(number)
         _caught.append(number)
-        restore()
+        _handle(heeded, second)
         stack.enter_context(winding_down())
         report()
 
+    def second(number: int, frame: FrameType | None) -> None:
+        handler = handlers[signal.Signals(number)]
+        if callable(handler):
+            _handle(heeded, lambda *_: None)  # the report of what was done follows, however often one asks
+            handler(number, frame)
+        else:
+            restore()
+            signal.raise_signal(signal.Signals(number))
+
     if threading.current_thread() is threading.main_thread():
-        for number, handler in handlers.items():
-            if handler is not signal.SIG_IGN:
-                signal.signal(number, delay)
+        _handle(heeded, delay)
         try:
             with stack:
                 yield
@@ -109,6 +118,11 @@ def deferred(report: Callable[[], None] = lambda: None) -> Iterator[None]:
         yield
     if pending:
         signal.raise_signal(signal.Signals(pending[0]))
+
+
+def _handle(numbers: Iterable[signal.Signals], by: Callable[[int, FrameType | None], None]) -> None:
+    for number in numbers:
+        signal.signal(number, by)
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:
