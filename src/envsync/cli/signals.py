@@ -3,7 +3,7 @@
 import contextlib
 import signal
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import TypeVar
 
@@ -78,51 +78,56 @@ def deferred(report: Callable[[], None] = lambda: None) -> Iterator[None]:
 
     Meanwhile only what was begun is completed, and ``report``, called by the signal's handler, may say so.
     """
-    from envsync.observe.processes import winding_down  # noqa: PLC0415  # only where something is moved or removed
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    deferral = _Deferral(report)
+    try:
+        with deferral.stack:
+            yield
+    finally:
+        deferral.restore()
+    if deferral.pending is not None:
+        signal.raise_signal(deferral.pending)
 
-    stack = contextlib.ExitStack()
-    handlers = {number: signal.getsignal(number) for number in _ENDING}
-    pending: list[int] = []
 
-    def restore() -> None:
-        for number, handler in handlers.items():
+class _Deferral:
+    """The handlers of signals while what was begun is completed."""
+
+    def __init__(self, report: Callable[[], None]) -> None:
+        self.stack = contextlib.ExitStack()
+        self.pending: signal.Signals | None = None
+        self._report = report
+        self._former = {number: signal.getsignal(number) for number in _ENDING}
+        self._handle(self._first)
+
+    def restore(self) -> None:
+        for number, handler in self._former.items():
             signal.signal(number, handler)
 
-    heeded = [number for number, handler in handlers.items() if handler is not signal.SIG_IGN]
+    def _handle(self, by: Callable[[int, FrameType | None], None]) -> None:
+        for number, handler in self._former.items():
+            if handler is not signal.SIG_IGN:
+                signal.signal(number, by)
 
-    def delay(number: int, frame: FrameType | None) -> None:
+    def _first(self, number: int, frame: FrameType | None) -> None:
+        from envsync.observe.processes import winding_down  # noqa: PLC0415  # only where something is moved or removed
+
         del frame
-        pending.append(number)
+        self.pending = signal.Signals(number)
         _caught.append(number)
-        _handle(heeded, second)
-        stack.enter_context(winding_down())
-        report()
+        self._handle(self._second)
+        self.stack.enter_context(winding_down())
+        self._report()
 
-    def second(number: int, frame: FrameType | None) -> None:
-        handler = handlers[signal.Signals(number)]
+    def _second(self, number: int, frame: FrameType | None) -> None:
+        handler = self._former[signal.Signals(number)]
         if callable(handler):
-            _handle(heeded, lambda *_: None)  # the report of what was done follows, however often one asks
+            self._handle(lambda *_: None)  # the report of what was done follows, however often one asks
             handler(number, frame)
         else:
-            restore()
+            self.restore()
             signal.raise_signal(signal.Signals(number))
-
-    if threading.current_thread() is threading.main_thread():
-        _handle(heeded, delay)
-        try:
-            with stack:
-                yield
-        finally:
-            restore()
-    else:
-        yield
-    if pending:
-        signal.raise_signal(signal.Signals(pending[0]))
-
-
-def _handle(numbers: Iterable[signal.Signals], by: Callable[[int, FrameType | None], None]) -> None:
-    for number in numbers:
-        signal.signal(number, by)
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:
