@@ -186,7 +186,7 @@ COMMANDS = (
         "let a manifest that lies in a clone run programs and change files",
         (_MANIFESTS, flag("--list", text="list those that are trusted")),
     ),
-    Command("untrust", "take that trust back", (_MANIFESTS,)),
+    Command("untrust", "no longer trust a manifest", (_MANIFESTS,)),
     Command("schema", "print the manifest's JSON Schema, for editors; with --json in a document, as schema_document"),
     Command(
         "completion",
