@@ -5,6 +5,7 @@ import signal
 import stat
 import time
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from envsync.model.plan import Plan
 from envsync.observe.facts import FactsCache
 from envsync.reconcile import Reconciler
 from envsync.report.metrics import Record, metric_lines
+from envsync.write.user_files import write_metrics
 from harness.place import Place
 from harness.processes import OFFLINE, eventually
 from harness.watching import watching
@@ -114,6 +116,18 @@ def test_a_watcher_writes_them_after_each_pass_and_goes_on_where_it_cannot(place
     assert found["envsync_last_success_timestamp_seconds"] == {(): 0}
     assert (stat.S_IMODE(end.stat().st_mode), os.readlink(link)) == (0o644, str(end))
     assert [*end.parent.iterdir()] == [end]
+
+
+def test_only_a_regular_file_is_replaced(tmp_path: Path) -> None:
+    circle, pipe, link = (tmp_path / f"{name}.prom" for name in ("circle", "pipe", "link"))
+    circle.symlink_to(circle)
+    os.mkfifo(pipe)
+    link.symlink_to(pipe)  # as one to /dev/null, which root could replace
+    for file in (circle, pipe, link):
+        with pytest.raises(OSError, match="no regular file"):
+            write_metrics(str(file), b"")
+    assert circle.is_symlink()
+    assert pipe.is_fifo()
 
 
 def test_a_single_pass_of_a_watcher_leaves_its_metrics(place: Place) -> None:

@@ -120,7 +120,7 @@ class MetricsFile:
         if reason != self._reported:
             self._reported = reason
             message = f"metrics cannot be written to {self._file}: {reason}"
-            hint = "Make its directory, writable for you; each pass tries again."
+            hint = "It needs a directory that you may write to, with room; each pass tries again."
             self._emit(Degraded(Problem("metrics-not-written", message, hint)))
 
 

@@ -11,6 +11,7 @@ from envsync.formats.staging_marker import partial_name
 from envsync.observe.trust import Record
 from envsync.write.directories import (
     clear_partial,
+    kind_of,
     make_private,
     open_directory,
     open_parent,
@@ -99,9 +100,12 @@ def forget_trust(record: Record) -> None:
 def write_metrics(file: str, content: bytes) -> None:
     """Replace the file that ``file`` leads to, readable by all; the links to it stay. Raises ``OSError``.
 
-    It is not flushed: the next pass writes it again.
+    Devices (a link to ``/dev/null``), pipes and links in a circle are refused. It is not flushed: the next pass writes
+    it again.
     """
     with open_parent(os.path.realpath(file)) as (directory, name):
+        if kind_of(name, directory) not in {None, stat.S_IFREG}:
+            raise OSError(errno.EINVAL, "what is there is no regular file", file)
         replace_unflushed(directory, name, content, mode=0o644, new=partial_name(name))
 
 
