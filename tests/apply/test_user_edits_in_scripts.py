@@ -73,11 +73,12 @@ def test_a_rebuild_keeps_a_script_of_another_builder_that_was_changed_and_says_s
     build(builder, bench.python, bench.path)
     assert bench.apply()["outcome"] in {"unchanged", "repaired"}
     script = bench.path / "bin/activate"
-    script.write_text(script.read_text() + "export MINE='my own'\n")
-    os.utime(script, (script.stat().st_atime, script.stat().st_mtime + 60))
+    for each in (script, script.with_name("activate.csh")):  # by one command
+        each.write_text(each.read_text() + "export MINE='my own'\n")
+        os.utime(each, (script.stat().st_atime, (bench.path / "pyvenv.cfg").stat().st_mtime + 60))
     entry = run(bench.place, bench.capsys, "apply", "--force-rebuild", "one")["environments"][0]
     assert entry["outcome"] == "rebuilt", entry["error"]
-    assert "the former activation scripts are kept in bin/: activate.orig" in entry["notes"]
+    assert "the former activation scripts are kept in bin/: activate.orig, activate.csh.orig" in entry["notes"]
     assert "MINE='my own'" in script.with_name("activate.orig").read_text()
     assert bench.activated('printf %s "$VIRTUAL_ENV"') == str(bench.path)
     again = run(bench.place, bench.capsys, "apply", "--force-rebuild", "one")["environments"][0]

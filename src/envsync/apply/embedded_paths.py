@@ -2,7 +2,7 @@
 
 import itertools
 import os
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 
 from envsync.apply.build import EnvironmentBuilder
@@ -159,7 +159,7 @@ def carry_additions(action: Rebuild, staging_dir: str, env_builder: EnvironmentB
     """
     former, new = Root(action.blueprint.end, action.blueprint.identity), Root(f"{staging_dir}/{BUILT}")
     names = [name for name in sorted(os.listdir(f"{new.path}/bin")) if is_activator(name) and ".orig" not in name]
-    edited, kept = _edited_later(f"{former.path}/bin", names), []
+    edited, kept = _edited_later(former.path, names), []
     for name in names:
         written, text = _text(new, name), _text(former, name)
         if written and text.startswith(written) and text != written:
@@ -176,17 +176,19 @@ def _free_name(directory: str, name: str) -> str:
     return next(one for one in numbered if not os.path.lexists(f"{directory}/{one}"))
 
 
-def _edited_later(directory: str, names: Container[str]) -> set[str]:
-    """Name those that were written apart from the others: a builder, or a repair, writes several."""
-    if not os.path.isdir(directory):
-        return set()
-    with os.scandir(directory) as entries:
-        written = {one.name: one.stat(follow_symlinks=False).st_mtime for one in entries if one.name in names}
-    return {
-        name
-        for name, at in written.items()
-        if all(other == name or abs(at - when) > _AT_ONE_TIME for other, when in written.items())
-    }
+def _edited_later(place: str, names: Iterable[str]) -> set[str]:
+    """Name those that were written neither with the first, by the builder, nor with ``pyvenv.cfg``, by a repair."""
+    written = {name: _changed_at(f"{place}/bin/{name}") for name in names}
+    known = (min(filter(None, written.values()), default=0.0), _changed_at(f"{place}/pyvenv.cfg"))
+    return {name for name, at in written.items() if at and all(abs(at - when) > _AT_ONE_TIME for when in known)}
+
+
+def _changed_at(file: str) -> float:
+    """Return when a file's content was changed, in seconds since the epoch; 0 where there is none."""
+    try:
+        return os.lstat(file).st_mtime
+    except OSError:
+        return 0.0
 
 
 def _stale(action: Repair) -> Iterator[Script]:
