@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from envsync.cache.fingerprint import outwait_slack
 from envsync.cli.main import main
 from harness.bench import files, listing
 from harness.depot import Depot, broken_records, naming
@@ -189,6 +190,7 @@ def test_a_url_with_credentials_converges_and_nothing_holds_them(
     assert_each_is_missed(depot)
     depot.declare(*declared, 'constraints = ["limits.txt"]')
     (depot.root / "limits.txt").write_text("tool==0.5\n")
+    outwait_slack()  # what is written just now is asked about again
     depot.apply()
     assert_stable(depot)
     for arguments in (["plan"], ["status"], ["explain", "one"], ["doctor"], ["outdated"], ["check", "--json"]):

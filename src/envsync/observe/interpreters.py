@@ -222,7 +222,7 @@ class Interpreters:
         if stdlib.startswith(f"{os.path.dirname(os.path.dirname(chain.end))}/"):
             return False
         try:
-            own = self._ask(link, None, chain).facts.stdlib
+            own = self._ask(link, link, chain).facts.stdlib  # by its own name; remembered, since it names one
         except ProbeError:
             return False
         return not is_same_file(f"{stdlib}/os.py", f"{own}/os.py")
