@@ -178,10 +178,9 @@ class Reconciler:
         """Carry out a plan; each environment is observed and decided again under its lock.
 
         The plan may be another instance's, made with the same arguments: nothing is remembered from making it.
-        ``progress`` is called, in this thread, with the report of each environment that is done; a
-        ``Progress`` follows its steps too. With ``steady`` a
-        rebuild that the plan does not have is not begun: what asks for it may be over in a moment. What is found in
-        sync afterwards is noted in ``in_sync``.
+        ``progress`` is called, in this thread, with the report of each environment that is done; a ``Progress`` follows
+        its steps too. With ``steady`` a rebuild that the plan does not have is not begun: what asks for it may be over
+        in a moment. What is found in sync afterwards is noted in ``in_sync``.
         """
         # What earlier passes left is looked for once, by the plan, since a directory may hold a thousand environments;
         # and again under the lock where something is done with it.
@@ -189,27 +188,29 @@ class Reconciler:
         known = (one.world.directory for one in plan.environments if one.environment.name not in minded)
         as_planned = StagingFinder(self._manifest.state_dir, known)
         rebuilt = {one.environment.name for one in plan.environments if _rebuilds(one)}
-        asked = {one.environment.name: self._asked(one) for one in plan.environments}
+        asked = {one.environment.name: how for one in plan.environments if (how := self._asked(one)) is not None}
 
         def again(environment: desired.Environment, unfit: frozenset[str] = frozenset()) -> EnvironmentPlan:
             began = time.time_ns()
             observer = self._observer(None if environment.name in minded else as_planned, unfit)
             fresh = self._plan_one(environment, observer, plan.between)
+            if steady and environment.name not in rebuilt and _rebuilds(fresh):
+                fresh = replace(fresh, actions=())
+            elif environment.name in asked:
+                fresh = asked[environment.name](fresh)
+            fresh = _outlined(fresh)
             if in_sync is not None:
                 in_sync.note(fresh, began)
-            if steady and environment.name not in rebuilt and _rebuilds(fresh):
-                return replace(fresh, actions=())
-            return asked[environment.name](fresh)
+            return fresh
 
         return apply_plans(plan, again, settings.at(self._rules.generations_dir), progress)
 
-    def _asked(self, planned: EnvironmentPlan) -> Callable[[EnvironmentPlan], EnvironmentPlan]:
+    def _asked(self, planned: EnvironmentPlan) -> Callable[[EnvironmentPlan], EnvironmentPlan] | None:
         """Return what makes of a fresh plan the one that was asked for, where that is more than to reconcile."""
         if rolls_back(planned):
             return partial(self._rollbacks().plan_again, planned)
-        if any(isinstance(action, Install) and action.spec.upgrade for action in planned.actions):
-            return partial(_upgraded_again, planned)
-        return lambda fresh: fresh
+        upgrades = any(isinstance(action, Install) and action.spec.upgrade for action in planned.actions)
+        return partial(_upgraded_again, planned) if upgrades else None
 
     def _in_turn(self, doing: str, names: Collection[str]) -> Iterator[str]:
         """Yield each name, and say that its turn has come."""
@@ -284,6 +285,11 @@ def _upgraded_again(planned: EnvironmentPlan, fresh: EnvironmentPlan) -> Environ
     if now.installed.digest != then.installed.digest or now.directory.identity != then.directory.identity:
         return fresh
     return replace(planned, world=replace(now, verdict=then.verdict))
+
+
+def _outlined(plan: EnvironmentPlan) -> EnvironmentPlan:
+    """Return a plan in sync with an outline of what was observed: it is only reported, and thousands may be held."""
+    return plan if plan.has_work or plan.state is not State.IN_SYNC else replace(plan, world=plan.world.outline())
 
 
 def _minds_generations(plan: EnvironmentPlan) -> bool:

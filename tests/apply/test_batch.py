@@ -1,6 +1,7 @@
 """Environments that are created as one: what stops one stops only that one, and nothing of a pass is left about."""
 
 import errno
+import gc
 import itertools
 import json
 import os
@@ -278,7 +279,19 @@ def test_all_that_is_brought_in_was_flushed_before(place: Place, *, made: bool) 
     assert {one for one in disk.unflushed(str(place.root)) if Path(one).exists()} == set()
 
 
-def test_progress_is_told_for_each_in_the_thread_that_asked(place: Place) -> None:
+def held(things: Iterable[object]) -> int:
+    """Return the bytes of everything that things lead to, each once; classes are not counted."""
+    met: dict[int, object] = {}
+    left = list(things)
+    while left:
+        one = left.pop()
+        if id(one) not in met and not isinstance(one, type):
+            met[id(one)] = one
+            left += gc.get_referents(one)
+    return sum(map(sys.getsizeof, met.values()))
+
+
+def test_progress_is_told_for_each_in_the_thread_that_asked_and_little_is_held(place: Place) -> None:
     place.write(SEVENTY)
     reconciler = envsync.Reconciler(envsync.load(str(place.manifest)), envsync.FactsCache(None))
     reported: list[tuple[str, bool]] = []
@@ -286,8 +299,9 @@ def test_progress_is_told_for_each_in_the_thread_that_asked(place: Place) -> Non
     def note(report: EnvironmentReport) -> None:
         reported.append((report.plan.environment.name, threading.current_thread() is threading.main_thread()))
 
-    reconciler.apply(reconciler.plan(), envsync.Settings(jobs=4, lock_timeout=1.0), note)
+    report = reconciler.apply(reconciler.plan(), envsync.Settings(jobs=4, lock_timeout=1.0), note)
     assert sorted(reported) == [(f"e{number:02}", True) for number in range(70)]
+    assert (held(report.environments[-40:]) - held(report.environments[-10:])) / 30 < 6500
 
 
 _INTERRUPTED = """

@@ -41,6 +41,12 @@ def test_paths_are_kept_in_order_each_once(paths: list[str]) -> None:
     assert len(packed) == len(set(paths))
 
 
+@given(paths=st.lists(st.text(st.characters(exclude_characters="\0", exclude_categories=()), min_size=1)))
+def test_what_is_packed_is_unpacked_as_it_was(paths: list[str]) -> None:
+    evidence = Evidence.of(Paths.of(paths), range(3 * len(set(paths))))
+    assert evidence.packed().unpacked() == evidence
+
+
 def test_numbers_are_kept_as_they_are() -> None:
     numbers = [0, 1, 2**64 - 1]
     assert list(Evidence.of(Paths.of(["/x"]), numbers).numbers()) == numbers

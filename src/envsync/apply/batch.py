@@ -4,7 +4,6 @@ import contextlib
 import itertools
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 
 from envsync.apply.build import EnvironmentBuilder
 from envsync.apply.failure import check_end, failure
@@ -216,7 +215,7 @@ def _confirm(work: _Work, again: DecideAgain) -> None:
             make_recorded(action, flushed=False)
         flush_directories(os.path.dirname(made) for action in more for made in (action.place, *action.to_make))
         after = again(plan.environment)
-    work.report = report_of(plan, replace(after, world=after.world.outline()))
+    work.report = report_of(plan, after)
 
 
 def _outcome_key(plan: EnvironmentPlan) -> tuple[object, ...]:

@@ -67,8 +67,10 @@ def apply_plans(plan: Plan, again: DecideAgain, settings: Settings, follower: Fo
         except KeyboardInterrupt:  # what was done is reported, however often the user asks
             interrupted = True
         env_builder.close()
-    left = {one.environment.name: EnvironmentReport(one, Outcome.INTERRUPTED) for one in plan.environments}
-    return Report(plan.manifest, tuple((left | reports).values()), interrupted)
+    every = (
+        reports.get(one.environment.name) or EnvironmentReport(one, Outcome.INTERRUPTED) for one in plan.environments
+    )
+    return Report(plan.manifest, tuple(every), interrupted)
 
 
 def _clear_foreign(plan: Plan, settings: Settings) -> None:
@@ -141,7 +143,7 @@ def _apply_one(
                 _carry_out(replace(after, actions=tuple(more)), again, env_builder)
                 further = [action for action in more if not isinstance(action, Link)]
                 after = again(plan.environment)
-        return report_of(replace(plan, actions=(*plan.actions, *further)), after)
+        return report_of(replace(plan, actions=(*plan.actions, *further)) if further else plan, after)
     except Interrupted:
         return EnvironmentReport(plan, Outcome.INTERRUPTED)
     except Exception as error:  # noqa: BLE001  # a mistake of envsync's own, too, must stop only this environment

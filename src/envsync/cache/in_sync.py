@@ -1,7 +1,5 @@
 """Environments that were found in sync, for as long as nothing has changed that the verdict rests on."""
 
-from dataclasses import replace
-
 from envsync.cache.fingerprint import holds, is_conclusive
 from envsync.model.plan import EnvironmentPlan, State
 
@@ -9,9 +7,8 @@ from envsync.model.plan import EnvironmentPlan, State
 class KnownInSync:
     """Remembers plans that had nothing to do, within one process."""
 
-    def __init__(self, *, outlined: bool = False) -> None:
-        """Begin with none; ``outlined`` says whether an outline of each world is enough."""
-        self._outlined = outlined
+    def __init__(self) -> None:
+        """Begin with none."""
         self._known: dict[str, EnvironmentPlan] = {}
 
     def note(self, plan: EnvironmentPlan, began: int) -> None:
@@ -22,8 +19,7 @@ class KnownInSync:
         self._known.pop(plan.environment.name, None)
         in_sync = plan.state is State.IN_SYNC and not plan.interrupted
         if in_sync and is_conclusive(plan.world.evidence, began):
-            kept = replace(plan, world=plan.world.outline()) if self._outlined else plan
-            self._known[plan.environment.name] = kept
+            self._known[plan.environment.name] = plan
 
     def __contains__(self, name: object) -> bool:
         """Check whether a plan is remembered for an environment."""

@@ -86,7 +86,7 @@ class Session:
 
     def apply(self, plan: Plan, progress: Follower) -> tuple[Report, Plan | None]:
         """Carry out a plan; gives what was done, and a plan of what is left to do, unless that was interrupted."""
-        in_sync = KnownInSync(outlined=True)
+        in_sync = KnownInSync()
         for one in plan.environments:
             in_sync.note(one, self._began)
         report = self.carry_out(plan, progress, in_sync)

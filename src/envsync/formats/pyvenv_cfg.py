@@ -7,7 +7,8 @@ import ast
 import re
 import warnings
 from collections.abc import Mapping
-from sys import intern
+
+from envsync.model.shared import shared
 
 _REPR = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")
 """A string literal as ``repr`` writes it: ``'it\\'s "so"'``."""
@@ -22,9 +23,7 @@ def parse(text: str) -> tuple[tuple[str, str], ...]:
     for line in _lines(text):
         key, equals, value = line.partition("=")
         if equals and not key.lstrip().startswith("#") and "\0" not in line:
-            settings.append(
-                (intern(key.strip().lower()), intern(value.strip()))
-            )  # the same in all environments of an interpreter
+            settings.append(shared((key.strip().lower(), value.strip())))
     return tuple(settings)
 
 

@@ -1,5 +1,6 @@
 """What a verdict rests on, in little room: a pass over thousands of environments holds dozens of paths for each."""
 
+import zlib
 from array import array
 from collections.abc import Iterable, Iterator
 
@@ -46,3 +47,34 @@ class Evidence:
     def numbers(self) -> "array[int]":
         """Return the stamps, three numbers for each path. Raises ``ValueError`` where they are cut short."""
         return array("Q", self.stamps)
+
+    def packed(self) -> "PackedEvidence":
+        """Return the same in a quarter of the room."""
+        text = self.paths.text.encode("utf-8", "surrogatepass")
+        return PackedEvidence(zlib.compress(self.stamps + text, _FASTEST), len(self.stamps))
+
+    def unpacked(self) -> "Evidence":
+        """Return itself."""
+        return self
+
+
+_FASTEST = 1
+
+
+@dataclass(frozen=True, slots=True)
+class PackedEvidence:
+    """Evidence that is held for long, and seldom read."""
+
+    content: bytes
+    """Stamps and paths, compressed."""
+    size: int
+    """Of the stamps, in bytes."""
+
+    def packed(self) -> "PackedEvidence":
+        """Return itself."""
+        return self
+
+    def unpacked(self) -> Evidence:
+        """Return the evidence."""
+        content = zlib.decompress(self.content)
+        return Evidence(Paths(content[self.size :].decode("utf-8", "surrogatepass")), content[: self.size])

@@ -137,5 +137,6 @@ def report_of(plan: EnvironmentPlan, after: EnvironmentPlan) -> EnvironmentRepor
         )
         return EnvironmentReport(plan, Outcome.FAILED, problem, after=after)
     notes = plan.notes if is_rollback else tuple(dict.fromkeys((*plan.notes, *after.notes)))
-    shown = replace(plan, notes=notes, faults=after.faults, left_out=after.left_out)
+    changed = (notes, after.faults, after.left_out) != (plan.notes, plan.faults, plan.left_out)
+    shown = replace(plan, notes=notes, faults=after.faults, left_out=after.left_out) if changed else plan
     return EnvironmentReport(shown, outcome_of(plan.state, plan.actions), after=after)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from envsync.model.dataclass import dataclass
 from envsync.model.environment import Environment, FormerLink
-from envsync.model.evidence import Evidence, Paths
+from envsync.model.evidence import Evidence, PackedEvidence, Paths
 from envsync.model.interpreter import Interpreter, InterpreterProblem
 from envsync.model.links import Chain
 from envsync.model.packages import Change, Declared, InstalledPackages, Verdict
@@ -164,7 +164,7 @@ class World:
     """The other tool that makes and removes it, with where; looked for only where it is to be exchanged."""
     hazard: Hazard | None = None
     """Where somebody else could change what would be made."""
-    evidence: Evidence = field(default_factory=Evidence)
+    seen: Evidence | PackedEvidence = Evidence()
     """What all of the above rests on, stamped at the end of the look."""
     watched: int = 0
     """How many of its paths, from the first on, a watcher waits for: a change of the others is too rare."""
@@ -172,6 +172,11 @@ class World:
     """Directories whose every entry counts: one that is added or removed may change the plan."""
     places: tuple[str, ...] = ()
     """The real paths of the environment's own links: its path, its aliases, its exposed commands."""
+
+    @property
+    def evidence(self) -> Evidence:
+        """What all of it rests on, stamped at the end of the look."""
+        return self.seen.unpacked()
 
     @property
     def dependencies(self) -> Iterator[str]:
@@ -232,6 +237,6 @@ class World:
             installed=self.installed,
             declared=self.declared,
             verdict=self.verdict,
-            evidence=self.evidence,
+            seen=self.seen.packed(),
             watched=self.watched,
         )

@@ -123,7 +123,7 @@ class Observer:
             world = self.complete(world)
         dependencies = Paths.of(self._dependencies(environment, world))
         evidence = see((*dependencies, *self._background(world, libraries)))
-        return replace(world, evidence=evidence, watched=len(dependencies))
+        return replace(world, seen=evidence, watched=len(dependencies))
 
     def _outline(self, environment: desired.Environment) -> World:
         """Observe all but what is installed."""

@@ -9,6 +9,7 @@ from envsync.model.environment import Environment
 from envsync.model.interpreter import Interpreter, InterpreterProblem
 from envsync.model.links import Chain, EndKind
 from envsync.model.plan import Blueprint, Conflict, EnvironmentPlan, State
+from envsync.model.shared import shared
 from envsync.model.world import Directory, World
 from envsync.plan.drift import followed_prompt, optional_settings, wanted_links, wanted_settings
 
@@ -72,12 +73,12 @@ def blueprint_of(environment: desired.Environment, world: World, interpreter: In
         layered=world.directory.layered,
         builders=world.builders,
         executable=facts.executable,
-        minor=facts.minor,
+        minor=shared(facts.minor),
         stdlib=facts.stdlib,
-        libraries=facts.libraries,
-        links=wanted_links(interpreter),
-        settings=tuple((wanted_settings(environment, interpreter) | own).items()),
-        optional=tuple(optional_settings(environment, interpreter).items()),
+        libraries=shared(facts.libraries),
+        links=shared(wanted_links(interpreter)),
+        settings=tuple(map(shared, (wanted_settings(environment, interpreter) | own).items())),
+        optional=tuple(map(shared, optional_settings(environment, interpreter).items())),
         prompt=prompt,
         system_site_packages=environment.system_site_packages,
     )

@@ -99,11 +99,12 @@ def _stamps(plan: Plan, read_at: int, began: int) -> Iterator[tuple[str, list[in
     """Paths outside of the environments, such as an interpreter's, on which many depend."""
     for one in plan.environments:
         end = f"{one.world.directory.chain.end}/"
-        if not is_conclusive(one.world.evidence, began):
+        evidence = one.world.evidence
+        if not is_conclusive(evidence, began):
             raise _ChangedError
         kinds: dict[str, int] = {}
-        numbers = iter(one.world.evidence.numbers())
-        for path, *known in zip(one.world.evidence.paths, numbers, numbers, numbers, strict=True):
+        numbers = iter(evidence.numbers())
+        for path, *known in zip(evidence.paths, numbers, numbers, numbers, strict=True):
             if path not in shared:
                 kinds[path], found = _look(path)
                 if found != known:
