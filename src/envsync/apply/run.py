@@ -67,10 +67,8 @@ def apply_plans(plan: Plan, again: DecideAgain, settings: Settings, follower: Fo
         except KeyboardInterrupt:  # what was done is reported, however often the user asks
             interrupted = True
         env_builder.close()
-    every = (
-        reports.get(one.environment.name) or EnvironmentReport(one, Outcome.INTERRUPTED) for one in plan.environments
-    )
-    return Report(plan.manifest, tuple(every), interrupted)
+    each = (reports.get(one.environment.name, EnvironmentReport(one, Outcome.INTERRUPTED)) for one in plan.environments)
+    return Report(plan.manifest, tuple(each), interrupted)
 
 
 def _clear_foreign(plan: Plan, settings: Settings) -> None:
