@@ -301,7 +301,7 @@ def test_progress_is_told_for_each_in_the_thread_that_asked_and_little_is_held(p
 
     report = reconciler.apply(reconciler.plan(), envsync.Settings(jobs=4, lock_timeout=1.0), note)
     assert sorted(reported) == [(f"e{number:02}", True) for number in range(70)]
-    assert (held(report.environments[-40:]) - held(report.environments[-10:])) / 30 < 6500
+    assert (held(report.environments[-40:]) - held(report.environments[-10:])) / 30 < 5500
 
 
 _INTERRUPTED = """

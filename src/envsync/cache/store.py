@@ -125,9 +125,13 @@ _SIZE = 4
 
 def seal(values: "Iterable[Any]") -> bytes:
     """Return the bytes of values: of tuples, lists, texts, numbers, bytes and None."""
-    pieces = [marshal.dumps(value) for value in values]
-    content = b"".join(part for piece in pieces for part in (len(piece).to_bytes(_SIZE, "big"), piece))
-    return crc32(content).to_bytes(_SIZE, "big") + content
+    pieces, checksum = [b""], 0  # joined once: they are large where there are thousands of environments
+    for piece in map(marshal.dumps, values):
+        for part in (len(piece).to_bytes(_SIZE, "big"), piece):
+            checksum = crc32(part, checksum)
+            pieces.append(part)
+    pieces[0] = checksum.to_bytes(_SIZE, "big")
+    return b"".join(pieces)
 
 
 def unseal(content: bytes) -> "Iterator[Any]":

@@ -199,6 +199,8 @@ def _nu_value(token: str) -> str | None:
 
 def _python_value(token: str) -> str | None:
     token = token.removeprefix("self._fs_path(").partition(", required=")[0]
+    if token[:1] == token[-1:] == "'" and is_plain(token[1:-1]):  # ast leaves garbage behind
+        return token[1:-1]
     try:
         value = ast.literal_eval(token)
     except (ValueError, SyntaxError):

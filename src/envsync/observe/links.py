@@ -29,9 +29,8 @@ def walk(path: str) -> Chain:
         walker.kind, reason = stop.kind, stop.reason
     to_make = tuple(place for place in walker.missing if place != walker.here)
     identity = walker.identity if walker.kind is EndKind.DIRECTORY else None
-    return Chain(
-        path, tuple(walker.hops), walker.here or "/", walker.kind, to_make, walker.starts_with_link, reason, identity
-    )
+    end = path if walker.here == path else walker.here or "/"  # one text, as thousands are held
+    return Chain(path, tuple(walker.hops), end, walker.kind, to_make, walker.starts_with_link, reason, identity)
 
 
 class _StoppedError(Exception):

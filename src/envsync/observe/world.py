@@ -81,7 +81,8 @@ class Observer:
         """Yield where an environment's own links really are: its path, its aliases, its exposed commands."""
         for link in (environment.path, *environment.aliases, *(one.link for one in environment.expose)):
             directory, _, name = link.rpartition("/")
-            yield f"{self._real(directory or '/').rstrip('/')}/{name}"
+            real = self._real(directory or "/")
+            yield link if real == directory else f"{real.rstrip('/')}/{name}"  # one text: thousands are held
 
     def name_of(self, place: str) -> str:
         """Return the name of a place that two share exactly if they are one."""
@@ -116,14 +117,13 @@ class Observer:
         libraries: tuple[str, ...] = ()
         if found is not None and (is_rebuilt or deep or world.declared is not None):
             libraries = seen_libraries(found, world.interpreter, every=is_rebuilt)
-            seen = _installed(world.directory, libraries, unowned=is_rebuilt, deep=deep)
-            world = replace(world, installed=seen)
+            world = replace(world, installed=_installed(world.directory, libraries, unowned=is_rebuilt, deep=deep))
             world = replace(world, verdict=self._judged(world, began, exact=environment.packages.exact))
         if found is None or is_rebuilt or exchanges(world):
             world = self.complete(world)
         dependencies = Paths.of(self._dependencies(environment, world))
         evidence = see((*dependencies, *self._background(world, libraries)))
-        return replace(world, seen=evidence, watched=len(dependencies))
+        return replace(world, seen=evidence.packed() if found is None else evidence, watched=len(dependencies))
 
     def _outline(self, environment: desired.Environment) -> World:
         """Observe all but what is installed."""

@@ -21,6 +21,7 @@ from envsync.model.plan import (
     Repair,
     State,
 )
+from envsync.model.shared import shared
 from envsync.model.world import Directory, World
 from envsync.plan.blueprint import Rules, blueprint_of, not_atomic
 from envsync.plan.conflicts import conflicts_of, lacking_backends, meddled_with, not_writable
@@ -142,7 +143,7 @@ def _create(environment: desired.Environment, world: World, blueprint: Blueprint
     spec = declared_spec(environment, world)
     installing = f" with {_listed(environment)}" if spec else ""
     message = f"create for Python {dict(blueprint.settings)['version']}{installing}"
-    action = Create(message, blueprint, world.directory.chain.to_make, spec, stray_files)
+    action = Create(shared(message), blueprint, world.directory.chain.to_make, spec, stray_files)
     drift = (Drift("missing", reason),)
     return EnvironmentPlan(environment, world, State.MISSING, drift, (action,))
 
