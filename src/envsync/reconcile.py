@@ -21,6 +21,7 @@ from envsync.model.plan import Conflict, EnvironmentPlan, Install, Plan, Rebuild
 from envsync.model.report import Report
 from envsync.model.world import World
 from envsync.observe.backends import Backends
+from envsync.observe.declared_links import DeclaredLinks
 from envsync.observe.directory import StagingFinder
 from envsync.observe.facts import FactsCache
 from envsync.observe.generations import find_undeclared_links
@@ -62,6 +63,7 @@ class Reconciler:
         """Called with what is being looked at while a plan is made, such as ``looking at blog (3 of 20)``."""
         self._deep = deep
         self._manifest = manifest
+        self._declared = DeclaredLinks(manifest)
         self._facts = facts
         self._verdicts = verdicts or remembered_verdicts(Cache(None))
         self._without = without
@@ -234,7 +236,7 @@ class Reconciler:
         ``unfit`` are the names of installers that cannot work with an environment's Python.
         """
         return Observer(
-            self._manifest,
+            self._declared,
             self._interpreters,
             finder or StagingFinder(self._manifest.state_dir),
             self._verdicts,

@@ -1,13 +1,14 @@
 """Find the links that envsync made to environments, and that the manifest no longer declares."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 
 from envsync.formats import link_record, pyvenv_cfg
 from envsync.formats.shebang import launched
 from envsync.model.desired import Manifest
 from envsync.model.environment import FormerLink, Orphan
+from envsync.observe.declared_links import DeclaredLinks
 from envsync.observe.files import is_same_manifest, listed_names, read_text
 from envsync.observe.links import walk
 
@@ -25,10 +26,10 @@ class FormerLinks:
     it holds. Nothing that leads to an orphan which has to stay counts.
     """
 
-    def __init__(self, manifest: Manifest) -> None:
-        """Take what is declared."""
+    def __init__(self, manifest: Manifest, declared: DeclaredLinks | None = None) -> None:
+        """Take what is declared, and that by its links where it was asked for before."""
         self._manifest = manifest
-        self._declared = _Declared(manifest, str)
+        self._declared = declared or DeclaredLinks(manifest)
 
     def recorded(self, end: str, settings: Mapping[str, str]) -> tuple[FormerLink, ...]:
         """Return those in the record of the environment at ``end``, whose ``pyvenv.cfg`` says ``settings``."""
@@ -79,39 +80,9 @@ class FormerLinks:
                 yield from (one for one in found if not self._really_declared.has(link, text))
 
     @cached_property
-    def _really_declared(self) -> "_Declared":
+    def _really_declared(self) -> DeclaredLinks:
         """The same by real directories: a link may be declared through another one, a home's for example."""
-        return _Declared(self._manifest, _real)
-
-
-class _Declared:
-    """The links that a manifest declares, each named by a function of its path."""
-
-    def __init__(self, manifest: Manifest, named: Callable[[str], str]) -> None:
-        self._named = named
-        self.paths = {named(place) for one in manifest.environments for place in (one.path, one.target) if place}
-        self._links: set[tuple[str, str]] = set()
-        self._all: dict[tuple[str, str], set[str]] = {}
-        for one in manifest.environments:
-            self._links |= {(named(alias), named(one.path)) for alias in one.aliases}
-            for each in one.expose:
-                if each.stands_for_all:
-                    self._all[os.path.dirname(named(each.link)), one.path] = {other.command for other in one.expose}
-                self._links.add((named(each.link), f"{one.path}/bin/{each.command}"))
-
-    def has(self, link: str, text: str) -> bool:
-        """Check whether a link with this text is declared, or one at an environment's place."""
-        place = self._named(link)
-        is_one = not self._links.isdisjoint({(place, text), (place, self._named(text))})
-        return is_one or place in self.paths or self._is_one_of_all(place, text)
-
-    def _is_one_of_all(self, link: str, text: str) -> bool:
-        """Check whether ``*`` stands for a link: to a command that is there, or of an environment that is not."""
-        place, _, command = text.rpartition("/bin/")
-        named = self._all.get((os.path.dirname(link), place))
-        return (
-            named is not None and command not in named and (os.path.lexists(text) or not os.path.isdir(f"{place}/bin"))
-        )
+        return DeclaredLinks(self._manifest, _real)
 
 
 def held(link: str) -> str:

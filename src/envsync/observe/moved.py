@@ -1,7 +1,7 @@
 """Observe whether an environment has to wait, and where a project is that was renamed: by what its environment says."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 
 from envsync.formats import activation
 from envsync.formats.pyvenv_cfg import parse
@@ -25,10 +25,10 @@ def awaited(environment: desired.Environment, path: Chain) -> str | None:
 class MovedProjects:
     """Looks beside missing directories, for all environments of a manifest; in each place once."""
 
-    def __init__(self, manifest: desired.Manifest) -> None:
-        """Take the manifest: what it declares elsewhere has not moved."""
-        self._manifest = manifest.file
-        self._declared = {one.path for one in manifest.environments}
+    def __init__(self, manifest: str, declared: Container[str]) -> None:
+        """Take the manifest's file and the places that it declares: what is at one of them has not moved."""
+        self._manifest = manifest
+        self._declared = declared
         self._known: dict[tuple[str, str], dict[str, str]] = {}
 
     def find(self, environment: desired.Environment, missing: str) -> str | None:

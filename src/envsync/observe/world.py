@@ -14,6 +14,7 @@ from envsync.model.packages import Declared, InstalledPackages, Verdict
 from envsync.model.world import Directory, ForeignStaging, World
 from envsync.observe.backends import Backends
 from envsync.observe.base import locations, with_ends
+from envsync.observe.declared_links import DeclaredLinks
 from envsync.observe.dependencies import (
     along,
     beside_interpreter,
@@ -42,14 +43,15 @@ class Observer:
 
     def __init__(
         self,
-        manifest: desired.Manifest,
+        declared: DeclaredLinks,
         interpreters: Interpreters,
         finder: StagingFinder,
         verdicts: Verdicts,
         backends: Backends,
     ) -> None:
-        """Take the manifest, and what several observers may share: finders of all kinds, verdicts."""
-        self._manifest = manifest
+        """Take a manifest's links, and what else several observers may share: finders of all kinds, verdicts."""
+        self._manifest = manifest = declared.manifest
+        self._links = declared
         self._interpreters = interpreters
         self._staging = finder
         self._verdicts = verdicts
@@ -58,11 +60,10 @@ class Observer:
         self._ends: dict[str, Chain] = {}
         self._mounts = Mounts()
         self._places = Places(self._mounts)
-        self._moved = MovedProjects(manifest)
+        self._moved = MovedProjects(manifest.file, declared.paths)
         self._others = OtherManifests(manifest)
-        self._former_links = FormerLinks(manifest)
+        self._former_links = FormerLinks(manifest, declared)
         self._home = along(walk(os.path.expanduser("~")))
-        self._exposed_by = {one.link: each.name for each in manifest.environments[::-1] for one in each.expose}
 
     def foreign_staging(self, ends: set[str]) -> tuple[ForeignStaging, ...]:
         """List staging directories that were met on the way, but belong to none of ``ends``; each with its own end."""
@@ -138,10 +139,9 @@ class Observer:
         aliases = tuple(read_alias(alias, environment.path, there) for alias in environment.aliases)
         declared = self._declared(environment, interpreter)
         commands, command_files = _commands(environment, directory, interpreter, declared)
-        all_exposed = expanded(environment.expose, commands, self._exposed_by)
-        first, name = self._exposed_by.get, environment.name
+        all_exposed = expanded(environment.expose, commands, self._links.first_exposing)
+        first, name, found = self._links.first_exposing.get, environment.name, directory.environment
         exposed = tuple(read_exposed(one, environment, directory, first(one.link, name)) for one in all_exposed)
-        found = directory.environment
         waiting_for = awaited(environment, path)
         return World(
             path=path,
