@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 
+from envsync.apply.again import DecideAgain, Look
 from envsync.apply.progress import Follower
 from envsync.apply.rollback import Rollbacks, rolls_back
 from envsync.apply.run import apply_plans
@@ -17,7 +18,7 @@ from envsync.cache.store import Cache
 from envsync.model import desired
 from envsync.model.interpreter import Interpreter
 from envsync.model.packages import Declared
-from envsync.model.plan import Conflict, EnvironmentPlan, Install, Plan, Rebuild, Rollback, State
+from envsync.model.plan import Conflict, EnvironmentPlan, Install, Plan, State
 from envsync.model.report import Report
 from envsync.model.world import World
 from envsync.observe.backends import Backends
@@ -82,7 +83,7 @@ class Reconciler:
 
         ``in_sync`` are earlier plans, of the same manifest, whose dependencies are what they were: they still hold.
         """
-        everyone = self._manifest.environments
+        began, everyone = time.time_ns(), self._manifest.environments
         self._interpreters = self._finder()
         self._backends = Backends(self._manifest.builders, self._manifest.installer)
         observer = self._observer()
@@ -101,7 +102,7 @@ class Reconciler:
             for name in self._in_turn("looking at", chosen)
         )
         foreign = observer.foreign_staging({*ends.values()})
-        return Plan(self._manifest, plans, foreign, between, self._rules.force_rebuild, self._deep)
+        return Plan(self._manifest, plans, foreign, between, self._rules.force_rebuild, self._deep, began=began)
 
     def notes(self) -> tuple[str, ...]:
         """Return what there is to say of no declared environment: which links lead to what is not declared any more."""
@@ -184,27 +185,9 @@ class Reconciler:
         its steps too. With ``steady`` a rebuild that the plan does not have is not begun: what asks for it may be over
         in a moment. What is found in sync afterwards is noted in ``in_sync``.
         """
-        # What earlier passes left is looked for once, by the plan, since a directory may hold a thousand environments;
-        # and again under the lock where something is done with it.
-        minded = {one.environment.name for one in plan.environments if one.interrupted or _minds_generations(one)}
-        known = (one.world.directory for one in plan.environments if one.environment.name not in minded)
-        as_planned = StagingFinder(self._manifest.state_dir, known)
-        rebuilt = {one.environment.name for one in plan.environments if _rebuilds(one)}
         asked = {one.environment.name: how for one in plan.environments if (how := self._asked(one)) is not None}
-
-        def again(environment: desired.Environment, unfit: frozenset[str] = frozenset()) -> EnvironmentPlan:
-            began = time.time_ns()
-            observer = self._observer(None if environment.name in minded else as_planned, unfit)
-            fresh = self._plan_one(environment, observer, plan.between)
-            if steady and environment.name not in rebuilt and _rebuilds(fresh):
-                fresh = replace(fresh, actions=())
-            elif environment.name in asked:
-                fresh = asked[environment.name](fresh)
-            fresh = _outlined(fresh)
-            if in_sync is not None:
-                in_sync.note(fresh, began)
-            return fresh
-
+        look = Look(self._observer, self._plan_one, asked)
+        again = DecideAgain(plan, look, steady=steady, in_sync=in_sync)
         return apply_plans(plan, again, settings.at(self._rules.generations_dir), progress)
 
     def _asked(self, planned: EnvironmentPlan) -> Callable[[EnvironmentPlan], EnvironmentPlan] | None:
@@ -287,16 +270,3 @@ def _upgraded_again(planned: EnvironmentPlan, fresh: EnvironmentPlan) -> Environ
     if now.installed.digest != then.installed.digest or now.directory.identity != then.directory.identity:
         return fresh
     return replace(planned, world=replace(now, verdict=then.verdict))
-
-
-def _outlined(plan: EnvironmentPlan) -> EnvironmentPlan:
-    """Return a plan in sync with an outline of what was observed: it is only reported, and thousands may be held."""
-    return plan if plan.has_work or plan.state is not State.IN_SYNC else replace(plan, world=plan.world.outline())
-
-
-def _minds_generations(plan: EnvironmentPlan) -> bool:
-    return any(isinstance(action, Install | Rebuild | Rollback) for action in plan.actions)
-
-
-def _rebuilds(plan: EnvironmentPlan) -> bool:
-    return any(isinstance(action, Rebuild) for action in plan.actions)

@@ -5,13 +5,15 @@ import itertools
 import os
 from collections.abc import Callable, Iterator
 
+from envsync.apply.again import DecideAgain
 from envsync.apply.build import EnvironmentBuilder
 from envsync.apply.failure import check_end, failure
 from envsync.apply.links import make_recorded
-from envsync.apply.settings import DecideAgain, Settings
+from envsync.apply.settings import Settings
 from envsync.apply.staging import Staging, marker_of
 from envsync.cache.fingerprint import outwait_slack
 from envsync.formats.staging_marker import built_name
+from envsync.model.desired import Environment
 from envsync.model.plan import Blueprint, Create, EnvironmentPlan, Link
 from envsync.model.problems import EnvsyncError
 from envsync.model.report import EnvironmentReport, report_of
@@ -79,7 +81,8 @@ def create_batch(
                 with contextlib.suppress(OSError):  # what is left is cleared away by the next pass
                     remove_staging_dir(staging_dir, end)
         outwait_slack()  # so that the look is conclusive, and need not be repeated
-        _each(works, lambda work: _confirm(work, again))
+        look = again.together()
+        _each(works, lambda work: _confirm(work, look, again))
     return [work.report for work in works]
 
 
@@ -120,7 +123,7 @@ def _begin(
     except EnvsyncError:
         work.apart = True
         return
-    fresh = again(work.plan.environment)  # the disk may have changed since, by another pass above all
+    fresh = work.plan if again.still_holds(work.plan) else again(work.plan.environment)
     check_end(fresh, end)
     if not is_plain(fresh):
         work.apart = True
@@ -205,10 +208,10 @@ def _changed(work: _Work) -> Iterator[str]:
             yield os.path.dirname(action.place)
 
 
-def _confirm(work: _Work, again: DecideAgain) -> None:
+def _confirm(work: _Work, look: Callable[[Environment], EnvironmentPlan], again: DecideAgain) -> None:
     # Of thousands of plans, each need not be held twice: that of before tells what was done, too, if it was the same.
     plan = work.planned if _outcome_key(work.planned) == _outcome_key(work.plan) else work.plan
-    after = again(plan.environment)
+    after = look(plan.environment)
     more = [action for action in after.actions if isinstance(action, Link)]
     if more:  # commands that are there only now
         for action in more:

@@ -8,13 +8,14 @@ from dataclasses import replace
 from functools import partial
 from resource import RLIMIT_NOFILE, getrlimit
 
+from envsync.apply.again import DecideAgain
 from envsync.apply.batch import create_batch, is_plain
 from envsync.apply.build import EnvironmentBuilder
 from envsync.apply.failure import check_end, failure, finish_or_end
 from envsync.apply.move import finish_move
 from envsync.apply.progress import Follower, following
 from envsync.apply.prune import clear_interrupted
-from envsync.apply.settings import DecideAgain, Settings
+from envsync.apply.settings import Settings
 from envsync.apply.steps import carry_out, clear_away
 from envsync.model.plan import Action, EnvironmentPlan, Install, Link, Plan, State
 from envsync.model.problems import EnvsyncError

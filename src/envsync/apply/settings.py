@@ -3,7 +3,6 @@
 import os
 import stat
 from dataclasses import field, replace
-from typing import Protocol
 
 from envsync.cache.store import (
     cache_directory,
@@ -12,18 +11,9 @@ from envsync.cache.store import (
     state_directories,
     usual_cache_directory,
 )
-from envsync.model import desired
 from envsync.model.dataclass import dataclass
-from envsync.model.plan import EnvironmentPlan
+from envsync.model.desired import Manifest
 from envsync.model.problems import Problem, UsageError
-
-
-class DecideAgain(Protocol):
-    """Observes one environment and plans it again."""
-
-    def __call__(self, environment: desired.Environment, unfit: frozenset[str] = frozenset()) -> EnvironmentPlan:
-        """Return the plan; ``unfit`` are the names of installers that turned out not to work with its Python."""
-
 
 _MOST_JOBS = 32
 _OTHERS_WRITE = 0o022
@@ -84,7 +74,7 @@ class Settings:
             if problem:
                 raise _refused(f"{name}: {given!r} {problem}", f"Leave it out, for the command's own: {directory}")
 
-    def of(self, manifest: desired.Manifest) -> "Settings":
+    def of(self, manifest: Manifest) -> "Settings":
         """Return these settings for one manifest, whose ``state-dir`` is resolved now: it may lead elsewhere later."""
         return self.at(os.path.realpath(manifest.state_dir))
 

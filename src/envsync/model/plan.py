@@ -171,14 +171,13 @@ class Install:
 
 @dataclass(frozen=True, slots=True)
 class Rollback:
-    """Swap an environment with its latest generation."""
+    """Swap an environment with its latest generation, which is in ``staging_dir``."""
 
     message: str
     name: str
     end: str
     identity: tuple[int, int] | None
     staging_dir: str
-    """Of the generation."""
     exchangeable: bool
     repair: Repair | None = None
     """The repair that fits the generation, where it lies, to the interpreter link."""
@@ -190,7 +189,7 @@ class Rollback:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """Make a symlink, or a script that runs a command, where nothing exists."""
+    """Make a symlink, or a script that runs a command, where nothing exists; ``to_make`` is as in :class:`Create`."""
 
     message: str
     link: str
@@ -198,7 +197,6 @@ class Link:
     """The real path of ``link``: its parent resolved."""
     link_text: str
     to_make: tuple[str, ...] = ()
-    """Missing parent directories, outermost first."""
     is_launcher: bool = False
     """Whether to make a script that runs ``link_text``."""
     end: str = ""
@@ -282,6 +280,8 @@ class Plan:
     """Whether every file of every installed package was compared with what was installed."""
     notes: tuple[str, ...] = ()
     """What is of no declared environment."""
+    began: int = 0
+    """When looking began, in nanoseconds since the epoch; 0 where that is unknown."""
 
     @property
     def has_work(self) -> bool:
