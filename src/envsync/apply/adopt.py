@@ -25,6 +25,7 @@ from envsync.observe.owners import Owners
 from envsync.observe.packages import read_installed
 from envsync.observe.rights import refuse_as_root
 from envsync.observe.search import environment_behind, search
+from envsync.observe.unsafe import UnsafePlaces
 from envsync.plan.adopt import Recorded, entries_for, frozen, request_for, stable_link, template
 from envsync.plan.undeclared import undeclared
 from envsync.plan.unowned import listed, unowned_at_top
@@ -181,7 +182,7 @@ def _unfit(one: FoundEnvironment, manifest: Manifest, finder: StagingFinder, own
     owner = owners.of(one)
     if owner is not None:
         return owner
-    directory = read_directory(walk(one.end), path, manifest.file, finder)
+    directory = read_directory(walk(one.end), path, UnsafePlaces(manifest.file), finder)
     if directory.unsafe:
         return LeftOut(path, "unsafe-path", directory.unsafe)
     beside = _beside(directory)

@@ -73,6 +73,7 @@ def create_batch(
         try:
             _all(works, lambda: flush(staging_dirs))  # a staging directory is marked before anything is in it
             _each(works, lambda work: _build(work, env_builder))
+            _each(works, lambda work: env_builder.settle(work.blueprint))
             _all(works, lambda: flush(staging_dirs))
             _each(works, _bring_in)
             _all(works, lambda: flush_directories(directory for work in _live(works) for directory in _changed(work)))
@@ -176,7 +177,7 @@ def _make_staging_dirs(works: list[_Work], generations_dir: str, staging: Stagin
 
 def _build(work: _Work, env_builder: EnvironmentBuilder) -> None:
     try:
-        env_builder.build(work.blueprint, work.staging_dir, work.name)
+        env_builder.build_unsettled(work.blueprint, work.staging_dir, work.name)
     except BaseException:
         with contextlib.suppress(OSError):
             remove_built(work.staging_dir, work.name)  # at once: the others may need the room

@@ -9,10 +9,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
-from envsync.apply import verify
 from envsync.apply.progress import Progress, work_on
 from envsync.apply.settings import Settings
 from envsync.apply.staging import marker_of, staging_of
+from envsync.apply.template_store import TemplateStore
 from envsync.apply.templates import (
     Kind,
     PathLeftError,
@@ -21,8 +21,6 @@ from envsync.apply.templates import (
     kind_of,
     make_template,
     plain_scripts,
-    recall_template,
-    remember_template,
     render,
 )
 from envsync.cache.store import Cache
@@ -104,12 +102,11 @@ class EnvironmentBuilder:
         self.digests = Digests()
         """Of files that were installed and found sound."""
         self.retries = Retries(self.cache)
-        self._templates: dict[Kind, Template] = {}
+        self._templates = TemplateStore(self.cache)
         self._scripts: tuple[object, Mapping[str, bytes]] = (None, {})
         """The last ones that virtualenv was asked for."""
         self.tried: set[object] = set()
         """What repairs would link, and was seen to run."""
-        self._making = threading.Lock()
         self.alike = _alike_of(plans)
         """What installs once for several environments, where any installs."""
         self._turn = threading.Lock()
@@ -122,6 +119,7 @@ class EnvironmentBuilder:
         """Remove what was kept for the pass, and save what others can use."""
         if self.alike is not None:
             self.alike.close()
+        self._templates.close()
         self.cache.save(write_cache)
 
     def begin(self, plan: EnvironmentPlan) -> None:
@@ -141,8 +139,19 @@ class EnvironmentBuilder:
 
         The first of a kind is run, to check that it is an environment. Raises ``EnvsyncError`` or ``OSError``.
         """
+        self.build_unsettled(blueprint, staging_dir, name)
+        self.settle(blueprint)
+
+    def build_unsettled(self, blueprint: Blueprint, staging_dir: str, name: str) -> None:
+        """Build as :meth:`build` does, but wait for no check: :meth:`settle` has to follow before it is used."""
+        place = f"{staging_dir}/{name}"
+
+        def render(template: Template) -> str:
+            self._render(template, blueprint, staging_dir, name)
+            return place
+
         try:
-            self._build(blueprint, staging_dir, name)
+            self._templates.use(_kind(blueprint), blueprint, lambda: self._make(blueprint, staging_dir), render)
         except (EnvsyncError, OSError) as error:
             if has_symlinks(staging_dir):
                 raise
@@ -150,22 +159,9 @@ class EnvironmentBuilder:
             hint = "Choose a path on another one (not FAT or exFAT), or a `target` there."
             raise EnvsyncError(Problem("symlinks-unsupported", message, hint)) from error
 
-    def _build(self, blueprint: Blueprint, staging_dir: str, name: str) -> None:
-        kind = kind_of(blueprint, blueprint.builders[0].name)
-        template = self._templates.get(kind)
-        if template is not None:
-            self._render(template, blueprint, staging_dir, name)
-            return
-        with self._making:
-            template = self._templates.get(kind) or recall_template(self.cache, kind, blueprint)
-            began = time.time_ns()
-            made = template or self._make(blueprint, staging_dir)
-            self._render(made, blueprint, staging_dir, name)
-            if kind not in self._templates:
-                verify.runs_as(f"{staging_dir}/{name}", blueprint)
-                self._templates[kind] = made
-            if template is None:
-                remember_template(self.cache, kind, blueprint, made, began)
+    def settle(self, blueprint: Blueprint) -> None:
+        """Wait until the first environment of this one's kind was run. Raises as :meth:`build` does."""
+        self._templates.settle(_kind(blueprint))
 
     def activation_scripts(
         self, blueprint: Blueprint, path: str, prompt: str | None, staging_dir: str
@@ -268,6 +264,10 @@ def _alike_of(plans: Iterable[EnvironmentPlan]) -> "Alike | None":
     from envsync.apply.alike import Alike  # noqa: PLC0415  # only where packages are declared
 
     return Alike(plans)
+
+
+def _kind(blueprint: Blueprint) -> Kind:
+    return kind_of(blueprint, blueprint.builders[0].name)
 
 
 def _installs(plan: EnvironmentPlan) -> bool:

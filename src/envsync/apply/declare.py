@@ -19,7 +19,7 @@ from envsync.model.problems import EnvsyncError, ManifestError, Problem, UsageEr
 from envsync.observe.files import listed_names, read_regular, read_text
 from envsync.observe.links import walk
 from envsync.observe.trust import TrustLevel, record_for, trust_level_of
-from envsync.observe.unsafe import unsafe_place
+from envsync.observe.unsafe import UnsafePlaces
 from envsync.write.user_files import record_trust, replace_manifest
 
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ def _refuse_taken(name: str, manifest: Manifest) -> None:
     new = [one for one in manifest.environments if one.name == name]
     for one in new:
         end = walk(one.path).end
-        if unsafe := unsafe_place(end, manifest.file):
+        if unsafe := UnsafePlaces(manifest.file).why(end):
             hint = f"Give {name} a directory of its own, such as .venv in the project. Nothing was changed."
             raise UsageError(Problem("unsafe-path", f"{end} is no place for an environment: {unsafe}", hint))
     for other in manifest.environments:

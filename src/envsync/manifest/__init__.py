@@ -3,9 +3,13 @@
 A pass over an unchanged manifest only has to find it: the parser and the validator load with :func:`load`.
 """
 
+import os
+from contextlib import contextmanager
+from importlib import import_module
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from types import ModuleType
     from typing import Any
 
@@ -29,19 +33,22 @@ def load(
     ``texts`` replaces the content of some of the files, by their paths as opened. Raises ``ManifestError`` with every
     problem found in all of them.
     """
-    manifest: Manifest = _validating("loader").load(file, hostname=hostname, platform=platform, texts=texts or {})
+    with _validating("loader") as loader:
+        manifest: Manifest = loader.load(file, hostname=hostname, platform=platform, texts=texts or {})
     return manifest
 
 
 def declared_in(file: str, name: str) -> str | None:
     """Return the file, ``file`` or one that it includes, that declares an environment; ``None`` if none does."""
-    found: str | None = _validating("loader").declared_in(file, name)
+    with _validating("loader") as loader:
+        found: str | None = loader.declared_in(file, name)
     return found
 
 
 def environment_keys() -> "tuple[Key, ...]":
     """Return the keys of an environment, in the order in which they are written."""
-    keys: tuple[Key, ...] = _validating("schema").environment_keys()
+    with _validating("schema") as schema:
+        keys: tuple[Key, ...] = schema.environment_keys()
     return keys
 
 
@@ -68,19 +75,18 @@ def _unknown(manifest: "Manifest", name: object, known: "list[str]") -> "UsageEr
 
 def manifest_schema() -> "dict[str, Any]":
     """Return the JSON Schema (draft 4) of a manifest; whatever :func:`load` accepts is valid by it."""
-    schema: dict[str, Any] = _validating("schema").manifest_schema()
-    return schema
+    with _validating("schema") as schema:
+        found: dict[str, Any] = schema.manifest_schema()
+    return found
 
 
-def _validating(module: str) -> "ModuleType":
-    """Return a module that validates, imported without pydantic's plugins: their search takes a tenth of the time."""
-    import os  # noqa: PLC0415
-    from importlib import import_module  # noqa: PLC0415
-
+@contextmanager
+def _validating(module: str) -> "Iterator[ModuleType]":
+    """Yield a module that validates, without pydantic's plugins: it would search for them in all that is installed."""
     known = os.environ.get(_PLUGINS)
     os.environ[_PLUGINS] = "__all__"
     try:
-        return import_module(f"envsync.manifest.{module}")  # brings pydantic
+        yield import_module(f"envsync.manifest.{module}")  # brings pydantic, which makes its validators when used
     finally:
         os.environ.pop(_PLUGINS)
         if known is not None:

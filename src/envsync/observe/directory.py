@@ -14,7 +14,7 @@ from envsync.observe.environment import read_environment
 from envsync.observe.files import read_regular, read_text
 from envsync.observe.mounts import Mounts
 from envsync.observe.unowned import only_stray_files
-from envsync.observe.unsafe import unsafe_place
+from envsync.observe.unsafe import UnsafePlaces
 
 _LIMIT = 4096 + 2
 """Bytes of a path (PATH_MAX) and of the end of its line."""
@@ -44,9 +44,9 @@ def read_redirect(file: str) -> Redirect | None:
 
 
 def read_directory(
-    chain: Chain, path: str, manifest: str, finder: "StagingFinder", mounts: Mounts | None = None
+    chain: Chain, path: str, unsafe: UnsafePlaces, finder: "StagingFinder", mounts: Mounts | None = None
 ) -> Directory:
-    """Return what is at the end of a chain, or the system's error, for an environment at ``path`` of a ``manifest``."""
+    """Return what is at the end of a chain, or the system's error, for an environment at ``path``."""
     if chain.kind in {EndKind.LOOP, EndKind.UNREADABLE}:
         return Directory(chain, None, None, is_empty=False, writable=True)
     mounts = mounts or Mounts()
@@ -69,7 +69,7 @@ def read_directory(
         is_empty=stray_files is not None,
         writable=not blocked,
         blocked_by=blocked,
-        unsafe=unsafe_place(chain.end, manifest),
+        unsafe=unsafe.why(chain.end),
         staging_parent=parent_of(chain.end) if exchangeable else chain.end,
         exchangeable=exchangeable,
         is_mount=is_mount,
@@ -237,10 +237,10 @@ def _first_blocked(chain: Chain) -> str:
     return "" if os.access(parent, os.W_OK | os.X_OK) else parent
 
 
-def is_untouchable(end: str, manifest: str) -> bool:
+def is_untouchable(end: str, unsafe: UnsafePlaces) -> bool:
     """Check whether nothing is ever done at an end: no environment may be there, or something else is."""
     try:
         other = not os.path.lexists(f"{end}/pyvenv.cfg") and _stray_files(end, is_mount=False) is None
     except (OSError, UnicodeEncodeError):  # of the latter, the locale cannot name it: nothing can be done there either
         return False
-    return other or bool(unsafe_place(end, manifest))
+    return other or bool(unsafe.why(end))

@@ -29,16 +29,22 @@ class OtherManifests:
     """Reads the manifests that environments are marked with, each once."""
 
     def __init__(self, manifest: Manifest) -> None:
-        self._file = os.path.realpath(manifest.file)
+        self._file = manifest.file
+        self._same: dict[str, bool] = {}
         self._read: dict[str, Manifest | None] = {}
 
     def is_other(self, file: str) -> bool:
         """Check whether a mark names a file that is there, and is not this manifest."""
-        return bool(file) and os.path.exists(file) and os.path.realpath(file) != self._file
+        return bool(file) and not self._is_this(file) and os.path.exists(file)
+
+    def _is_this(self, file: str) -> bool:
+        if file not in self._same:
+            self._same[file] = os.path.realpath(file) == os.path.realpath(self._file)
+        return self._same[file]
 
     def dependencies(self, file: str) -> tuple[str, ...]:
         """Return the paths to another manifest that a mark names, whether or not it is there."""
-        return along(walk(file)) if file and os.path.realpath(file) != self._file else ()
+        return along(walk(file)) if file and not self._is_this(file) else ()
 
     def read(self, file: str) -> Manifest | None:
         """Return another manifest; ``None`` if it cannot be read."""

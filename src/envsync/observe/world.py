@@ -35,6 +35,7 @@ from envsync.observe.owners import OtherManifests, claimed, mark_of, tool_of
 from envsync.observe.packages import metadata_places, read_all, read_installed
 from envsync.observe.rights import find_hazard
 from envsync.observe.side_links import expanded, read_alias, read_exposed
+from envsync.observe.unsafe import UnsafePlaces
 from envsync.observe.verdicts import Verdicts, judge
 
 
@@ -53,13 +54,12 @@ class Observer:
         self._manifest = manifest = declared.manifest
         self._links = declared
         self._interpreters = interpreters
-        self._staging = finder
-        self._verdicts = verdicts
-        self._backends = backends
+        self._staging, self._verdicts, self._backends = finder, verdicts, backends
         self._directories: dict[str, str] = {}
         self._ends: dict[str, Chain] = {}
         self._mounts = Mounts()
         self._places = Places(self._mounts)
+        self._unsafe = UnsafePlaces(manifest.file)
         self._moved = MovedProjects(manifest.file, declared.paths)
         self._others = OtherManifests(manifest)
         self._former_links = FormerLinks(manifest, declared)
@@ -91,7 +91,7 @@ class Observer:
 
     def is_untouchable(self, end: str) -> bool:
         """Check whether an end is in conflict whatever is declared there: it is unsafe, or something else."""
-        return is_untouchable(end, self._manifest.file)
+        return is_untouchable(end, self._unsafe)
 
     def _real(self, directory: str) -> str:
         if directory not in self._directories:
@@ -132,7 +132,7 @@ class Observer:
         del self._ends[environment.name]  # whoever looks again looks again
         path = end if end.start == environment.path else walk(environment.path)
         target = None if environment.target is None else walk(environment.target)
-        directory = read_directory(end, environment.path, self._manifest.file, self._staging, self._mounts)
+        directory = read_directory(end, environment.path, self._unsafe, self._staging, self._mounts)
         interpreter = _not_its_own(environment, directory, self._interpreters.find(environment))
         directory = with_ends(directory, interpreter)
         there = [path, directory.chain, *([target] if target else [])]
