@@ -60,16 +60,21 @@ def predate(numbers: "Sequence[int]", began: int) -> bool:
     )
 
 
-def _absence_predates(path: str, began: int) -> bool:
-    """Check the same for a path where nothing is: the nearest directory above shows when an entry last went."""
-    directory = path
-    while len(directory) > 1:
-        directory = os.path.dirname(directory)
-        try:
-            found = os.stat(directory)
-        except (OSError, ValueError):
-            continue
-        return predate((found.st_ino, found.st_ctime_ns, 0), began)
+def _absences_predate(paths: "Iterable[str]", began: int) -> bool:
+    """Check the same for paths where nothing is: the nearest directory above shows when an entry last went."""
+    known: set[str] = set()
+    for path in paths:
+        directory = path.rpartition("/")[0]
+        while directory and directory not in known:
+            known.add(directory)
+            try:
+                found = os.stat(directory)
+            except (OSError, ValueError):
+                directory = directory.rpartition("/")[0]
+                continue
+            if not predate((found.st_ino, found.st_ctime_ns, 0), began):
+                return False
+            break
     return True
 
 
@@ -87,9 +92,8 @@ def is_conclusive(evidence: "Evidence", began: int) -> bool:
     Only then does it show every later one.
     """
     numbers = evidence.numbers()
-    return predate(numbers, began) and all(
-        inode or _absence_predates(path, began) for path, inode in zip(evidence.paths, numbers[::3], strict=True)
-    )
+    absent = (path for path, inode in zip(evidence.paths, numbers[::3], strict=True) if not inode)
+    return predate(numbers, began) and _absences_predate(absent, began)
 
 
 def take(paths: "Iterable[str]", began: int) -> "Evidence | None":
