@@ -41,7 +41,9 @@ def _run(arguments: list[str]) -> int:
     try:
         from envsync.cli.main import main as run  # noqa: PLC0415  # heavy; the fast path does without it
 
-        return _ended(run(arguments))
+        status = run(arguments)
+        gc.freeze()  # nor is there anything to look for at the end
+        return _ended(status)
     except MemoryError:
         os.write(2, b"envsync: there is not enough memory\n")
         return 1

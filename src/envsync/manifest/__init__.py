@@ -4,12 +4,10 @@ A pass over an unchanged manifest only has to find it: the parser and the valida
 """
 
 import os
-from contextlib import contextmanager
-from importlib import import_module
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Mapping
     from types import ModuleType
     from typing import Any
 
@@ -33,21 +31,21 @@ def load(
     ``texts`` replaces the content of some of the files, by their paths as opened. Raises ``ManifestError`` with every
     problem found in all of them.
     """
-    with _validating("loader") as loader:
+    with _Validating("loader") as loader:
         manifest: Manifest = loader.load(file, hostname=hostname, platform=platform, texts=texts or {})
     return manifest
 
 
 def declared_in(file: str, name: str) -> str | None:
     """Return the file, ``file`` or one that it includes, that declares an environment; ``None`` if none does."""
-    with _validating("loader") as loader:
+    with _Validating("loader") as loader:
         found: str | None = loader.declared_in(file, name)
     return found
 
 
 def environment_keys() -> "tuple[Key, ...]":
     """Return the keys of an environment, in the order in which they are written."""
-    with _validating("schema") as schema:
+    with _Validating("schema") as schema:
         keys: tuple[Key, ...] = schema.environment_keys()
     return keys
 
@@ -75,19 +73,25 @@ def _unknown(manifest: "Manifest", name: object, known: "list[str]") -> "UsageEr
 
 def manifest_schema() -> "dict[str, Any]":
     """Return the JSON Schema (draft 4) of a manifest; whatever :func:`load` accepts is valid by it."""
-    with _validating("schema") as schema:
+    with _Validating("schema") as schema:
         found: dict[str, Any] = schema.manifest_schema()
     return found
 
 
-@contextmanager
-def _validating(module: str) -> "Iterator[ModuleType]":
-    """Yield a module that validates, without pydantic's plugins: it would search for them in all that is installed."""
-    known = os.environ.get(_PLUGINS)
-    os.environ[_PLUGINS] = "__all__"
-    try:
-        yield import_module(f"envsync.manifest.{module}")  # brings pydantic, which makes its validators when used
-    finally:
-        os.environ.pop(_PLUGINS)
-        if known is not None:
-            os.environ[_PLUGINS] = known
+class _Validating:
+    """A module that validates, for a block in which pydantic looks for no plugins: in all that is installed."""
+
+    def __init__(self, module: str) -> None:
+        self._module = module
+        self._known = os.environ.get(_PLUGINS)
+
+    def __enter__(self) -> "ModuleType":
+        from importlib import import_module  # noqa: PLC0415  # the fast path only has to find the manifest
+
+        os.environ[_PLUGINS] = "__all__"
+        return import_module(f"envsync.manifest.{self._module}")  # brings pydantic, which makes validators when used
+
+    def __exit__(self, *_: object) -> None:
+        os.environ.pop(_PLUGINS, None)
+        if self._known is not None:
+            os.environ[_PLUGINS] = self._known
