@@ -11,9 +11,9 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -23,7 +23,9 @@ import pytest
 import envsync
 from envsync.apply import batch, build, builders, links, verify
 from envsync.cache.store import state_directories
+from envsync.model.desired import Environment
 from envsync.model.report import EnvironmentReport
+from envsync.observe.world import Observer
 from envsync.write.flush import flush
 from envsync.write.locks import hold
 from harness.bench import run
@@ -302,6 +304,44 @@ def test_progress_is_told_for_each_in_the_thread_that_asked_and_little_is_held(p
     report = reconciler.apply(reconciler.plan(), envsync.Settings(jobs=4, lock_timeout=1.0), note)
     assert sorted(reported) == [(f"e{number:02}", True) for number in range(70)]
     assert (held(report.environments[-40:]) - held(report.environments[-10:])) / 30 < 5500
+
+
+class Counted(tuple[Environment, ...]):
+    """A manifest's environments, and how often one went through all of them."""
+
+    __slots__ = ()
+    times = 0
+
+    def __iter__(self) -> Iterator[Environment]:
+        type(self).times += 1
+        return super().__iter__()
+
+
+def test_no_environment_has_to_go_through_all_others(place: Place) -> None:
+    found = []
+    for count in (3, 30):
+        place.write("".join(f'[envs.e{number}]\npath = "{count}/e{number}"\n' for number in range(count)))
+        manifest = envsync.load(str(place.manifest))
+        manifest, Counted.times = replace(manifest, environments=Counted(manifest.environments)), 0
+        reconciler = envsync.Reconciler(manifest, envsync.FactsCache(None))
+        assert reconciler.apply(reconciler.plan(), envsync.Settings()).status == "applied"
+        found.append(Counted.times)
+    assert found[0] == found[1]
+
+
+def test_what_is_as_it_was_planned_is_looked_at_once_more_only_when_it_is_there(place: Place) -> None:
+    place.write(SEVENTY.replace('"e', '"there/e').replace("there/e07", "aside/e07"))
+    (place.root / "aside").mkdir()
+    place.apply("e69")  # makes directories in the home directory, on which the plan rests as well
+    reconciler = envsync.Reconciler(envsync.load(str(place.manifest)), envsync.FactsCache(None))
+    time.sleep(0.03)  # so that what the plan rests on is older than the clock's tick
+    plan = reconciler.plan()
+    (place.root / "aside/e07").symlink_to("elsewhere")
+    with mock.patch.object(Observer, "observe", autospec=True, side_effect=Observer.observe) as observe:
+        reports = {one.plan.environment.name: one for one in reconciler.apply(plan, envsync.Settings()).environments}
+    assert observe.call_count <= 69 + 6 + 4  # the second group in a directory that has changed, and that one
+    assert os.readlink(place.root / "aside/e07") == "elsewhere"
+    assert {one.outcome.value for name, one in reports.items() if name not in {"e07", "e69"}} == {"created"}
 
 
 _INTERRUPTED = """

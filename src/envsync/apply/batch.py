@@ -73,7 +73,7 @@ def create_batch(
         try:
             _all(works, lambda: flush(staging_dirs))  # a staging directory is marked before anything is in it
             _each(works, lambda work: _build(work, env_builder))
-            _each(works, lambda work: env_builder.settle(work.blueprint))
+            _each(works, lambda work: _settle(work, env_builder))
             _all(works, lambda: flush(staging_dirs))
             _each(works, _bring_in)
             _all(works, lambda: flush_directories(directory for work in _live(works) for directory in _changed(work)))
@@ -176,13 +176,25 @@ def _make_staging_dirs(works: list[_Work], generations_dir: str, staging: Stagin
 
 
 def _build(work: _Work, env_builder: EnvironmentBuilder) -> None:
-    try:
+    with _removed_unless_done(work):
         env_builder.build_unsettled(work.blueprint, work.staging_dir, work.name)
+    ignore_staging_dir(work.staging_dir, work.name)
+
+
+def _settle(work: _Work, env_builder: EnvironmentBuilder) -> None:
+    with _removed_unless_done(work):
+        env_builder.settle(work.blueprint, work.staging_dir, work.name)
+
+
+@contextlib.contextmanager
+def _removed_unless_done(work: _Work) -> Iterator[None]:
+    """Remove what is built where a block fails, at once: the others may need the room."""
+    try:
+        yield
     except BaseException:
         with contextlib.suppress(OSError):
-            remove_built(work.staging_dir, work.name)  # at once: the others may need the room
+            remove_built(work.staging_dir, work.name)
         raise
-    ignore_staging_dir(work.staging_dir, work.name)
 
 
 def _bring_in(work: _Work) -> None:

@@ -140,7 +140,7 @@ class EnvironmentBuilder:
         The first of a kind is run, to check that it is an environment. Raises ``EnvsyncError`` or ``OSError``.
         """
         self.build_unsettled(blueprint, staging_dir, name)
-        self.settle(blueprint)
+        self.settle(blueprint, staging_dir, name)
 
     def build_unsettled(self, blueprint: Blueprint, staging_dir: str, name: str) -> None:
         """Build as :meth:`build` does, but wait for no check: :meth:`settle` has to follow before it is used."""
@@ -159,9 +159,9 @@ class EnvironmentBuilder:
             hint = "Choose a path on another one (not FAT or exFAT), or a `target` there."
             raise EnvsyncError(Problem("symlinks-unsupported", message, hint)) from error
 
-    def settle(self, blueprint: Blueprint) -> None:
-        """Wait until the first environment of this one's kind was run. Raises as :meth:`build` does."""
-        self._templates.settle(_kind(blueprint))
+    def settle(self, blueprint: Blueprint, staging_dir: str, name: str) -> None:
+        """Wait until an environment, or one of its kind, was run. Raises as :meth:`build` does."""
+        self._templates.settle(_kind(blueprint), blueprint, f"{staging_dir}/{name}")
 
     def activation_scripts(
         self, blueprint: Blueprint, path: str, prompt: str | None, staging_dir: str

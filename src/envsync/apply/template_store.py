@@ -19,7 +19,8 @@ class TemplateStore:
         """Take what earlier passes found, and this one adds."""
         self._cache = cache
         self._templates: dict[Kind, Template] = {}
-        self._checks: dict[Kind, Future[None]] = {}
+        self._checks: dict[Kind, tuple[str, Future[None]]] = {}
+        """The first environment of each kind, and its run."""
         self._found: dict[Kind, Callable[[], None]] = {}
         """What keeps a template for later passes, once it was seen to be right."""
         self._making = threading.Lock()
@@ -44,17 +45,24 @@ class TemplateStore:
             if recalled is None:
                 self._found[kind] = partial(remember_template, self._cache, kind, blueprint, template, began)
             if known is None:
-                self._checks[kind] = self._checker.submit(verify.runs_as, place, blueprint)
+                self._checks[kind] = place, self._checker.submit(verify.runs_as, place, blueprint)
                 self._templates[kind] = template
 
-    def settle(self, kind: Kind) -> None:
-        """Wait until the first environment of a kind was run. Raises ``EnvsyncError`` where it is none, ``OSError``."""
+    def settle(self, kind: Kind, blueprint: Blueprint, place: str) -> None:
+        """Wait until the first environment of a kind was run; where that failed, run the one at ``place`` itself.
+
+        Raises ``EnvsyncError`` where it is none, ``OSError``.
+        """
+        first, check = self._checks[kind]
         try:
-            self._checks[kind].result()
+            check.result()
         except Exception:
             self._templates.pop(kind, None)  # the next one is made anew
             self._found.pop(kind, None)
-            raise
+            if place == first:
+                raise
+            verify.runs_as(place, blueprint)
+            return
         with self._making:
             remember = self._found.pop(kind, None)
         if remember is not None:
