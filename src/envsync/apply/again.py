@@ -51,7 +51,7 @@ class DecideAgain:
         finder = None if environment.name in self._minded else self._as_planned
         return self._decide(environment, self._look.observer(finder, unfit))
 
-    def together(self) -> Callable[[Environment], EnvironmentPlan]:
+    def for_batch(self) -> Callable[[Environment], EnvironmentPlan]:
         """Return what plans environments that are as planned, or were created: all that they share is read once."""
         observer = self._look.observer(self._as_planned, _NONE)
         return lambda environment: self._decide(environment, observer)

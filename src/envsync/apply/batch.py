@@ -82,7 +82,7 @@ def create_batch(
                 with contextlib.suppress(OSError):  # what is left is cleared away by the next pass
                     remove_staging_dir(staging_dir, end)
         outwait_slack()  # so that the look is conclusive, and need not be repeated
-        look = again.together()
+        look = again.for_batch()
         _each(works, lambda work: _confirm(work, look, again))
     return [work.report for work in works]
 
