@@ -57,7 +57,7 @@ class TemplateStore:
         try:
             check.result()
         except Exception:
-            self._templates.pop(kind, None)  # the next one is made anew
+            self._templates.pop(kind, None)  # the next one is made again
             self._found.pop(kind, None)
             if place == first:
                 raise
