@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,23 @@ def as_printed(result: Any) -> Any:
 
 
 # Planning and applying
+
+
+def test_threads_that_load_leave_the_variables_of_the_process_as_they_were(
+    here: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYDANTIC_DISABLE_PLUGINS", "mine")
+    (here.root / "wrong.toml").write_text("no manifest")
+
+    def load_some(_: int) -> None:
+        for _ in range(5):
+            assert envsync.load("envs.toml").environments
+            with pytest.raises(envsync.ManifestError):
+                envsync.load("wrong.toml")
+
+    with ThreadPoolExecutor(8) as executor:
+        assert list(executor.map(load_some, range(8))) == [None] * 8
+    assert os.environ["PYDANTIC_DISABLE_PLUGINS"] == "mine"
 
 
 def test_two_lines_plan_and_apply(here: Place) -> None:

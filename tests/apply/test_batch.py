@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import reduce
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -330,18 +331,24 @@ def test_no_environment_has_to_go_through_all_others(place: Place) -> None:
 
 
 def test_what_is_as_it_was_planned_is_looked_at_once_more_only_when_it_is_there(place: Place) -> None:
-    place.write(SEVENTY.replace('"e', '"there/e').replace("there/e07", "aside/e07"))
+    moved = {'"e': '"there/e', "there/e07": "aside/e07", "there/e08": "deep/led/e08"}
+    place.write(reduce(lambda text, one: text.replace(*one), moved.items(), SEVENTY))
     (place.root / "aside").mkdir()
+    (place.root / "elsewhere").mkdir()
     place.apply("e69")  # makes directories in the home directory, on which the plan rests as well
     reconciler = envsync.Reconciler(envsync.load(str(place.manifest)), envsync.FactsCache(None))
     time.sleep(0.03)  # so that what the plan rests on is older than the clock's tick
     plan = reconciler.plan()
-    (place.root / "aside/e07").symlink_to("elsewhere")
+    (place.root / "aside/e07").symlink_to("nowhere")
+    (place.root / "deep").mkdir()
+    (place.root / "deep/led").symlink_to(place.root / "elsewhere")
     with mock.patch.object(Observer, "observe", autospec=True, side_effect=Observer.observe) as observe:
         reports = {one.plan.environment.name: one for one in reconciler.apply(plan, envsync.Settings()).environments}
-    assert observe.call_count <= 69 + 6 + 4  # the second group in a directory that has changed, and that one
-    assert os.readlink(place.root / "aside/e07") == "elsewhere"
-    assert {one.outcome.value for name, one in reports.items() if name not in {"e07", "e69"}} == {"created"}
+    assert observe.call_count <= 69 + 6 + 6  # the second group in a directory that has changed, and those two
+    assert os.readlink(place.root / "aside/e07") == "nowhere"
+    assert [one.code for one in [reports["e08"].error] if one] == ["changed-meanwhile"]
+    assert list((place.root / "elsewhere").iterdir()) == []
+    assert {one.outcome.value for name, one in reports.items() if name not in {"e07", "e08", "e69"}} == {"created"}
 
 
 _INTERRUPTED = """

@@ -10,6 +10,7 @@ from envsync.model.dataclass import dataclass
 from envsync.model.desired import Environment
 from envsync.model.plan import Conflict, EnvironmentPlan, Install, Plan, Rebuild, Rollback, State
 from envsync.observe.directory import StagingFinder
+from envsync.observe.links import walk
 from envsync.observe.world import Observer
 
 _NONE: frozenset[str] = frozenset()
@@ -59,7 +60,8 @@ class DecideAgain:
     def still_holds(self, planned: EnvironmentPlan) -> bool:
         """Check whether all that a plan rests on is as it was, so that another look would find the same."""
         evidence = planned.world.evidence
-        return is_conclusive(evidence, self._plan.began) and holds(evidence)
+        ways = all(walk(one.start) == one for one in planned.world.chains)  # nothing shows that a parent is a link now
+        return ways and is_conclusive(evidence, self._plan.began) and holds(evidence)
 
     def _decide(self, environment: Environment, observer: Observer) -> EnvironmentPlan:
         began, name = time.time_ns(), environment.name

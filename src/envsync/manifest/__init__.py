@@ -4,6 +4,7 @@ A pass over an unchanged manifest only has to find it: the parser and the valida
 """
 
 import os
+from _thread import RLock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 
 _PLUGINS = "PYDANTIC_DISABLE_PLUGINS"
+_ONE_AT_A_TIME = RLock()
+"""Held while that variable is changed: it is the process's, and threads may load manifests."""
 
 
 def load(
@@ -83,15 +86,22 @@ class _Validating:
 
     def __init__(self, module: str) -> None:
         self._module = module
-        self._known = os.environ.get(_PLUGINS)
+        self._known: str | None = None
 
     def __enter__(self) -> "ModuleType":
         from importlib import import_module  # noqa: PLC0415  # the fast path only has to find the manifest
 
+        _ONE_AT_A_TIME.acquire()
+        self._known = os.environ.get(_PLUGINS)
         os.environ[_PLUGINS] = "__all__"
-        return import_module(f"envsync.manifest.{self._module}")  # brings pydantic, which makes validators when used
+        try:  # it brings pydantic, which makes validators when it is used
+            return import_module(f"envsync.manifest.{self._module}")
+        except BaseException:
+            self.__exit__()
+            raise
 
     def __exit__(self, *_: object) -> None:
         os.environ.pop(_PLUGINS, None)
         if self._known is not None:
             os.environ[_PLUGINS] = self._known
+        _ONE_AT_A_TIME.release()

@@ -179,6 +179,12 @@ class World:
         return self.seen.unpacked()
 
     @property
+    def chains(self) -> set[Chain]:
+        """The ways to the environment and to its links: by its path, its target, its aliases, its exposed commands."""
+        own = {self.path, self.directory.chain} | ({self.target} if self.target is not None else set())
+        return own | {side.chain for side in (*self.aliases, *self.exposed)}
+
+    @property
     def dependencies(self) -> Iterator[str]:
         """Yield the paths to watch: when one changes, the environment has to be looked at again."""
         return islice(self.evidence.paths, self.watched)
