@@ -4,6 +4,7 @@ import contextlib
 import itertools
 import os
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 from envsync.apply.again import DecideAgain
 from envsync.apply.build import EnvironmentBuilder
@@ -24,6 +25,9 @@ from envsync.write.flush import flush, flush_directories
 from envsync.write.locks import hold
 from envsync.write.staging import ignore_staging_dir, make_brief_staging_dir, remove_built, remove_staging_dir
 from envsync.write.swap import move_in
+
+if TYPE_CHECKING:
+    from envsync.apply.template_store import Check
 
 
 def is_plain(plan: EnvironmentPlan) -> bool:
@@ -49,6 +53,7 @@ class _Work:
         self.staging_dir = ""
         self.name = ""
         """Of what is built, in the staging directory."""
+        self.check: Check | None = None
         self.report: EnvironmentReport | None = None
         self.apart = False
         """Whether it has to be done by itself."""
@@ -177,13 +182,14 @@ def _make_staging_dirs(works: list[_Work], generations_dir: str, staging: Stagin
 
 def _build(work: _Work, env_builder: EnvironmentBuilder) -> None:
     with _removed_unless_done(work):
-        env_builder.build_unsettled(work.blueprint, work.staging_dir, work.name)
+        work.check = env_builder.build_unsettled(work.blueprint, work.staging_dir, work.name)
     ignore_staging_dir(work.staging_dir, work.name)
 
 
 def _settle(work: _Work, env_builder: EnvironmentBuilder) -> None:
-    with _removed_unless_done(work):
-        env_builder.settle(work.blueprint, work.staging_dir, work.name)
+    if work.check is not None:
+        with _removed_unless_done(work):
+            env_builder.settle(work.check, work.blueprint, work.staging_dir, work.name)
 
 
 @contextlib.contextmanager

@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING
 from envsync.apply.progress import Progress, work_on
 from envsync.apply.settings import Settings
 from envsync.apply.staging import marker_of, staging_of
-from envsync.apply.template_store import TemplateStore
+from envsync.apply.template_store import Check, TemplateStore
 from envsync.apply.templates import (
-    Kind,
     PathLeftError,
     Template,
     activation_scripts,
@@ -139,19 +138,18 @@ class EnvironmentBuilder:
 
         The first of a kind is run, to check that it is an environment. Raises ``EnvsyncError`` or ``OSError``.
         """
-        self.build_unsettled(blueprint, staging_dir, name)
-        self.settle(blueprint, staging_dir, name)
+        self.settle(self.build_unsettled(blueprint, staging_dir, name), blueprint, staging_dir, name)
 
-    def build_unsettled(self, blueprint: Blueprint, staging_dir: str, name: str) -> None:
-        """Build as :meth:`build` does, but wait for no check: :meth:`settle` has to follow before it is used."""
-        place = f"{staging_dir}/{name}"
+    def build_unsettled(self, blueprint: Blueprint, staging_dir: str, name: str) -> Check:
+        """Build as :meth:`build` does, but wait for no run: what is returned has to be settled before it is used."""
 
         def render(template: Template) -> str:
             self._render(template, blueprint, staging_dir, name)
-            return place
+            return f"{staging_dir}/{name}"
 
+        kind = kind_of(blueprint, blueprint.builders[0].name)
         try:
-            self._templates.use(_kind(blueprint), blueprint, lambda: self._make(blueprint, staging_dir), render)
+            return self._templates.use(kind, blueprint, lambda: self._make(blueprint, staging_dir), render)
         except (EnvsyncError, OSError) as error:
             if has_symlinks(staging_dir):
                 raise
@@ -159,9 +157,9 @@ class EnvironmentBuilder:
             hint = "Choose a path on another one (not FAT or exFAT), or a `target` there."
             raise EnvsyncError(Problem("symlinks-unsupported", message, hint)) from error
 
-    def settle(self, blueprint: Blueprint, staging_dir: str, name: str) -> None:
+    def settle(self, check: Check, blueprint: Blueprint, staging_dir: str, name: str) -> None:
         """Wait until an environment, or one of its kind, was run. Raises as :meth:`build` does."""
-        self._templates.settle(_kind(blueprint), blueprint, f"{staging_dir}/{name}")
+        self._templates.settle(check, blueprint, f"{staging_dir}/{name}")
 
     def activation_scripts(
         self, blueprint: Blueprint, path: str, prompt: str | None, staging_dir: str
@@ -264,10 +262,6 @@ def _alike_of(plans: Iterable[EnvironmentPlan]) -> "Alike | None":
     from envsync.apply.alike import Alike  # noqa: PLC0415  # only where packages are declared
 
     return Alike(plans)
-
-
-def _kind(blueprint: Blueprint) -> Kind:
-    return kind_of(blueprint, blueprint.builders[0].name)
 
 
 def _installs(plan: EnvironmentPlan) -> bool:

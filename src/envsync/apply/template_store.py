@@ -9,18 +9,28 @@ from functools import partial
 from envsync.apply import verify
 from envsync.apply.templates import Kind, Template, recall_template, remember_template
 from envsync.cache.store import Cache
+from envsync.model.dataclass import dataclass
 from envsync.model.plan import Blueprint
 
 
+@dataclass(frozen=True, slots=True)
+class Check:
+    """The template of a kind, and the run of the first environment that was written from it."""
+
+    kind: Kind
+    template: Template
+    first: str
+    """The directory of that environment."""
+    run: Future[None]
+
+
 class TemplateStore:
-    """Keeps the template of each kind of environment; what was built from one is settled once its kind was run."""
+    """Keeps the template of each kind of environment; what was built from one is settled once its first was run."""
 
     def __init__(self, cache: Cache) -> None:
         """Take what earlier passes found, and this one adds."""
         self._cache = cache
-        self._templates: dict[Kind, Template] = {}
-        self._checks: dict[Kind, tuple[str, Future[None]]] = {}
-        """The first environment of each kind, and its run."""
+        self._checks: dict[Kind, Check] = {}
         self._found: dict[Kind, Callable[[], None]] = {}
         """What keeps a template for later passes, once it was seen to be right."""
         self._making = threading.Lock()
@@ -28,43 +38,47 @@ class TemplateStore:
 
     def use(
         self, kind: Kind, blueprint: Blueprint, make: Callable[[], Template], render: Callable[[Template], str]
-    ) -> None:
+    ) -> Check:
         """Render an environment from the template of its kind, which is made first where there is none.
 
-        ``render`` returns the directory. Raises what the two raise.
+        ``render`` returns the directory. What is returned has to be settled. Raises what the two raise.
         """
-        template = self._templates.get(kind)
-        if template is not None:
-            render(template)
-            return
+        check = self._checks.get(kind)
+        if check is not None:
+            render(check.template)
+            return check
         with self._making:
-            known, began = self._templates.get(kind), time.time_ns()
-            recalled = known or recall_template(self._cache, kind, blueprint)
+            check = self._checks.get(kind)
+            if check is not None:
+                render(check.template)
+                return check
+            recalled, began = recall_template(self._cache, kind, blueprint), time.time_ns()
             template = recalled or make()
             place = render(template)
             if recalled is None:
                 self._found[kind] = partial(remember_template, self._cache, kind, blueprint, template, began)
-            if known is None:
-                self._checks[kind] = place, self._checker.submit(verify.runs_as, place, blueprint)
-                self._templates[kind] = template
+            check = Check(kind, template, place, self._checker.submit(verify.runs_as, place, blueprint))
+            self._checks[kind] = check
+            return check
 
-    def settle(self, kind: Kind, blueprint: Blueprint, place: str) -> None:
-        """Wait until the first environment of a kind was run; where that failed, run the one at ``place`` itself.
+    def settle(self, check: Check, blueprint: Blueprint, place: str) -> None:
+        """Wait until the first environment of a template was run; where that failed, run the one at ``place`` itself.
 
         Raises ``EnvsyncError`` where it is none, ``OSError``.
         """
-        first, check = self._checks[kind]
         try:
-            check.result()
+            check.run.result()
         except Exception:
-            self._templates.pop(kind, None)  # the next one is made again
-            self._found.pop(kind, None)
-            if place == first:
+            with self._making:
+                if self._checks.get(check.kind) is check:
+                    del self._checks[check.kind]  # the next one is made again
+                    self._found.pop(check.kind, None)
+            if place == check.first:
                 raise
             verify.runs_as(place, blueprint)
             return
         with self._making:
-            remember = self._found.pop(kind, None)
+            remember = self._found.pop(check.kind, None) if self._checks.get(check.kind) is check else None
         if remember is not None:
             remember()
 
