@@ -27,11 +27,11 @@ from envsync.write.staging import ignore_staging_dir, make_brief_staging_dir, re
 from envsync.write.swap import move_in
 
 if TYPE_CHECKING:
-    from envsync.apply.template_store import Check
+    from envsync.apply.template_store import FirstRun
 
 
 def is_plain(plan: EnvironmentPlan) -> bool:
-    """Check whether all that is to be done is to create an environment without packages, and links to it."""
+    """FirstRun whether all that is to be done is to create an environment without packages, and links to it."""
     kinds = [action.kind for action in plan.actions]
     return (
         not plan.interrupted
@@ -53,7 +53,7 @@ class _Work:
         self.staging_dir = ""
         self.name = ""
         """Of what is built, in the staging directory."""
-        self.check: Check | None = None
+        self.check: FirstRun | None = None
         self.report: EnvironmentReport | None = None
         self.apart = False
         """Whether it has to be done by itself."""

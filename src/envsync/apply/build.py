@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from envsync.apply.progress import Progress, work_on
 from envsync.apply.settings import Settings
 from envsync.apply.staging import marker_of, staging_of
-from envsync.apply.template_store import Check, TemplateStore
+from envsync.apply.template_store import FirstRun, TemplateStore
 from envsync.apply.templates import (
     PathLeftError,
     Template,
@@ -61,7 +61,7 @@ class Retries:
         self._in_vain = False
 
     def is_worthwhile(self, end: str, code: str) -> bool:
-        """Check whether to try again for the environment at ``end``, which has failed with a code."""
+        """FirstRun whether to try again for the environment at ``end``, which has failed with a code."""
         return code in _CODES and not self._in_vain and self._cache.get(_IN_VAIN, end, _recent) is None
 
     def note_failure(self, end: str) -> None:
@@ -140,7 +140,7 @@ class EnvironmentBuilder:
         """
         self.settle(self.build_unsettled(blueprint, staging_dir, name), blueprint, staging_dir, name)
 
-    def build_unsettled(self, blueprint: Blueprint, staging_dir: str, name: str) -> Check:
+    def build_unsettled(self, blueprint: Blueprint, staging_dir: str, name: str) -> FirstRun:
         """Build as :meth:`build` does, but wait for no run: what is returned has to be settled before it is used."""
 
         def render(template: Template) -> str:
@@ -157,7 +157,7 @@ class EnvironmentBuilder:
             hint = "Choose a path on another one (not FAT or exFAT), or a `target` there."
             raise EnvsyncError(Problem("symlinks-unsupported", message, hint)) from error
 
-    def settle(self, check: Check, blueprint: Blueprint, staging_dir: str, name: str) -> None:
+    def settle(self, check: FirstRun, blueprint: Blueprint, staging_dir: str, name: str) -> None:
         """Wait until an environment, or one of its kind, was run. Raises as :meth:`build` does."""
         self._templates.settle(check, blueprint, f"{staging_dir}/{name}")
 

@@ -14,7 +14,7 @@ from envsync.model.plan import Blueprint
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class FirstRun:
     """The template of a kind, and the run of the first environment that was written from it."""
 
     kind: Kind
@@ -30,7 +30,7 @@ class TemplateStore:
     def __init__(self, cache: Cache) -> None:
         """Take what earlier passes found, and this one adds."""
         self._cache = cache
-        self._checks: dict[Kind, Check] = {}
+        self._checks: dict[Kind, FirstRun] = {}
         self._found: dict[Kind, Callable[[], None]] = {}
         """What keeps a template for later passes, once it was seen to be right."""
         self._making = threading.Lock()
@@ -38,7 +38,7 @@ class TemplateStore:
 
     def use(
         self, kind: Kind, blueprint: Blueprint, make: Callable[[], Template], render: Callable[[Template], str]
-    ) -> Check:
+    ) -> FirstRun:
         """Render an environment from the template of its kind, which is made first where there is none.
 
         ``render`` returns the directory. What is returned has to be settled. Raises what the two raise.
@@ -57,11 +57,11 @@ class TemplateStore:
             place = render(template)
             if recalled is None:
                 self._found[kind] = partial(remember_template, self._cache, kind, blueprint, template, began)
-            check = Check(kind, template, place, self._checker.submit(verify.runs_as, place, blueprint))
+            check = FirstRun(kind, template, place, self._checker.submit(verify.runs_as, place, blueprint))
             self._checks[kind] = check
             return check
 
-    def settle(self, check: Check, blueprint: Blueprint, place: str) -> None:
+    def settle(self, check: FirstRun, blueprint: Blueprint, place: str) -> None:
         """Wait until the first environment of a template was run; where that failed, run the one at ``place`` itself.
 
         Raises ``EnvsyncError`` where it is none, ``OSError``.
