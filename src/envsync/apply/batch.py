@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 def is_plain(plan: EnvironmentPlan) -> bool:
-    """FirstRun whether all that is to be done is to create an environment without packages, and links to it."""
+    """Check whether all that is to be done is to create an environment without packages, and links to it."""
     kinds = [action.kind for action in plan.actions]
     return (
         not plan.interrupted

@@ -61,7 +61,7 @@ class Retries:
         self._in_vain = False
 
     def is_worthwhile(self, end: str, code: str) -> bool:
-        """FirstRun whether to try again for the environment at ``end``, which has failed with a code."""
+        """Check whether to try again for the environment at ``end``, which has failed with a code."""
         return code in _CODES and not self._in_vain and self._cache.get(_IN_VAIN, end, _recent) is None
 
     def note_failure(self, end: str) -> None:
