@@ -127,6 +127,12 @@ def test_what_changed_within_the_slack_of_the_clock_gives_no_evidence(paths: lis
     assert take(paths[:4], changed + 3 * 10**9) is not None
 
 
+def test_absence_at_the_top_is_shown_by_the_root() -> None:
+    evidence, changed = see(["/nothing-is-called-so", "/nothing-either/in/it"]), os.stat("/").st_ctime_ns
+    assert is_conclusive(evidence, changed + 10**11)
+    assert not is_conclusive(evidence, changed)
+
+
 def test_whole_seconds_count_as_coarse() -> None:
     second = 1_700_000_000 * 10**9
     whole, fine = (Evidence.of(Paths.of(["/"]), [1, changed, 1]) for changed in (second, second + 1))

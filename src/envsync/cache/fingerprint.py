@@ -64,13 +64,15 @@ def _absences_predate(paths: "Iterable[str]", began: int) -> bool:
     """Check the same for paths where nothing is: the nearest directory above shows when an entry last went."""
     known: set[str] = set()
     for path in paths:
-        directory = path.rpartition("/")[0]
-        while directory and directory not in known:
+        directory = path
+        while len(directory) > 1:
+            directory = directory.rpartition("/")[0] or "/"
+            if directory in known:
+                break
             known.add(directory)
             try:
                 found = os.stat(directory)
             except (OSError, ValueError):
-                directory = directory.rpartition("/")[0]
                 continue
             if not predate((found.st_ino, found.st_ctime_ns, 0), began):
                 return False
