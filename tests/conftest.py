@@ -1,5 +1,6 @@
-"""What holds for a whole run: its plugins, signals that end what tests start, nothing written into the repository."""
+"""What holds for a whole run: its plugins, signals that end what tests start, nothing written elsewhere."""
 
+import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,16 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
         signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
+_AT_THE_ROOT = frozenset(os.listdir("/"))
+
+
+@pytest.fixture(autouse=True)
+def _nothing_at_the_root() -> Iterator[None]:
+    """Prove that no test makes anything in the root directory, where other tests' invented paths would lead to it."""
+    yield
+    assert _AT_THE_ROOT.issuperset(os.listdir("/")), "a test, or one that ran beside it, wrote into the root directory"
 
 
 @pytest.fixture(autouse=True, scope="session")

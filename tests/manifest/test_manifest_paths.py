@@ -112,19 +112,21 @@ LINKS = st.lists(st.tuples(st.lists(NAMES, min_size=1, max_size=3), STEPS, st.bo
 
 
 def plant(root: str, directories: list[list[str]], links: list[tuple[list[str], list[str], bool]]) -> None:
-    """A tree of directories and links; what does not fit in is left out."""
+    """A tree of directories and links; what does not fit in, or would lie outside by a link, is left out."""
     for parts in directories:
         os.makedirs(os.path.join(root, *parts), exist_ok=True)
     for parts, steps, rooted in links:
         text = "/".join(steps) or "."
         path = os.path.join(root, *parts)
-        if not os.path.lexists(path) and os.path.isdir(os.path.dirname(path)):
+        parent = os.path.realpath(os.path.dirname(path))
+        if not os.path.lexists(path) and os.path.isdir(parent) and f"{parent}/".startswith(f"{root}/"):
             os.symlink(f"{root}/{text}" if rooted else text.lstrip("/") or ".", path)
 
 
 @settings(max_examples=300, deadline=None)
 @given(directories=DIRECTORIES, links=LINKS, steps=STEPS, rooted=st.booleans())
 @example(directories=[["a", "b"]], links=[(["c"], ["a", "b"], False)], steps=["c", "..", "c"], rooted=False)
+@example(directories=[], links=[(["a"], [".."] * 7, False), (["a", "a"], ["b"], True)], steps=["a"], rooted=False)
 def test_an_absolute_path_leads_where_the_kernel_reads_the_text_to(
     directories: list[list[str]], links: list[tuple[list[str], list[str], bool]], steps: list[str], *, rooted: bool
 ) -> None:
