@@ -13,10 +13,10 @@ import pytest
 from harness.place import ROOT
 from harness.pythons import PYTHONS
 
-pytestmark = pytest.mark.sampled(3)
+pytestmark = pytest.mark.sampled(5)
 
 BENCHMARKS = ROOT / "tests/benchmarks"
-PARTS = ("noop-one,noop-many,growth,calls", "create,create-many,watch,start,cold", "rebuild,upgrade")
+PARTS = ("noop-one,noop-many,growth,calls", "create,create-many,watch,start,cold", "rebuild", "upgrade")
 """All rows, in parts that run side by side."""
 
 
