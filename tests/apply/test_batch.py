@@ -351,6 +351,16 @@ def test_what_is_as_it_was_planned_is_looked_at_once_more_only_when_it_is_there(
     assert {one.outcome.value for name, one in reports.items() if name not in {"e07", "e08", "e69"}} == {"created"}
 
 
+def test_while_one_group_waits_another_works(place: Place) -> None:
+    place.write(SEVENTY)
+    reconciler = envsync.Reconciler(envsync.load(str(place.manifest)), envsync.FactsCache(None))
+    both = threading.Barrier(2)
+    with mock.patch.object(batch, "outwait_slack", lambda: both.wait(30)):
+        report = reconciler.apply(reconciler.plan(), envsync.Settings(jobs=2))
+    assert {one.outcome.value for one in report.environments} == {"created"}
+    assert left_of(place) == []
+
+
 _INTERRUPTED = """
 import os, signal, sys, time
 from envsync.apply import batch

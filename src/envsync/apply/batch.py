@@ -18,6 +18,7 @@ from envsync.model.desired import Environment
 from envsync.model.plan import Blueprint, Create, EnvironmentPlan, Link
 from envsync.model.problems import EnvsyncError
 from envsync.model.report import EnvironmentReport, report_of
+from envsync.observe.processes import refuse_to_begin
 from envsync.observe.rights import inherited_attributes
 from envsync.write.exchange import NOT_RENAMED
 from envsync.write.files import make_directories, make_directory
@@ -69,26 +70,31 @@ def create_batch(
     """Carry out plain plans; gives the report of each, or None where it has to be done by itself.
 
     That is so where another pass is at work on it, or where it is no plain case any more. What fails, fails for one
-    environment alone.
+    environment alone. While one batch waits, for the disk above all, another has its turn. Raises ``Interrupted``.
     """
-    works = [_Work(plan) for plan in plans]
+    works, turn = [_Work(plan) for plan in plans], env_builder.turn(plans[0])
     with contextlib.ExitStack() as locks:
-        _each(works, lambda work: _begin(work, locks, again, settings, env_builder))
-        staging_dirs = _make_staging_dirs(works, settings.generations_dir, env_builder.staging)
+        with turn:
+            refuse_to_begin()
+            _each(works, lambda work: _begin(work, locks, again, settings, env_builder))
+            staging_dirs = _make_staging_dirs(works, settings.generations_dir, env_builder.staging)
         try:
             _all(works, lambda: flush(staging_dirs))  # a staging directory is marked before anything is in it
-            _each(works, lambda work: _build(work, env_builder))
+            with turn:
+                _each(works, lambda work: _build(work, env_builder))
             _each(works, lambda work: _settle(work, env_builder))
             _all(works, lambda: flush(staging_dirs))
-            _each(works, _bring_in)
+            with turn:
+                _each(works, _bring_in)
             _all(works, lambda: flush_directories(directory for work in _live(works) for directory in _changed(work)))
         finally:
             for staging_dir, end in staging_dirs.items():
                 with contextlib.suppress(OSError):  # what is left is cleared away by the next pass
                     remove_staging_dir(staging_dir, end)
         outwait_slack()  # so that the look is conclusive, and need not be repeated
-        look = again.for_batch()
-        _each(works, lambda work: _confirm(work, look, again))
+        with turn:
+            look = again.for_batch()
+            _each(works, lambda work: _confirm(work, look, again))
     return [work.report for work in works]
 
 

@@ -109,6 +109,8 @@ class EnvironmentBuilder:
         self.alike = _alike_of(plans)
         """What installs once for several environments, where any installs."""
         self._turn = threading.Lock()
+        self.batches = threading.Semaphore(2)
+        """One that works and one that waits."""
         self.remarks: dict[str, list[str]] = {}
         """What people should know of what was done, by the names of environments."""
         self.changes: dict[str, tuple[Change, ...]] = {}

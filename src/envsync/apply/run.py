@@ -25,8 +25,8 @@ from envsync.write.locks import hold, restrictive_umask
 
 _GROUP = 64
 """The largest batch: progress is reported, and an interruption heeded, after each."""
-_DESCRIPTORS = 4
-"""For each environment of a group: its lock, and what is open for a moment."""
+_DESCRIPTORS = 8
+"""For each environment of a batch: its lock, and what is open for a moment; there are two batches at once."""
 
 
 @restrictive_umask()
@@ -105,8 +105,7 @@ def _apply_group(
     if not is_plain(group[0]):
         return [_apply_one(group[0], again, settings, env_builder)]
     try:
-        with env_builder.turn(group[0]):
-            refuse_to_begin()
+        with env_builder.batches:
             reports = create_batch(group, again, settings, env_builder)
     except Interrupted:
         return [EnvironmentReport(plan, Outcome.INTERRUPTED) for plan in group]
