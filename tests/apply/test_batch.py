@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from functools import reduce
+from functools import partial, reduce
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -355,7 +355,7 @@ def test_while_one_group_waits_another_works(place: Place) -> None:
     place.write(SEVENTY)
     reconciler = envsync.Reconciler(envsync.load(str(place.manifest)), envsync.FactsCache(None))
     both = threading.Barrier(2)
-    with mock.patch.object(batch, "outwait_slack", lambda: both.wait(30)):
+    with mock.patch.object(batch, "outwait_slack", partial(both.wait, 30)):
         report = reconciler.apply(reconciler.plan(), envsync.Settings(jobs=2))
     assert {one.outcome.value for one in report.environments} == {"created"}
     assert left_of(place) == []
