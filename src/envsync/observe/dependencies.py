@@ -22,16 +22,45 @@ def followed(path: str) -> tuple[str, ...]:
     return along(walk(path)) if os.path.islink(path) else (path,)
 
 
-def interpreter_paths(interpreter: Interpreter) -> Iterator[str]:
-    """Yield what an interpreter link and its facts depend on."""
+class InterpreterPaths:
+    """What interpreters depend on, as seen in one pass: once for each, though thousands of environments have it."""
+
+    def __init__(self) -> None:
+        """Begin with nothing seen."""
+        self._known: dict[tuple[object, ...], tuple[tuple[str, ...], tuple[str, ...]]] = {}
+        self._directories: dict[str, frozenset[str]] = {}
+
+    def watched(self, interpreter: Interpreter) -> tuple[str, ...]:
+        """Return what an interpreter link and its facts depend on."""
+        return self._of(interpreter)[0]
+
+    def beside(self, interpreter: Interpreter) -> tuple[str, ...]:
+        """Return where something could come that would make another interpreter of a link."""
+        return self._of(interpreter)[1]
+
+    def directories(self, link: str) -> frozenset[str]:
+        """Return the real directories of a link, and of what its last component leads through."""
+        if link not in self._directories:
+            directories = map(os.path.dirname, locations(link))
+            self._directories[link] = frozenset(map(os.path.realpath, directories))
+        return self._directories[link]
+
+    def _of(self, interpreter: Interpreter) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        facts = interpreter.facts
+        key = (interpreter.link, interpreter.through, interpreter.home, facts.stdlib, facts.platlibdir)
+        if key not in self._known:
+            self._known[key] = (tuple(_watched(interpreter)), tuple(_beside(interpreter)))
+        return self._known[key]
+
+
+def _watched(interpreter: Interpreter) -> Iterator[str]:
     yield f"{interpreter.facts.stdlib}/os.py"
     for link in interpreter.through:
         yield from along(walk(link))
         yield f"{os.path.dirname(os.path.dirname(link))}/pyvenv.cfg"
 
 
-def beside_interpreter(interpreter: Interpreter) -> Iterator[str]:
-    """Yield where something could come that would make another interpreter of a link."""
+def _beside(interpreter: Interpreter) -> Iterator[str]:
     yield from landmarks(interpreter.home, interpreter.facts)
     for link in (*interpreter.through, interpreter.link):
         for place in locations(link):

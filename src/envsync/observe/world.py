@@ -13,14 +13,13 @@ from envsync.model.links import Chain, EndKind
 from envsync.model.packages import Declared, InstalledPackages, Verdict
 from envsync.model.world import Directory, ForeignStaging, World
 from envsync.observe.backends import Backends
-from envsync.observe.base import locations, with_ends
+from envsync.observe.base import with_ends
 from envsync.observe.declared_links import DeclaredLinks
 from envsync.observe.dependencies import (
+    InterpreterPaths,
     along,
-    beside_interpreter,
     declared_files,
     directories_of,
-    interpreter_paths,
     metadata_files,
     uv_paths,
 )
@@ -63,6 +62,7 @@ class Observer:
         self._moved = MovedProjects(manifest.file, declared.paths)
         self._others = OtherManifests(manifest)
         self._former_links = FormerLinks(manifest, declared)
+        self._interpreter_paths = InterpreterPaths()
         self._home = along(walk(os.path.expanduser("~")))
 
     def foreign_staging(self, ends: set[str]) -> tuple[ForeignStaging, ...]:
@@ -133,7 +133,7 @@ class Observer:
         path = end if end.start == environment.path else walk(environment.path)
         target = None if environment.target is None else walk(environment.target)
         directory = read_directory(end, environment.path, self._unsafe, self._staging, self._mounts)
-        interpreter = _not_its_own(environment, directory, self._interpreters.find(environment))
+        interpreter = self._not_its_own(environment, directory, self._interpreters.find(environment))
         directory = with_ends(directory, interpreter)
         there = [path, directory.chain, *([target] if target else [])]
         aliases = tuple(read_alias(alias, environment.path, there) for alias in environment.aliases)
@@ -196,6 +196,24 @@ class Observer:
             return None
         return judge(world.directory, interpreter, declared, installed, self._verdicts, exact=exact, began=began)
 
+    def _not_its_own(
+        self, environment: desired.Environment, directory: Directory, found: Interpreter | InterpreterProblem
+    ) -> Interpreter | InterpreterProblem:
+        """Refuse an interpreter link that leads into the environment itself by another name."""
+        request = environment.python
+        if not isinstance(request, desired.PythonPath) or isinstance(found, InterpreterProblem):
+            return found
+        if f"{directory.chain.end}/bin" not in self._interpreter_paths.directories(request.path):
+            return found
+        return InterpreterProblem(
+            declared=request.declared,
+            link=request.path,
+            code="interpreter-cycle",
+            message=f"{request.path} is this environment's own interpreter",
+            hint='Give `python` a path outside of the environment, or a version such as "3.12".',
+            chain=found.chain,
+        )
+
     def _searched(self, interpreter: Interpreter | InterpreterProblem) -> tuple[str, ...]:
         """Return the directories whose entries decided which interpreter it is, where it was looked for at all."""
         return self._interpreters.searched() if interpreter.searched else ()
@@ -209,7 +227,7 @@ class Observer:
         if world.interpreter.chain is not None:
             yield from along(world.interpreter.chain)
         if isinstance(world.interpreter, Interpreter):
-            yield from interpreter_paths(world.interpreter)
+            yield from self._interpreter_paths.watched(world.interpreter)
         yield from self._searched(world.interpreter)
         place, waited = environment.path, environment.wait_for
         if waited and not (place.startswith(f"{waited}/") and os.path.lexists(place)):  # what is there shows it as well
@@ -225,7 +243,7 @@ class Observer:
         yield from self._home  # no environment may be there
         yield from self._others.dependencies(mark_of(world.directory))
         if isinstance(world.interpreter, Interpreter):
-            yield from beside_interpreter(world.interpreter)
+            yield from self._interpreter_paths.beside(world.interpreter)
         if world.interpreter.searched:
             yield from self._interpreters.dependencies()
         if world.declared is not None:
@@ -277,24 +295,3 @@ def _installed(directory: Directory, libraries: tuple[str, ...], *, unowned: boo
     from envsync.observe.record import find_damage  # noqa: PLC0415  # only where it is asked for
 
     return replace(installed, damage=find_damage(end, libraries, read))
-
-
-def _not_its_own(
-    environment: desired.Environment, directory: Directory, found: Interpreter | InterpreterProblem
-) -> Interpreter | InterpreterProblem:
-    """Refuse an interpreter link that leads into the environment itself by another name."""
-    request = environment.python
-    if not isinstance(request, desired.PythonPath) or isinstance(found, InterpreterProblem):
-        return found
-    if not any(
-        os.path.realpath(os.path.dirname(place)) == f"{directory.chain.end}/bin" for place in locations(request.path)
-    ):
-        return found
-    return InterpreterProblem(
-        declared=request.declared,
-        link=request.path,
-        code="interpreter-cycle",
-        message=f"{request.path} is this environment's own interpreter",
-        hint='Give `python` a path outside of the environment, or a version such as "3.12".',
-        chain=found.chain,
-    )

@@ -59,15 +59,20 @@ def _copy_file(name: str, new: str, *, source: int | None = None, target: int | 
         status = os.fstat(original)
         copy = os.open(new, _NEW, 0o600, dir_fd=target)
         try:
-            while content := memoryview(os.read(original, _CHUNK)):
-                while content := content[os.write(copy, content) :]:
-                    pass
+            while content := os.read(original, _CHUNK):
+                _write(copy, content)
             os.fchmod(copy, stat.S_IMODE(status.st_mode))
             os.utime(copy, ns=(status.st_atime_ns, status.st_mtime_ns))
         finally:
             os.close(copy)
     finally:
         os.close(original)
+
+
+def _write(descriptor: int, content: bytes) -> None:
+    rest = memoryview(content)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
 
 
 _NOT_LINKED = frozenset({errno.EPERM, errno.ENOTSUP, errno.EMLINK, errno.EXDEV, errno.EACCES})
@@ -100,9 +105,11 @@ def write_tree(place: str, entries: Iterable[Entry]) -> None:
         if entry.link is not None:
             os.symlink(entry.link, path)
         elif entry.content is not None:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, entry.mode)
-            with open(descriptor, "wb") as file:
-                file.write(entry.content)
+            descriptor = os.open(path, _NEW, entry.mode)
+            try:
+                _write(descriptor, entry.content)
+            finally:
+                os.close(descriptor)
         else:
             os.mkdir(path)
 
