@@ -256,6 +256,7 @@ def test_a_quiet_watcher_reports_problems_alone(place: Place) -> None:
         manifest = place.manifest.read_text()
         for _ in range(2):
             eventually(lambda: place.envsync("check").status == 0)
+            place.envsync("apply")  # waits for the watcher's lock: what goes while it verifies is a failure
             python.unlink()
         place.manifest.write_text("[envs\n")
         eventually(lambda: len(reported(place)[1]) == 2)

@@ -1,7 +1,7 @@
 """Look at environments again while a plan is carried out, under their locks: the disk may have changed since."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from envsync.cache.fingerprint import holds, is_conclusive
@@ -56,6 +56,16 @@ class DecideAgain:
         """Return what plans environments that are as planned, or were created: all that they share is read once."""
         observer = self._look.observer(self._as_planned, _NONE)
         return lambda environment: self._decide(environment, observer)
+
+    def noted(self, names: Iterable[str]) -> list[EnvironmentPlan]:
+        """Return the plans that are noted as in sync, of environments by their names."""
+        known = map(self._in_sync.get, names) if self._in_sync is not None else ()
+        return [plan for plan in known if plan is not None]
+
+    def note(self, plans: Iterable[EnvironmentPlan]) -> None:
+        """Note plans as in sync that a fork of this process has noted."""
+        if self._in_sync is not None:
+            self._in_sync.add(plans)
 
     def still_holds(self, planned: EnvironmentPlan) -> bool:
         """Check whether all that a plan rests on is as it was, so that another look would find the same."""

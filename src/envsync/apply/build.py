@@ -28,7 +28,7 @@ from envsync.formats.activation import is_plain
 from envsync.formats.staging_marker import BUILT
 from envsync.model.evidence import Evidence
 from envsync.model.install import InstallSpec
-from envsync.model.plan import Blueprint, EnvironmentPlan
+from envsync.model.plan import Blueprint, Create, EnvironmentPlan
 from envsync.model.problems import EnvsyncError, Problem
 from envsync.observe.files import Digests
 from envsync.observe.processes import temporary_files_in
@@ -109,12 +109,16 @@ class EnvironmentBuilder:
         self.alike = _alike_of(plans)
         """What installs once for several environments, where any installs."""
         self._turn = threading.Lock()
-        self.batches = threading.Semaphore(2)
-        """One that works and one that waits."""
         self.remarks: dict[str, list[str]] = {}
         """What people should know of what was done, by the names of environments."""
         self.changes: dict[str, tuple[Change, ...]] = {}
         """Which versions have changed, likewise."""
+
+    def knows_templates(self, plans: Iterable[EnvironmentPlan]) -> bool:
+        """Check whether earlier passes have kept the templates of all that plans create."""
+        blueprints = (one.blueprint for plan in plans for one in plan.actions if isinstance(one, Create))
+        kinds = {kind_of(one, one.builders[0].name): one for one in blueprints}
+        return all(self._templates.knows(kind, one) for kind, one in kinds.items())
 
     def close(self) -> None:
         """Remove what was kept for the pass, and save what others can use."""

@@ -2,14 +2,14 @@
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import replace
 from functools import partial
-from resource import RLIMIT_NOFILE, getrlimit
 
 from envsync.apply.again import DecideAgain
-from envsync.apply.batch import create_batch, is_plain
+from envsync.apply.batch import is_plain
+from envsync.apply.batches import Batches
 from envsync.apply.build import EnvironmentBuilder
 from envsync.apply.failure import check_end, failure, finish_or_end
 from envsync.apply.move import finish_move
@@ -23,11 +23,6 @@ from envsync.model.report import EnvironmentReport, Outcome, Report, outcome_of,
 from envsync.observe.processes import Interrupted, refuse_to_begin
 from envsync.write.locks import hold, restrictive_umask
 
-_GROUP = 64
-"""The largest batch: progress is reported, and an interruption heeded, after each."""
-_DESCRIPTORS = 8
-"""For each environment of a batch: its lock, and what is open for a moment; there are two batches at once."""
-
 
 @restrictive_umask()
 def apply_plans(plan: Plan, again: DecideAgain, settings: Settings, follower: Follower) -> Report:
@@ -39,22 +34,21 @@ def apply_plans(plan: Plan, again: DecideAgain, settings: Settings, follower: Fo
     _clear_foreign(plan, settings)
     progress = following(follower)
     env_builder = EnvironmentBuilder(settings, progress, plan.environments)
-    reports = {
-        one.environment.name: EnvironmentReport(one, outcome_of(one.state, ()))
-        for one in plan.environments
-        if not one.has_work
-    }
+    working = [one for one in plan.environments if one.has_work]
+    reports = {one.environment.name: _untouched(one) for one in plan.environments if not one.has_work}
+    batches = Batches([one for one in working if is_plain(one)], again, settings, env_builder)
     interrupted = False
     executor = ThreadPoolExecutor(max_workers=settings.side_by_side, thread_name_prefix="envsync")
 
-    def work(group: list[EnvironmentPlan]) -> list[EnvironmentReport]:
-        done = [_remarked(one, env_builder) for one in _apply_group(group, again, settings, env_builder)]
+    def work(apply: Callable[[], list[EnvironmentReport]]) -> list[EnvironmentReport]:
+        done = [_remarked(one, env_builder) for one in apply()]
         reports.update({report.plan.environment.name: report for report in done})
         return done
 
     futures: list[Future[list[EnvironmentReport]]] = []
     try:
-        futures += (executor.submit(work, group) for group in _groups(plan))
+        tasks = _tasks(working, batches, again, settings, env_builder)
+        futures += (executor.submit(work, task) for task in tasks)
         for future in as_completed(futures):
             for report in future.result():
                 progress.done(report)
@@ -65,11 +59,16 @@ def apply_plans(plan: Plan, again: DecideAgain, settings: Settings, follower: Fo
     finally:
         try:
             executor.shutdown(wait=True, cancel_futures=True)
+            batches.close()
         except KeyboardInterrupt:  # what was done is reported, however often the user asks
             interrupted = True
         env_builder.close()
     each = (reports.get(one.environment.name, EnvironmentReport(one, Outcome.INTERRUPTED)) for one in plan.environments)
     return Report(plan.manifest, tuple(each), interrupted)
+
+
+def _untouched(plan: EnvironmentPlan) -> EnvironmentReport:
+    return EnvironmentReport(plan, outcome_of(plan.state, ()))
 
 
 def _clear_foreign(plan: Plan, settings: Settings) -> None:
@@ -90,28 +89,28 @@ def _remarked(report: EnvironmentReport, env_builder: EnvironmentBuilder) -> Env
     return replace(report, plan=replace(report.plan, notes=notes))
 
 
-def _groups(plan: Plan) -> Iterator[list[EnvironmentPlan]]:
-    """Yield what has work: plain cases many at once, every other by itself."""
-    working = [one for one in plan.environments if one.has_work]
-    plain = [one for one in working if is_plain(one)]
-    yield from ([one] for one in working if not is_plain(one))
-    size = max(1, min(_GROUP, getrlimit(RLIMIT_NOFILE)[0] // _DESCRIPTORS))
-    yield from (plain[at : at + size] for at in range(0, len(plain), size))
+def _tasks(
+    plans: list[EnvironmentPlan],
+    batches: Batches,
+    again: DecideAgain,
+    settings: Settings,
+    env_builder: EnvironmentBuilder,
+) -> Iterator[Callable[[], list[EnvironmentReport]]]:
+    """Yield what carries out plans and reports: plain ones many at once, every other by itself."""
 
+    def alone(plan: EnvironmentPlan) -> list[EnvironmentReport]:
+        return [_apply_one(plan, again, settings, env_builder)]
 
-def _apply_group(
-    group: list[EnvironmentPlan], again: DecideAgain, settings: Settings, env_builder: EnvironmentBuilder
-) -> list[EnvironmentReport]:
-    if not is_plain(group[0]):
-        return [_apply_one(group[0], again, settings, env_builder)]
-    try:
-        with env_builder.batches:
-            reports = create_batch(group, again, settings, env_builder)
-    except Interrupted:
-        return [EnvironmentReport(plan, Outcome.INTERRUPTED) for plan in group]
-    return [
-        report or _apply_one(plan, again, settings, env_builder) for plan, report in zip(group, reports, strict=True)
-    ]
+    def batch(number: int, group: list[EnvironmentPlan]) -> list[EnvironmentReport]:
+        try:
+            reports = batches.create(number)
+        except Interrupted:
+            return [EnvironmentReport(plan, Outcome.INTERRUPTED) for plan in group]
+        both = zip(group, reports, strict=True)
+        return [report or _apply_one(plan, again, settings, env_builder) for plan, report in both]
+
+    yield from (partial(alone, plan) for plan in plans if not is_plain(plan))
+    yield from (partial(batch, number, group) for number, group in enumerate(batches.batches))
 
 
 def _apply_one(

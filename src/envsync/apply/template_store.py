@@ -33,6 +33,7 @@ class TemplateStore:
         self._checks: dict[Kind, FirstRun] = {}
         self._found: dict[Kind, Callable[[], None]] = {}
         """What keeps a template for later passes, once it was seen to be right."""
+        self._recalled: dict[Kind, Template | None] = {}
         self._making = threading.Lock()
         self._checker = ThreadPoolExecutor(max_workers=2, thread_name_prefix="envsync-check")
 
@@ -52,7 +53,7 @@ class TemplateStore:
             if check is not None:
                 render(check.template)
                 return check
-            recalled, began = recall_template(self._cache, kind, blueprint), time.time_ns()
+            recalled, began = self._recall(kind, blueprint), time.time_ns()
             template = recalled or make()
             place = render(template)
             if recalled is None:
@@ -60,6 +61,15 @@ class TemplateStore:
             check = FirstRun(kind, template, place, self._checker.submit(verify.runs_as, place, blueprint))
             self._checks[kind] = check
             return check
+
+    def knows(self, kind: Kind, blueprint: Blueprint) -> bool:
+        """Check whether an earlier pass has kept the template of a kind."""
+        return self._recall(kind, blueprint) is not None
+
+    def _recall(self, kind: Kind, blueprint: Blueprint) -> Template | None:
+        if kind not in self._recalled:
+            self._recalled[kind] = recall_template(self._cache, kind, blueprint)
+        return self._recalled[kind]
 
     def settle(self, check: FirstRun, blueprint: Blueprint, place: str) -> None:
         """Wait until the first environment of a template was run; where that failed, run the one at ``place`` itself.

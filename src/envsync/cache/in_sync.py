@@ -1,5 +1,7 @@
 """Environments that were found in sync, for as long as nothing has changed that the verdict rests on."""
 
+from collections.abc import Iterable
+
 from envsync.cache.fingerprint import holds, is_conclusive
 from envsync.model.plan import EnvironmentPlan, State
 
@@ -20,6 +22,14 @@ class KnownInSync:
         in_sync = plan.state is State.IN_SYNC and not plan.interrupted
         if in_sync and is_conclusive(plan.world.evidence, began):
             self._known[plan.environment.name] = plan
+
+    def add(self, plans: Iterable[EnvironmentPlan]) -> None:
+        """Remember plans that another one has remembered."""
+        self._known.update((plan.environment.name, plan) for plan in plans)
+
+    def get(self, name: str) -> EnvironmentPlan | None:
+        """Return the plan that is remembered for an environment."""
+        return self._known.get(name)
 
     def __contains__(self, name: object) -> bool:
         """Check whether a plan is remembered for an environment."""

@@ -143,13 +143,22 @@ class Live(Display):
         """Prints a line above what is drawn."""
 
     def __enter__(self) -> Self:
-        self._drawing.start()
+        if self._board.busy:
+            self._begin()
         return self
+
+    def _begin(self) -> None:
+        """Begin to draw, when there is something to tell: until then the process may be forked."""
+        with self._lock:
+            if self._drawing.ident is None:
+                self._drawing.start()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._ended.set()
+        if self._drawing.ident is None:
+            return
         try:
             self._drawing.join()
         except KeyboardInterrupt:
@@ -159,6 +168,7 @@ class Live(Display):
     def started(self, name: str, what: str) -> None:
         """Begin a line."""
         self._board.under_way[name] = _UnderWay(what, time.monotonic())
+        self._begin()
 
     def step(self, name: str, text: str) -> None:
         """Change its text."""
@@ -179,6 +189,7 @@ class Live(Display):
     def busy(self, text: str) -> None:
         """Change what the last line says."""
         self._board.busy = text
+        self._begin()
 
     def _say(self, text: str) -> None:
         with self._lock:
