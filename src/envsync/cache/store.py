@@ -8,6 +8,7 @@ import marshal
 import os
 import sys
 from binascii import crc32
+from io import BytesIO
 
 from envsync.cache.fingerprint import holds, process_fingerprint
 
@@ -125,13 +126,15 @@ _SIZE = 4
 
 def seal(values: "Iterable[Any]") -> bytes:
     """Return the bytes of values: of tuples, lists, texts, numbers, bytes and None."""
-    pieces, checksum = [b""], 0  # joined once: they are large where there are thousands of environments
+    sealed, checksum = BytesIO(bytes(_SIZE)), 0  # held once: they are large where there are thousands of environments
+    sealed.seek(_SIZE)
     for piece in map(marshal.dumps, values):
         for part in (len(piece).to_bytes(_SIZE, "big"), piece):
             checksum = crc32(part, checksum)
-            pieces.append(part)
-    pieces[0] = checksum.to_bytes(_SIZE, "big")
-    return b"".join(pieces)
+            sealed.write(part)
+    sealed.seek(0)
+    sealed.write(checksum.to_bytes(_SIZE, "big"))
+    return sealed.getvalue()
 
 
 def unseal(content: bytes) -> "Iterator[Any]":

@@ -119,9 +119,6 @@ class Session:
         """Write down what saves time later; a failure to do so is no failure."""
         if self.options.no_cache or self.manifest.distrust:
             return
-        if not self._known:
-            remember(self.manifest, self._cache, self._read_at)
-        self._cache.save(write_cache)
         if not self.options.names:
             done = totals.unchanged_line(plan)
             snapshot.take(
@@ -131,6 +128,9 @@ class Session:
                 self._began,
                 {"apply": f"{done}\n", "check": f"{totals.check_line(plan)}\n"},
             )
+        if not self._known:
+            remember(self.manifest, self._cache, self._read_at)
+        self._cache.save(write_cache)
 
 
 def resolved(manifest: Manifest, options: Options) -> Options:
