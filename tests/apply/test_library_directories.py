@@ -8,7 +8,7 @@ import pytest
 from uv import find_uv_bin
 
 from envsync.apply import verify
-from envsync.model.plan import Blueprint
+from envsync.model.blueprint import Blueprint
 from harness.depot import Depot
 from harness.lib64 import make_lib64_python
 

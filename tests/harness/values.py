@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from envsync.model import desired
+from envsync.model.blueprint import Blueprint
 from envsync.model.environment import Contents, Environment, InnerLink
 from envsync.model.interpreter import Facts, Interpreter, InterpreterProblem
 from envsync.model.links import Chain, EndKind, Hop
 from envsync.model.packages import Call, Change, Damage, Declared, Distribution, InstalledPackages, Origin, Verdict
-from envsync.model.plan import Blueprint, EnvironmentPlan
+from envsync.model.plan import EnvironmentPlan
 from envsync.model.world import Backend, Directory, SideLink, World
 from envsync.plan.blueprint import Rules, blueprint_of
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from envsync.apply.verify import mismatch_of, works
-from envsync.model.plan import Blueprint
+from envsync.model.blueprint import Blueprint
 from envsync.model.world import Backend
 from harness.place import Place
 from harness.trees import make_tree

@@ -12,10 +12,11 @@ from dataclasses import field
 
 from envsync.apply.install import Installed
 from envsync.apply.templates import Kind, kind_of
+from envsync.model.blueprint import Blueprint
 from envsync.model.dataclass import dataclass
 from envsync.model.install import InstallSpec
 from envsync.model.packages import Sync
-from envsync.model.plan import Blueprint, Create, EnvironmentPlan, Rebuild
+from envsync.model.plan import Create, EnvironmentPlan, Rebuild
 from envsync.observe.packages import read_installed
 from envsync.write.temporary import temporary_directory
 from envsync.write.trees import add_tree, paths_in

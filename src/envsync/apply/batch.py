@@ -14,8 +14,9 @@ from envsync.apply.settings import Settings
 from envsync.apply.staging import Staging, marker_of
 from envsync.cache.fingerprint import outwait_slack
 from envsync.formats.staging_marker import built_name
+from envsync.model.blueprint import Blueprint
 from envsync.model.desired import Environment
-from envsync.model.plan import Blueprint, Create, EnvironmentPlan, Link
+from envsync.model.plan import Create, EnvironmentPlan, Link
 from envsync.model.problems import EnvsyncError
 from envsync.model.report import EnvironmentReport, report_of
 from envsync.observe.processes import refuse_to_begin

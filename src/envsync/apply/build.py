@@ -26,9 +26,10 @@ from envsync.cache.store import Cache
 from envsync.formats import pyvenv_cfg
 from envsync.formats.activation import is_plain
 from envsync.formats.staging_marker import BUILT
+from envsync.model.blueprint import Blueprint
 from envsync.model.evidence import Evidence
 from envsync.model.install import InstallSpec
-from envsync.model.plan import Blueprint, Create, EnvironmentPlan
+from envsync.model.plan import Create, EnvironmentPlan
 from envsync.model.problems import EnvsyncError, Problem
 from envsync.observe.files import Digests
 from envsync.observe.processes import temporary_files_in

@@ -5,7 +5,7 @@ import os
 from collections.abc import Mapping
 from subprocess import TimeoutExpired
 
-from envsync.model.plan import Blueprint
+from envsync.model.blueprint import Blueprint
 from envsync.model.problems import EnvsyncError, Problem
 from envsync.model.system import variables_without
 from envsync.model.world import Backend

@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 
 from envsync.apply.staging import from_beside, marker_of
 from envsync.formats.staging_marker import BUILT
+from envsync.model.blueprint import Blueprint
 from envsync.model.packages import SEEDS
-from envsync.model.plan import Blueprint, Create, Install, Rebuild
+from envsync.model.plan import Create, Install, Rebuild
 from envsync.model.problems import EnvsyncError, Problem
 from envsync.observe.libraries import find_libraries
 from envsync.observe.packages import read_installed

@@ -9,6 +9,7 @@ from envsync.apply.installers import Runner, UnfitInstallerError, prepared
 from envsync.apply.progress import Progress
 from envsync.apply.restore import bring_back
 from envsync.formats.installers.command import AnswerError, Installer, Job
+from envsync.model.blueprint import Blueprint
 from envsync.model.dataclass import dataclass
 from envsync.model.install import InstallSpec
 from envsync.model.packages import (
@@ -21,7 +22,6 @@ from envsync.model.packages import (
     changes_between,
     is_lock,
 )
-from envsync.model.plan import Blueprint
 from envsync.model.problems import EnvsyncError, Problem
 from envsync.observe.installer import Question, ask, locked_pins
 from envsync.observe.packages import read_installed

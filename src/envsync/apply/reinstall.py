@@ -11,9 +11,9 @@ from dataclasses import replace
 
 from envsync.formats.dependency_specifiers import canonical_version
 from envsync.formats.staging_marker import BUILT
+from envsync.model.blueprint import Blueprint
 from envsync.model.install import InstallSpec
 from envsync.model.packages import Damage
-from envsync.model.plan import Blueprint
 from envsync.model.problems import EnvsyncError, Problem
 from envsync.observe.files import Digests
 from envsync.observe.packages import metadata_places, read_all, read_installed

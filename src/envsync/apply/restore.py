@@ -7,10 +7,10 @@ from dataclasses import replace
 from envsync.apply.installers import InstallError, Runner
 from envsync.formats.dependency_specifiers import canonical_name, canonical_version, read_requirement
 from envsync.formats.installers.command import Installer, Job
+from envsync.model.blueprint import Blueprint
 from envsync.model.dataclass import dataclass
 from envsync.model.install import InstallSpec
 from envsync.model.packages import SEEDS, Call, Declared, Distribution, InstalledPackages, Sync, is_lock
-from envsync.model.plan import Blueprint
 from envsync.model.problems import EnvsyncError, Problem
 from envsync.observe.packages import metadata_places, read_installed
 from envsync.plan.packages import unmet_requirements

@@ -11,9 +11,9 @@ from envsync.apply.build import EnvironmentBuilder, edit_settings
 from envsync.apply.embedded_paths import embed_path
 from envsync.apply.verify import refuse_staging_paths
 from envsync.formats.staging_marker import BUILT
+from envsync.model.blueprint import Blueprint
 from envsync.model.install import InstallSpec
 from envsync.model.packages import INSTALLED
-from envsync.model.plan import Blueprint
 from envsync.model.problems import EnvsyncError, Problem
 from envsync.observe.packages import read_installed
 from envsync.observe.processes import temporary_files_in

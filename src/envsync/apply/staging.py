@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from envsync.apply.settings import Settings
 from envsync.formats.staging_marker import Marker
-from envsync.model.plan import Blueprint
+from envsync.model.blueprint import Blueprint
 from envsync.observe.rights import inherited, is_private
 from envsync.write.files import make_directories
 from envsync.write.flush import flush

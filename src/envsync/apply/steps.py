@@ -28,7 +28,8 @@ from envsync.apply.stage import build_aside, install_beside
 from envsync.apply.verify import mismatch_of
 from envsync.formats import pyvenv_cfg
 from envsync.formats.staging_marker import BUILT
-from envsync.model.plan import Action, Blueprint, Create, EnvironmentPlan, Install, Link, Rebuild, Repair, Rollback
+from envsync.model.blueprint import Blueprint
+from envsync.model.plan import Action, Create, EnvironmentPlan, Install, Link, Rebuild, Repair, Rollback
 from envsync.model.problems import EnvsyncError, Problem
 from envsync.observe.files import read_text
 from envsync.write.copy_up import finish_copy_up

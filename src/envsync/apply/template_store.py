@@ -9,8 +9,8 @@ from functools import partial
 from envsync.apply import verify
 from envsync.apply.templates import Kind, Template, recall_template, remember_template
 from envsync.cache.store import Cache
+from envsync.model.blueprint import Blueprint
 from envsync.model.dataclass import dataclass
-from envsync.model.plan import Blueprint
 
 
 @dataclass(frozen=True, slots=True)

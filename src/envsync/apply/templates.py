@@ -14,8 +14,8 @@ from envsync.formats import pyvenv_cfg
 from envsync.formats.activation import is_plain
 from envsync.formats.shebang import is_activator
 from envsync.formats.staging_marker import BUILT
+from envsync.model.blueprint import Blueprint
 from envsync.model.dataclass import dataclass
-from envsync.model.plan import Blueprint
 from envsync.model.problems import EnvsyncError, Problem
 from envsync.model.system import VARIABLES
 from envsync.observe.activators import open_activators

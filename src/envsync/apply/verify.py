@@ -4,7 +4,7 @@ import mmap
 import os
 import stat
 
-from envsync.model.plan import Blueprint
+from envsync.model.blueprint import Blueprint
 from envsync.model.problems import EnvsyncError, Problem
 from envsync.model.system import variables_without
 from envsync.observe.probe import ProbeError, listen

@@ -6,13 +6,14 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Literal
 
 from envsync.model import desired
+from envsync.model.blueprint import Blueprint
 from envsync.model.dataclass import dataclass
 from envsync.model.document import document, status_of
 from envsync.model.edits import Pin
 from envsync.model.environment import Script
 from envsync.model.install import InstallSpec
 from envsync.model.packages import Change
-from envsync.model.world import Backend, ForeignStaging, World
+from envsync.model.world import ForeignStaging, World
 
 if TYPE_CHECKING:
     from envsync.model.contract.documents import Planned
@@ -62,43 +63,6 @@ class Conflict:
         """Return its entry in the JSON document."""
         remedy = [list(command) for command in self.remedy]
         return {"code": self.code, "message": self.message, "hint": self.hint, "remedy": remedy}
-
-
-@dataclass(frozen=True, slots=True)
-class Blueprint:
-    """Everything needed to build an environment."""
-
-    name: str
-    path: str
-    """The declared path, which scripts and settings name."""
-    manifest: str
-    """The file that declares it."""
-    end: str
-    """The real path that it is built for."""
-    identity: tuple[int, int] | None
-    """Device and inode of the directory there, if any."""
-    staging_parent: str
-    """The directory for its staging directory."""
-    exchangeable: bool
-    """Whether the end can be swapped as a whole; otherwise its entries are swapped one by one, not atomically."""
-    layered: bool
-    """Whether it is in a lower layer of an overlay: it is copied up before the swap."""
-    builders: tuple[Backend, ...]
-    """The one that builds it, then those that replace it where its work turns out to be unfit."""
-    executable: str
-    """The real interpreter, for the builder."""
-    minor: str
-    """``3.12``."""
-    stdlib: str
-    libraries: tuple[str, ...]
-    """The directories that hold ``site-packages``, relative, in import order."""
-    links: tuple[tuple[str, str], ...]
-    """The ``python*`` symlinks of ``bin``, as pairs of name and link text."""
-    settings: tuple[tuple[str, str], ...]
-    optional: tuple[tuple[str, str], ...]
-    """What ``pyvenv.cfg`` must have, in any case and where the builder writes the key, as pairs of key and value."""
-    prompt: str | None
-    system_site_packages: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,12 @@ import shlex
 
 from envsync.formats import link_record, pyvenv_cfg
 from envsync.model import desired
+from envsync.model.blueprint import Blueprint
 from envsync.model.dataclass import dataclass
 from envsync.model.environment import Environment
 from envsync.model.interpreter import Interpreter, InterpreterProblem
 from envsync.model.links import Chain, EndKind
-from envsync.model.plan import Blueprint, Conflict, EnvironmentPlan, State
+from envsync.model.plan import Conflict, EnvironmentPlan, State
 from envsync.model.shared import shared
 from envsync.model.world import Directory, World
 from envsync.plan.drift import followed_prompt, optional_settings, wanted_links, wanted_settings

@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from envsync.model import desired
+from envsync.model.blueprint import Blueprint
 from envsync.model.environment import Environment
 from envsync.model.install import InstallSpec
 from envsync.model.interpreter import Interpreter
 from envsync.model.links import EndKind
 from envsync.model.plan import (
     Action,
-    Blueprint,
     Conflict,
     Create,
     Drift,

@@ -4,9 +4,10 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from envsync.formats import pyvenv_cfg
 from envsync.model import desired
+from envsync.model.blueprint import Blueprint
 from envsync.model.environment import Environment, InnerLink, Script
 from envsync.model.interpreter import Facts, Interpreter
-from envsync.model.plan import Blueprint, Drift, Repair
+from envsync.model.plan import Drift, Repair
 
 _CODES = {
     "home": "python-home",
