@@ -96,9 +96,10 @@ def blueprint(python: str, place: Place) -> Blueprint:
         stdlib="",
         libraries=("lib/python3.12",),
         links=(("python", python),),
-        settings=(("version", version.stdout.strip()),),
+        common=(("version", version.stdout.strip()),),
         optional=(),
         prompt=None,
+        prompt_value=None,
         system_site_packages=False,
     )
 

@@ -102,8 +102,7 @@ def _fresh(blueprint: Blueprint, spec: InstallSpec, build: Build) -> str:
     A file that is shared with the installer's cache is damaged there too: then it is installed without the cache.
     """
     former = tuple(one.package for one in spec.damaged if one.damaged)
-    settings = dict(blueprint.settings) | {"include-system-site-packages": "false"}
-    alone = replace(blueprint, system_site_packages=False, settings=tuple(settings.items()))
+    alone = replace(blueprint, system_site_packages=False)
     reason = ""
     for cached in (True, False) if spec.cached else (False,):
         try:

@@ -126,15 +126,15 @@ _SIZE = 4
 
 def seal(values: "Iterable[Any]") -> bytes:
     """Return the bytes of values: of tuples, lists, texts, numbers, bytes and None."""
-    sealed, checksum = BytesIO(bytes(_SIZE)), 0  # held once: they are large where there are thousands of environments
-    sealed.seek(_SIZE)
+    stream, checksum = BytesIO(bytes(_SIZE)), 0  # held once: they are large where there are thousands of environments
+    stream.seek(_SIZE)
     for piece in map(marshal.dumps, values):
         for part in (len(piece).to_bytes(_SIZE, "big"), piece):
             checksum = crc32(part, checksum)
-            sealed.write(part)
-    sealed.seek(0)
-    sealed.write(checksum.to_bytes(_SIZE, "big"))
-    return sealed.getvalue()
+            stream.write(part)
+    stream.seek(0)
+    stream.write(checksum.to_bytes(_SIZE, "big"))
+    return stream.getvalue()
 
 
 def unseal(content: bytes) -> "Iterator[Any]":

@@ -34,8 +34,23 @@ class Blueprint:
     """The directories that hold ``site-packages``, relative, in import order."""
     links: tuple[tuple[str, str], ...]
     """The ``python*`` symlinks of ``bin``, as pairs of name and link text."""
-    settings: tuple[tuple[str, str], ...]
+    common: tuple[tuple[str, str], ...]
+    """What ``pyvenv.cfg`` must have that many environments have in common, as pairs of key and value."""
     optional: tuple[tuple[str, str], ...]
-    """What ``pyvenv.cfg`` must have, in any case and where the builder writes the key, as pairs of key and value."""
+    """What it must have where the builder writes the key, likewise."""
     prompt: str | None
+    prompt_value: str | None
+    """The same as the value of a setting."""
     system_site_packages: bool
+
+    @property
+    def settings(self) -> tuple[tuple[str, str], ...]:
+        """What ``pyvenv.cfg`` must have in any case, as pairs of key and value; thousands of blueprints are held."""
+        own = {
+            "include-system-site-packages": "true" if self.system_site_packages else "false",
+            "prompt": self.prompt_value,
+            "envsync-path": self.path,
+            "envsync-name": self.name,
+            "envsync-end": self.end if self.end.isprintable() else "",
+        }
+        return (*((key, value) for key, value in own.items() if value is not None), *self.common)

@@ -12,7 +12,7 @@ from envsync.model.links import Chain, EndKind
 from envsync.model.plan import Conflict, EnvironmentPlan, State
 from envsync.model.shared import shared
 from envsync.model.world import Directory, World
-from envsync.plan.drift import followed_prompt, optional_settings, wanted_links, wanted_settings
+from envsync.plan.drift import followed_prompt, optional_settings, wanted_links
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +39,6 @@ def _prompt(environment: desired.Environment, found: Environment | None) -> str 
     return None if held is None else followed_prompt(pyvenv_cfg.unquote(held), found, environment.path)
 
 
-def _end(world: World) -> str:
-    end = world.directory.chain.end
-    return end if end.isprintable() else ""  # it goes into pyvenv.cfg
-
-
 def _links_to_make(world: World) -> str:
     """Return the record of a new environment: it is built with it, so that making a link changes no file in there."""
     sides = [(side.link, side.link_text, side.chain) for side in (*world.aliases, *world.exposed)]
@@ -56,13 +51,12 @@ def blueprint_of(environment: desired.Environment, world: World, interpreter: In
     """Return all that is needed to build an environment."""
     facts = interpreter.facts
     prompt = _prompt(environment, world.directory.environment)
-    own = {"prompt": pyvenv_cfg.quote(prompt)} if prompt is not None else {}
-    own |= {"version": facts.release, "envsync-path": environment.path, "envsync-abi": facts.abi}
-    own |= {"envsync-platform": facts.platform} if facts.platform else {}
-    own |= {"envsync-name": environment.name, "envsync-manifest": rules.manifest, "envsync-end": _end(world)}
+    common = {"home": interpreter.home, "version": facts.release, "envsync-abi": facts.abi}
+    common |= {"envsync-platform": facts.platform} if facts.platform else {}
+    common |= {"envsync-manifest": rules.manifest}
     found = world.directory.environment
     recorded = _links_to_make(world) if found is None else found.setting(link_record.KEY)
-    own |= {} if recorded is None else {link_record.KEY: recorded}  # earlier releases recorded none
+    common |= {} if recorded is None else {link_record.KEY: recorded}  # earlier releases recorded none
     return Blueprint(
         name=environment.name,
         path=environment.path,
@@ -78,9 +72,10 @@ def blueprint_of(environment: desired.Environment, world: World, interpreter: In
         stdlib=facts.stdlib,
         libraries=shared(facts.libraries),
         links=shared(wanted_links(interpreter)),
-        settings=tuple(map(shared, (wanted_settings(environment, interpreter) | own).items())),
+        common=shared(tuple(common.items())),
         optional=tuple(map(shared, optional_settings(environment, interpreter).items())),
         prompt=prompt,
+        prompt_value=None if prompt is None else pyvenv_cfg.quote(prompt),
         system_site_packages=environment.system_site_packages,
     )
 
