@@ -1,13 +1,13 @@
 """Batches of new environments, created in forks of this process where that is faster, else in this one."""
 
-import io
 import os
 import pickle
 import threading
 from collections.abc import Sequence
 from functools import partial
+from io import BytesIO
 from resource import RLIMIT_NOFILE, getrlimit
-from typing import Any
+from typing import BinaryIO
 
 from envsync.apply.again import DecideAgain
 from envsync.apply.batch import create_batch
@@ -54,7 +54,7 @@ class Batches:
             with self._turns:
                 return create_batch(plans, self._again, self._settings, self._env_builder)
         reports: list[EnvironmentReport | None]
-        reports, in_sync, remarks = _loaded(answer, plans)
+        reports, in_sync, remarks = _Reader(BytesIO(answer), plans).load()
         self._again.note(in_sync)
         self._env_builder.remarks.update(remarks)
         return reports
@@ -85,23 +85,31 @@ class Batches:
         reports = create_batch(plans, self._again, self._settings, self._env_builder)
         names = [plan.environment.name for plan in plans]
         remarks = {name: self._env_builder.remarks[name] for name in names if name in self._env_builder.remarks}
-        return _dumped((reports, self._again.noted(names), remarks), plans)
+        stream = BytesIO()
+        _Writer(stream, plans).dump((reports, self._again.noted(names), remarks))
+        return stream.getvalue()
 
 
-def _dumped(value: object, plans: Sequence[EnvironmentPlan]) -> bytes:
-    """Pickle a value, except what is of plans that its reader has as well."""
-    stream = io.BytesIO()
-    pickler = pickle.Pickler(stream, pickle.HIGHEST_PROTOCOL)
-    known = {id(one): number for number, one in enumerate(_parts(plans))}
-    pickler.persistent_id = lambda one: known.get(id(one))  # type: ignore[method-assign]
-    pickler.dump(value)
-    return stream.getvalue()
+class _Writer(pickle.Pickler):
+    """Pickles all but what its reader has as well: what plans say."""
+
+    def __init__(self, stream: BinaryIO, plans: Sequence[EnvironmentPlan]) -> None:
+        super().__init__(stream, pickle.HIGHEST_PROTOCOL)
+        self._numbers = {id(one): number for number, one in enumerate(_parts(plans))}
+
+    def persistent_id(self, obj: object) -> int | None:
+        return self._numbers.get(id(obj))
 
 
-def _loaded(content: bytes, plans: Sequence[EnvironmentPlan]) -> Any:
-    unpickler = pickle.Unpickler(io.BytesIO(content))  # noqa: S301  # of a fork of this process
-    unpickler.persistent_load = _parts(plans).__getitem__  # type: ignore[method-assign]
-    return unpickler.load()
+class _Reader(pickle.Unpickler):
+    """Reads what a fork of this process has written."""
+
+    def __init__(self, stream: BinaryIO, plans: Sequence[EnvironmentPlan]) -> None:
+        super().__init__(stream)
+        self._parts = _parts(plans)
+
+    def persistent_load(self, pid: int) -> object:
+        return self._parts[pid]
 
 
 def _parts(plans: Sequence[EnvironmentPlan]) -> list[object]:

@@ -89,7 +89,12 @@ class Forks:
 
     def _fork(self, answer: Callable[[int], bytes]) -> _Fork:
         asked, asks = os.pipe()
-        answers, answered = os.pipe()
+        try:
+            answers, answered = os.pipe()
+        except OSError:
+            os.close(asked)
+            os.close(asks)
+            raise
         former = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
         try:
             process = os.fork()
