@@ -52,6 +52,10 @@ class DecideAgain:
         finder = None if environment.name in self._minded else self._as_planned
         return self._decide(environment, self._look.observer(finder, unfit))
 
+    def mind(self, names: Iterable[str]) -> None:
+        """Look also for what a killed process left, when environments are looked at again from now on."""
+        self._minded.update(names)
+
     def for_batch(self) -> Callable[[Environment], EnvironmentPlan]:
         """Return what plans environments that are as planned, or were created: all that they share is read once."""
         observer = self._look.observer(self._as_planned, _NONE)

@@ -12,7 +12,7 @@ from typing import BinaryIO
 from envsync.apply.again import DecideAgain
 from envsync.apply.batch import create_batch
 from envsync.apply.build import EnvironmentBuilder
-from envsync.apply.forks import Forks, can_fork
+from envsync.apply.forks import ForkEndedError, Forks, can_fork
 from envsync.apply.progress import Progress
 from envsync.apply.settings import Settings
 from envsync.model.plan import EnvironmentPlan
@@ -33,23 +33,29 @@ class Batches:
     def __init__(
         self, plans: Sequence[EnvironmentPlan], again: DecideAgain, settings: Settings, env_builder: EnvironmentBuilder
     ) -> None:
-        """Take plain plans, see :func:`envsync.apply.batch.is_plain`, and what is needed to carry them out.
-
-        From now on, and before this process has other threads, there may be forks of it.
-        """
+        """Take plain plans, see :func:`envsync.apply.batch.is_plain`, and what is needed to carry them out."""
         self._again, self._settings, self._env_builder = again, settings, env_builder
-        forks = self._forks_for(plans)
+        self._count = self._forks_for(plans)
         most = max(1, min(_MOST, getrlimit(RLIMIT_NOFILE)[0] // _DESCRIPTORS))
-        size = min(most, -(-len(plans) // forks)) if forks else most
+        size = min(most, -(-len(plans) // self._count)) if self._count else most
         self.batches = [[*plans[at : at + size]] for at in range(0, len(plans), size)]
         """The plans of each."""
-        self._forks = Forks(forks, self._answer) if forks else None
+        self._forks = Forks(self._answer)
         self._turns = threading.Semaphore(2)  # one that works and one that waits
+
+    def begin(self) -> None:
+        """Make what forks there are to be, before this process has other threads."""
+        self._forks.begin(self._count)
 
     def create(self, number: int) -> list[EnvironmentReport | None]:
         """Create the environments of a batch, as :func:`envsync.apply.batch.create_batch` does."""
         plans = self.batches[number]
-        answer = self._forks.ask(number, partial(self._begin, plans)) if self._forks is not None else None
+        try:
+            answer = self._forks.ask(number, partial(self._begin, plans)) if self._count else None
+        except ForkEndedError:
+            refuse_to_begin()
+            self._again.mind(plan.environment.name for plan in plans)  # what it left is cleared away
+            return [None for _ in plans]
         if answer is None:
             with self._turns:
                 return create_batch(plans, self._again, self._settings, self._env_builder)
@@ -61,8 +67,7 @@ class Batches:
 
     def close(self) -> None:
         """End the forks."""
-        if self._forks is not None:
-            self._forks.close()
+        self._forks.close()
 
     def _begin(self, plans: Sequence[EnvironmentPlan]) -> None:
         refuse_to_begin()

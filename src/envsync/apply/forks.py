@@ -4,14 +4,22 @@ import contextlib
 import os
 import signal
 from collections.abc import Callable, Iterable
+from functools import partial
 from queue import SimpleQueue
-from typing import BinaryIO, NoReturn
+from typing import BinaryIO
 
 from envsync.model.dataclass import dataclass
+from envsync.observe.processes import fork, wait_for
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _SIZE = 8
 """Bytes of a number, and of an answer's length."""
+_END = 2 ** (8 * _SIZE) - 1
+"""The number for which there is no answer."""
+
+
+class ForkEndedError(Exception):
+    """A fork was killed before it answered."""
 
 
 def can_fork() -> bool:
@@ -33,61 +41,72 @@ class _Fork:
     answers: BinaryIO
     """To be read."""
 
-    def ask(self, number: int) -> bytes | None:
-        """Return the answer for a number, ``None`` where the process has ended."""
+    def ask(self, number: int) -> bytes:
+        """Return the answer for a number. Raises ``ForkEndedError``."""
         try:
-            self.questions.write(number.to_bytes(_SIZE, "big"))
-            self.questions.flush()
+            _write_number(self.questions, number)
             return _read(self.answers, _read_number(self.answers))
-        except (OSError, EOFError):
-            return None
+        except (OSError, EOFError) as error:
+            raise ForkEndedError from error
+
+    def end(self) -> None:
+        """Let it end. Another process may have inherited the pipe, so to close that is not enough."""
+        with contextlib.suppress(OSError):  # it has ended
+            _write_number(self.questions, _END)
+        with contextlib.suppress(OSError):
+            self.questions.close()
+        self.answers.close()
 
 
 class Forks:
     """Answers numbers in several processes; each is a copy of this one as it was when they were made.
 
-    They end with this one, at the latest after the answer that they are at. They mind no signal that ends a pass: what
-    is begun is completed.
+    They mind no signal: what is begun is completed, unless programs are ended as well, see
+    :func:`envsync.observe.processes.ending`. They end with this process.
     """
 
-    def __init__(self, count: int, answer: Callable[[int], bytes]) -> None:
-        """Fork ``count`` processes, fewer where the system refuses."""
+    def __init__(self, answer: Callable[[int], bytes]) -> None:
+        """Take what answers; make none yet."""
+        self._answer = answer
         self._forks: list[_Fork] = []
         self._free: SimpleQueue[_Fork | None] = SimpleQueue()
         """Those that are free; ``None`` in place of each that is not there."""
-        with contextlib.suppress(OSError):  # too many processes, or too little memory
-            for _ in range(count):
-                self._forks.append(self._fork(answer))
-        for fork in (*self._forks, *([None] * (count - len(self._forks)))):
-            self._free.put(fork)
+
+    def begin(self, count: int) -> None:
+        """Fork ``count`` processes, fewer where the system refuses; to be closed also where this is interrupted."""
+        former = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+        try:
+            with contextlib.suppress(OSError):  # too many processes, or too little memory
+                while len(self._forks) < count:
+                    self._forks.append(self._fork(former))
+            for one in (*self._forks, *([None] * (count - len(self._forks)))):
+                self._free.put(one)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, former)
 
     def ask(self, number: int, begin: Callable[[], None]) -> bytes | None:
-        """Return the answer for a number from a process that is free; ``None`` where one was killed or never made.
+        """Return the answer for a number from a process that is free; ``None`` where there is none instead.
 
-        ``begin`` is called when one is free. Raises what it raises.
+        ``begin`` is called when one is free. Raises what it raises, and ``ForkEndedError``.
         """
-        fork = self._free.get()
-        free, answer = fork, None
+        free = self._free.get()
         try:
             begin()
-            if fork is not None:
-                answer = fork.ask(number)
-                free = None if answer is None else fork
+            return free.ask(number) if free is not None else None
+        except ForkEndedError:
+            free = None
+            raise
         finally:
             self._free.put(free)
-        return answer
 
     def close(self) -> None:
         """Let the processes end, and wait until they have."""
-        for fork in self._forks:
-            with contextlib.suppress(OSError):
-                fork.questions.close()
-            fork.answers.close()
-        for fork in self._forks:
-            with contextlib.suppress(ChildProcessError):  # waited for, here or by a program that uses envsync
-                os.waitpid(fork.process, 0)
+        for one in self._forks:
+            one.end()
+        for one in self._forks:
+            wait_for(one.process)
 
-    def _fork(self, answer: Callable[[int], bytes]) -> _Fork:
+    def _fork(self, mask: set[int | signal.Signals]) -> _Fork:
         asked, asks = os.pipe()
         try:
             answers, answered = os.pipe()
@@ -95,18 +114,14 @@ class Forks:
             os.close(asked)
             os.close(asks)
             raise
-        former = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+        not_its_own = [asks, answers, *(one.questions.fileno() for one in self._forks)]
         try:
-            process = os.fork()
-            if process == 0:
-                not_its_own = [asks, answers, *(one.questions.fileno() for one in self._forks)]
-                _serve(not_its_own, asked, answered, former, answer)
-        except OSError:
+            process = fork(partial(_serve, not_its_own, asked, answered, mask, self._answer))
+        except BaseException:
             os.close(asks)
             os.close(answers)
             raise
         finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, former)
             os.close(asked)
             os.close(answered)
         return _Fork(process, os.fdopen(asks, "wb"), os.fdopen(answers, "rb"))
@@ -118,22 +133,25 @@ def _serve(
     answered: int,
     mask: set[int | signal.Signals],
     answer: Callable[[int], bytes],
-) -> NoReturn:
-    """Answer numbers until there are no more, and end this process, which is a fork."""
-    try:
-        for descriptor in not_its_own:
-            os.close(descriptor)  # else it would not see the end of the questions
-        for number in _SIGNALS:
-            if signal.getsignal(number) is not signal.SIG_IGN:
-                signal.signal(number, lambda *_: None)  # not ignored: programs would inherit that
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        with os.fdopen(asked, "rb") as questions, os.fdopen(answered, "wb") as answers:
-            while True:
-                content = answer(_read_number(questions))
-                answers.write(len(content).to_bytes(_SIZE, "big") + content)
-                answers.flush()
-    finally:
-        os._exit(0)
+) -> None:
+    """Answer numbers until there are no more, in a fork."""
+    for descriptor in not_its_own:
+        os.close(descriptor)  # else it would not see the end of the questions
+    for one in _SIGNALS:
+        if signal.getsignal(one) is not signal.SIG_IGN:
+            signal.signal(one, lambda *_: None)  # not ignored: programs would inherit that
+    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+    with os.fdopen(asked, "rb") as questions, os.fdopen(answered, "wb") as answers:
+        while (number := _read_number(questions)) != _END:
+            content = answer(number)
+            _write_number(answers, len(content))
+            answers.write(content)
+            answers.flush()
+
+
+def _write_number(stream: BinaryIO, number: int) -> None:
+    stream.write(number.to_bytes(_SIZE, "big"))
+    stream.flush()
 
 
 def _read_number(stream: BinaryIO) -> int:

@@ -47,6 +47,7 @@ def apply_plans(plan: Plan, again: DecideAgain, settings: Settings, follower: Fo
 
     futures: list[Future[list[EnvironmentReport]]] = []
     try:
+        batches.begin()
         tasks = _tasks(working, batches, again, settings, env_builder)
         futures += (executor.submit(work, task) for task in tasks)
         for future in as_completed(futures):
@@ -57,14 +58,20 @@ def apply_plans(plan: Plan, again: DecideAgain, settings: Settings, follower: Fo
         under_way = tuple(name for name in [*env_builder.begun] if name not in reports)
         finish_or_end(executor, futures, interruption, lambda: progress.interrupted(under_way))
     finally:
-        try:
-            executor.shutdown(wait=True, cancel_futures=True)
-            batches.close()
-        except KeyboardInterrupt:  # what was done is reported, however often the user asks
-            interrupted = True
+        interrupted |= _is_interrupted(partial(executor.shutdown, cancel_futures=True))
+        interrupted |= _is_interrupted(batches.close)
         env_builder.close()
     each = (reports.get(one.environment.name, EnvironmentReport(one, Outcome.INTERRUPTED)) for one in plan.environments)
     return Report(plan.manifest, tuple(each), interrupted)
+
+
+def _is_interrupted(step: Callable[[], None]) -> bool:
+    """Take a step, and return whether it was interrupted: what was done is reported, however often the user asks."""
+    try:
+        step()
+    except KeyboardInterrupt:
+        return True
+    return False
 
 
 def _untouched(plan: EnvironmentPlan) -> EnvironmentReport:

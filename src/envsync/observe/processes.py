@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextvars import ContextVar
 
 from envsync.model.dataclass import dataclass
@@ -78,6 +78,13 @@ class _Programs:
         if is_alone:
             self._lock.release()
         return list(self.running)
+
+    def begin_again(self) -> None:
+        """Know of nothing, in a fork of the process that runs them."""
+        if self._end is not None:
+            self._end.close()
+        self._lock, self._owner, self._end = threading.RLock(), 0, None
+        self.running, self.interruptions, self.winding_down = set(), 0, 0
 
     def _guard(self) -> None:
         """Start a reaper for this process, unless it has one. Raises ``OSError``."""
@@ -207,6 +214,32 @@ def run(
         text = "".join(f"{line}\n" for line in lines)
         output, errors = process.communicate(text.encode(errors="surrogateescape"), timeout=limit)
     return Completed(process.returncode, output.decode(errors="replace"), errors.decode(errors="replace"))
+
+
+def fork(work: Callable[[], None]) -> int:
+    """Fork this process, and return the fork's process ID; the fork does ``work`` and ends.
+
+    It leads a session of its own, which ends as those of programs do. Signals must be blocked meanwhile, else both
+    processes could mind one. Raises ``OSError`` and ``Interrupted``.
+    """
+    with _programs.starting():
+        process = os.fork()
+        if process == 0:
+            try:
+                os.setsid()
+                _programs.begin_again()
+                work()
+            finally:
+                os._exit(0)
+        _programs.add(process)
+    return process
+
+
+def wait_for(forked: int) -> None:
+    """Wait until a fork has ended."""
+    with contextlib.suppress(ChildProcessError):  # waited for by a program that uses envsync
+        os.waitpid(forked, 0)
+    _programs.remove(forked)
 
 
 @contextlib.contextmanager
