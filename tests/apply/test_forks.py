@@ -1,6 +1,7 @@
 """Many environments are created by forks of the command: whatever becomes of a fork, none of them is lost."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -221,3 +222,85 @@ assert len(told) == 130
 """
     assert outcomes(many.apply(code)) == {"unchanged": COUNT}
     assert "main" not in many.processes()
+
+
+_SECONDS = f"61.{os.getpid()}"
+"""Of a program that counts as hanging; no other one has them."""
+_HANGS = f"""
+from envsync.observe.processes import run
+settle = batch._settle
+def hangs(work, env_builder):
+    if first():
+        run(["sleep", "{_SECONDS}"], os.environ, limit=100)
+    settle(work, env_builder)
+batch._settle = hangs
+"""
+
+
+def is_hanging() -> bool:
+    """Check whether the program of a fork is running."""
+    return any(text == f"sleep\0{_SECONDS}\0" for text in map(_command_line, Path("/proc").glob("[0-9]*/cmdline")))
+
+
+def _command_line(file: Path) -> str:
+    try:
+        return file.read_text()
+    except OSError:
+        return ""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_programs_of_forks_end_at_a_second_signal_and_with_the_command(many: Many, number: int) -> None:
+    command = many.command(_HANGS, "--quiet")
+    process = subprocess.Popen(
+        command, cwd=many.place.root, env=many.place.variables, stderr=subprocess.PIPE, text=True, process_group=0
+    )
+    with process:
+        eventually(is_hanging)
+        process.send_signal(number)
+        if number == signal.SIGINT:
+            assert process.stderr is not None
+            assert "again to stop now" in process.stderr.readline()
+            process.send_signal(number)
+        assert process.wait(30) == (130 if number == signal.SIGINT else -number)
+    eventually(lambda: not is_hanging())
+    eventually(lambda: not any(alive(one) for one in many.processes()))
+    many.place.apply()
+    many.assert_all_there()
+
+
+def test_a_process_that_a_program_forks_meanwhile_keeps_nobody_waiting(many: Many) -> None:
+    code = """
+import envsync, time
+forked = []
+def note(report):
+    if not forked:
+        forked.append(os.fork())
+        while not forked[0] and not os.path.exists("done"):
+            time.sleep(0.05)
+        forked[0] or os._exit(0)
+envsync.apply(envsync.plan(file="envs.toml"), progress=note)
+open("done", "w").close()
+"""
+    assert outcomes(many.apply(code)) == {"unchanged": COUNT}
+    assert "main" not in many.processes()
+
+
+def test_an_interruption_while_forks_are_made_leaves_none(many: Many) -> None:
+    code = """
+import envsync
+made = []
+def interrupt():
+    made.append(1)
+    if len(made) == 2:
+        os.kill(os.getpid(), signal.SIGINT)
+os.register_at_fork(after_in_parent=interrupt)
+before = {*os.listdir("/proc/self/fd")}
+report = envsync.apply(envsync.plan(file="envs.toml"))
+assert report.interrupted
+assert len({*os.listdir("/proc/self/fd")} - before) <= 1, "all but the end of a socket is closed"
+children = open(f"/proc/self/task/{os.getpid()}/children").read().split()
+assert ["reaper" in open(f"/proc/{one}/cmdline").read() for one in children] == [True]
+"""
+    assert sum(outcomes(many.apply(code)).values()) == COUNT
+    many.assert_all_there()
