@@ -26,6 +26,8 @@ _CLASSES: dict[str, Callable[..., object]] = {
     )
 }
 _LARGEST = 1 << 24
+Known = dict[int, object]
+"""What was packed or unpacked already, by the identity of what it came from."""
 
 
 def recall(file: str, cache: Cache) -> Manifest | None:
@@ -42,17 +44,17 @@ def remember(manifest: Manifest, cache: Cache, began: int) -> None:
     contents = _contents(inputs)
     both = (place for path in inputs.paths for place in (path, os.path.realpath(path)))
     if inputs.replayable and take(both, began) and tuple(stamp_followed(inputs.paths)) == inputs.stamps:
-        value = (contents, _packed(inputs), _packed(manifest))
+        value = (contents, _packed(inputs, {}), _packed(manifest, {}))
         cache.put(name_for(_KIND, manifest.file), manifest.file, value, Evidence())
 
 
 def _as_now(value: tuple[list[object], object, object]) -> Manifest | None:
     """Return a manifest that was kept, with its inputs' stamps of now, where their contents are what they were."""
-    contents, inputs, manifest = value[0], _unpacked(value[1]), value[2]
+    contents, inputs, manifest = value[0], _unpacked(value[1], {}), value[2]
     stamps = tuple(stamp_followed(inputs.paths))
     if _contents(inputs) != contents:
         return None
-    again: Manifest = _unpacked(manifest)
+    again: Manifest = _unpacked(manifest, {})
     return replace(again, inputs=replace(inputs, stamps=stamps))
 
 
@@ -87,16 +89,31 @@ def _entries(directory: str) -> Iterator[tuple[str, bool]]:
         yield name, os.path.isfile(entry) or not os.path.exists(entry)
 
 
-def _packed(value: object) -> object:
-    """Return a value in Python's own types: a list for an instance, of its class and its fields."""
+def _packed(value: object, known: Known) -> object:
+    """Return a value in Python's own types: a list for an instance, of its class and its fields.
+
+    Declarations that many environments have in common are packed once.
+    """
     if isinstance(value, tuple):
-        return tuple(map(_packed, value))
+        return tuple(_packed(one, known) for one in value)
     if not is_dataclass(value) or isinstance(value, type):
         return value
-    return [type(value).__name__, *(_packed(getattr(value, field.name)) for field in fields(value))]
+    if isinstance(value, desired.Packages) and id(value) in known:
+        return known[id(value)]
+    packed = [type(value).__name__, *(_packed(getattr(value, field.name), known) for field in fields(value))]
+    if isinstance(value, desired.Packages):
+        known[id(value)] = packed
+    return packed
 
 
-def _unpacked(value: Any) -> Any:
+def _unpacked(value: Any, known: Known) -> Any:
     if isinstance(value, tuple):
-        return tuple(map(_unpacked, value))
-    return _CLASSES[value[0]](*map(_unpacked, value[1:])) if isinstance(value, list) else value
+        return tuple(_unpacked(one, known) for one in value)
+    if not isinstance(value, list):
+        return value
+    if id(value) not in known:
+        made = _CLASSES[value[0]](*(_unpacked(one, known) for one in value[1:]))
+        if not isinstance(made, desired.Packages):
+            return made
+        known[id(value)] = made
+    return known[id(value)]
