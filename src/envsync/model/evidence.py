@@ -8,6 +8,8 @@ from envsync.model.dataclass import dataclass
 
 _WINDOW, _MEMORY = 12, 4
 """Of zlib: what needs more room begins later."""
+_SIZE = 4
+"""Bytes of a size."""
 _FIRST: list[bytes] = []
 
 
@@ -28,7 +30,8 @@ class Paths:
     @classmethod
     def of(cls, paths: Iterable[str]) -> "Paths":
         """Pack paths, each once."""
-        return cls("\0".join(dict.fromkeys(paths)))
+        text = "\0".join(dict.fromkeys(paths))
+        return cls(text) if text else _NO_PATHS
 
     def __len__(self) -> int:
         """Return how many there are."""
@@ -39,6 +42,9 @@ class Paths:
         return iter(self.text.split("\0") if self.text else ())
 
 
+_NO_PATHS = Paths()
+
+
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """Paths, and how each was when a verdict was reached: while all are as they were, so is the verdict.
@@ -46,7 +52,7 @@ class Evidence:
     A verdict that rests on no path always holds.
     """
 
-    paths: Paths = Paths()
+    paths: Paths = _NO_PATHS
     stamps: bytes = b""
     """For each path inode, change time in nanoseconds and size, as 64-bit numbers; zeros where nothing was."""
 
@@ -61,10 +67,11 @@ class Evidence:
 
     def packed(self) -> "PackedEvidence":
         """Return the same in a seventh of the room: most of it is as in the first that was packed."""
-        content = self.stamps + self.paths.text.encode("utf-8", "surrogatepass")
+        size = len(self.stamps).to_bytes(_SIZE, "big")
+        content = size + self.stamps + self.paths.text.encode("utf-8", "surrogatepass")
         like = _alike(content)
         packer = zlib.compressobj(1, zlib.DEFLATED, _WINDOW, _MEMORY, zdict=like)
-        return PackedEvidence(packer.compress(content) + packer.flush(), len(self.stamps), like)
+        return PackedEvidence(packer.compress(content) + packer.flush(), like)
 
     def unpacked(self) -> "Evidence":
         """Return itself."""
@@ -76,9 +83,7 @@ class PackedEvidence:
     """Evidence that is held for long, and seldom read."""
 
     content: bytes
-    """Stamps and paths, compressed."""
-    size: int
-    """Of the stamps, in bytes."""
+    """The size of the stamps in bytes, stamps and paths, compressed."""
     like: bytes
     """What it is compressed against; held once."""
 
@@ -89,4 +94,5 @@ class PackedEvidence:
     def unpacked(self) -> Evidence:
         """Return the evidence."""
         content = zlib.decompressobj(zdict=self.like).decompress(self.content)
-        return Evidence(Paths(content[self.size :].decode("utf-8", "surrogatepass")), content[: self.size])
+        end = _SIZE + int.from_bytes(content[:_SIZE], "big")
+        return Evidence(Paths(content[end:].decode("utf-8", "surrogatepass")), content[_SIZE:end])
