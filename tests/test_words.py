@@ -107,7 +107,7 @@ SPACE = r"(?:\s|\\n)+(?:#:? )?"
 def _files() -> Iterator[Path]:
     for name in READ:
         top = ROOT / name
-        for path in [top] if top.is_file() else sorted(top.rglob("*")):
+        for path in [top] if top.is_file() else sorted(set(top.rglob("*")) - set((ROOT / "examples/state").rglob("*"))):
             if path.is_file() and path.suffix in SUFFIXES and path != Path(__file__):
                 yield path
 
